@@ -1,0 +1,67 @@
+"""symgauge: the gauge symmetries of neural networks, derived in symbols and certified complete.
+
+The verbs are `derive(module, args)`, which returns a `Derivation`, and `verify(certificate)`, which
+returns a `Verification`. Their modules are imported on first use (PEP 562): `import symgauge`
+alone imports no torch, flint, sympy or numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from symgauge.errors import (
+    BadInputError,
+    CaptureError,
+    InconsistentError,
+    SizeError,
+    SymgaugeError,
+    TargetError,
+    UnsupportedOpError,
+)
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from symgauge.certify import Certificate, Verification, verify
+    from symgauge.derivation import Derivation, GroupElement, derive
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadInputError",
+    "CaptureError",
+    "Certificate",
+    "Derivation",
+    "GroupElement",
+    "InconsistentError",
+    "SizeError",
+    "SymgaugeError",
+    "TargetError",
+    "UnsupportedOpError",
+    "Verdict",
+    "Verification",
+    "__version__",
+    "derive",
+    "verify",
+]
+
+_LAZY = {
+    "Certificate": "symgauge.certify",
+    "Derivation": "symgauge.derivation",
+    "GroupElement": "symgauge.derivation",
+    "Verification": "symgauge.certify",
+    "derive": "symgauge.derivation",
+    "verify": "symgauge.certify",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value  # the next access does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
