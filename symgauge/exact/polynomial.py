@@ -1,0 +1,233 @@
+"""Sparse polynomials over QQ in named symbols, with the relations that a proof may use.
+
+A polynomial is a dict from monomials to coefficients; a monomial is a sorted tuple of symbol
+numbers with repetition. Relations: H H = H for a step, R d = 1 for a reciprocal of d,
+Q Q d = 1 for an inverse square root. Rewriting with them is sound: a normal form 0 proves that
+the polynomial vanishes; a normal form that is not 0 decides nothing by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import TypeAlias
+
+Number: TypeAlias = int | Fraction
+Monomial: TypeAlias = tuple[int, ...]
+Polynomial: TypeAlias = dict[Monomial, Number]
+
+ZERO: Polynomial = {}
+
+
+def ratio(a: Number, b: Number) -> Number:
+    """a / b, an int where it is one."""
+    q = Fraction(a) / b
+    return q.numerator if q.denominator == 1 else q
+
+
+class SizeLimit(Exception):
+    """A polynomial or the work on it grew past its bound: the proof stays undecided."""
+
+
+def constant(value: Number) -> Polynomial:
+    """A constant polynomial."""
+    return {(): value} if value else {}
+
+
+def add(a: Polynomial, b: Polynomial) -> Polynomial:
+    """a + b."""
+    if len(a) < len(b):
+        a, b = b, a
+    out = dict(a)
+    for m, c in b.items():
+        s = out.get(m, 0) + c
+        if s:
+            out[m] = s
+        else:
+            del out[m]
+    return out
+
+
+def scale(a: Polynomial, c: Number) -> Polynomial:
+    """c a."""
+    return {m: v * c for m, v in a.items()} if c else {}
+
+
+class Ring:
+    """Symbols, their relations, and arithmetic modulo them.
+
+    `budget` bounds the number of monomial products; SizeLimit is raised beyond it.
+    """
+
+    def __init__(self, budget: int = 20_000_000) -> None:
+        self.names: list[str] = []
+        self._steps: set[int] = set()
+        self._inverses: dict[int, tuple[int, Monomial, Number, Polynomial]] = {}
+        self._known: dict[object, int] = {}
+        self._special: set[int] = set()
+        self.budget = budget
+
+    def symbol(self, name: str) -> int:
+        """A new free symbol."""
+        self.names.append(name)
+        return len(self.names) - 1
+
+    def function(self, kind: str, argument: Polynomial) -> int:
+        """The symbol of a function value, the same for equal arguments."""
+        key = (kind, frozenset(argument.items()))
+        known = self._known.get(key)
+        if known is None:
+            known = self.symbol(f"{kind}{len(self.names)}")
+            self._known[key] = known
+            if kind == "step":
+                self._steps.add(known)
+                self._special.add(known)
+        return known
+
+    def inverse(self, argument: Polynomial, order: int) -> Polynomial:
+        """R with R**order * argument = 1: reciprocal (1) or inverse square root (2)."""
+        if not argument:
+            raise ZeroDivisionError("the reciprocal of 0")
+        if order == 1 and set(argument) == {()}:
+            return {(): ratio(1, argument[()])}
+        if order == 1 and len(argument) == 1:
+            ((monomial, c),) = argument.items()
+            if len(monomial) == 1 and monomial[0] in self._inverses:
+                # 1/R for a reciprocal R = 1/d is d itself
+                power, lead, value, rest = self._inverses[monomial[0]]
+                if power == 1:
+                    return scale(add({lead: value}, rest), ratio(1, c))
+        name = "inverse" if order == 1 else "root"
+        symbol = self.function(name, argument)
+        if symbol not in self._inverses:
+            lead = max(argument, key=lambda m: (len(m), m))
+            rest = {m: c for m, c in argument.items() if m != lead}
+            self._inverses[symbol] = (order, lead, argument[lead], rest)
+            self._special.add(symbol)
+        return {(symbol,): 1}
+
+    def mul(self, a: Polynomial, b: Polynomial) -> Polynomial:
+        """a b in normal form."""
+        if not a or not b:
+            return {}
+        self.budget -= len(a) * len(b)
+        if self.budget < 0:
+            raise SizeLimit("the proof needs more polynomial products than its bound")
+        out: Polynomial = {}
+        reducible = False
+        special = self._special
+        for m, c in a.items():
+            for n, d in b.items():
+                key = tuple(sorted(m + n)) if m and n else m + n
+                s = out.get(key, 0) + c * d
+                if s:
+                    out[key] = s
+                else:
+                    out.pop(key, None)
+                if not reducible and special and any(x in special for x in key):
+                    reducible = True
+        return self.normal(out) if reducible else out
+
+    def normal(self, a: Polynomial) -> Polynomial:
+        """The normal form modulo the relations."""
+        done: Polynomial = {}
+        todo = dict(a)
+        while todo:
+            monomial, c = todo.popitem()
+            replaced = self._rewrite(monomial)
+            if replaced is None:
+                s = done.get(monomial, 0) + c
+                if s:
+                    done[monomial] = s
+                else:
+                    done.pop(monomial, None)
+                continue
+            self.budget -= len(replaced)
+            if self.budget < 0:
+                raise SizeLimit("the proof needs more polynomial products than its bound")
+            for m, d in replaced.items():
+                s = todo.get(m, 0) + c * d
+                if s:
+                    todo[m] = s
+                else:
+                    todo.pop(m, None)
+        return done
+
+    def _rewrite(self, monomial: Monomial) -> Polynomial | None:
+        """One rewriting step of a monomial, or None where none applies."""
+        special = self._special
+        previous = -1
+        for x in monomial:
+            if x not in special or x == previous:
+                continue
+            previous = x
+            if x in self._steps:
+                if monomial.count(x) > 1:
+                    kept = [y for y in monomial if y != x]
+                    return {tuple(sorted([*kept, x])): 1}
+                continue
+            order, lead, value, rest = self._inverses[x]
+            left = _without(monomial, (x,) * order + lead)
+            if left is None:
+                continue
+            # x^order lead = (1 - x^order rest) / value
+            out: Polynomial = {left: ratio(1, value)}
+            for m, c in rest.items():
+                key = tuple(sorted(left + (x,) * order + m))
+                s = out.get(key, 0) - ratio(c, value)
+                if s:
+                    out[key] = s
+                else:
+                    out.pop(key, None)
+            return out
+        return None
+
+    def sum(self, terms: Iterable[Polynomial]) -> Polynomial:
+        """A sum of many polynomials."""
+        out: Polynomial = {}
+        for term in terms:
+            for m, c in term.items():
+                s = out.get(m, 0) + c
+                if s:
+                    out[m] = s
+                else:
+                    del out[m]
+        return out
+
+    def power(self, a: Polynomial, k: int) -> Polynomial:
+        """a**k."""
+        out = constant(1)
+        for _ in range(k):
+            out = self.mul(out, a)
+        return out
+
+    def text(self, a: Polynomial, limit: int = 6) -> str:
+        """A short text for messages."""
+        items = sorted(a.items())[:limit]
+        parts = [
+            "*".join([str(c), *(self.names[x] for x in m)]) for m, c in items
+        ]
+        more = f" + ... ({len(a)} terms)" if len(a) > limit else ""
+        return " + ".join(parts) + more if parts else "0"
+
+
+def _without(monomial: Monomial, factors: Monomial) -> Monomial | None:
+    """The monomial divided by the factors, or None where they do not divide it."""
+    left = list(monomial)
+    for x in factors:
+        if x not in left:
+            return None
+        left.remove(x)
+    return tuple(left)
+
+
+def substitute(a: Polynomial, image: Callable[[int], Polynomial | None], ring: Ring) -> Polynomial:
+    """a with each symbol replaced by its image (None keeps it)."""
+    terms: list[Polynomial] = []
+    for m, c in a.items():
+        term = constant(c)
+        for x in m:
+            value = image(x)
+            term = ring.mul(term, {(x,): 1} if value is None else value)
+        terms.append(term)
+    return ring.sum(terms)

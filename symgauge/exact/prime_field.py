@@ -1,0 +1,145 @@
+"""GF(p) on numpy arrays: residues are held in float64, so products go through BLAS exactly.
+
+With ``p < 2**26`` a product of residues stays below ``2**52`` and is exact; a matrix product
+splits its left factor into 13-bit halves so that every partial sum stays below ``2**53``.
+Not for: characteristic above ``2**26``, or fields that are not prime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_HALF = 8192.0  # 13 bits
+#: Longest inner dimension for which the 13-bit split stays exact: 2**13 * 2**26 * 2**14 = 2**53.
+_INNER = 1 << 13
+
+
+def is_prime(n: int) -> bool:
+    """Whether n is prime (deterministic Miller-Rabin for n < 3.2e9)."""
+    if n < 2:
+        return False
+    for q in (2, 3, 5, 7):
+        if n % q == 0:
+            return n == q
+    d, s = n - 1, 0
+    while d % 2 == 0:
+        d, s = d // 2, s + 1
+    for a in (2, 3, 5, 7):
+        y = pow(a, d, n)
+        if y in (1, n - 1):
+            continue
+        for _ in range(s - 1):
+            y = y * y % n
+            if y == n - 1:
+                break
+        else:
+            return False
+    return True
+
+
+def primes() -> Iterator[int]:
+    """Primes p = 3 mod 4 below 2**26, from the largest down (then -1 is not a square).
+
+    >>> next(primes()) % 4
+    3
+    """
+    n = (1 << 26) - 1
+    while n > 1 << 20:
+        if n % 4 == 3 and is_prime(n):
+            yield n
+        n -= 4 if n % 4 == 3 else 1
+
+
+@dataclass(frozen=True)
+class PrimeField:
+    """Arithmetic modulo a prime p < 2**26 on float64 arrays of residues in [0, p)."""
+
+    p: int
+
+    def reduce(self, x: Array) -> Array:
+        """x mod p for exact integers |x| <= 2**52 (nearer to 2**53 the quotient times p rounds)."""
+        p = float(self.p)
+        r = x - p * np.floor(x * (1.0 / p))
+        # the quotient is off by one at most: floor of a rounded product
+        r = np.where(r < 0.0, r + p, r)
+        return np.where(r >= p, r - p, r)
+
+    def add(self, a: Array, b: Array) -> Array:
+        """a + b."""
+        s = a + b
+        return np.where(s >= self.p, s - self.p, s)
+
+    def sub(self, a: Array, b: Array) -> Array:
+        """a - b."""
+        d = a - b
+        return np.where(d < 0.0, d + self.p, d)
+
+    def neg(self, a: Array) -> Array:
+        """-a."""
+        return np.where(a == 0.0, 0.0, self.p - a)
+
+    def mul(self, a: Array, b: Array) -> Array:
+        """a * b, entrywise with broadcasting."""
+        return self.reduce(a * b)
+
+    def sum(self, a: Array, axes: tuple[int, ...]) -> Array:
+        """Sum over axes (at most 2**26 terms)."""
+        return self.reduce(np.sum(a, axis=axes))
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Matrix product over the last two axes, with broadcasting of the others."""
+        inner = a.shape[-1]
+        if inner > _INNER:
+            head = self.matmul(a[..., :_INNER], b[..., :_INNER, :])
+            return self.add(head, self.matmul(a[..., _INNER:], b[..., _INNER:, :]))
+        if inner == 1:
+            return self.mul(a, b)
+        high = np.floor(a * (1.0 / _HALF))
+        low = a - _HALF * high
+        return self.reduce(self.reduce(high @ b) * _HALF + self.reduce(low @ b))
+
+    def power(self, a: Array, k: int) -> Array:
+        """a**k for k >= 0, by repeated squaring."""
+        result = np.ones_like(a)
+        base = a
+        while k:
+            if k & 1:
+                result = self.mul(result, base)
+            k >>= 1
+            if k:
+                base = self.mul(base, base)
+        return result
+
+    def inverse(self, a: Array) -> Array:
+        """1 / a; the value at 0 is 0 (the caller discards such points)."""
+        return self.power(a, self.p - 2)
+
+    def character(self, a: Array) -> Array:
+        """The quadratic character: 1 at squares, -1 at non-squares, 0 at 0."""
+        c = self.power(a, (self.p - 1) // 2)
+        return np.where(c == self.p - 1.0, -1.0, c)
+
+    def sqrt(self, a: Array) -> Array:
+        """The root that is itself a square, where a is a square (p = 3 mod 4)."""
+        return self.power(a, (self.p + 1) // 4)
+
+    def residue(self, value: Fraction) -> int:
+        """The residue of an exact rational.
+
+        Raises ZeroDivisionError where p divides the denominator.
+        """
+        d = value.denominator % self.p
+        if d == 0:
+            raise ZeroDivisionError(f"{self.p} divides the denominator of {value}")
+        return value.numerator * pow(d, -1, self.p) % self.p
+
+    def random(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Uniform residues."""
+        return rng.integers(0, self.p, size=shape).astype(np.float64)

@@ -1,0 +1,225 @@
+"""Structure constants of a family of fields and what the algebra is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from symgauge.exact.linear_algebra import rank
+from symgauge.exact.prime_field import PrimeField
+from symgauge.lie.fields import AffineField, bracket, coordinates_in, matrix
+
+#: Brackets (i, j) as sparse combinations of the basis.
+Constants = dict[tuple[int, int], dict[int, Fraction]]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """A basis and its structure constants, or the pair whose bracket leaves the span."""
+
+    basis: tuple[AffineField, ...]
+    constants: Constants | None
+    escapes: tuple[int, int] | None = None
+
+
+def structure_constants(basis: Sequence[AffineField], field: PrimeField) -> Closure:
+    """[X_i, X_j] = sum c_ijk X_k with constant c, exactly, where the family is closed."""
+    pairs: list[tuple[int, int]] = []
+    brackets: list[AffineField] = []
+    for i in range(len(basis)):
+        for j in range(i):
+            b = bracket(basis[i], basis[j])
+            if b:
+                pairs.append((i, j))
+                brackets.append(b)
+    constants: Constants = {}
+    solved = coordinates_in(basis, brackets, field)
+    for pair, weights in zip(pairs, solved, strict=True):
+        if weights is None:
+            return Closure(tuple(basis), None, pair)
+        constants[pair] = {k: w for k, w in enumerate(weights) if w}
+    return Closure(tuple(basis), constants)
+
+
+def close(
+    basis: Sequence[AffineField], field: PrimeField, limit: int
+) -> Closure:
+    """The smallest bracket-closed family that holds the basis, up to `limit` fields."""
+    fields = list(basis)
+    while True:
+        closure = structure_constants(fields, field)
+        if closure.escapes is None:
+            return closure
+        i, j = closure.escapes
+        grown = bracket(fields[i], fields[j])
+        full, _ = matrix([*fields, grown], field)
+        if len(fields) >= limit or rank(full, field.p) == len(fields):
+            return closure
+        fields.append(grown)
+
+
+def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
+    """Dimension of the solvable radical: the Killing-orthogonal of [g, g] (Cartan).
+
+    Computed mod p, where a rank may only drop: an upper bound that is exact but for unlucky p.
+    """
+    ad = np.zeros((n, n, n), dtype=np.int64)
+    derived = []
+    for (i, j), row in constants.items():
+        vector = np.zeros(n)
+        for k, c in row.items():
+            r = field.residue(c)
+            ad[i, k, j] = (ad[i, k, j] + r) % field.p
+            ad[j, k, i] = (ad[j, k, i] - r) % field.p
+            vector[k] = r
+        derived.append(vector)
+    if not derived:
+        return n
+    flat = ad.reshape(n, n * n).astype(np.float64)
+    turned = ad.transpose(0, 2, 1).reshape(n, n * n).astype(np.float64)
+    killing = field.matmul(flat, np.ascontiguousarray(turned.T))
+    pairing = field.matmul(np.array(derived), killing)
+    return n - rank(pairing, field.p)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A family inside the algebra: positions in the basis, and the name it is claimed to have.
+
+    `name` is "gl", "so" or "R"; `size` n of gl(n), so(n); `copies` blocks of consecutive
+    positions, each in the order E_11, E_12, ... (gl) or E_12 - E_21, ... (so).
+    """
+
+    positions: tuple[int, ...]
+    name: str
+    size: int
+    copies: int
+
+
+def identify(constants: Constants, n: int, blocks: Sequence[Block], field: PrimeField) -> str:
+    """The algebra as text: "2 gl(2) + R^3", semidirect parts as "gl(2) |x R^2".
+
+    Every name is checked against the structure constants; where a check fails, or where blocks
+    are interlaced, the answer is "dimension n, radical m".
+    """
+    if n == 0:
+        return "0"
+    fallback = f"dimension {n}, radical {radical_dimension(constants, n, field)}"
+    pieces: list[tuple[tuple[int, ...], str]] = []
+    for block in blocks:
+        step = len(block.positions) // block.copies
+        for c in range(block.copies):
+            part = block.positions[c * step:(c + 1) * step]
+            if block.name == "R":
+                pieces += [((i,), "R") for i in part]
+            else:
+                pieces.append((part, f"{block.name}({block.size})"))
+                if not _is_matrix_algebra(constants, part, block.name, block.size):
+                    return fallback
+    where = {i: k for k, (part, _) in enumerate(pieces) for i in part}
+    if len(where) != n:
+        return fallback
+    joined = list(range(len(pieces)))
+
+    def find(k: int) -> int:
+        while joined[k] != k:
+            k = joined[k]
+        return k
+
+    for (i, j), row in constants.items():
+        for k in row:
+            joined[find(where[i])] = find(where[k])
+            joined[find(where[j])] = find(where[k])
+    groups: dict[int, list[int]] = {}
+    for k in range(len(pieces)):
+        groups.setdefault(find(k), []).append(k)
+    names: list[str] = []
+    for group in groups.values():
+        name = _component(constants, [pieces[k] for k in group])
+        if name is None:
+            return fallback
+        names.append(name)
+    return _tally(names)
+
+
+def _get(constants: Constants, i: int, j: int) -> dict[int, Fraction]:
+    if i >= j:
+        return constants.get((i, j), {})
+    return {k: -c for k, c in constants.get((j, i), {}).items()}
+
+
+def _is_matrix_algebra(constants: Constants, part: Sequence[int], name: str, n: int) -> bool:
+    """Whether consecutive basis elements multiply as the standard basis, up to one sign."""
+    if name == "gl":
+        units = [(a, b) for a in range(n) for b in range(n)]
+        mats = [{(a, b): 1} for a, b in units]
+    else:
+        units = [(a, b) for a in range(n) for b in range(a + 1, n)]
+        mats = [{(a, b): 1, (b, a): -1} for a, b in units]
+    if len(mats) != len(part):
+        return False
+    number = {u: k for k, u in enumerate(units)}
+    for sign in (1, -1):
+        if all(
+            _get(constants, part[i], part[j]) == {
+                part[number[u]]: Fraction(sign * c)
+                for u, c in _commutator(mats[i], mats[j]).items() if u in number
+            }
+            for i in range(len(mats)) for j in range(i)
+        ):
+            return True
+    return False
+
+
+def _commutator(a: dict[tuple[int, int], int], b: dict[tuple[int, int], int]) -> dict[
+        tuple[int, int], int]:
+    out: dict[tuple[int, int], int] = {}
+    for x, y, sign in ((a, b, 1), (b, a, -1)):
+        for (i, j), c in x.items():
+            for (k, m), d in y.items():
+                if j == k:
+                    out[i, m] = out.get((i, m), 0) + sign * c * d
+    return {u: c for u, c in out.items() if c}
+
+
+def _component(constants: Constants, pieces: list[tuple[tuple[int, ...], str]]) -> str | None:
+    matrices = [name for _, name in pieces if name != "R"]
+    line = [i for part, name in pieces if name == "R" for i in part]
+    if len(pieces) == 1:
+        return pieces[0][1]
+    if not matrices:
+        return None
+    inside = set(line)
+    abelian = all(not _get(constants, i, j) for i in line for j in line if i > j)
+    parts = [set(part) for part, name in pieces if name != "R"]
+    ideal = all(
+        set(_get(constants, i, j)) <= inside
+        for i in line for part in parts for j in part
+    )
+    apart = all(
+        not _get(constants, i, j)
+        for a in range(len(parts)) for b in range(a) for i in parts[a] for j in parts[b]
+    )
+    if not (abelian and ideal and apart):
+        return None
+    space = "R" if len(line) == 1 else f"R^{len(line)}"
+    left = _tally(matrices)
+    return f"({left}) |x {space}" if len(matrices) > 1 else f"{left} |x {space}"
+
+
+def _tally(names: Sequence[str]) -> str:
+    """Equal summands counted: "2 gl(2) + R^3"."""
+    count: dict[str, int] = {}
+    for name in names:
+        count[name] = count.get(name, 0) + 1
+    lines = count.pop("R", 0)
+    parts = []
+    for name, k in count.items():
+        inner = f"({name})" if "|x" in name and k > 1 else name
+        parts.append(inner if k == 1 else f"{k} {inner}")
+    if lines:
+        parts.append("R" if lines == 1 else f"R^{lines}")
+    return " + ".join(parts)
