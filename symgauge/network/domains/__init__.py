@@ -1,0 +1,1 @@
+"""Number systems over which a program is evaluated: one domain a file."""

@@ -1,0 +1,86 @@
+"""What a number system must offer to evaluate a program. Arrays have a batch axis in front."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from fractions import Fraction
+
+import numpy as np
+
+from symgauge.network.op import Array
+from symgauge.network.program import Constant
+
+
+class Domain(ABC):
+    """Entrywise arithmetic and matrix products; ops are written in these alone."""
+
+    @abstractmethod
+    def constant(self, constant: Constant) -> Array:
+        """The exact constant in this domain, batch of one."""
+
+    @abstractmethod
+    def add(self, a: Array, b: Array) -> Array:
+        """a + b."""
+
+    @abstractmethod
+    def mul(self, a: Array, b: Array) -> Array:
+        """a * b, entrywise."""
+
+    @abstractmethod
+    def scale(self, a: Array, factor: Fraction) -> Array:
+        """A rational multiple."""
+
+    @abstractmethod
+    def matmul(self, a: Array, b: Array) -> Array:
+        """Matrix product over the last two axes."""
+
+    @abstractmethod
+    def sum(self, a: Array, axes: tuple[int, ...]) -> Array:
+        """Sum over axes, which are dropped."""
+
+    @abstractmethod
+    def reciprocal(self, a: Array) -> Array:
+        """1 / a."""
+
+    @abstractmethod
+    def rsqrt(self, a: Array) -> Array:
+        """a to the power -1/2."""
+
+    @abstractmethod
+    def exp(self, a: Array) -> Array:
+        """exp a."""
+
+    @abstractmethod
+    def log(self, a: Array) -> Array:
+        """log a."""
+
+    @abstractmethod
+    def erf(self, a: Array) -> Array:
+        """The error function."""
+
+    @abstractmethod
+    def erf_slope(self, a: Array) -> Array:
+        """Its derivative, 2 exp(-a^2) / sqrt(pi)."""
+
+    @abstractmethod
+    def step(self, a: Array) -> Array:
+        """1 where a > 0, else 0; locally constant."""
+
+    def power(self, a: Array, k: int) -> Array:
+        """a**k for an integer k >= 1."""
+        result = a
+        for bit in bin(k)[3:]:
+            result = self.mul(result, result)
+            if bit == "1":
+                result = self.mul(result, a)
+        return result
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """Zeros."""
+        return np.zeros(shape)
+
+    def one(self, batch: int) -> Array:
+        """The number 1, as a batch of scalars."""
+        table = Constant((Fraction(1),), np.zeros((batch,), dtype=np.int64))
+        out: Array = self.constant(table)[0]
+        return out

@@ -1,0 +1,143 @@
+"""Polynomials over QQ with relations: the domain in which proofs are decided."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from symgauge.exact import polynomial as poly
+from symgauge.exact.polynomial import Polynomial, Ring
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array
+from symgauge.network.program import Constant
+
+_ADD = np.frompyfunc(poly.add, 2, 1)
+
+
+def _integral(value: Fraction) -> poly.Number:
+    return value.numerator if value.denominator == 1 else value
+
+
+class PolynomialDomain(Domain):
+    """Object arrays of polynomials of one ring, batch of one."""
+
+    def __init__(self, ring: Ring) -> None:
+        self.ring = ring
+        self._mul = np.frompyfunc(ring.mul, 2, 1)
+
+    def constant(self, constant: Constant) -> Array:
+        table = np.empty(len(constant.table), dtype=object)
+        table[:] = [poly.constant(_integral(v)) for v in constant.table]
+        # flat: an object array with an index without axes would give the bare entry
+        out: Array = table[constant.index.reshape(-1)].reshape(1, *constant.shape)
+        return out
+
+    def fresh(self, name: str, shape: tuple[int, ...]) -> Array:
+        """New symbols name[0], name[1], ... in the given shape (batch axis not counted)."""
+        out = np.empty((1, *shape), dtype=object)
+        flat = out.reshape(-1)
+        for k in range(flat.size):
+            flat[k] = {(self.ring.symbol(f"{name}[{k}]"),): 1}
+        return out
+
+    def add(self, a: Array, b: Array) -> Array:
+        out: Array = np.asarray(_ADD(a, b), dtype=object)
+        return out
+
+    def mul(self, a: Array, b: Array) -> Array:
+        out: Array = np.asarray(self._mul(a, b), dtype=object)
+        return out
+
+    def scale(self, a: Array, factor: Fraction) -> Array:
+        c = _integral(factor)
+        out: Array = np.asarray(np.frompyfunc(lambda x: poly.scale(x, c), 1, 1)(a), dtype=object)
+        return out
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a = np.broadcast_to(a, (*lead, *a.shape[-2:]))
+        b = np.broadcast_to(b, (*lead, *b.shape[-2:]))
+        out = np.empty((*lead, a.shape[-2], b.shape[-1]), dtype=object)
+        mul, total = self.ring.mul, self.ring.sum
+        for where in np.ndindex(*lead):
+            left, right, target = a[where], b[where], out[where]
+            for i in range(left.shape[0]):
+                row = [(k, x) for k, x in enumerate(left[i]) if x]
+                for j in range(right.shape[1]):
+                    target[i, j] = total(mul(x, right[k, j]) for k, x in row if right[k, j])
+        return out
+
+    def sum(self, a: Array, axes: tuple[int, ...]) -> Array:
+        kept = [i for i in range(a.ndim) if i not in axes]
+        moved = a.transpose(*kept, *axes)
+        shape = tuple(a.shape[i] for i in kept)
+        flat = moved.reshape(int(np.prod(shape, dtype=int)), -1)
+        out = np.empty(len(flat), dtype=object)
+        for i, row in enumerate(flat):
+            out[i] = self.ring.sum(row)
+        return out.reshape(shape)
+
+    def _lift(self, a: Array, kind: str) -> Array:
+        ring = self.ring
+        lifted = np.frompyfunc(lambda x: {(ring.function(kind, x),): 1}, 1, 1)
+        return np.asarray(lifted(a), dtype=object)
+
+    def reciprocal(self, a: Array) -> Array:
+        lifted = np.frompyfunc(lambda x: self.ring.inverse(x, 1), 1, 1)
+        return np.asarray(lifted(a), dtype=object)
+
+    def rsqrt(self, a: Array) -> Array:
+        lifted = np.frompyfunc(lambda x: self.ring.inverse(x, 2), 1, 1)
+        return np.asarray(lifted(a), dtype=object)
+
+    def exp(self, a: Array) -> Array:
+        ring = self.ring
+
+        def value(x: Polynomial) -> Polynomial:
+            if not x:
+                return poly.constant(1)
+            # exp(-a) = 1 / exp(a): of the two, the one with positive first coefficient is a symbol
+            if x[min(x)] < 0:
+                return ring.inverse({(ring.function("exp", poly.scale(x, -1)),): 1}, 1)
+            return {(ring.function("exp", x),): 1}
+
+        return np.asarray(np.frompyfunc(value, 1, 1)(a), dtype=object)
+
+    def log(self, a: Array) -> Array:
+        return self._lift(a, "log")
+
+    def erf(self, a: Array) -> Array:
+        ring = self.ring
+
+        def value(x: Polynomial) -> Polynomial:
+            if not x:
+                return {}
+            if x[min(x)] < 0:
+                return {(ring.function("erf", poly.scale(x, -1)),): -1}
+            return {(ring.function("erf", x),): 1}
+
+        return np.asarray(np.frompyfunc(value, 1, 1)(a), dtype=object)
+
+    def erf_slope(self, a: Array) -> Array:
+        # 2 / sqrt(pi) is a symbol of its own
+        slope = {(self.ring.function("two_over_sqrt_pi", {}),): 1}
+        constant = np.empty((), dtype=object)
+        constant[()] = slope
+        return self.mul(self.exp(self.scale(self.mul(a, a), Fraction(-1))), constant)
+
+    def step(self, a: Array) -> Array:
+        return self._lift(a, "step")
+
+    def function(self, kind: str, a: Array) -> Array:
+        """Symbols for the values of an entrywise function."""
+        return self._lift(a, kind)
+
+    def power(self, a: Array, k: int) -> Array:
+        lifted = np.frompyfunc(lambda x: self.ring.power(x, k), 1, 1)
+        return np.asarray(lifted(a), dtype=object)
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        out = np.empty(shape, dtype=object)
+        out.reshape(-1)[:] = [poly.ZERO] * out.size
+        return out

@@ -1,0 +1,118 @@
+"""GF(p): exact evaluation at random points, transcendental values as independent residues.
+
+exp(a) is a pseudo-random residue that depends on the residue of a alone, with exp(0) = 1 and
+exp(-a) = 1/exp(a); log and erf likewise (erf odd). What this forgets, and how that is guarded,
+is the business of `certify.independence`. Roots are those that are squares themselves; rows
+with a radicand that is no square, or with a zero divisor, are marked invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.errors import InconsistentError
+from symgauge.exact.prime_field import PrimeField
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array
+from symgauge.network.program import Constant
+
+_MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    # the finaliser of the SplitMix64 generator
+    x = (x ^ (x >> np.uint64(30))) * _MIX1
+    x = (x ^ (x >> np.uint64(27))) * _MIX2
+    return x ^ (x >> np.uint64(31))
+
+
+class ResidueDomain(Domain):
+    """Arithmetic in GF(p) with a batch of points.
+
+    `branches` are the patterns that a shadow point took at the steps, in order of evaluation;
+    `valid` tells which rows met no zero divisor and no radicand without a root.
+    """
+
+    def __init__(
+        self, field: PrimeField, salt: int, batch: int, branches: Sequence[Array] = ()
+    ) -> None:
+        self.field = field
+        self.p = field.p
+        self.salt = np.uint64(salt % (1 << 63))
+        self.valid: npt.NDArray[np.bool_] = np.ones(batch, dtype=bool)
+        self._branches: Iterator[Array] = iter(branches)
+
+    def constant(self, constant: Constant) -> Array:
+        table = np.array([self.field.residue(v) for v in constant.table], dtype=np.float64)
+        return table[constant.index][None]
+
+    def add(self, a: Array, b: Array) -> Array:
+        return self.field.add(a, b)
+
+    def mul(self, a: Array, b: Array) -> Array:
+        return self.field.mul(a, b)
+
+    def scale(self, a: Array, factor: Fraction) -> Array:
+        if factor == -1:
+            return self.field.neg(a)
+        return self.field.mul(a, np.array(self.field.residue(factor), dtype=np.float64))
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return self.field.matmul(a, b)
+
+    def sum(self, a: Array, axes: tuple[int, ...]) -> Array:
+        return self.field.sum(a, axes)
+
+    def _mark(self, bad: Array) -> None:
+        rows = bad.reshape(len(bad), -1).any(axis=1)
+        self.valid = self.valid & ~rows
+
+    def reciprocal(self, a: Array) -> Array:
+        self._mark(a == 0.0)
+        return self.field.inverse(a)
+
+    def rsqrt(self, a: Array) -> Array:
+        root = self.field.sqrt(a)
+        self._mark((self.field.mul(root, root) != a) | (a == 0.0))
+        return self.field.inverse(root)
+
+    def _hash(self, a: Array, kind: int) -> Array:
+        start = np.uint64((int(_GOLDEN) * kind + int(self.salt)) % (1 << 64))
+        key = a.astype(np.uint64) + start
+        mixed = _mix(_mix(key * _GOLDEN + np.uint64(kind)))
+        return (mixed % np.uint64(self.p - 1)).astype(np.float64) + 1.0
+
+    def exp(self, a: Array) -> Array:
+        low = a <= self.p // 2
+        value = self._hash(np.where(low, a, self.p - a), 1)
+        value = np.where(low, value, self.field.inverse(value)) if not low.all() else value
+        return np.where(a == 0.0, 1.0, value)
+
+    def log(self, a: Array) -> Array:
+        self._mark(a == 0.0)
+        return np.where(a == 1.0, 0.0, self._hash(a, 2))
+
+    def erf(self, a: Array) -> Array:
+        low = a <= self.p // 2
+        value = self._hash(np.where(low, a, self.p - a), 3)
+        return np.where(a == 0.0, 0.0, np.where(low, value, self.field.neg(value)))
+
+    def erf_slope(self, a: Array) -> Array:
+        # 2 / sqrt(pi) is transcendental: one fixed random residue stands for it
+        constant = self._hash(np.zeros(1), 4)[0]
+        return self.field.mul(self.exp(self.field.neg(self.field.mul(a, a))), constant)
+
+    def step(self, a: Array) -> Array:
+        try:
+            pattern = next(self._branches)
+        except StopIteration:
+            raise InconsistentError("a branch was met that no shadow point decided") from None
+        return pattern
+
+    def power(self, a: Array, k: int) -> Array:
+        return self.field.power(a, k)

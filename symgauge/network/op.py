@@ -1,0 +1,178 @@
+"""What an op states: its value, tangent and cotangent once, over any domain.
+
+`Primitive` ops are evaluated; `Composite` ops expand into primitives; a `Rewrite` is an ATen
+op that becomes other ops at capture and has no node of its own. Arrays carry one leading
+batch axis; attributes and shapes speak of the axes behind it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy.typing as npt
+
+from symgauge.errors import CaptureError
+
+if TYPE_CHECKING:
+    from symgauge.network.builder import Builder, Value
+    from symgauge.network.domains.base import Domain
+    from symgauge.network.legs import Axis, Legs
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Arguments on which an op is compared with torch's own.
+
+    `args` may hold `Sample.Tensor` placeholders: a tensor of that shape, drawn in [low, high].
+    """
+
+    @dataclass(frozen=True)
+    class Tensor:
+        """A random tensor argument."""
+
+        shape: Shape
+        low: float = -1.5
+        high: float = 1.5
+
+    @dataclass(frozen=True)
+    class Mask:
+        """A constant Boolean mask."""
+
+        rows: tuple[tuple[bool, ...], ...]
+
+    overload: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AbstractOp(ABC):
+    """One op. Stateless: every instance of a class is the same op."""
+
+    name: ClassVar[str]
+    #: ATen overloads that this op captures, as "mul.Tensor".
+    aten: ClassVar[tuple[str, ...]] = ()
+    #: Attributes that hold exact rationals.
+    rational_attrs: ClassVar[tuple[str, ...]] = ()
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """Nodes for a call of one of `aten`; the default passes values on and refuses the rest."""
+        rest = [a for a in args if not _is_value(a)]
+        if rest or any(v is not None for v in kwargs.values()):
+            raise CaptureError(f"{self.name}: arguments {rest} {dict(kwargs)} are not understood")
+        return build.apply(self.name, *args)
+
+    def samples(self) -> Iterator[Sample]:
+        """Calls on which the contract tests compare this op with torch's."""
+        return iter(())
+
+    def non_symmetries(self) -> Iterator[str]:
+        """What this op does not allow, in words that a test refutes."""
+        return iter(())
+
+
+def _is_value(argument: Any) -> bool:
+    return hasattr(argument, "index") and hasattr(argument, "minus_infinity")
+
+
+class NodeOp(AbstractOp):
+    """An op that stands in a program."""
+
+    @abstractmethod
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        """Shape of the value."""
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        """The value in LaTeX, given its inputs'."""
+        return rf"\operatorname{{{self.name.replace('_', '-')}}}({', '.join(inputs)})"
+
+    def minus_infinity(self, masks: Sequence[Array | None], **attrs: Any) -> Array | None:
+        """Where the value is minus infinity, given where the inputs are (capture only)."""
+        raise CaptureError(f"minus infinity enters {self.name}; only a softmax may absorb it")
+
+    def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
+        """Axes of the value as products of legs. Default: entrywise, all inputs alike."""
+        return legs.entrywise(inputs, shape)
+
+
+class Primitive(NodeOp):
+    """An op with its own arithmetic."""
+
+    @abstractmethod
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        """The value."""
+
+    @abstractmethod
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        """The derivative at xs applied to dxs (None is zero; not all are None)."""
+
+    @abstractmethod
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        """The adjoint of the derivative applied to ct, one entry per input (None is zero)."""
+
+
+class Structural(Primitive):
+    """A linear op that only moves, repeats or selects entries: written in plain numpy."""
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        """A linear op is its own derivative."""
+        pairs = zip(xs, dxs, strict=True)
+        zero = [domain.zeros(x.shape) if dx is None else dx for x, dx in pairs]
+        return self.apply(domain, *zero, **attrs)
+
+    def minus_infinity(self, masks: Sequence[Array | None], **attrs: Any) -> Array | None:
+        """The mask moves with the entries."""
+        # the domain is not used by ops that only move entries
+        full = [m[None] for m in masks if m is not None]
+        out: Array = self.apply(None, *full, **attrs)[0]  # type: ignore[arg-type]
+        return out
+
+
+class Composite(NodeOp):
+    """An op defined by its expansion into other ops."""
+
+    #: An entrywise function of one input that a proof may treat as a symbol with a slope.
+    opaque: ClassVar[bool] = False
+
+    #: Whether `symbols` and `variation` state the op's own rule for proofs.
+    closed: ClassVar[bool] = False
+
+    @abstractmethod
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        """The same value by other ops."""
+
+    def symbols(self, domain: Domain, y: Array, *xs: Array, **attrs: Any) -> Array:
+        """The value on free symbols y, with the relations among its entries built in."""
+        return y
+
+    def variation(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        """The derivative in terms of the value (ops with `closed` only)."""
+        raise NotImplementedError(self.name)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        """Shape of the first input."""
+        return shapes[0]
+
+
+class Rewrite(AbstractOp):
+    """An ATen op that becomes other ops at capture."""
+
+    @abstractmethod
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """The nodes it becomes."""

@@ -1,0 +1,293 @@
+"""The program: named parameters, inputs, exact constants and op nodes in order of evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.errors import BadInputError
+from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
+
+#: A float is read as this small a fraction where it round-trips, else as its dyadic value.
+SMALL_DENOMINATOR = 1000
+SHORT_DECIMAL = 6
+
+
+def exact_value(value: float) -> Fraction:
+    """The rational that a folded float stands for: small fraction, short decimal, else dyadic.
+
+    >>> exact_value(1 / 3), exact_value(1e-5), exact_value(0.5 ** 0.5).denominator
+    (Fraction(1, 3), Fraction(1, 100000), 9007199254740992)
+    """
+    dyadic = Fraction(value)
+    small = dyadic.limit_denominator(SMALL_DENOMINATOR)
+    if float(small) == value:
+        return small
+    decimal = Fraction(repr(float(value)))
+    digits = len(str(abs(decimal.numerator)).rstrip("0"))
+    return decimal if digits <= SHORT_DECIMAL and float(decimal) == value else dyadic
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array of exact rationals: a table of distinct values and an index array."""
+
+    table: tuple[Fraction, ...]
+    index: npt.NDArray[np.int64]
+
+    @staticmethod
+    def from_floats(values: npt.NDArray[np.float64]) -> Constant:
+        """Each float read by `exact_value`."""
+        distinct, index = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
+        table = tuple(exact_value(v) for v in distinct.tolist())
+        return Constant(table, index.reshape(np.shape(values)).astype(np.int64))
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the array."""
+        return tuple(self.index.shape)
+
+    def floats(self) -> npt.NDArray[np.float64]:
+        """The nearest floats."""
+        return np.array([float(v) for v in self.table], dtype=np.float64)[self.index]
+
+    def objects(self) -> npt.NDArray[np.object_]:
+        """The exact values as an object array of Fractions."""
+        out = np.empty(self.shape, dtype=object)
+        out.reshape(-1)[:] = [self.table[i] for i in self.index.ravel().tolist()]
+        return out
+
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """A hashable identity."""
+        return self.table, self.shape, self.index.tobytes()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named parameter tensor of the module. `read` marks the coordinates that an output reads."""
+
+    name: str
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A real input tensor: its entries are indeterminates."""
+
+    name: str
+    shape: Shape
+
+
+Leaf = Parameter | Input | Constant
+
+
+@dataclass(frozen=True)
+class Node:
+    """One line of the program: a leaf, or an op applied to earlier lines."""
+
+    op: NodeOp | None
+    inputs: tuple[int, ...]
+    attrs: Mapping[str, Any]
+    shape: Shape
+    leaf: Leaf | None = None
+
+    @property
+    def label(self) -> str:
+        """The op's name, or the leaf's."""
+        if self.op is not None:
+            return self.op.name
+        assert self.leaf is not None
+        return "constant" if isinstance(self.leaf, Constant) else self.leaf.name
+
+
+@dataclass(frozen=True)
+class Network:
+    """An immutable program. Values have no batch axis here; domains add one in front."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
+    #: The ops by name, so that composites can be expanded.
+    ops: Mapping[str, AbstractOp] = field(repr=False, compare=False)
+    #: Statements about what was held fixed at capture, part of every scope.
+    held: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def parameter_nodes(self) -> tuple[int, ...]:
+        """Positions of the parameters."""
+        return tuple(i for i, n in enumerate(self.nodes) if isinstance(n.leaf, Parameter))
+
+    @cached_property
+    def input_nodes(self) -> tuple[int, ...]:
+        """Positions of the inputs."""
+        return tuple(i for i, n in enumerate(self.nodes) if isinstance(n.leaf, Input))
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters, in the module's order."""
+        return tuple(self.nodes[i].leaf for i in self.parameter_nodes)  # type: ignore[misc]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The inputs."""
+        return tuple(self.nodes[i].leaf for i in self.input_nodes)  # type: ignore[misc]
+
+    @property
+    def num_coordinates(self) -> int:
+        """Number of parameter coordinates, unread ones included."""
+        return sum(p.size for p in self.parameters)
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """First coordinate of each parameter in the flat parameter vector."""
+        table, start = {}, 0
+        for p in self.parameters:
+            table[p.name] = start
+            start += p.size
+        return table
+
+    @cached_property
+    def lowered(self) -> Network:
+        """The same function by primitives alone."""
+        from symgauge.network.builder import Builder, Value
+
+        if all(n.op is None or isinstance(n.op, Primitive) for n in self.nodes):
+            return self
+        build = Builder(self.ops)
+        moved: list[Value] = []
+        for node in self.nodes:
+            if node.op is None:
+                moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
+                continue
+            xs = [moved[i] for i in node.inputs]
+            moved.append(build.lower(node.op, xs, node.attrs))
+        return build.network([moved[i] for i in self.outputs], self.held)
+
+    def uses(self, name: str) -> bool:
+        """Whether an op of this name stands in the lowered program."""
+        return any(n.op is not None and n.op.name == name for n in self.lowered.nodes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; exact numbers as strings."""
+        return {
+            "nodes": [_node_to_json(n) for n in self.nodes],
+            "outputs": list(self.outputs),
+            "held": list(self.held),
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any], ops: Mapping[str, AbstractOp]) -> Network:
+        """The network that `to_json` wrote; shapes are computed anew, never trusted.
+
+        Raises BadInputError on data that is no network.
+        """
+        try:
+            nodes: list[Node] = []
+            for entry in data["nodes"]:
+                nodes.append(_node_from_json(entry, nodes, ops))
+            outputs = tuple(int(i) for i in data["outputs"])
+            if not outputs or not all(0 <= i < len(nodes) for i in outputs):
+                raise ValueError("outputs out of range")
+            network = Network(tuple(nodes), outputs, ops, tuple(str(s) for s in data["held"]))
+        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+            raise BadInputError(f"this is not the network of a certificate: {error}") from error
+        names = [p.name for p in network.parameters]
+        if len(set(names)) != len(names):
+            raise BadInputError("this is not the network of a certificate: a parameter twice")
+        return network
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON text."""
+        return canonical_digest(self.to_json())
+
+
+def canonical_digest(data: Any) -> str:
+    """SHA-256 of plain data, independent of key order and spacing."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _attr_to_json(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_attr_to_json(v) for v in value]
+    return value
+
+
+def _attr_from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_attr_from_json(v) for v in value)
+    if value is not None and not isinstance(value, (int, str)):
+        raise ValueError(f"attribute {value!r}")
+    return value
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    if isinstance(node.leaf, Constant):
+        index = node.leaf.index.ravel().tolist()
+        return {
+            "constant": [str(v) for v in node.leaf.table],
+            "index": index if len(node.leaf.table) > 1 else [],
+            "shape": list(node.shape),
+        }
+    if node.leaf is not None:
+        kind = "parameter" if isinstance(node.leaf, Parameter) else "input"
+        return {kind: node.leaf.name, "shape": list(node.shape)}
+    assert node.op is not None
+    return {
+        "op": node.op.name,
+        "inputs": list(node.inputs),
+        "attrs": {k: _attr_to_json(v) for k, v in sorted(node.attrs.items())},
+        "shape": list(node.shape),
+    }
+
+
+def _node_from_json(
+    entry: Mapping[str, Any], nodes: list[Node], ops: Mapping[str, AbstractOp]
+) -> Node:
+    shape = tuple(int(n) for n in entry["shape"])
+    if any(n < 0 for n in shape):
+        raise ValueError("negative size")
+    if "constant" in entry:
+        table = tuple(Fraction(v) for v in entry["constant"])
+        index = np.array(entry["index"], dtype=np.int64)
+        if len(table) == 1 and index.size == 0:
+            index = np.zeros(shape, dtype=np.int64)
+        index = index.reshape(shape)
+        if index.size and not (0 <= index.min() and index.max() < len(table)):
+            raise ValueError("constant index out of range")
+        return Node(None, (), {}, shape, Constant(table, index))
+    if "parameter" in entry:
+        return Node(None, (), {}, shape, Parameter(str(entry["parameter"]), shape))
+    if "input" in entry:
+        return Node(None, (), {}, shape, Input(str(entry["input"]), shape))
+    found = ops[str(entry["op"])]
+    if not isinstance(found, NodeOp):
+        raise ValueError(f"{entry['op']} is no op of a program")
+    inputs = tuple(int(i) for i in entry["inputs"])
+    if not all(0 <= i < len(nodes) for i in inputs):
+        raise ValueError("an op reads a later line")
+    attrs = {
+        k: Fraction(v) if k in found.rational_attrs else _attr_from_json(v)
+        for k, v in entry["attrs"].items()
+    }
+    computed = found.shape(*(nodes[i].shape for i in inputs), **attrs)
+    if computed != shape:
+        raise ValueError(f"{found.name} has shape {computed}, not {shape}")
+    return Node(found, inputs, attrs, shape)

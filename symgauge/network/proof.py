@@ -1,0 +1,352 @@
+"""The proof table: how each line of a program varies along a generator, decided exactly.
+
+For a vector field X on parameters, X f = 0 is proved line by line. The variation of a line is
+its tangent along X, computed as a polynomial over QQ in symbols that stand for entries of
+earlier lines, with the relations of `exact.polynomial`. Where the variation is linear in the
+line itself, plus a term in the parameters (delta v = L v + c), the line's entries become
+symbols of their own; else the line stays expanded and joins the region of its readers. If every
+output's variation has normal form 0, X f = 0 is proved for all inputs, all parameters and all
+branches. A normal form that is not 0 decides nothing: the verdict is then UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symgauge.exact.polynomial import (
+    Monomial, Number, Polynomial, Ring, SizeLimit, add, ratio, scale,
+)
+from symgauge.lie.fields import AffineField
+from symgauge.network.builder import Builder, Value
+from symgauge.network.domains.polynomials import PolynomialDomain
+from symgauge.network.evaluate import tangents, values
+from symgauge.network.op import Array, Composite, NodeOp, Primitive, Structural
+from symgauge.network.program import Constant, Input, Network, Node, Parameter
+from symgauge.verdict import Verdict
+
+METHOD = "polynomial identity over QQ, line by line"
+#: Monomial products that one attempt may use.
+BUDGET = 3_000_000
+#: Terms of a polynomial that a line may keep when it does not fold.
+MAX_TERMS = 4000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a proof table."""
+
+    node: int
+    op: str
+    variation: str
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Verdict on X f = 0, its method, and the table. UNKNOWN carries the residual."""
+
+    verdict: Verdict
+    method: str
+    lines: tuple[Line, ...]
+    residual: str = ""
+
+
+class Prover:
+    """Proves X f = 0 for vector fields X on the parameters of one network.
+
+    A field is given as polynomials in the parameter symbols: `parameter_symbols` has one array
+    of symbol numbers per parameter.
+    """
+
+    def __init__(self, network: Network, budget: int = BUDGET) -> None:
+        self.network = network
+        self._budget = budget
+        self._needed = _needed(network)
+        self._expansions: dict[int, Network] = {}
+        self._setup()
+
+    def _setup(self) -> None:
+        self.ring = Ring()
+        self.domain = PolynomialDomain(self.ring)
+        self._leaf: dict[int, Array] = {}
+        self._opaque: dict[int, Array] = {}
+        self._parameter_ids: set[int] = set()
+        self.parameter_symbols: dict[str, Array] = {}
+        for i, node in enumerate(self.network.nodes):
+            if isinstance(node.leaf, Constant):
+                self._leaf[i] = self.domain.constant(node.leaf)
+            elif isinstance(node.leaf, (Parameter, Input)):
+                self._leaf[i] = self.domain.fresh(node.leaf.name, node.shape)
+                if isinstance(node.leaf, Parameter):
+                    numbers = np.array(
+                        [next(iter(p))[0] for p in self._leaf[i].reshape(-1)], dtype=np.int64
+                    ).reshape(node.shape)
+                    self.parameter_symbols[node.leaf.name] = numbers
+                    self._parameter_ids.update(numbers.reshape(-1).tolist())
+
+    def prove(self, field: Mapping[str, Array]) -> Proof:
+        """The verdict on X f = 0; `field` maps parameter names to arrays of polynomials."""
+        last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
+        for fold, closed, opaque in ((True, True, True), (False, True, True),
+                                     (False, False, False)):
+            self.ring.budget = self._budget
+            try:
+                last = self._attempt(field, fold, closed, opaque)
+            except SizeLimit as limit:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
+            except ZeroDivisionError as error:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(error))
+            if last.verdict is Verdict.PROVED:
+                return last
+        return last
+
+    # -- one sweep -----------------------------------------------------------------------------
+
+    def _attempt(self, field: Mapping[str, Array], fold: bool, closed: bool, opaque: bool) -> Proof:
+        network = self.network
+        known: dict[int, Array] = {}
+        delta: dict[int, Array] = {}
+        lines: list[Line] = []
+        expanded: dict[int, Array] = {}
+
+        def value(i: int) -> Array:
+            if i in known:
+                return known[i]
+            if i in self._leaf:
+                return self._leaf[i]
+            node = network.nodes[i]
+            assert node.op is not None
+            if isinstance(node.op, Structural):
+                xs = (value(j) for j in node.inputs)
+                known[i] = node.op.apply(self.domain, *xs, **node.attrs)
+            elif opaque:
+                known[i] = self._opaque_value(i, node, value)
+            elif i not in expanded:
+                expanded[i] = self._plain(i, node, [value(j) for j in node.inputs], closed)
+                return expanded[i]
+            else:
+                return expanded[i]
+            return known[i]
+
+        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
+            moved = field.get(parameter.name)
+            if moved is not None and any(moved.reshape(-1)):
+                delta[position] = moved.reshape(1, *parameter.shape)
+        for i, node in enumerate(network.nodes):
+            if node.op is None or i not in self._needed:
+                continue
+            if not any(j in delta for j in node.inputs):
+                continue
+            xs = [value(j) for j in node.inputs]
+            dxs = [delta.get(j) for j in node.inputs]
+            y, dy = self._step(i, node, xs, dxs, closed, opaque)
+            if not any(dy.reshape(-1)):
+                lines.append(Line(i, node.op.name, "0"))
+                continue
+            if isinstance(node.op, Structural):
+                known[i], delta[i] = y, dy
+                continue
+            folded = _fold(y, dy, self._parameter_ids) if fold else None
+            if folded is not None:
+                symbols = self._symbols_of(i, node)
+                known[i], delta[i] = symbols, _recombine(folded, symbols)
+                lines.append(Line(i, node.op.name, folded.describe()))
+            else:
+                terms = max(len(p) for p in dy.reshape(-1))
+                if terms > MAX_TERMS:
+                    raise SizeLimit(f"line {i} ({node.op.name}) varies by {terms} terms")
+                known[i], delta[i] = y, dy
+                lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
+        for i in network.outputs:
+            if i in delta and any(delta[i].reshape(-1)):
+                worst = next(p for p in delta[i].reshape(-1) if p)
+                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
+        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+
+    def _symbols_of(self, i: int, node: Node) -> Array:
+        known = self._opaque.get(i)
+        if known is None:
+            known = self.domain.fresh(f"v{i}", node.shape)
+            self._opaque[i] = known
+        return known
+
+    def _opaque_value(self, i: int, node: Node, value: Any) -> Array:
+        if isinstance(node.op, Composite) and node.op.closed:
+            xs = [self._leaf.get(j, np.zeros(0)) for j in node.inputs]
+            return node.op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
+        return self._symbols_of(i, node)
+
+    def _plain(self, i: int, node: Node, xs: list[Array], closed: bool) -> Array:
+        op = node.op
+        if isinstance(op, Primitive):
+            return op.apply(self.domain, *xs, **node.attrs)
+        assert isinstance(op, Composite)
+        if closed and op.closed:
+            return op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
+        network = self._expansion(i, node)
+        inputs = {x.name: xs[int(x.name)] for x in network.inputs}
+        lines = values(network, self.domain, {}, inputs)
+        return lines[network.outputs[0]]
+
+    def _step(
+        self, i: int, node: Node, xs: list[Array], dxs: list[Array | None], closed: bool,
+        opaque: bool,
+    ) -> tuple[Array, Array]:
+        """Value and variation of one line from its inputs'."""
+        op: NodeOp | None = node.op
+        domain = self.domain
+        if isinstance(op, Primitive):
+            y = op.apply(domain, *xs, **node.attrs)
+            return y, op.tangent(domain, xs, y, dxs, **node.attrs)
+        assert isinstance(op, Composite)
+        if closed and op.closed:
+            y = op.symbols(domain, self._symbols_of(i, node), *xs, **node.attrs)
+            return y, op.variation(domain, xs, y, dxs, **node.attrs)
+        if opaque and op.opaque:
+            assert dxs[0] is not None
+            kind = op.name + "".join(f",{v}" for _, v in sorted(node.attrs.items()))
+            slope = domain.function(f"d {kind}", xs[0])
+            return domain.function(kind, xs[0]), domain.mul(slope, dxs[0])
+        network = self._expansion(i, node)
+        inputs = {x.name: xs[int(x.name)] for x in network.inputs}
+        seeds = {
+            position: moved
+            for position, leaf in zip(network.input_nodes, network.inputs, strict=True)
+            if (moved := dxs[int(leaf.name)]) is not None
+        }
+        lines = values(network, domain, {}, inputs)
+        moved_lines = tangents(network, domain, lines, seeds)
+        y, dy = lines[network.outputs[0]], moved_lines[network.outputs[0]]
+        return y, domain.zeros(y.shape) if dy is None else dy
+
+    def _expansion(self, i: int, node: Node) -> Network:
+        """A composite line as a program of primitives on its inputs."""
+        known = self._expansions.get(i)
+        if known is None:
+            build = Builder(self.network.ops)
+            xs: list[Value] = []
+            for k, j in enumerate(node.inputs):
+                leaf = self.network.nodes[j].leaf
+                made = leaf if isinstance(leaf, Constant) else Input(
+                    str(k), self.network.nodes[j].shape
+                )
+                xs.append(build.leaf(made))
+            assert node.op is not None
+            known = build.network([build.lower(node.op, xs, node.attrs)])
+            self._expansions[i] = known
+        return known
+
+
+def _needed(network: Network) -> set[int]:
+    """Lines that an output reads."""
+    found: set[int] = set()
+    stack = list(network.outputs)
+    while stack:
+        i = stack.pop()
+        if i not in found:
+            found.add(i)
+            stack.extend(network.nodes[i].inputs)
+    return found
+
+
+# -- folding -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """delta v = L v + c: rows of L as dicts, c as polynomials in the parameters."""
+
+    linear: list[dict[int, Number]]
+    shift: list[Polynomial]
+
+    def describe(self) -> str:
+        entries = sum(len(row) for row in self.linear)
+        shifted = any(self.shift)
+        if not entries:
+            return "delta v = c"
+        diagonal = all(set(row) <= {k} for k, row in enumerate(self.linear))
+        same = {v for row in self.linear for v in row.values()}
+        if diagonal and len(same) == 1 and all(self.linear):
+            left = f"{same.pop()} v"
+        elif diagonal:
+            left = "D v"
+        else:
+            left = "A v"
+        return f"delta v = {left} + c" if shifted else f"delta v = {left}"
+
+
+def _fold(y: Array, dy: Array, parameters: set[int]) -> _Folded | None:
+    """L and c with dy = L y + c as polynomials, or None.
+
+    An entry of y is recognised by a monomial that no other entry has.
+    """
+    ys: Sequence[Polynomial] = y.reshape(-1).tolist()
+    dys: Sequence[Polynomial] = dy.reshape(-1).tolist()
+    owner: dict[Monomial, int] = {}
+    for k, p in enumerate(ys):
+        for m in p:
+            owner[m] = -1 if m in owner else k
+    # the last symbols are the newest: a private monomial without parameters alone is preferred
+    chosen: dict[Monomial, int] = {}
+    for k, p in enumerate(ys):
+        private = [m for m in p if m and owner[m] == k]
+        if private:
+            chosen[max(private, key=lambda m: (len(m), m))] = k
+    linear: list[dict[int, Number]] = []
+    shift: list[Polynomial] = []
+    for p in dys:
+        row: dict[int, Number] = {}
+        for m, c in p.items():
+            if m in chosen:
+                k = chosen[m]
+                row[k] = ratio(c, ys[k][m])
+        rest = p
+        for k, c in row.items():
+            rest = add(rest, scale(ys[k], -c))
+        if any(not parameters.issuperset(m) for m in rest):
+            return None
+        linear.append(row)
+        shift.append(rest)
+    return _Folded(linear, shift)
+
+
+def _recombine(folded: _Folded, symbols: Array) -> Array:
+    out = np.empty(symbols.shape, dtype=object)
+    flat, source = out.reshape(-1), symbols.reshape(-1)
+    for k, (row, shift) in enumerate(zip(folded.linear, folded.shift, strict=True)):
+        total = dict(shift)
+        for j, c in row.items():
+            total = add(total, scale(source[j], c))
+        flat[k] = total
+    return out
+
+
+def field_polynomials(prover: Prover, field: AffineField) -> dict[str, Array]:
+    """An affine field as arrays of polynomials in a prover's parameter symbols."""
+    network = prover.network
+    symbols = np.concatenate(
+        [prover.parameter_symbols[p.name].reshape(-1) for p in network.parameters]
+    )
+    moved: dict[int, Polynomial] = {}
+    for k, c in field.shift.items():
+        moved[k] = add(moved.get(k, {}), {(): _number(c)})
+    for (k, j), c in field.linear.items():
+        moved[k] = add(moved.get(k, {}), {(int(symbols[j]),): _number(c)})
+    out: dict[str, Array] = {}
+    for p in network.parameters:
+        start = network.offsets[p.name]
+        inside = [k for k in moved if start <= k < start + p.size]
+        if inside:
+            array = prover.domain.zeros((p.size,))
+            for k in inside:
+                array[k - start] = moved[k]
+            out[p.name] = array.reshape(p.shape)
+    return out
+
+
+def _number(c: Fraction) -> Number:
+    return c.numerator if c.denominator == 1 else c

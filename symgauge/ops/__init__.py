@@ -1,0 +1,46 @@
+"""The ops, one a file. The folder is enumerated: a new file is a new op, there is no list.
+
+Not for: evaluation (network) or reading a module (capture). No torch here: ATen overloads are
+named by strings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+from symgauge.network.op import AbstractOp
+
+
+@cache
+def all_ops() -> Mapping[str, AbstractOp]:
+    """Every op by name: each class with a `name` that a file of this folder defines."""
+    found: dict[str, AbstractOp] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        for item in vars(module).values():
+            if (
+                isinstance(item, type)
+                and issubclass(item, AbstractOp)
+                and item.__module__ == module.__name__
+                and hasattr(item, "name")
+            ):
+                if item.name in found:
+                    raise TypeError(f"two ops are called {item.name}")
+                found[item.name] = item()
+    return MappingProxyType(found)
+
+
+@cache
+def by_overload() -> Mapping[str, AbstractOp]:
+    """Every captured ATen overload, as "mul.Tensor", and its op."""
+    table: dict[str, AbstractOp] = {}
+    for op in all_ops().values():
+        for overload in op.aten:
+            if overload in table:
+                raise TypeError(f"{overload} is captured by {table[overload].name} and {op.name}")
+            table[overload] = op
+    return MappingProxyType(table)

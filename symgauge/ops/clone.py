@@ -1,0 +1,31 @@
+"""The same values: copies, aliases, casts between float types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Clone(Rewrite):
+    """The same values: copies, aliases, casts between float types."""
+
+    name = "clone"
+    aten = (
+        "clone.default",
+        "alias.default",
+        "detach.default",
+        "_to_copy.default",
+        "lift_fresh_copy.default",
+        "contiguous.default",
+    )
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """Memory layout and float type are not part of exact arithmetic."""
+        return args[0]
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("clone.default", (Sample.Tensor((2, 3)),))
+        yield Sample("alias.default", (Sample.Tensor((2, 3)),))

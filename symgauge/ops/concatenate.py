@@ -1,0 +1,57 @@
+"""Tensors end to end along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.domains.base import Domain
+from symgauge.network.legs import Axis, Legs
+from symgauge.network.op import Array, Sample, Shape, Structural
+
+
+class Concatenate(Structural):
+    """cat: a direct sum along `axis`."""
+
+    name = "concatenate"
+    aten = ("cat.default",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """A list of tensors and an axis."""
+        xs, axis = (*args, 0)[:2]
+        axis = kwargs.get("dim", axis) % len(xs[0].shape)
+        return xs[0] if len(xs) == 1 else build.apply("concatenate", *xs, axis=axis)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        axis = attrs["axis"]
+        rests = {(*s[:axis], *s[axis + 1:]) for s in shapes}
+        if len(rests) != 1 or not 0 <= axis < len(shapes[0]):
+            raise ValueError(f"concatenate: shapes {shapes} along {axis}")
+        total = sum(s[axis] for s in shapes)
+        return (*shapes[0][:axis], total, *shapes[0][axis + 1:])
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        batch = max(len(x) for x in xs)
+        full = [np.broadcast_to(x, (batch, *x.shape[1:])) for x in xs]
+        return np.concatenate(full, axis=attrs["axis"] + 1)
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        axis = attrs["axis"] + 1
+        cuts = np.cumsum([x.shape[axis] for x in xs])[:-1]
+        return tuple(np.split(ct, cuts, axis=axis))
+
+    def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
+        axis = attrs["axis"]
+        return legs.concatenate(inputs, axis)
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return "[" + ", ".join(inputs) + "]"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("cat.default", ([Sample.Tensor((2, 3)), Sample.Tensor((2, 1))], 1))
+        yield Sample("cat.default", ([Sample.Tensor((2, 3)), Sample.Tensor((1, 3))],))

@@ -1,0 +1,43 @@
+"""erf x, the error function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Erf(Primitive):
+    """erf x, the error function."""
+
+    name = "erf"
+    aten = ("erf.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        return shapes[0]
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.erf(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0], y))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0], y)),)
+
+    def _slope(self, domain: Domain, x: Array, y: Array) -> Array:
+        return domain.erf_slope(x)
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\operatorname{{erf}}({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("erf.default", (Sample.Tensor((2, 3), -1.5, 1.5),))

@@ -1,0 +1,34 @@
+"""x where x > 0, else slope x: positively homogeneous of degree 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample
+
+
+class LeakyRelu(Composite):
+    """x where x > 0, else slope x: positively homogeneous of degree 1."""
+
+    name = "leaky_relu"
+    aten = ("leaky_relu.default",)
+    rational_attrs = ("slope",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """The slope is an attribute."""
+        slope = args[1] if len(args) > 1 else kwargs.get("negative_slope", 0.01)
+        return build.apply("leaky_relu", args[0], slope=build.fraction(slope))
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        slope = attrs["slope"]
+        gate = build.add(build.scale(build.apply("step", xs[0]), 1 - slope), slope)
+        return build.mul(gate, xs[0])
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\operatorname{{leaky\_relu}}({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("leaky_relu.default", (Sample.Tensor((2, 3)),))
+        yield Sample("leaky_relu.default", (Sample.Tensor((2, 3)), 0.25))

@@ -1,0 +1,43 @@
+"""log x: a scaling of x becomes a shift of the value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Log(Primitive):
+    """log x: a scaling of x becomes a shift of the value."""
+
+    name = "log"
+    aten = ("log.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        return shapes[0]
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.log(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0], y))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0], y)),)
+
+    def _slope(self, domain: Domain, x: Array, y: Array) -> Array:
+        return domain.reciprocal(x)
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\log({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("log.default", (Sample.Tensor((2, 3), 0.5, 2.0),))

@@ -1,0 +1,31 @@
+"""x minus the logarithm of the sum of exp(x) along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample
+
+
+class LogSoftmax(Composite):
+    """x - log sum exp(x) along `axis`: a shift along the axis leaves it unchanged."""
+
+    name = "log_softmax"
+    aten = ("_log_softmax.default", "log_softmax.int")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """The axis is an attribute."""
+        return build.apply("log_softmax", args[0], axis=args[1] % len(args[0].shape))
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        total = build.sum(build.apply("exp", xs[0]), attrs["axis"], True)
+        return build.add(xs[0], build.scale(build.broadcast(build.apply("log", total),
+                                                            xs[0].shape), -1))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\log\operatorname{{softmax}}({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("_log_softmax.default", (Sample.Tensor((2, 3)), -1, False))

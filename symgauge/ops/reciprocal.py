@@ -1,0 +1,44 @@
+"""1 / x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Reciprocal(Primitive):
+    """1 / x."""
+
+    name = "reciprocal"
+    aten = ("reciprocal.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        return shapes[0]
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.reciprocal(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0], y))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0], y)),)
+
+    def _slope(self, domain: Domain, x: Array, y: Array) -> Array:
+        return domain.scale(domain.mul(y, y), Fraction(-1))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"1 / ({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("reciprocal.default", (Sample.Tensor((2, 3), 0.5, 2.0),))

@@ -1,0 +1,25 @@
+"""max(x, 0) = H(x) x: positively homogeneous of degree 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample
+
+
+class Relu(Composite):
+    """max(x, 0) = H(x) x: positively homogeneous of degree 1."""
+
+    name = "relu"
+    aten = ("relu.default",)
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        return build.mul(build.apply("step", xs[0]), xs[0])
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\operatorname{{relu}}({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("relu.default", (Sample.Tensor((2, 3)),))

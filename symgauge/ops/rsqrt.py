@@ -1,0 +1,44 @@
+"""x to the power -1/2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Rsqrt(Primitive):
+    """x to the power -1/2."""
+
+    name = "rsqrt"
+    aten = ("rsqrt.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        return shapes[0]
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.rsqrt(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0], y))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0], y)),)
+
+    def _slope(self, domain: Domain, x: Array, y: Array) -> Array:
+        return domain.scale(domain.mul(y, domain.mul(y, y)), Fraction(-1, 2))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"({inputs[0]})^{{-1/2}}"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("rsqrt.default", (Sample.Tensor((2, 3), 0.5, 2.0),))

@@ -1,0 +1,26 @@
+"""1 / (1 + exp(-x))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample
+
+
+class Sigmoid(Composite):
+    """1 / (1 + exp(-x))."""
+
+    name = "sigmoid"
+    aten = ("sigmoid.default",)
+    opaque = True
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        return build.reciprocal(build.add(build.apply("exp", build.scale(xs[0], -1)), 1))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\sigma({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sigmoid.default", (Sample.Tensor((2, 3)),))

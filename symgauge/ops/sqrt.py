@@ -1,0 +1,25 @@
+"""x x**(-1/2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample
+
+
+class Sqrt(Composite):
+    """x x**(-1/2)."""
+
+    name = "sqrt"
+    aten = ("sqrt.default",)
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        return build.mul(xs[0], build.apply("rsqrt", xs[0]))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\sqrt{{{inputs[0]}}}"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sqrt.default", (Sample.Tensor((2, 3), 0.5, 2.0),))

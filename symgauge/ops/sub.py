@@ -1,0 +1,28 @@
+"""x - alpha y."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Sub(Rewrite):
+    """x - alpha y."""
+
+    name = "sub"
+    aten = ("sub.Tensor", "sub.Scalar", "rsub.Scalar")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """x - alpha y."""
+        a, b = (build.number(x) for x in args[:2])
+        if overload.startswith("rsub"):
+            a, b = b, a
+        return build.add(a, build.scale(b, -build.fraction(kwargs.get("alpha", 1))))
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sub.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))
+        yield Sample("sub.Tensor", (Sample.Tensor((2, 3)), 0.5))
+        yield Sample("rsub.Scalar", (Sample.Tensor((2, 3)), 1.0))

@@ -1,0 +1,59 @@
+"""Sums over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.domains.base import Domain
+from symgauge.network.legs import Axis, Legs
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Sum(Primitive):
+    """The sum over `axes`, which are dropped."""
+
+    name = "sum"
+    aten = ("sum.dim_IntList", "sum.default")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """No axes means all; keepdim leaves unit axes."""
+        x, dims, keep = (*args, None, False)[:3] if len(args) < 3 else args[:3]
+        return build.sum(x, dims, bool(kwargs.get("keepdim", keep)))
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        axes = attrs["axes"]
+        if not all(0 <= a < len(shapes[0]) for a in axes) or len(set(axes)) != len(axes):
+            raise ValueError(f"sum: axes {axes} of shape {shapes[0]}")
+        return tuple(n for a, n in enumerate(shapes[0]) if a not in axes)
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.sum(xs[0], tuple(a + 1 for a in attrs["axes"]))
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return self.apply(domain, dxs[0], **attrs)
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        axes = tuple(a + 1 for a in attrs["axes"])
+        full = (len(ct), *xs[0].shape[1:])
+        return (np.broadcast_to(np.expand_dims(ct, axes), full),)
+
+    def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
+        return [axis for a, axis in enumerate(inputs[0]) if a not in attrs["axes"]]
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\textstyle\sum {inputs[0]}"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sum.dim_IntList", (Sample.Tensor((2, 3, 4)), [1]))
+        yield Sample("sum.dim_IntList", (Sample.Tensor((2, 3, 4)), [-1, 0], True))
+        yield Sample("sum.default", (Sample.Tensor((2, 3)),))
