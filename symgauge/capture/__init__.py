@@ -1,0 +1,8 @@
+"""nn.Module -> Network through torch.export. The only room besides nn and zoo that uses torch."""
+
+from __future__ import annotations
+
+from symgauge.capture.export import Captured, capture
+from symgauge.capture.target import Target, load_target, resolve_target
+
+__all__ = ["Captured", "Target", "capture", "load_target", "resolve_target"]

@@ -1,0 +1,458 @@
+"""torch.export (non-strict, decomposed) to a Network; fidelity checked against the module."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from symgauge.errors import CaptureError, UnsupportedOpError
+from symgauge.network.builder import Builder, Value
+from symgauge.network.domains.real import RealDomain
+from symgauge.network.evaluate import outputs, values
+from symgauge.network.program import Input, Network, Parameter
+from symgauge.ops import all_ops, by_overload
+
+#: Composite ops kept whole although torch would decompose them (their branches are rounding).
+KEEP = ("softplus.default", "silu.default", "log_softmax.int", "gelu.default")
+#: Ops that only assert something about a tensor.
+DROP = ("_assert_tensor_metadata.default", "_assert_scalar.default", "sym_constrain_range.default")
+RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
+#: Largest relative difference from the module in float64.
+FIDELITY = 1e-7
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A network and what was read off the module."""
+
+    network: Network
+    output_names: tuple[str, ...]
+    seconds: float = 0.0
+
+
+def capture(
+    module: torch.nn.Module,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    output: str | int | None = None,
+    observable: str = "logits",
+    check: bool = True,
+) -> Captured:
+    """The network that a module computes on inputs of the example's shapes.
+
+    Parameters that require grad are the coordinates; other parameters and buffers are constants.
+    Floating inputs are indeterminates; integer and Boolean ones are held at the example.
+    `output` picks one output by name or index; `observable="probabilities"` appends log_softmax.
+
+    Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
+    read exactly (a branch on data, randomness, NaN, complex or quantised parameters).
+    """
+    args, kwargs = tuple(args), dict(kwargs or {})
+    if not isinstance(module, torch.nn.Module):
+        raise CaptureError(f"expected a torch.nn.Module, found {type(module).__name__}")
+    _check_parameters(module)
+    double, args, kwargs = _in_double(module, args, kwargs)
+    _check_example(args, kwargs)
+    _check_deterministic(double, args, kwargs)
+    program = _export(double, args, kwargs)
+    reader = _Reader(double, program, output, observable)
+    network = reader.read()
+    if check:
+        _check_fidelity(double, network, args, kwargs, reader)
+    return Captured(network, tuple(reader.output_names))
+
+
+# -- what may come in ----------------------------------------------------------------------------
+
+
+def _check_parameters(module: torch.nn.Module) -> None:
+    trainable = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+    if not trainable:
+        raise CaptureError(
+            "the module has no parameters that require grad, so there is nothing to derive; "
+            "give a module with trainable parameters"
+        )
+    for name, p in module.named_parameters():
+        if p.is_quantized:
+            raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
+        if p.is_complex():
+            raise CaptureError(
+                f"parameter {name} is complex; symgauge derives real parameters: "
+                "hold its real and imaginary parts as two parameters"
+            )
+        if not p.is_floating_point():
+            raise CaptureError(
+                f"parameter {name} has dtype {p.dtype}; use a floating dtype, or register it as "
+                "a buffer if it is a constant"
+            )
+    for name, m in module.named_modules():
+        if "quantized" in type(m).__module__:
+            raise CaptureError(f"module {name} is quantised; give the unquantised module")
+
+
+def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    """A float64 copy on the CPU: exact arithmetic starts from the widest floats."""
+    try:
+        double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
+    except Exception as error:
+        raise CaptureError(f"the module cannot be copied to float64 ({_line(error)})") from error
+
+    def widen(x: Any) -> Any:
+        if isinstance(x, torch.Tensor):
+            x = x.detach().cpu()
+            return x.to(torch.float64) if x.is_floating_point() else x
+        return x
+
+    return double, pytree.tree_map(widen, args), pytree.tree_map(widen, kwargs)
+
+
+def _check_example(args: Any, kwargs: Any) -> None:
+    for x in pytree.tree_leaves((args, kwargs)):
+        if isinstance(x, torch.Tensor) and x.is_complex():
+            raise CaptureError("the example holds a complex tensor; give real tensors")
+        if isinstance(x, torch.Tensor) and x.is_floating_point() and not x.isfinite().all():
+            raise CaptureError("the example holds NaN or infinity; give finite numbers")
+
+
+def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
+    with torch.no_grad():
+        out = module(*args, **kwargs)
+    return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
+
+
+def _check_deterministic(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    state = copy.deepcopy(module.state_dict())
+    try:
+        one, two = _run(module, args, kwargs), _run(module, args, kwargs)
+    except Exception as error:
+        raise CaptureError(
+            f"the module does not run on the example in float64: {_line(error)}"
+        ) from error
+    finally:
+        module.load_state_dict(state)
+    if any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, two, strict=True)):
+        dropout = [
+            n for n, m in module.named_modules()
+            if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 and m.training
+        ]
+        cause = f"dropout in train mode at {dropout[0] or 'the top'}" if dropout else "randomness"
+        raise CaptureError(
+            f"the module is not deterministic ({cause}); call .eval() on it in the factory"
+        )
+    if not any(x.is_floating_point() for x in one):
+        raise CaptureError("the module returns no floating tensor")
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:200]
+
+
+def _export(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
+    table = torch.export.default_decompositions()
+    for overload in list(table):
+        if any(str(overload) == f"aten.{name}" for name in KEEP):
+            table.pop(overload, None)
+    logger = logging.getLogger("torch")
+    level = logger.level
+    try:
+        logger.setLevel(logging.CRITICAL)
+        # torch prints a partial graph to standard error before it raises
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            exported = torch.export.export(module, args, kwargs, strict=False)
+            return exported.run_decompositions(table)
+    except Exception as error:
+        text = str(error)
+        if "data-dependent" in text or "Could not guard" in text or "bool(" in text:
+            raise CaptureError(
+                "the module branches on the value of a tensor (a data-dependent branch); "
+                "symgauge needs one program for all inputs: write the branch with torch.where "
+                "on constants, or hold it fixed in the factory"
+            ) from error
+        raise CaptureError(f"torch.export cannot read the module: {_line(error)}") from error
+    finally:
+        logger.setLevel(level)
+
+
+# -- the graph -----------------------------------------------------------------------------------
+
+
+class _Reader:
+    """Walks the exported graph: folds constants with torch, builds lines for the rest."""
+
+    def __init__(
+        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str
+    ) -> None:
+        self.module, self.program = module, program
+        self.output, self.observable = output, observable
+        self.build = Builder(all_ops())
+        self.environment: dict[Any, Any] = {}
+        self.input_places: list[tuple[str, str]] = []  # network input, placeholder
+        self.output_names: list[str] = []
+        self.picked: list[int] = []
+        self.held: list[str] = []
+
+    def read(self) -> Network:
+        """The network."""
+        self._leaves()
+        result = None
+        for node in self.program.graph.nodes:
+            if node.op == "call_function":
+                self.environment[node] = self._call(node)
+            elif node.op == "output":
+                result = node.args[0]
+        return self.build.network(self._outputs(result), tuple(self.held))
+
+    def _leaves(self) -> None:
+        signature = self.program.graph_signature
+        own = dict(self.module.named_parameters(remove_duplicate=False))
+        first: dict[int, str] = {}
+        for name, p in own.items():
+            first.setdefault(id(p), name)
+        made: dict[str, Value] = {}
+        for name, p in self.module.named_parameters():
+            if p.requires_grad:
+                made[name] = self.build.leaf(Parameter(name, tuple(p.shape)))
+        kinds = {s.arg.name: s for s in signature.input_specs}
+        for node in self.program.graph.nodes:
+            if node.op != "placeholder":
+                continue
+            spec = kinds[node.name]
+            kind = spec.kind.name
+            if kind == "PARAMETER":
+                held = own.get(spec.target, self.program.state_dict.get(spec.target))
+                tied = made.get(first.get(id(held), spec.target))
+                self.environment[node] = held.detach() if tied is None else tied
+            elif kind == "BUFFER":
+                table = self.program.state_dict
+                if spec.target in table:
+                    self.environment[node] = table[spec.target].detach()
+                else:
+                    self.environment[node] = self.program.constants[spec.target].detach()
+            elif kind == "CONSTANT_TENSOR":
+                self.environment[node] = self.program.constants[spec.target].detach()
+            elif kind == "USER_INPUT":
+                self.environment[node] = self._input(node)
+            else:
+                self.environment[node] = None
+
+    def _input(self, node: Any) -> Any:
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.is_floating_point():
+            name = node.name
+            self.input_places.append((name, node.name))
+            return self.build.leaf(Input(name, tuple(value.shape)))
+        example = self._example(node.name)
+        self.held.append(f"input {node.name} held at the example")
+        return example
+
+    def _example(self, name: str) -> torch.Tensor:
+        placeholders = [
+            n.name for n in self.program.graph.nodes
+            if n.op == "placeholder" and n.name in {
+                s.arg.name for s in self.program.graph_signature.input_specs
+                if s.kind.name == "USER_INPUT"
+            }
+        ]
+        flat = pytree.tree_leaves(self.program.example_inputs)
+        tensor: torch.Tensor = flat[placeholders.index(name)]
+        return tensor
+
+    def _call(self, node: Any) -> Any:
+        if not hasattr(node.target, "_schema"):
+            items = [self._resolve(a) for a in node.args]
+            if getattr(node.target, "__name__", "") == "getitem":
+                return items[0][items[1]]
+            raise self._unsupported(node, str(node.target))
+        overload = _overload(node.target)
+        if overload in DROP:
+            return None
+        args = pytree.tree_map(self._resolve, tuple(node.args), is_leaf=_is_node)
+        kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=_is_node)
+        leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
+        if any(overload.split(".")[0].endswith(word) for word in RANDOM):
+            raise CaptureError(
+                f"{_path(node)}: {overload} draws random numbers; call .eval() in the factory"
+            )
+        if not any(isinstance(x, Value) for x in leaves):
+            kwargs = {k: v for k, v in kwargs.items() if k not in ("pin_memory",)}
+            return node.target(*args, **kwargs)
+        if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
+                        "empty_like.default"):
+            return self._like(overload, args)
+        op = by_overload().get(overload)
+        if op is None:
+            raise self._unsupported(node, overload)
+        plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
+        try:
+            made = op.capture(self.build, overload, *self._lift(args), **self._lift(plain))
+        except CaptureError as error:
+            raise CaptureError(f"{_path(node)}: {error}") from error
+        if isinstance(made, np.ndarray):
+            return torch.from_numpy(np.ascontiguousarray(made))
+        return made
+
+    @staticmethod
+    def _like(overload: str, args: Any) -> torch.Tensor:
+        fill = {"f": args[1] if len(args) > 1 else 0.0, "z": 0.0, "o": 1.0, "e": 0.0}[overload[0]]
+        return torch.full(args[0].shape, float(fill), dtype=torch.float64)
+
+    def _resolve(self, x: Any) -> Any:
+        return self.environment[x] if _is_node(x) else x
+
+    def _lift(self, arguments: Any) -> Any:
+        def one(x: Any) -> Any:
+            if not isinstance(x, torch.Tensor):
+                return x
+            if x.is_complex():
+                raise CaptureError("a complex constant")
+            return self.build.floats(x.to(torch.float64).numpy())
+
+        return pytree.tree_map(one, arguments, is_leaf=lambda x: isinstance(x, Value))
+
+    @staticmethod
+    def _unsupported(node: Any, overload: str) -> UnsupportedOpError:
+        name = overload.split(".")[0].strip("_")
+        return UnsupportedOpError(
+            f"{_path(node)} uses {overload}, an op without a rule; add it in one file, "
+            f"symgauge/ops/{name}.py, or derive a part of the model without it"
+        )
+
+    def _outputs(self, result: Any) -> list[Value]:
+        names = _output_names(self.module, self.program, len(result))
+        found: list[tuple[str, int, Value]] = []
+        for i, (name, x) in enumerate(zip(names, result, strict=True)):
+            value = self._resolve(x)
+            if isinstance(value, Value):
+                found.append((name, i, value))
+        if not found:
+            raise CaptureError("no output depends on a parameter or a floating input")
+        labels = [name for name, _, _ in found]
+        if self.output is not None:
+            wanted = str(self.output)
+            number = int(wanted) if wanted.isdigit() else -1
+            found = [f for f in found if f[0] == wanted or f[1] == number]
+            if not found:
+                raise CaptureError(f"no output {wanted!r}; the outputs are {', '.join(labels)}")
+        else:
+            for preferred in ("logits", "last_hidden_state"):
+                if preferred in labels and len(labels) > 1:
+                    found = [f for f in found if f[0] == preferred]
+                    break
+        picked = [value for _, _, value in found]
+        self.output_names = [name for name, _, _ in found]
+        self.picked = [i for _, i, _ in found]
+        if any(v.minus_infinity is not None for v in picked):
+            raise CaptureError("an output is minus infinity; only a softmax may absorb it")
+        if self.observable == "probabilities":
+            picked = [
+                self.build.apply("log_softmax", v, axis=len(v.shape) - 1) for v in picked
+            ]
+        return picked
+
+
+_LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
+
+
+def _is_node(x: Any) -> bool:
+    return isinstance(x, torch.fx.Node)
+
+
+def _overload(target: Any) -> str:
+    name = target._schema.name.split("::")[1]
+    return f"{name}.{target._schema.overload_name or 'default'}"
+
+
+def _path(node: Any) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    path, kind = list(stack.values())[-1] if stack else ("", "module")
+    kind = kind if isinstance(kind, str) else kind.__name__
+    return f"{path or 'the module'} ({kind.rpartition('.')[2]})"
+
+
+def _output_names(module: torch.nn.Module, program: Any, count: int) -> list[str]:
+    """Names of a mapping's or model output's fields, else indices."""
+    try:
+        spec = program.call_spec.out_spec
+        dummy = pytree.tree_unflatten(list(range(count)), spec)
+        paths = pytree.tree_flatten_with_path(dummy)[0]
+        names = {leaf: str(getattr(path[-1], "key", getattr(path[-1], "name", leaf)))
+                 for path, leaf in paths if path}
+        return [names.get(i, str(i)) for i in range(count)]
+    except Exception:
+        return [str(i) for i in range(count)]
+
+
+# -- fidelity ------------------------------------------------------------------------------------
+
+
+def _check_fidelity(
+    module: torch.nn.Module, network: Network, args: Any, kwargs: Any, reader: _Reader
+) -> None:
+    """The network equals the module at generic parameters and three fresh inputs, in float64."""
+    generator = torch.Generator().manual_seed(20240203)
+    module = copy.deepcopy(module)
+    with torch.no_grad():
+        for p in module.parameters():
+            if p.requires_grad:
+                width = math.prod(p.shape[1:]) if p.dim() > 1 else 1
+                fresh = torch.randn(p.shape, generator=generator, dtype=torch.float64)
+                p.copy_(fresh / math.sqrt(max(width, 1)))
+    parameters = {
+        n: p.detach().numpy()[None] for n, p in module.named_parameters() if p.requires_grad
+    }
+    flat, spec = pytree.tree_flatten((args, kwargs))
+    worst, compared = 0.0, False
+    for _ in range(3):
+        fresh_flat = [
+            torch.randn(x.shape, generator=generator, dtype=torch.float64)
+            if isinstance(x, torch.Tensor) and x.is_floating_point() else x
+            for x in flat
+        ]
+        new_args, new_kwargs = pytree.tree_unflatten(fresh_flat, spec)
+        tensors = [x for x in fresh_flat if isinstance(x, torch.Tensor) and x.is_floating_point()]
+        inputs = {
+            name: x.numpy()[None] for (name, _), x in zip(reader.input_places, tensors, strict=True)
+        }
+        with torch.no_grad(), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            expected_all = pytree.tree_leaves(module(*new_args, **new_kwargs))
+            lines = values(network.lowered, RealDomain(), parameters, inputs)
+        got = outputs(network.lowered, lines)
+        for i, value in zip(reader.picked, got, strict=True):
+            expected = expected_all[i].to(torch.float64)
+            if reader.observable == "probabilities":
+                expected = expected.log_softmax(-1)
+            wanted, have = expected.numpy(), value[0]
+            finite = np.isfinite(wanted)
+            if not np.array_equal(finite, np.isfinite(have)):
+                worst = math.inf
+            elif finite.any():
+                compared = True
+                difference = float(np.abs(have - wanted)[finite].max())
+                worst = max(worst, difference / max(float(np.abs(wanted[finite]).max()), 1e-30))
+    if not compared and worst == 0.0:
+        raise CaptureError(
+            "no output of the module is finite at generic parameters and inputs, so the captured "
+            "network cannot be compared with it"
+        )
+    if not worst < FIDELITY:
+        raise CaptureError(
+            f"the captured network differs from the module by {worst:.1e} (relative, float64); "
+            "it computes something that the exported graph does not show"
+        )

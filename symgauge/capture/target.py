@@ -1,0 +1,158 @@
+"""TARGET: a zoo name, package.module:factory, or path/to/file.py:factory."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from symgauge.errors import SizeError, TargetError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A factory and what stands beside it."""
+
+    name: str
+    text: str
+    factory: Callable[..., Any]
+    #: Sizes in use: the factory's defaults with those that were set.
+    sizes: Mapping[str, Any]
+    full: Mapping[str, Any] | None
+    #: Source of a single file, or None for an import.
+    source: str | None
+    module: str
+    attribute: str
+
+    def build(
+        self, sizes: Mapping[str, Any] | None = None
+    ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """(module, args, kwargs) at the given sizes.
+
+        Raises TargetError where the factory fails or returns something else.
+        """
+        chosen = dict(self.sizes if sizes is None else sizes)
+        try:
+            made = self.factory(**chosen)
+        except Exception as error:
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise TargetError(
+                f"{self.text}: the factory failed with {type(error).__name__}: {text[:200]}"
+            ) from error
+        ok = (
+            isinstance(made, tuple) and len(made) in (2, 3)
+            and isinstance(made[0], torch.nn.Module) and isinstance(made[1], (tuple, list))
+            and (len(made) == 2 or isinstance(made[2], Mapping))
+        )
+        if not ok:
+            raise TargetError(
+                f"{self.text}: the factory returned {_describe(made)}; "
+                "it must return (module, args) or (module, args, kwargs)"
+            )
+        return made[0], tuple(made[1]), dict(made[2]) if len(made) == 3 else {}
+
+
+def _describe(made: Any) -> str:
+    if isinstance(made, tuple):
+        return "(" + ", ".join(type(x).__name__ for x in made) + ")"
+    return f"a {type(made).__name__}"
+
+
+def load_target(
+    text: str, zoo: Callable[[str], ModuleType], settings: Mapping[str, str] | None = None
+) -> Target:
+    """The target that the text names. `zoo` loads an architecture by name.
+
+    Raises TargetError where there is no such file, module or factory; SizeError for a size that
+    the factory does not take.
+    """
+    place, colon, attribute = text.rpartition(":")
+    if not colon:
+        place, attribute = text, "factory"
+        module = zoo(text)
+        source: str | None = inspect.getsource(module)
+    elif place.endswith(".py"):
+        module, source = _load_file(Path(place), text)
+    else:
+        module, source = _import(place, text), None
+    return resolve_target(text, module, attribute, source, settings or {})
+
+
+def resolve_target(
+    text: str, module: ModuleType, attribute: str, source: str | None, settings: Mapping[str, str]
+) -> Target:
+    """The target of a loaded module."""
+    factory = getattr(module, attribute, None)
+    if not callable(factory):
+        raise TargetError(f"{text}: there is no function {attribute!r} in {module.__name__}")
+    sizes: dict[str, Any] = {}
+    for name, p in inspect.signature(factory).parameters.items():
+        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            continue
+        if p.default is p.empty:
+            raise TargetError(f"{text}: argument {name!r} of the factory has no default")
+        sizes[name] = p.default
+    for name, value in settings.items():
+        if name not in sizes:
+            known = ", ".join(sizes) or "none"
+            raise SizeError(f"{text} has no size {name!r}; it has: {known}")
+        sizes[name] = _parse(name, value, sizes[name])
+    full = getattr(module, "FULL", None)
+    merged = None
+    if isinstance(full, Mapping):
+        merged = {**sizes, **full}
+    name = attribute if attribute != "factory" else Path(text.rpartition(":")[0] or text).stem
+    name = name.rpartition(".")[2] if not text.rpartition(":")[0].endswith(".py") else name
+    return Target(name, text, factory, sizes, merged, source, module.__name__, attribute)
+
+
+def _parse(name: str, value: str, default: Any) -> Any:
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+        if isinstance(default, int):
+            return int(value)
+        if isinstance(default, float):
+            return float(value)
+        if default is None:
+            return None if value.lower() == "none" else int(value) if value.isdigit() else value
+        if isinstance(default, (tuple, list)):
+            return type(default)(int(v) for v in value.split(","))
+    except (ValueError, KeyError):
+        kind = type(default).__name__
+        raise SizeError(f"size {name}={value!r} is not of the default's type {kind}") from None
+    return value
+
+
+def _load_file(path: Path, text: str) -> tuple[ModuleType, str]:
+    if not path.is_file():
+        raise TargetError(f"{text}: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(f"symgauge_target_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{text}: {path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        source = path.read_text(encoding="utf-8")
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [""])[0][:200]
+        raise TargetError(f"{text}: {path} fails with {type(error).__name__}: {line}") from error
+    return module, source
+
+
+def _import(name: str, text: str) -> ModuleType:
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise TargetError(f"{text}: cannot import {name!r} ({error})") from error
