@@ -1,0 +1,1 @@
+"""Finding generators. Knows legs and vector fields, never an architecture."""

@@ -1,0 +1,162 @@
+"""Discrete symmetries: permutations of the indices of a leg, and signs. Never called complete.
+
+Candidates come from the legs; each is checked at random exact points over GF(p), branches
+included. That is evidence, not proof: the status is "checked".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import factorial, prod
+from typing import Any
+
+import numpy as np
+
+from symgauge.derivers.families import Coordinates, Family
+from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.network.legs import Location, follow
+from symgauge.network.program import Network
+from symgauge.network.sampling import branch_patterns, draw_reals, evaluate_at
+
+POINTS = 12
+
+#: A map of parameter vectors (points, coordinates), given how its number system negates.
+Action = Callable[[Array, Callable[[Array], Array]], Array]
+
+
+def discrete_symmetries(
+    network: Network, families: Sequence[Family], field: PrimeField, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Permutations and signs that hold at random exact points, as plain data."""
+    legs, places, _ = follow(network)
+    coordinates = Coordinates(network)
+    covered = {_first_place(f) for f in families if f.kind in ("gl", "so")}
+    numbered = {
+        other for where in places.values() for p in where
+        if (p.parameter, p.axis, p.start, p.along) in covered
+        for i, other in enumerate(p.factors) if i != p.along
+    }
+    found: list[dict[str, Any]] = []
+    for leg, where in places.items():
+        where = [p for p in where if p.factors.count(leg) == 1]
+        n = legs.leg_size(leg)
+        if not where or any((p.parameter, p.axis, p.start, p.along) in covered for p in where):
+            continue
+        indices = [_index(coordinates, p) for p in where]
+        names = ", ".join(dict.fromkeys(p.parameter for p in where))
+        swap = _permutation(indices, n)
+        if _holds(network, swap, field, rng):
+            found.append({
+                "label": f"permutations of the {n} indices shared by {names}",
+                "group": f"S_{n}", "order": factorial(n), "status": "checked",
+            })
+        signs = _signs(indices)
+        # -1 in each copy of a matrix group belongs to the group
+        if leg not in numbered and _holds(network, signs, field, rng):
+            found.append({
+                "label": f"signs of the {n} indices shared by {names}",
+                "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
+            })
+    found += _negative(network, families, coordinates, field, rng)
+    return found
+
+
+def _first_place(family: Family) -> tuple[str, int, int, int] | None:
+    at = family.moves[0].at
+    return None if at is None else (family.moves[0].parameter, at.axis, at.start, at.along)
+
+
+def _index(coordinates: Coordinates, place: Location) -> Any:
+    """Coordinates with the leg's index first: shape (size, rest)."""
+    index = np.moveaxis(coordinates.whole(place.parameter), place.axis, 0)
+    piece = index[place.start:place.start + prod(place.sizes)]
+    piece = piece.reshape(*place.sizes, -1)
+    return np.moveaxis(piece, place.along, 0).reshape(place.sizes[place.along], -1)
+
+
+def _permutation(indices: Sequence[Any], n: int) -> Action:
+    """The cycle through all n indices and a transposition generate S_n: both are applied."""
+    def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
+        out = theta.copy()
+        for index in indices:
+            out[:, index] = theta[:, np.roll(index, 1, axis=0)]
+        if n > 2:
+            theta = out.copy()
+            for index in indices:
+                swapped = index.copy()
+                swapped[[0, 1]] = index[[1, 0]]
+                out[:, index] = theta[:, swapped]
+        return out
+
+    return act
+
+
+def _signs(indices: Sequence[Any]) -> Action:
+    """The first index of the leg changes sign, everywhere."""
+    def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
+        out = theta.copy()
+        for index in indices:
+            out[:, index[0]] = negate(out[:, index[0]])
+        return out
+
+    return act
+
+
+def _negative(
+    network: Network, families: Sequence[Family], coordinates: Coordinates, field: PrimeField,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Rescalings by s = -1, where the positive ones are a family with integer weights."""
+    found = []
+    for family in families:
+        plain = family.kind == "diagonal" and all(
+            m.form == "s^k" and m.weight.denominator == 1 for m in family.moves
+        )
+        if not plain:
+            continue
+        odd = [
+            coordinates.at(m.parameter, m.at) for m in family.moves if m.weight.numerator % 2
+        ]
+        first = [index.reshape(-1, *index.shape[2:])[:1].reshape(1, -1) for index in odd]
+        if first and _holds(network, _signs(first), field, rng):
+            n = len(family.fields)
+            names = ", ".join(family.tensors)
+            found.append({
+                "label": f"s = -1 in the rescaling of {names}",
+                "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
+            })
+    return found
+
+
+def _split(network: Network, theta: Array) -> Mapping[str, Array]:
+    out, start = {}, 0
+    for p in network.parameters:
+        out[p.name] = theta[:, start:start + p.size].reshape(len(theta), *p.shape)
+        start += p.size
+    return out
+
+
+def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
+    return np.concatenate(
+        [parameters[p.name].reshape(len(parameters[p.name]), -1) for p in network.parameters],
+        axis=1,
+    )
+
+
+def _holds(network: Network, act: Action, field: PrimeField, rng: np.random.Generator) -> bool:
+    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells."""
+    salt = int(rng.integers(1 << 62))
+    theta = field.random(rng, (POINTS, network.num_coordinates))
+    inputs = {x.name: field.random(rng, (POINTS, *x.shape)) for x in network.inputs}
+    seed = int(rng.integers(1 << 62))
+    shadow, _ = draw_reals(network, np.random.default_rng(seed), 1)
+    moved_shadow = _split(network, act(_join(network, shadow), np.negative))
+    patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
+    moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    one, d1 = evaluate_at(network, field, salt, _split(network, theta), inputs, patterns)
+    two, d2 = evaluate_at(network, field, salt, _split(network, act(theta, field.neg)), inputs, moved)
+    good = d1.valid & d2.valid
+    if good.sum() < 3:
+        return False
+    full = [np.broadcast_to(v, (POINTS, *v.shape[1:]))[good] for v in (*one, *two)]
+    return all(np.array_equal(a, b) for a, b in zip(full[:len(one)], full[len(one):], strict=True))

@@ -1,0 +1,265 @@
+"""Families of generators on named tensors: an element of a group, and how each tensor moves.
+
+An element is a matrix g, a positive vector s, or a vector c, one for each copy (head). A move
+says what it does to one parameter along one leg. The vector fields follow from the moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.lie.fields import AffineField
+from symgauge.network.legs import Location
+from symgauge.network.program import Network
+
+Kind = Literal["gl", "so", "diagonal", "translation", "other"]
+#: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
+Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location together with the factors that number the copies."""
+
+    axis: int
+    start: int
+    sizes: tuple[int, ...]
+    #: The factor along which the element acts; several, joined row-major, in planted failures.
+    along: int | tuple[int, ...]
+    per: tuple[int, ...] = ()
+
+    @staticmethod
+    def from_plain(data: Mapping[str, Any]) -> Place:
+        """The place that `plain` wrote."""
+        along = data["along"]
+        return Place(
+            data["axis"], data["start"], tuple(data["sizes"]),
+            tuple(along) if isinstance(along, list) else along, tuple(data["per"]),
+        )
+
+    @staticmethod
+    def of(location: Location, copies: Sequence[int]) -> Place:
+        """The place of a leg's location; `copies` are legs among its factors."""
+        per = tuple(location.factors.index(leg) for leg in copies)
+        return Place(location.axis, location.start, location.sizes, location.along, per)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
+            "along": self.along, "per": list(self.per),
+        }
+
+
+@dataclass(frozen=True)
+class Move:
+    """How one parameter moves."""
+
+    parameter: str
+    form: Form
+    at: Place | None
+    weight: Fraction = Fraction(1)
+    source: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, the keys of the statement of a family."""
+        out: dict[str, Any] = {"parameter": self.parameter, "form": self.form}
+        if self.form in ("s^k", "+c", "+Tc"):
+            out["weight"] = str(self.weight)
+        if self.source is not None:
+            out["source"] = self.source
+        out["at"] = None if self.at is None else self.at.plain()
+        return out
+
+
+@dataclass(frozen=True)
+class Family:
+    """An element and its moves. `fields` are the generators, one per basis element."""
+
+    kind: Kind
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+    fields: tuple[AffineField, ...]
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """Parameters that move, in order."""
+        return tuple(dict.fromkeys(m.parameter for m in self.moves))
+
+
+class Coordinates:
+    """Flat coordinates of the parameters of a network, addressed by places."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.shapes = {p.name: p.shape for p in network.parameters}
+        self.total = network.num_coordinates
+
+    def whole(self, parameter: str) -> npt.NDArray[np.int64]:
+        """Coordinates of a parameter in its own shape."""
+        shape = self.shapes[parameter]
+        start = self.network.offsets[parameter]
+        return np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+
+    def at(self, parameter: str, place: Place | None) -> npt.NDArray[np.int64]:
+        """Shape (copies, size, repeats, other axes flattened).
+
+        None is the whole tensor: one copy, size 1.
+        """
+        index = self.whole(parameter)
+        if place is None:
+            return index.reshape(1, 1, 1, -1)
+        index = np.moveaxis(index, place.axis, 0)
+        piece = index[place.start:place.start + prod(place.sizes)]
+        others = piece.shape[1:]
+        piece = piece.reshape(*place.sizes, prod(others))
+        k = len(place.sizes)
+        along = place.along if isinstance(place.along, tuple) else (place.along,)
+        repeats = [i for i in range(k) if i not in along and i not in place.per]
+        piece = piece.transpose(*place.per, *along, *repeats, k)
+        copies = prod(place.sizes[i] for i in place.per)
+        size = prod(place.sizes[i] for i in along)
+        return piece.reshape(copies, size, -1, prod(others))
+
+    def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
+            AffineField, ...]:
+        """One field per basis element: copy by copy, E_ij row-major for matrices."""
+        if kind in ("gl", "so"):
+            pairs = [(i, j) for i in range(size) for j in range(size) if kind == "gl" or i < j]
+            return tuple(
+                self._matrix_field(c, i, j, kind == "so", moves)
+                for c in range(copies) for i, j in pairs
+            )
+        return tuple(
+            self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
+        )
+
+    def plain_fields(self, entry: Mapping[str, Any]) -> tuple[AffineField, ...]:
+        """The fields of a family given as plain data, a right one or a wrong one.
+
+        Raises KeyError, ValueError or IndexError where the data does not fit the network.
+        """
+        element = entry["element"]
+        moves = [
+            Move(
+                m["parameter"], m["form"],
+                None if m.get("at") is None else Place.from_plain(m["at"]),
+                Fraction(m.get("weight", "1")), m.get("source"),
+            )
+            for m in entry["action"]
+        ]
+        return self.fields(element["kind"], prod(element["copies"]), element["size"], moves)
+
+    def _matrix_field(
+        self, c: int, i: int, j: int, antisymmetric: bool, moves: Sequence[Move]
+    ) -> AffineField:
+        linear: list[tuple[int, int, Fraction]] = []
+        one = Fraction(1)
+        for move in moves:
+            whole = self.at(move.parameter, move.at)
+            index = whole[c].reshape(whole.shape[1], -1)
+            entries = [(i, j, one)] + ([(j, i, -one)] if antisymmetric else [])
+            for a, b, w in entries:
+                if move.form == "g^-T":
+                    a, b, w = b, a, -w
+                elif move.form == "g^-1":
+                    w = -w
+                linear += [
+                    (int(k), int(m), w) for k, m in zip(index[a], index[b], strict=True)
+                ]
+        return AffineField.build([], linear)
+
+    def _vector_field(self, c: int, i: int, kind: Kind, moves: Sequence[Move]) -> AffineField:
+        shift: list[tuple[int, Fraction]] = []
+        linear: list[tuple[int, int, Fraction]] = []
+        for move in moves:
+            if move.form == "+Tc":
+                assert move.source is not None
+                source = self.at(move.source, move.at)[c, i]
+                target = self.whole(move.parameter).reshape(-1)
+                linear += [
+                    (int(k), int(m), move.weight)
+                    for row in source for k, m in zip(target, row, strict=True)
+                ]
+                continue
+            index = self.at(move.parameter, move.at)[c, i].reshape(-1)
+            if move.form == "s^k":
+                linear += [(int(k), int(k), move.weight) for k in index]
+            else:
+                shift += [(int(k), move.weight) for k in index]
+        return AffineField.build(shift, linear)
+
+
+def common_copies(places: Sequence[Location], leg: int) -> list[int]:
+    """Legs that number copies of a leg: factors beside it at every place, in order."""
+    shared: list[int] | None = None
+    for place in places:
+        beside = [f for i, f in enumerate(place.factors) if i != place.along]
+        shared = beside if shared is None else [f for f in shared if f in beside]
+    found = [f for f in shared or [] if f != leg]
+    return list(dict.fromkeys(found))
+
+
+def columns_of(
+    coordinates: Coordinates, move: Move, rows: Any, theta: Any, field: Any
+) -> Any:
+    """The pairing of Jacobian rows with a unit move at each (copy, index): (rows, copies*size)."""
+    if move.form == "+Tc":
+        assert move.source is not None
+        source = coordinates.at(move.source, move.at)
+        target = coordinates.whole(move.parameter).reshape(-1)
+        c, n, r, _ = source.shape
+        total = np.zeros((len(rows), c * n))
+        left = rows[:, target][:, :, None]
+        for k in range(r):
+            right = theta[:, source[:, :, k]].reshape(len(rows), c * n, -1)
+            total = field.add(total, field.matmul(right, left)[:, :, 0])
+        out = total
+    else:
+        index = coordinates.at(move.parameter, move.at)
+        c, n = index.shape[:2]
+        flat = index.reshape(c * n, -1)
+        picked = rows[:, flat]
+        if move.form == "s^k":
+            right = theta[:, flat]
+            out = field.matmul(picked[:, :, None, :], right[:, :, :, None])[:, :, 0, 0]
+        else:
+            out = field.sum(picked, (2,))
+    if move.weight != 1:
+        out = field.mul(out, np.float64(field.residue(move.weight)))
+    return out
+
+
+def matrix_columns(
+    coordinates: Coordinates, moves: Sequence[Move], rows: Any, theta: Any, field: Any
+) -> Any:
+    """The pairing with E_ij acting through all moves at once: (rows, copies*size*size)."""
+    total: Any = None
+    for move in moves:
+        index = coordinates.at(move.parameter, move.at)
+        c, n = index.shape[:2]
+        flat = index.reshape(c, n, -1)
+        left, right = rows[:, flat], theta[:, flat]
+        if move.form == "g":
+            part = field.matmul(left, np.swapaxes(right, -1, -2))
+        else:
+            part = field.neg(field.matmul(right, np.swapaxes(left, -1, -2)))
+        part = part.reshape(len(rows), c * n * n)
+        total = part if total is None else field.add(total, part)
+    return total
+
+
+def plain_family(family: Family) -> Mapping[str, Any]:
+    """Element and action as plain data."""
+    return {
+        "element": {"kind": family.kind, "copies": list(family.copies), "size": family.size},
+        "action": [m.plain() for m in family.moves],
+    }
