@@ -1,0 +1,115 @@
+"""The certificate: plain data that carries the program, the generators, their proofs, the claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgauge.errors import BadInputError
+from symgauge.exact.prime_field import Array
+from symgauge.lie.fields import AffineField
+from symgauge.network.proof import Line, Proof
+from symgauge.network.program import Network, canonical_digest
+from symgauge.ops import all_ops
+from symgauge.verdict import Verdict
+
+SCHEMA = "symgauge-certificate/1"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A claim and all that is needed to verify it, as JSON data with a digest."""
+
+    data: Mapping[str, Any]
+
+    @staticmethod
+    def issue(
+        network: Network, generators: Sequence[AffineField], proofs: Sequence[Proof],
+        cell: Mapping[str, Array], claim: Mapping[str, Any],
+    ) -> Certificate:
+        """The certificate of a claim (see `verification.claim_of`)."""
+        tables: list[Any] = []
+        numbers: list[int] = []
+        for proof in proofs:
+            table = [[line.node, line.op, line.variation] for line in proof.lines]
+            if table not in tables:
+                tables.append(table)
+            numbers.append(tables.index(table))
+        data: dict[str, Any] = {
+            "schema": SCHEMA,
+            "network": network.to_json(),
+            "generators": [g.to_json() for g in generators],
+            "tables": tables,
+            "proofs": numbers,
+            "cell": {
+                name: [float(v).hex() for v in np.asarray(values).reshape(-1)]
+                for name, values in cell.items()
+            },
+            **claim,
+        }
+        data["digest"] = canonical_digest(data)
+        return Certificate(data)
+
+    @staticmethod
+    def from_json(data: Any) -> Certificate:
+        """The certificate in plain data, or in JSON text.
+
+        Raises BadInputError where it is none.
+        """
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except json.JSONDecodeError as error:
+                raise BadInputError(
+                    f"this is not a certificate: the JSON ends or breaks at line {error.lineno}; "
+                    "derive again"
+                ) from error
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise BadInputError(f"this is not a {SCHEMA} certificate (found {found!r})")
+        return Certificate(data)
+
+    @property
+    def intact(self) -> bool:
+        """Whether the digest is that of the data."""
+        rest = {k: v for k, v in self.data.items() if k != "digest"}
+        return canonical_digest(rest) == self.data.get("digest")
+
+    def network(self) -> Network:
+        """The program. Raises BadInputError where it is malformed."""
+        return Network.from_json(self.data["network"], all_ops())
+
+    def generators(self, network: Network) -> list[AffineField]:
+        """The generators. Raises BadInputError where one is malformed."""
+        listed = self.data["generators"]
+        if not isinstance(listed, Sequence):
+            raise BadInputError("the generators of this certificate are not a list")
+        return [AffineField.from_json(g, network.num_coordinates) for g in listed]
+
+    def proofs(self) -> list[Proof]:
+        """The proof tables it carries, one per generator (verify makes its own)."""
+        method = "polynomial identity over QQ, line by line"
+        tables = [tuple(Line(*row) for row in table) for table in self.data["tables"]]
+        return [Proof(Verdict.PROVED, method, tables[k]) for k in self.data["proofs"]]
+
+    def cell(self, network: Network) -> dict[str, Array]:
+        """The shadow point whose cell the claim speaks of; empty for smooth networks."""
+        found: dict[str, Array] = {}
+        listed = self.data["cell"]
+        if not listed:
+            return found
+        for p in network.parameters:
+            try:
+                values = np.array([float.fromhex(v) for v in listed[p.name]])
+                found[p.name] = values.reshape(1, *p.shape)
+            except (KeyError, TypeError, ValueError) as error:
+                raise BadInputError(f"the cell of this certificate is malformed: {error}") from error
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The plain data."""
+        return dict(self.data)

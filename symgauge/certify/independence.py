@@ -1,0 +1,279 @@
+"""Hypotheses behind residues: transcendental values and roots as independent quantities.
+
+exp, log: values of a_1, ..., a_n (and of log b_i) are algebraically independent over the field
+of the arguments if no integer combination sum m_j a_j + sum n_i log b_i is constant (Ax, On
+Schanuel's conjectures, Ann. Math. 93 (1971)), level by level of nesting. Tested by differentials:
+the columns D a_j and (D b_i)/b_i over fresh points have full column rank mod p. For values that
+depend on an input the direction D moves inputs alone, so that the values at different inputs and
+one theta are independent together; values of parameters alone are tested along parameters.
+
+Square roots: signs may be chosen freely if no product of distinct radicands is a square (Kummer),
+level by level; tested by quadratic characters, which must be independent over GF(2), together
+with the constant where radicands depend on an input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from symgauge.exact.linear_algebra import rank, rank_gf2
+from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.network.domains.residues import ResidueDomain
+from symgauge.network.evaluate import tangents, values
+from symgauge.network.program import Network
+from symgauge.network.sampling import branch_patterns
+
+#: Points beyond the number of columns.
+SPARE = 8
+#: Rows drawn at most in search of enough points at which the earlier roots exist.
+MAX_ROOT_ROWS = 1 << 15
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What the residues assume: statements shown, and hypotheses that are not."""
+
+    shown: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+
+
+@dataclass
+class _Points:
+    """Values and two tangents of every line at fresh points."""
+
+    lines: list[Array]
+    along_inputs: list[Array | None]
+    along_parameters: list[Array | None]
+    domain: ResidueDomain
+
+
+def _evaluate(network: Network, field: PrimeField, rng: np.random.Generator, batch: int) -> _Points:
+    theta = {p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters}
+    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in network.inputs}
+    patterns = branch_patterns(network, {}, rng, batch)
+    domain = ResidueDomain(field, int(rng.integers(1 << 62)), batch, patterns)
+    lines = values(network, domain, theta, inputs)
+    seeds_x = {i: field.random(rng, (batch, *network.nodes[i].shape)) for i in network.input_nodes}
+    seeds_t = {
+        i: field.random(rng, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes
+    }
+    return _Points(
+        lines, tangents(network, domain, lines, seeds_x),
+        tangents(network, domain, lines, seeds_t), domain,
+    )
+
+
+def assumptions(network: Network, field: PrimeField, rng: np.random.Generator) -> Assumptions:
+    """Tests every assumption that the residues of this network rest on."""
+    network = network.lowered
+    shown: list[str] = []
+    missing: list[str] = []
+    kinds = {n.op.name for n in network.nodes if n.op is not None}
+    if kinds & {"exp", "log", "erf"}:
+        _transcendental(network, field, rng, shown, missing)
+    if "rsqrt" in kinds:
+        _roots(network, field, rng, shown, missing)
+    return Assumptions(tuple(shown), tuple(missing))
+
+
+def _columns(
+    network: Network, points: _Points, field: PrimeField
+) -> tuple[list[tuple[Array, Array, Array]], int]:
+    """Distinct (value, differential along x, along theta) of exp and log arguments.
+
+    exp arguments are distinct up to sign; log ones carry D b / b. Also the number of distinct
+    erf arguments.
+    """
+    exps: dict[bytes, tuple[Array, Array, Array]] = {}
+    logs: dict[bytes, tuple[Array, Array, Array]] = {}
+    erfs: set[bytes] = set()
+    batch = len(points.domain.valid)
+
+    def flat(a: Array | None, like: Array) -> Array:
+        shape = (batch, *like.shape[1:])
+        full = np.zeros(shape) if a is None else np.broadcast_to(a, shape)
+        return full.reshape(batch, -1)
+
+    def put(table: dict[bytes, tuple[Array, Array, Array]], a: Array, dx: Array, dt: Array,
+            up_to_sign: bool) -> None:
+        for j in range(a.shape[1]):
+            column = np.ascontiguousarray(a[:, j])
+            if up_to_sign and not column.any():
+                continue
+            key = column.tobytes()
+            if up_to_sign and field.neg(column).tobytes() in table:
+                continue
+            table.setdefault(key, (column, dx[:, j], dt[:, j]))
+
+    for i, node in enumerate(network.nodes):
+        if node.op is None or node.op.name not in ("exp", "log", "erf"):
+            continue
+        j = node.inputs[0]
+        value = points.lines[j]
+        a = flat(value, value)
+        dx, dt = flat(points.along_inputs[j], value), flat(points.along_parameters[j], value)
+        if node.op.name == "exp":
+            put(exps, a, dx, dt, True)
+        elif node.op.name == "log":
+            inverse = field.inverse(a)
+            put(logs, a, field.mul(dx, inverse), field.mul(dt, inverse), False)
+        else:
+            for k in range(a.shape[1]):
+                low = np.minimum(a[:, k], field.neg(a[:, k]))
+                if low.any():
+                    erfs.add(low.tobytes())
+            two = field.neg(field.add(a, a))
+            square = field.neg(field.mul(a, a))
+            put(exps, square, field.mul(two, dx), field.mul(two, dt), True)
+    return [*exps.values(), *logs.values()], len(erfs)
+
+
+def _transcendental(
+    network: Network, field: PrimeField, rng: np.random.Generator, shown: list[str],
+    missing: list[str],
+) -> None:
+    count = len(_columns(network, _evaluate(network, field, rng, 8), field)[0])
+    points = _evaluate(network, field, rng, 2 * count + SPARE)
+    columns, erfs = _columns(network, points, field)
+    good = points.domain.valid
+    n = len(columns)
+    moved = [dx[good].any() for _, dx, _ in columns]
+    inside = [dx[good] for (_, dx, _), m in zip(columns, moved, strict=True) if m]
+    fixed = [dt[good] for (_, _, dt), m in zip(columns, moved, strict=True) if not m]
+    full = sum(
+        rank(np.stack(part, axis=1), field.p) for part in (inside, fixed) if part
+    )
+    if good.sum() < n + 5:
+        # roots leave too few points; more are drawn until the test has enough
+        full, n = _more_points(network, field, rng, n)
+    if full == n:
+        shown.append(f"independence of exponential and logarithm values: proved ({n} of {n})")
+    else:
+        missing.append(
+            f"the {n} exponential and logarithm values are independent (rank of their arguments' "
+            f"differentials: {full} of {n})"
+        )
+    if erfs:
+        missing.append(
+            f"the {erfs} values of erf are independent over the exponentials (arguments distinct "
+            "up to sign: seen)"
+        )
+
+
+def _more_points(
+    network: Network, field: PrimeField, rng: np.random.Generator, n: int
+) -> tuple[int, int]:
+    """The same rank from pooled batches, where most points are lost to missing roots."""
+    inside: list[Array] = []
+    fixed: list[Array] = []
+    have = 0
+    for _ in range(200):
+        points = _evaluate(network, field, rng, 512)
+        columns, _ = _columns(network, points, field)
+        good = points.domain.valid
+        if len(columns) != n:
+            return 0, n
+        inside.append(np.stack([dx for _, dx, _ in columns], axis=1)[good])
+        fixed.append(np.stack([dt for _, _, dt in columns], axis=1)[good])
+        have += int(good.sum())
+        if have >= n + SPARE:
+            break
+    x, t = np.concatenate(inside), np.concatenate(fixed)
+    moved = x.any(axis=0)
+    return rank(x[:, moved], field.p) + rank(t[:, ~moved], field.p), n
+
+
+def _levels(network: Network) -> dict[int, int]:
+    """Nesting depth of every root: 0 for radicands without roots."""
+    depth: list[int] = []
+    found: dict[int, int] = {}
+    for i, node in enumerate(network.nodes):
+        below = max((depth[j] for j in node.inputs), default=0)
+        if node.op is not None and node.op.name == "rsqrt":
+            found[i] = below
+            below += 1
+        depth.append(below)
+    return found
+
+
+def _roots(
+    network: Network, field: PrimeField, rng: np.random.Generator, shown: list[str],
+    missing: list[str],
+) -> None:
+    levels = _levels(network)
+    total, ok = 0, True
+    for level in sorted(set(levels.values())):
+        sites = [i for i, lv in levels.items() if lv == level]
+        earlier = [i for i, lv in levels.items() if lv < level]
+        n, full = _level_rank(network, field, rng, sites, earlier)
+        total += n
+        ok = ok and full
+    text = f"no product of distinct radicands among {total} is a square"
+    if ok:
+        shown.append(f"{text}: proved by quadratic characters")
+    else:
+        missing.append(text)
+
+
+def _level_rank(
+    network: Network, field: PrimeField, rng: np.random.Generator, sites: Sequence[int],
+    earlier: Sequence[int],
+) -> tuple[int, bool]:
+    """Number of distinct radicands of one level, and whether their characters are independent.
+
+    theta is one point for all rows where radicands depend on an input: then the constant is
+    one more column.
+    """
+    theta = {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}
+    salt = int(rng.integers(1 << 62))
+    fixed: list[Array] = []
+    free: list[Array] = []
+    tried, have, batch = 0, 0, 256
+    wanted = 0
+    while tried < MAX_ROOT_ROWS and (have < wanted or not tried):
+        fixed_part, good_fixed = _radicands(
+            network, field, rng, salt, batch, theta, sites, earlier)
+        free_part, good_free = _radicands(network, field, rng, salt, batch, {}, sites, earlier)
+        fixed.append(fixed_part[good_fixed])
+        free.append(free_part[good_free])
+        tried += batch
+        have = min(sum(len(b) for b in fixed), sum(len(b) for b in free))
+        wanted = fixed_part.shape[1] + 24
+    at_theta, anywhere = np.concatenate(fixed), np.concatenate(free)
+    if min(len(at_theta), len(anywhere)) < 2:
+        return at_theta.shape[1], False
+    _, first = np.unique(anywhere, axis=1, return_index=True)
+    at_theta, anywhere = at_theta[:, np.sort(first)], anywhere[:, np.sort(first)]
+    moved = (at_theta != at_theta[0]).any(axis=0)
+    bits_x = field.character(at_theta[:, moved]) == -1.0
+    ones = np.ones((len(bits_x), 1), dtype=bool)
+    ok_x = rank_gf2(np.concatenate([bits_x, ones], axis=1)) == int(moved.sum()) + 1
+    bits_t = field.character(anywhere[:, ~moved]) == -1.0
+    ok_t = rank_gf2(bits_t) == int((~moved).sum())
+    return anywhere.shape[1], ok_x and ok_t
+
+
+def _radicands(
+    network: Network, field: PrimeField, rng: np.random.Generator, salt: int, batch: int,
+    theta: dict[str, Array], sites: Sequence[int], earlier: Sequence[int],
+) -> tuple[Array, Array]:
+    """Residues of the radicands, and the rows at which all earlier roots exist."""
+    parameters = theta or {
+        p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters
+    }
+    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in network.inputs}
+    patterns = branch_patterns(network, {}, rng, batch)
+    domain = ResidueDomain(field, salt, batch, patterns)
+    lines = values(network, domain, parameters, inputs)
+
+    def flat(i: int) -> Array:
+        a = lines[network.nodes[i].inputs[0]]
+        return np.broadcast_to(a, (batch, *a.shape[1:])).reshape(batch, -1)
+
+    good = np.ones(batch, dtype=bool)
+    for i in earlier:
+        good &= (field.character(flat(i)) == 1.0).all(axis=1)
+    return np.concatenate([flat(i) for i in sites], axis=1), good

@@ -1,0 +1,201 @@
+"""verify(): proofs, ranks and hypotheses of a certificate, all found anew.
+
+Nothing in the certificate is believed but the program itself. Proofs are made again, ranks are
+computed at points drawn from the operating system's randomness, and the claim must be the one
+that follows.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgauge.certify.certificate import Certificate
+from symgauge.certify.independence import Assumptions, assumptions
+from symgauge.errors import BadInputError, SymgaugeError
+from symgauge.exact.prime_field import Array, PrimeField, primes
+from symgauge.lie.fields import AffineField, orbit_rank
+from symgauge.network.program import Network
+from symgauge.network.proof import Proof, Prover, field_polynomials
+from symgauge.network.sampling import SPARE, jacobian_rows, rank_at_point, read_coordinates
+from symgauge.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Verification:
+    """PROVED: the claim of completeness holds. UNKNOWN: nothing found wrong, but not closed or
+    resting on hypotheses. REFUTED: the certificate is rejected, for the reasons given."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+    scope: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "verdict": self.verdict.value, "reasons": list(self.reasons),
+            "hypotheses": list(self.hypotheses), "scope": self.scope,
+        }
+
+
+def claim_of(
+    network: Network, total: int, unread: int, jacobian_rank: int, orbit: int, proved: bool,
+    found: Assumptions,
+) -> dict[str, Any]:
+    """The claim that follows from the ranks: the only one that verify accepts.
+
+    An orbit dimension above the redundancy means a false generator or a false hypothesis; the
+    claim is then `inconsistent`, never clipped.
+    """
+    redundancy = total - jacobian_rank
+    unexplained = redundancy - orbit
+    closed = unexplained == 0
+    sound = closed and proved and not found.hypotheses
+    verdict = Verdict.PROVED if sound else Verdict.UNKNOWN
+    return {
+        "parameters": total, "unread": unread, "rank": jacobian_rank, "redundancy": redundancy,
+        "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
+        "inconsistent": unexplained < 0, "shown": list(found.shown),
+        "hypotheses": list(found.hypotheses), "verdict": verdict.value,
+        "scope": _scope(network, closed, bool(found.hypotheses), redundancy, unexplained),
+    }
+
+
+def _scope(
+    network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int
+) -> str:
+    """Where and how far the claim reaches."""
+    place = "on the cell of theta0" if network.uses("step") else "at generic parameters"
+    sizes = ", at the sizes of the program"
+    if closed and not conditional:
+        text = f"complete {place}{sizes}"
+    elif closed:
+        text = f"complete {place}{sizes}, if the hypotheses hold"
+    else:
+        text = (
+            f"redundancy <= {redundancy} {place}{sizes}, at most {unexplained} unexplained"
+            + (", if the hypotheses hold" if conditional else "")
+        )
+    return "; ".join([text, *network.held])
+
+
+def refuted_at_points(
+    network: Network, generator: AffineField, field: PrimeField, rng: np.random.Generator
+) -> bool:
+    """Whether J X is not 0 at exact random points (inputs, parameters and cells drawn fresh)."""
+    rows = jacobian_rows(network, field, rng, SPARE)
+    theta = np.concatenate(
+        [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
+    )
+    moved = np.array([generator.at(t, field) for t in theta])
+    return bool(field.matmul(rows.rows[:, None, :], moved[:, :, None]).any())
+
+
+def prove_all(network: Network, generators: Sequence[AffineField]) -> list[Proof]:
+    """A proof table for every generator."""
+    prover = Prover(network)
+    return [prover.prove(field_polynomials(prover, g)) for g in generators]
+
+
+def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
+    """Verify a certificate (an object, its plain data, or JSON text).
+
+    Raises BadInputError on data that is no certificate. Never raises on a false claim: the
+    verdict is then REFUTED and the reasons say what was found.
+    """
+    if not isinstance(certificate, Certificate):
+        certificate = Certificate.from_json(certificate)
+    if not certificate.intact:
+        return _rejected("the data was edited after the digest was made")
+    rng = np.random.default_rng(secrets.randbits(128))
+    field = PrimeField(next(primes()))
+    try:
+        network = certificate.network()
+        generators = certificate.generators(network)
+        cell = certificate.cell(network)
+        tables = certificate.proofs()
+    except (BadInputError, KeyError, TypeError, IndexError, ValueError) as error:
+        return _rejected(f"malformed: {error}")
+    if bool(cell) != network.uses("step"):
+        return _rejected("a cell is named for a network without branches, or none for one with")
+    if len(tables) != len(generators):
+        return _rejected("there is not one proof table per generator")
+    try:
+        return _verify(certificate, network, generators, tables, cell, field, rng)
+    except SymgaugeError as error:
+        return _rejected(f"the program cannot be evaluated: {error}")
+
+
+def _verify(
+    certificate: Certificate, network: Network, generators: list[AffineField],
+    tables: list[Proof], cell: Mapping[str, Array], field: PrimeField, rng: np.random.Generator,
+) -> Verification:
+    read = read_coordinates(network)
+    total = int(read.sum())
+    unread = network.num_coordinates - total
+    reasons: list[str] = []
+    for i, (generator, proof) in enumerate(zip(generators, prove_all(network, generators),
+                                               strict=True)):
+        if proof.verdict is not Verdict.PROVED:
+            false = refuted_at_points(network, generator, field, rng)
+            word = "is no symmetry" if false else "is not proved"
+            reasons.append(f"generator {i} {word}: residual {proof.residual[:120]}")
+        elif proof.lines != tables[i].lines:
+            reasons.append(f"the proof table of generator {i} is not the one that proves it")
+    if reasons:
+        return Verification(Verdict.REFUTED, tuple(reasons), (), "nothing")
+    orbit = 0
+    if generators:
+        points = [field.random(rng, (network.num_coordinates,)) for _ in range(2)]
+        masked = [_masked(g, read) for g in generators]
+        orbit = max(orbit_rank(masked, point, field) for point in points)
+    found = assumptions(network, field, rng)
+    jacobian = rank_at_point(network, field, rng, read, cell)
+    if jacobian < certificate.data.get("rank", 0) or jacobian + orbit < total:
+        # a random point can be unlucky: one more
+        jacobian = max(jacobian, rank_at_point(network, field, rng, read, cell))
+    claim = claim_of(network, total, unread, jacobian, orbit, True, found)
+    if claim["inconsistent"]:
+        reasons.append(
+            f"inconsistent: rank J + rank G = {jacobian + orbit} > P = {total}, "
+            "so a hypothesis is false"
+        )
+    carried = {
+        k: v for k, v in certificate.data.items()
+        if k not in ("schema", "network", "generators", "tables", "proofs", "cell", "digest")
+    }
+    for name in sorted(set(carried) | set(claim)):
+        if name not in carried:
+            reasons.append(f"the claim lacks {name}")
+        elif name not in claim:
+            reasons.append(f"the claim has {name!r}, which nothing here supports")
+        elif carried[name] != claim[name] or type(carried[name]) is not type(claim[name]):
+            reasons.append(f"the claim says {name} = {carried[name]!r}; found {claim[name]!r}")
+    if reasons:
+        return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")
+    proved = claim["verdict"] == Verdict.PROVED.value
+    summary = [
+        f"{len(generators)} generators proved", *found.shown,
+        f"rank J = {jacobian}, rank G = {orbit}, P = {total}",
+    ]
+    return Verification(
+        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), found.hypotheses,
+        claim["scope"],
+    )
+
+
+def _masked(generator: AffineField, read: np.ndarray) -> AffineField:
+    """The components along coordinates that an output reads."""
+    return AffineField.build(
+        [(k, c) for k, c in generator.shift.items() if read[k]],
+        [(k, j, c) for (k, j), c in generator.linear.items() if read[k]],
+    )
+
+
+def _rejected(reason: str) -> Verification:
+    return Verification(Verdict.REFUTED, (reason,), (), "nothing")
