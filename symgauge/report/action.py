@@ -1,0 +1,260 @@
+r"""A family's finite action and its generator: :math:`W \mapsto g W`, :math:`\delta W = a W`.
+
+Read from the family's moves (the plain data that was checked), never from a label.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import Any, NamedTuple
+
+from symgauge.report.escape import escape
+from symgauge.report.names import Block
+
+Family = Mapping[str, Any]
+Shapes = Mapping[str, Sequence[int]]
+
+
+class Line(NamedTuple):
+    """One tensor's row of the action; all three are LaTeX mathematics."""
+
+    finite: str
+    infinitesimal: str
+    place: str
+
+
+class Tensor(NamedTuple):
+    """A parameter or a block of it, where the element's index sits on it, and its symbol."""
+
+    name: str
+    symbol: str
+    dimensions: int
+    axis: int
+    copies: bool
+
+    @property
+    def slice(self) -> str:
+        return self.symbol + ("^{(h)}" if self.copies else "")
+
+
+def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter") -> str:
+    """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
+    name, at = str(move[key]), move.get("at")
+    if at is None or (key == "parameter" and move["form"] == "+Tc"):
+        return name
+    start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
+    whole = shapes[name][axis] if name in shapes else start + length
+    return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
+
+
+def tensor_names(families: Sequence[Family], shapes: Shapes) -> Iterator[str]:
+    """Every parameter and block that the families' formulas speak of."""
+    for family in families:
+        for move in family.get("action") or ():
+            yield tensor_name(move, shapes)
+            if move["form"] == "+Tc":
+                yield tensor_name(move, shapes, "source")
+
+
+def _tensor(
+    move: Mapping[str, Any], shapes: Shapes, symbol: Mapping[str, str], key: str = "parameter"
+) -> Tensor:
+    name, at = tensor_name(move, shapes, key), move.get("at") or {}
+    own = not (key == "parameter" and move["form"] == "+Tc")
+    axis = int(at.get("axis", 0)) if own else 0
+    # without its shape a tensor is written in the general form, which needs no number of axes
+    dimensions = len(shapes[str(move[key])]) if str(move[key]) in shapes else axis + 3
+    return Tensor(name, symbol[name], dimensions, axis, own and bool(at.get("per")))
+
+
+def _coefficient(weight: Fraction, body: str) -> str:
+    """`weight body` with its sign, the coefficient 1 left out."""
+    sign, size = "-" if weight < 0 else "", abs(weight)
+    if size == 1:
+        return f"{sign}{body}"
+    number = str(size)
+    if size.denominator != 1:
+        number = rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}"
+    return f"{sign}{number}\\,{body}"
+
+
+def _plus(left: str, right: str) -> str:
+    return f"{left} - {right[1:]}" if right.startswith("-") else f"{left} + {right}"
+
+
+def _along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
+    """`matrix` applied to the tensor's axis: on the left of rows, on the right of columns."""
+    if tensor.axis == 0 and tensor.dimensions <= 2:
+        return f"{matrix}\\,{body}"
+    if tensor.axis == 1 and tensor.dimensions == 2:
+        return f"{body}\\,{transposed}"
+    return rf"{body} \times_{{{tensor.axis}}} {matrix}"
+
+
+def _place(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
+    if at is None:
+        return r"\text{all entries}"
+    axis = {(1, 0): "entries", (2, 0): "rows", (2, 1): "columns"}.get(
+        (tensor.dimensions, tensor.axis), f"axis {tensor.axis}"
+    )
+    sizes = list(at["sizes"])
+    if len(sizes) == 1:
+        return rf"\text{{{axis}}}"
+    index = ["r"] * len(sizes)
+    index[int(at["along"])] = "i"
+    for factor in at.get("per", ()):
+        index[int(factor)] = "h"
+    shape = r" \times ".join(map(str, sizes))
+    return rf"\text{{{axis} }}({','.join(index)}) \in {shape}"
+
+
+class Letters(NamedTuple):
+    """How the element is written: group and algebra letter, each with its index h where copied."""
+
+    group: str
+    algebra: str
+
+    @classmethod
+    def of(cls, element: Mapping[str, Any]) -> "Letters":
+        h = "_h" if element.get("copies") else ""
+        group, algebra = {
+            "gl": ("g", "a"),
+            "so": ("g", "a"),
+            "diagonal": ("s", "t"),
+            "translation": ("c", "c"),
+        }[element["kind"]]
+        return cls(group + h, algebra + h)
+
+
+def _changes(
+    move: Mapping[str, Any], tensor: Tensor, source: Tensor | None, element: Mapping[str, Any]
+) -> tuple[str, str, bool]:
+    """(finite image of `@`, infinitesimal term, whether the finite image is a sum)."""
+    group, algebra = Letters.of(element)
+    form, weight, name = move["form"], Fraction(move.get("weight", "1")), tensor.slice
+    if form in ("g", "g^-T"):
+        if form == "g" or element["kind"] == "so":
+            finite = _along(tensor, group, rf"{group}^{{\top}}", "@")
+            return finite, _along(tensor, algebra, rf"{algebra}^{{\top}}", name), False
+        finite = _along(tensor, rf"{group}^{{-\top}}", f"{group}^{{-1}}", "@")
+        if tensor.dimensions > 2:
+            return finite, "-" + _along(tensor, rf"{algebra}^{{\top}}", "", name), False
+        return finite, "-" + _along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
+    if form == "s^k":
+        power = "" if weight == 1 else f"^{{{weight}}}"
+        if move.get("at") is None:
+            return f"{group}{power}\\,@", _coefficient(weight, f"{algebra}\\,{name}"), False
+        diagonal = rf"\operatorname{{diag}}({group}){power}"
+        small = rf"\operatorname{{diag}}({algebra})"
+        finite = _along(tensor, diagonal, diagonal, "@")
+        return finite, _coefficient(weight, _along(tensor, small, small, name)), False
+    finite_c = rf"\log {group}" if element["kind"] == "diagonal" else group
+    if form == "+c":
+        ones = tensor.dimensions > 1 or move.get("at") is None
+        shift = [finite_c, algebra]
+        if ones and tensor.dimensions == 2 and move.get("at") is not None:
+            pattern = r"\mathbf{{1}}\,{}^{{\top}}" if tensor.axis else r"{}\,\mathbf{{1}}^{{\top}}"
+            bracket = [f"({v})" if v.startswith("\\") else v for v in shift]
+            shift = [pattern.format(v) for v in bracket]
+        elif ones:
+            shift = [rf"{v}\,\mathbf{{1}}" for v in shift]
+    else:
+        assert source is not None
+        total = r"\textstyle\sum_h " if source.copies else ""
+        shift = []
+        for v in (finite_c, algebra):
+            if source.dimensions == 2:
+                body = source.slice + (r"{}^{\top}" if source.axis == 0 else "")
+                shift.append(rf"{total}{body}\,{v}")
+            else:
+                shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
+    return _plus("@", _coefficient(weight, shift[0])), _coefficient(weight, shift[1]), True
+
+
+def lines(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Line]:
+    r"""The family's action, one line per tensor, in the order of its moves.
+
+    >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
+    >>> lines({"element": {"kind": "gl", "copies": [], "size": 2},
+    ...        "action": [{"parameter": "q", "form": "g", "at": at}]}, {"q": [2, 3]}, {"q": "W"})
+    [Line(finite='W \\mapsto g\\,W', infinitesimal='\\delta W = a\\,W', place='\\text{rows}')]
+    """
+    groups: dict[tuple[str, int | None], list[tuple[Tensor, Mapping[str, Any]]]] = {}
+    for move in family.get("action") or ():
+        tensor = _tensor(move, shapes, symbol)
+        # slices along different axes are different tensors, written on lines of their own
+        key = (tensor.name, tensor.axis if tensor.copies else None)
+        groups.setdefault(key, []).append((tensor, move))
+    return [_line(group, family["element"], shapes, symbol) for group in groups.values()]
+
+
+def _line(
+    group: Sequence[tuple[Tensor, Mapping[str, Any]]],
+    element: Mapping[str, Any],
+    shapes: Shapes,
+    symbol: Mapping[str, str],
+) -> Line:
+    """The moves of one tensor, applied in their order; their infinitesimal parts add."""
+    name = body = group[0][0].slice
+    delta, places, sum_so_far = "", [], False
+    for tensor, move in group:
+        source = _tensor(move, shapes, symbol, "source") if move["form"] == "+Tc" else None
+        finite, small, is_sum = _changes(move, tensor, source, element)
+        body = finite.replace("@", f"({body})" if sum_so_far and not is_sum else body)
+        delta = _plus(delta, small) if delta else small
+        places.append(_place(tensor, None if source else move.get("at")))
+        sum_so_far = sum_so_far or is_sum
+    place = r"\text{, }".join(dict.fromkeys(places))
+    return Line(rf"{name} \mapsto {body}", rf"\delta {name} = {delta}", place)
+
+
+def element_sentence(family: Family) -> str:
+    """Which element acts, and over what it ranges (LaTeX, a sentence without its full stop)."""
+    element = family["element"]
+    kind, copies, size = element["kind"], list(element.get("copies") or ()), element.get("size")
+    if kind == "other":
+        return "No finite action is given: the generators are vectors of the certificate"
+    group, algebra = Letters.of(element)
+    space, small = {
+        "gl": (rf"\mathrm{{GL}}({size})", rf"\mathfrak{{gl}}({size})"),
+        "so": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
+        "diagonal": (rf"\mathbb{{R}}_{{>0}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
+        "translation": (rf"\mathbb{{R}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
+    }[kind]
+    text = rf"For ${group} \in {space}$"
+    if copies:
+        count = prod(copies)
+        last = "1" if count == 1 else "1, 2" if count == 2 else rf"1, \dots, {count}"
+        text += rf", one for each $h \in \{{{last}\}}$"
+    if kind == "translation":
+        return text
+    relation = rf"{group} = \exp {algebra}"
+    return rf"{text}, with ${algebra} \in {small}$ and ${relation}$ near the identity"
+
+
+def structure(name: str) -> str:
+    r"""The name of a group or algebra as mathematics where it has the usual form.
+
+    >>> print(structure("2 gl(2) + R^3"), structure("GL(2)^2"))
+    $2\,\mathfrak{gl}(2) \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
+    """
+    terms = []
+    for term in str(name).split(" + "):
+        match = re.fullmatch(
+            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL|SL|SO|O|Sp)\((\d+(?:,\d+)?)\)|(R(?:_>0)?))"
+            r"(?:\^(\d+)|\^\((\d+)\))?",
+            term.strip(),
+        )
+        if match is None:
+            return escape(name)
+        count, letters, size, reals, *powers = match.groups()
+        if reals:
+            body = r"\mathbb{R}" + ("_{>0}" if reals != "R" else "")
+        else:
+            font = r"\mathfrak" if letters.islower() else r"\mathrm"
+            body = rf"{font}{{{letters}}}({size})"
+        power = powers[0] or powers[1]
+        terms.append((f"{count}\\," if count else "") + body + (f"^{{{power}}}" if power else ""))
+    total = r" \oplus ".join(terms)
+    return f"${total}$"

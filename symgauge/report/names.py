@@ -1,0 +1,130 @@
+r"""Short symbols for parameter tensors: ``q_proj.weight`` is :math:`W_{\mathrm{q}}`."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+# a longer subscript is worse than a number: the table of symbols tells the name
+_LONGEST = 14
+
+
+class Block(NamedTuple):
+    """A slice `start:stop` of one axis of a parameter, written as PyTorch writes it.
+
+    >>> str(Block("in_proj_weight", 0, 4, 8)), str(Block("out.weight", 1, 0, 2))
+    ('in_proj_weight[4:8]', 'out.weight[:, 0:2]')
+    """
+
+    parameter: str
+    axis: int
+    start: int
+    stop: int
+
+    def __str__(self) -> str:
+        return f"{self.parameter}[{':, ' * self.axis}{self.start}:{self.stop}]"
+
+    @classmethod
+    def parse(cls, name: str) -> "Block | None":
+        """The block that `name` writes; None where it is a whole parameter's name."""
+        match = re.fullmatch(r"(.+)\[((?::, )*)(\d+):(\d+)\]", name, flags=re.DOTALL)
+        if match is None:
+            return None
+        return cls(match[1], len(match[2]) // 3, int(match[3]), int(match[4]))
+
+
+def _third(block: Block, shapes: Mapping[str, Sequence[int]]) -> str:
+    """q, k or v where `block` is that third of torch.nn.MultiheadAttention's packed projection."""
+    shape = shapes.get(block.parameter, ())
+    packed = re.search(r"(^|\.)in_proj_(weight|bias)$", block.parameter)
+    size = block.stop - block.start
+    if not packed or block.axis or not shape or shape[0] != 3 * size or block.start % size:
+        return ""
+    return "qkv"[block.start // size]
+
+
+def _parts(name: str) -> tuple[str, list[str]]:
+    """The letter of the symbol, and the words of the path that may stand in its subscript."""
+    *path, last = [part for part in re.split(r"[./]", name) if part] or ["theta"]
+    kind = re.fullmatch(r"(?:(.*?)_)?(weight|bias)(?:_(.*))?", last)
+    if kind:
+        letter = "W" if kind[2] == "weight" else "b"
+        path += [part for part in (kind[1], kind[3]) if part]
+    elif re.fullmatch(r"[A-Za-z]", last):
+        letter = last
+    elif re.fullmatch(r"[A-Za-z]_.+|[WwBb][A-Za-z0-9]{1,2}", last):
+        # W_q, wq, b1: the textbook's own spelling
+        letter = {"w": "W", "B": "b"}.get(last[0], last[0])
+        path = [*path, last[1:].lstrip("_")]
+    else:
+        letter = r"\theta"
+        path = [*path, last]
+    words = []
+    for part in path:
+        short = re.sub(r"^(proj|linear)_|_(proj|linear|layer)$", "", part) or part
+        words.append("".join(c for c in short if c.isascii() and (c.isalnum() or c == "_")))
+    return letter, words
+
+
+def _symbol(letter: str, words: Sequence[str]) -> str:
+    shown = [
+        w if re.fullmatch(r"[\d:,]+", w) else rf"\mathrm{{{w}}}".replace("_", r"\_")
+        for w in " ".join(words).split()
+        if w.strip("_")
+    ]
+    shown = [w.replace(":", "{:}") for w in shown]
+    return f"{letter}_{{{','.join(shown)}}}" if shown else letter
+
+
+def symbols(
+    names: Iterable[str], shapes: Mapping[str, Sequence[int]] | None = None
+) -> dict[str, str]:
+    r"""One LaTeX symbol per name, all different, with subscripts only.
+
+    A name is a parameter's, or a block of one (`str(Block(...))`); `shapes` (by parameter) lets the
+    thirds of a packed `in_proj_weight` be called q, k and v. Two names that would share a symbol
+    take the words of their paths that differ, and a number where that is not enough.
+
+    >>> symbols(["q_proj.weight", "q_proj.bias", "layers.0.weight"])["q_proj.weight"]
+    'W_{\\mathrm{q}}'
+    """
+    order = list(dict.fromkeys(names))
+    parts: dict[str, tuple[str, list[str]]] = {}
+    for name in order:
+        block = Block.parse(name)
+        if block is None:
+            parts[name] = _parts(name)
+            continue
+        letter, words = _parts(block.parameter)
+        third = _third(block, shapes or {})
+        where = str(block)[len(block.parameter) + 1 : -1].replace(" ", "")
+        # one word, so that a slice never stands without what it is a slice of
+        last = third or f"{words[-1] if words else ''} {where}"
+        parts[name] = letter, [*words[:-1], last]
+
+    chosen = {name: words[-1:] for name, (_, words) in parts.items()}
+    groups: dict[str, list[str]] = {}
+    for name in order:
+        groups.setdefault(_symbol(parts[name][0], chosen[name]), []).append(name)
+    for group in groups.values():
+        paths = [parts[name][1] for name in group]
+        aligned = len({len(path) for path in paths}) == 1
+        for name, path in zip(group, paths):
+            if len(group) > 1:
+                chosen[name] = [
+                    word
+                    for i, word in enumerate(path)
+                    if i == len(path) - 1 or not aligned or len({p[i] for p in paths}) > 1
+                ]
+    result: dict[str, str] = {}
+    taken: set[str] = set()
+    for position, name in enumerate(order):
+        letter, words = parts[name][0], chosen[name]
+        if sum(map(len, words)) + len(words) > _LONGEST + 1:
+            words = [str(position + 1)]
+        symbol, attempt = _symbol(letter, words), 1
+        while symbol in taken:
+            attempt += 1
+            symbol = _symbol(letter, [*words, str(attempt)])
+        taken.add(symbol)
+        result[name] = symbol
+    return result

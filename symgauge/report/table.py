@@ -1,0 +1,100 @@
+"""Terminal tables of a derivation and of a verification: 80 columns, long names folded."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from symgauge.report import wording
+
+_STYLE = {"PROVED": "bold green", "REFUTED": "bold red", "UNKNOWN": "bold yellow"}
+
+
+class Verification(Protocol):
+    """What `verify` answers."""
+
+    @property
+    def verdict(self) -> Any: ...
+    @property
+    def reasons(self) -> Sequence[Any]: ...
+    @property
+    def hypotheses(self) -> Sequence[Any]: ...
+    @property
+    def scope(self) -> str: ...
+
+
+def _text(value: Any, console: Console, style: str = "") -> Text:
+    """`value` as it is: no markup, no control characters, nothing the terminal cannot encode."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
+    encoding = console.encoding
+    return Text(shown.encode(encoding, "backslashreplace").decode(encoding), style=style)
+
+
+def _grid(console: Console, title: str) -> Table:
+    # beyond 80 columns a table is no easier to read
+    width = min(console.width, 80)
+    return Table(title=_text(title, console), title_justify="left", width=width, highlight=False)
+
+
+def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
+    """The result and the families, in at most 80 columns."""
+    wording.require_consistent(derivation)
+    verdict = wording.verdict_name(derivation["verdict"])
+    facts = _grid(console, f"{derivation['name']}: gauge symmetries")
+    facts.add_column("quantity", no_wrap=True)
+    facts.add_column("value", overflow="fold", ratio=1)
+    for label, value in (
+        ("sizes", wording.sizes_text(derivation.get("sizes")) or "of the example"),
+        ("observable", derivation.get("observable") or "outputs"),
+        ("parameters P", derivation["parameters"]),
+        ("unread", derivation.get("unread", 0)),
+        ("rank J", wording.bounded(derivation, "rank", ">= ")),
+        ("redundancy", wording.bounded(derivation, "redundancy", "<= ")),
+        ("rank G", derivation["orbit_dimension"]),
+        ("unexplained", wording.bounded(derivation, "unexplained", "at most ")),
+        ("closed", "yes" if derivation["closed"] else "no"),
+        ("algebra", wording.algebra(derivation)),
+        ("scope", wording.scope(derivation)),
+    ):
+        facts.add_row(label, _text(value, console))
+    for hypothesis in wording.statements(derivation.get("hypotheses")):
+        facts.add_row("hypothesis", _text(hypothesis, console))
+    facts.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+    console.print(facts)
+
+    if derivation["generators"]:
+        families = _grid(console, "families of generators")
+        for heading, share in (("family", 5), ("group", 3)):
+            families.add_column(heading, overflow="fold", ratio=share)
+        families.add_column("dim", justify="right", no_wrap=True)
+        families.add_column("acts on", overflow="fold", ratio=6)
+        families.add_column("proof", no_wrap=True)
+        for family in derivation["generators"]:
+            proof = wording.family_verdict(family)
+            families.add_row(
+                _text(family.get("label", ""), console),
+                _text(family.get("group") or family.get("algebra") or "", console),
+                _text(family.get("dimension", ""), console),
+                _text(", ".join(map(str, family.get("tensors") or ())), console),
+                _text(proof, console, _STYLE[proof]),
+            )
+        console.print(families)
+    console.print(_text(wording.claim(derivation), console), highlight=False, overflow="fold")
+
+
+def print_verification(verification: Verification, console: Console) -> None:
+    """The verdict of `verify`, its reasons, the hypotheses left and the scope."""
+    verdict = wording.verdict_name(verification.verdict)
+    table = _grid(console, "verification")
+    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold", ratio=1)
+    table.show_header = False
+    table.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+    for reason in wording.statements(verification.reasons):
+        table.add_row("reason", _text(reason, console))
+    for hypothesis in wording.statements(verification.hypotheses):
+        table.add_row("hypothesis", _text(hypothesis, console))
+    table.add_row("scope", _text(verification.scope or "not given", console))
+    console.print(table)

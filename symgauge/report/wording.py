@@ -1,0 +1,148 @@
+"""What may be said of a derivation, in plain sentences: never more than its verdict.
+
+**proved**: an identity decided exactly. **certified**: the sandwich closed, hypotheses printed.
+**checked**: seen numerically, with a noise floor and a planted failure.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symgauge.errors import InconsistentError
+
+Data = Mapping[str, Any]
+
+WORDS = (
+    ("Proved", "an identity decided exactly"),
+    ("Certified", "the two rank bounds met, at the hypotheses and the scope that are printed"),
+    ("Checked", "seen numerically, within a noise floor that a planted wrong symmetry exceeds"),
+)
+
+
+def verdict_name(value: Any) -> str:
+    """PROVED, REFUTED or UNKNOWN, from the enum or from its name in JSON."""
+    name = str(getattr(value, "name", value)).upper()
+    return name if name in ("PROVED", "REFUTED") else "UNKNOWN"
+
+
+def statement(item: Any) -> str:
+    """The sentence of a hypothesis or a reason, which is a string or a mapping that holds one."""
+    if isinstance(item, Mapping):
+        for key in ("statement", "label", "name", "text"):
+            if key in item:
+                return str(item[key])
+    return str(item)
+
+
+def statements(items: Any) -> list[str]:
+    """The sentences of a list (or of one bare string)."""
+    if isinstance(items, (str, Mapping)):
+        items = [items]
+    return [statement(item) for item in items or ()]
+
+
+def family_verdict(family: Data) -> str:
+    """The verdict of a family's proof; UNKNOWN where there is no proof."""
+    return verdict_name((family.get("proof") or {}).get("verdict"))
+
+
+def require_consistent(derivation: Data) -> None:
+    """Raise InconsistentError where the derivation contradicts itself; it is then not printed."""
+    parameters, rank = int(derivation["parameters"]), int(derivation["rank"])
+    orbit = int(derivation["orbit_dimension"])
+    found = []
+    if rank + orbit > parameters:
+        found.append(f"rank J + rank G = {rank} + {orbit} exceeds P = {parameters}")
+    if derivation["closed"] and rank + orbit != parameters:
+        found.append(f"it is called closed, and rank J + rank G = {rank + orbit} != {parameters}")
+    if int(derivation["redundancy"]) != parameters - rank:
+        found.append(f"redundancy {derivation['redundancy']} is not P - rank J")
+    if verdict_name(derivation["verdict"]) == "PROVED":
+        if not derivation["closed"]:
+            found.append("the verdict is PROVED, and the certificate is not closed")
+        if statements(derivation.get("hypotheses")):
+            found.append("the verdict is PROVED, and hypotheses are left")
+        for family in derivation["generators"]:
+            if family_verdict(family) != "PROVED":
+                found.append(f"the verdict is PROVED, and {family.get('label')!r} is not proved")
+    if found:
+        raise InconsistentError(
+            f"this derivation contradicts itself: {'; '.join(found)}; derive it again"
+        )
+
+
+def sizes_text(sizes: Any) -> str:
+    """`d = 4, h = 2`."""
+    return ", ".join(f"{key} = {value}" for key, value in (sizes or {}).items())
+
+
+def scope(derivation: Data) -> str:
+    """The derivation's scope; one that says `complete` is printed with a PROVED verdict only."""
+    text = str(derivation.get("scope") or "")
+    if "complete" in text.lower() and verdict_name(derivation["verdict"]) != "PROVED":
+        text = ""
+    return text or f"at sizes ({sizes_text(derivation.get('sizes')) or 'of the example'})"
+
+
+def condition(derivation: Data) -> str:
+    """` if the hypotheses hold` where some are left: they can raise rank J above the truth."""
+    return " if the hypotheses hold" if statements(derivation.get("hypotheses")) else ""
+
+
+def bounded(derivation: Data, key: str, relation: str) -> str:
+    """The number at `key`; short of PROVED, with `relation` (">= ") before it and its condition."""
+    if verdict_name(derivation["verdict"]) == "PROVED":
+        return str(derivation[key])
+    return f"{relation}{derivation[key]}{condition(derivation)}"
+
+
+def claim(derivation: Data) -> str:
+    """The one sentence that the derivation may claim as its result."""
+    k, orbit = derivation["redundancy"], derivation["orbit_dimension"]
+    unexplained, verdict = derivation["unexplained"], verdict_name(derivation["verdict"])
+    unproved = sum(family_verdict(f) != "PROVED" for f in derivation["generators"])
+    if verdict == "PROVED":
+        return (
+            f"The redundancy is {k}: the families are proved, and they are certified to span "
+            f"every generator at a generic point (scope: {scope(derivation)})."
+        )
+    if verdict == "REFUTED":
+        return "Refuted: nothing here is claimed as a symmetry of this network."
+    left = condition(derivation)
+    bound = f"The redundancy is at most {k}{left}."
+    if left:
+        bound = f"Hypotheses are left that are not discharged. {bound}"
+    if unproved:
+        count = len(derivation["generators"])
+        return f"{bound} {unproved} of {count} families are not proved, so nothing is certified."
+    if not derivation["closed"]:
+        return (
+            f"{bound} The proved families account for {orbit}, and at most {unexplained} "
+            f"{'is' if unexplained == 1 else 'are'} unexplained{left}. "
+            "Nothing is claimed to be complete."
+        )
+    return f"{bound} The proved families account for {orbit}. This is not certified."
+
+
+def parameter_shapes(derivation: Data) -> dict[str, tuple[int, ...]]:
+    """Shape of each parameter: of the certificate's network, else from `tensors`; {} without."""
+    network = (derivation.get("certificate") or {}).get("network") or {}
+    pairs = [(n["parameter"], n["shape"]) for n in network.get("nodes", ()) if "parameter" in n]
+    if not pairs:
+        pairs = [(entry["name"], entry["shape"]) for entry in derivation.get("tensors") or ()]
+    return {str(name): tuple(int(n) for n in shape) for name, shape in pairs}
+
+
+def program_lines(derivation: Data) -> list[Data]:
+    """The program's nodes ({"name", "op", "latex", "shape"}) where the derivation gives them."""
+    network = derivation.get("network")
+    found = network.get("lines") if isinstance(network, Mapping) else network
+    return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else []
+
+
+def algebra(derivation: Data) -> str:
+    """The algebra's name, with its dimension where the name does not say it."""
+    value = derivation.get("algebra")
+    if isinstance(value, Mapping):
+        name = next((str(value[k]) for k in ("form", "name", "levi", "label") if value.get(k)), "")
+        return name or f"dimension {value.get('dimension', 'unknown')}"
+    return str(value or "not identified")
