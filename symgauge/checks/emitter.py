@@ -1,0 +1,287 @@
+"""Writes a generated check: the statement as data, and the text that checks it, in one file.
+
+The text is that of the plain modules of `runtime/` and of every check in this folder (a module
+NAME that defines `check_NAME`), read from the package and joined: their imports merged at the top,
+those among themselves dropped. Names enter only as JSON, inside raw literals of pure ASCII
+without a single quote, so no name can end a literal, whatever it contains.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from symgauge.checks.proposal import KINDS, propose_planted, wrong_family
+from symgauge.checks.runtime import ORDER
+from symgauge.errors import BadInputError
+
+HERE = "symgauge.checks"
+FORMS = {
+    "gl": ("g", "g^-T"),
+    "so": ("g", "g^-T"),
+    "diagonal": ("s^k", "+c", "+Tc"),
+    "translation": ("+c", "+Tc"),
+}
+
+_TAIL = '''
+
+CHECKS: tuple[Check, ...] = (%s)
+
+
+@functools.cache
+def small_run() -> dict[str, Any]:
+    """One run at the small sizes, shared by the tests."""
+    result = run(RECORD, CHECKS)
+    if result["ok"] is None:
+        raise unittest.SkipTest("no family has a finite action: nothing to check")
+    return result
+
+
+def failed(wrong: bool) -> list[str]:
+    return [r["label"] for r in small_run()["rows"] if r["wrong"] is wrong and r["ok"] is False]
+
+
+def test_every_symmetry_holds() -> None:
+    assert not failed(wrong=False)
+
+
+def test_every_planted_failure_is_rejected() -> None:
+    assert not failed(wrong=True)
+
+
+def test_the_budget_of_passes_is_kept() -> None:
+    assert small_run()["passes"] <= small_run()["passes_allowed"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(RECORD, CHECKS))
+'''
+
+
+def emit_check(spec: Mapping[str, Any]) -> str:
+    """The text of one self-contained Python file that checks the families of `spec`.
+
+    `spec`: "name"; "target", {"kind": "source", "source", "factory"} or {"kind": "import",
+    "module", "factory"}; "sizes", {"small": {...}, "full": {...} or None}; "observable";
+    "output"; "families" (the statement, each with its "full" entry); and optionally "planted",
+    a list of {"family": index or label, "kind": ...}, by default every `propose_planted`.
+    Raises BadInputError where the statement is none.
+    """
+    families = spec["families"]
+    for family in families:
+        for entry in filter(None, (family, family.get("full"))):
+            _check_statement(str(family["label"]), entry)
+    planted = spec.get("planted")
+    wrong = list(_planted(families, propose_planted(families) if planted is None else planted))
+    target = dict(spec["target"])
+    source = target.pop("source", None)
+    record = {
+        "name": spec["name"],
+        "target": target,
+        "sizes": spec["sizes"],
+        "observable": spec["observable"],
+        "output": spec["output"],
+        "families": [_at_sizes(family["label"], family, family.get("full")) for family in families],
+        "planted": wrong,
+    }
+    lines = ['r"""' + _docstring(spec, target, wrong) + '"""', ""]
+    checks = check_names()
+    parts = [read_part(f"{HERE}.runtime", name) for name in ORDER]
+    parts[-1:-1] = [read_part(HERE, name) for name in checks]  # `command` runs them
+    lines += _imports(parts)
+    lines += ["", f"RECORD: dict[str, Any] = {literal(record)}"]
+    if source is not None:
+        text = literal(source.split("\n"))
+        lines.append(f'RECORD["target"]["source"] = "\\n".join({text})')
+    for part in parts:
+        lines += ["", "", *(f"# {line}".rstrip() for line in part.docstring), "", "", part.body]
+    entries = "".join(f"check_{name}, " for name in checks).rstrip()
+    return "\n".join(lines) + "\n" + _TAIL % entries
+
+
+def check_names() -> list[str]:
+    """The checks of this folder, by name: every module NAME that defines `check_NAME`."""
+    folder = str(files(HERE))
+    names = [module.name for module in pkgutil.iter_modules([folder]) if not module.ispkg]
+    return [name for name in sorted(names) if f"\ndef check_{name}(" in _source(HERE, name)]
+
+
+class Part:
+    """A module's text, taken apart: docstring, imports from outside symgauge, and the rest."""
+
+    def __init__(self, text: str) -> None:
+        tree = ast.parse(text)
+        self.docstring = (ast.get_docstring(tree) or "").split("\n")
+        self.plain: set[str] = set()
+        self.names: dict[str, set[str]] = {}
+        end = 0
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                self.plain |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                self._import_from(node)
+            elif not _is_header(node):
+                break
+            end = node.end_lineno or end
+        self.body = "\n".join(text.split("\n")[end:]).strip("\n")
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        module = node.module or ""
+        if not module.startswith("symgauge."):
+            names = {alias.name for alias in node.names} - {"TYPE_CHECKING"}
+            self.names.setdefault(module, set()).update(names)
+
+
+def read_part(package: str, name: str) -> Part:
+    """The module of that name, taken apart."""
+    return Part(_source(package, name))
+
+
+def literal(value: object) -> str:
+    """A Python expression for plain data: json.loads of a raw literal.
+
+    >>> print(literal({"a'b": None}))
+    json.loads(
+        r\'\'\'
+    {"a\\u0027b": null}
+    \'\'\'
+    )
+    """
+    try:
+        text = _layout(value, "").replace("'", "\\u0027")
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"sizes and statement must be plain JSON data: {error}") from error
+    return f"json.loads(\n    r'''\n{text}\n'''\n)"
+
+
+def _source(package: str, name: str) -> str:
+    return files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
+
+
+def _is_header(node: ast.stmt) -> bool:
+    """The docstring, or the imports that only a type checker needs."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _imports(parts: Sequence[Part]) -> Iterator[str]:
+    """All imports of all parts, merged: the standard library, then torch."""
+    plain = {"functools", "unittest"}.union(*(part.plain for part in parts))
+    names: dict[str, set[str]] = {}
+    for part in parts:
+        for module, some in part.names.items():
+            names.setdefault(module, set()).update(some)
+    yield f"from __future__ import {', '.join(sorted(names.pop('__future__')))}"
+    for torch in (False, True):
+        yield ""
+        mine = [m for m in sorted(plain) if (m.partition(".")[0] == "torch") is torch]
+        yield from (f"import {module}" for module in mine)
+        for module in sorted(names):
+            if (module.partition(".")[0] == "torch") is torch and names[module]:
+                yield f"from {module} import {', '.join(sorted(names[module]))}"
+
+
+def _layout(value: object, indent: str) -> str:
+    """JSON in pure ASCII, on one line where it fits."""
+    flat = json.dumps(value, allow_nan=False)
+    if len(indent) + len(flat) <= 88 or not isinstance(value, (dict, list, tuple)):
+        return flat
+    inner = indent + " "
+    if isinstance(value, dict):
+        items = [f"{json.dumps(str(k))}: {_layout(v, inner)}" for k, v in value.items()]
+        opening, closing = "{", "}"
+    else:
+        items = [_layout(item, inner) for item in value]
+        opening, closing = "[", "]"
+    lines = f",\n{inner}".join(items)
+    return f"{opening}\n{inner}{lines}\n{indent}{closing}"
+
+
+def _quoted(text: str) -> str:
+    """A name in the docstring: a JSON string in which no inner quote is left."""
+    inner = json.dumps(text)[1:-1].replace('\\"', "\\u0022").replace("'", "\\u0027")
+    return f'"{inner}"'
+
+
+def _docstring(
+    spec: Mapping[str, Any], target: Mapping[str, Any], wrong: Sequence[Mapping[str, Any]]
+) -> str:
+    title = f"Numeric check of the gauge symmetries of {_quoted(spec['name'])}"
+    if target["kind"] == "import":
+        title += f", imported from {_quoted(target['module'] + ':' + target['factory'])}"
+    lines = [
+        title + ".",
+        "",
+        "Each family below moves parameters and must leave the outputs unchanged: seen with random",
+        "finite group elements and by Jacobian-vector products, against a measured noise floor.",
+        "Each planted failure is a wrong symmetry, and must be seen to change the outputs.",
+        "",
+        "    pytest FILE                 (small sizes, float64, CPU)",
+        "    python FILE --device cuda --dtype float32 --size full --json record.json",
+        "    python FILE --help          (seed, checkpoint)",
+        "",
+        "Families:" if spec["families"] else "No family of symmetries was found.",
+    ]
+    for family in spec["families"]:
+        lines.append(f"  {_quoted(family['label'])}: {_quoted(family['group'])}")
+        if family["element"]["kind"] == "other":
+            lines.append("      no finite action given: not checked")
+        lines += [f"      {_quoted(formula)}" for formula in family.get("formula", ())]
+    if spec["families"]:
+        lines += ["", "Planted failures:" if wrong else "No failure is planted."]
+        lines += [f"  {_quoted(family['label'])}" for family in wrong]
+    if spec["families"] and len(wrong) < 3:
+        lines.append("Fewer than three: the families admit no more that are known to be wrong.")
+    return "\n".join(lines) + "\n"
+
+
+def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
+    """What the runtime needs of a family: element and moves at each size, or null."""
+    entries = {"small": small, "full": full}
+    return {"label": label} | {
+        size: {"element": entry["element"], "action": entry["action"]}
+        if entry is not None and entry["element"]["kind"] != "other"
+        else None
+        for size, entry in entries.items()
+    }
+
+
+def _planted(
+    families: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    labels = [family["label"] for family in families]
+    for choice in chosen:
+        where, kind = choice["family"], choice["kind"]
+        if where in labels:
+            where = labels.index(where)
+        if not isinstance(where, int) or not 0 <= where < len(families) or kind not in KINDS:
+            raise BadInputError(f"no wrong symmetry of kind {kind!r} for family {where!r}")
+        family = families[where]
+        small = wrong_family(family, kind)
+        if small is None:
+            raise BadInputError(f"family {labels[where]!r} has no wrong symmetry of kind {kind!r}")
+        full = family.get("full") and wrong_family(family["full"], kind)
+        yield _at_sizes(f"{KINDS[kind]}, {labels[where]}", small, full)
+
+
+def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
+    """Raises BadInputError unless every move fits its element."""
+    kind = entry["element"]["kind"]
+    if kind == "other":
+        return
+    if kind not in FORMS:
+        raise BadInputError(f"family {label!r} has an element of unknown kind {kind!r}")
+    for move in entry["action"]:
+        form, at = move["form"], move.get("at")
+        if form not in FORMS[kind]:
+            raise BadInputError(f"family {label!r}: a {kind} element cannot act by {form!r}")
+        if at is None:
+            if form not in ("s^k", "+c") or entry["element"]["size"] != 1:
+                raise BadInputError(f"family {label!r}: {form!r} needs a location")
+        elif len(at["per"]) != len(entry["element"]["copies"]):
+            raise BadInputError(f"family {label!r}: a location must name a factor for each copy")

@@ -1,0 +1,17 @@
+"""f(x; g.theta) = f(x; theta) for random finite group elements: all at once, then each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symgauge.checks.runtime.bench import Bench, Row
+
+
+def check_invariance(bench: Bench) -> Iterator[Row]:
+    """One pass for all families together, one for each family."""
+    if len(bench.families) > 1:
+        yield bench.difference("invariance", "all symmetries at once", bench.families)
+    for family in bench.families:
+        yield bench.difference("invariance", family["label"], [family])

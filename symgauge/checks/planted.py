@@ -1,0 +1,15 @@
+"""f(x; h.theta) != f(x; theta) for wrong symmetries: a check that cannot fail proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symgauge.checks.runtime.bench import Bench, Row
+
+
+def check_planted(bench: Bench) -> Iterator[Row]:
+    """One pass for each planted failure; its residual must exceed the floor by far."""
+    for family in bench.planted:
+        yield bench.difference("planted", family["label"], [family], wrong=True)

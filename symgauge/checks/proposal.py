@@ -1,0 +1,135 @@
+"""Wrong symmetries, made from right ones: what a generated check plants, to be seen to reject it.
+
+A wrong family is a family like any other (element and moves), so whatever tests a right one tests
+it too. One may happen to be a symmetry all the same (a key bias left out of a head's change of
+basis): a proposal is to be tested at small sizes, exactly, before it is planted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+Family = Mapping[str, Any]
+Moves = list[dict[str, Any]]
+
+# kind -> what a reader is told
+KINDS = {
+    "sign": "wrong sign",
+    "transpose": "no transpose",
+    "larger": "larger group",
+    "omitted": "move left out",
+}
+
+
+def propose_planted(families: Sequence[Family]) -> list[dict[str, Any]]:
+    """Every {"family": index, "label": ..., "kind": ...} that is not trivially a symmetry.
+
+    Families without a finite action or with a single move admit none.
+
+    >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
+    >>> moves = [{"parameter": name, "form": "s^k", "weight": weight, "at": at}
+    ...          for name, weight in (("up", "1"), ("down", "-1"))]
+    >>> element = {"kind": "diagonal", "copies": [], "size": 2}
+    >>> [p["kind"] for p in propose_planted([{"label": "units", "element": element,
+    ...                                       "action": moves}])]
+    ['sign', 'larger', 'omitted']
+    """
+    return [
+        {"family": index, "label": family["label"], "kind": kind}
+        for index, family in enumerate(families)
+        for kind in KINDS
+        if wrong_family(family, kind) is not None
+    ]
+
+
+def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
+    """The element and moves of the wrong symmetry of this kind, or None where it has none.
+
+    Beyond the statement's own forms it may use "g^-1", and in a larger group a location whose
+    `along` is a list: the factors that the enlarged index runs over, row-major.
+    """
+    element, moves = dict(family["element"]), [dict(move) for move in family["action"]]
+    if element["kind"] == "other" or len(moves) < 2:
+        return None
+    return _MISTAKES[kind](element, moves)
+
+
+def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+    """g in place of g^-T; s^k, + k c or + k T c with the sign of k flipped."""
+    if element["kind"] == "so":
+        return None  # g^-T = g
+    if element["kind"] == "gl":
+        signed = [move for move in moves if move["form"] == "g^-T"]
+    else:
+        signed = [move for move in moves if Fraction(move["weight"]) < 0]
+    if not signed or len(signed) == len(moves):
+        signed = moves[-1:]  # flipping all would only invert the element
+    for move in signed:
+        if move["form"] in ("g", "g^-T"):
+            move["form"] = "g" if move["form"] == "g^-T" else "g^-T"
+        else:
+            move["weight"] = str(-Fraction(move["weight"]))
+    return {"element": element, "action": moves}
+
+
+def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+    """g^-1 in place of g^-T."""
+    if element["kind"] not in ("gl", "so") or element["size"] < 2:
+        return None
+    dual = [move for move in moves if move["form"] == "g^-T"]
+    if element["kind"] == "so" or len(dual) == len(moves):
+        dual = moves[-1:]
+    if not dual:
+        return None
+    for move in dual:
+        move["form"] = "g^-1"
+    return {"element": element, "action": moves}
+
+
+def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+    """One GL over all copies for gl, a full GL for a diagonal group or for so."""
+    kind, size, copies = element["kind"], element["size"], list(element["copies"])
+    if kind == "translation" or any(move.get("at") is None for move in moves):
+        return None
+    if kind == "diagonal":
+        forms = {"1": "g", "-1": "g^-T"}
+        if any(m["form"] != "s^k" or str(m["weight"]) not in forms for m in moves):
+            return None
+        for move in moves:
+            move["form"] = forms[str(move.pop("weight"))]
+    joint = kind == "gl" or (kind == "diagonal" and size == 1)
+    if joint:
+        if prod(copies) < 2:
+            return None
+        for move in moves:
+            move["at"] = _joined(move["at"])
+        size, copies = size * prod(copies), []
+    elif size < 2:
+        return None
+    return {"element": {"kind": "gl", "copies": copies, "size": size}, "action": moves}
+
+
+def _joined(at: Mapping[str, Any]) -> dict[str, Any]:
+    """The location with the copies' factors and the element's own joined to one index."""
+    sizes, factors = list(at["sizes"]), [*at["per"], at["along"]]
+    first, last = factors[0], factors[-1]
+    if factors == list(range(first, last + 1)):
+        sizes[first : last + 1] = [prod(sizes[first : last + 1])]
+        return {**at, "sizes": sizes, "along": first, "per": []}
+    return {**at, "along": factors, "per": []}
+
+
+def _omitted(element: dict[str, Any], moves: Moves) -> dict[str, Any]:
+    """The first move left out."""
+    return {"element": element, "action": moves[1:]}
+
+
+_MISTAKES: dict[str, Callable[[dict[str, Any], Moves], dict[str, Any] | None]] = {
+    "sign": _sign,
+    "transpose": _transpose,
+    "larger": _larger,
+    "omitted": _omitted,
+}

@@ -1,0 +1,359 @@
+"""One model, one set of parameters in memory: passes, noise floor, residuals, time and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from symgauge.checks.runtime.group import (
+    LEAST_MOVE,
+    add_variation,
+    apply_move,
+    block,
+    random_element,
+    random_generator,
+)
+from symgauge.checks.runtime.model import (
+    BadInput,
+    Checkpoint,
+    build,
+    draw,
+    redrawn,
+    seeded,
+    select,
+)
+
+SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
+PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
+JVP_PASSES = 3
+FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `ok` is None where the number is only reported."""
+
+    check: str
+    label: str
+    wrong: bool
+    residual: float | None
+    floors: float | None
+    limit: float | None
+    moved: float | None
+    passes: int
+    seconds: float
+    time: float
+    ok: bool | None
+    note: str = ""
+
+
+class Widened(TorchFunctionMode):
+    """In float64, casts to float32 written in the model become casts to float64.
+
+    The statement is about exact arithmetic, where a cast is nothing; a cast to float32 would hide
+    a small symmetry violation under its own rounding, and no perturbation of 1e-16 shows it.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is Tensor.float:
+            func = Tensor.double
+        args = tuple(torch.float64 if a is torch.float32 else a for a in args)
+        kwargs = kwargs or {}
+        kwargs = {k: torch.float64 if v is torch.float32 else v for k, v in kwargs.items()}
+        return func(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def plain_kernels() -> Iterator[None]:
+    """Attention by its formula (fused kernels have no forward derivative), and no TF32."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+        torch.backends.cudnn.allow_tf32 = cudnn
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """torch's forward derivatives use what torch itself deprecates."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def readable(text: str) -> str:
+    """Names are data: one line of printable ASCII, whatever they contain."""
+    return text.encode("unicode_escape").decode("ascii")
+
+
+class Bench:
+    """The model at one point, and what the checks ask of it."""
+
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        size: str,
+        seed: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        checkpoint: str | None,
+    ) -> None:
+        self.record, self.size, self.seed = record, size, seed
+        self.dtype, self.device = dtype, device
+        if record["sizes"][size] is None:
+            raise BadInput(f"the target gives no {size} sizes")
+        self.module, args, kwargs = build(record["target"], record["sizes"][size])
+        self.module.to(device=device, dtype=dtype)
+        self.args = redrawn(args, "args", seed, device, dtype)
+        self.kwargs = redrawn(kwargs, "kwargs", seed, device, dtype)
+        self._find_parameters()
+        self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
+        self.families = self._at_this_size("families")
+        self.planted = self._at_this_size("planted")
+        self.passes = self.allowed = 0
+        self.unit = self.floor = self.floor_measured = math.nan
+        self.base: tuple[Tensor, ...] = ()
+        self.restore(self.free)
+        with quiet():  # torch loads its derivative formulas once: not on the clock
+            one = torch.ones(1, 1)
+            torch.func.jvp(lambda w: torch.nn.functional.linear(one, w, one[0]), (one,), (one,))
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+
+    def _find_parameters(self) -> None:
+        """Trainable parameters are free; others and buffers stay what the factory made them."""
+        every = dict(self.module.named_parameters(remove_duplicate=False))
+        names: dict[int, list[str]] = {}
+        for name, parameter in every.items():
+            names.setdefault(id(parameter), []).append(name)
+        self.names = {name: names[id(parameter)] for name, parameter in every.items()}
+        self.free = [name for name, p in self.module.named_parameters() if p.requires_grad]
+        # no graph is recorded, and in-place actions are allowed
+        self.module.requires_grad_(False)
+        self.parameters: dict[str, Tensor] = {name: p.data for name, p in every.items()}
+
+    def _at_this_size(self, which: str) -> list[dict[str, Any]]:
+        """The families with a finite action at this size, each verified to fit the module."""
+        found = []
+        for family in self.record[which]:
+            if family[self.size] is None:
+                continue
+            for move in family[self.size]["action"]:
+                self._fits(family["label"], move)
+            found.append({"label": family["label"], **family[self.size]})
+        return found
+
+    def _fits(self, label: str, move: Mapping[str, Any]) -> None:
+        for key in ("parameter", "source"):
+            if key in move and move[key] not in self.parameters:
+                raise BadInput(
+                    f"family {json.dumps(label)} moves {json.dumps(move[key])}, "
+                    "which is no parameter of the module"
+                )
+        if move.get("at") is not None:
+            try:
+                block(self.parameters[move.get("source", move["parameter"])], move["at"])
+            except (RuntimeError, IndexError) as error:
+                raise BadInput(
+                    f"family {json.dumps(label)} does not fit the shape of "
+                    f"{json.dumps(move['parameter'])} at these sizes"
+                ) from error
+
+    def not_checked(self) -> list[str]:
+        """Labels of the families that have no finite action at this size."""
+        return [f["label"] for f in self.record["families"] if f[self.size] is None]
+
+    def restore(self, names: list[str]) -> None:
+        """Sets the named parameters back to their values, exactly: drawn or read again."""
+        for first in dict.fromkeys(self.names[name][0] for name in names):
+            parameter = self.parameters[first]
+            if self.checkpoint is None:
+                parameter.copy_(draw(first, parameter, self.seed))
+            else:
+                parameter.copy_(self.checkpoint.read(self.names[first], parameter))
+
+    def clock(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def exact_casts(self) -> contextlib.AbstractContextManager[Any]:
+        return Widened() if self.dtype == torch.float64 else contextlib.nullcontext()
+
+    def output(self) -> tuple[Tensor, ...]:
+        """One forward pass, counted."""
+        self.passes += 1
+        with torch.no_grad(), self.exact_casts():
+            value = self.module(*self.args, **self.kwargs)
+        return select(value, self.record["output"], self.record["observable"])
+
+    def measure_floor(self) -> float:
+        """Passes 1 and 2: the output, and its change when every parameter moves by one ulp."""
+        start = self.clock()
+        self.base = self.output()
+        middle = self.clock()
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.base):
+            raise BadInput("the module's output is not finite at this point: try another --seed")
+        # an output that is zero has no scale: it is compared as it is
+        self.scales = [float(y.abs().max()) or 1.0 for y in self.base]
+        epsilon = torch.finfo(self.dtype).eps
+        for name in self.free:
+            parameter = self.parameters[name]
+            rng = seeded(self.device, self.seed, "floor " + name)
+            bits = torch.randint(2, parameter.shape, generator=rng, device=self.device)
+            parameter.mul_(1 + epsilon * (2 * bits - 1).to(self.dtype))
+        moved = self.clock()
+        change = self.residual(self.output())
+        # the first pass also pays for what is set up once
+        self.unit = min(middle - start, self.clock() - moved)
+        self.restore(self.free)
+        self.allowed += FULL_SIZE_PASSES
+        # the output itself is only known to one unit in its last place
+        self.floor_measured = change
+        self.floor = max(change, epsilon)
+        return self.floor
+
+    def residual(self, output: tuple[Tensor, ...]) -> float:
+        """max |y' - y| / max |y|, the largest over the outputs."""
+        worst = 0.0
+        for new, old, scale in zip(output, self.base, self.scales):
+            change = float((new.to(torch.float64) - old.to(torch.float64)).abs().max()) / scale
+            worst = change if math.isnan(change) else max(worst, change)
+        return worst
+
+    def unit_of(self, family: Mapping[str, Any]) -> float:
+        """The scale of a translation: the root mean square of the first tensor it shifts."""
+        for move in family["action"]:
+            if move["form"] == "+c":
+                tensor = self.parameters[move["parameter"]]
+                view = tensor if move.get("at") is None else block(tensor, move["at"])
+                size = float(torch.linalg.vector_norm(view, dtype=torch.float64))
+                return size / math.sqrt(view.numel()) or 1.0
+        return 1.0
+
+    def act(self, family: Mapping[str, Any]) -> float | None:
+        """Applies a random element in place; the least relative change among its moves."""
+        rng = seeded(self.device, self.seed, "element " + family["label"])
+        element = random_element(family["element"], self.unit_of(family), rng)
+        moved = [apply_move(self.parameters, move, element) for move in family["action"]]
+        least = min(moved, default=0.0)
+        return None if math.isinf(least) else least  # every tensor it touches is zero
+
+    def difference(
+        self, check: str, label: str, families: list[dict[str, Any]], wrong: bool = False
+    ) -> Row:
+        """One pass with random elements of the families applied; the parameters are put back."""
+        start, first = self.clock(), self.passes
+        moved = [self.act(family) for family in families]
+        residual = self.residual(self.output())
+        self.restore([move["parameter"] for family in families for move in family["action"]])
+        seconds = self.clock() - start
+        if len(families) == 1:
+            self.allowed += 1
+        least = min((m for m in moved if m is not None), default=None)
+        return self.row(check, label, residual, least, self.passes - first, seconds, wrong)
+
+    def derivative(
+        self, check: str, label: str, family: Mapping[str, Any], wrong: bool = False
+    ) -> Row:
+        """max |J X| / max |y| for a random generator X, where max_T |X_T| / |T| = 1."""
+        start = self.clock()
+        self.allowed += JVP_PASSES
+        rng = seeded(self.device, self.seed, "generator " + family["label"])
+        generator = random_generator(family["element"], self.unit_of(family), rng)
+        tangents: dict[str, Tensor] = {}
+        for move in family["action"]:
+            add_variation(tangents, self.parameters, move, generator)
+        sizes = [
+            float(tangents[name].norm()) / float(self.parameters[name].to(torch.float64).norm())
+            for name in tangents
+            if bool(self.parameters[name].any())
+        ]
+        largest = max(sizes, default=0.0) or 1.0
+        names = list(tangents)
+        primals = tuple(self.parameters[name] for name in names)
+        vectors = tuple((tangents.pop(n) / largest).to(self.dtype) for n in names)
+        values, note = self.jvp(names, primals, vectors)
+        self.passes += JVP_PASSES
+        residual = None
+        if values is not None:
+            sizes = [float(v.to(torch.float64).abs().max()) for v in values]
+            ratios = [size / scale for size, scale in zip(sizes, self.scales)]
+            residual = math.nan if any(map(math.isnan, ratios)) else max(ratios)
+        seconds = self.clock() - start
+        return self.row(check, label, residual, None, JVP_PASSES, seconds, wrong, note)
+
+    def jvp(
+        self, names: list[str], primals: tuple[Tensor, ...], vectors: tuple[Tensor, ...]
+    ) -> tuple[tuple[Tensor, ...] | None, str]:
+        """Forward mode; two reverse passes where an op has no forward derivative."""
+
+        def function(*tensors: Tensor) -> tuple[Tensor, ...]:
+            touched = dict(zip(names, tensors))
+            value = torch.func.functional_call(self.module, touched, self.args, self.kwargs)
+            return select(value, self.record["output"], self.record["observable"])
+
+        with self.exact_casts(), quiet():
+            try:
+                return torch.func.jvp(function, primals, vectors)[1], ""
+            except (NotImplementedError, RuntimeError):
+                pass
+            try:
+                _, values = torch.autograd.functional.jvp(function, primals, vectors)
+                return tuple(values), "double backward: an op has no forward derivative"
+            except (NotImplementedError, RuntimeError) as error:
+                print(f"no derivative: {error}", file=sys.stderr)
+                return None, "not checked: an op has no derivative"
+
+    def row(
+        self,
+        check: str,
+        label: str,
+        residual: float | None,
+        moved: float | None,
+        passes: int,
+        seconds: float,
+        wrong: bool,
+        note: str = "",
+    ) -> Row:
+        """Judges a residual: a symmetry within 10 floors, a wrong one above its limit."""
+        limit = PLANTED_FLOORS.get(self.dtype) if wrong else SYMMETRY_FLOORS
+        floors = None if residual is None else residual / self.floor
+        ok = None
+        if floors is not None and limit is not None:
+            ok = floors > limit if wrong else floors <= limit
+            if moved is not None and not moved > LEAST_MOVE:
+                ok, note = False, f"moved a tensor by {moved:.1e} only"
+        time_in_passes = seconds / self.unit
+        numbers = (residual, floors, limit, moved, passes, seconds, time_in_passes)
+        return Row(check, label, wrong, *numbers, ok, note)
+
+    def peak_memory(self) -> int | None:
+        """Bytes: of the device, or of this process where the system tells."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        try:
+            import resource
+        except ImportError:
+            return None
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return used if sys.platform == "darwin" else used * 1024

@@ -1,0 +1,17 @@
+"""J X = 0 for a random generator X of each family, by a Jacobian-vector product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symgauge.checks.runtime.bench import Bench, Row
+
+
+def check_tangent(bench: Bench) -> Iterator[Row]:
+    """One product for each family, and one for a wrong generator, which must not vanish."""
+    for family in bench.families:
+        yield bench.derivative("tangent", "J X, " + family["label"], family)
+    for family in bench.planted[:1]:
+        yield bench.derivative("tangent", "wrong J X, " + family["label"], family, wrong=True)

@@ -1,0 +1,115 @@
+"""Finite group elements on numpy arrays: they undo, keep dtypes, and leave functions unchanged."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from statements import STATEMENTS
+
+from symgauge.checks import propose_planted, wrong_family
+from symgauge.checks.actions import apply, apply_family, inverse, sample
+from symgauge.errors import BadInputError
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+SHAPES = {f"{name}.weight": (4, 4) for name in ("q", "k", "v", "out")}
+SHAPES |= {f"{name}.bias": (4,) for name in ("q", "k", "v", "out")}
+FAMILIES = STATEMENTS["attention"]["families"]
+
+
+def state(dtype: str = "float64", **more: tuple[int, ...]) -> Arrays:
+    rng = np.random.default_rng(0)
+    shapes = {**SHAPES, **more}
+    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
+
+
+def attention(theta: Arrays) -> np.ndarray[Any, Any]:
+    """The two-head attention of the statement, on five fixed tokens."""
+    x = np.random.default_rng(1).standard_normal((5, 4))
+
+    def split(name: str) -> np.ndarray[Any, Any]:
+        rows = x @ theta[f"{name}.weight"].T + theta[f"{name}.bias"]
+        return rows.reshape(5, 2, 2).transpose(1, 0, 2)
+
+    scores = np.exp(split("q") @ split("k").transpose(0, 2, 1) / np.sqrt(2))
+    y = (scores / scores.sum(-1, keepdims=True)) @ split("v")
+    heads = y.transpose(1, 0, 2).reshape(5, 4)
+    out: np.ndarray[Any, Any] = heads @ theta["out.weight"].T + theta["out.bias"]
+    return out
+
+
+def test_the_function_is_unchanged_and_the_parameters_are_not() -> None:
+    theta = state()
+    moved = apply(FAMILIES, sample(FAMILIES, SHAPES, 3), theta)
+    assert np.abs(attention(moved) - attention(theta)).max() < 1e-12
+    for name in SHAPES:
+        assert np.linalg.norm(moved[name] - theta[name]) > 1e-3 * np.linalg.norm(theta[name])
+
+
+@pytest.mark.parametrize("proposal", propose_planted(FAMILIES), ids=lambda p: p["kind"])
+def test_a_wrong_symmetry_changes_the_function(proposal: dict[str, Any]) -> None:
+    wrong = wrong_family(FAMILIES[proposal["family"]], proposal["kind"])
+    assert wrong is not None
+    theta = state()
+    moved = apply_family(wrong["element"], wrong["action"], theta, seed=4)
+    assert np.abs(attention(moved) - attention(theta)).max() > 1e-3
+
+
+def test_the_inverse_undoes() -> None:
+    theta, element = state(), sample(FAMILIES, SHAPES, 5)
+    back = apply(FAMILIES, inverse(element), apply(FAMILIES, element, theta))
+    for name in SHAPES:
+        np.testing.assert_allclose(back[name], theta[name], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_dtypes_are_kept_and_untouched_arrays_are_the_same(dtype: str) -> None:
+    theta = state(dtype, other=(3,))
+    moved = apply(FAMILIES, sample(FAMILIES, SHAPES, 6), theta)
+    assert {name: a.dtype for name, a in moved.items()} == {n: a.dtype for n, a in theta.items()}
+    assert moved["other"] is theta["other"]
+
+
+def test_condition_number_and_orthogonality() -> None:
+    (element,) = sample(FAMILIES[:1], SHAPES, 7)
+    assert element.matrix().shape == (2, 2, 2)
+    assert np.linalg.cond(element.matrix()).max() <= 2 + 1e-9
+    assert np.linalg.det(element.matrix()).min() > 0
+    products = element.matrix() @ element.inverse().matrix()
+    np.testing.assert_allclose(products, np.eye(2) + np.zeros((2, 1, 1)), atol=1e-14)
+    dual = np.swapaxes(element.act("g^-T", np.eye(2) + np.zeros((2, 1, 1))), -1, -2)
+    np.testing.assert_allclose(dual, np.linalg.inv(element.matrix()).swapaxes(-1, -2), atol=1e-14)
+
+    rotation = FAMILIES[0] | {"element": {"kind": "so", "copies": [2], "size": 2}}
+    (g,) = (part.matrix() for part in sample([rotation], SHAPES, 8))
+    np.testing.assert_allclose(g @ g.swapaxes(-1, -2), np.eye(2) + np.zeros((2, 1, 1)), atol=1e-14)
+
+
+def test_a_seed_is_an_element() -> None:
+    first, same, other = (sample(FAMILIES, SHAPES, seed)[0].left for seed in (9, 9, 10))
+    assert np.array_equal(first, same) and not np.array_equal(first, other)
+
+
+def test_translations_take_the_scale_of_the_weights() -> None:
+    small = sample(FAMILIES, SHAPES, 11, scales={"k.bias": 1e-3})
+    assert 1e-4 < np.abs(small[2].shift).max() < 2e-3 < np.abs(small[3].shift).max()
+
+
+def test_the_full_sizes_are_taken_where_they_fit() -> None:
+    full = {name: tuple(24 for _ in shape) for name, shape in SHAPES.items()}
+    assert [part.size for part in sample(FAMILIES, full, 0)] == ["full"] * 4
+    assert [part.size for part in sample(FAMILIES, SHAPES, 0)] == ["small"] * 4
+    with pytest.raises(BadInputError, match="neither the small nor the full"):
+        sample(FAMILIES, {"q.weight": (4, 4)}, 0)
+
+
+def test_families_without_a_finite_action_are_left_out() -> None:
+    other = FAMILIES[0] | {"element": {"kind": "other"}, "action": [], "full": None}
+    assert [part.family for part in sample([other, *FAMILIES], SHAPES, 0)] == [1, 2, 3, 4]
+
+
+def test_a_missing_tensor_is_named() -> None:
+    theta = state()
+    del theta["k.weight"]
+    with pytest.raises(BadInputError, match="no tensor named 'k.weight'"):
+        apply(FAMILIES, sample(FAMILIES, SHAPES, 0), theta)

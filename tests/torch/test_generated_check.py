@@ -1,0 +1,308 @@
+"""The generated check runs, passes what holds, and fails what does not."""
+
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from statements import STATEMENTS, Spec, element, location, move
+
+from symgauge.checks import actions, emit_check
+from symgauge.checks.runtime.bench import Bench, Widened
+from symgauge.checks.runtime.group import Element, apply_move
+
+CPU = torch.device("cpu")
+
+
+def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def written(folder: Path, spec: Spec) -> Path:
+    path = folder / "test_generated.py"
+    path.write_text(emit_check(spec), encoding="ascii")
+    return path
+
+
+def record_of(folder: Path, spec: Spec, *arguments: str) -> tuple[int, dict[str, Any]]:
+    path = folder / "record.json"
+    done = python(written(folder, spec), "--json", path, *arguments)
+    assert done.returncode in (0, 1), done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    return done.returncode, json.loads(path.read_text())
+
+
+def bench(spec: Spec, size: str = "small", dtype: torch.dtype = torch.float64) -> Bench:
+    families = [
+        {"label": f["label"], "small": {"element": f["element"], "action": f["action"]}}
+        for f in spec["families"]
+    ]
+    return Bench(spec | {"families": families, "planted": []}, size, 0, dtype, CPU, None)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_it_passes_from_the_command_line(name: str, tmp_path: Path) -> None:
+    status, record = record_of(tmp_path, STATEMENTS[name])
+    assert status == 0 and record["ok"] is True
+    assert record["passes"] <= record["passes_allowed"]
+    assert record["floor_measured"] > 0
+    wrong = [row for row in record["rows"] if row["wrong"]]
+    right = [row for row in record["rows"] if not row["wrong"]]
+    assert len(wrong) >= 4 and all(row["floors"] > 1000 for row in wrong)
+    assert all(row["floors"] <= 10 for row in right)
+    assert all(row["moved"] > 1e-3 for row in record["rows"] if row["check"] != "tangent")
+    assert {row["check"] for row in right} == {"invariance", "tangent"}
+
+
+def test_it_passes_under_plain_pytest(tmp_path: Path) -> None:
+    path = written(tmp_path, STATEMENTS["attention"])
+    done = python("-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", path)
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])
+def test_full_sizes_and_dtypes(dtype: str, tmp_path: Path) -> None:
+    arguments = ["--size", "full", "--dtype", dtype, "--seed", "3", "--device", "cpu"]
+    status, record = record_of(tmp_path, STATEMENTS["attention"], *arguments)
+    assert status == 0
+    assert (record["size"], record["dtype"], record["seed"]) == ("full", dtype, 3)
+    assert record["parameters"] == 4 * (24 * 24 + 24)
+    judged = {row["ok"] for row in record["rows"] if row["wrong"]}
+    assert judged == ({None} if dtype == "bfloat16" else {True})
+
+
+def test_a_wrong_statement_fails(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["attention"])
+    spec["families"][1]["action"][2]["form"] = "g"  # out.weight
+    status, record = record_of(tmp_path, spec)
+    assert status == 1 and record["ok"] is False
+    failed = {row["label"] for row in record["rows"] if row["ok"] is False and not row["wrong"]}
+    assert failed == {
+        "all symmetries at once",
+        "value/output of each head",
+        "J X, value/output of each head",
+    }
+    done = python("-m", "pytest", "-q", "-p", "no:cacheprovider", written(tmp_path, spec))
+    assert done.returncode == 1 and "test_every_symmetry_holds" in done.stdout
+
+
+def test_a_planted_failure_that_is_a_symmetry_fails(tmp_path: Path) -> None:
+    """Without k.bias, k.weight -> g^-T k.weight is a symmetry still: the key bias is gauge."""
+    spec = copy.deepcopy(STATEMENTS["attention"])
+    action = spec["families"][0]["action"]
+    action.insert(0, action.pop())  # the first move is the one left out
+    spec["planted"] = [{"family": 0, "kind": "omitted"}]
+    status, record = record_of(tmp_path, spec)
+    assert status == 1
+    assert [row["ok"] for row in record["rows"] if row["check"] == "planted"] == [False]
+
+
+def test_a_family_that_moves_nothing_fails(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    for entry in spec["families"][0]["action"]:
+        entry["weight"] = "0"
+    spec["planted"] = []
+    status, record = record_of(tmp_path, spec)
+    assert status == 1
+    assert "moved a tensor by 0.0e+00" in record["rows"][0]["note"]
+
+
+def test_a_family_without_finite_action_is_not_checked(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    other = {"label": "slice", "group": "so(3)", "element": {"kind": "other"}, "action": []}
+    spec["families"].append(other)
+    path = written(tmp_path, spec)
+    assert "not checked at this size: slice" in python(path).stdout
+    spec["families"] = [other]
+    done = python(written(tmp_path, spec))
+    assert done.returncode == 2 and "nothing could be checked" in done.stdout
+
+
+HOSTILE = "\"\"\"'''\\N{BULLET}\n\u00e4\u2028%s{}"
+
+
+def test_hostile_names_run(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    spec["name"] = spec["families"][0]["label"] = HOSTILE
+    spec["target"]["source"] = f'''
+import torch
+
+class Hostile(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_parameter({HOSTILE + "w"!r}, torch.nn.Parameter(torch.randn(5, 3)))
+        self.register_parameter({HOSTILE + "v"!r}, torch.nn.Parameter(torch.randn(2, 5)))
+
+    def forward(self, x):
+        w, v = self.parameters()
+        return torch.relu(x @ w.T) @ v.T
+
+def {"factory"}(n=5):
+    return Hostile(), (torch.randn(6, 3),)
+'''
+    rows, columns = location(0, [5], 0, []), location(1, [5], 0, [])
+    spec["families"][0]["action"] = [
+        move(HOSTILE + "w", "s^k", rows, "1"),
+        move(HOSTILE + "v", "s^k", columns, "-1"),
+    ]
+    spec["families"][0]["full"] = None
+    status, record = record_of(tmp_path, spec)
+    assert status == 0 and record["name"] == HOSTILE
+
+
+def test_an_imported_target(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(STATEMENTS["mlp"]["target"]["source"])
+    target = {"kind": "import", "module": "mine", "factory": "factory"}
+    path = written(tmp_path, STATEMENTS["mlp"] | {"target": target})
+    assert python(path).returncode == 0  # Python puts the file's own folder on its path
+    (tmp_path / "mine.py").unlink()
+    done = python(path)
+    assert done.returncode == 3 and done.stderr.startswith("error: cannot import the target")
+
+
+def test_a_checkpoint(tmp_path: Path) -> None:
+    weights = {"0.weight": (5, 3), "0.bias": (5,), "2.weight": (2, 5), "2.bias": (2,)}
+    tensors = {name: torch.randn(shape) for name, shape in weights.items()}
+    save_file(tensors, tmp_path / "x.safetensors")
+    path = tmp_path / "x.safetensors"
+    status, record = record_of(tmp_path, STATEMENTS["mlp"], "--checkpoint", str(path))
+    assert status == 0 and record["checkpoint"] == str(path)
+    stored = Bench(
+        STATEMENTS["mlp"] | {"families": [], "planted": []},
+        "small", 0, torch.float32, CPU, str(path),
+    )
+    assert all(torch.equal(stored.parameters[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--size", "full"], "error: the target gives no full sizes"),
+        (["--size", "huge"], "error: argument --size: invalid choice: 'huge'"),
+        (["--dtype", "int8"], "error: argument --dtype: invalid choice: 'int8'"),
+        (["--seed", "x"], "error: argument --seed: invalid int value: 'x'"),
+        (["--colour"], "error: unrecognized arguments: --colour"),
+        (["--json", "no/such/folder/x.json"], "error: the folder of no/such/folder/x.json"),
+        (["--checkpoint", "absent.safetensors"], "error: cannot read the checkpoint absent"),
+        (["--checkpoint", __file__], "error: cannot read the checkpoint"),
+    ],
+)
+def test_bad_arguments_give_one_sentence(
+    arguments: list[str], sentence: str, tmp_path: Path
+) -> None:
+    done = python(written(tmp_path, STATEMENTS["swiglu"]), *arguments)
+    assert done.returncode == 3
+    assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has a CUDA device")
+def test_no_cuda_is_bad_input(tmp_path: Path) -> None:
+    done = python(written(tmp_path, STATEMENTS["mlp"]), "--device", "cuda")
+    assert done.returncode == 3 and "no CUDA device" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "old, new, sentence",
+    [
+        ("(torch.randn(7, d),)", "None", "the factory must return (module, args)"),
+        ("def factory(d=3, n=5", "def factory(d=3, n=4", "does not fit the shape"),
+        ("torch.nn.Linear(d, n)", "torch.nn.Identity()", "is no parameter of the module"),
+        ("import torch\n", "import torch, not_a_package\n", "needs a missing package"),
+        ("def factory(", "def fabric(", "no factory named"),
+    ],
+)
+def test_a_target_that_does_not_fit(old: str, new: str, sentence: str, tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    assert old in spec["target"]["source"]
+    spec["target"]["source"] = spec["target"]["source"].replace(old, new)
+    if new == "None":
+        spec["target"]["source"] = spec["target"]["source"].replace("*layers), None", "*layers)")
+    done = python(written(tmp_path, spec))
+    assert done.returncode == 3 and sentence in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_parameters_are_restored_exactly() -> None:
+    one = bench(STATEMENTS["attention"])
+    before = {name: value.clone() for name, value in one.parameters.items()}
+    one.measure_floor()
+    assert one.floor_measured > torch.finfo(torch.float64).eps  # every parameter did move
+    for family in one.families:
+        one.difference("invariance", family["label"], [family])
+    assert all(torch.equal(value, before[name]) for name, value in one.parameters.items())
+
+
+def test_a_nan_is_not_a_pass() -> None:
+    one = bench(STATEMENTS["mlp"])
+    one.measure_floor()
+    nan = one.residual(tuple(tensor * float("nan") for tensor in one.base))
+    for wrong in (False, True):
+        assert one.row("x", "x", nan, None, 1, 1.0, wrong).ok is False
+
+
+@pytest.mark.parametrize("kind, form", [("gl", "g"), ("gl", "g^-T"), ("gl", "g^-1"), ("so", "g")])
+@pytest.mark.parametrize(
+    "at",
+    [
+        location(1, [2, 3], 1, [0]),
+        location(1, [3, 2], 0, [1]),
+        location(1, [2, 4, 3], 2, [0]),
+        location(1, [2, 3], 1, [0]) | {"start": 5},
+    ],
+)
+def test_torch_and_numpy_act_alike(kind: str, form: str, at: dict[str, Any]) -> None:
+    family = {"element": element(kind, [2], 3), "action": [move("w", form, at)], "full": None}
+    weight = torch.randn(5, 24, 2, dtype=torch.float64)
+    sampled = actions.sample([family], {"w": (5, 24, 2)}, 0)
+    expected = actions.apply([family], sampled, {"w": weight.numpy().copy()})["w"]
+    part = sampled[0]
+    left, right, scale, shift = map(
+        torch.from_numpy, (part.left, part.right, part.scale, part.shift)
+    )
+    apply_move({"w": weight}, family["action"][0], Element(left, right, scale, shift))
+    torch.testing.assert_close(weight, torch.from_numpy(expected), rtol=0, atol=1e-13)
+
+
+def test_casts_to_float32_are_widened() -> None:
+    x = torch.full((3,), 1 / 3, dtype=torch.float64)
+    narrow = x.float().to(torch.float64)
+    with Widened():
+        assert torch.equal(x.float(), x) and torch.equal(x.to(torch.float32), x)
+        assert torch.softmax(x, -1, dtype=torch.float32).dtype == torch.float64
+    assert not torch.equal(narrow, x)
+
+
+BACKWARD_ONLY = '''
+class Relu(torch.autograd.Function):
+    """An op with a backward formula and no forward derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, cotangent):
+        return cotangent * (ctx.saved_tensors[0] > 0)
+
+
+class Activation(torch.nn.Module):
+    def forward(self, x):
+        return Relu.apply(x)
+'''
+
+
+def test_an_op_without_forward_derivative_falls_back_to_double_backward(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    source = spec["target"]["source"].replace("torch.nn.ReLU()", "Activation()")
+    spec["target"]["source"] = source.replace("import torch\n", "import torch\n" + BACKWARD_ONLY)
+    status, record = record_of(tmp_path, spec)
+    assert status == 0
+    notes = [row["note"] for row in record["rows"] if row["check"] == "tangent"]
+    assert len(notes) == 2 and all(note.startswith("double backward") for note in notes)
