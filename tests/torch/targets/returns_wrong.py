@@ -1,0 +1,5 @@
+"""Bad input: the factory returns a string."""
+
+
+def factory() -> str:
+    return "not a module"
