@@ -1,0 +1,393 @@
+"""The command line: derive, check, verify, apply, prove, zoo.
+
+Exit status: 0 what was asked holds; 1 refuted, inconsistent, a failed check or a rejected
+certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from symgauge.errors import BadInputError, InconsistentError, SymgaugeError
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from symgauge.capture.target import Target
+    from symgauge.derivation import Derivation
+
+HOLDS, REFUTED, UNKNOWN, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
+STATUS = {Verdict.PROVED: HOLDS, Verdict.REFUTED: REFUTED, Verdict.UNKNOWN: UNKNOWN}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with the status of bad input and one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"symgauge: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="symgauge",
+        description="Derive, prove, certify and check the gauge symmetries of neural networks.",
+        epilog="Exit status: 0 holds, 1 refuted or failed, 2 unknown, 3 bad input, 4 internal "
+               "error, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    target = (
+        "a zoo name, package.module:factory or path/to/file.py:factory; the factory returns "
+        "(module, args) or (module, args, kwargs)"
+    )
+    derive = commands.add_parser("derive", help="derive and certify the gauge algebra of TARGET")
+    derive.add_argument("target", metavar="TARGET", help=target)
+    _sizes(derive)
+    derive.add_argument("--out", metavar="DIR", help="folder to write (symgauge-<name>)")
+    derive.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
+    derive.add_argument("--force", action="store_true",
+                        help="go on above an estimated 10 minutes or 8 GiB")
+    derive.set_defaults(run=_derive)
+    check = commands.add_parser("check", help="run the generated numeric checks")
+    check.add_argument("target", metavar="TARGET|derivation.json", help=target)
+    _sizes(check)
+    check.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    check.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
+    check.add_argument("--size", default="small", choices=("small", "full"))
+    check.add_argument("--seed", type=int, default=0)
+    check.add_argument("--checkpoint", metavar="FILE", help="weights (safetensors) to use")
+    check.set_defaults(run=_check)
+    verify = commands.add_parser("verify", help="verify a certificate, independently")
+    verify.add_argument("file", metavar="derivation.json")
+    verify.add_argument("--target", metavar="TARGET",
+                        help="capture TARGET again and require the same network")
+    verify.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[])
+    verify.set_defaults(run=_verify)
+    apply = commands.add_parser("apply", help="move weights along the derived symmetries")
+    apply.add_argument("file", metavar="derivation.json")
+    apply.add_argument("source", metavar="in.safetensors")
+    apply.add_argument("result", metavar="out.safetensors")
+    apply.add_argument("--seed", type=int, default=0, help="seed of the group element (0)")
+    apply.set_defaults(run=_apply)
+    prove = commands.add_parser("prove", help="run the proofs of a checkout")
+    prove.add_argument("files", metavar="FILE", nargs="*", help="default: every file of proofs/")
+    prove.add_argument("--latex", metavar="DIR", help="write one document of the proofs")
+    prove.set_defaults(run=_prove)
+    zoo = commands.add_parser("zoo", help="list the architectures that come with symgauge")
+    zoo.set_defaults(run=_zoo)
+    for command in (derive, check, verify, apply, prove, zoo):
+        command.add_argument("--json", action="store_true",
+                             help="one JSON record on standard output")
+    return parser
+
+
+def _sizes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[],
+                        help="a size of the factory (repeatable)")
+    parser.add_argument("--output", metavar="NAME|INDEX", help="one output (default: all)")
+    parser.add_argument("--observable", default="logits", choices=("logits", "probabilities"))
+
+
+def _version() -> str:
+    from symgauge import __version__
+
+    return f"symgauge {__version__}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except InconsistentError as error:
+        return _complain(error, REFUTED)
+    except SymgaugeError as error:
+        return _complain(error, BAD_INPUT if isinstance(error, BadInputError) else INTERNAL)
+    except KeyboardInterrupt:
+        print("symgauge: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HOLDS
+    except Exception as error:
+        if os.environ.get("SYMGAUGE_TRACEBACK"):
+            raise
+        text = (str(error).splitlines() or [""])[0]
+        print(
+            f"symgauge: internal error: {type(error).__name__}: {text}; please report it with "
+            "the command (SYMGAUGE_TRACEBACK=1 shows where)", file=sys.stderr,
+        )
+        return INTERNAL
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"symgauge: {' '.join(str(error).split())}", file=sys.stderr)
+    return status
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Progress on standard error: a spinner on a terminal, else a line per stage."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    start = time.perf_counter()
+    if console.is_terminal:
+        with console.status("") as status:
+            yield lambda text: status.update(f"{text} ({time.perf_counter() - start:.0f} s)")
+        return
+    last = ""
+
+    def line(text: str) -> None:
+        nonlocal last
+        head = text.split(" of ")[0]
+        if head != last:
+            last = head
+            print(f"symgauge: {text}", file=sys.stderr)
+
+    yield line
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 80)
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, str]:
+    out = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BadInputError(f"--set {pair}: write SIZE=VALUE")
+        out[name] = value
+    return out
+
+
+def _load_target(text: str, pairs: Sequence[str]) -> Target:
+    try:
+        from symgauge.capture import load_target
+    except ImportError as error:
+        raise BadInputError(
+            f"this command needs torch ({error}); install symgauge[torch]"
+        ) from error
+    from symgauge.zoo import load
+
+    return load_target(text, load, _settings(pairs))
+
+
+def _read(path: str) -> Derivation:
+    from symgauge.derivation import Derivation
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"cannot read {path}: {error}") from error
+    return Derivation.from_json(text)
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> Derivation:
+    from symgauge.derivation import derive_target
+
+    target = _load_target(options.target, options.set)
+    return derive_target(
+        target, output=options.output, observable=options.observable, seed=options.seed,
+        force=getattr(options, "force", False), progress=progress,
+    )
+
+
+def _derive(options: argparse.Namespace) -> int:
+    from symgauge.derivation import write_atomically
+    from symgauge.report.compile import compile_pdf
+    from symgauge.report.table import print_derivation
+
+    with _progress() as progress:
+        derivation = _derived(options, progress)
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
+        folder = Path(options.out or f"symgauge-{name}")
+        progress("LaTeX and check")
+        texts = {
+            folder / "derivation.tex": derivation.to_latex(),
+            folder / f"test_{name}.py": derivation.check_text(),
+            folder / "derivation.json": derivation.to_json(),
+        }
+        for path, text in texts.items():
+            write_atomically(path, text)
+        progress("PDF")
+        pdf = compile_pdf(folder / "derivation.tex")
+    if pdf is None:
+        print("symgauge: no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only",
+              file=sys.stderr)
+    if options.json:
+        sys.stdout.write(derivation.to_json())
+    else:
+        console = _console()
+        print_derivation(derivation.data, console)
+        files = [p.name for p in texts] + ([pdf.name] if pdf else [])
+        console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
+                      markup=False, soft_wrap=True)
+    return STATUS[derivation.verdict]
+
+
+def _check(options: argparse.Namespace) -> int:
+    if options.target.endswith(".json"):
+        derivation = _read(options.target)
+        if options.set or options.output:
+            raise BadInputError("--set and --output belong to a TARGET, not to a derivation.json")
+    else:
+        with _progress() as progress:
+            derivation = _derived(options, progress)
+    if options.size == "full" and derivation.full_sizes is None:
+        raise BadInputError(
+            f"{derivation.name} has no FULL sizes; put a dict FULL beside its factory"
+        )
+    with tempfile.TemporaryDirectory(prefix="symgauge-") as folder:
+        path = Path(folder) / "check.py"
+        path.write_text(derivation.check_text(), encoding="utf-8")
+        record = Path(folder) / "record.json"
+        command = [
+            sys.executable, str(path), "--device", options.device, "--dtype", options.dtype,
+            "--size", options.size, "--seed", str(options.seed), "--json", str(record),
+        ]
+        if options.checkpoint:
+            command += ["--checkpoint", options.checkpoint]
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL if options.json else None, check=False
+        )
+        if options.json and record.exists():
+            sys.stdout.write(record.read_text(encoding="utf-8"))
+    return 130 if done.returncode < 0 else done.returncode
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from symgauge.certify import Verification
+    from symgauge.report.table import print_verification
+
+    derivation = _read(options.file)
+    with _progress() as progress:
+        progress("verification")
+        result: Verification = derivation.verify()
+        if options.target and result.verdict is not Verdict.REFUTED:
+            result = _same_network(derivation, options, result)
+    if options.json:
+        print(json.dumps(result.to_json(), indent=1))
+    else:
+        print_verification(result, _console())
+    return STATUS[result.verdict]
+
+
+def _same_network(derivation: Derivation, options: argparse.Namespace, result: Any) -> Any:
+    """Capture the target again: its network must be the certificate's."""
+    from symgauge.capture import capture
+    from symgauge.certify import Verification
+
+    pairs = options.set or [f"{k}={_setting(v)}" for k, v in derivation.sizes.items()]
+    target = _load_target(options.target, pairs)
+    module, args, kwargs = target.build()
+    again = capture(
+        module, args, kwargs, output=derivation.output, observable=derivation.observable
+    ).network
+    if again.digest == derivation.network().digest:
+        reasons = (*result.reasons, f"the network is that of {options.target}")
+        return Verification(result.verdict, reasons, result.hypotheses, result.scope)
+    reason = f"the certificate's network is not that of {options.target} at these sizes"
+    return Verification(Verdict.REFUTED, (reason,), (), "nothing")
+
+
+def _setting(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _apply(options: argparse.Namespace) -> int:
+    from symgauge.derivation import write_atomically
+
+    derivation = _read(options.file)
+    tensors, header = _read_safetensors(options.source)
+    shapes = {n: list(a.shape) for n, a in tensors.items()}
+    wanted = {t["name"]: t["shape"] for t in derivation.tensors}
+    wrong = [n for n in wanted if shapes.get(n) != wanted[n]]
+    if wrong:
+        n = wrong[0]
+        found = f"has shape {shapes[n]}" if n in shapes else "is missing"
+        raise BadInputError(
+            f"{options.source}: {n} {found}, the derivation has shape {wanted[n]}; "
+            "derive at the sizes of these weights"
+        )
+    result = derivation.verify()
+    if result.verdict is Verdict.REFUTED:
+        raise BadInputError(f"{options.file} does not verify: {result.reasons[0]}")
+    from safetensors.numpy import save
+
+    moved = derivation.sample(options.seed).apply(tensors)
+    write_atomically(Path(options.result), save(moved, metadata=header))
+    changed = sorted(n for n in wanted if (moved[n] != tensors[n]).any())
+    if options.json:
+        print(json.dumps({"moved": changed, "seed": options.seed, "written": options.result}))
+    else:
+        print(f"{len(changed)} of {len(tensors)} tensors moved, written to {options.result}")
+    return HOLDS
+
+
+def _read_safetensors(path: str) -> tuple[dict[str, Any], dict[str, str] | None]:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise BadInputError("apply needs safetensors; install symgauge[torch]") from error
+    if not Path(path).is_file():
+        raise BadInputError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {n: file.get_tensor(n) for n in file.keys()}
+            return tensors, file.metadata()
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"{path} is not a complete safetensors file of float or integer tensors ({error}); "
+            "pickles are not read: save it with safetensors"
+        ) from error
+
+
+def _prove(options: argparse.Namespace) -> int:
+    from symgauge.theorem.runner import prove_files
+
+    return prove_files(options.files, options.latex, options.json, _console())
+
+
+def _zoo(options: argparse.Namespace) -> int:
+    from symgauge.zoo import listing
+
+    entries = listing()
+    if options.json:
+        print(json.dumps(entries, indent=1))
+        return HOLDS
+    from rich.table import Table
+
+    table = Table("name", "what", "small sizes", "P", "redundancy")
+    for e in entries:
+        sizes = ", ".join(f"{k}={v}" for k, v in e["sizes"].items())
+        table.add_row(e["name"], e["summary"], sizes, str(e["parameters"]), str(e["redundancy"]))
+    _console().print(table)
+    return HOLDS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
