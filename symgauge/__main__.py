@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("target", metavar="TARGET", help=target)
     _sizes(derive)
     derive.add_argument("--out", metavar="DIR", help="folder to write (symgauge-<name>)")
-    derive.add_argument("--seed", type=int, default=0, help="seed of the search (0)")
+    derive.add_argument("--seed", type=_seed, default=0, help="seed of the search (0)")
     derive.add_argument("--force", action="store_true",
                         help="go on above an estimated 10 minutes or 8 GiB")
     derive.set_defaults(run=_derive)
@@ -66,20 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
     check.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
     check.add_argument("--size", default="small", choices=("small", "full"))
-    check.add_argument("--seed", type=int, default=0)
+    check.add_argument("--seed", type=_seed, default=0, help="seed of model and elements (0)")
     check.add_argument("--checkpoint", metavar="FILE", help="weights (safetensors) to use")
     check.set_defaults(run=_check)
     verify = commands.add_parser("verify", help="verify a certificate, independently")
     verify.add_argument("file", metavar="derivation.json")
     verify.add_argument("--target", metavar="TARGET",
                         help="capture TARGET again and require the same network")
-    verify.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[])
+    verify.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[],
+                        help="a size of TARGET's factory (default: the derivation's sizes)")
     verify.set_defaults(run=_verify)
     apply = commands.add_parser("apply", help="move weights along the derived symmetries")
     apply.add_argument("file", metavar="derivation.json")
     apply.add_argument("source", metavar="in.safetensors")
     apply.add_argument("result", metavar="out.safetensors")
-    apply.add_argument("--seed", type=int, default=0, help="seed of the group element (0)")
+    apply.add_argument("--seed", type=_seed, default=0, help="seed of the group element (0)")
     apply.set_defaults(run=_apply)
     prove = commands.add_parser("prove", help="run the proofs of a checkout")
     prove.add_argument("files", metavar="FILE", nargs="*", help="default: every file of proofs/")
@@ -98,6 +99,12 @@ def _sizes(parser: argparse.ArgumentParser) -> None:
                         help="a size of the factory (repeatable)")
     parser.add_argument("--output", metavar="NAME|INDEX", help="one output (default: all)")
     parser.add_argument("--observable", default="logits", choices=("logits", "probabilities"))
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give an integer from 0 on")
+    return int(text)
 
 
 def _version() -> str:
@@ -130,15 +137,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("SYMGAUGE_TRACEBACK"):
             raise
         text = (str(error).splitlines() or [""])[0]
-        print(
-            f"symgauge: internal error: {type(error).__name__}: {text}; please report it with "
-            "the command (SYMGAUGE_TRACEBACK=1 shows where)", file=sys.stderr,
+        return _complain(
+            f"internal error: {type(error).__name__}: {text}; please report it with the command "
+            "(SYMGAUGE_TRACEBACK=1 shows where)", INTERNAL,
         )
-        return INTERNAL
 
 
-def _complain(error: Exception, status: int) -> int:
-    print(f"symgauge: {' '.join(str(error).split())}", file=sys.stderr)
+def _complain(error: Exception | str, status: int) -> int:
+    # names are data: one line, and no control characters for the terminal
+    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+    encoding = sys.stderr.encoding or "ascii"
+    print("symgauge: " + text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
     return status
 
 
@@ -209,11 +218,13 @@ def _read(path: str) -> Derivation:
 def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> Derivation:
     from symgauge.derivation import derive_target
 
-    target = _load_target(options.target, options.set)
-    return derive_target(
-        target, output=options.output, observable=options.observable, seed=options.seed,
-        force=getattr(options, "force", False), progress=progress,
-    )
+    # what a factory prints must not mix with our JSON
+    with redirect_stdout(sys.stderr):
+        target = _load_target(options.target, options.set)
+        return derive_target(
+            target, output=options.output, observable=options.observable, seed=options.seed,
+            force=getattr(options, "force", False), progress=progress,
+        )
 
 
 def _derive(options: argparse.Namespace) -> int:
@@ -221,6 +232,8 @@ def _derive(options: argparse.Namespace) -> int:
     from symgauge.report.compile import compile_pdf
     from symgauge.report.table import print_derivation
 
+    if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
+        raise BadInputError(f"--out {options.out} is a file; name a folder")
     with _progress() as progress:
         derivation = _derived(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
@@ -252,8 +265,11 @@ def _derive(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     if options.target.endswith(".json"):
         derivation = _read(options.target)
-        if options.set or options.output:
-            raise BadInputError("--set and --output belong to a TARGET, not to a derivation.json")
+        if options.set or options.output or options.observable != "logits":
+            raise BadInputError(
+                "--set, --output and --observable belong to a TARGET, not to a derivation.json"
+            )
+        _require_intact(derivation, options.target)
     else:
         with _progress() as progress:
             derivation = _derived(options, progress)
@@ -271,12 +287,22 @@ def _check(options: argparse.Namespace) -> int:
         ]
         if options.checkpoint:
             command += ["--checkpoint", options.checkpoint]
+        # a package beside us is found by the check as it was found here
+        paths = [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
         done = subprocess.run(
-            command, stdout=subprocess.DEVNULL if options.json else None, check=False
+            command, stdout=subprocess.DEVNULL if options.json else None, check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         if options.json and record.exists():
             sys.stdout.write(record.read_text(encoding="utf-8"))
     return 130 if done.returncode < 0 else done.returncode
+
+
+def _require_intact(derivation: Derivation, path: str) -> None:
+    """Raise InconsistentError where the derivation is rejected by `verify`."""
+    result = derivation.verify()
+    if result.verdict is Verdict.REFUTED:
+        raise InconsistentError(f"{path} does not verify: {result.reasons[0]}; derive again")
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -301,12 +327,14 @@ def _same_network(derivation: Derivation, options: argparse.Namespace, result: A
     from symgauge.capture import capture
     from symgauge.certify import Verification
 
-    pairs = options.set or [f"{k}={_setting(v)}" for k, v in derivation.sizes.items()]
-    target = _load_target(options.target, pairs)
-    module, args, kwargs = target.build()
-    again = capture(
-        module, args, kwargs, output=derivation.output, observable=derivation.observable
-    ).network
+    with redirect_stdout(sys.stderr):
+        target = _load_target(options.target, options.set)
+        if not options.set:
+            target = target.at(derivation.sizes)
+        module, args, kwargs = target.build()
+        again = capture(
+            module, args, kwargs, output=derivation.output, observable=derivation.observable
+        ).network
     if again.digest == derivation.network().digest:
         reasons = (*result.reasons, f"the network is that of {options.target}")
         return Verification(result.verdict, reasons, result.hypotheses, result.scope)
@@ -314,33 +342,18 @@ def _same_network(derivation: Derivation, options: argparse.Namespace, result: A
     return Verification(Verdict.REFUTED, (reason,), (), "nothing")
 
 
-def _setting(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
 def _apply(options: argparse.Namespace) -> int:
     from symgauge.derivation import write_atomically
 
     derivation = _read(options.file)
     tensors, header = _read_safetensors(options.source)
-    shapes = {n: list(a.shape) for n, a in tensors.items()}
-    wanted = {t["name"]: t["shape"] for t in derivation.tensors}
-    wrong = [n for n in wanted if shapes.get(n) != wanted[n]]
-    if wrong:
-        n = wrong[0]
-        found = f"has shape {shapes[n]}" if n in shapes else "is missing"
-        raise BadInputError(
-            f"{options.source}: {n} {found}, the derivation has shape {wanted[n]}; "
-            "derive at the sizes of these weights"
-        )
-    result = derivation.verify()
-    if result.verdict is Verdict.REFUTED:
-        raise BadInputError(f"{options.file} does not verify: {result.reasons[0]}")
+    _require_intact(derivation, options.file)
+    element = derivation.sample(options.seed, tensors)
     from safetensors.numpy import save
 
-    moved = derivation.sample(options.seed).apply(tensors)
+    moved = element.apply(tensors)
     write_atomically(Path(options.result), save(moved, metadata=header))
-    changed = sorted(n for n in wanted if (moved[n] != tensors[n]).any())
+    changed = sorted(n for n in tensors if (moved[n] != tensors[n]).any())
     if options.json:
         print(json.dumps({"moved": changed, "seed": options.seed, "written": options.result}))
     else:

@@ -20,19 +20,23 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
-from symgauge.certify.verification import Verification, claim_of, verify
+from symgauge.certify.verification import MALFORMED, Verification, claim_of, verify
 from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
-from symgauge.derivers.families import Coordinates, Family, Move
+from symgauge.derivers.families import (
+    MATRIX_KINDS, Coordinates, Family, Move, Through, touched,
+)
 from symgauge.derivers.statement import statement
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import independent_rows
-from symgauge.exact.prime_field import PrimeField
-from symgauge.lie.algebra import Block, close, identify, radical_dimension
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.lie.algebra import (
+    Block, Constants, close, identify, radical_dimension, structure_constants,
+)
 from symgauge.lie.fields import AffineField, combination, matrix
 from symgauge.network.program import Constant, Network, Parameter
-from symgauge.network.proof import Prover, field_polynomials
+from symgauge.network.proof import Prover
 from symgauge.network.sampling import jacobian_rows
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
@@ -41,6 +45,13 @@ if TYPE_CHECKING:
     from symgauge.capture.target import Target
 
 SCHEMA = "symgauge-derivation/1"
+#: What every derivation.json has.
+KEYS = (
+    "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
+    "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
+    "unexplained", "closed", "generators", "discrete", "algebra", "shown", "hypotheses", "notes",
+    "verdict", "scope", "planted", "certificate", "seed", "versions", "seconds",
+)
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
 MAX_BYTES = 8 * 2**30
@@ -123,15 +134,14 @@ class Derivation:
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise BadInputError(
-                f"this is not a derivation.json: the JSON breaks at line {error.lineno} "
-                f"({error.msg}); derive again"
+                f"this is not a derivation.json: the JSON ends or breaks ({error}); derive again"
             ) from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise BadInputError(f"this is not a {SCHEMA} file (found {found!r}); derive again")
-        missing = [k for k in ("certificate", "generators", "name") if k not in data]
+            raise BadInputError(f"this is not a {SCHEMA} file (found {found!r:.80}); derive again")
+        missing = [k for k in KEYS if k not in data]
         if missing:
             raise BadInputError(f"this derivation.json lacks {', '.join(missing)}; derive again")
         return Derivation(data)
@@ -164,58 +174,145 @@ class Derivation:
         """Write the generated check, atomically."""
         write_atomically(Path(path), self.check_text())
 
-    def sample(self, seed: int = 0) -> GroupElement:
-        """A random element of the group, condition number of matrices bounded."""
+    def sample(self, seed: int = 0, state: Mapping[str, Any] | None = None) -> GroupElement:
+        """A random element of the group, condition number of matrices bounded.
+
+        It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
+        tensors. Raises BadInputError where the state has neither the small nor the full shapes.
+        """
         families = tuple(f for f in self.data["generators"] if f["element"]["kind"] != "other")
-        shapes = {t["name"]: t["shape"] for t in self.data["tensors"]}
-        return GroupElement(families, actions.sample(families, shapes, seed))
+        if state is None:
+            shapes = {t["name"]: t["shape"] for t in self.data["tensors"]}
+            return GroupElement(families, actions.sample(families, shapes, seed))
+        shapes = self._shapes_of(state)
+        scales = {n: float(np.sqrt(np.mean(_to_numpy(state[n]).astype(float)**2))) for n in shapes}
+        return GroupElement(families, actions.sample(families, shapes, seed, scales))
+
+    def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
+        """The small or the full shapes, whichever the state has."""
+        wrong = ""
+        for key in ("tensors", "full_tensors"):
+            shapes = {t["name"]: list(t["shape"]) for t in self.data[key] or ()}
+            bad = [n for n, s in shapes.items() if n not in state or list(state[n].shape) != s]
+            if shapes and not bad:
+                return shapes
+            if bad and not wrong:
+                n = bad[0]
+                found = f"has shape {list(state[n].shape)}" if n in state else "is missing"
+                wrong = f"{n} {found}, the derivation has shape {shapes[n]}"
+        sizes = "small nor the full" if self.data["full_tensors"] else "small"
+        raise BadInputError(
+            f"these are not weights at the {sizes} sizes of the derivation: "
+            f"{wrong or 'it has no parameters'}; derive at the sizes of these weights"
+        )
 
     def verify(self) -> Verification:
-        """Verify the certificate, and that the facts beside it are the certificate's."""
+        """Verify the certificate, and that the facts beside it are the certificate's.
+
+        Names, sizes and times, the discrete elements (which are checked, not proved), the planted
+        failures and the statement at the full sizes are no facts of the certificate.
+        """
         certificate = Certificate.from_json(self.data["certificate"])
-        wrong = list(_disagreements(self.data))
+        wrong = list(_disagreements(self.data, certificate))
         if wrong:
             return Verification(Verdict.REFUTED, tuple(wrong), (), "nothing")
         return verify(certificate)
 
 
-def _disagreements(data: Mapping[str, Any]) -> Iterator[str]:
+def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterator[str]:
     """Facts of derivation.json that differ from its certificate's."""
-    certificate = data["certificate"]
-    for name in ("parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
-                 "closed", "hypotheses", "verdict", "scope"):
-        if data.get(name) != certificate.get(name):
-            yield (
-                f"derivation.json says {name} = {data.get(name)!r}, its certificate "
-                f"{certificate.get(name)!r}"
-            )
+    claimed = ("parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
+               "closed", "shown", "hypotheses", "verdict", "scope")
+    for name in claimed:
+        yield from _difference(name, data.get(name), certificate.data.get(name))
     try:
-        network = Certificate(certificate).network()
-        vectors = Certificate(certificate).generators(network)
-        yield from _family_disagreements(data, network, vectors)
-    except (BadInputError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        yield f"the generators of derivation.json are malformed: {error}"
+        network = certificate.network()
+        yield from _difference("tensors", data["tensors"], _tensors(network))
+        yield from _family_disagreements(data, network, certificate)
+    except (BadInputError, *MALFORMED) as error:
+        yield f"the facts of derivation.json are malformed: {error}"
+
+
+def _difference(name: str, said: Any, found: Any) -> Iterator[str]:
+    # by their text: 1 and true are equal in Python, and different in JSON
+    if json.dumps(said, sort_keys=True) != json.dumps(found, sort_keys=True):
+        yield f"derivation.json says {name} = {said!r:.120}, its certificate {found!r:.120}"
 
 
 def _family_disagreements(
-    data: Mapping[str, Any], network: Network, vectors: Sequence[AffineField]
+    data: Mapping[str, Any], network: Network, certificate: Certificate
 ) -> Iterator[str]:
+    """Statements, made anew from the certificate's vectors and the actions that are named."""
     coordinates = Coordinates(network)
+    vectors, proofs = certificate.generators(network), certificate.proofs()
     used: list[int] = []
+    families: list[Family] = []
     for entry in data["generators"]:
         numbers = list(entry["generators"])
         used += numbers
-        if len(numbers) != entry["dimension"]:
-            yield f"family {entry['label']!r} has {len(numbers)} vectors, not its dimension"
-        if entry["element"]["kind"] == "other":
-            continue
-        made = coordinates.plain_fields(entry)
-        if list(made) != [vectors[k] for k in numbers]:
-            yield f"the action of family {entry['label']!r} is not that of its proved vectors"
-    if sorted(used) != list(range(len(vectors))):
-        yield "the families do not name every proved vector once"
-    if data["algebra"].get("dimension") != len(vectors):
-        yield "the algebra's dimension is not the number of vectors"
+        family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
+        # through slices the vectors are not those of the action alone
+        named = family.kind != "other" and not family.via
+        if named and coordinates.plain_fields(entry) != family.fields:
+            yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
+        again = statement(Proved(family, tuple(proofs[k] for k in numbers)), numbers, network, None)
+        for key in sorted({*entry, *again} - {"full"}):
+            yield from _difference(f"{key} of a family", entry.get(key), again.get(key))
+        if entry["full"] is not None:
+            small, full = (_without_sizes(e) for e in (entry, entry["full"]))
+            yield from _difference("full of a family", full, small)
+        families.append(family)
+    if used != list(range(len(vectors))):
+        yield "the families do not name every proved vector once, in their order"
+    field = PrimeField(next(primes()))
+    again = _structure(families, structure_constants(vectors, field).constants,
+                       data["orbit_dimension"], field)
+    yield from _difference("algebra", data["algebra"], again)
+
+
+def _family_of(
+    entry: Mapping[str, Any], coordinates: Coordinates, fields: tuple[AffineField, ...]
+) -> Family:
+    element = entry["element"]
+    for part in (entry, entry["full"] or {"action": ()}, *entry["via"]):
+        _check_places(part["action"])
+    if element["kind"] == "other":
+        moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
+        reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
+        if not reached <= set(entry["tensors"]):
+            raise ValueError(f"a family moves {', '.join(sorted(reached))}")
+    else:
+        moves = coordinates.plain_moves(entry)
+        n = element["size"]
+        each = {"gl": n * n, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2}
+        # before any field is made: a size may be anything here
+        if prod(element["copies"]) * each.get(element["kind"], n) != len(fields):
+            raise ValueError(f"an element {element!r:.80} for {len(fields)} vectors")
+    via = tuple(
+        Through(
+            t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
+            t["element"]["size"], coordinates.plain_moves(t),
+        )
+        for t in entry["via"]
+    )
+    return Family(element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
+
+
+def _check_places(action: Sequence[Mapping[str, Any]]) -> None:
+    # numpy would understand more, such as an axis -1: others that read the file need not
+    for at in (m["at"] for m in action if m["at"] is not None):
+        numbers = [at["axis"], at["start"], at["along"], *at["sizes"], *at["per"]]
+        if len(at) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError(f"the place {at!r:.120}")
+
+
+def _without_sizes(entry: Mapping[str, Any]) -> Any:
+    """What a family's statement has in common at the small and the full sizes."""
+    moves = [dict(m) for m in entry["action"]]
+    for m in moves:
+        if m["at"] is not None:
+            m["at"] = {k: v for k, v in m["at"].items() if k not in ("start", "sizes")}
+    return entry["element"]["kind"], len(entry["element"]["copies"]), moves
 
 
 # -- deriving ------------------------------------------------------------------------------------
@@ -245,6 +342,7 @@ def derive(
     from symgauge.capture import capture
 
     start = time.perf_counter()
+    _check_module(module, force)
     progress("capture")
     captured = capture(module, args, kwargs, output=output, observable=observable)
     seconds = {"capture": time.perf_counter() - start}
@@ -269,6 +367,7 @@ def derive_target(
     start = time.perf_counter()
     progress("capture")
     module, args, kwargs = target.build()
+    _check_module(module, force)
     captured = capture(module, args, kwargs, output=output, observable=observable)
     full = None
     if target.full is not None:
@@ -284,21 +383,29 @@ def derive_target(
     )
 
 
-def estimate(network: Network) -> tuple[float, float]:
-    """Seconds and bytes that a derivation is expected to need (measured constants, see docs)."""
-    total = network.num_coordinates
-    lines = sum(prod(n.shape) for n in network.lowered.nodes if not isinstance(n.leaf, Constant))
-    seconds = 2e-9 * total**3 + 4e-7 * total * lines
-    return seconds, 80.0 * total**2
-
-
 def _check_size(network: Network, force: bool) -> None:
-    seconds, size = estimate(network)
+    """Stop above the limits: seconds and bytes by measured constants."""
+    lines = sum(prod(n.shape) for n in network.lowered.nodes if not isinstance(n.leaf, Constant))
+    _limit(network.num_coordinates, lines, force)
+
+
+def _check_module(module: Any, force: bool) -> None:
+    """The same limits before the capture, which takes its own time and memory."""
+    named = module.named_parameters() if hasattr(module, "named_parameters") else ()
+    sizes = {name: p.numel() for name, p in named if p.requires_grad}
+    empty = [name for name, size in sizes.items() if not size]
+    if empty:
+        raise SizeError(f"parameter {empty[0]} has no entries; give sizes from 1 on")
+    _limit(sum(sizes.values()), 0, force)
+
+
+def _limit(total: int, lines: int, force: bool) -> None:
+    seconds, size = 2e-9 * total**3 + 4e-7 * total * lines, 80.0 * total**2
     if force or (seconds <= MAX_SECONDS and size <= MAX_BYTES):
         return
     raise SizeError(
-        f"{network.num_coordinates} parameters: an exact derivation is estimated at "
-        f"{seconds / 60:.0f} minutes and {size / 2**30:.1f} GiB; make it smaller with --set, "
+        f"{total} parameters: an exact derivation is estimated at "
+        f"{seconds / 60:.3g} minutes and {size / 2**30:.3g} GiB; make it smaller with --set, "
         "or run it anyway with --force"
     )
 
@@ -362,7 +469,7 @@ def derive_network(
         "sizes": dict(target.sizes) if target else {},
         "full_sizes": dict(target.full) if target and target.full is not None else None,
         "observable": observable, "output": output,
-        "tensors": [{"name": p.name, "shape": list(p.shape)} for p in network.parameters],
+        "tensors": _tensors(network), "full_tensors": None if full is None else _tensors(full),
         **{k: claim[k] for k in (
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
@@ -388,30 +495,39 @@ def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, A
         families = _thinned(families, kept)
         fields = [f for p in families for f in p.family.fields]
     closure = close(fields, field, 4 * len(fields) + 8)
-    if closure.constants is None:
-        rank = found.orbit_dimension
-        form = f"distribution of rank {rank}, no finite-dimensional algebra claimed"
-        return families, {"form": form, "dimension": len(fields), "closed": False}
-    extra = closure.basis[len(fields):]
+    extra = closure.basis[len(fields):] if closure.constants is not None else ()
     if extra:
         prover = Prover(found.network)
         families = [*families, *(
-            Proved(_other(found.network, f), (prover.prove(field_polynomials(prover, f)),))
+            Proved(Family("other", (), 1, touched(found.network, f), (f,)),
+                   (prover.prove(f),))
             for f in extra
         )]
+    named = [p.family for p in families]
+    return families, _structure(named, closure.constants, found.orbit_dimension, field)
+
+
+def _structure(
+    families: Sequence[Family], constants: Constants | None, orbit: int, field: PrimeField
+) -> dict[str, Any]:
+    """What the algebra spanned by the families is, from its structure constants."""
+    total = sum(len(f.fields) for f in families)
+    if not total:
+        return {"form": "0", "dimension": 0, "closed": True}
+    if constants is None:
+        form = f"distribution of rank {orbit}, no finite-dimensional algebra claimed"
+        return {"form": form, "dimension": total, "closed": False}
     blocks, position = [], 0
-    for p in families:
-        count = len(p.family.fields)
-        positions = tuple(range(position, position + count))
-        matrices = p.family.kind in ("gl", "so")
+    for f in families:
+        positions = tuple(range(position, position + len(f.fields)))
+        matrices = f.kind in MATRIX_KINDS
         blocks.append(Block(
-            positions, p.family.kind if matrices else "R", p.family.size,
-            prod(p.family.copies) if matrices else 1,
+            positions, f.kind if matrices else "R", f.size, prod(f.copies) if matrices else 1,
         ))
-        position += count
-    form = identify(closure.constants, position, blocks, field)
-    radical = radical_dimension(closure.constants, position, field)
-    return families, {"form": form, "dimension": position, "radical": radical, "closed": True}
+        position += len(f.fields)
+    form = identify(constants, total, blocks, field)
+    radical = radical_dimension(constants, total, field)
+    return {"form": form, "dimension": total, "radical": radical, "closed": True}
 
 
 def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
@@ -429,14 +545,6 @@ def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
                 for i in numbers
             ]
     return out
-
-
-def _other(network: Network, f: AffineField) -> Family:
-    names = [
-        p.name for p in network.parameters
-        if any(network.offsets[p.name] <= k < network.offsets[p.name] + p.size for k in f.support)
-    ]
-    return Family("other", (), 1, tuple(Move(n, "+c", None, Fraction(0)) for n in names), (f,))
 
 
 def _planted(
@@ -471,6 +579,10 @@ def _refuted(
     generator = combination(fields, [Fraction(3 * k + 2, k + 1) for k in range(len(fields))])
     moved = np.array([generator.at(t, field) for t in theta])
     return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())
+
+
+def _tensors(network: Network) -> list[dict[str, Any]]:
+    return [{"name": p.name, "shape": list(p.shape)} for p in network.parameters]
 
 
 def _factory(target: Target | None) -> dict[str, Any] | None:

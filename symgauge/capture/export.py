@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from symgauge.capture.stabilisers import without_idle_maxima
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.real import RealDomain
@@ -24,9 +26,12 @@ from symgauge.network.program import Input, Network, Parameter
 from symgauge.ops import all_ops, by_overload
 
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
-KEEP = ("softplus.default", "silu.default", "log_softmax.int", "gelu.default")
-#: Ops that only assert something about a tensor.
-DROP = ("_assert_tensor_metadata.default", "_assert_scalar.default", "sym_constrain_range.default")
+KEEP = (
+    "softplus.default", "silu.default", "log_softmax.int", "gelu.default", "log_sigmoid.default",
+    "log_sigmoid_forward.default",
+)
+#: Ops that only assert something about a tensor, by the start of their names.
+DROP = ("_assert_", "sym_constrain_range")
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 #: Largest relative difference from the module in float64.
 FIDELITY = 1e-7
@@ -120,14 +125,16 @@ def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, An
 
 def _check_example(args: Any, kwargs: Any) -> None:
     for x in pytree.tree_leaves((args, kwargs)):
+        if isinstance(x, torch.Tensor) and not x.numel():
+            raise CaptureError("the example holds an empty tensor; give sizes from 1 on")
         if isinstance(x, torch.Tensor) and x.is_complex():
             raise CaptureError("the example holds a complex tensor; give real tensors")
-        if isinstance(x, torch.Tensor) and x.is_floating_point() and not x.isfinite().all():
+        if isinstance(x, torch.Tensor) and x.is_floating_point() and not (x < math.inf).all():
             raise CaptureError("the example holds NaN or infinity; give finite numbers")
 
 
 def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
-    with torch.no_grad():
+    with torch.no_grad(), _WideFloats():  # type: ignore[no-untyped-call]
         out = module(*args, **kwargs)
     return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
 
@@ -214,7 +221,8 @@ class _Reader:
                 self.environment[node] = self._call(node)
             elif node.op == "output":
                 result = node.args[0]
-        return self.build.network(self._outputs(result), tuple(self.held))
+        network = self.build.network(self._outputs(result), tuple(self.held))
+        return without_idle_maxima(network)
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature
@@ -253,7 +261,7 @@ class _Reader:
         value = node.meta.get("val")
         if not isinstance(value, torch.Tensor):
             return value
-        if value.is_floating_point():
+        if value.is_floating_point() and not _is_mask(self._example(node.name)):
             name = node.name
             self.input_places.append((name, node.name))
             return self.build.leaf(Input(name, tuple(value.shape)))
@@ -275,14 +283,19 @@ class _Reader:
 
     def _call(self, node: Any) -> Any:
         if not hasattr(node.target, "_schema"):
+            # Python's own operators: parts of tuples, and arithmetic with sizes
             items = [self._resolve(a) for a in node.args]
             if getattr(node.target, "__name__", "") == "getitem":
                 return items[0][items[1]]
+            if not any(isinstance(x, Value) for x in items):
+                return node.target(*items)
             raise self._unsupported(node, str(node.target))
         overload = _overload(node.target)
-        if overload in DROP:
+        if overload.startswith(DROP):
             return None
         args = pytree.tree_map(self._resolve, tuple(node.args), is_leaf=_is_node)
+        if "index" in overload and len(args) > 1 and isinstance(args[1], list):
+            args = (args[0], _without_masks(args[1]), *args[2:])
         kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=_is_node)
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
@@ -290,8 +303,9 @@ class _Reader:
                 f"{_path(node)}: {overload} draws random numbers; call .eval() in the factory"
             )
         if not any(isinstance(x, Value) for x in leaves):
-            kwargs = {k: v for k, v in kwargs.items() if k not in ("pin_memory",)}
-            return node.target(*args, **kwargs)
+            return _folded(node.target, overload, args, kwargs)
+        if overload == "sym_size.int":
+            return args[0].shape[args[1]]
         if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
                         "empty_like.default"):
             return self._like(overload, args)
@@ -334,6 +348,9 @@ class _Reader:
         )
 
     def _outputs(self, result: Any) -> list[Value]:
+        # what a module writes into its buffers (running statistics) is no output
+        kinds = [s.kind.name for s in self.program.graph_signature.output_specs]
+        result = [x for x, kind in zip(result, kinds, strict=True) if kind == "USER_OUTPUT"]
         names = _output_names(self.module, self.program, len(result))
         found: list[tuple[str, int, Value]] = []
         for i, (name, x) in enumerate(zip(names, result, strict=True)):
@@ -371,6 +388,50 @@ _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_bloc
 
 def _is_node(x: Any) -> bool:
     return isinstance(x, torch.fx.Node)
+
+
+def _folded(target: Any, overload: str, args: Any, kwargs: Any) -> Any:
+    """A constant, in float64 where floats are narrower: casts between them are dropped."""
+    kwargs = {k: v for k, v in kwargs.items() if k != "pin_memory"}
+    with _WideFloats():  # type: ignore[no-untyped-call]
+        value = target(*args, **kwargs)
+    # memory that is read nowhere may hold anything; 0 makes the program reproducible
+    return torch.zeros_like(value) if overload.startswith(("empty", "new_empty")) else value
+
+
+def _without_masks(indices: list[Any]) -> list[Any]:
+    """A Boolean index as the places where it holds, one tensor for each of its axes."""
+    out: list[Any] = []
+    for i in indices:
+        mask = isinstance(i, torch.Tensor) and i.dtype == torch.bool
+        out += i.nonzero(as_tuple=True) if mask else [i]
+    return out
+
+
+class _WideFloats(TorchDispatchMode):
+    """Every cast to a narrower float becomes one to float64: exact arithmetic has no casts."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        wide = {
+            k: torch.float64 if v in (torch.float32, torch.float16, torch.bfloat16) else v
+            for k, v in (kwargs or {}).items()
+        }
+        if func is torch.ops.aten._grouped_mm.default:
+            return _grouped_mm(*args[:3])
+        return func(*args, **wide)
+
+
+def _grouped_mm(x: torch.Tensor, w: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """Consecutive rows times a matrix of their group: torch's own takes no float64."""
+    ends = [0, *offsets.tolist()]
+    return torch.cat([x[a:b] @ w[g] for g, (a, b) in enumerate(zip(ends, ends[1:]))])
+
+
+def _is_mask(example: torch.Tensor) -> bool:
+    """Whether an input is an attention mask: it holds minus infinity. Held at the example."""
+    return bool((example == -math.inf).any())
 
 
 def _overload(target: Any) -> str:
@@ -421,17 +482,21 @@ def _check_fidelity(
     for _ in range(3):
         fresh_flat = [
             torch.randn(x.shape, generator=generator, dtype=torch.float64)
-            if isinstance(x, torch.Tensor) and x.is_floating_point() else x
+            if isinstance(x, torch.Tensor) and x.is_floating_point() and not _is_mask(x) else x
             for x in flat
         ]
         new_args, new_kwargs = pytree.tree_unflatten(fresh_flat, spec)
-        tensors = [x for x in fresh_flat if isinstance(x, torch.Tensor) and x.is_floating_point()]
+        tensors = [
+            x for x in fresh_flat
+            if isinstance(x, torch.Tensor) and x.is_floating_point() and not _is_mask(x)
+        ]
         inputs = {
             name: x.numpy()[None] for (name, _), x in zip(reader.input_places, tensors, strict=True)
         }
         with torch.no_grad(), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            expected_all = pytree.tree_leaves(module(*new_args, **new_kwargs))
+            with _WideFloats():  # type: ignore[no-untyped-call]
+                expected_all = pytree.tree_leaves(module(*new_args, **new_kwargs))
             lines = values(network.lowered, RealDomain(), parameters, inputs)
         got = outputs(network.lowered, lines)
         for i, value in zip(reader.picked, got, strict=True):

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +32,18 @@ class Target:
     module: str
     attribute: str
 
+    def at(self, sizes: Mapping[str, Any]) -> Target:
+        """The same target at these sizes, as derivation.json holds them (tuples as lists).
+
+        Raises SizeError where the factory has no such size.
+        """
+        chosen = dict(self.sizes)
+        for name, value in sizes.items():
+            if name not in chosen:
+                raise SizeError(_no_size(self.text, name, chosen))
+            chosen[name] = tuple(value) if isinstance(chosen[name], tuple) else value
+        return replace(self, sizes=chosen)
+
     def build(
         self, sizes: Mapping[str, Any] | None = None
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -42,11 +54,8 @@ class Target:
         chosen = dict(self.sizes if sizes is None else sizes)
         try:
             made = self.factory(**chosen)
-        except Exception as error:
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise TargetError(
-                f"{self.text}: the factory failed with {type(error).__name__}: {text[:200]}"
-            ) from error
+        except (Exception, SystemExit) as error:
+            raise TargetError(f"{self.text}: the factory failed with {_line(error)}") from error
         ok = (
             isinstance(made, tuple) and len(made) in (2, 3)
             and isinstance(made[0], torch.nn.Module) and isinstance(made[1], (tuple, list))
@@ -58,6 +67,16 @@ class Target:
                 "it must return (module, args) or (module, args, kwargs)"
             )
         return made[0], tuple(made[1]), dict(made[2]) if len(made) == 3 else {}
+
+
+def _line(error: BaseException) -> str:
+    """The error's name and first line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _no_size(text: str, name: str, sizes: Mapping[str, Any]) -> str:
+    return f"{text} has no size {name!r}; it has: {', '.join(sizes) or 'none'}"
 
 
 def _describe(made: Any) -> str:
@@ -93,25 +112,40 @@ def resolve_target(
     factory = getattr(module, attribute, None)
     if not callable(factory):
         raise TargetError(f"{text}: there is no function {attribute!r} in {module.__name__}")
+    try:
+        arguments = inspect.signature(factory).parameters
+    except (TypeError, ValueError) as error:
+        raise TargetError(f"{text}: {attribute!r} is no Python function") from error
     sizes: dict[str, Any] = {}
-    for name, p in inspect.signature(factory).parameters.items():
+    for name, p in arguments.items():
         if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
             continue
         if p.default is p.empty:
             raise TargetError(f"{text}: argument {name!r} of the factory has no default")
         sizes[name] = p.default
+    full = getattr(module, "FULL", None)
+    if full is not None and not isinstance(full, Mapping):
+        raise TargetError(f"{text}: FULL is a {type(full).__name__}; it must be a dict of sizes")
+    _check_plain(text, {**sizes, **(full or {})})
     for name, value in settings.items():
         if name not in sizes:
-            known = ", ".join(sizes) or "none"
-            raise SizeError(f"{text} has no size {name!r}; it has: {known}")
+            raise SizeError(_no_size(text, name, sizes))
         sizes[name] = _parse(name, value, sizes[name])
-    full = getattr(module, "FULL", None)
-    merged = None
-    if isinstance(full, Mapping):
-        merged = {**sizes, **full}
+    merged = None if full is None else {**sizes, **full}
     name = attribute if attribute != "factory" else Path(text.rpartition(":")[0] or text).stem
     name = name.rpartition(".")[2] if not text.rpartition(":")[0].endswith(".py") else name
     return Target(name, text, factory, sizes, merged, source, module.__name__, attribute)
+
+
+def _check_plain(text: str, sizes: Mapping[str, Any]) -> None:
+    """Sizes are written into derivation.json and into the generated check."""
+    for name, value in sizes.items():
+        parts = value if isinstance(value, (tuple, list)) else [value]
+        if not all(x is None or isinstance(x, (bool, int, float, str)) for x in parts):
+            raise TargetError(
+                f"{text}: size {name!r} is a {type(value).__name__}; sizes are numbers, strings, "
+                "None, or tuples of them"
+            )
 
 
 def _parse(name: str, value: str, default: Any) -> Any:
@@ -125,7 +159,7 @@ def _parse(name: str, value: str, default: Any) -> Any:
         if default is None:
             return None if value.lower() == "none" else int(value) if value.isdigit() else value
         if isinstance(default, (tuple, list)):
-            return type(default)(int(v) for v in value.split(","))
+            return type(default)(int(v) for v in value.split(",") if v.strip())
     except (ValueError, KeyError):
         kind = type(default).__name__
         raise SizeError(f"size {name}={value!r} is not of the default's type {kind}") from None
@@ -143,9 +177,8 @@ def _load_file(path: Path, text: str) -> tuple[ModuleType, str]:
     try:
         source = path.read_text(encoding="utf-8")
         spec.loader.exec_module(module)
-    except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0][:200]
-        raise TargetError(f"{text}: {path} fails with {type(error).__name__}: {line}") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{text}: {path} fails with {_line(error)}") from error
     return module, source
 
 
@@ -154,5 +187,5 @@ def _import(name: str, text: str) -> ModuleType:
         sys.path.insert(0, "")
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        raise TargetError(f"{text}: cannot import {name!r} ({error})") from error
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{text}: cannot import {name!r} ({_line(error)})") from error

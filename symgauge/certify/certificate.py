@@ -63,10 +63,9 @@ class Certificate:
         if isinstance(data, str):
             try:
                 data = json.loads(data)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise BadInputError(
-                    f"this is not a certificate: the JSON ends or breaks at line {error.lineno}; "
-                    "derive again"
+                    f"this is not a certificate: the JSON ends or breaks ({error}); derive again"
                 ) from error
         if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
@@ -75,9 +74,12 @@ class Certificate:
 
     @property
     def intact(self) -> bool:
-        """Whether the digest is that of the data."""
+        """Whether the digest is that of the data. Raises BadInputError on data that is not JSON."""
         rest = {k: v for k, v in self.data.items() if k != "digest"}
-        return canonical_digest(rest) == self.data.get("digest")
+        try:
+            return canonical_digest(rest) == self.data.get("digest")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise BadInputError(f"this certificate is no JSON data: {error}") from error
 
     def network(self) -> Network:
         """The program. Raises BadInputError where it is malformed."""
@@ -105,9 +107,11 @@ class Certificate:
         for p in network.parameters:
             try:
                 values = np.array([float.fromhex(v) for v in listed[p.name]])
+                if not np.isfinite(values).all():
+                    raise ValueError(f"{p.name} is not finite")
                 found[p.name] = values.reshape(1, *p.shape)
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInputError(f"the cell of this certificate is malformed: {error}") from error
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
+                raise BadInputError(f"the certificate's cell is malformed: {error}") from error
         return found
 
     def to_json(self) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def assumptions(network: Network, field: PrimeField, rng: np.random.Generator) -
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
-    if kinds & {"exp", "log", "erf"}:
+    if kinds & {"exp", "log", "erf", "sin", "cos"}:
         _transcendental(network, field, rng, shown, missing)
     if "rsqrt" in kinds:
         _roots(network, field, rng, shown, missing)
@@ -109,13 +109,14 @@ def _columns(
             table.setdefault(key, (column, dx[:, j], dt[:, j]))
 
     for i, node in enumerate(network.nodes):
-        if node.op is None or node.op.name not in ("exp", "log", "erf"):
+        if node.op is None or node.op.name not in ("exp", "log", "erf", "sin", "cos"):
             continue
         j = node.inputs[0]
         value = points.lines[j]
         a = flat(value, value)
         dx, dt = flat(points.along_inputs[j], value), flat(points.along_parameters[j], value)
-        if node.op.name == "exp":
+        if node.op.name in ("exp", "sin", "cos"):
+            # sin and cos of a are one point of the circle, as exp(i a) is
             put(exps, a, dx, dt, True)
         elif node.op.name == "log":
             inverse = field.inverse(a)

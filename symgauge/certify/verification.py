@@ -7,6 +7,7 @@ that follows.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +17,22 @@ import numpy as np
 
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import Assumptions, assumptions
-from symgauge.errors import BadInputError, SymgaugeError
-from symgauge.exact.prime_field import Array, PrimeField, primes
+from symgauge.errors import SymgaugeError
+from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import AffineField, orbit_rank
 from symgauge.network.program import Network
-from symgauge.network.proof import Proof, Prover, field_polynomials
+from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import SPARE, jacobian_rows, rank_at_point, read_coordinates
 from symgauge.verdict import Verdict
+
+
+#: What data that no derivation wrote may raise, at any line of the arithmetic.
+MALFORMED = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError,
+    TypeError, ValueError,
+)
+#: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
+HELD = re.compile(r"input [A-Za-z_][A-Za-z0-9_]* held at the example")
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,7 @@ def _scope(
     network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int
 ) -> str:
     """Where and how far the claim reaches."""
-    place = "on the cell of theta0" if network.uses("step") else "at generic parameters"
+    place = "on the cell of theta0" if network.piecewise else "at generic parameters"
     sizes = ", at the sizes of the program"
     if closed and not conditional:
         text = f"complete {place}{sizes}"
@@ -99,7 +109,7 @@ def refuted_at_points(
 def prove_all(network: Network, generators: Sequence[AffineField]) -> list[Proof]:
     """A proof table for every generator."""
     prover = Prover(network)
-    return [prover.prove(field_polynomials(prover, g)) for g in generators]
+    return [prover.prove(g) for g in generators]
 
 
 def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
@@ -112,35 +122,33 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
         certificate = Certificate.from_json(certificate)
     if not certificate.intact:
         return _rejected("the data was edited after the digest was made")
+    try:
+        return _verify(certificate)
+    except (SymgaugeError, *MALFORMED) as error:
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        return _rejected(f"malformed: {text}")
+
+
+def _verify(certificate: Certificate) -> Verification:
     rng = np.random.default_rng(secrets.randbits(128))
     field = PrimeField(next(primes()))
-    try:
-        network = certificate.network()
-        generators = certificate.generators(network)
-        cell = certificate.cell(network)
-        tables = certificate.proofs()
-    except (BadInputError, KeyError, TypeError, IndexError, ValueError) as error:
-        return _rejected(f"malformed: {error}")
-    if bool(cell) != network.uses("step"):
+    network = certificate.network()
+    generators = certificate.generators(network)
+    cell = certificate.cell(network)
+    tables = certificate.proofs()
+    if bool(cell) != network.piecewise:
         return _rejected("a cell is named for a network without branches, or none for one with")
     if len(tables) != len(generators):
         return _rejected("there is not one proof table per generator")
-    try:
-        return _verify(certificate, network, generators, tables, cell, field, rng)
-    except SymgaugeError as error:
-        return _rejected(f"the program cannot be evaluated: {error}")
-
-
-def _verify(
-    certificate: Certificate, network: Network, generators: list[AffineField],
-    tables: list[Proof], cell: Mapping[str, Array], field: PrimeField, rng: np.random.Generator,
-) -> Verification:
+    wrong = [s for s in network.held if not HELD.fullmatch(s)]
+    if wrong:
+        return _rejected(f"the program states {wrong[0][:120]!r}, which nothing here supports")
     read = read_coordinates(network)
     total = int(read.sum())
     unread = network.num_coordinates - total
     reasons: list[str] = []
-    for i, (generator, proof) in enumerate(zip(generators, prove_all(network, generators),
-                                               strict=True)):
+    proofs = prove_all(network, generators)
+    for i, (generator, proof) in enumerate(zip(generators, proofs, strict=True)):
         if proof.verdict is not Verdict.PROVED:
             false = refuted_at_points(network, generator, field, rng)
             word = "is no symmetry" if false else "is not proved"
@@ -156,7 +164,7 @@ def _verify(
         orbit = max(orbit_rank(masked, point, field) for point in points)
     found = assumptions(network, field, rng)
     jacobian = rank_at_point(network, field, rng, read, cell)
-    if jacobian < certificate.data.get("rank", 0) or jacobian + orbit < total:
+    if jacobian + orbit < total:
         # a random point can be unlucky: one more
         jacobian = max(jacobian, rank_at_point(network, field, rng, read, cell))
     claim = claim_of(network, total, unread, jacobian, orbit, True, found)
@@ -175,7 +183,10 @@ def _verify(
         elif name not in claim:
             reasons.append(f"the claim has {name!r}, which nothing here supports")
         elif carried[name] != claim[name] or type(carried[name]) is not type(claim[name]):
-            reasons.append(f"the claim says {name} = {carried[name]!r}; found {claim[name]!r}")
+            said = repr(carried[name])[:120]
+            reasons.append(f"the claim says {name} = {said}; found {claim[name]!r}")
+    if not reasons and Certificate.issue(network, generators, proofs, cell, claim) != certificate:
+        reasons.append("it carries data that no derivation of this program writes")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")
     proved = claim["verdict"] == Verdict.PROVED.value
@@ -191,10 +202,7 @@ def _verify(
 
 def _masked(generator: AffineField, read: np.ndarray) -> AffineField:
     """The components along coordinates that an output reads."""
-    return AffineField.build(
-        [(k, c) for k, c in generator.shift.items() if read[k]],
-        [(k, j, c) for (k, j), c in generator.linear.items() if read[k]],
-    )
+    return AffineField({(k, m): c for (k, m), c in generator.terms.items() if read[k]})
 
 
 def _rejected(reason: str) -> Verification:

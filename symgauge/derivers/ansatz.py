@@ -127,4 +127,4 @@ def general_candidates(
         made = AffineField.build(shift, linear)
         if made:
             out.append(made)
-    return sorted(out, key=lambda f: len(f.key))
+    return sorted(out, key=lambda f: len(f.terms))

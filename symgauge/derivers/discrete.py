@@ -61,7 +61,7 @@ def discrete_symmetries(
     return found
 
 
-def _first_place(family: Family) -> tuple[str, int, int, int] | None:
+def _first_place(family: Family) -> tuple[str, int, int, int | tuple[int, ...]] | None:
     at = family.moves[0].at
     return None if at is None else (family.moves[0].parameter, at.axis, at.start, at.along)
 
@@ -153,8 +153,9 @@ def _holds(network: Network, act: Action, field: PrimeField, rng: np.random.Gene
     moved_shadow = _split(network, act(_join(network, shadow), np.negative))
     patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
     moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
-    one, d1 = evaluate_at(network, field, salt, _split(network, theta), inputs, patterns)
-    two, d2 = evaluate_at(network, field, salt, _split(network, act(theta, field.neg)), inputs, moved)
+    before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
+    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns)
+    two, d2 = evaluate_at(network, field, salt, after, inputs, moved)
     good = d1.valid & d2.valid
     if good.sum() < 3:
         return False

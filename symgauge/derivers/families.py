@@ -15,11 +15,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.exact.rational import rational
 from symgauge.lie.fields import AffineField
 from symgauge.network.legs import Location
 from symgauge.network.program import Network
 
-Kind = Literal["gl", "so", "diagonal", "translation", "other"]
+#: so1: orthogonal matrices that fix the vector of ones.
+Kind = Literal["gl", "so", "so1", "diagonal", "translation", "other"]
+
+#: A matrix as its non-zero entries.
+Sparse = tuple[tuple[int, int, Fraction], ...]
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
 Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc"]
 
@@ -80,6 +85,17 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Through:
+    """A slice: the family (diagonal or translation) that brings `parameter` to 1 or to 0."""
+
+    parameter: str
+    kind: Kind
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True)
 class Family:
     """An element and its moves. `fields` are the generators, one per basis element."""
 
@@ -88,11 +104,43 @@ class Family:
     size: int
     moves: tuple[Move, ...]
     fields: tuple[AffineField, ...]
+    #: Slices through which the moves act: on the slice, conjugated back (outermost first).
+    via: tuple[Through, ...] = ()
 
     @property
     def tensors(self) -> tuple[str, ...]:
         """Parameters that move, in order."""
         return tuple(dict.fromkeys(m.parameter for m in self.moves))
+
+
+MATRIX_KINDS = ("gl", "so", "so1")
+
+
+def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
+    """A basis of gl(n), so(n), or of the antisymmetric matrices that kill the vector of ones."""
+    one = Fraction(1)
+    if kind == "gl":
+        return [((i, j, one),) for i in range(n) for j in range(n)]
+    if kind == "so":
+        return [((i, j, one), (j, i, -one)) for i in range(n) for j in range(i + 1, n)]
+    # u v^T - v u^T with u = e_i - e_last, v = e_j - e_last
+    last = n - 1
+    return [
+        (
+            (i, j, one), (j, i, -one), (i, last, -one), (last, i, one),
+            (last, j, -one), (j, last, one),
+        )
+        for i in range(last) for j in range(i + 1, last)
+    ]
+
+
+def touched(network: Network, f: AffineField) -> tuple[Move, ...]:
+    """The parameters that a field moves, as moves without an action."""
+    names = [
+        p.name for p in network.parameters
+        if any(network.offsets[p.name] <= k < network.offsets[p.name] + p.size for k in f.support)
+    ]
+    return tuple(Move(n, "+c", None, Fraction(0)) for n in names)
 
 
 class Coordinates:
@@ -132,11 +180,10 @@ class Coordinates:
     def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
             AffineField, ...]:
         """One field per basis element: copy by copy, E_ij row-major for matrices."""
-        if kind in ("gl", "so"):
-            pairs = [(i, j) for i in range(size) for j in range(size) if kind == "gl" or i < j]
+        if kind in MATRIX_KINDS:
             return tuple(
-                self._matrix_field(c, i, j, kind == "so", moves)
-                for c in range(copies) for i, j in pairs
+                self._matrix_field(c, matrix, moves)
+                for c in range(copies) for matrix in basis_matrices(kind, size)
             )
         return tuple(
             self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
@@ -147,27 +194,27 @@ class Coordinates:
 
         Raises KeyError, ValueError or IndexError where the data does not fit the network.
         """
-        element = entry["element"]
-        moves = [
+        element, moves = entry["element"], self.plain_moves(entry)
+        return self.fields(element["kind"], prod(element["copies"]), element["size"], moves)
+
+    @staticmethod
+    def plain_moves(entry: Mapping[str, Any]) -> tuple[Move, ...]:
+        """The moves of a family given as plain data."""
+        return tuple(
             Move(
                 m["parameter"], m["form"],
                 None if m.get("at") is None else Place.from_plain(m["at"]),
-                Fraction(m.get("weight", "1")), m.get("source"),
+                rational(m.get("weight", "1")), m.get("source"),
             )
             for m in entry["action"]
-        ]
-        return self.fields(element["kind"], prod(element["copies"]), element["size"], moves)
+        )
 
-    def _matrix_field(
-        self, c: int, i: int, j: int, antisymmetric: bool, moves: Sequence[Move]
-    ) -> AffineField:
+    def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> AffineField:
         linear: list[tuple[int, int, Fraction]] = []
-        one = Fraction(1)
         for move in moves:
             whole = self.at(move.parameter, move.at)
             index = whole[c].reshape(whole.shape[1], -1)
-            entries = [(i, j, one)] + ([(j, i, -one)] if antisymmetric else [])
-            for a, b, w in entries:
+            for a, b, w in matrix:
                 if move.form == "g^-T":
                     a, b, w = b, a, -w
                 elif move.form == "g^-1":
@@ -258,8 +305,16 @@ def matrix_columns(
 
 
 def plain_family(family: Family) -> Mapping[str, Any]:
-    """Element and action as plain data."""
+    """Element, action and slices as plain data."""
     return {
         "element": {"kind": family.kind, "copies": list(family.copies), "size": family.size},
         "action": [m.plain() for m in family.moves],
+        "via": [
+            {
+                "parameter": t.parameter,
+                "element": {"kind": t.kind, "copies": list(t.copies), "size": t.size},
+                "action": [m.plain() for m in t.moves],
+            }
+            for t in family.via
+        ],
     }

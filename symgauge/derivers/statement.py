@@ -25,7 +25,7 @@ def statement(
     restated = None if full is None or family.kind == "other" else _at_full(family, network, full)
     moves = family.moves if family.kind != "other" else ()
     return {
-        "label": label(family),
+        "label": label(family, shapes),
         "group": group(family),
         "algebra": algebra(family),
         "dimension": len(family.fields),
@@ -79,10 +79,15 @@ def algebra(family: Family) -> str:
     return "R" if total == 1 else f"R^{total}"
 
 
-def label(family: Family) -> str:
-    """One line for people."""
-    stems = list(dict.fromkeys(t.removesuffix(".weight").removesuffix(".bias")
-                               if len(family.tensors) > 1 else t for t in family.tensors))
+def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """One line for people: what happens to which modules, or to which blocks of a packed tensor."""
+    tensors = list(family.tensors)
+    if family.kind != "other":
+        whole = [replace(m, at=None) if m.form == "+Tc" else m for m in family.moves]
+        tensors = list(dict.fromkeys(_block(m, shapes) for m in whole))
+    if len(tensors) > 1:
+        tensors = [t.removesuffix(".weight").removesuffix(".bias") for t in tensors]
+    stems = list(dict.fromkeys(tensors))
     names = ", ".join(stems[:3]) + (", ..." if len(stems) > 3 else "")
     copies = prod(family.copies)
     each = f", {copies} copies" if copies > 1 else ""
@@ -134,7 +139,8 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
     if length == whole:
         return move.parameter
-    return f"{move.parameter}[{place.start}:{place.start + length}]"
+    # as PyTorch writes it
+    return f"{move.parameter}[{':, ' * place.axis}{place.start}:{place.start + length}]"
 
 
 # -- full size -----------------------------------------------------------------------------------
@@ -170,9 +176,11 @@ def _at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | 
         if place is None:
             return None
         shape = tuple(place.sizes[i] for i in place.per)
-        if copies is not None and (copies, size) != (shape, place.sizes[place.along]):
+        assert isinstance(place.along, int)  # several factors stand in planted failures alone
+        length = place.sizes[place.along]
+        if copies is not None and (copies, size) != (shape, length):
             return None
-        copies, size = shape, place.sizes[place.along]
+        copies, size = shape, length
         moves.append(replace(move, at=place))
     return {
         "element": {"kind": family.kind, "copies": list(copies or ()), "size": size},
@@ -193,4 +201,3 @@ def _matching(
         if a.along == 0 and (a.start, prod(a.sizes)) == (place.start, prod(place.sizes)):
             return Place(b.axis, b.start, (1, prod(b.sizes)), 0, ())
     return None
-

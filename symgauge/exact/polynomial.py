@@ -2,13 +2,14 @@
 
 A polynomial is a dict from monomials to coefficients; a monomial is a sorted tuple of symbol
 numbers with repetition. Relations: H H = H for a step, R d = 1 for a reciprocal of d,
-Q Q d = 1 for an inverse square root. Rewriting with them is sound: a normal form 0 proves that
-the polynomial vanishes; a normal form that is not 0 decides nothing by itself.
+Q Q d = 1 for an inverse square root, s s = 1 - c c for a sine and a cosine; for the entries of
+a selection, H H' = 0 in one row or column, and rows sum to 1. Rewriting with them is sound: a
+normal form 0 proves that the polynomial vanishes; one that is not 0 decides nothing by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -65,6 +66,9 @@ class Ring:
         self._inverses: dict[int, tuple[int, Monomial, Number, Polynomial]] = {}
         self._known: dict[object, int] = {}
         self._special: set[int] = set()
+        self._cosines: dict[int, int] = {}
+        self._places: dict[int, tuple[object, object]] = {}
+        self._selections: dict[object, list[list[Polynomial]]] = {}
         self.budget = budget
 
     def symbol(self, name: str) -> int:
@@ -82,6 +86,36 @@ class Ring:
             if kind == "step":
                 self._steps.add(known)
                 self._special.add(known)
+        return known
+
+    def circle(self, argument: Polynomial) -> tuple[int, int]:
+        """The symbols of the cosine and the sine of one argument."""
+        cosine, sine = self.function("cos", argument), self.function("sin", argument)
+        self._cosines[sine] = cosine
+        self._special.add(sine)
+        return cosine, sine
+
+    def selection(
+        self, kind: str, arguments: Sequence[Polynomial], rows: int, columns: int
+    ) -> list[list[Polynomial]]:
+        """Locally constant rows with a single 1 each, in different columns; else 0.
+
+        The same for equal arguments. The last column is 1 minus the others.
+        """
+        key = (kind, rows, columns, tuple(frozenset(x.items()) for x in arguments))
+        known = self._selections.get(key)
+        if known is None:
+            known = []
+            for i in range(rows):
+                symbols = [self.symbol(f"{kind}{len(self.names)}") for _ in range(columns - 1)]
+                for j, x in enumerate(symbols):
+                    self._places[x] = ((key, "row", i), (key, "column", j))
+                self._steps.update(symbols)
+                self._special.update(symbols)
+                last: Polynomial = {(): 1, **{(x,): -1 for x in symbols}}
+                entries: list[Polynomial] = [{(x,): 1} for x in symbols]
+                known.append([*entries, last])
+            self._selections[key] = known
         return known
 
     def inverse(self, argument: Polynomial, order: int) -> Polynomial:
@@ -157,11 +191,21 @@ class Ring:
         """One rewriting step of a monomial, or None where none applies."""
         special = self._special
         previous = -1
+        taken: dict[object, int] = {}
         for x in monomial:
             if x not in special or x == previous:
                 continue
             previous = x
+            if x in self._cosines:
+                left = _without(monomial, (x, x))
+                if left is None:
+                    continue
+                cosine = self._cosines[x]
+                return {left: 1, tuple(sorted((*left, cosine, cosine))): -1}
             if x in self._steps:
+                # two entries of one row or one column of a selection are never both 1
+                if any(taken.setdefault(place, x) != x for place in self._places.get(x, ())):
+                    return {}
                 if monomial.count(x) > 1:
                     kept = [y for y in monomial if y != x]
                     return {tuple(sorted([*kept, x])): 1}

@@ -1,8 +1,8 @@
-"""Affine vector fields X(theta) = A theta + a on QQ^n, sparse and exact."""
+"""Vector fields on QQ^n with Laurent polynomial components, sparse and exact."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,57 +13,108 @@ import numpy as np
 from symgauge.errors import BadInputError
 from symgauge.exact.linear_algebra import rank, rational_array, row_reduce
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.rational import rational
+
+
+#: A Laurent monomial: coordinates with their non-zero integer exponents, sorted.
+Monomial = tuple[tuple[int, int], ...]
+
+
+def times(a: Monomial, b: Monomial) -> Monomial:
+    """The product of two monomials."""
+    if not a or not b:
+        return a or b
+    powers = dict(a)
+    for k, e in b:
+        powers[k] = powers.get(k, 0) + e
+    return tuple(sorted((k, e) for k, e in powers.items() if e))
 
 
 @dataclass(frozen=True)
 class AffineField:
-    """X_k = shift[k] + sum over l of linear[k, l] theta_l; only non-zero entries are held."""
+    """X_k = sum of terms[k, m] m(theta) over Laurent monomials m; only non-zero terms are held.
 
-    shift: Mapping[int, Fraction]
-    linear: Mapping[tuple[int, int], Fraction]
+    Most fields are affine (monomials 1 and theta_l). Lifting one from a slice brings products
+    and inverses of the coordinates that the slice fixes.
+    """
+
+    terms: Mapping[tuple[int, Monomial], Fraction]
 
     @staticmethod
     def build(
         shift: Iterable[tuple[int, Fraction]], linear: Iterable[tuple[int, int, Fraction]]
     ) -> AffineField:
-        """Entries may repeat; they add."""
-        s: dict[int, Fraction] = {}
-        m: dict[tuple[int, int], Fraction] = {}
-        for k, c in shift:
-            s[k] = s.get(k, Fraction(0)) + c
-        for k, j, c in linear:
-            m[k, j] = m.get((k, j), Fraction(0)) + c
-        return AffineField(
-            {k: c for k, c in sorted(s.items()) if c}, {k: c for k, c in sorted(m.items()) if c}
-        )
+        """The affine field shift + linear theta; entries may repeat, they add."""
+        entries: list[tuple[int, Monomial, Fraction]] = [(k, (), c) for k, c in shift]
+        entries += [(k, ((j, 1),), c) for k, j, c in linear]
+        return AffineField.collect(entries)
+
+    @staticmethod
+    def collect(entries: Iterable[tuple[int, Monomial, Fraction]]) -> AffineField:
+        """The field with these terms; they may repeat, they add."""
+        total: dict[tuple[int, Monomial], Fraction] = {}
+        for k, m, c in entries:
+            total[k, m] = total.get((k, m), Fraction(0)) + c
+        return AffineField({key: c for key, c in sorted(total.items()) if c})
+
+    @cached_property
+    def shift(self) -> dict[int, Fraction]:
+        """The constant part."""
+        return {k: c for (k, m), c in self.terms.items() if not m}
+
+    @cached_property
+    def linear(self) -> dict[tuple[int, int], Fraction]:
+        """The linear part, as a sparse matrix."""
+        return {
+            (k, m[0][0]): c for (k, m), c in self.terms.items() if len(m) == 1 and m[0][1] == 1
+        }
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether there are no other terms."""
+        return len(self.shift) + len(self.linear) == len(self.terms)
+
+    @cached_property
+    def components(self) -> dict[int, list[tuple[Monomial, Fraction]]]:
+        """The terms of each coordinate that moves."""
+        out: dict[int, list[tuple[Monomial, Fraction]]] = {}
+        for (k, m), c in self.terms.items():
+            out.setdefault(k, []).append((m, c))
+        return out
 
     @cached_property
     def support(self) -> frozenset[int]:
         """Coordinates that move."""
-        return frozenset(self.shift) | frozenset(k for k, _ in self.linear)
+        return frozenset(k for k, _ in self.terms)
 
     @cached_property
-    def key(self) -> dict[Any, Fraction]:
-        """Entries under one index set: k for shifts, (k, l) for the linear part."""
-        return {**self.shift, **self.linear}
+    def reads(self) -> frozenset[int]:
+        """Coordinates that the components depend on."""
+        return frozenset(j for _, m in self.terms for j, _ in m)
 
     def at(self, theta: Array, field: PrimeField) -> Array:
-        """The residues of X(theta)."""
+        """The residues of X(theta); a negative power of 0 counts as 0."""
+        p = field.p
         out = np.zeros(len(theta))
-        for k, c in self.shift.items():
-            out[k] = (out[k] + field.residue(c)) % field.p
-        for (k, j), c in self.linear.items():
-            out[k] = (out[k] + field.residue(c) * int(theta[j])) % field.p
+        for (k, m), c in self.terms.items():
+            value = field.residue(c)
+            for j, e in m:
+                value = value * pow(int(theta[j]), e % (p - 1), p) % p
+            out[k] = (out[k] + value) % p
         return out
 
     def __bool__(self) -> bool:
-        return bool(self.shift or self.linear)
+        return bool(self.terms)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with exact numbers as strings."""
         return {
             "shift": [[k, str(c)] for k, c in self.shift.items()],
             "linear": [[k, j, str(c)] for (k, j), c in self.linear.items()],
+            "higher": [
+                [k, [list(power) for power in m], str(c)] for (k, m), c in self.terms.items()
+                if m and not (len(m) == 1 and m[0][1] == 1)
+            ],
         }
 
     @staticmethod
@@ -73,11 +124,19 @@ class AffineField:
         Raises BadInputError on anything else, a coordinate out of range included.
         """
         try:
-            shift = [(_index(k, size), Fraction(c)) for k, c in data["shift"]]
-            linear = [(_index(k, size), _index(j, size), Fraction(c)) for k, j, c in data["linear"]]
+            entries: list[tuple[int, Monomial, Fraction]] = [
+                (_index(k, size), (), rational(c)) for k, c in data["shift"]
+            ]
+            entries += [
+                (_index(k, size), ((_index(j, size), 1),), rational(c))
+                for k, j, c in data["linear"]
+            ]
+            entries += [
+                (_index(k, size), _monomial(m, size), rational(c)) for k, m, c in data["higher"]
+            ]
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise BadInputError(f"this is not a generator of a certificate: {error}") from error
-        return AffineField.build(shift, linear)
+        return AffineField.collect(entries)
 
 
 def _index(k: Any, size: int) -> int:
@@ -86,8 +145,17 @@ def _index(k: Any, size: int) -> int:
     return k
 
 
+def _monomial(powers: Any, size: int) -> Monomial:
+    out: Monomial = ()
+    for k, e in powers:
+        if not isinstance(e, int) or isinstance(e, bool) or not 0 < abs(e) <= 64:
+            raise ValueError(f"exponent {e!r}")
+        out = times(out, ((_index(k, size), e),))
+    return out
+
+
 def bracket(x: AffineField, y: AffineField) -> AffineField:
-    """[X, Y] = X.grad Y - Y.grad X = (B A - A B) theta + B a - A b.
+    """[X, Y] = X.grad Y - Y.grad X.
 
     >>> one = Fraction(1)
     >>> scaling = AffineField.build([], [(0, 0, one)])
@@ -95,46 +163,38 @@ def bracket(x: AffineField, y: AffineField) -> AffineField:
     >>> bracket(shift, scaling) == shift
     True
     """
-    if not (x.support & _reads(y) or y.support & _reads(x)):
-        return AffineField({}, {})
-    shift: list[tuple[int, Fraction]] = []
-    linear: list[tuple[int, int, Fraction]] = []
-    for first, second, sign in ((x, y, 1), (y, x, -1)):
-        # first.grad second: the matrix of `second` applied to `first`
-        rows: dict[int, list[tuple[int, Fraction]]] = {}
-        for (k, j), c in first.linear.items():
-            rows.setdefault(k, []).append((j, c))
-        for (k, j), c in second.linear.items():
-            if j in first.shift:
-                shift.append((k, sign * c * first.shift[j]))
-            linear += [(k, i, sign * c * d) for i, d in rows.get(j, ())]
-    return AffineField.build(shift, linear)
+    if not (x.support & y.reads or y.support & x.reads):
+        return AffineField({})
+    return AffineField.collect([*_along(x, y, 1), *_along(y, x, -1)])
 
 
-def _reads(x: AffineField) -> frozenset[int]:
-    return frozenset(j for _, j in x.linear)
+def _along(
+    x: AffineField, y: AffineField, sign: int
+) -> Iterator[tuple[int, Monomial, Fraction]]:
+    """The terms of X.grad Y."""
+    for (k, m), c in y.terms.items():
+        for j, e in m:
+            for n, d in x.components.get(j, ()):
+                yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
 
 
 def combination(fields: Sequence[AffineField], weights: Iterable[Fraction]) -> AffineField:
     """The linear combination."""
-    shift: list[tuple[int, Fraction]] = []
-    linear: list[tuple[int, int, Fraction]] = []
-    for f, w in zip(fields, weights, strict=True):
-        if w:
-            shift += [(k, w * c) for k, c in f.shift.items()]
-            linear += [(k, j, w * c) for (k, j), c in f.linear.items()]
-    return AffineField.build(shift, linear)
+    return AffineField.collect(
+        (k, m, w * c) for f, w in zip(fields, weights, strict=True) if w
+        for (k, m), c in f.terms.items()
+    )
 
 
 def matrix(fields: Sequence[AffineField], field: PrimeField) -> tuple[Array, dict[Any, int]]:
     """The fields as rows over the union of their entries, and the columns."""
     columns: dict[Any, int] = {}
     for f in fields:
-        for entry in f.key:
+        for entry in f.terms:
             columns.setdefault(entry, len(columns))
     out = np.zeros((len(fields), len(columns)))
     for i, f in enumerate(fields):
-        for entry, c in f.key.items():
+        for entry, c in f.terms.items():
             out[i, columns[entry]] = field.residue(c)
     return out, columns
 

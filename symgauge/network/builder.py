@@ -21,11 +21,14 @@ class Value:
 
     `minus_infinity` marks entries that stand for minus infinity (an attention mask). They hold
     a finite value in the program; the softmax that absorbs them is told to leave them out.
+    `kept` is the line that is 1 where a branch keeps the entry, and 0 where it stands for minus
+    infinity.
     """
 
     index: int
     shape: Shape
     minus_infinity: Array | None = None
+    kept: int | None = None
 
 
 class Builder:
@@ -58,6 +61,11 @@ class Builder:
         """A node of the named op; shared with an equal earlier one."""
         op = self._ops[name]
         assert isinstance(op, NodeOp), name
+        if any(x.kept is not None for x in xs):
+            raise CaptureError(
+                f"minus infinity enters {name} at places that a branch decides; only a softmax "
+                "may absorb it, at once"
+            )
         shape = op.shape(*(x.shape for x in xs), **attrs)
         inputs = tuple(x.index for x in xs)
         key = (name, inputs, tuple(sorted(attrs.items())))

@@ -46,6 +46,12 @@ class Sample:
 
         rows: tuple[tuple[bool, ...], ...]
 
+    @dataclass(frozen=True)
+    class Indices:
+        """A constant tensor of integers, as nested tuples."""
+
+        values: tuple[Any, ...]
+
     overload: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -99,9 +105,19 @@ class NodeOp(AbstractOp):
         """Axes of the value as products of legs. Default: entrywise, all inputs alike."""
         return legs.entrywise(inputs, shape)
 
+    #: Whether `symbols` states relations among the entries of the value.
+    closed: ClassVar[bool] = False
+
+    def symbols(self, domain: Domain, y: Array, *xs: Array, **attrs: Any) -> Array:
+        """The value on free symbols y, with the relations among its entries built in."""
+        return y
+
 
 class Primitive(NodeOp):
     """An op with its own arithmetic."""
+
+    #: Whether the value is locally constant: a shadow point decides it, its derivative is 0.
+    branches: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
@@ -147,16 +163,9 @@ class Composite(NodeOp):
     #: An entrywise function of one input that a proof may treat as a symbol with a slope.
     opaque: ClassVar[bool] = False
 
-    #: Whether `symbols` and `variation` state the op's own rule for proofs.
-    closed: ClassVar[bool] = False
-
     @abstractmethod
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         """The same value by other ops."""
-
-    def symbols(self, domain: Domain, y: Array, *xs: Array, **attrs: Any) -> Array:
-        """The value on free symbols y, with the relations among its entries built in."""
-        return y
 
     def variation(
         self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
@@ -166,8 +175,9 @@ class Composite(NodeOp):
         raise NotImplementedError(self.name)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        """Shape of the first input."""
-        return shapes[0]
+        """Shape of the input, for an op of one input."""
+        (shape,) = shapes
+        return shape
 
 
 class Rewrite(AbstractOp):

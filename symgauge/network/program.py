@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.errors import BadInputError
+from symgauge.exact.rational import rational
 from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
 
 #: A float is read as this small a fraction where it round-trips, else as its dyadic value.
@@ -160,6 +161,16 @@ class Network:
             start += p.size
         return table
 
+    def fixed(self, values: Mapping[str, Fraction]) -> Network:
+        """The same program with some parameters held at one number each."""
+        nodes = tuple(
+            Node(None, (), {}, n.shape, Constant(
+                (values[n.leaf.name],), np.zeros(n.shape, dtype=np.int64)))
+            if isinstance(n.leaf, Parameter) and n.leaf.name in values else n
+            for n in self.nodes
+        )
+        return Network(nodes, self.outputs, self.ops, self.held)
+
     @cached_property
     def lowered(self) -> Network:
         """The same function by primitives alone."""
@@ -176,6 +187,11 @@ class Network:
             xs = [moved[i] for i in node.inputs]
             moved.append(build.lower(node.op, xs, node.attrs))
         return build.network([moved[i] for i in self.outputs], self.held)
+
+    @property
+    def piecewise(self) -> bool:
+        """Whether a branch is decided somewhere: each cell has formulas of its own."""
+        return any(isinstance(n.op, Primitive) and n.op.branches for n in self.lowered.nodes)
 
     def uses(self, name: str) -> bool:
         """Whether an op of this name stands in the lowered program."""
@@ -195,15 +211,19 @@ class Network:
 
         Raises BadInputError on data that is no network.
         """
+        from symgauge.network.sampling import read_coordinates
+
         try:
             nodes: list[Node] = []
             for entry in data["nodes"]:
                 nodes.append(_node_from_json(entry, nodes, ops))
-            outputs = tuple(int(i) for i in data["outputs"])
+            outputs = tuple(_integer(i) for i in data["outputs"])
             if not outputs or not all(0 <= i < len(nodes) for i in outputs):
                 raise ValueError("outputs out of range")
             network = Network(tuple(nodes), outputs, ops, tuple(str(s) for s in data["held"]))
-        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
+            # one pass over every line: a missing attribute or a wrong number of inputs shows here
+            read_coordinates(network)
+        except _MALFORMED as error:
             raise BadInputError(f"this is not the network of a certificate: {error}") from error
         names = [p.name for p in network.parameters]
         if len(set(names)) != len(names):
@@ -214,6 +234,19 @@ class Network:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON text."""
         return canonical_digest(self.to_json())
+
+
+#: What plain data that is no network may raise while it is read.
+_MALFORMED = (
+    AssertionError, AttributeError, IndexError, KeyError, MemoryError, OverflowError, TypeError,
+    ValueError, ZeroDivisionError,
+)
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is no integer")
+    return value
 
 
 def canonical_digest(data: Any) -> str:
@@ -233,7 +266,7 @@ def _attr_to_json(value: Any) -> Any:
 def _attr_from_json(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_attr_from_json(v) for v in value)
-    if value is not None and not isinstance(value, (int, str)):
+    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, str))):
         raise ValueError(f"attribute {value!r}")
     return value
 
@@ -261,12 +294,12 @@ def _node_to_json(node: Node) -> dict[str, Any]:
 def _node_from_json(
     entry: Mapping[str, Any], nodes: list[Node], ops: Mapping[str, AbstractOp]
 ) -> Node:
-    shape = tuple(int(n) for n in entry["shape"])
+    shape = tuple(_integer(n) for n in entry["shape"])
     if any(n < 0 for n in shape):
         raise ValueError("negative size")
     if "constant" in entry:
-        table = tuple(Fraction(v) for v in entry["constant"])
-        index = np.array(entry["index"], dtype=np.int64)
+        table = tuple(rational(v) for v in entry["constant"])
+        index = np.array([_integer(i) for i in entry["index"]], dtype=np.int64)
         if len(table) == 1 and index.size == 0:
             index = np.zeros(shape, dtype=np.int64)
         index = index.reshape(shape)
@@ -280,11 +313,11 @@ def _node_from_json(
     found = ops[str(entry["op"])]
     if not isinstance(found, NodeOp):
         raise ValueError(f"{entry['op']} is no op of a program")
-    inputs = tuple(int(i) for i in entry["inputs"])
+    inputs = tuple(_integer(i) for i in entry["inputs"])
     if not all(0 <= i < len(nodes) for i in inputs):
         raise ValueError("an op reads a later line")
     attrs = {
-        k: Fraction(v) if k in found.rational_attrs else _attr_from_json(v)
+        k: rational(v) if k in found.rational_attrs else _attr_from_json(v)
         for k, v in entry["attrs"].items()
     }
     computed = found.shape(*(nodes[i].shape for i in inputs), **attrs)

@@ -31,7 +31,15 @@ from symgauge.verdict import Verdict
 
 METHOD = "polynomial identity over QQ, line by line"
 #: Monomial products that one attempt may use.
-BUDGET = 3_000_000
+BUDGET = 1_000_000
+#: Ops whose unmoved values stay expanded while they have few terms.
+CHEAP = ("add", "mul", "scale", "sum", "power")
+#: What is tried in turn: folding, ops' own rules, unmoved lines as symbols, and how few terms
+#: keep an unmoved sum or product expanded. The first that proves the identity ends the search.
+STRATEGIES = (
+    (True, True, True, 12), (True, True, True, 256), (False, True, True, 64),
+    (False, False, False, 0),
+)
 #: Terms of a polynomial that a line may keep when it does not fold.
 MAX_TERMS = 4000
 
@@ -66,6 +74,7 @@ class Prover:
         self.network = network
         self._budget = budget
         self._needed = _needed(network)
+        self._short = 0
         self._expansions: dict[int, Network] = {}
         self._setup()
 
@@ -88,12 +97,17 @@ class Prover:
                     self.parameter_symbols[node.leaf.name] = numbers
                     self._parameter_ids.update(numbers.reshape(-1).tolist())
 
-    def prove(self, field: Mapping[str, Array]) -> Proof:
-        """The verdict on X f = 0; `field` maps parameter names to arrays of polynomials."""
+    def prove(self, generator: AffineField) -> Proof:
+        """The verdict on X f = 0."""
+        self.ring.budget = self._budget
+        try:
+            field = field_polynomials(self, generator)
+        except SizeLimit as limit:
+            return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
-        for fold, closed, opaque in ((True, True, True), (False, True, True),
-                                     (False, False, False)):
+        for fold, closed, opaque, short in STRATEGIES:
             self.ring.budget = self._budget
+            self._short = short
             try:
                 last = self._attempt(field, fold, closed, opaque)
             except SizeLimit as limit:
@@ -124,7 +138,7 @@ class Prover:
                 xs = (value(j) for j in node.inputs)
                 known[i] = node.op.apply(self.domain, *xs, **node.attrs)
             elif opaque:
-                known[i] = self._opaque_value(i, node, value)
+                known[i] = self._unmoved(i, node, value)
             elif i not in expanded:
                 expanded[i] = self._plain(i, node, [value(j) for j in node.inputs], closed)
                 return expanded[i]
@@ -174,8 +188,24 @@ class Prover:
             self._opaque[i] = known
         return known
 
+    def _unmoved(self, i: int, node: Node, value: Any) -> Array:
+        """The value of a line that does not vary: short sums and products stay what they are.
+
+        A gain times a standardised vector must stay a product, for a reader's row to meet the
+        sum of its entries; everything else is a symbol.
+        """
+        assert node.op is not None
+        if node.op.name in CHEAP:
+            y = node.op.apply(  # type: ignore[attr-defined]
+                self.domain, *(value(j) for j in node.inputs), **node.attrs
+            )
+            if max((len(p) for p in y.reshape(-1)), default=0) <= self._short:
+                out: Array = y
+                return out
+        return self._opaque_value(i, node, value)
+
     def _opaque_value(self, i: int, node: Node, value: Any) -> Array:
-        if isinstance(node.op, Composite) and node.op.closed:
+        if node.op is not None and node.op.closed:
             xs = [self._leaf.get(j, np.zeros(0)) for j in node.inputs]
             return node.op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
         return self._symbols_of(i, node)
@@ -185,7 +215,7 @@ class Prover:
         if isinstance(op, Primitive):
             return op.apply(self.domain, *xs, **node.attrs)
         assert isinstance(op, Composite)
-        if closed and op.closed:
+        if closed and op.closed and type(op).variation is not Composite.variation:
             return op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
         network = self._expansion(i, node)
         inputs = {x.name: xs[int(x.name)] for x in network.inputs}
@@ -203,7 +233,7 @@ class Prover:
             y = op.apply(domain, *xs, **node.attrs)
             return y, op.tangent(domain, xs, y, dxs, **node.attrs)
         assert isinstance(op, Composite)
-        if closed and op.closed:
+        if closed and op.closed and type(op).variation is not Composite.variation:
             y = op.symbols(domain, self._symbols_of(i, node), *xs, **node.attrs)
             return y, op.variation(domain, xs, y, dxs, **node.attrs)
         if opaque and op.opaque:
@@ -326,16 +356,19 @@ def _recombine(folded: _Folded, symbols: Array) -> Array:
 
 
 def field_polynomials(prover: Prover, field: AffineField) -> dict[str, Array]:
-    """An affine field as arrays of polynomials in a prover's parameter symbols."""
+    """A field as arrays of polynomials in a prover's parameter symbols."""
     network = prover.network
     symbols = np.concatenate(
         [prover.parameter_symbols[p.name].reshape(-1) for p in network.parameters]
     )
+    ring = prover.ring
     moved: dict[int, Polynomial] = {}
-    for k, c in field.shift.items():
-        moved[k] = add(moved.get(k, {}), {(): _number(c)})
-    for (k, j), c in field.linear.items():
-        moved[k] = add(moved.get(k, {}), {(int(symbols[j]),): _number(c)})
+    for (k, monomial), c in field.terms.items():
+        term: Polynomial = {(): _number(c)}
+        for j, e in monomial:
+            base: Polynomial = {(int(symbols[j]),): 1}
+            term = ring.mul(term, ring.power(ring.inverse(base, 1) if e < 0 else base, abs(e)))
+        moved[k] = add(moved.get(k, {}), term)
     out: dict[str, Array] = {}
     for p in network.parameters:
         start = network.offsets[p.name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ def branch_patterns(
     Raises InconsistentError where no input decides the branches.
     """
     lowered = network.lowered
-    if not network.uses("step"):
+    if not network.piecewise:
         return []
     kept: list[list[Array]] = []
     count = 0
@@ -105,17 +106,19 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
 
     At a badly balanced point units are dead or act linearly and the rank is not generic.
     """
-    best, score = {}, -1.0
+    best, score = {}, (-1.0, -1.0)
     lowered = network.lowered
-    for _ in range(SHADOWS if network.uses("step") else 1):
+    for _ in range(SHADOWS if network.piecewise else 1):
         parameters, _ = draw_reals(lowered, rng, 1)
         _, inputs = draw_reals(lowered, rng, 64)
         domain = RealDomain()
         values(lowered, domain, parameters, inputs)
         shares = [b.reshape(len(b), -1).mean(axis=0) for b in domain.branches]
-        least = min((float(np.minimum(s, 1 - s).min()) for s in shares if s.size), default=1.0)
-        if least > score:
-            best, score = parameters, least
+        least = np.concatenate([np.ones(1), *(np.minimum(s, 1 - s) for s in shares)])
+        # as many undecided branches as possible, then the most evenly decided
+        balance = float((least > 0.0).mean()), float(least[least > 0.0].min())
+        if balance > score:
+            best, score = parameters, balance
     return best
 
 
@@ -131,15 +134,18 @@ def jacobian_rows(
     count: int,
     theta: Mapping[str, Array] | None = None,
     shadow: Mapping[str, Array] | None = None,
+    salt: int | None = None,
 ) -> Rows:
     """`count` rows v^T J(theta, x), each with its own x and v.
 
     theta: residues with batch 1, the same for all rows; None draws a fresh theta for each row.
     shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
+    salt: which residues stand for transcendental values; a theta with roots has one of its own.
     Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
     """
     lowered = network.lowered
-    salt = int(rng.integers(1 << 62))
+    salt = int(rng.integers(1 << 62)) if salt is None else salt
+    plan = root_plan(network, field, theta is None)
     found: list[Array] = []
     points: list[dict[str, Array]] = []
     have, tried = 0, 0
@@ -151,26 +157,148 @@ def jacobian_rows(
         }
         inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in lowered.inputs}
         patterns = branch_patterns(network, shadow or {}, rng, batch)
-        domain = ResidueDomain(field, salt, batch, patterns)
+        settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
+        domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
         lines = values(lowered, domain, parameters, inputs)
-        seeds = [field.random(rng, (batch, *lowered.nodes[i].shape)) for i in lowered.outputs]
-        rows = cotangents(lowered, domain, lines, seeds)
-        good = domain.valid
-        flat = np.concatenate(
-            [rows[p.name].reshape(batch, -1) for p in lowered.parameters], axis=1
-        )[good]
-        found.append(flat)
-        points.append({n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
-                       for n, v in parameters.items()})
-        have += int(good.sum())
+        good = np.broadcast_to(domain.valid, (batch,))
         tried += batch
-        if tried > 20000 and have * 4000 < tried:
+        if good.any():
+            seeds = [
+                field.random(rng, (batch, *lowered.nodes[i].shape)) for i in lowered.outputs
+            ]
+            rows = cotangents(lowered, domain, lines, seeds)
+            flat = [rows[p.name].reshape(batch, -1) for p in lowered.parameters]
+            found.append(np.concatenate(flat, axis=1)[good])
+            points.append({n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
+                           for n, v in parameters.items()})
+            have += int(good.sum())
+        if tried > 64 * count + 20000:
             raise InconsistentError(
-                f"only {have} of {tried} random points had a root for every square root"
+                f"only {have} of {tried} random points had a root for every square root and no "
+                "division by zero"
             )
     rows_array = np.concatenate(found)[:count]
     merged = {n: np.concatenate([pt[n] for pt in points])[:count] for n in points[0]}
     return Rows(rows_array, merged)
+
+
+# -- square roots --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RootPlan:
+    """How to reach points where every radicand is a square: slices to redraw, one after another.
+
+    Each stage redraws one slice of a tensor until the radicands that no later stage touches
+    are squares. With `twisted` no such order was found, and y^2 v = -1 stands in where v is none.
+    """
+
+    stages: tuple[tuple[str, int, int, npt.NDArray[np.bool_]], ...]
+    twisted: bool = False
+
+
+#: Radicands that one stage may wait for: 2**MAX_TOGETHER draws are expected.
+MAX_TOGETHER = 9
+
+
+def _missing(domain: ResidueDomain, batch: int) -> npt.NDArray[np.bool_]:
+    parts = [np.broadcast_to(m, (batch, m.shape[1])) for m in domain.missing_roots]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((batch, 0), dtype=bool)
+
+
+def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
+    """The order of slices for this network; `free` lets parameters be redrawn, not inputs alone.
+
+    Which radicands a slice reaches is read off from redrawing it.
+    """
+    lowered = network.lowered
+    if not network.uses("rsqrt"):
+        return RootPlan(())
+    rng = np.random.default_rng(0)
+    tensors = [(x.name, x.shape) for x in lowered.inputs]
+    if free:
+        tensors += [(p.name, p.shape) for p in lowered.parameters]
+    batch = 4
+    parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
+    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in lowered.inputs}
+    patterns = branch_patterns(network, {}, rng, batch)
+
+    def radicands() -> Array:
+        domain = ResidueDomain(field, 1, batch, patterns, True)
+        lines = values(lowered, domain, parameters, inputs)
+        parts = [
+            np.broadcast_to(lines[n.inputs[0]], (batch, *lines[n.inputs[0]].shape[1:]))
+            for n in lowered.nodes if n.op is not None and n.op.name == "rsqrt"
+        ]
+        return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+
+    base = radicands()
+    _, first = np.unique(base, axis=1, return_index=True)
+    distinct = np.zeros(base.shape[1], dtype=bool)
+    distinct[first] = True
+    reach: list[tuple[str, int, int, npt.NDArray[np.bool_]]] = []
+    for name, shape in tensors:
+        table = inputs if name in inputs else parameters
+        axes = range(len(shape)) if name in inputs else range(min(1, len(shape)))
+        for axis in axes:
+            for index in range(shape[axis] if shape[axis] <= 64 else 0):
+                kept = table[name]
+                table[name] = _redrawn(kept, axis, index, field, rng)
+                reach.append((name, axis, index, (radicands() != base).any(axis=0)))
+                table[name] = kept
+    stages: list[tuple[str, int, int, npt.NDArray[np.bool_]]] = []
+    covered = np.zeros(base.shape[1], dtype=bool)
+    twisted = False
+    while not (covered | ~distinct).all():
+        gains = [((r & ~covered & distinct).sum(), k) for k, (*_, r) in enumerate(reach)]
+        gains = [g for g in gains if g[0]]
+        if not gains:
+            break  # radicands of fixed parameters: the caller draws other parameters
+        together, k = min(gains)
+        name, axis, index, r = reach[k]
+        twisted = twisted or together > MAX_TOGETHER
+        stages.append((name, axis, index, r & ~covered))
+        covered |= r
+    return RootPlan((), True) if twisted else RootPlan(tuple(reversed(stages)))
+
+
+def _redrawn(
+    tensor: Array, axis: int, index: int, field: PrimeField, rng: np.random.Generator
+) -> Array:
+    out = tensor.copy()
+    at = (slice(None),) * (axis + 1) + (index,)
+    out[at] = field.random(rng, out[at].shape)
+    return out
+
+
+def settle_roots(
+    network: Network, field: PrimeField, rng: np.random.Generator, salt: int, plan: RootPlan,
+    parameters: dict[str, Array], inputs: dict[str, Array], patterns: Sequence[Array],
+) -> None:
+    """Redraw slices of parameters and inputs in place until the plan's radicands are squares."""
+    if not plan.stages:
+        return
+    last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name == "rsqrt")
+    prefix = Network(network.nodes[:last + 1], (last,), network.ops)
+    batch = max(len(v) for v in (*parameters.values(), *inputs.values()))
+    for name, axis, index, final in plan.stages:
+        table = inputs if name in inputs else parameters
+        wrong = np.arange(batch)
+        for _ in range(24 * 2 ** min(int(final.sum()), MAX_TOGETHER)):
+            # only the rows that still miss a root are evaluated again
+            domain = ResidueDomain(
+                field, salt, len(wrong), [b[wrong] for b in patterns]
+            )
+            values(prefix, domain, _rows_of(parameters, wrong), _rows_of(inputs, wrong))
+            wrong = wrong[(_missing(domain, len(wrong)) & final).any(axis=1)]
+            if not len(wrong):
+                break
+            at: Any = (wrong, *(slice(None),) * axis, index)
+            table[name][at] = field.random(rng, table[name][at].shape)
+
+
+def _rows_of(table: Mapping[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Array]:
+    return {n: v if len(v) == 1 else v[rows] for n, v in table.items()}
 
 
 def evaluate_at(
@@ -184,6 +312,17 @@ def evaluate_at(
     return outputs(network.lowered, lines), domain
 
 
+def draw_theta(
+    network: Network, field: PrimeField, rng: np.random.Generator
+) -> tuple[dict[str, Array], int]:
+    """One exact random theta, at which some input has a root for every root, and its salt."""
+    salt = int(rng.integers(1 << 62))
+    if not network.uses("rsqrt"):
+        return {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}, salt
+    rows = jacobian_rows(network, field, rng, 1, salt=salt)
+    return {n: v[:1] for n, v in rows.parameters.items()}, salt
+
+
 def rank_at_point(
     network: Network, field: PrimeField, rng: np.random.Generator,
     read: npt.NDArray[np.bool_], cell: Mapping[str, Array],
@@ -194,11 +333,11 @@ def rank_at_point(
     until it has stopped growing (near the boundary of a cell it grows slowly).
     """
     count = int(read.sum()) + SPARE
-    theta = {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}
-    rows = jacobian_rows(network, field, rng, count, theta, cell).rows[:, read]
+    theta, salt = draw_theta(network, field, rng)
+    rows = jacobian_rows(network, field, rng, count, theta, cell, salt).rows[:, read]
     found = rank(rows, field.p)
     while cell:
-        more = jacobian_rows(network, field, rng, max(32, count // 2), theta, cell)
+        more = jacobian_rows(network, field, rng, max(32, count // 2), theta, cell, salt)
         rows = np.concatenate([rows, more.rows[:, read]])
         grown = rank(rows, field.p)
         if grown == found:

@@ -18,11 +18,15 @@ class Add(Primitive):
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
         """alpha multiplies the second input."""
-        a, b = (build.number(x) for x in args)
-        return build.add(a, build.scale(b, build.fraction(kwargs.get("alpha", 1))))
+        a, b = (build.number(x) for x in args[:2])
+        alpha = args[2] if len(args) > 2 else kwargs.get("alpha", 1)
+        return build.add(a, build.scale(b, build.fraction(alpha)))
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        a, b = shapes
+        if a != b:
+            raise ValueError(f"add: shapes {a} and {b}")
+        return a
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.add(xs[0], xs[1])

@@ -16,7 +16,8 @@ class Erf(Primitive):
     aten = ("erf.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.erf(xs[0])

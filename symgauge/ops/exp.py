@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array, Primitive, Sample, Shape
 
@@ -15,8 +16,18 @@ class Exp(Primitive):
     name = "exp"
     aten = ("exp.default",)
 
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """exp of minus infinity is 0."""
+        x = args[0]
+        value = build.apply("exp", Value(x.index, x.shape))
+        if x.kept is not None:
+            return build.mul(value, build.value(x.kept))
+        mask = x.minus_infinity
+        return value if mask is None else build.mul(value, build.floats(~mask))
+
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.exp(xs[0])

@@ -16,7 +16,8 @@ class Log(Primitive):
     aten = ("log.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.log(xs[0])

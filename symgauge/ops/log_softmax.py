@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.network.op import Composite, Sample, Shape
 
 
 class LogSoftmax(Composite):
@@ -18,6 +18,12 @@ class LogSoftmax(Composite):
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The axis is an attribute."""
         return build.apply("log_softmax", args[0], axis=args[1] % len(args[0].shape))
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        (shape,) = shapes
+        if not 0 <= attrs["axis"] < len(shape):
+            raise ValueError(f"log_softmax: shape {shape} along {attrs['axis']}")
+        return shape
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         total = build.sum(build.apply("exp", xs[0]), attrs["axis"], True)

@@ -31,7 +31,10 @@ class Mul(Primitive):
         return build.mul(a, b)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        a, b = shapes
+        if a != b:
+            raise ValueError(f"mul: shapes {a} and {b}")
+        return a
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.mul(xs[0], xs[1])

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array, Primitive, Sample, Shape
@@ -19,11 +18,12 @@ class Power(Primitive):
     aten = ("pow.Tensor_Scalar",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
-        """Integer and half-integer exponents, of either sign."""
+        """Integer and half-integer exponents, of either sign; others by exp(k log x), x > 0."""
         x, exponent = args
         k = Fraction(exponent)
         if k.denominator not in (1, 2):
-            raise CaptureError(f"pow: the exponent {exponent} is neither integer nor half-integer")
+            logarithm = build.apply("log", x)
+            return build.apply("exp", build.scale(logarithm, build.fraction(exponent)))
         if k == 0:
             return build.full(1, x.shape)
         whole = abs(k) if k.denominator == 1 else abs(k) - Fraction(1, 2)
@@ -41,7 +41,8 @@ class Power(Primitive):
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
         if not isinstance(attrs["exponent"], int) or attrs["exponent"] < 2:
             raise ValueError(f"power: exponent {attrs['exponent']}")
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.power(xs[0], attrs["exponent"])

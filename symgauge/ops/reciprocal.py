@@ -17,7 +17,8 @@ class Reciprocal(Primitive):
     aten = ("reciprocal.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.reciprocal(xs[0])

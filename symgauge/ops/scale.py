@@ -23,7 +23,8 @@ class Scale(Primitive):
         return build.scale(args[0], -1)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.scale(xs[0], attrs["factor"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Composite, Sample
+from symgauge.network.op import Array, Composite, Sample, Shape
 
 
 class Softmax(Composite):
@@ -27,9 +27,17 @@ class Softmax(Composite):
         x, axis = args[0], args[1] % len(args[0].shape)
         mask = x.minus_infinity
         plain = Value(x.index, x.shape)
+        if x.kept is not None:
+            weights = build.mul(build.apply("exp", plain), build.value(x.kept))
+            return build.mul(weights, build.reciprocal(build.sum(weights, axis, True)))
         if mask is None:
             return build.apply("softmax", plain, axis=axis)
         return build.apply("softmax", plain, build.floats(~mask), axis=axis)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        if len(shapes) > 2 or shapes[-1] != shapes[0] or not 0 <= attrs["axis"] < len(shapes[0]):
+            raise ValueError(f"softmax: shapes {shapes} along {attrs['axis']}")
+        return shapes[0]
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         weights = build.apply("exp", xs[0])

@@ -13,9 +13,11 @@ class Step(Primitive):
     """H(x), locally constant, H^2 = H. Its derivative is 0 off the boundary of the cells."""
 
     name = "step"
+    branches = True
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
-        return shapes[0]
+        (shape,) = shapes
+        return shape
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.step(xs[0])

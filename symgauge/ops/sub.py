@@ -20,7 +20,8 @@ class Sub(Rewrite):
         a, b = (build.number(x) for x in args[:2])
         if overload.startswith("rsub"):
             a, b = b, a
-        return build.add(a, build.scale(b, -build.fraction(kwargs.get("alpha", 1))))
+        alpha = args[2] if len(args) > 2 else kwargs.get("alpha", 1)
+        return build.add(a, build.scale(b, -build.fraction(alpha)))
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("sub.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))

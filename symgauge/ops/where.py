@@ -1,4 +1,4 @@
-"""Entries of x where a constant mask holds, else of y."""
+"""Entries of x where a mask holds, else of y."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from symgauge.network.op import Rewrite, Sample
 
 
 class Where(Rewrite):
-    """Entries of x where a constant mask holds, else of y."""
+    """Entries of x where a mask holds, else of y; m x + (1 - m) y where a branch decides m."""
 
     name = "where"
     aten = (
@@ -22,6 +22,7 @@ class Where(Rewrite):
         "where.ScalarOther",
         "where.Scalar",
         "masked_fill.Scalar",
+        "masked_fill.Tensor",
     )
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
@@ -31,12 +32,9 @@ class Where(Rewrite):
         else:
             mask, x, y = args
         chosen = build.mask(mask)
-        if chosen is None:
-            raise CaptureError(
-                "where: the mask depends on parameters or inputs, a data-dependent branch; "
-                "symgauge derives only what every branch shares"
-            )
         x, y = build.number(x), build.number(y)
+        if chosen is None:
+            return _decided(build, mask, x, y)
         shape = tuple(np.broadcast_shapes(chosen.shape, x.shape, y.shape))
         chosen = np.broadcast_to(chosen, shape)
         masked = np.zeros(shape, dtype=bool)
@@ -60,3 +58,17 @@ class Where(Rewrite):
         mask = Sample.Mask(((True, False, True), (False, True, True)))
         yield Sample("where.self", (mask, Sample.Tensor((2, 3)), Sample.Tensor((2, 3))))
         yield Sample("where.self", (mask, Sample.Tensor((3,)), Sample.Tensor((2, 1))))
+
+
+def _decided(build: Builder, mask: Value, x: Value, y: Value) -> Value:
+    rest = build.add(build.scale(mask, -1), 1)
+    for side, other, kept in ((x, y, rest), (y, x, mask)):
+        if side.minus_infinity is not None and side.minus_infinity.all():
+            shape = build.common_shape(mask, x, y)
+            if other.minus_infinity is not None:
+                kept = build.mul(kept, build.floats(~other.minus_infinity))
+            plain = build.broadcast(Value(other.index, other.shape), shape)
+            return Value(plain.index, shape, kept=build.broadcast(kept, shape).index)
+    if x.minus_infinity is not None or y.minus_infinity is not None:
+        raise CaptureError("where: a branch decides between minus infinity and a finite number")
+    return build.add(build.mul(mask, x), build.mul(rest, y))

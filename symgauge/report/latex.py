@@ -107,7 +107,8 @@ def _result(derivation: Data) -> str:
     if dimension is not None and "dimension" not in algebra:
         algebra += f", dimension {dimension}"
     left = wording.condition(derivation)
-    rank_note = "the generic rank" if certified else f"a lower bound on the generic rank{left}"
+    rank = "the rank on the cell" if wording.on_cell(derivation) else "the generic rank"
+    rank_note = rank if certified else f"a lower bound on {rank}{left}"
     rows = [
         ["parameters $P$", str(derivation["parameters"])],
         ["unread coordinates, not in $P$", str(derivation.get("unread", 0))],
@@ -223,9 +224,14 @@ def _certificate(derivation: Data) -> str:
     hypotheses = wording.statements(derivation.get("hypotheses"))
     certificate = derivation.get("certificate") or {}
     relation = "=" if rank + orbit == total else "<"
+    cell = wording.on_cell(derivation)
+    rank_name = (
+        r"largest rank on the cell of $\theta_0$ (where every branch is taken as at $\theta_0$)"
+        if cell else "generic rank"
+    )
     text = (
         "\\section{The certificate}\n"
-        "$J$ is the Jacobian of the outputs by the parameters, $r$ its generic rank, and $G$ "
+        f"$J$ is the Jacobian of the outputs by the parameters, $r$ its {rank_name}, and $G$ "
         "has the proved generators as rows; $\\theta_0$ is one exact point. A rank at a point "
         "only ever falls, and the proved generators lie in the kernel of $J$ everywhere, so\n"
         "\\begin{equation*}\n\\operatorname{rank} J(\\theta_0) \\le r \\le "
@@ -235,7 +241,8 @@ def _certificate(derivation: Data) -> str:
         f"{f'{total} = P' if relation == '<' else 'P'}.\n\\end{{equation*}}\n"
     )
     if wording.verdict_name(derivation["verdict"]) == "PROVED":
-        text += "The two bounds meet: the proved generators span the kernel of $J$ generically.\n"
+        where = "on that cell, off a proper analytic subset" if cell else "generically"
+        text += f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
     elif derivation["closed"]:
         text += (
             "The two numbers meet, but what they rest on is not all proved: this is not a proof "

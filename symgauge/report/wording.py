@@ -83,6 +83,11 @@ def scope(derivation: Data) -> str:
     return text or f"at sizes ({sizes_text(derivation.get('sizes')) or 'of the example'})"
 
 
+def on_cell(derivation: Data) -> bool:
+    """Whether the claim is about one cell: a piecewise network has no single generic rank."""
+    return "cell of theta0" in str(derivation.get("scope") or "")
+
+
 def condition(derivation: Data) -> str:
     """` if the hypotheses hold` where some are left: they can raise rank J above the truth."""
     return " if the hypotheses hold" if statements(derivation.get("hypotheses")) else ""
@@ -101,9 +106,10 @@ def claim(derivation: Data) -> str:
     unexplained, verdict = derivation["unexplained"], verdict_name(derivation["verdict"])
     unproved = sum(family_verdict(f) != "PROVED" for f in derivation["generators"])
     if verdict == "PROVED":
+        place = "on the cell of theta0" if on_cell(derivation) else "at a generic point"
         return (
             f"The redundancy is {k}: the families are proved, and they are certified to span "
-            f"every generator at a generic point (scope: {scope(derivation)})."
+            f"every generator {place} (scope: {scope(derivation)})."
         )
     if verdict == "REFUTED":
         return "Refuted: nothing here is claimed as a symmetry of this network."

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.errors import UnsupportedOpError
 from symgauge.network.op import Array
 from symgauge.network.program import Constant
 
@@ -65,6 +66,25 @@ class Domain(ABC):
     @abstractmethod
     def step(self, a: Array) -> Array:
         """1 where a > 0, else 0; locally constant."""
+
+    def sin(self, a: Array) -> Array:
+        """sin a."""
+        raise self._missing("sin")
+
+    def cos(self, a: Array) -> Array:
+        """cos a."""
+        raise self._missing("cos")
+
+    def ranking(self, a: Array, count: int) -> Array:
+        """Shape (..., count, n): row j is 1 at the j-th largest entry of the last axis, else 0."""
+        raise self._missing("ranking")
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        """Shape (..., count): 1 where the last index is the locally constant integer a, else 0."""
+        raise self._missing("one_hot")
+
+    def _missing(self, function: str) -> UnsupportedOpError:
+        return UnsupportedOpError(f"{type(self).__name__} has no rule for {function}")
 
     def power(self, a: Array, k: int) -> Array:
         """a**k for an integer k >= 1."""

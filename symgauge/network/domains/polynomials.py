@@ -126,8 +126,40 @@ class PolynomialDomain(Domain):
         constant[()] = slope
         return self.mul(self.exp(self.scale(self.mul(a, a), Fraction(-1))), constant)
 
+    def sin(self, a: Array) -> Array:
+        return self._circle(a, 1)
+
+    def cos(self, a: Array) -> Array:
+        return self._circle(a, 0)
+
+    def _circle(self, a: Array, which: int) -> Array:
+        ring = self.ring
+
+        def value(x: Polynomial) -> Polynomial:
+            if not x:
+                return poly.constant(1 - which)
+            # cos is even, sin odd: of a and -a, the one with positive first coefficient
+            turned = x[min(x)] < 0
+            symbol = ring.circle(poly.scale(x, -1) if turned else x)[which]
+            return {(symbol,): -1 if turned and which else 1}
+
+        return np.asarray(np.frompyfunc(value, 1, 1)(a), dtype=object)
+
     def step(self, a: Array) -> Array:
         return self._lift(a, "step")
+
+    def ranking(self, a: Array, count: int) -> Array:
+        return self._selection("rank", a, count, a.shape[-1])
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        return self._selection("one hot", a[..., None], 1, count)[..., 0, :]
+
+    def _selection(self, kind: str, a: Array, count: int, n: int) -> Array:
+        out = np.empty((*a.shape[:-1], count, n), dtype=object)
+        for where in np.ndindex(*a.shape[:-1]):
+            for j, row in enumerate(self.ring.selection(kind, a[where].tolist(), count, n)):
+                out[(*where, j)] = row
+        return out
 
     def function(self, kind: str, a: Array) -> Array:
         """Symbols for the values of an entrywise function."""

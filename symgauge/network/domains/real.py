@@ -65,11 +65,38 @@ class RealDomain(Domain):
         out: Array = 2.0 / sqrt(pi) * np.exp(-a * a)
         return out
 
+    def sin(self, a: Array) -> Array:
+        out: Array = np.sin(a)
+        return out
+
+    def cos(self, a: Array) -> Array:
+        out: Array = np.cos(a)
+        return out
+
     def step(self, a: Array) -> Array:
-        pattern = (a > 0.0).astype(np.float64)
+        return self._decide((a > 0.0).astype(np.float64), a, a)
+
+    def ranking(self, a: Array, count: int) -> Array:
+        order = np.argsort(-a, axis=-1, kind="stable")
+        gaps = np.diff(np.take_along_axis(a, order, axis=-1)[..., :count + 1], axis=-1)
+        pattern = order[..., :count, None] == np.arange(a.shape[-1])
+        return self._decide(pattern.astype(np.float64), gaps, a)
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        whole = np.rint(a)
+        pattern = whole[..., None] == np.arange(count)
+        # half an integer away from the next one is as clear as can be
+        return self._decide(pattern.astype(np.float64), 0.5 - np.abs(a - whole), np.ones_like(a))
+
+    def _decide(self, pattern: Array, quantity: Array, peers: Array) -> Array:
+        """Record a pattern that is decided where `quantity` is clear of 0 compared with `peers`.
+
+        A quantity that is 0 to the last bit is 0 on the whole cell (a difference of two dead
+        units, a padded entry): it decides like its neighbours.
+        """
         self.branches.append(pattern)
-        # a branch is decided only where its quantity is clear of 0 compared with its peers
-        size = np.maximum(np.abs(a).reshape(len(a), -1).max(axis=1, initial=0.0), 1e-3)
-        least = np.abs(a).reshape(len(a), -1).min(axis=1, initial=np.inf) / size
+        size = np.maximum(np.abs(peers).reshape(len(peers), -1).max(axis=1, initial=0.0), 1e-3)
+        clear = np.where(quantity == 0.0, np.inf, np.abs(quantity)).reshape(len(peers), -1)
+        least = clear.min(axis=1, initial=np.inf) / size
         self.margin = least if self.margin is None else np.minimum(self.margin, least)
         return pattern

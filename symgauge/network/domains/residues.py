@@ -1,7 +1,8 @@
 """GF(p): exact evaluation at random points, transcendental values as independent residues.
 
 exp(a) is a pseudo-random residue that depends on the residue of a alone, with exp(0) = 1 and
-exp(-a) = 1/exp(a); log and erf likewise (erf odd). What this forgets, and how that is guarded,
+exp(-a) = 1/exp(a); log and erf likewise (erf odd); cos and sin of one argument are a point of
+the circle, cos even, sin odd. What this forgets, and how that is guarded,
 is the business of `certify.independence`. Roots are those that are squares themselves; rows
 with a radicand that is no square, or with a zero divisor, are marked invalid.
 """
@@ -36,11 +37,17 @@ class ResidueDomain(Domain):
 
     `branches` are the patterns that a shadow point took at the steps, in order of evaluation;
     `valid` tells which rows met no zero divisor and no radicand without a root.
+    With `twisted`, y^2 v = -1 is taken where v has no root (v = -1 times a square): such rows
+    stay valid, and what they show rests on a hypothesis.
     """
 
     def __init__(
-        self, field: PrimeField, salt: int, batch: int, branches: Sequence[Array] = ()
+        self, field: PrimeField, salt: int, batch: int, branches: Sequence[Array] = (),
+        twisted: bool = False,
     ) -> None:
+        self.twisted = twisted
+        #: For each root in order of evaluation, which entries have none: (batch, entries).
+        self.missing_roots: list[Array] = []
         self.field = field
         self.p = field.p
         self.salt = np.uint64(salt % (1 << 63))
@@ -69,8 +76,8 @@ class ResidueDomain(Domain):
         return self.field.sum(a, axes)
 
     def _mark(self, bad: Array) -> None:
-        rows = bad.reshape(len(bad), -1).any(axis=1)
-        self.valid = self.valid & ~rows
+        rows = bad.reshape(len(bad), -1)
+        self.valid = self.valid & ~rows.any(axis=1)
 
     def reciprocal(self, a: Array) -> Array:
         self._mark(a == 0.0)
@@ -78,7 +85,11 @@ class ResidueDomain(Domain):
 
     def rsqrt(self, a: Array) -> Array:
         root = self.field.sqrt(a)
-        self._mark((self.field.mul(root, root) != a) | (a == 0.0))
+        missing = self.field.mul(root, root) != a
+        self._mark(a == 0.0)
+        self.missing_roots.append(missing.reshape(len(a), -1))
+        if not self.twisted:
+            self._mark(missing)
         return self.field.inverse(root)
 
     def _hash(self, a: Array, kind: int) -> Array:
@@ -107,7 +118,34 @@ class ResidueDomain(Domain):
         constant = self._hash(np.zeros(1), 4)[0]
         return self.field.mul(self.exp(self.field.neg(self.field.mul(a, a))), constant)
 
+    def _circle(self, a: Array) -> tuple[Array, Array, Array]:
+        # (1 - t^2, 2 t) / (1 + t^2): -1 is no square, so the denominator is never 0
+        low = a <= self.p // 2
+        t = self._hash(np.where(low, a, self.p - a), 5)
+        square = self.field.mul(t, t)
+        return t, square, self.field.inverse(self.field.add(square, np.ones_like(a)))
+
+    def sin(self, a: Array) -> Array:
+        t, _, inverse = self._circle(a)
+        value = self.field.mul(self.field.add(t, t), inverse)
+        value = np.where(a <= self.p // 2, value, self.field.neg(value))
+        return np.where(a == 0.0, 0.0, value)
+
+    def cos(self, a: Array) -> Array:
+        _, square, inverse = self._circle(a)
+        value = self.field.mul(self.field.sub(np.ones_like(a), square), inverse)
+        return np.where(a == 0.0, 1.0, value)
+
     def step(self, a: Array) -> Array:
+        return self._decided()
+
+    def ranking(self, a: Array, count: int) -> Array:
+        return self._decided()
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        return self._decided()
+
+    def _decided(self) -> Array:
         try:
             pattern = next(self._branches)
         except StopIteration:

@@ -76,5 +76,28 @@ class SymbolDomain(Domain):
     def step(self, a: Array) -> Array:
         return _entrywise(lambda v: sympy.Heaviside(v, 0))(a)
 
+    def sin(self, a: Array) -> Array:
+        return _entrywise(sympy.sin)(a)
+
+    def cos(self, a: Array) -> Array:
+        return _entrywise(sympy.cos)(a)
+
+    def ranking(self, a: Array, count: int) -> Array:
+        n = a.shape[-1]
+        out = np.empty((*a.shape[:-1], count, n), dtype=object)
+        for where in np.ndindex(*a.shape[:-1]):
+            row = a[where]
+            for i in range(n):
+                # the rank of an entry is the number of larger ones
+                larger = sum(sympy.Heaviside(row[k] - row[i], 0) for k in range(n) if k != i)
+                for j in range(count):
+                    out[(*where, j, i)] = sympy.KroneckerDelta(larger, j)
+        return out
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        places = np.array([sympy.Integer(j) for j in range(count)], dtype=object)
+        out: Array = np.frompyfunc(sympy.KroneckerDelta, 2, 1)(a[..., None], places)
+        return out
+
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return np.full(shape, sympy.Integer(0), dtype=object)

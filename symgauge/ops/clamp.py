@@ -1,0 +1,48 @@
+"""min(max(x, low), high)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Clamp(Rewrite):
+    """min(max(x, low), high)."""
+
+    name = "clamp"
+    aten = (
+        "clamp.default",
+        "clamp.Tensor",
+        "clamp_min.default",
+        "clamp_max.default",
+        "hardtanh.default",
+    )
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """Either bound may be missing."""
+        x, low, high = (*args, None, None)[:3]
+        low, high = kwargs.get("min", low), kwargs.get("max", high)
+        if overload.startswith("clamp_max"):
+            low, high = None, low
+        if overload.startswith("hardtanh"):
+            low = kwargs.get("min_val", -1 if low is None else low)
+            high = kwargs.get("max_val", 1 if high is None else high)
+        if low is not None:
+            x = build.entrywise("maximum", x, low)
+        if high is not None:
+            up = build.scale(build.number(high), -1)
+            x = build.scale(build.entrywise("maximum", build.scale(x, -1), up), -1)
+        return x
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("clamp.default", (Sample.Tensor((2, 3)), -0.75, 0.5))
+        yield Sample("clamp.default", (Sample.Tensor((2, 3)), None, 0.5))
+        yield Sample("clamp.default", (Sample.Tensor((2, 3)),), {"min": 0.1})
+        yield Sample("clamp.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))
+        yield Sample("clamp_min.default", (Sample.Tensor((2, 3)), 0.1))
+        yield Sample("clamp_max.default", (Sample.Tensor((2, 3)), 0.1))
+        yield Sample("hardtanh.default", (Sample.Tensor((2, 3)),))
+        yield Sample("hardtanh.default", (Sample.Tensor((2, 3)), 0.0, 0.75))

@@ -1,0 +1,23 @@
+"""A source broadcast to the shape of a tensor that it replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Rewrite, Sample
+
+
+class Copy(Rewrite):
+    """A source broadcast to the shape of the tensor that it replaces."""
+
+    name = "copy"
+    aten = ("copy.default",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """The tensor that is replaced gives the shape alone."""
+        return build.broadcast(build.number(args[1]), args[0].shape)
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("copy.default", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))

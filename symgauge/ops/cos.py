@@ -1,0 +1,45 @@
+"""cos x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Cos(Primitive):
+    """cos x: even, and of one circle with sin x."""
+
+    name = "cos"
+    aten = ("cos.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        (shape,) = shapes
+        return shape
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.cos(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0]))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0])),)
+
+    def _slope(self, domain: Domain, x: Array) -> Array:
+        return domain.scale(domain.sin(x), Fraction(-1))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\cos({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("cos.default", (Sample.Tensor((2, 3)),))

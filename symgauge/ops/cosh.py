@@ -1,0 +1,25 @@
+"""(exp(x) + exp(-x)) / 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Cosh(Rewrite):
+    """(exp(x) + exp(-x)) / 2."""
+
+    name = "cosh"
+    aten = ("cosh.default",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """(exp(x) + exp(-x)) / 2."""
+        up = build.apply("exp", args[0])
+        return build.scale(build.add(up, build.reciprocal(up)), Fraction(1, 2))
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("cosh.default", (Sample.Tensor((2, 3)),))

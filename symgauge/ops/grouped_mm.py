@@ -1,0 +1,42 @@
+"""Rows in consecutive groups, each group times a matrix of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from symgauge.errors import CaptureError
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Rewrite, Sample
+from symgauge.ops.one_hot import one_hot
+
+
+class GroupedMm(Rewrite):
+    """y_i = x_i w_g for the group g of row i; `offsets` are the ends of the groups."""
+
+    name = "grouped_mm"
+    aten = ("_grouped_mm.default", "grouped_mm_fallback.default")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """All products are formed; the one-hot row of the group picks one."""
+        x, w, offsets = args[:3]
+        if len(x.shape) != 2 or len(w.shape) != 3:
+            raise CaptureError(f"grouped_mm of shapes {x.shape} and {w.shape} has no rule")
+        groups, rows = w.shape[0], x.shape[0]
+        # the group of a row is the number of groups that end at or before it
+        at = build.floats(np.arange(rows)[:, None] + 0.5)
+        ended = build.apply("step", build.add(at, build.scale(offsets, -1)))
+        group = one_hot(build, build.sum(ended, 1), groups)
+        spread = build.broadcast(x, (groups, *x.shape))
+        products = build.apply("matmul", spread, w)
+        weights = build.reshape(build.permute(group, (1, 0)), (groups, rows, 1))
+        value = build.sum(build.mul(products, weights), 0)
+        bias = kwargs.get("bias", args[3] if len(args) > 3 else None)
+        if bias is not None:
+            value = build.add(value, build.apply("matmul", group, bias))
+        return value
+
+    def samples(self) -> Iterator[Sample]:
+        yield from ()

@@ -1,0 +1,35 @@
+"""How many of some integers, decided by branches, are 0, 1, 2, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from symgauge.errors import CaptureError
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Rewrite, Sample
+from symgauge.ops.equal import decided
+from symgauge.ops.one_hot import one_hot
+
+
+class Histc(Rewrite):
+    """How many of some integers, decided by branches, are 0, 1, 2, ..."""
+
+    name = "histc"
+    aten = ("histc.default", "bincount.default")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """Bins of width 1 around the integers from 0."""
+        x = args[0]
+        if overload.startswith("bincount"):
+            raise CaptureError("bincount: the number of bins depends on data; use histc")
+        names = ("bins", "min", "max")
+        given = dict(zip(names, args[1:]), **kwargs)
+        bins, low, high = (given.get(name, 0) for name in names)
+        if not decided(build, x) or low != 0 or high != bins - 1:
+            raise CaptureError("histc counts real numbers; only integers that a branch decided")
+        return build.sum(one_hot(build, build.reshape(x, (prod(x.shape),)), bins), 0)
+
+    def samples(self) -> Iterator[Sample]:
+        yield from ()

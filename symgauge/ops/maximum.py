@@ -1,0 +1,36 @@
+"""The larger of two, entry by entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder, Value
+from symgauge.network.op import Composite, Sample, Shape
+
+
+class Maximum(Composite):
+    """max(x, y) = y + H(x - y) (x - y): a common shift moves it alike."""
+
+    name = "maximum"
+    aten = ("maximum.default",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """Both inputs are broadcast to one shape."""
+        return build.entrywise("maximum", *args)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        x, y = shapes
+        if x != y:
+            raise ValueError(f"maximum: shapes {x} and {y}")
+        return x
+
+    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+        gap = build.add(xs[0], build.scale(xs[1], -1))
+        return build.add(xs[1], build.mul(build.apply("step", gap), gap))
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\max({inputs[0]}, {inputs[1]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("maximum.default", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))

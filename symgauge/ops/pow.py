@@ -1,0 +1,24 @@
+"""x**y = exp(y log x) for positive x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Pow(Rewrite):
+    """x**y = exp(y log x) for positive x."""
+
+    name = "pow"
+    aten = ("pow.Tensor_Tensor",)
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """x**y = exp(y log x) for positive x."""
+        return build.apply("exp", build.mul(args[1], build.apply("log", args[0])))
+
+    def samples(self) -> Iterator[Sample]:
+        positive = Sample.Tensor((2, 3), 0.5, 2.0)
+        yield Sample("pow.Tensor_Tensor", (positive, Sample.Tensor((3,))))

@@ -1,0 +1,24 @@
+"""H(x) - H(-x)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+
+
+class Sign(Rewrite):
+    """H(x) - H(-x)."""
+
+    name = "sign"
+    aten = ("sign.default", "sgn.default")
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """H(x) - H(-x)."""
+        fall = build.apply("step", build.scale(args[0], -1))
+        return build.add(build.apply("step", args[0]), build.scale(fall, -1))
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sign.default", (Sample.Tensor((2, 3)),))

@@ -1,0 +1,44 @@
+"""sin x."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from symgauge.network.domains.base import Domain
+from symgauge.network.op import Array, Primitive, Sample, Shape
+
+
+class Sin(Primitive):
+    """sin x: odd, and of one circle with cos x."""
+
+    name = "sin"
+    aten = ("sin.default",)
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        (shape,) = shapes
+        return shape
+
+    def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
+        return domain.sin(xs[0])
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.mul(dxs[0], self._slope(domain, xs[0]))
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (domain.mul(ct, self._slope(domain, xs[0])),)
+
+    def _slope(self, domain: Domain, x: Array) -> Array:
+        return domain.cos(x)
+
+    def latex(self, *inputs: str, **attrs: Any) -> str:
+        return rf"\sin({inputs[0]})"
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("sin.default", (Sample.Tensor((2, 3)),))

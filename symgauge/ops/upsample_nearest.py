@@ -1,0 +1,35 @@
+"""Entries repeated along the last axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from symgauge.network.builder import Builder
+from symgauge.network.op import Rewrite, Sample
+from symgauge.ops.take import take
+
+
+class UpsampleNearest(Rewrite):
+    """The entry at floor(i n / m) for each i < m, along every spatial axis."""
+
+    name = "upsample_nearest"
+    aten = tuple(f"upsample_nearest{d}d.{form}" for d in (1, 2, 3) for form in ("default", "vec"))
+
+    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+        """By sizes or by factors."""
+        x, sizes, *rest = args
+        d = int(overload.split(".")[0][-2])
+        first = len(x.shape) - d
+        factors = rest[0] if rest and isinstance(rest[0], (list, tuple)) else None
+        for a in range(d):
+            n = x.shape[first + a]
+            m = int(n * factors[a]) if sizes is None and factors else sizes[a]
+            x = take(build, x, first + a, np.arange(m) * n // m)
+        return x
+
+    def samples(self) -> Iterator[Sample]:
+        yield Sample("upsample_nearest2d.vec", (Sample.Tensor((1, 1, 2, 3)), None, [2.0, 2.0]))
+        yield Sample("upsample_nearest1d.vec", (Sample.Tensor((1, 2, 3)), [5], None))

@@ -1,0 +1,43 @@
+"""Theorems of exact steps: what a file of proofs/ imports, and nothing else.
+
+A file proofs/NAME.py defines `theorem()`, which returns a `Theorem`, and ends with
+`raise SystemExit(main(theorem()))` under `__main__`.
+"""
+
+from symgauge.theorem.matrices import (
+    Matrix,
+    MatrixCounterexample,
+    MatrixIdentity,
+    TraceIdentity,
+    derivative,
+    identity,
+    matrix,
+    sizes,
+    zero,
+)
+from symgauge.theorem.runner import main, prove_files
+from symgauge.theorem.scalars import Counterexample, ExactRank, PolynomialIdentity
+from symgauge.theorem.theorem import Decision, Premise, Result, Step, Theorem, prove
+
+__all__ = [
+    "Counterexample",
+    "Decision",
+    "ExactRank",
+    "Matrix",
+    "MatrixCounterexample",
+    "MatrixIdentity",
+    "PolynomialIdentity",
+    "Premise",
+    "Result",
+    "Step",
+    "Theorem",
+    "TraceIdentity",
+    "derivative",
+    "identity",
+    "main",
+    "matrix",
+    "prove",
+    "prove_files",
+    "sizes",
+    "zero",
+]

@@ -1,0 +1,314 @@
+"""Vector fields: the laws of the bracket, structure constants, the name of an algebra."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symgauge.errors import BadInputError
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.lie.algebra import (
+    Block,
+    Constants,
+    close,
+    identify,
+    radical_dimension,
+    structure_constants,
+)
+from symgauge.lie.fields import (
+    AffineField,
+    bracket,
+    combination,
+    coordinates_in,
+    matrix,
+    orbit_rank,
+)
+
+FIELD = PrimeField(next(primes()))
+SIZE = 4
+ONE = Fraction(1)
+
+indices = st.integers(0, SIZE - 1)
+numbers = st.fractions(-3, 3, max_denominator=3)
+fields = st.builds(
+    AffineField.build,
+    st.lists(st.tuples(indices, numbers), max_size=3),
+    st.lists(st.tuples(indices, indices, numbers), max_size=5),
+)
+
+powers = st.dictionaries(indices, st.sampled_from([-2, -1, 1, 2]), max_size=2).map(
+    lambda d: tuple(sorted(d.items()))
+)
+#: Fields with products and inverses of coordinates, as lifting from a slice brings them.
+laurent = st.builds(
+    AffineField.collect, st.lists(st.tuples(indices, powers, numbers), max_size=4)
+)
+
+
+def unit(i: int, j: int, *more: tuple[int, int, int]) -> AffineField:
+    """theta_j d/d theta_i, plus further entries."""
+    entries = [(i, j, ONE), *((a, b, Fraction(c)) for a, b, c in more)]
+    return AffineField.build([], entries)
+
+
+def shift(i: int) -> AffineField:
+    return AffineField.build([(i, ONE)], [])
+
+
+def gl(n: int, start: int = 0) -> list[AffineField]:
+    return [unit(start + i, start + j) for i in range(n) for j in range(n)]
+
+
+def so(n: int, start: int = 0) -> list[AffineField]:
+    return [
+        unit(start + i, start + j, (start + j, start + i, -1))
+        for i in range(n) for j in range(i + 1, n)
+    ]
+
+
+def total(*parts: AffineField) -> AffineField:
+    return combination(parts, [ONE] * len(parts))
+
+
+# -- the bracket ---------------------------------------------------------------------------------
+
+
+@given(x=fields | laurent, y=fields | laurent)
+def test_bracket_is_antisymmetric(x: AffineField, y: AffineField) -> None:
+    assert not total(bracket(x, y), bracket(y, x))
+    assert not bracket(x, x)
+
+
+@given(x=fields | laurent, y=fields, z=fields | laurent)
+def test_jacobi(x: AffineField, y: AffineField, z: AffineField) -> None:
+    cycles = ((x, y, z), (y, z, x), (z, x, y))
+    assert not total(*(bracket(a, bracket(b, c)) for a, b, c in cycles))
+
+
+@given(x=fields, y=fields, z=fields, c=numbers)
+def test_bracket_is_linear(x: AffineField, y: AffineField, z: AffineField, c: Fraction) -> None:
+    left = bracket(combination([x, y], [ONE, c]), z)
+    assert left == combination([bracket(x, z), bracket(y, z)], [ONE, c])
+
+
+def _symbolic(x: AffineField, theta: Sequence[Any]) -> list[Any]:
+    out = [sympy.Integer(0)] * SIZE
+    for (k, monomial), c in x.terms.items():
+        term = sympy.Rational(c.numerator, c.denominator)
+        for j, e in monomial:
+            term *= theta[j] ** e
+        out[k] += term
+    return out
+
+
+@given(x=fields | laurent, y=fields | laurent)
+def test_bracket_is_that_of_derivations(x: AffineField, y: AffineField) -> None:
+    """[X, Y] f = X Y f - Y X f on coordinates, differentiated by SymPy."""
+    theta = sympy.symbols(f"theta:{SIZE}")
+    a, b = _symbolic(x, theta), _symbolic(y, theta)
+    expected = [
+        sum(a[i] * sympy.diff(b[k], theta[i]) - b[i] * sympy.diff(a[k], theta[i])
+            for i in range(SIZE))
+        for k in range(SIZE)
+    ]
+    found = _symbolic(bracket(x, y), theta)
+    assert all(sympy.expand(m - n) == 0 for m, n in zip(found, expected, strict=True))
+
+
+@given(x=fields | laurent, seed=st.integers(0, 99))
+def test_value_at_a_point(x: AffineField, seed: int) -> None:
+    theta = FIELD.random(np.random.default_rng(seed), (SIZE,))
+    exact = _symbolic(x, [sympy.Integer(int(t)) for t in theta])
+    assert x.at(theta, FIELD).tolist() == [
+        FIELD.residue(Fraction(int(v.p), int(v.q))) for v in map(sympy.Rational, exact)
+    ]
+
+
+@given(x=fields | laurent)
+def test_plain_data_round_trip(x: AffineField) -> None:
+    assert AffineField.from_json(x.to_json(), SIZE) == x
+    assert bool(x) == bool(x.support)
+
+
+@given(x=fields, y=laurent)
+def test_affine_fields_are_told_apart(x: AffineField, y: AffineField) -> None:
+    assert x.is_affine
+    assert y.is_affine == all(sum(abs(e) for _, e in m) <= 1 and (not m or m[0][1] == 1)
+                              for _, m in y.terms)
+
+
+ZERO: dict[str, Any] = {"shift": [], "linear": [], "higher": []}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"shift": [[SIZE, "1"]]},
+        {"shift": [[-1, "1"]]},
+        {"shift": [[True, "1"]]},
+        {"shift": [["0", "1"]]},
+        {"shift": [[0.0, "1"]]},
+        {"shift": [[0, "one"]]},
+        {"shift": [[0, "1/0"]]},
+        {"shift": [[0, None]]},
+        {"shift": [[0]]},
+        {"shift": None},
+        {"linear": [[0, SIZE, "1"]]},
+        {"linear": [[SIZE, 0, "1"]]},
+        {"linear": [[0, "1"]]},
+        {"higher": [[0, [[SIZE, 2]], "1"]]},
+        {"higher": [[0, [[1, 2.5]], "1"]]},
+        {"higher": [[0, [[1, "2"]], "1"]]},
+        {"higher": [[0, [[1]], "1"]]},
+        {"higher": [[0, 3, "1"]]},
+        {"higher": [[0, [[1, 0]], "1"]]},
+        {"higher": 1},
+    ],
+)
+def test_other_data_is_no_field(part: dict[str, Any]) -> None:
+    assert not AffineField.from_json(ZERO, SIZE)
+    with pytest.raises(BadInputError, match="not a generator of a certificate"):
+        AffineField.from_json({**ZERO, **part}, SIZE)
+
+
+@pytest.mark.parametrize("data", [{}, [], None, {"shift": []}])
+def test_every_part_of_a_field_is_asked_for(data: Any) -> None:
+    with pytest.raises(BadInputError, match="not a generator of a certificate"):
+        AffineField.from_json(data, SIZE)
+
+
+# -- spans and ranks -----------------------------------------------------------------------------
+
+
+@given(weights=st.lists(numbers, min_size=4, max_size=4))
+def test_coordinates_are_found_again(weights: list[Fraction]) -> None:
+    basis = gl(2)
+    outside = shift(0)
+    found = coordinates_in(basis, [combination(basis, weights), outside], FIELD)
+    assert found == [weights, None]
+
+
+def test_coordinates_need_a_basis() -> None:
+    with pytest.raises(ValueError, match="linearly dependent"):
+        coordinates_in([unit(0, 1), unit(0, 1)], [unit(0, 1)], FIELD)
+    assert coordinates_in(gl(2), [], FIELD) == []
+
+
+def test_orbit_rank_is_not_the_dimension() -> None:
+    """gl(2) moves one vector in a plane, and moves the origin not at all."""
+    theta = np.array([3.0, 5.0])
+    assert orbit_rank(gl(2), theta, FIELD) == 2
+    assert orbit_rank(gl(2), np.zeros(2), FIELD) == 0
+    assert orbit_rank([], theta, FIELD) == 0
+    full, columns = matrix(gl(2), FIELD)
+    assert full.shape == (4, 4) and len(columns) == 4
+
+
+# -- structure constants -------------------------------------------------------------------------
+
+
+def _constants(basis: Sequence[AffineField]) -> Constants:
+    closure = structure_constants(basis, FIELD)
+    assert closure.escapes is None and closure.constants is not None
+    for (i, j), row in closure.constants.items():
+        rebuilt = combination([basis[k] for k in row], list(row.values()))
+        assert rebuilt == bracket(basis[i], basis[j])
+    return closure.constants
+
+
+def test_structure_constants_of_gl2() -> None:
+    """[E_ij, E_kl] = delta_jk E_il - delta_il E_kj, with a minus for fields theta -> E theta."""
+    constants = _constants(gl(2))
+    # E_12 = 1, E_21 = 2: [E_21, E_12] = E_22 - E_11 as matrices
+    assert constants[2, 1] == {0: 1, 3: -1}
+    assert constants[1, 0] == {1: 1} and constants[2, 0] == {2: -1}
+    assert (3, 0) not in constants
+
+
+def test_structure_constants_of_so3_are_cyclic() -> None:
+    constants = _constants(so(3))
+    assert {pair: set(row) for pair, row in constants.items()} == {
+        (1, 0): {2}, (2, 0): {1}, (2, 1): {0},
+    }
+    assert all(abs(c) == 1 for row in constants.values() for c in row.values())
+
+
+def test_structure_constants_of_the_affine_line() -> None:
+    assert _constants([unit(0, 0), shift(0)]) == {(1, 0): {1: 1}}
+
+
+NAMES = [
+    ([], [], "0"),
+    (gl(2), [Block((0, 1, 2, 3), "gl", 2, 1)], "gl(2)"),
+    (so(3), [Block((0, 1, 2), "so", 3, 1)], "so(3)"),
+    (
+        [*gl(2), *gl(2, 2)], [Block(tuple(range(8)), "gl", 2, 2)], "2 gl(2)",
+    ),
+    (
+        [*gl(2), shift(2), shift(3)],
+        [Block((0, 1, 2, 3), "gl", 2, 1), Block((4, 5), "R", 1, 2)],
+        "gl(2) + R^2",
+    ),
+    (
+        [*gl(2), shift(0), shift(1)],
+        [Block((0, 1, 2, 3), "gl", 2, 1), Block((4, 5), "R", 1, 2)],
+        "gl(2) |x R^2",
+    ),
+    (
+        [*gl(1), *so(3, 1)],
+        [Block((0,), "R", 1, 1), Block((1, 2, 3), "so", 3, 1)],
+        "so(3) + R",
+    ),
+    # the affine line is no direct sum of lines, and no name is claimed for it
+    ([unit(0, 0), shift(0)], [Block((0, 1), "R", 1, 2)], "dimension 2, radical 2"),
+    # a wrong claim falls back to what is certain
+    (gl(2), [Block((0, 1, 2, 3), "R", 1, 4)], "dimension 4, radical 1"),
+    (so(3), [Block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 0"),
+    ([shift(k) for k in range(4)], [Block((0, 1, 2, 3), "gl", 2, 1)], "dimension 4, radical 4"),
+    (gl(2), [Block((1, 0, 2, 3), "gl", 2, 1)], "dimension 4, radical 1"),
+    (gl(2), [Block((0, 1), "R", 1, 2)], "dimension 4, radical 1"),
+]
+
+
+@pytest.mark.parametrize(("basis", "blocks", "name"), NAMES)
+def test_identify(basis: list[AffineField], blocks: list[Block], name: str) -> None:
+    assert identify(_constants(basis), len(basis), blocks, FIELD) == name
+
+
+@pytest.mark.parametrize(
+    ("basis", "radical"),
+    [
+        (gl(2), 1),
+        (gl(3), 1),
+        (so(3), 0),
+        (so(4), 0),
+        ([unit(0, 0), shift(0)], 2),
+        ([*gl(2), shift(0), shift(1)], 3),
+        ([unit(0, 0), unit(0, 1), unit(1, 1)], 3),
+        ([shift(0), shift(1)], 2),
+    ],
+)
+def test_radical(basis: list[AffineField], radical: int) -> None:
+    assert radical_dimension(_constants(basis), len(basis), FIELD) == radical
+
+
+def test_close_adds_the_brackets_that_are_missing() -> None:
+    start = [unit(0, 1), unit(1, 0)]
+    assert structure_constants(start, FIELD).escapes == (1, 0)
+    closure = close(start, FIELD, 10)
+    assert closure.escapes is None and len(closure.basis) == 3
+    assert closure.constants is not None
+    assert radical_dimension(closure.constants, 3, FIELD) == 0  # sl(2)
+    rotations = close(so(4)[:3], FIELD, 10)
+    assert len(rotations.basis) == 6 and rotations.escapes is None
+
+
+def test_close_stops_at_its_limit() -> None:
+    """A family that is not closed within the limit is returned with the pair that escapes."""
+    closure = close([unit(0, 1), unit(1, 0)], FIELD, 2)
+    assert closure.constants is None and closure.escapes == (1, 0)
