@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="run the generated numeric checks")
     check.add_argument("target", metavar="TARGET|derivation.json", help=target)
     _sizes(check)
-    check.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    check.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     check.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
     check.add_argument("--size", default="small", choices=("small", "full"))
     check.add_argument("--seed", type=_seed, default=0, help="seed of model and elements (0)")
@@ -144,23 +144,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: Exception | str, status: int) -> int:
-    # names are data: one line, and no control characters for the terminal
-    text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
-    encoding = sys.stderr.encoding or "ascii"
-    print("symgauge: " + text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
+    print(f"symgauge: {_plain(error)}", file=sys.stderr)
     return status
+
+
+def _plain(text: object) -> str:
+    """One line for standard error. Names are data: no control characters for the terminal."""
+    shown = "".join(c if c.isprintable() else "?" for c in " ".join(str(text).split()))
+    encoding = sys.stderr.encoding or "ascii"
+    return shown.encode(encoding, "replace").decode(encoding)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Progress on standard error: a spinner on a terminal, else a line per stage."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
     start = time.perf_counter()
     if console.is_terminal:
         with console.status("") as status:
-            yield lambda text: status.update(f"{text} ({time.perf_counter() - start:.0f} s)")
+            yield lambda text: status.update(
+                Text(f"{_plain(text)} ({time.perf_counter() - start:.0f} s)")
+            )
         return
     last = ""
 
@@ -169,7 +176,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
         head = text.split(" of ")[0]
         if head != last:
             last = head
-            print(f"symgauge: {text}", file=sys.stderr)
+            print(f"symgauge: {_plain(text)}", file=sys.stderr)
 
     yield line
 

@@ -8,7 +8,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import metadata
 from math import prod
@@ -25,16 +25,17 @@ from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
 from symgauge.derivers.families import (
-    MATRIX_KINDS, Coordinates, Family, Move, Through, touched,
+    MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, touched,
 )
-from symgauge.derivers.statement import statement
+from symgauge.derivers.statement import algebra as algebra_name
+from symgauge.derivers.statement import plain_fields, plain_slices, statement
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
 )
-from symgauge.lie.fields import AffineField, combination, matrix
+from symgauge.lie.fields import VectorField, combination, matrix
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import jacobian_rows
@@ -251,9 +252,7 @@ def _family_disagreements(
         numbers = list(entry["generators"])
         used += numbers
         family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
-        # through slices the vectors are not those of the action alone
-        named = family.kind != "other" and not family.via
-        if named and coordinates.plain_fields(entry) != family.fields:
+        if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
             yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
         again = statement(Proved(family, tuple(proofs[k] for k in numbers)), numbers, network, None)
         for key in sorted({*entry, *again} - {"full"}):
@@ -271,11 +270,12 @@ def _family_disagreements(
 
 
 def _family_of(
-    entry: Mapping[str, Any], coordinates: Coordinates, fields: tuple[AffineField, ...]
+    entry: Mapping[str, Any], coordinates: Coordinates, fields: tuple[VectorField, ...]
 ) -> Family:
     element = entry["element"]
-    for part in (entry, entry["full"] or {"action": ()}, *entry["via"]):
-        _check_places(part["action"])
+    for part in filter(None, (entry, entry["full"])):
+        for action in (part["action"], *(t["action"] for t in part["via"])):
+            _check_places(action)
     if element["kind"] == "other":
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
@@ -288,14 +288,10 @@ def _family_of(
         # before any field is made: a size may be anything here
         if prod(element["copies"]) * each.get(element["kind"], n) != len(fields):
             raise ValueError(f"an element {element!r:.80} for {len(fields)} vectors")
-    via = tuple(
-        Through(
-            t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
-            t["element"]["size"], coordinates.plain_moves(t),
-        )
-        for t in entry["via"]
+    return Family(
+        element["kind"], tuple(element["copies"]), element["size"], moves, fields,
+        plain_slices(entry),
     )
-    return Family(element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
 
 
 def _check_places(action: Sequence[Mapping[str, Any]]) -> None:
@@ -312,7 +308,8 @@ def _without_sizes(entry: Mapping[str, Any]) -> Any:
     for m in moves:
         if m["at"] is not None:
             m["at"] = {k: v for k, v in m["at"].items() if k not in ("start", "sizes")}
-    return entry["element"]["kind"], len(entry["element"]["copies"]), moves
+    via = [(t["parameter"], _without_sizes(t)) for t in entry.get("via", ())]
+    return entry["element"]["kind"], len(entry["element"]["copies"]), moves, via
 
 
 # -- deriving ------------------------------------------------------------------------------------
@@ -520,10 +517,14 @@ def _structure(
     blocks, position = [], 0
     for f in families:
         positions = tuple(range(position, position + len(f.fields)))
-        matrices = f.kind in MATRIX_KINDS
-        blocks.append(Block(
-            positions, f.kind if matrices else "R", f.size, prod(f.copies) if matrices else 1,
-        ))
+        if f.kind in MATRIX_KINDS and f.kind != "complex":
+            matrices = tuple(
+                {(i, j): w for i, j, w in m} for m in basis_matrices(f.kind, f.size)
+            )
+            one = algebra_name(replace(f, copies=()))
+            blocks.append(Block(positions, one, prod(f.copies), matrices))
+        else:
+            blocks.append(Block(positions, "R"))
         position += len(f.fields)
     form = identify(constants, total, blocks, field)
     radical = radical_dimension(constants, total, field)
@@ -575,7 +576,9 @@ def _refuted(
     coordinates: Coordinates, wrong: Mapping[str, Any], rows: Any, theta: Any, field: PrimeField
 ) -> bool:
     """Whether the wrong family's generic generator has J X not 0 at exact points."""
-    fields = coordinates.plain_fields(wrong)
+    fields = plain_fields(coordinates, wrong)
+    if fields is None:
+        return False
     generator = combination(fields, [Fraction(3 * k + 2, k + 1) for k in range(len(fields))])
     moved = np.array([generator.at(t, field) for t in theta])
     return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())

@@ -10,6 +10,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symgauge.derivers.families import basis_matrices
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
@@ -21,7 +22,7 @@ from symgauge.lie.algebra import (
     structure_constants,
 )
 from symgauge.lie.fields import (
-    AffineField,
+    VectorField,
     bracket,
     combination,
     coordinates_in,
@@ -36,7 +37,7 @@ ONE = Fraction(1)
 indices = st.integers(0, SIZE - 1)
 numbers = st.fractions(-3, 3, max_denominator=3)
 fields = st.builds(
-    AffineField.build,
+    VectorField.build,
     st.lists(st.tuples(indices, numbers), max_size=3),
     st.lists(st.tuples(indices, indices, numbers), max_size=5),
 )
@@ -46,32 +47,32 @@ powers = st.dictionaries(indices, st.sampled_from([-2, -1, 1, 2]), max_size=2).m
 )
 #: Fields with products and inverses of coordinates, as lifting from a slice brings them.
 laurent = st.builds(
-    AffineField.collect, st.lists(st.tuples(indices, powers, numbers), max_size=4)
+    VectorField.collect, st.lists(st.tuples(indices, powers, numbers), max_size=4)
 )
 
 
-def unit(i: int, j: int, *more: tuple[int, int, int]) -> AffineField:
+def unit(i: int, j: int, *more: tuple[int, int, int]) -> VectorField:
     """theta_j d/d theta_i, plus further entries."""
     entries = [(i, j, ONE), *((a, b, Fraction(c)) for a, b, c in more)]
-    return AffineField.build([], entries)
+    return VectorField.build([], entries)
 
 
-def shift(i: int) -> AffineField:
-    return AffineField.build([(i, ONE)], [])
+def shift(i: int) -> VectorField:
+    return VectorField.build([(i, ONE)], [])
 
 
-def gl(n: int, start: int = 0) -> list[AffineField]:
+def gl(n: int, start: int = 0) -> list[VectorField]:
     return [unit(start + i, start + j) for i in range(n) for j in range(n)]
 
 
-def so(n: int, start: int = 0) -> list[AffineField]:
+def so(n: int, start: int = 0) -> list[VectorField]:
     return [
         unit(start + i, start + j, (start + j, start + i, -1))
         for i in range(n) for j in range(i + 1, n)
     ]
 
 
-def total(*parts: AffineField) -> AffineField:
+def total(*parts: VectorField) -> VectorField:
     return combination(parts, [ONE] * len(parts))
 
 
@@ -79,24 +80,24 @@ def total(*parts: AffineField) -> AffineField:
 
 
 @given(x=fields | laurent, y=fields | laurent)
-def test_bracket_is_antisymmetric(x: AffineField, y: AffineField) -> None:
+def test_bracket_is_antisymmetric(x: VectorField, y: VectorField) -> None:
     assert not total(bracket(x, y), bracket(y, x))
     assert not bracket(x, x)
 
 
 @given(x=fields | laurent, y=fields, z=fields | laurent)
-def test_jacobi(x: AffineField, y: AffineField, z: AffineField) -> None:
+def test_jacobi(x: VectorField, y: VectorField, z: VectorField) -> None:
     cycles = ((x, y, z), (y, z, x), (z, x, y))
     assert not total(*(bracket(a, bracket(b, c)) for a, b, c in cycles))
 
 
 @given(x=fields, y=fields, z=fields, c=numbers)
-def test_bracket_is_linear(x: AffineField, y: AffineField, z: AffineField, c: Fraction) -> None:
+def test_bracket_is_linear(x: VectorField, y: VectorField, z: VectorField, c: Fraction) -> None:
     left = bracket(combination([x, y], [ONE, c]), z)
     assert left == combination([bracket(x, z), bracket(y, z)], [ONE, c])
 
 
-def _symbolic(x: AffineField, theta: Sequence[Any]) -> list[Any]:
+def _symbolic(x: VectorField, theta: Sequence[Any]) -> list[Any]:
     out = [sympy.Integer(0)] * SIZE
     for (k, monomial), c in x.terms.items():
         term = sympy.Rational(c.numerator, c.denominator)
@@ -107,7 +108,7 @@ def _symbolic(x: AffineField, theta: Sequence[Any]) -> list[Any]:
 
 
 @given(x=fields | laurent, y=fields | laurent)
-def test_bracket_is_that_of_derivations(x: AffineField, y: AffineField) -> None:
+def test_bracket_is_that_of_derivations(x: VectorField, y: VectorField) -> None:
     """[X, Y] f = X Y f - Y X f on coordinates, differentiated by SymPy."""
     theta = sympy.symbols(f"theta:{SIZE}")
     a, b = _symbolic(x, theta), _symbolic(y, theta)
@@ -121,7 +122,7 @@ def test_bracket_is_that_of_derivations(x: AffineField, y: AffineField) -> None:
 
 
 @given(x=fields | laurent, seed=st.integers(0, 99))
-def test_value_at_a_point(x: AffineField, seed: int) -> None:
+def test_value_at_a_point(x: VectorField, seed: int) -> None:
     theta = FIELD.random(np.random.default_rng(seed), (SIZE,))
     exact = _symbolic(x, [sympy.Integer(int(t)) for t in theta])
     assert x.at(theta, FIELD).tolist() == [
@@ -130,13 +131,13 @@ def test_value_at_a_point(x: AffineField, seed: int) -> None:
 
 
 @given(x=fields | laurent)
-def test_plain_data_round_trip(x: AffineField) -> None:
-    assert AffineField.from_json(x.to_json(), SIZE) == x
+def test_plain_data_round_trip(x: VectorField) -> None:
+    assert VectorField.from_json(x.to_json(), SIZE) == x
     assert bool(x) == bool(x.support)
 
 
 @given(x=fields, y=laurent)
-def test_affine_fields_are_told_apart(x: AffineField, y: AffineField) -> None:
+def test_affine_fields_are_told_apart(x: VectorField, y: VectorField) -> None:
     assert x.is_affine
     assert y.is_affine == all(sum(abs(e) for _, e in m) <= 1 and (not m or m[0][1] == 1)
                               for _, m in y.terms)
@@ -171,15 +172,15 @@ ZERO: dict[str, Any] = {"shift": [], "linear": [], "higher": []}
     ],
 )
 def test_other_data_is_no_field(part: dict[str, Any]) -> None:
-    assert not AffineField.from_json(ZERO, SIZE)
+    assert not VectorField.from_json(ZERO, SIZE)
     with pytest.raises(BadInputError, match="not a generator of a certificate"):
-        AffineField.from_json({**ZERO, **part}, SIZE)
+        VectorField.from_json({**ZERO, **part}, SIZE)
 
 
 @pytest.mark.parametrize("data", [{}, [], None, {"shift": []}])
 def test_every_part_of_a_field_is_asked_for(data: Any) -> None:
     with pytest.raises(BadInputError, match="not a generator of a certificate"):
-        AffineField.from_json(data, SIZE)
+        VectorField.from_json(data, SIZE)
 
 
 # -- spans and ranks -----------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def test_orbit_rank_is_not_the_dimension() -> None:
 # -- structure constants -------------------------------------------------------------------------
 
 
-def _constants(basis: Sequence[AffineField]) -> Constants:
+def _constants(basis: Sequence[VectorField]) -> Constants:
     closure = structure_constants(basis, FIELD)
     assert closure.escapes is None and closure.constants is not None
     for (i, j), row in closure.constants.items():
@@ -242,41 +243,50 @@ def test_structure_constants_of_the_affine_line() -> None:
     assert _constants([unit(0, 0), shift(0)]) == {(1, 0): {1: 1}}
 
 
+def block(positions: tuple[int, ...], name: str, n: int = 1, copies: int = 1) -> Block:
+    """A block of the algebra: matrices of a kind, or lines."""
+    if name == "R":
+        return Block(positions, "R")
+    mats = basis_matrices(name, n)  # type: ignore[arg-type]
+    matrices = tuple({(i, j): w for i, j, w in m} for m in mats)
+    return Block(positions, f"{name}({n})", copies, matrices)
+
+
 NAMES = [
     ([], [], "0"),
-    (gl(2), [Block((0, 1, 2, 3), "gl", 2, 1)], "gl(2)"),
-    (so(3), [Block((0, 1, 2), "so", 3, 1)], "so(3)"),
+    (gl(2), [block((0, 1, 2, 3), "gl", 2, 1)], "gl(2)"),
+    (so(3), [block((0, 1, 2), "so", 3, 1)], "so(3)"),
     (
-        [*gl(2), *gl(2, 2)], [Block(tuple(range(8)), "gl", 2, 2)], "2 gl(2)",
+        [*gl(2), *gl(2, 2)], [block(tuple(range(8)), "gl", 2, 2)], "2 gl(2)",
     ),
     (
         [*gl(2), shift(2), shift(3)],
-        [Block((0, 1, 2, 3), "gl", 2, 1), Block((4, 5), "R", 1, 2)],
+        [block((0, 1, 2, 3), "gl", 2, 1), block((4, 5), "R", 1, 2)],
         "gl(2) + R^2",
     ),
     (
         [*gl(2), shift(0), shift(1)],
-        [Block((0, 1, 2, 3), "gl", 2, 1), Block((4, 5), "R", 1, 2)],
+        [block((0, 1, 2, 3), "gl", 2, 1), block((4, 5), "R", 1, 2)],
         "gl(2) |x R^2",
     ),
     (
         [*gl(1), *so(3, 1)],
-        [Block((0,), "R", 1, 1), Block((1, 2, 3), "so", 3, 1)],
+        [block((0,), "R", 1, 1), block((1, 2, 3), "so", 3, 1)],
         "so(3) + R",
     ),
     # the affine line is no direct sum of lines, and no name is claimed for it
-    ([unit(0, 0), shift(0)], [Block((0, 1), "R", 1, 2)], "dimension 2, radical 2"),
+    ([unit(0, 0), shift(0)], [block((0, 1), "R", 1, 2)], "dimension 2, radical 2"),
     # a wrong claim falls back to what is certain
-    (gl(2), [Block((0, 1, 2, 3), "R", 1, 4)], "dimension 4, radical 1"),
-    (so(3), [Block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 0"),
-    ([shift(k) for k in range(4)], [Block((0, 1, 2, 3), "gl", 2, 1)], "dimension 4, radical 4"),
-    (gl(2), [Block((1, 0, 2, 3), "gl", 2, 1)], "dimension 4, radical 1"),
-    (gl(2), [Block((0, 1), "R", 1, 2)], "dimension 4, radical 1"),
+    (gl(2), [block((0, 1, 2, 3), "R", 1, 4)], "dimension 4, radical 1"),
+    (so(3), [block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 0"),
+    ([shift(k) for k in range(4)], [block((0, 1, 2, 3), "gl", 2, 1)], "dimension 4, radical 4"),
+    (gl(2), [block((1, 0, 2, 3), "gl", 2, 1)], "dimension 4, radical 1"),
+    (gl(2), [block((0, 1), "R", 1, 2)], "dimension 4, radical 1"),
 ]
 
 
 @pytest.mark.parametrize(("basis", "blocks", "name"), NAMES)
-def test_identify(basis: list[AffineField], blocks: list[Block], name: str) -> None:
+def test_identify(basis: list[VectorField], blocks: list[Block], name: str) -> None:
     assert identify(_constants(basis), len(basis), blocks, FIELD) == name
 
 
@@ -293,7 +303,7 @@ def test_identify(basis: list[AffineField], blocks: list[Block], name: str) -> N
         ([shift(0), shift(1)], 2),
     ],
 )
-def test_radical(basis: list[AffineField], radical: int) -> None:
+def test_radical(basis: list[VectorField], radical: int) -> None:
     assert radical_dimension(_constants(basis), len(basis), FIELD) == radical
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
 from symgauge.derivers.families import Coordinates, Form, Kind, Move, Place
-from symgauge.lie.fields import AffineField, combination, times
+from symgauge.lie.fields import VectorField, combination, times
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import tangents, values
 from symgauge.network.op import Array
@@ -34,7 +34,7 @@ class Claim:
     copies: int = 1
 
     @property
-    def fields(self) -> tuple[AffineField, ...]:
+    def fields(self) -> tuple[VectorField, ...]:
         return Coordinates(self.network).fields(self.kind, self.copies, self.size, self.moves)
 
 
@@ -266,12 +266,12 @@ FALSE_OFF_DIAGONAL = {
 }
 
 
-def prove(network: Network, field: AffineField, prover: Prover | None = None) -> Verdict:
+def prove(network: Network, field: VectorField, prover: Prover | None = None) -> Verdict:
     prover = prover or Prover(network)
     return prover.prove(field).verdict
 
 
-def residual(network: Network, field: AffineField, draws: int = 4) -> float:
+def residual(network: Network, field: VectorField, draws: int = 4) -> float:
     """The largest |X f| over floats at random points, relative to the sizes of X and f."""
     lowered = network.lowered
     theta, x = draw_reals(lowered, np.random.default_rng(0), draws)
@@ -344,7 +344,7 @@ def test_what_holds_on_one_branch_is_not_proved_for_all() -> None:
     network = RELU
     coordinates = Coordinates(network)
     mixing = hidden(network, 3, "gl", ("g", "g^-T")).fields[1]
-    dead = AffineField.build([(int(coordinates.whole("fc1.weight")[0, 0]), ONE)], [])
+    dead = VectorField.build([(int(coordinates.whole("fc1.weight")[0, 0]), ONE)], [])
     on = {
         "fc0.bias": np.full((1, 3), 9.0), "fc0.weight": np.full((1, 3, 2), 0.1),
         "fc1.weight": np.ones((1, 2, 3)), "fc1.bias": np.ones((1, 2)),
@@ -356,7 +356,7 @@ def test_what_holds_on_one_branch_is_not_proved_for_all() -> None:
         assert prove(network, field) is Verdict.UNKNOWN
 
 
-def _change_at(network: Network, field: AffineField, theta: dict[str, Array]) -> float:
+def _change_at(network: Network, field: VectorField, theta: dict[str, Array]) -> float:
     lowered, domain = network.lowered, RealDomain()
     flat = np.concatenate([theta[p.name].reshape(-1) for p in lowered.parameters])
     moved = np.zeros_like(flat)
@@ -397,7 +397,7 @@ def test_random_fields_are_not_proved(name: str, data: st.DataObject) -> None:
     size = network.num_coordinates
     index = st.integers(0, size - 1)
     weight = st.sampled_from([Fraction(n, d) for n in (-2, -1, 1, 3) for d in (1, 2)])
-    field = AffineField.build(
+    field = VectorField.build(
         data.draw(st.lists(st.tuples(index, weight), max_size=3)),
         data.draw(st.lists(st.tuples(index, index, weight), max_size=4)),
     )
@@ -448,15 +448,15 @@ def test_a_field_need_not_be_affine() -> None:
     at = RELU.offsets["fc1.bias"]
     for powers in (((at, 2),), ((at, -1),), ((0, -2), (at, 1))):
         moved = [(k, times(m, powers), 3 * c) for (k, m), c in field.terms.items()]
-        assert prove(RELU, AffineField.collect(moved)) is Verdict.PROVED
+        assert prove(RELU, VectorField.collect(moved)) is Verdict.PROVED
         # one entry left without the factor
         (k, m), c = next(iter(field.terms.items()))
-        wrong = AffineField.collect([(k, m, c), *moved[1:]])
+        wrong = VectorField.collect([(k, m, c), *moved[1:]])
         assert prove(RELU, wrong) is Verdict.UNKNOWN
 
 
 def test_the_zero_field_is_proved() -> None:
-    assert prove(LINEAR, AffineField.build([], [])) is Verdict.PROVED
+    assert prove(LINEAR, VectorField.build([], [])) is Verdict.PROVED
 
 
 def test_a_parameter_that_no_output_reads_is_free() -> None:
@@ -464,8 +464,8 @@ def test_a_parameter_that_no_output_reads_is_free() -> None:
     x, idle = sketch.input("x", 2), sketch.parameter("idle", 2)
     sketch.build.mul(x, idle)
     network = sketch.network(sketch.build.mul(x, sketch.parameter("p", 2)))
-    assert prove(network, AffineField.build([(0, ONE)], [])) is Verdict.PROVED
-    assert prove(network, AffineField.build([(2, ONE)], [])) is Verdict.UNKNOWN
+    assert prove(network, VectorField.build([(0, ONE)], [])) is Verdict.PROVED
+    assert prove(network, VectorField.build([(2, ONE)], [])) is Verdict.UNKNOWN
 
 
 def test_a_proof_that_is_too_large_is_undecided() -> None:

@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,12 +84,6 @@ def capture(
 
 
 def _check_parameters(module: torch.nn.Module) -> None:
-    trainable = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
-    if not trainable:
-        raise CaptureError(
-            "the module has no parameters that require grad, so there is nothing to derive; "
-            "give a module with trainable parameters"
-        )
     for name, p in module.named_parameters():
         if p.is_quantized:
             raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
@@ -105,6 +100,12 @@ def _check_parameters(module: torch.nn.Module) -> None:
     for name, m in module.named_modules():
         if "quantized" in type(m).__module__:
             raise CaptureError(f"module {name} is quantised; give the unquantised module")
+    trainable = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+    if not trainable:
+        raise CaptureError(
+            "the module has no parameters that require grad, so there is nothing to derive; "
+            "give a module with trainable parameters"
+        )
 
 
 def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
@@ -189,6 +190,12 @@ def _export(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
                 "symgauge needs one program for all inputs: write the branch with torch.where "
                 "on constants, or hold it fixed in the factory"
             ) from error
+        odd = [n for n, _ in module.named_modules() if any(c in n for c in '"\\\n\r')]
+        if odd:
+            raise CaptureError(
+                f"torch.export cannot read a module named {odd[0]!r}: rename it without quotes, "
+                "backslashes and line breaks"
+            ) from error
         raise CaptureError(f"torch.export cannot read the module: {_line(error)}") from error
     finally:
         logger.setLevel(level)
@@ -207,6 +214,7 @@ class _Reader:
         self.output, self.observable = output, observable
         self.build = Builder(all_ops())
         self.environment: dict[Any, Any] = {}
+        self.token_places: dict[str, int] = {}
         self.input_places: list[tuple[str, str]] = []  # network input, placeholder
         self.output_names: list[str] = []
         self.picked: list[int] = []
@@ -266,20 +274,29 @@ class _Reader:
             self.input_places.append((name, node.name))
             return self.build.leaf(Input(name, tuple(value.shape)))
         example = self._example(node.name)
+        classes = _classes(node, self.program)
+        if classes:
+            name = node.name
+            self.token_places[name] = classes
+            shape = (*value.shape, classes)
+            return _Tokens(self.build.leaf(Input(name, shape, classes)))
         self.held.append(f"input {node.name} held at the example")
         return example
 
     def _example(self, name: str) -> torch.Tensor:
-        placeholders = [
-            n.name for n in self.program.graph.nodes
-            if n.op == "placeholder" and n.name in {
-                s.arg.name for s in self.program.graph_signature.input_specs
-                if s.kind.name == "USER_INPUT"
-            }
-        ]
         flat = pytree.tree_leaves(self.program.example_inputs)
-        tensor: torch.Tensor = flat[placeholders.index(name)]
+        tensor: torch.Tensor = flat[self.user_inputs.index(name)]
         return tensor
+
+    @cached_property
+    def user_inputs(self) -> list[str]:
+        """Placeholders of the example's leaves, in order."""
+        own = {
+            s.arg.name for s in self.program.graph_signature.input_specs
+            if s.kind.name == "USER_INPUT"
+        }
+        return [n.name for n in self.program.graph.nodes if n.op == "placeholder"
+                and n.name in own]
 
     def _call(self, node: Any) -> Any:
         if not hasattr(node.target, "_schema"):
@@ -298,6 +315,8 @@ class _Reader:
             args = (args[0], _without_masks(args[1]), *args[2:])
         kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=_is_node)
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
+        if any(isinstance(x, _Tokens) for x in leaves):
+            return self._tokens(overload, args)
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
             raise CaptureError(
                 f"{_path(node)}: {overload} draws random numbers; call .eval() in the factory"
@@ -320,6 +339,27 @@ class _Reader:
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
+
+    def _tokens(self, overload: str, args: Any) -> Any:
+        """What may be done with tokens: other shapes, and rows of a table."""
+        if overload in _INDEXING:
+            table, index = args[0], args[1][0] if isinstance(args[1], list) else args[1]
+            (table,) = self._lift((table,))
+            hot = index.one_hot
+            flat = self.build.reshape(hot, (math.prod(hot.shape[:-1]), hot.shape[-1]))
+            wide = self.build.reshape(table, (table.shape[0], math.prod(table.shape[1:])))
+            rows = self.build.apply("matmul", flat, wide)
+            return self.build.reshape(rows, (*hot.shape[:-1], *table.shape[1:]))
+        hot = args[0].one_hot
+        if overload in _SHAPING:
+            op = by_overload()["view.default"]
+            bare = Value(hot.index, hot.shape[:-1])
+            # the shape that the op gives, computed on the places alone
+            probe = Builder(all_ops())
+            stand_in = probe.leaf(Input("tokens", bare.shape))
+            shape = op.capture(probe, overload, stand_in, *args[1:]).shape
+            return _Tokens(self.build.reshape(hot, (*shape, hot.shape[-1])))
+        return args[0]
 
     @staticmethod
     def _like(overload: str, args: Any) -> torch.Tensor:
@@ -384,6 +424,48 @@ class _Reader:
 
 
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
+
+
+#: Ops through which tokens stay tokens, and those by which they pick rows of a table.
+_SHAPING = ("view.default", "_unsafe_view.default", "reshape.default", "unsqueeze.default")
+_PASSING = ("clone.default", "alias.default", "_to_copy.default", "detach.default")
+_INDEXING = ("embedding.default", "index.Tensor")
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """An integer input that does nothing but pick rows, as one-hot vectors."""
+
+    one_hot: Value
+
+
+def _classes(node: Any, program: Any) -> int:
+    """Rows of the tables that an integer input picks from; 0 where it does anything else."""
+    found: set[int] = set()
+    stack, seen = [node], set()
+    while stack:
+        current = stack.pop()
+        for user in current.users:
+            if user in seen or user.op == "output":
+                if user.op == "output":
+                    return 0
+                continue
+            seen.add(user)
+            overload = _overload(user.target) if hasattr(user.target, "_schema") else ""
+            if overload in _SHAPING + _PASSING:
+                stack.append(user)
+            elif overload in _INDEXING and _picks_rows(user, current):
+                found.add(int(user.args[0].meta["val"].shape[0]))
+            elif not overload.startswith(DROP):
+                return 0
+    return found.pop() if len(found) == 1 and min(found) > 1 else 0
+
+
+def _picks_rows(user: Any, index: Any) -> bool:
+    given = user.args[1]
+    if isinstance(given, (list, tuple)):
+        return len(given) == 1 and given[0] is index and user.args[0].op == "placeholder"
+    return given is index and user.args[0].op == "placeholder"
 
 
 def _is_node(x: Any) -> bool:
@@ -485,6 +567,13 @@ def _check_fidelity(
             if isinstance(x, torch.Tensor) and x.is_floating_point() and not _is_mask(x) else x
             for x in flat
         ]
+        tokens = {}
+        for name, classes in reader.token_places.items():
+            place = reader.user_inputs.index(name)
+            fresh_flat[place] = torch.randint(
+                0, classes, flat[place].shape, generator=generator, dtype=flat[place].dtype
+            )
+            tokens[name] = np.eye(classes)[fresh_flat[place].numpy()][None]
         new_args, new_kwargs = pytree.tree_unflatten(fresh_flat, spec)
         tensors = [
             x for x in fresh_flat
@@ -492,7 +581,7 @@ def _check_fidelity(
         ]
         inputs = {
             name: x.numpy()[None] for (name, _), x in zip(reader.input_places, tensors, strict=True)
-        }
+        } | tokens
         with torch.no_grad(), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             with _WideFloats():  # type: ignore[no-untyped-call]

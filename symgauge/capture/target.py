@@ -131,9 +131,14 @@ def resolve_target(
         if name not in sizes:
             raise SizeError(_no_size(text, name, sizes))
         sizes[name] = _parse(name, value, sizes[name])
-    merged = None if full is None else {**sizes, **full}
-    name = attribute if attribute != "factory" else Path(text.rpartition(":")[0] or text).stem
-    name = name.rpartition(".")[2] if not text.rpartition(":")[0].endswith(".py") else name
+    odd = [k for k in full or () if k not in arguments]
+    if odd and attribute == "factory":
+        raise TargetError(f"{text}: FULL has a size {odd[0]!r}, which the factory does not take")
+    # with several factories in one file, FULL goes with those that take its sizes
+    merged = None if full is None or odd else {**sizes, **full}
+    place = text.rpartition(":")[0] or text
+    stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
+    name = stem if attribute == "factory" else attribute
     return Target(name, text, factory, sizes, merged, source, module.__name__, attribute)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
-from symgauge.lie.fields import AffineField
+from symgauge.lie.fields import VectorField
 from symgauge.network.proof import Line, Proof
 from symgauge.network.program import Network, canonical_digest
 from symgauge.ops import all_ops
@@ -28,7 +28,7 @@ class Certificate:
 
     @staticmethod
     def issue(
-        network: Network, generators: Sequence[AffineField], proofs: Sequence[Proof],
+        network: Network, generators: Sequence[VectorField], proofs: Sequence[Proof],
         cell: Mapping[str, Array], claim: Mapping[str, Any],
     ) -> Certificate:
         """The certificate of a claim (see `verification.claim_of`)."""
@@ -85,12 +85,12 @@ class Certificate:
         """The program. Raises BadInputError where it is malformed."""
         return Network.from_json(self.data["network"], all_ops())
 
-    def generators(self, network: Network) -> list[AffineField]:
+    def generators(self, network: Network) -> list[VectorField]:
         """The generators. Raises BadInputError where one is malformed."""
         listed = self.data["generators"]
         if not isinstance(listed, Sequence):
             raise BadInputError("the generators of this certificate are not a list")
-        return [AffineField.from_json(g, network.num_coordinates) for g in listed]
+        return [VectorField.from_json(g, network.num_coordinates) for g in listed]
 
     def proofs(self) -> list[Proof]:
         """The proof tables it carries, one per generator (verify makes its own)."""

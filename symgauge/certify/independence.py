@@ -14,22 +14,29 @@ with the constant where radicands depend on an input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
+from symgauge.network.points import has_tokens, residue_inputs
 from symgauge.network.program import Network
-from symgauge.network.sampling import branch_patterns
+from symgauge.network.sampling import (
+    RootPlan, branch_patterns, draw_theta, root_plan, sequences_needed, settle_roots,
+)
 
 #: Points beyond the number of columns.
 SPARE = 8
 #: Rows drawn at most in search of enough points at which the earlier roots exist.
-MAX_ROOT_ROWS = 1 << 15
+MAX_ROOT_ROWS = 1 << 13
+#: Arguments that are tested together at most; above, their independence stays a hypothesis.
+MAX_COLUMNS = 800
 
 
 @dataclass(frozen=True)
@@ -50,15 +57,28 @@ class _Points:
     domain: ResidueDomain
 
 
-def _evaluate(network: Network, field: PrimeField, rng: np.random.Generator, batch: int) -> _Points:
-    theta = {p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters}
-    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in network.inputs}
-    patterns = branch_patterns(network, {}, rng, batch)
-    domain = ResidueDomain(field, int(rng.integers(1 << 62)), batch, patterns)
-    lines = values(network, domain, theta, inputs)
-    seeds_x = {i: field.random(rng, (batch, *network.nodes[i].shape)) for i in network.input_nodes}
+def _evaluate(
+    network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
+    tokens: Mapping[str, Array] | None = None, seed: int | None = None,
+) -> _Points:
+    """Fresh points with a direction each; the same thetas and directions for the same seed."""
+    own = rng if seed is None else np.random.default_rng(seed)
+    salt = int(own.integers(1 << 62))
+    theta = {p.name: field.random(own, (batch, *p.shape)) for p in network.parameters}
     seeds_t = {
-        i: field.random(rng, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes
+        i: field.random(own, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes
+    }
+    inputs = residue_inputs(network, field, rng, batch)
+    for name, value in (tokens or {}).items():
+        inputs[name] = np.broadcast_to(value, inputs[name].shape)
+    patterns = branch_patterns(network, {}, rng, batch)
+    plan = root_plan(network, field, True)
+    settle_roots(network, field, rng, salt, plan, theta, inputs, patterns)
+    domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
+    lines = values(network, domain, theta, inputs)
+    seeds_x = {
+        i: field.random(rng, (batch, *network.nodes[i].shape))
+        for i, x in zip(network.input_nodes, network.inputs, strict=True) if not x.classes
     }
     return _Points(
         lines, tangents(network, domain, lines, seeds_x),
@@ -75,8 +95,18 @@ def assumptions(network: Network, field: PrimeField, rng: np.random.Generator) -
     if kinds & {"exp", "log", "erf", "sin", "cos"}:
         _transcendental(network, field, rng, shown, missing)
     if "rsqrt" in kinds:
-        _roots(network, field, rng, shown, missing)
+        if root_plan(network, field, True).twisted:
+            missing.append(
+                "what holds with y^2 v = -1 in place of the square roots that are missing modulo "
+                "p holds with the square roots"
+            )
+        else:
+            _roots(network, field, rng, shown, missing)
     return Assumptions(tuple(shown), tuple(missing))
+
+
+#: An argument's residues at the points, and its differentials along inputs and parameters.
+_Column = tuple[Array, Array, Array]
 
 
 def _columns(
@@ -136,55 +166,65 @@ def _transcendental(
     network: Network, field: PrimeField, rng: np.random.Generator, shown: list[str],
     missing: list[str],
 ) -> None:
-    count = len(_columns(network, _evaluate(network, field, rng, 8), field)[0])
-    points = _evaluate(network, field, rng, 2 * count + SPARE)
-    columns, erfs = _columns(network, points, field)
-    good = points.domain.valid
+    sequences: list[dict[str, Array]] = [{}]
+    if has_tokens(network):
+        # one theta is looked at with several token sequences: their values together
+        sequences = [
+            {x.name: residue_inputs(network, field, rng, 1)[x.name]
+             for x in network.inputs if x.classes}
+            for _ in range(sequences_needed(network))
+        ]
+    columns, erfs, _ = _joint(network, field, rng, 8, sequences)
     n = len(columns)
-    moved = [dx[good].any() for _, dx, _ in columns]
-    inside = [dx[good] for (_, dx, _), m in zip(columns, moved, strict=True) if m]
-    fixed = [dt[good] for (_, _, dt), m in zip(columns, moved, strict=True) if not m]
-    full = sum(
-        rank(np.stack(part, axis=1), field.p) for part in (inside, fixed) if part
-    )
-    if good.sum() < n + 5:
-        # roots leave too few points; more are drawn until the test has enough
-        full, n = _more_points(network, field, rng, n)
-    if full == n:
-        shown.append(f"independence of exponential and logarithm values: proved ({n} of {n})")
+    if n > MAX_COLUMNS:
+        full = 0
     else:
-        missing.append(
-            f"the {n} exponential and logarithm values are independent (rank of their arguments' "
-            f"differentials: {full} of {n})"
+        columns, erfs, good = _joint(network, field, rng, 2 * n + 4 * SPARE, sequences)
+        moved = [dx[good].any() for _, dx, _ in columns]
+        inside = [dx[good] for (_, dx, _), m in zip(columns, moved, strict=True) if m]
+        fixed = [dt[good] for (_, _, dt), m in zip(columns, moved, strict=True) if not m]
+        full = sum(
+            rank(np.stack(part, axis=1), field.p) for part in (inside, fixed) if part
         )
+    # how many arguments coincide depends on the sequences drawn: no number is claimed then
+    several = len(sequences) > 1
+    values_text = "exponential and logarithm values"
+    if n > MAX_COLUMNS:
+        missing.append(f"the {values_text} are independent (too many to test)")
+    elif full < n:
+        count = "" if several else f": {full} of {n}"
+        missing.append(
+            f"the {values_text} are independent (the rank of their arguments' differentials "
+            f"falls short{count})"
+        )
+    else:
+        count = f"on {len(sequences)} token sequences" if several else f"{n} of {n}"
+        shown.append(f"independence of {values_text}: proved ({count})")
     if erfs:
         missing.append(
-            f"the {erfs} values of erf are independent over the exponentials (arguments distinct "
+            "the values of erf are independent over the exponentials (their arguments are distinct "
             "up to sign: seen)"
         )
 
 
-def _more_points(
-    network: Network, field: PrimeField, rng: np.random.Generator, n: int
-) -> tuple[int, int]:
-    """The same rank from pooled batches, where most points are lost to missing roots."""
-    inside: list[Array] = []
-    fixed: list[Array] = []
-    have = 0
-    for _ in range(200):
-        points = _evaluate(network, field, rng, 512)
-        columns, _ = _columns(network, points, field)
-        good = points.domain.valid
-        if len(columns) != n:
-            return 0, n
-        inside.append(np.stack([dx for _, dx, _ in columns], axis=1)[good])
-        fixed.append(np.stack([dt for _, _, dt in columns], axis=1)[good])
-        have += int(good.sum())
-        if have >= n + SPARE:
-            break
-    x, t = np.concatenate(inside), np.concatenate(fixed)
-    moved = x.any(axis=0)
-    return rank(x[:, moved], field.p) + rank(t[:, ~moved], field.p), n
+def _joint(
+    network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
+    sequences: Sequence[Mapping[str, Array]],
+) -> tuple[list[_Column], int, npt.NDArray[np.bool_]]:
+    """Distinct arguments over all token sequences at the same thetas, and the valid points."""
+    seed = int(rng.integers(1 << 62))
+    table: dict[bytes, _Column] = {}
+    erfs = 0
+    good = np.ones(batch, dtype=bool)
+    for tokens in sequences:
+        points = _evaluate(network, field, rng, batch, tokens, seed)
+        columns, count = _columns(network, points, field)
+        for column in columns:
+            if field.neg(column[0]).tobytes() not in table:
+                table.setdefault(column[0].tobytes(), column)
+        erfs = max(erfs, count)
+        good &= points.domain.valid
+    return list(table.values()), erfs, good
 
 
 def _levels(network: Network) -> dict[int, int]:
@@ -228,21 +268,20 @@ def _level_rank(
     theta is one point for all rows where radicands depend on an input: then the constant is
     one more column.
     """
-    theta = {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}
-    salt = int(rng.integers(1 << 62))
-    fixed: list[Array] = []
-    free: list[Array] = []
-    tried, have, batch = 0, 0, 256
-    wanted = 0
-    while tried < MAX_ROOT_ROWS and (have < wanted or not tried):
-        fixed_part, good_fixed = _radicands(
-            network, field, rng, salt, batch, theta, sites, earlier)
-        free_part, good_free = _radicands(network, field, rng, salt, batch, {}, sites, earlier)
-        fixed.append(fixed_part[good_fixed])
-        free.append(free_part[good_free])
+    theta, salt = draw_theta(network, field, rng)
+    parts: list[list[Array]] = [[], []]
+    wanted, tried, batch = 1, 0, 256
+    plans = [
+        _restricted(network, root_plan(network, field, free), earlier) for free in (False, True)
+    ]
+    while tried < MAX_ROOT_ROWS and min(sum(len(b) for b in part) for part in parts) < wanted:
+        for held, plan, part in zip((theta, {}), plans, parts, strict=True):
+            found, good = _radicands(
+                network, field, rng, salt, batch, held, plan, sites, earlier)
+            part.append(found[good])
+            wanted = found.shape[1] + 24
         tried += batch
-        have = min(sum(len(b) for b in fixed), sum(len(b) for b in free))
-        wanted = fixed_part.shape[1] + 24
+    fixed, free = parts
     at_theta, anywhere = np.concatenate(fixed), np.concatenate(free)
     if min(len(at_theta), len(anywhere)) < 2:
         return at_theta.shape[1], False
@@ -257,16 +296,28 @@ def _level_rank(
     return anywhere.shape[1], ok_x and ok_t
 
 
+def _restricted(network: Network, plan: RootPlan, sites: Sequence[int]) -> RootPlan:
+    """The plan for the radicands of these sites alone."""
+    parts = [
+        np.full(prod(node.shape), i in sites) for i, node in enumerate(network.nodes)
+        if node.op is not None and node.op.name == "rsqrt"
+    ]
+    wanted = np.concatenate(parts)
+    stages = [(n, axis, k, final & wanted) for n, axis, k, final in plan.stages]
+    return RootPlan(tuple(stage for stage in stages if stage[3].any()))
+
+
 def _radicands(
     network: Network, field: PrimeField, rng: np.random.Generator, salt: int, batch: int,
-    theta: dict[str, Array], sites: Sequence[int], earlier: Sequence[int],
+    theta: Mapping[str, Array], plan: RootPlan, sites: Sequence[int], earlier: Sequence[int],
 ) -> tuple[Array, Array]:
     """Residues of the radicands, and the rows at which all earlier roots exist."""
-    parameters = theta or {
+    parameters = dict(theta) or {
         p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters
     }
-    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in network.inputs}
+    inputs = residue_inputs(network, field, rng, batch)
     patterns = branch_patterns(network, {}, rng, batch)
+    settle_roots(network, field, rng, salt, plan, parameters, inputs, patterns)
     domain = ResidueDomain(field, salt, batch, patterns)
     lines = values(network, domain, parameters, inputs)
 

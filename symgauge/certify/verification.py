@@ -19,7 +19,7 @@ from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import Assumptions, assumptions
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.lie.fields import AffineField, orbit_rank
+from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import SPARE, jacobian_rows, rank_at_point, read_coordinates
@@ -95,7 +95,7 @@ def _scope(
 
 
 def refuted_at_points(
-    network: Network, generator: AffineField, field: PrimeField, rng: np.random.Generator
+    network: Network, generator: VectorField, field: PrimeField, rng: np.random.Generator
 ) -> bool:
     """Whether J X is not 0 at exact random points (inputs, parameters and cells drawn fresh)."""
     rows = jacobian_rows(network, field, rng, SPARE)
@@ -106,7 +106,7 @@ def refuted_at_points(
     return bool(field.matmul(rows.rows[:, None, :], moved[:, :, None]).any())
 
 
-def prove_all(network: Network, generators: Sequence[AffineField]) -> list[Proof]:
+def prove_all(network: Network, generators: Sequence[VectorField]) -> list[Proof]:
     """A proof table for every generator."""
     prover = Prover(network)
     return [prover.prove(g) for g in generators]
@@ -200,9 +200,9 @@ def _verify(certificate: Certificate) -> Verification:
     )
 
 
-def _masked(generator: AffineField, read: np.ndarray) -> AffineField:
+def _masked(generator: VectorField, read: np.ndarray) -> VectorField:
     """The components along coordinates that an output reads."""
-    return AffineField({(k, m): c for (k, m), c in generator.terms.items() if read[k]})
+    return VectorField({(k, m): c for (k, m), c in generator.terms.items() if read[k]})
 
 
 def _rejected(reason: str) -> Verification:

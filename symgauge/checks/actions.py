@@ -2,13 +2,15 @@
 
 A matrix element is g = L S R, with L and R products of two Householder reflections (so det > 0)
 and S diagonal in [2^-1/2, 2^1/2]: condition number at most 2, and no inverse is computed.
+A family with slices ("via") acts where their parameters are 1 or 0: the state is brought there,
+moved, and brought back; the element of each slice is read from its parameter, which stays as it is.
 Everything is computed in float64 and rounded once to the array's own dtype.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -122,29 +124,75 @@ def apply(
         return touched[name]
 
     moved = set()
+
+    def act(moves: Sequence[Mapping[str, Any]], part: FamilyElement) -> None:
+        for move in moves:
+            source = current(move["source"]) if "source" in move else None
+            moved.add(move["parameter"])
+            _move(current(move["parameter"]), source, move, part)
+
     for part in element:
         entry = _at_size(families[part.family], part.size)
         if entry is None:
             raise BadInputError(f"family {part.family} has no action at the {part.size} sizes")
-        for move in reversed(entry["action"]) if part.inverted else entry["action"]:
-            source = current(move["source"]) if "source" in move else None
-            moved.add(move["parameter"])
-            _move(current(move["parameter"]), source, move, part)
+        back = [_onto(through, current, act) for through in entry.get("via", ())]
+        act(entry["action"][::-1] if part.inverted else entry["action"], part)
+        for moves, own in reversed(back):
+            act(moves, own)
     return {
         name: touched[name].astype(array.dtype) if name in moved else array
         for name, array in state.items()
     }
 
 
-def apply_family(
-    element: Mapping[str, Any],
-    action: Sequence[Mapping[str, Any]],
-    state: Mapping[str, Array],
-    seed: int,
-) -> dict[str, Array]:
+def _onto(
+    through: Mapping[str, Any],
+    current: Callable[[str], Real],
+    act: Callable[[Sequence[Mapping[str, Any]], FamilyElement], None],
+) -> tuple[list[Mapping[str, Any]], FamilyElement]:
+    """Bring the state onto one slice; the moves and the element that bring it back.
+
+    The slice's own parameter is not touched: nothing on the slice reads it.
+    """
+    moves = [m for m in through["action"] if m["parameter"] != through["parameter"]]
+    own = _element_in(through, current(through["parameter"]))
+    act([_inverse_move(m) for m in reversed(moves)], own)
+    return moves, own
+
+
+def _element_in(through: Mapping[str, Any], tensor: Real) -> FamilyElement:
+    """The element of a slice's family, read from its parameter: s^k = T, or k c = T."""
+    name, element = through["parameter"], through["element"]
+    (own,) = (m for m in through["action"] if m["parameter"] == name)
+    weight, at = Fraction(own["weight"]), own.get("at")
+    shape = [*element["copies"], element["size"]]
+    if at is not None:
+        copies, along = _places(at)
+        tensor = _block(tensor, at)
+        rest = [k for k in range(tensor.ndim) if k not in copies + along]
+        tensor = tensor.transpose(copies + along + rest)
+    if math.prod(shape) != tensor.size:
+        raise BadInputError(f"{name} has {tensor.size} entries, its slice {math.prod(shape)}")
+    value = tensor.reshape(shape)
+    none = np.zeros((*shape[:-1], 0, shape[-1]))
+    if element["kind"] == "translation":
+        shift = value / float(weight)
+        return FamilyElement(0, "", none, none, np.ones_like(shift), shift)
+    if not value.all():
+        raise BadInputError(
+            f"{name} has an entry that is 0: symmetries that act through it are defined only "
+            "where it has none"
+        )
+    return FamilyElement(0, "", none, none, value ** float(weight), np.zeros_like(value))
+
+
+def _inverse_move(move: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**move, "weight": str(-Fraction(move["weight"]))}
+
+
+def apply_family(family: Family, state: Mapping[str, Array], seed: int) -> dict[str, Array]:
     """A random element of one family, right or wrong, applied to the state."""
-    family = {"label": "", "element": element, "action": action}
-    part = _random(0, "small", element, 1.0, np.random.default_rng(seed))
+    part = _random(0, "small", family["element"], 1.0, np.random.default_rng(seed))
     return apply([family], (part,), state)
 
 
@@ -160,8 +208,12 @@ def _random(
     if kind == "diagonal":
         return FamilyElement(family, size, none, none, np.exp(shift), shift)
     left, right = (rng.standard_normal((*copies, REFLECTIONS, n)) for _ in range(2))
+    if kind == "so1":  # reflections that fix the vector of ones
+        left, right = (v - v.mean(axis=-1, keepdims=True) for v in (left, right))
+    elif kind == "complex":  # a rotation of the plane times one number
+        shift = shift[..., :1] + np.zeros(n)
     left, right = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (left, right))
-    scale = np.ones_like(shift) if kind == "so" else np.exp(shift / 2)
+    scale = np.ones_like(shift) if kind in ("so", "so1") else np.exp(shift / 2)
     return FamilyElement(family, size, left, right, scale, np.zeros_like(shift))
 
 
@@ -185,7 +237,10 @@ def _at_size(family: Family, size: str) -> Mapping[str, Any] | None:
 
 def _fits(entry: Mapping[str, Any] | None, shapes: Mapping[str, Sequence[int]]) -> bool:
     """Whether every location lies inside its tensor."""
-    for move in () if entry is None or entry["element"]["kind"] == "other" else entry["action"]:
+    if entry is None or entry["element"]["kind"] == "other":
+        return True
+    moves = [*entry["action"], *(m for t in entry.get("via", ()) for m in t["action"])]
+    for move in moves:
         name, at = move.get("source", move["parameter"]), move.get("at")
         if name not in shapes or move["parameter"] not in shapes:
             return False

@@ -12,6 +12,7 @@ import ast
 import json
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +24,8 @@ HERE = "symgauge.checks"
 FORMS = {
     "gl": ("g", "g^-T"),
     "so": ("g", "g^-T"),
+    "so1": ("g", "g^-T"),
+    "complex": ("g", "g^-T"),
     "diagonal": ("s^k", "+c", "+Tc"),
     "translation": ("+c", "+Tc"),
 }
@@ -244,7 +247,7 @@ def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
     """What the runtime needs of a family: element and moves at each size, or null."""
     entries = {"small": small, "full": full}
     return {"label": label} | {
-        size: {"element": entry["element"], "action": entry["action"]}
+        size: {key: entry[key] for key in ("element", "action", "via") if key in entry}
         if entry is not None and entry["element"]["kind"] != "other"
         else None
         for size, entry in entries.items()
@@ -274,6 +277,12 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
     kind = entry["element"]["kind"]
     if kind == "other":
         return
+    fixed: list[str] = []
+    for through in entry.get("via", ()):
+        _check_slice(label, through)
+        _check_fixed(label, through["action"], fixed)
+        fixed.append(through["parameter"])
+    _check_fixed(label, entry["action"], fixed)
     if kind not in FORMS:
         raise BadInputError(f"family {label!r} has an element of unknown kind {kind!r}")
     for move in entry["action"]:
@@ -285,3 +294,29 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
                 raise BadInputError(f"family {label!r}: {form!r} needs a location")
         elif len(at["per"]) != len(entry["element"]["copies"]):
             raise BadInputError(f"family {label!r}: a location must name a factor for each copy")
+
+
+def _check_slice(label: str, through: Mapping[str, Any]) -> None:
+    """Raises BadInputError unless the family brings its parameter to 1 or to 0, uniquely."""
+    kind, name = through["element"]["kind"], through["parameter"]
+    forms = {"diagonal": ("s^k",), "translation": ("+c", "+Tc")}.get(kind, ())
+    _check_statement(label, {**through, "via": ()})
+    own = [move for move in through["action"] if move["parameter"] == name]
+    if any(move["form"] not in forms for move in through["action"]):
+        raise BadInputError(f"family {label!r}: a slice is reached by a scaling or a shift")
+    weights = [Fraction(move["weight"]) for move in through["action"]]
+    if kind == "diagonal" and any(weight.denominator != 1 for weight in weights):
+        raise BadInputError(f"family {label!r}: a root of {name!r} may not exist")
+    if len(own) != 1 or own[0]["form"] != forms[0]:
+        raise BadInputError(f"family {label!r}: its slice does not fix {name!r}")
+    weight = Fraction(own[0]["weight"])
+    if not weight or (kind == "diagonal" and abs(weight) != 1):
+        raise BadInputError(f"family {label!r}: its slice fixes {name!r} by the weight {weight}")
+
+
+def _check_fixed(label: str, moves: Sequence[Mapping[str, Any]], fixed: Sequence[str]) -> None:
+    """Raises BadInputError where a move on a slice touches or reads a parameter held there."""
+    for move in moves:
+        for name in (move["parameter"], move.get("source")):
+            if name in fixed:
+                raise BadInputError(f"family {label!r}: {name!r} moves or is read on its slice")

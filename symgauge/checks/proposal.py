@@ -21,13 +21,14 @@ KINDS = {
     "transpose": "no transpose",
     "larger": "larger group",
     "omitted": "move left out",
+    "slice": "not on the slice",
 }
 
 
 def propose_planted(families: Sequence[Family]) -> list[dict[str, Any]]:
     """Every {"family": index, "label": ..., "kind": ...} that is not trivially a symmetry.
 
-    Families without a finite action or with a single move admit none.
+    Families without a finite action, or with a single move and no slice, admit none.
 
     >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
     >>> moves = [{"parameter": name, "form": "s^k", "weight": weight, "at": at}
@@ -52,16 +53,21 @@ def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
     `along` is a list: the factors that the enlarged index runs over, row-major.
     """
     element, moves = dict(family["element"]), [dict(move) for move in family["action"]]
-    if element["kind"] == "other" or len(moves) < 2:
+    via = list(family.get("via", ()))
+    if element["kind"] == "other":
         return None
-    return _MISTAKES[kind](element, moves)
+    if kind == "slice":
+        # the moves of the slice, on the whole space
+        return {"element": element, "action": moves, "via": []} if via else None
+    wrong = _MISTAKES[kind](element, moves) if len(moves) > 1 else None
+    return None if wrong is None else {**wrong, "via": via}
 
 
 def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g in place of g^-T; s^k, + k c or + k T c with the sign of k flipped."""
-    if element["kind"] == "so":
+    if element["kind"] in ("so", "so1"):
         return None  # g^-T = g
-    if element["kind"] == "gl":
+    if element["kind"] in ("gl", "complex"):
         signed = [move for move in moves if move["form"] == "g^-T"]
     else:
         signed = [move for move in moves if Fraction(move["weight"]) < 0]
@@ -77,10 +83,10 @@ def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
 
 def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g^-1 in place of g^-T."""
-    if element["kind"] not in ("gl", "so") or element["size"] < 2:
+    if element["kind"] not in ("gl", "so", "so1", "complex") or element["size"] < 2:
         return None
     dual = [move for move in moves if move["form"] == "g^-T"]
-    if element["kind"] == "so" or len(dual) == len(moves):
+    if element["kind"] in ("so", "so1") or len(dual) == len(moves):
         dual = moves[-1:]
     if not dual:
         return None
@@ -90,7 +96,7 @@ def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
 
 
 def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
-    """One GL over all copies for gl, a full GL for a diagonal group or for so."""
+    """One GL over all copies for gl, a full GL for a diagonal group or a group of matrices."""
     kind, size, copies = element["kind"], element["size"], list(element["copies"])
     if kind == "translation" or any(move.get("at") is None for move in moves):
         return None

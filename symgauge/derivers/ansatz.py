@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.derivers.families import Coordinates
-from symgauge.exact.linear_algebra import nullspace, rational_array
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.lie.fields import AffineField
+from symgauge.lie.fields import VectorField
 from symgauge.network.legs import Axis
 from symgauge.network.program import Network
-from symgauge.network.sampling import Rows
 
 
 @dataclass(frozen=True)
@@ -27,16 +25,16 @@ class _Block:
     """One group of unknowns: its columns, and the field of one of them."""
 
     size: int
-    columns: Callable[[Array, Array], Array]
+    columns: Callable[[Array, Array, PrimeField], Array]
     entries: Callable[[int], tuple[list[tuple[int, Fraction]], list[tuple[int, int, Fraction]]]]
 
 
-def _axis_block(coordinates: Coordinates, name: str, axis: int, field: PrimeField) -> _Block:
+def _axis_block(coordinates: Coordinates, name: str, axis: int) -> _Block:
     index = np.moveaxis(coordinates.whole(name), axis, 0)
     n = index.shape[0]
     flat = index.reshape(n, -1)
 
-    def columns(rows: Array, theta: Array) -> Array:
+    def columns(rows: Array, theta: Array, field: PrimeField) -> Array:
         product = field.matmul(rows[:, flat], np.swapaxes(theta[:, flat], -1, -2))
         return product.reshape(len(rows), n * n)
 
@@ -51,20 +49,20 @@ def _axis_block(coordinates: Coordinates, name: str, axis: int, field: PrimeFiel
 def _shift_block(coordinates: Coordinates, name: str) -> _Block:
     flat = coordinates.whole(name).reshape(-1)
     return _Block(
-        flat.size, lambda rows, theta: rows[:, flat],
+        flat.size, lambda rows, theta, field: rows[:, flat],
         lambda u: ([(int(flat[u]), Fraction(1))], []),
     )
 
 
 def _cross_block(
-    coordinates: Coordinates, target: str, source: str, axis: int, field: PrimeField
+    coordinates: Coordinates, target: str, source: str, axis: int
 ) -> _Block:
     goal = coordinates.whole(target).reshape(-1)
     index = np.moveaxis(coordinates.whole(source), axis, 0)
     n = index.shape[0]
     flat = index.reshape(n, -1)
 
-    def columns(rows: Array, theta: Array) -> Array:
+    def columns(rows: Array, theta: Array, field: PrimeField) -> Array:
         out: Array = field.matmul(theta[:, flat], rows[:, goal][:, :, None])[:, :, 0]
         return out
 
@@ -80,19 +78,16 @@ def general_candidates(
     coordinates: Coordinates,
     axes_of: Callable[[str], list[Axis]],
     signature: Callable[[Axis], Any],
-    rows: Callable[[int], Rows],
-    flat_theta: Callable[[Rows], Array],
-    field: PrimeField,
+    solve: Callable[[int, Callable[[Array, Array, PrimeField], Array]], Any],
     max_unknowns: int,
-    spare: int,
-) -> list[AffineField]:
+) -> list[VectorField]:
     """Fields that solve the determining equations at fresh points, sparsest first.
 
     Empty where the ansatz has more than `max_unknowns` unknowns.
     """
     blocks: list[_Block] = []
     for p in network.parameters:
-        blocks += [_axis_block(coordinates, p.name, a, field) for a in range(len(p.shape))]
+        blocks += [_axis_block(coordinates, p.name, a) for a in range(len(p.shape))]
     for target in network.parameters:
         wanted = [signature(a) for a in axes_of(target.name)]
         for source in network.parameters:
@@ -102,19 +97,20 @@ def general_candidates(
             for a in range(len(source.shape)):
                 rest = (*source.shape[:a], *source.shape[a + 1:])
                 if found[:a] + found[a + 1:] == wanted and rest == target.shape:
-                    blocks.append(_cross_block(coordinates, target.name, source.name, a, field))
+                    blocks.append(_cross_block(coordinates, target.name, source.name, a))
     blocks += [_shift_block(coordinates, p.name) for p in network.parameters]
     unknowns = sum(b.size for b in blocks)
     if unknowns > max_unknowns:
         return []
-    drawn = rows(unknowns + spare)
-    theta = flat_theta(drawn)
-    system = np.concatenate([b.columns(drawn.rows, theta) for b in blocks], axis=1)
-    basis = rational_array(nullspace(system, field.p), field.p)
+
+    def columns(rows: Array, theta: Array, field: PrimeField) -> Array:
+        return np.concatenate([b.columns(rows, theta, field) for b in blocks], axis=1)
+
+    basis = solve(unknowns, columns)
     if basis is None:
         return []
     starts = np.cumsum([0, *(b.size for b in blocks)])
-    out: list[AffineField] = []
+    out: list[VectorField] = []
     for vector in basis:
         shift: list[tuple[int, Fraction]] = []
         linear: list[tuple[int, int, Fraction]] = []
@@ -124,7 +120,7 @@ def general_candidates(
             w = Fraction(vector[u])
             shift += [(k, c * w) for k, c in s]
             linear += [(k, j, c * w) for k, j, c in m]
-        made = AffineField.build(shift, linear)
+        made = VectorField.build(shift, linear)
         if made:
             out.append(made)
     return sorted(out, key=lambda f: len(f.terms))

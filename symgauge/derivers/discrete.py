@@ -15,6 +15,7 @@ import numpy as np
 from symgauge.derivers.families import Coordinates, Family
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.legs import Location, follow
+from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import branch_patterns, draw_reals, evaluate_at
 
@@ -147,7 +148,7 @@ def _holds(network: Network, act: Action, field: PrimeField, rng: np.random.Gene
     """f(act(theta), x) = f(theta, x) at random exact points, on the same cells."""
     salt = int(rng.integers(1 << 62))
     theta = field.random(rng, (POINTS, network.num_coordinates))
-    inputs = {x.name: field.random(rng, (POINTS, *x.shape)) for x in network.inputs}
+    inputs = residue_inputs(network, field, rng, POINTS)
     seed = int(rng.integers(1 << 62))
     shadow, _ = draw_reals(network, np.random.default_rng(seed), 1)
     moved_shadow = _split(network, act(_join(network, shadow), np.negative))

@@ -18,7 +18,7 @@ from symgauge.derivers.families import Family
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.lie.fields import AffineField
+from symgauge.lie.fields import VectorField
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import balanced_shadow, rank_at_point, read_coordinates
@@ -174,7 +174,7 @@ class ExactDeriver:
         basket.prune()
         return basket.families
 
-    def _values(self, fields: Sequence[AffineField]) -> Array:
+    def _values(self, fields: Sequence[VectorField]) -> Array:
         return np.array([f.at(self._point, self.field)[self.read] for f in fields]).reshape(
             len(fields), int(self.read.sum()))
 

@@ -16,17 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.exact.rational import rational
-from symgauge.lie.fields import AffineField
+from symgauge.lie.fields import VectorField
 from symgauge.network.legs import Location
 from symgauge.network.program import Network
 
-#: so1: orthogonal matrices that fix the vector of ones.
-Kind = Literal["gl", "so", "so1", "diagonal", "translation", "other"]
+#: so1: orthogonal matrices that fix the vector of ones. complex: a + b J on the plane, J the
+#: quarter turn (what commutes with a rotation by a generic angle).
+Kind = Literal["gl", "so", "so1", "complex", "diagonal", "translation", "other"]
 
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
-Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc"]
+#: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
+Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+T*c"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Family:
     copies: tuple[int, ...]
     size: int
     moves: tuple[Move, ...]
-    fields: tuple[AffineField, ...]
+    fields: tuple[VectorField, ...]
     #: Slices through which the moves act: on the slice, conjugated back (outermost first).
     via: tuple[Through, ...] = ()
 
@@ -113,16 +115,20 @@ class Family:
         return tuple(dict.fromkeys(m.parameter for m in self.moves))
 
 
-MATRIX_KINDS = ("gl", "so", "so1")
+MATRIX_KINDS = ("gl", "so", "so1", "complex")
 
 
 def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
-    """A basis of gl(n), so(n), or of the antisymmetric matrices that kill the vector of ones."""
+    """A basis of the Lie algebra of a kind of matrices of size n; empty where there is none."""
     one = Fraction(1)
     if kind == "gl":
         return [((i, j, one),) for i in range(n) for j in range(n)]
     if kind == "so":
         return [((i, j, one), (j, i, -one)) for i in range(n) for j in range(i + 1, n)]
+    if kind == "complex":
+        if n != 2:
+            return []
+        return [((0, 0, one), (1, 1, one)), ((0, 1, -one), (1, 0, one))]
     # u v^T - v u^T with u = e_i - e_last, v = e_j - e_last
     last = n - 1
     return [
@@ -134,7 +140,7 @@ def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
     ]
 
 
-def touched(network: Network, f: AffineField) -> tuple[Move, ...]:
+def touched(network: Network, f: VectorField) -> tuple[Move, ...]:
     """The parameters that a field moves, as moves without an action."""
     names = [
         p.name for p in network.parameters
@@ -178,7 +184,7 @@ class Coordinates:
         return piece.reshape(copies, size, -1, prod(others))
 
     def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
-            AffineField, ...]:
+            VectorField, ...]:
         """One field per basis element: copy by copy, E_ij row-major for matrices."""
         if kind in MATRIX_KINDS:
             return tuple(
@@ -189,7 +195,7 @@ class Coordinates:
             self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
         )
 
-    def plain_fields(self, entry: Mapping[str, Any]) -> tuple[AffineField, ...]:
+    def plain_fields(self, entry: Mapping[str, Any]) -> tuple[VectorField, ...]:
         """The fields of a family given as plain data, a right one or a wrong one.
 
         Raises KeyError, ValueError or IndexError where the data does not fit the network.
@@ -209,7 +215,7 @@ class Coordinates:
             for m in entry["action"]
         )
 
-    def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> AffineField:
+    def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:
             whole = self.at(move.parameter, move.at)
@@ -222,9 +228,9 @@ class Coordinates:
                 linear += [
                     (int(k), int(m), w) for k, m in zip(index[a], index[b], strict=True)
                 ]
-        return AffineField.build([], linear)
+        return VectorField.build([], linear)
 
-    def _vector_field(self, c: int, i: int, kind: Kind, moves: Sequence[Move]) -> AffineField:
+    def _vector_field(self, c: int, i: int, kind: Kind, moves: Sequence[Move]) -> VectorField:
         shift: list[tuple[int, Fraction]] = []
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:
@@ -238,11 +244,18 @@ class Coordinates:
                 ]
                 continue
             index = self.at(move.parameter, move.at)[c, i].reshape(-1)
+            if move.form == "+T*c":
+                assert move.source is not None
+                source = self.at(move.source, move.at)[c, i].reshape(-1)
+                linear += [
+                    (int(k), int(m), move.weight) for k, m in zip(index, source, strict=True)
+                ]
+                continue
             if move.form == "s^k":
                 linear += [(int(k), int(k), move.weight) for k in index]
             else:
                 shift += [(int(k), move.weight) for k in index]
-        return AffineField.build(shift, linear)
+        return VectorField.build(shift, linear)
 
 
 def common_copies(places: Sequence[Location], leg: int) -> list[int]:
@@ -275,8 +288,9 @@ def columns_of(
         c, n = index.shape[:2]
         flat = index.reshape(c * n, -1)
         picked = rows[:, flat]
-        if move.form == "s^k":
-            right = theta[:, flat]
+        if move.form in ("s^k", "+T*c"):
+            other = index if move.source is None else coordinates.at(move.source, move.at)
+            right = theta[:, other.reshape(c * n, -1)]
             out = field.matmul(picked[:, :, None, :], right[:, :, :, None])[:, :, 0, 0]
         else:
             out = field.sum(picked, (2,))

@@ -6,10 +6,10 @@ found satisfies the equations at fresh inputs, parameters and cells; nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, islice
 from math import prod
 
 import numpy as np
@@ -20,14 +20,19 @@ from symgauge.derivers.families import (
     Coordinates, Family, Form, Kind, Move, Place, basis_matrices, columns_of, common_copies,
     matrix_columns, touched,
 )
-from symgauge.exact.linear_algebra import nullspace, rank, rational_array
-from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
+from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.network.legs import Axis, Location, follow
 from symgauge.network.program import Network
-from symgauge.network.sampling import SPARE, Rows, jacobian_rows
+from symgauge.network.sampling import SPARE, jacobian_rows
 
 #: Unknowns of one system above which it is not tried.
 MAX_UNKNOWNS = 2500
+#: Primes of 26 bits that a solution is reconstructed from.
+MAX_PRIMES = 8
+
+#: The columns of a system, from rows of the Jacobian and their parameters.
+Columns = Callable[[Array, Array, PrimeField], Array]
 
 
 class Search:
@@ -37,33 +42,49 @@ class Search:
         self.network, self.field, self.rng = network, field, rng
         self.coordinates = Coordinates(network)
         self.legs, self.places, self.axes = follow(network)
-        self._pool: Rows | None = None
+        self._pools: dict[int, tuple[Array, Array]] = {}
 
     # -- rows ----------------------------------------------------------------------------------
 
-    def rows(self, count: int) -> Rows:
-        """At least `count` rows, each at a theta, an input and a cell of its own."""
-        have = 0 if self._pool is None else len(self._pool.rows)
-        if have < count:
-            fresh = jacobian_rows(self.network, self.field, self.rng, count - have)
-            if self._pool is None:
-                self._pool = fresh
-            else:
-                self._pool = Rows(
-                    np.concatenate([self._pool.rows, fresh.rows]),
-                    {n: np.concatenate([v, fresh.parameters[n]])
-                     for n, v in self._pool.parameters.items()},
-                )
-        assert self._pool is not None
-        return Rows(self._pool.rows[:count], {n: v[:count] for n, v in
-                                              self._pool.parameters.items()})
+    def rows(self, count: int, field: PrimeField | None = None) -> tuple[Array, Array]:
+        """`count` rows and their thetas, each at a theta, an input and a cell of its own."""
+        field = field or self.field
+        have = self._pools.get(field.p)
+        if have is None or len(have[0]) < count:
+            missing = count - (0 if have is None else len(have[0]))
+            fresh = jacobian_rows(self.network, field, self.rng, missing)
+            theta = np.concatenate(
+                [fresh.parameters[p.name].reshape(len(fresh.rows), -1)
+                 for p in self.network.parameters], axis=1,
+            )
+            have = (fresh.rows, theta) if have is None else (
+                np.concatenate([have[0], fresh.rows]), np.concatenate([have[1], theta])
+            )
+            self._pools[field.p] = have
+        return have[0][:count], have[1][:count]
 
-    def flat_theta(self, rows: Rows) -> Array:
-        """The parameters of each row as one vector."""
-        return np.concatenate(
-            [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in self.network.parameters],
-            axis=1,
-        )
+    def nullspace(self, unknowns: int, columns: Columns) -> npt.NDArray[np.object_] | None:
+        """Exact solutions of the determining equations as rows; unknowns last are free.
+
+        Modulo one prime where the solutions are small fractions, else modulo several. None
+        where the primes disagree or no fraction is found.
+        """
+        images: list[Array] = []
+        used: list[int] = []
+        for p in islice(primes(), MAX_PRIMES):
+            field = PrimeField(p)
+            rows, theta = self.rows(unknowns + SPARE, field)
+            image = nullspace(columns(rows, theta, field), p)
+            if not len(image):
+                return image.astype(object)
+            if images and image.shape != images[0].shape:
+                return None
+            images.append(image)
+            used.append(p)
+            found = rational_from_primes(images, used)
+            if found is not None:
+                return found
+        return None
 
     # -- candidates ----------------------------------------------------------------------------
 
@@ -78,38 +99,61 @@ class Search:
         for leg, places in legs:
             yield from self._diagonals(leg, places)
         yield from self._scalars()
-
-    def _solve(self, columns: Sequence[Array]) -> npt.NDArray[np.object_] | None:
-        """Exact rational nullspace rows of the columns (unknowns last are the free ones)."""
-        system = np.concatenate(columns, axis=1)
-        return rational_array(nullspace(system, self.field.p), self.field.p)
+        for leg, places in legs:
+            yield from self._gained_shifts(leg, places)
 
     def _patterns(
         self, moves: Sequence[Move], kind: Kind, copies: tuple[int, ...], size: int
     ) -> Iterator[Family]:
         """Families of per-index moves: weights on the moves that do not depend on the index."""
         slots = prod(copies) * size
-        rows = self.rows(len(moves) * slots + SPARE)
-        theta = self.flat_theta(rows)
-        columns = [columns_of(self.coordinates, m, rows.rows, theta, self.field) for m in moves]
-        basis = self._solve(columns)
-        if basis is None:
-            return
+        cache: dict[int, list[Array]] = {}
+
+        def of_slot(slot: int) -> Columns:
+            def columns(rows: Array, theta: Array, field: PrimeField) -> Array:
+                if field.p not in cache:
+                    cache[field.p] = [
+                        columns_of(self.coordinates, m, rows, theta, field) for m in moves
+                    ]
+                return np.stack([c[:, slot] for c in cache[field.p]], axis=1)
+
+            return columns
+
         patterns: dict[tuple[tuple[int, Fraction], ...], set[int]] = {}
-        for vector in basis:
-            used = np.flatnonzero(vector != 0)
-            at = {int(u) % slots for u in used}
-            if len(at) != 1:
-                continue
-            pattern = tuple((int(u) // slots, Fraction(vector[u])) for u in used)
-            lead = pattern[0][1]
-            key = tuple((m, w / lead) for m, w in pattern)
-            patterns.setdefault(key, set()).add(at.pop())
+        for slot in range(slots):
+            # each index by itself: a symmetry that mixes indices is not of this form
+            basis = self.nullspace(len(moves), of_slot(slot))
+            for vector in () if basis is None else basis:
+                used = np.flatnonzero(vector != 0)
+                lead = Fraction(vector[used[0]])
+                key = tuple((int(u), Fraction(vector[u]) / lead) for u in used)
+                patterns.setdefault(key, set()).add(slot)
+        # each solution of a slot is named by its free unknown, the last one used
+        uneven: dict[int, list[tuple[int, tuple[tuple[int, Fraction], ...]]]] = {}
         for pattern, covered in patterns.items():
-            if len(covered) < slots:
-                continue
+            finite = all(moves[m].form != "+T*c" for m, _ in pattern)
+            if len(covered) == slots and finite:
+                chosen = [replace(moves[m], weight=w) for m, w in pattern]
+                yield self._family(kind, copies, size, chosen)
+            else:
+                where = uneven.setdefault(pattern[-1][0], [])
+                where += [(slot, pattern) for slot in covered]
+        for parts in uneven.values():
+            if sorted(slot for slot, _ in parts) == list(range(slots)):
+                yield self._uneven(kind, copies, size, moves, sorted(parts))
+
+    def _uneven(
+        self, kind: Kind, copies: tuple[int, ...], size: int, moves: Sequence[Move],
+        parts: Sequence[tuple[int, tuple[tuple[int, Fraction], ...]]],
+    ) -> Family:
+        """The same moves at every index, with weights that depend on it (fixed statistics)."""
+        fields = []
+        for slot, pattern in parts:
             chosen = [replace(moves[m], weight=w) for m, w in pattern]
-            yield self._family(kind, copies, size, chosen)
+            fields.append(self.coordinates.fields(kind, prod(copies), size, chosen)[slot])
+        names = dict.fromkeys(moves[m].parameter for _, pattern in parts for m, _ in pattern)
+        shown = tuple(Move(n, "+c", None, Fraction(0)) for n in names)
+        return Family("other", (), 1, shown, tuple(fields))
 
     def _family(
         self, kind: Kind, copies: tuple[int, ...], size: int, moves: Sequence[Move]
@@ -142,6 +186,25 @@ class Search:
         ]
         shifts = [Move(p.parameter, "+c", Place.of(p, copies)) for p in places]
         yield from self._patterns([*cross, *shifts], "translation", self._copies(copies), size)
+
+    def _gained_shifts(self, leg: int, places: Sequence[Location]) -> Iterator[Family]:
+        """c along the leg, with biases behind a gain that compensate: b -= gain c entrywise."""
+        places = self._places(leg, places)
+        if not places:
+            return
+        copies = common_copies(places, leg)
+        lines = [p for p in places if len(self.coordinates.shapes[p.parameter]) == 1]
+        scaled = [
+            Move(p.parameter, "+T*c", Place.of(p, copies), Fraction(1), q.parameter)
+            for p in lines for q in lines
+            if p.parameter != q.parameter and replace(p, parameter=q.parameter, parity=q.parity)
+            == replace(q, parity=q.parity)
+        ]
+        if scaled:
+            shifts = [Move(p.parameter, "+c", Place.of(p, copies)) for p in lines]
+            yield from self._patterns(
+                [*scaled, *shifts], "translation", self._copies(copies), self.legs.leg_size(leg)
+            )
 
     def _readers(self, place: Location) -> list[str]:
         """Parameters whose axes are the other axes of the place's tensor."""
@@ -195,26 +258,26 @@ class Search:
         unknowns = number * size * size
         if unknowns > MAX_UNKNOWNS:
             return None
-        rows = self.rows(unknowns + SPARE)
-        columns = matrix_columns(
-            self.coordinates, moves, rows.rows, self.flat_theta(rows), self.field
-        )
-        basis = self._solve([columns])
+        basis = self.nullspace(unknowns, lambda rows, theta, field: matrix_columns(
+            self.coordinates, moves, rows, theta, field
+        ))
         if basis is None:
             return None
-        kinds: tuple[Kind, ...] = ("gl", "so", "so1")
+        found = _residues(basis, self.field)
+        kinds: tuple[Kind, ...] = ("gl", "complex", "so", "so1")
         for kind in kinds:
             wanted = basis_matrices(kind, size)
-            if wanted and len(basis) == number * len(wanted):
-                spanned = np.zeros((number * len(wanted), unknowns))
-                for c in range(number):
-                    for b, matrix in enumerate(wanted):
-                        for i, j, w in matrix:
-                            at = (c * size + i) * size + j
-                            spanned[c * len(wanted) + b, at] = self.field.residue(w)
-                both = np.concatenate([spanned, _residues(basis, self.field)])
-                if rank(both, self.field.p) == len(basis):
-                    return self._family(kind, self._copies(copies), size, moves)
+            if not wanted or number * len(wanted) > len(found):
+                continue
+            spanned = np.zeros((number * len(wanted), unknowns))
+            for c in range(number):
+                for b, matrix in enumerate(wanted):
+                    for i, j, w in matrix:
+                        at = (c * size + i) * size + j
+                        spanned[c * len(wanted) + b, at] = self.field.residue(w)
+            # more may solve the equations: a matrix that only moves what a norm cannot see
+            if rank(np.concatenate([spanned, found]), self.field.p) == len(found):
+                return self._family(kind, self._copies(copies), size, moves)
         return None
 
     def _diagonals(self, leg: int, places: Sequence[Location]) -> Iterator[Family]:
@@ -247,8 +310,8 @@ class Search:
     def general(self) -> Iterator[Family]:
         """The mode ansatz on all tensors at once, one generator a family."""
         fields = general_candidates(self.network, self.coordinates, self._axes_of,
-                                    self._signature, self.rows, self.flat_theta, self.field,
-                                    MAX_UNKNOWNS, SPARE)
+                                    self._signature, self.nullspace,
+                                    MAX_UNKNOWNS)
         for f in fields:
             yield Family("other", (), 1, touched(self.network, f), (f,))
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from symgauge.derivers.families import Coordinates, Family, Move, Through
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
-from symgauge.lie.fields import AffineField, Monomial, times
+from symgauge.lie.fields import VectorField, Monomial, times
 from symgauge.network.program import Network
 
 #: A polynomial in the coordinates: monomials and coefficients.
@@ -64,7 +64,7 @@ class Level:
             return family
         fields = []
         for f in family.fields:
-            moved = AffineField.collect(
+            moved = VectorField.collect(
                 (int(self.up[k]), tuple(sorted((int(self.up[j]), e) for j, e in m)), c)
                 for (k, m), c in f.terms.items()
             )
@@ -121,8 +121,8 @@ def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
 
 
 def carry_back(
-    field: AffineField, through: Through, coordinates: Coordinates
-) -> AffineField | None:
+    field: VectorField, through: Through, coordinates: Coordinates
+) -> VectorField | None:
     """D_sigma (h.sigma) Y(h^-1 theta) for one slice; None where it is no Laurent polynomial."""
     own = next(m for m in through.moves if m.parameter == through.parameter)
     elements = coordinates.at(own.parameter, own.at).reshape(-1)
@@ -141,9 +141,9 @@ def _element_of(move: Move, coordinates: Coordinates) -> Iterator[tuple[int, int
 
 
 def _through_scaling(
-    field: AffineField, through: Through, coordinates: Coordinates,
+    field: VectorField, through: Through, coordinates: Coordinates,
     elements: npt.NDArray[np.int64], own: Move,
-) -> AffineField:
+) -> VectorField:
     """theta_k = m_k(s) sigma_k with m_k a monomial in the coordinates of the fixed parameter."""
     factor: dict[int, Monomial] = {}
     for move in through.moves:
@@ -158,13 +158,13 @@ def _through_scaling(
                 out = times(out, tuple((t, -e * n) for t, n in factor.get(j, ())))
             yield k, out, c
 
-    return AffineField.collect(entries())
+    return VectorField.collect(entries())
 
 
 def _through_shift(
-    field: AffineField, through: Through, coordinates: Coordinates,
+    field: VectorField, through: Through, coordinates: Coordinates,
     elements: npt.NDArray[np.int64], own: Move,
-) -> AffineField | None:
+) -> VectorField | None:
     """theta_k = sigma_k + (terms in the fixed parameter and the sources)."""
     added: dict[int, Polynomial] = {}
     pushed: list[tuple[int, int, int, Fraction]] = []  # target, source, fixed coordinate, weight
@@ -192,12 +192,12 @@ def _through_shift(
         if value is None or len(out) > MAX_TERMS:
             return None
         out += [(k, n, c * d) for n, d in value.items()]
-    moved = AffineField.collect(out)
+    moved = VectorField.collect(out)
     for k, j, t, weight in pushed:
         out += [
             (k, times(m, ((t, 1),)), weight * c) for m, c in moved.components.get(j, ())
         ]
-    return AffineField.collect(out)
+    return VectorField.collect(out)
 
 
 def _put(polynomial: Polynomial, m: Monomial, c: Fraction) -> None:

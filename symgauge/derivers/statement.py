@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from math import prod
 from typing import Any
 
 from symgauge.derivers.exact import Proved
-from symgauge.derivers.families import Family, Move, Place, plain_family
+from symgauge.derivers.families import (
+    Coordinates, Family, Move, Place, Through, plain_family, touched,
+)
+from symgauge.derivers.slices import carry_back
+from symgauge.lie.fields import VectorField
 from symgauge.network.legs import Location, follow
 from symgauge.network.program import Network
 from symgauge.verdict import Verdict
@@ -18,20 +23,21 @@ def statement(
     proved: Proved, generators: Sequence[int], network: Network, full: Network | None
 ) -> dict[str, Any]:
     """The family's entry in derivation.json. `generators` are its vectors in the certificate."""
-    family = proved.family
+    family = _without_idle_slices(proved.family, Coordinates(network))
     shapes = {p.name: p.shape for p in network.parameters}
     sound = all(p.verdict is Verdict.PROVED for p in proved.proofs)
     first = max(proved.proofs, key=lambda p: len(p.lines))
     restated = None if full is None or family.kind == "other" else _at_full(family, network, full)
     moves = family.moves if family.kind != "other" else ()
+    also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
     return {
         "label": label(family, shapes),
         "group": group(family),
         "algebra": algebra(family),
         "dimension": len(family.fields),
-        "tensors": list(family.tensors),
+        "tensors": list(dict.fromkeys([*family.tensors, *also])),
         **plain_family(replace(family, moves=tuple(moves))),
-        "formula": [formula(m, shapes) for m in moves] or [
+        "formula": _formulas(family, also, shapes) if moves else [
             f"{name} moves (see the certificate's vector)" for name in family.tensors
         ],
         "generators": list(generators),
@@ -56,14 +62,89 @@ def _latex(variation: str) -> str:
     return variation
 
 
+def plain_fields(
+    coordinates: Coordinates, entry: Mapping[str, Any]
+) -> tuple[VectorField, ...] | None:
+    """The fields of a family given as plain data, its slices included; right or wrong.
+
+    None where a component is no Laurent polynomial. Raises KeyError, ValueError or IndexError
+    where the data does not fit the network.
+    """
+    fields = coordinates.plain_fields(entry)
+    for through in reversed(plain_slices(entry)):
+        _check_slice(through, coordinates)
+        carried = _carried(fields, through, coordinates)
+        if carried is None:
+            return None
+        fields = carried
+    return fields
+
+
+def plain_slices(entry: Mapping[str, Any]) -> tuple[Through, ...]:
+    """The slices of a family given as plain data, outermost first."""
+    return tuple(
+        Through(
+            t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
+            t["element"]["size"], Coordinates.plain_moves(t),
+        )
+        for t in entry.get("via", ())
+    )
+
+
+def _check_slice(through: Through, coordinates: Coordinates) -> None:
+    """Raises ValueError unless the family is simply transitive on its parameter's values."""
+    name, copies = through.parameter, prod(through.copies)
+    own = [m for m in through.moves if m.parameter == name]
+    scaling = through.kind == "diagonal"
+    forms = ("s^k",) if scaling else ("+c", "+Tc")
+    shapes = {coordinates.at(m.source or m.parameter, m.at).shape[:2] for m in through.moves}
+    fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
+    if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
+        raise ValueError(f"{name} is fixed by no such slice")
+    if copies * through.size != prod(coordinates.shapes[name]):
+        raise ValueError(f"the slice of {name} fixes a part of it")
+    roots = any(m.weight.denominator > 1 for m in through.moves) or abs(own[0].weight) != 1
+    if scaling and roots:
+        raise ValueError(f"the slice of {name} needs a root of it")
+
+
+def _carried(
+    fields: Sequence[VectorField], through: Through, coordinates: Coordinates
+) -> tuple[VectorField, ...] | None:
+    # in the network's own coordinates: what a slice holds moves nothing deeper
+    carried = [carry_back(f, through, coordinates) for f in fields]
+    found = tuple(f for f in carried if f is not None)
+    return found if len(found) == len(carried) else None
+
+
+def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
+    """The family without the slices that change none of its fields: it commutes with those."""
+    if family.kind == "other":
+        return replace(family, via=())
+    fields: tuple[VectorField, ...] | None = coordinates.fields(
+        family.kind, prod(family.copies), family.size, family.moves
+    )
+    needed: list[Through] = []
+    for through in reversed(family.via):
+        carried = None if fields is None else _carried(fields, through, coordinates)
+        if carried is None:
+            return family
+        if carried != fields:
+            needed.insert(0, through)
+        fields = carried
+    return replace(family, via=tuple(needed))
+
+
 def group(family: Family) -> str:
     """The group's name: GL(2)^2, R_+^4, R^4."""
     n, copies = family.size, prod(family.copies)
     power = "" if copies == 1 else f"^{copies}"
     if family.kind == "gl":
         return f"GL({n}){power}"
-    if family.kind == "so":
-        return f"SO({n}){power}"
+    if family.kind in ("so", "so1"):
+        return f"SO({n - (family.kind == 'so1')}){power}"
+    if family.kind == "complex":
+        return f"GL(1,C){power}"
     base = "R_+" if family.kind == "diagonal" else "R"
     total = len(family.fields)
     return base if total == 1 else f"{base}^{total}"
@@ -72,8 +153,8 @@ def group(family: Family) -> str:
 def algebra(family: Family) -> str:
     """The Lie algebra's name: 2 gl(2), R^4."""
     n, copies = family.size, prod(family.copies)
-    if family.kind in ("gl", "so"):
-        name = f"{family.kind}({n})"
+    if family.kind in ("gl", "so", "so1"):
+        name = f"so({n - 1})" if family.kind == "so1" else f"{family.kind}({n})"
         return name if copies == 1 else f"{copies} {name}"
     total = len(family.fields)
     return "R" if total == 1 else f"R^{total}"
@@ -92,10 +173,13 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     copies = prod(family.copies)
     each = f", {copies} copies" if copies > 1 else ""
     word = {
-        "gl": "change of basis", "so": "rotation", "diagonal": "rescaling",
+        "gl": "change of basis", "so": "rotation", "so1": "rotation",
+        "complex": "rotation and scaling", "diagonal": "rescaling",
         "translation": "shift", "other": "generator",
     }[family.kind]
-    return f"{word} of {names}{each}"
+    through = ", ".join(t.parameter for t in family.via[:2])
+    through += ", ..." if len(family.via) > 2 else ""
+    return f"{word} of {names}{each}" + (f", through {through}" if through else "")
 
 
 def _power(weight: Any, base: str) -> str:
@@ -104,26 +188,89 @@ def _power(weight: Any, base: str) -> str:
     )
 
 
+def _formulas(
+    family: Family, also: Sequence[str], shapes: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """A line for each move, on the slices or conjugated back, and one for all that follows."""
+    where = ", ".join(f"{t.parameter} = {int(t.kind == 'diagonal')}" for t in family.via)
+    lines = []
+    for move in family.moves:
+        there = [
+            (m, t) for t in family.via for m in t.moves
+            if m.parameter in (move.parameter, move.source)
+        ]
+        if not there:
+            lines.append(formula(move, shapes))
+        elif all(_scales_an_axis(m, move, t, shapes) for m, t in there):
+            lines.append(_conjugated(move, there, shapes))
+        else:
+            lines.append(f"{formula(move, shapes)}, on the slice {where}, conjugated back")
+    follow = [name for name in dict.fromkeys(also) if name not in family.tensors]
+    return lines + [f"{name} follows, on the way back from {where}" for name in follow]
+
+
+def _scales_an_axis(
+    move: Move, on: Move, through: Through, shapes: Mapping[str, tuple[int, ...]]
+) -> bool:
+    """Whether a slice's move is diag(T) or its inverse, on a whole axis of what `on` turns."""
+    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc"):
+        return False
+    shape = shapes[move.parameter]
+    size = shape[move.at.axis]
+    return (
+        abs(move.weight) == 1 and move.at.sizes == (size,) and through.size == size
+        and len(shape) <= 2 and _block(on, shapes) == on.parameter
+    )
+
+
+def _conjugated(
+    move: Move, there: Sequence[tuple[Move, Through]], shapes: Mapping[str, tuple[int, ...]]
+) -> str:
+    """The formula between the scalings of the slices, W -> W diag(g) a^-1 diag(g)^-1."""
+
+    def scaled(body: str, m: Move, through: Through, sign: int) -> str:
+        diagonal = _power(sign * m.weight * _own(through).weight, f"diag({through.parameter})")
+        return f"{body} {diagonal}" if m.at is not None and m.at.axis else f"{diagonal} {body}"
+
+    body = move.parameter
+    for m, through in there:
+        body = scaled(body, m, through, -1)
+    body = _image(move, body, shapes)
+    for m, through in reversed(there):
+        body = scaled(body, m, through, 1)
+    return f"{move.parameter} -> {body}"
+
+
+def _own(through: Through) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    return next(m for m in through.moves if m.parameter == through.parameter)
+
+
 def formula(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """The finite action in plain text, as "q.weight -> g q.weight"."""
+    name = move.parameter if move.form == "+Tc" else _block(move, shapes)
+    return f"{name} -> {_image(move, name, shapes)}"
+
+
+def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """What a move makes of its tensor, written `body`."""
     sign = "+" if move.weight > 0 else "-"
     size = "" if abs(move.weight) == 1 else f"{abs(move.weight)} "
     if move.form == "+Tc":
         assert move.source is not None
         source = _block(replace(move, parameter=move.source), shapes)
-        return f"{move.parameter} -> {move.parameter} {sign} {size}{source} c"
-    name = _block(move, shapes)
+        return f"{body} {sign} {size}{source} c"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])
         if rank == 1 or move.at.axis == 0:
-            return f"{name} -> {move.form} {name}"
+            return f"{move.form} {body}"
         if move.at.axis == rank - 1:
-            return f"{name} -> {name} {'g^T' if move.form == 'g' else 'g^-1'}"
-        return f"{name} -> {move.form} {name} (axis {move.at.axis})"
+            return f"{body} {'g^T' if move.form == 'g' else 'g^-1'}"
+        return f"{move.form} {body} (axis {move.at.axis})"
     if move.form == "s^k":
-        return f"{name} -> {_power(move.weight, 's')} {name}{_axis(move, shapes)}"
-    return f"{name} -> {name} {sign} {size}c{_axis(move, shapes)}"
+        return f"{_power(move.weight, 's')} {body}{_axis(move, shapes)}"
+    return f"{body} {sign} {size}c{_axis(move, shapes)}"
 
 
 def _axis(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -146,9 +293,13 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
 # -- full size -----------------------------------------------------------------------------------
 
 
-def _places(network: Network) -> dict[tuple[str, int], list[Location]]:
+#: The locations on each axis of each parameter.
+Places = dict[tuple[str, int], list[Location]]
+
+
+def _places(network: Network) -> Places:
     legs, _, axes = follow(network)
-    found: dict[tuple[str, int], list[Location]] = {}
+    found: Places = {}
     for position, p in zip(network.parameter_nodes, network.parameters, strict=True):
         for a, axis in enumerate(axes[position]):
             found[p.name, a] = legs.locate(p.name, a, axis)
@@ -160,19 +311,39 @@ def _at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | 
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
     """
-    here, there = _places(small), _places(full)
     names = {p.name for p in full.parameters}
+    if not {t.parameter for t in family.via} <= names:
+        return None
+    pairs = [(_places(small), _places(full))]
+    if family.via:
+        # on the slices axes may have fewer factors
+        held = {t.parameter: Fraction(t.kind == "diagonal") for t in family.via}
+        pairs.append((_places(small.fixed(held)), _places(full.fixed(held))))
+    both: tuple[Family | Through, ...] = (family, *family.via)
+    parts = [_restated(part, pairs, names) for part in both]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    via = [{"parameter": t.parameter, **p} for t, p in zip(family.via, found[1:], strict=True)]
+    return {**found[0], "via": via}
+
+
+def _restated(
+    part: Family | Through, pairs: Sequence[tuple[Places, Places]], names: Collection[str]
+) -> dict[str, Any] | None:
+    """Element and action of a family, or of the family of a slice, at the full sizes."""
     moves: list[Move] = []
     copies: tuple[int, ...] | None = None
-    size = family.size
-    for move in family.moves:
+    size = part.size
+    for move in part.moves:
         if move.parameter not in names or (move.source or move.parameter) not in names:
             return None
         if move.at is None:
             moves.append(move)
             continue
-        owner = move.source or move.parameter
-        place = _matching(move.at, here[owner, move.at.axis], there[owner, move.at.axis])
+        where = move.source or move.parameter, move.at.axis
+        tried = (_matching(move.at, a.get(where, ()), b.get(where, ())) for a, b in pairs)
+        place = next((found for found in tried if found is not None), None)
         if place is None:
             return None
         shape = tuple(place.sizes[i] for i in place.per)
@@ -183,7 +354,7 @@ def _at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | 
         copies, size = shape, length
         moves.append(replace(move, at=place))
     return {
-        "element": {"kind": family.kind, "copies": list(copies or ()), "size": size},
+        "element": {"kind": part.kind, "copies": list(copies or ()), "size": size},
         "action": [m.plain() for m in moves],
     }
 

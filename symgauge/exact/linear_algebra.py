@@ -6,6 +6,7 @@ to 1 and the other free coordinates 0. Matrices are float64 arrays of residues.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -74,15 +75,18 @@ def independent_rows(matrix: Array, p: int) -> list[int]:
     return row_reduce(np.ascontiguousarray(matrix.T), p)[1]
 
 
-def rational(residue: int, modulus: int) -> Fraction | None:
-    """The fraction n/d with |n|, d <= sqrt(modulus/2) that is `residue`, or None.
+def rational(residue: int, modulus: int, bound: int | None = None) -> Fraction | None:
+    """The fraction n/d with |n|, d <= bound that is `residue`, or None.
+
+    The default bound, sqrt(modulus/2), is the largest for which the fraction is unique; nearly
+    every residue has one within it.
 
     Unique where it exists (von zur Gathen and Gerhard, Modern Computer Algebra, 5.10).
 
     >>> rational(pow(2, -1, 10007) * 3 % 10007, 10007)
     Fraction(3, 2)
     """
-    bound = isqrt(modulus // 2)
+    bound = isqrt(modulus // 2) if bound is None else bound
     r0, r1, t0, t1 = modulus, residue % modulus, 0, 1
     while r1 > bound:
         q = r0 // r1
@@ -106,6 +110,33 @@ def rational_array(residues: Array, p: int) -> npt.NDArray[np.object_] | None:
     out = np.empty(residues.shape, dtype=object)
     flat = residues.astype(np.int64).ravel().tolist()
     out.reshape(-1)[:] = [table[r] for r in flat]
+    return out
+
+
+def rational_from_primes(
+    images: Sequence[Array], primes: Sequence[int]
+) -> npt.NDArray[np.object_] | None:
+    """Entrywise rational reconstruction from residues modulo several primes (Chinese remainders).
+
+    None where an entry has no fraction with numerator and denominator so small that a random
+    residue would have one with probability 1/1000 only.
+    """
+    modulus, combined = 1, [0] * images[0].size
+    for image, p in zip(images, primes, strict=True):
+        inverse = pow(modulus, -1, p)
+        flat = image.astype(np.int64).ravel().tolist()
+        combined = [
+            c + modulus * ((r - c) * inverse % p) for c, r in zip(combined, flat, strict=True)
+        ]
+        modulus *= p
+    table: dict[int, Fraction] = {}
+    for residue in set(combined):
+        value = rational(residue, modulus, isqrt(modulus >> 11))
+        if value is None:
+            return None
+        table[residue] = value
+    out = np.empty(images[0].shape, dtype=object)
+    out.reshape(-1)[:] = [table[c] for c in combined]
     return out
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
-from symgauge.lie.fields import AffineField, bracket, coordinates_in, matrix
+from symgauge.lie.fields import VectorField, bracket, coordinates_in, matrix
 
 #: Brackets (i, j) as sparse combinations of the basis.
 Constants = dict[tuple[int, int], dict[int, Fraction]]
@@ -20,15 +20,15 @@ Constants = dict[tuple[int, int], dict[int, Fraction]]
 class Closure:
     """A basis and its structure constants, or the pair whose bracket leaves the span."""
 
-    basis: tuple[AffineField, ...]
+    basis: tuple[VectorField, ...]
     constants: Constants | None
     escapes: tuple[int, int] | None = None
 
 
-def structure_constants(basis: Sequence[AffineField], field: PrimeField) -> Closure:
+def structure_constants(basis: Sequence[VectorField], field: PrimeField) -> Closure:
     """[X_i, X_j] = sum c_ijk X_k with constant c, exactly, where the family is closed."""
     pairs: list[tuple[int, int]] = []
-    brackets: list[AffineField] = []
+    brackets: list[VectorField] = []
     for i in range(len(basis)):
         for j in range(i):
             b = bracket(basis[i], basis[j])
@@ -45,7 +45,7 @@ def structure_constants(basis: Sequence[AffineField], field: PrimeField) -> Clos
 
 
 def close(
-    basis: Sequence[AffineField], field: PrimeField, limit: int
+    basis: Sequence[VectorField], field: PrimeField, limit: int
 ) -> Closure:
     """The smallest bracket-closed family that holds the basis, up to `limit` fields."""
     fields = list(basis)
@@ -85,18 +85,22 @@ def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
     return n - rank(pairing, field.p)
 
 
+#: A matrix as its non-zero entries.
+Matrix = dict[tuple[int, int], Fraction]
+
+
 @dataclass(frozen=True)
 class Block:
     """A family inside the algebra: positions in the basis, and the name it is claimed to have.
 
-    `name` is "gl", "so" or "R"; `size` n of gl(n), so(n); `copies` blocks of consecutive
-    positions, each in the order E_11, E_12, ... (gl) or E_12 - E_21, ... (so).
+    `copies` blocks of consecutive positions, each bracketing as `matrices`; without matrices
+    every position is a line of its own.
     """
 
     positions: tuple[int, ...]
     name: str
-    size: int
-    copies: int
+    copies: int = 1
+    matrices: tuple[Matrix, ...] = ()
 
 
 def identify(constants: Constants, n: int, blocks: Sequence[Block], field: PrimeField) -> str:
@@ -113,11 +117,11 @@ def identify(constants: Constants, n: int, blocks: Sequence[Block], field: Prime
         step = len(block.positions) // block.copies
         for c in range(block.copies):
             part = block.positions[c * step:(c + 1) * step]
-            if block.name == "R":
+            if not block.matrices:
                 pieces += [((i,), "R") for i in part]
             else:
-                pieces.append((part, f"{block.name}({block.size})"))
-                if not _is_matrix_algebra(constants, part, block.name, block.size):
+                pieces.append((part, block.name))
+                if not _is_matrix_algebra(constants, part, block.matrices, field):
                     return fallback
     where = {i: k for k, (part, _) in enumerate(pieces) for i in part}
     if len(where) != n:
@@ -151,37 +155,50 @@ def _get(constants: Constants, i: int, j: int) -> dict[int, Fraction]:
     return {k: -c for k, c in constants.get((j, i), {}).items()}
 
 
-def _is_matrix_algebra(constants: Constants, part: Sequence[int], name: str, n: int) -> bool:
-    """Whether consecutive basis elements multiply as the standard basis, up to one sign."""
-    if name == "gl":
-        units = [(a, b) for a in range(n) for b in range(n)]
-        mats = [{(a, b): 1} for a, b in units]
-    else:
-        units = [(a, b) for a in range(n) for b in range(a + 1, n)]
-        mats = [{(a, b): 1, (b, a): -1} for a, b in units]
-    if len(mats) != len(part):
+def _is_matrix_algebra(
+    constants: Constants, part: Sequence[int], matrices: Sequence[Matrix], field: PrimeField
+) -> bool:
+    """Whether consecutive basis elements have the brackets of these matrices, up to one sign."""
+    if len(matrices) != len(part):
         return False
-    number = {u: k for k, u in enumerate(units)}
+    entries = sorted({u for m in matrices for u in m} | {
+        u for i, a in enumerate(matrices) for b in matrices[:i] for u in _commutator(a, b)
+    })
     for sign in (1, -1):
         if all(
-            _get(constants, part[i], part[j]) == {
-                part[number[u]]: Fraction(sign * c)
-                for u, c in _commutator(mats[i], mats[j]).items() if u in number
+            _spelled(_get(constants, part[i], part[j]), part, matrices) == {
+                u: sign * c for u, c in _commutator(matrices[i], matrices[j]).items()
             }
-            for i in range(len(mats)) for j in range(i)
+            for i in range(len(matrices)) for j in range(i)
         ):
-            return True
+            return rank(
+                np.array([[field.residue(Fraction(m.get(u, 0))) for u in entries]
+                          for m in matrices], dtype=np.float64), field.p,
+            ) == len(matrices)
     return False
 
 
-def _commutator(a: dict[tuple[int, int], int], b: dict[tuple[int, int], int]) -> dict[
-        tuple[int, int], int]:
-    out: dict[tuple[int, int], int] = {}
+def _spelled(
+    row: dict[int, Fraction], part: Sequence[int], matrices: Sequence[Matrix]
+) -> Matrix | None:
+    """A combination of the part's basis elements as a matrix; None where it leaves the part."""
+    out: Matrix = {}
+    where = {k: n for n, k in enumerate(part)}
+    for k, c in row.items():
+        if k not in where:
+            return None
+        for u, w in matrices[where[k]].items():
+            out[u] = out.get(u, Fraction(0)) + c * w
+    return {u: c for u, c in out.items() if c}
+
+
+def _commutator(a: Matrix, b: Matrix) -> Matrix:
+    out: Matrix = {}
     for x, y, sign in ((a, b, 1), (b, a, -1)):
         for (i, j), c in x.items():
             for (k, m), d in y.items():
                 if j == k:
-                    out[i, m] = out.get((i, m), 0) + sign * c * d
+                    out[i, m] = out.get((i, m), Fraction(0)) + sign * c * d
     return {u: c for u, c in out.items() if c}
 
 

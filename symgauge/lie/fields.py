@@ -31,7 +31,7 @@ def times(a: Monomial, b: Monomial) -> Monomial:
 
 
 @dataclass(frozen=True)
-class AffineField:
+class VectorField:
     """X_k = sum of terms[k, m] m(theta) over Laurent monomials m; only non-zero terms are held.
 
     Most fields are affine (monomials 1 and theta_l). Lifting one from a slice brings products
@@ -43,19 +43,19 @@ class AffineField:
     @staticmethod
     def build(
         shift: Iterable[tuple[int, Fraction]], linear: Iterable[tuple[int, int, Fraction]]
-    ) -> AffineField:
+    ) -> VectorField:
         """The affine field shift + linear theta; entries may repeat, they add."""
         entries: list[tuple[int, Monomial, Fraction]] = [(k, (), c) for k, c in shift]
         entries += [(k, ((j, 1),), c) for k, j, c in linear]
-        return AffineField.collect(entries)
+        return VectorField.collect(entries)
 
     @staticmethod
-    def collect(entries: Iterable[tuple[int, Monomial, Fraction]]) -> AffineField:
+    def collect(entries: Iterable[tuple[int, Monomial, Fraction]]) -> VectorField:
         """The field with these terms; they may repeat, they add."""
         total: dict[tuple[int, Monomial], Fraction] = {}
         for k, m, c in entries:
             total[k, m] = total.get((k, m), Fraction(0)) + c
-        return AffineField({key: c for key, c in sorted(total.items()) if c})
+        return VectorField({key: c for key, c in sorted(total.items()) if c})
 
     @cached_property
     def shift(self) -> dict[int, Fraction]:
@@ -118,7 +118,7 @@ class AffineField:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any], size: int) -> AffineField:
+    def from_json(data: Mapping[str, Any], size: int) -> VectorField:
         """The field that `to_json` wrote.
 
         Raises BadInputError on anything else, a coordinate out of range included.
@@ -136,7 +136,7 @@ class AffineField:
             ]
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise BadInputError(f"this is not a generator of a certificate: {error}") from error
-        return AffineField.collect(entries)
+        return VectorField.collect(entries)
 
 
 def _index(k: Any, size: int) -> int:
@@ -154,22 +154,22 @@ def _monomial(powers: Any, size: int) -> Monomial:
     return out
 
 
-def bracket(x: AffineField, y: AffineField) -> AffineField:
+def bracket(x: VectorField, y: VectorField) -> VectorField:
     """[X, Y] = X.grad Y - Y.grad X.
 
     >>> one = Fraction(1)
-    >>> scaling = AffineField.build([], [(0, 0, one)])
-    >>> shift = AffineField.build([(0, one)], [])
+    >>> scaling = VectorField.build([], [(0, 0, one)])
+    >>> shift = VectorField.build([(0, one)], [])
     >>> bracket(shift, scaling) == shift
     True
     """
     if not (x.support & y.reads or y.support & x.reads):
-        return AffineField({})
-    return AffineField.collect([*_along(x, y, 1), *_along(y, x, -1)])
+        return VectorField({})
+    return VectorField.collect([*_along(x, y, 1), *_along(y, x, -1)])
 
 
 def _along(
-    x: AffineField, y: AffineField, sign: int
+    x: VectorField, y: VectorField, sign: int
 ) -> Iterator[tuple[int, Monomial, Fraction]]:
     """The terms of X.grad Y."""
     for (k, m), c in y.terms.items():
@@ -178,15 +178,15 @@ def _along(
                 yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
 
 
-def combination(fields: Sequence[AffineField], weights: Iterable[Fraction]) -> AffineField:
+def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
     """The linear combination."""
-    return AffineField.collect(
+    return VectorField.collect(
         (k, m, w * c) for f, w in zip(fields, weights, strict=True) if w
         for (k, m), c in f.terms.items()
     )
 
 
-def matrix(fields: Sequence[AffineField], field: PrimeField) -> tuple[Array, dict[Any, int]]:
+def matrix(fields: Sequence[VectorField], field: PrimeField) -> tuple[Array, dict[Any, int]]:
     """The fields as rows over the union of their entries, and the columns."""
     columns: dict[Any, int] = {}
     for f in fields:
@@ -199,13 +199,13 @@ def matrix(fields: Sequence[AffineField], field: PrimeField) -> tuple[Array, dic
     return out, columns
 
 
-def orbit_rank(fields: Sequence[AffineField], theta: Array, field: PrimeField) -> int:
+def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -> int:
     """Rank of the fields' values at one point: the dimension of the orbit through it, mod p."""
     return rank(np.array([f.at(theta, field) for f in fields]), field.p) if fields else 0
 
 
 def coordinates_in(
-    basis: Sequence[AffineField], targets: Sequence[AffineField], field: PrimeField
+    basis: Sequence[VectorField], targets: Sequence[VectorField], field: PrimeField
 ) -> list[list[Fraction] | None]:
     """Each target as a combination of a linearly independent basis, exactly; None where not.
 

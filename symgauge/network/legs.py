@@ -14,7 +14,7 @@ from math import prod
 from typing import Literal
 
 from symgauge.network.op import Shape
-from symgauge.network.program import Network
+from symgauge.network.program import Constant, Network
 
 #: A leg with a parity.
 Ref = tuple[int, int]
@@ -260,6 +260,19 @@ class Legs:
             parts = []
         return (*parts, *rest)
 
+    def stride(self, axis: Axis, step: int) -> Axis | None:
+        """Every step-th index: the outer factor, where the innermost one splits off `step`."""
+        factors = self.leaves(axis)
+        if not factors:
+            return None
+        last, parity = factors[-1]
+        n = self._size[last]
+        if n == step:
+            return tuple(factors[:-1])
+        if n % step or not self._split(last, n // step):
+            return None
+        return (*factors[:-1], self.leaves(((last, parity),))[0])
+
     def concatenate(self, inputs: list[list[Axis]], axis: int) -> list[Axis]:
         """A direct sum along one axis; the other axes are identified."""
         parts: list[Ref] = []
@@ -278,6 +291,24 @@ class Legs:
         out = self.entrywise(rests, ())
         return [*out[:axis], ((total, 1),), *out[axis:]]
 
+    def even_out(self) -> None:
+        """Direct sums of one leg with itself become products: two halves of a rotary head."""
+        made: dict[tuple[int, int], Axis] = {}
+        for leg in range(len(self._parent)):
+            structure = self._structure[leg]
+            if self._parent[leg] != leg or structure is None or structure[0] != "sum":
+                continue
+            parts = [(self.find(p), s) for p, s in structure[1]]
+            roots = {root for (root, _), _ in parts}
+            signs = {turn * s for (_, turn), s in parts}
+            if len(parts) > 1 and len(roots) == 1 and len(signs) == 1:
+                (root,), (sign,) = roots, signs
+                if self._size[root] > 1:
+                    # the same parts of the same leg, for queries and for keys
+                    part = made.setdefault((root, len(parts)), self.fresh(len(parts)))
+                    turned = tuple((p, t * sign) for p, t in part)
+                    self._structure[leg] = ("prod", (*turned, (root, sign)))
+
     # -- reading the result --------------------------------------------------------------------
 
     def locate(self, parameter: str, axis: int, value: Axis) -> list[Location]:
@@ -289,7 +320,8 @@ class Legs:
             return []
         first, parity = factors[0]
         structure = self._structure[first]
-        if structure is not None and structure[0] == "sum":
+        units = structure is not None and all(self._size[p] == 1 for p, _ in structure[1])
+        if structure is not None and structure[0] == "sum" and not units:
             out: list[Location] = []
             inner = self.size(tuple(factors[1:]))
             for part, sign in structure[1]:
@@ -310,12 +342,20 @@ def follow(network: Network) -> tuple[Legs, dict[int, list[Location]], list[list
     """Legs of a program: the union-find, the places of each leg, and the axes of every node."""
     legs = Legs()
     axes: list[list[Axis]] = []
+    # a constant has no legs of its own: one table of cosines must not tie queries to keys
+    fixed: list[bool] = []
     for node in network.nodes:
-        if node.op is None:
+        fixed.append(isinstance(node.leaf, Constant) or (
+            node.op is not None and all(fixed[i] for i in node.inputs)))
+        if node.op is None or fixed[-1]:
             axes.append([legs.fresh(n) for n in node.shape])
         else:
-            inputs = [axes[i] for i in node.inputs]
+            inputs = [
+                [legs.fresh(n) for n in network.nodes[i].shape] if fixed[i] else axes[i]
+                for i in node.inputs
+            ]
             axes.append(node.op.legs(legs, inputs, node.shape, **node.attrs))
+    legs.even_out()
     places: dict[int, list[Location]] = {}
     for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
         for a, axis in enumerate(axes[position]):

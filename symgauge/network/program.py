@@ -21,6 +21,8 @@ from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
 #: A float is read as this small a fraction where it round-trips, else as its dyadic value.
 SMALL_DENOMINATOR = 1000
 SHORT_DECIMAL = 6
+#: Entries of one line of a program that is read from plain data: nothing larger is evaluated.
+MAX_ENTRIES = 1 << 26
 
 
 def exact_value(value: float) -> Fraction:
@@ -88,10 +90,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Input:
-    """A real input tensor: its entries are indeterminates."""
+    """An input tensor: indeterminates, or one-hot vectors over `classes` (tokens).
+
+    The last axis of a one-hot input numbers the classes; which one is 1 ranges over all.
+    """
 
     name: str
     shape: Shape
+    classes: int = 0
 
 
 Leaf = Parameter | Input | Constant
@@ -280,8 +286,11 @@ def _node_to_json(node: Node) -> dict[str, Any]:
             "shape": list(node.shape),
         }
     if node.leaf is not None:
-        kind = "parameter" if isinstance(node.leaf, Parameter) else "input"
-        return {kind: node.leaf.name, "shape": list(node.shape)}
+        if isinstance(node.leaf, Parameter):
+            return {"parameter": node.leaf.name, "shape": list(node.shape)}
+        return {
+            "input": node.leaf.name, "shape": list(node.shape), "classes": node.leaf.classes,
+        }
     assert node.op is not None
     return {
         "op": node.op.name,
@@ -297,6 +306,8 @@ def _node_from_json(
     shape = tuple(_integer(n) for n in entry["shape"])
     if any(n < 0 for n in shape):
         raise ValueError("negative size")
+    if prod(shape) > MAX_ENTRIES:
+        raise ValueError(f"a line of shape {shape}: above {MAX_ENTRIES} entries")
     if "constant" in entry:
         table = tuple(rational(v) for v in entry["constant"])
         index = np.array([_integer(i) for i in entry["index"]], dtype=np.int64)
@@ -309,7 +320,10 @@ def _node_from_json(
     if "parameter" in entry:
         return Node(None, (), {}, shape, Parameter(str(entry["parameter"]), shape))
     if "input" in entry:
-        return Node(None, (), {}, shape, Input(str(entry["input"]), shape))
+        classes = _integer(entry["classes"])
+        if classes and (not shape or shape[-1] != classes or classes < 2):
+            raise ValueError(f"a one-hot input of shape {shape} over {classes} classes")
+        return Node(None, (), {}, shape, Input(str(entry["input"]), shape, classes))
     found = ops[str(entry["op"])]
     if not isinstance(found, NodeOp):
         raise ValueError(f"{entry['op']} is no op of a program")

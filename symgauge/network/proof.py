@@ -21,7 +21,7 @@ import numpy as np
 from symgauge.exact.polynomial import (
     Monomial, Number, Polynomial, Ring, SizeLimit, add, ratio, scale,
 )
-from symgauge.lie.fields import AffineField
+from symgauge.lie.fields import VectorField
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.polynomials import PolynomialDomain
 from symgauge.network.evaluate import tangents, values
@@ -88,6 +88,8 @@ class Prover:
         for i, node in enumerate(self.network.nodes):
             if isinstance(node.leaf, Constant):
                 self._leaf[i] = self.domain.constant(node.leaf)
+            elif isinstance(node.leaf, Input) and node.leaf.classes:
+                self._leaf[i] = self._one_hot(node.leaf)
             elif isinstance(node.leaf, (Parameter, Input)):
                 self._leaf[i] = self.domain.fresh(node.leaf.name, node.shape)
                 if isinstance(node.leaf, Parameter):
@@ -97,7 +99,17 @@ class Prover:
                     self.parameter_symbols[node.leaf.name] = numbers
                     self._parameter_ids.update(numbers.reshape(-1).tolist())
 
-    def prove(self, generator: AffineField) -> Proof:
+    def _one_hot(self, x: Input) -> Array:
+        """Symbols h with h h = h, distinct ones exclusive, and sum 1 over the classes."""
+        out = np.empty((1, *x.shape), dtype=object)
+        for where in np.ndindex(*x.shape[:-1]):
+            key = [{(self.ring.symbol(f"{x.name}{list(where)}"),): 1}]
+            row = self.ring.selection("token", key, 1, x.classes)[0]
+            for j, entry in enumerate(row):
+                out[(0, *where, j)] = entry
+        return out
+
+    def prove(self, generator: VectorField) -> Proof:
         """The verdict on X f = 0."""
         self.ring.budget = self._budget
         try:
@@ -196,11 +208,11 @@ class Prover:
         """
         assert node.op is not None
         if node.op.name in CHEAP:
-            y = node.op.apply(  # type: ignore[attr-defined]
-                self.domain, *(value(j) for j in node.inputs), **node.attrs
-            )
-            if max((len(p) for p in y.reshape(-1)), default=0) <= self._short:
-                out: Array = y
+            xs = [value(j) for j in node.inputs]
+            if _terms(node, xs) <= self._short:
+                out: Array = node.op.apply(  # type: ignore[attr-defined]
+                    self.domain, *xs, **node.attrs
+                )
                 return out
         return self._opaque_value(i, node, value)
 
@@ -269,6 +281,19 @@ class Prover:
             known = build.network([build.lower(node.op, xs, node.attrs)])
             self._expansions[i] = known
         return known
+
+
+def _terms(node: Node, xs: Sequence[Array]) -> int:
+    """A bound on the terms of an unmoved sum or product, before it is made."""
+    lengths = [max((len(p) for p in x.reshape(-1)), default=0) for x in xs]
+    assert node.op is not None
+    if node.op.name == "mul":
+        return lengths[0] * lengths[1]
+    if node.op.name == "power":
+        return int(lengths[0] ** node.attrs["exponent"])
+    if node.op.name == "sum":
+        return lengths[0] * int(np.prod([xs[0].shape[a + 1] for a in node.attrs["axes"]]))
+    return sum(lengths)
 
 
 def _needed(network: Network) -> set[int]:
@@ -355,7 +380,7 @@ def _recombine(folded: _Folded, symbols: Array) -> Array:
     return out
 
 
-def field_polynomials(prover: Prover, field: AffineField) -> dict[str, Array]:
+def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
     """A field as arrays of polynomials in a prover's parameter symbols."""
     network = prover.network
     symbols = np.concatenate(

@@ -23,6 +23,7 @@ from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import cotangents, outputs, values
 from symgauge.network.op import Array
+from symgauge.network.points import has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
 
 #: Entries of the lines of one chunk of rows that are held at once (about 0.5 GB of float64).
@@ -33,6 +34,21 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one.
 SHADOWS = 60
+
+
+def sequences_needed(network: Network) -> int:
+    """How many token sequences one theta is looked at with: twice what the rank can need."""
+    outputs = sum(prod(network.nodes[i].shape) for i in network.outputs)
+    return 3 + -(-2 * network.num_coordinates // max(outputs, 1))
+
+
+def _reuse(network: Network, inputs: dict[str, Array], count: int) -> None:
+    """Token inputs of later rows repeat those of the first `count` rows, in random order."""
+    batch = max(len(v) for v in inputs.values())
+    order = np.arange(batch) % min(count, batch)
+    for x in network.inputs:
+        if x.classes:
+            inputs[x.name] = inputs[x.name][order]
 
 
 @dataclass(frozen=True)
@@ -63,8 +79,7 @@ def draw_reals(
     for p in network.parameters:
         width = prod(p.shape[1:]) if len(p.shape) > 1 else 1
         parameters[p.name] = rng.normal(size=(batch, *p.shape)) / np.sqrt(max(width, 1))
-    inputs = {x.name: rng.normal(size=(batch, *x.shape)) for x in network.inputs}
-    return parameters, inputs
+    return parameters, real_inputs(network, rng, batch)
 
 
 def branch_patterns(
@@ -155,7 +170,10 @@ def jacobian_rows(
             p.name: theta[p.name] if theta is not None else field.random(rng, (batch, *p.shape))
             for p in lowered.parameters
         }
-        inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in lowered.inputs}
+        inputs = residue_inputs(lowered, field, rng, batch)
+        if theta is not None and has_tokens(lowered):
+            # few sequences, so that the values on all of them can be shown independent together
+            _reuse(lowered, inputs, sequences_needed(lowered))
         patterns = branch_patterns(network, shadow or {}, rng, batch)
         settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
@@ -214,13 +232,16 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     lowered = network.lowered
     if not network.uses("rsqrt"):
         return RootPlan(())
+    if has_tokens(network):
+        # one theta must serve many sequences: too many radicands at once
+        return RootPlan((), True)
     rng = np.random.default_rng(0)
     tensors = [(x.name, x.shape) for x in lowered.inputs]
     if free:
         tensors += [(p.name, p.shape) for p in lowered.parameters]
     batch = 4
     parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
-    inputs = {x.name: field.random(rng, (batch, *x.shape)) for x in lowered.inputs}
+    inputs = residue_inputs(lowered, field, rng, batch)
     patterns = branch_patterns(network, {}, rng, batch)
 
     def radicands() -> Array:
@@ -306,7 +327,7 @@ def evaluate_at(
     inputs: Mapping[str, Array], patterns: Sequence[Array] = (),
 ) -> tuple[list[Array], ResidueDomain]:
     """The output values over GF(p), and the domain that tells which rows are valid."""
-    batch = len(next(iter(inputs.values()))) if inputs else 1
+    batch = max((len(v) for v in (*inputs.values(), *parameters.values())), default=1)
     domain = ResidueDomain(field, salt, batch, patterns)
     lines = values(network.lowered, domain, parameters, inputs)
     return outputs(network.lowered, lines), domain

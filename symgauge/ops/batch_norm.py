@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
+from symgauge.network.program import Constant
 
 
 class BatchNorm(Rewrite):
@@ -35,8 +39,7 @@ class BatchNorm(Rewrite):
             axes = tuple(a for a in range(len(x.shape)) if a != 1)
             value = build.apply("standardise", x, axes=axes, eps=eps)
         else:
-            mean, variance = (_channel(r, build, x) for r in rest[:2])
-            root = build.apply("rsqrt", build.add(variance, eps))
+            mean, root = _channel(rest[0], build, x), _channel(_root(rest[1], build, eps), build, x)
             value = build.mul(build.add(x, build.scale(mean, -1)), root)
         if gain is not None:
             value = build.mul(value, _channel(gain, build, x))
@@ -50,6 +53,14 @@ class BatchNorm(Rewrite):
         yield Sample("_native_batch_norm_legit.no_stats", (x, gain, bias, True, 0.1, 1e-5))
         yield Sample("_native_batch_norm_legit_no_training.default",
                      (x, gain, bias, Sample.Tensor((3,)), variance, 0.1, 1e-5))
+
+
+def _root(variance: Value, build: Builder, eps: Fraction) -> Value:
+    leaf = build.node(variance).leaf
+    if isinstance(leaf, Constant):
+        # the root of a constant is the nearest float: it is exact in no other way
+        return build.floats(1 / np.sqrt(leaf.floats() + float(eps)))
+    return build.apply("rsqrt", build.add(variance, eps))
 
 
 def _channel(v: Value, build: Builder, x: Value) -> Value:

@@ -51,7 +51,9 @@ class Slice(Structural):
         if attrs["step"] == 1:
             axes[a] = legs.slice(axes[a], attrs["start"], attrs["stop"])
         else:
-            axes[a] = legs.fresh(shape[a])
+            whole = shape[a] * attrs["step"] == legs.size(axes[a])
+            strided = legs.stride(axes[a], attrs["step"]) if whole else None
+            axes[a] = legs.fresh(shape[a]) if strided is None else strided
         return axes
 
     def latex(self, *inputs: str, **attrs: Any) -> str:

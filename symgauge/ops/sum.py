@@ -22,7 +22,11 @@ class Sum(Primitive):
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
         """No axes means all; keepdim leaves unit axes."""
         x, dims, keep = (*args, None, False)[:3] if len(args) < 3 else args[:3]
-        return build.sum(x, dims, bool(kwargs.get("keepdim", keep)))
+        keepdim = bool(kwargs.get("keepdim", keep))
+        product = _matrix_vector(build, x, dims)
+        if product is None:
+            return build.sum(x, dims, keepdim)
+        return build.reshape(product, (*product.shape, 1)) if keepdim else product
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
         axes = attrs["axes"]
@@ -57,3 +61,18 @@ class Sum(Primitive):
         yield Sample("sum.dim_IntList", (Sample.Tensor((2, 3, 4)), [1]))
         yield Sample("sum.dim_IntList", (Sample.Tensor((2, 3, 4)), [-1, 0], True))
         yield Sample("sum.default", (Sample.Tensor((2, 3)),))
+
+
+def _matrix_vector(build: Builder, x: Value, dims: Any) -> Value | None:
+    """The product of a matrix and a vector, which arrives as a product summed over columns."""
+    node = build.node(x)
+    if node.op is None or node.op.name != "mul" or len(x.shape) != 2 or list(dims or ()) != [1]:
+        return None
+    for a, b in (node.inputs, node.inputs[::-1]):
+        repeated = build.node(build.value(b))
+        if repeated.op is not None and repeated.op.name == "expand":
+            row = build.value(repeated.inputs[0])
+            if row.shape == (1, x.shape[1]) and x.shape[0] > 1:
+                column = build.permute(row, (1, 0))
+                return build.reshape(build.apply("matmul", build.value(a), column), x.shape[:1])
+    return None

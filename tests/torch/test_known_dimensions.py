@@ -14,7 +14,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS
 from symgauge.capture import capture
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.lie.fields import AffineField, orbit_rank
+from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.verdict import Verdict
 
 #: Rows that every run tries: one of each kind.
@@ -104,7 +104,7 @@ def test_the_orbit_is_that_of_the_generators() -> None:
     theta = field.random(np.random.default_rng(0), (found.parameters,))
     assert orbit_rank(fields, theta, field) == found.orbit_dimension == 14
     assert len(fields) == 16  # gl(4), of which a two-dimensional stabiliser fixes the point
-    extra = AffineField.build([(0, Fraction(1))], [])
+    extra = VectorField.build([(0, Fraction(1))], [])
     assert orbit_rank([*fields, extra], theta, field) == 15
 
 

@@ -21,6 +21,11 @@ from symgauge.checks.runtime.group import (
     add_variation,
     apply_move,
     block,
+    carry_back,
+    entries,
+    moves_back,
+    off_slices,
+    onto_slices,
     random_element,
     random_generator,
 )
@@ -133,6 +138,9 @@ class Bench:
         self.unit = self.floor = self.floor_measured = math.nan
         self.base: tuple[Tensor, ...] = ()
         self.restore(self.free)
+        self.unreachable = [f["label"] for f in self.families if not self._reachable(f)]
+        self.families = [f for f in self.families if self._reachable(f)]
+        self.planted = [f for f in self.planted if self._reachable(f)]
         with quiet():  # torch loads its derivative formulas once: not on the clock
             one = torch.ones(1, 1)
             torch.func.jvp(lambda w: torch.nn.functional.linear(one, w, one[0]), (one,), (one,))
@@ -157,8 +165,11 @@ class Bench:
         for family in self.record[which]:
             if family[self.size] is None:
                 continue
-            for move in family[self.size]["action"]:
+            slices = family[self.size].get("via", ())
+            for move in (m for part in (family[self.size], *slices) for m in part["action"]):
                 self._fits(family["label"], move)
+            for through in slices:
+                self._fits_slice(family["label"], through)
             found.append({"label": family["label"], **family[self.size]})
         return found
 
@@ -178,9 +189,26 @@ class Bench:
                     f"{json.dumps(move['parameter'])} at these sizes"
                 ) from error
 
+    def _fits_slice(self, label: str, through: Mapping[str, Any]) -> None:
+        element, name = through["element"], through["parameter"]
+        if math.prod([*element["copies"], element["size"]]) != self.parameters[name].numel():
+            raise BadInput(
+                f"family {json.dumps(label)} does not fit the shape of {json.dumps(name)} "
+                "at these sizes"
+            )
+
+    def _reachable(self, family: Mapping[str, Any]) -> bool:
+        """Whether no scaling that leads to the family's slices starts at 0."""
+        return all(
+            bool(entries(through, self.parameters).all())
+            for through in family.get("via", ())
+            if through["element"]["kind"] == "diagonal"
+        )
+
     def not_checked(self) -> list[str]:
-        """Labels of the families that have no finite action at this size."""
-        return [f["label"] for f in self.record["families"] if f[self.size] is None]
+        """Labels of the families that have no finite action at this size, or at this point."""
+        none = [f["label"] for f in self.record["families"] if f[self.size] is None]
+        return none + self.unreachable
 
     def restore(self, names: list[str]) -> None:
         """Sets the named parameters back to their values, exactly: drawn or read again."""
@@ -253,10 +281,17 @@ class Bench:
     def act(self, family: Mapping[str, Any]) -> float | None:
         """Applies a random element in place; the least relative change among its moves."""
         rng = seeded(self.device, self.seed, "element " + family["label"])
+        back = onto_slices(self.parameters, family)
         element = random_element(family["element"], self.unit_of(family), rng)
         moved = [apply_move(self.parameters, move, element) for move in family["action"]]
+        off_slices(self.parameters, family, back)
         least = min(moved, default=0.0)
         return None if math.isinf(least) else least  # every tensor it touches is zero
+
+    def touched(self, family: Mapping[str, Any]) -> list[str]:
+        """The parameters that a family's action changes, on the way to its slices included."""
+        moves = [move for through in family.get("via", ()) for move in moves_back(through)]
+        return [move["parameter"] for move in (*family["action"], *moves)]
 
     def difference(
         self, check: str, label: str, families: list[dict[str, Any]], wrong: bool = False
@@ -265,7 +300,7 @@ class Bench:
         start, first = self.clock(), self.passes
         moved = [self.act(family) for family in families]
         residual = self.residual(self.output())
-        self.restore([move["parameter"] for family in families for move in family["action"]])
+        self.restore([name for family in families for name in self.touched(family)])
         seconds = self.clock() - start
         if len(families) == 1:
             self.allowed += 1
@@ -279,10 +314,14 @@ class Bench:
         start = self.clock()
         self.allowed += JVP_PASSES
         rng = seeded(self.device, self.seed, "generator " + family["label"])
+        back = onto_slices(self.parameters, family)
         generator = random_generator(family["element"], self.unit_of(family), rng)
         tangents: dict[str, Tensor] = {}
         for move in family["action"]:
             add_variation(tangents, self.parameters, move, generator)
+        carry_back(tangents, self.parameters, family, back)
+        if back:
+            self.restore(self.touched(family))
         sizes = [
             float(tangents[name].norm()) / float(self.parameters[name].to(torch.float64).norm())
             for name in tangents

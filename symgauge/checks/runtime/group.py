@@ -3,7 +3,11 @@
 A matrix element is g = L S R, with L and R products of two Householder reflections (so det > 0)
 and S diagonal in [2^-1/2, 2^1/2]: g^-T = L S^-1 R and g^-1 = R^T S^-1 L^T need no inversion. The
 condition number is at most 2; with 4, rounding alone reached 10 floors once in 400 float64 runs.
-Everything is computed in float64 and rounded once.
+Every move is computed in float64 and rounded once.
+
+A family with slices ("via") acts where their parameters are 1 or 0: all parameters are brought
+there in place, moved, and brought back. The element of a slice is read from its parameter, which
+is not touched: nothing on the slice reads it.
 """
 
 from __future__ import annotations
@@ -118,6 +122,11 @@ def normal(shape: list[int], rng: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=rng, device=rng.device, dtype=torch.float64)
 
 
+def without_mean(vectors: Tensor) -> Tensor:
+    """Orthogonal to the vector of ones: what is made of these fixes it (so1)."""
+    return vectors - vectors.mean(-1, keepdim=True)
+
+
 def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator) -> Element:
     """A random element of one family; `unit` is the scale of a translation."""
     kind, size = element["kind"], element["size"]
@@ -128,21 +137,28 @@ def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator
     if kind == "diagonal":
         return Element(None, None, shift.exp(), shift)
     left, right = (normal([*copies, REFLECTIONS, size], rng) for _ in range(2))
+    if kind == "so1":
+        left, right = without_mean(left), without_mean(right)
+    elif kind == "complex":
+        shift = shift[..., :1].expand_as(shift)
     left, right = (v / v.norm(dim=-1, keepdim=True) for v in (left, right))
-    scale = torch.ones_like(shift) if kind == "so" else (shift / 2).exp()
+    scale = torch.ones_like(shift) if kind in ("so", "so1") else (shift / 2).exp()
     return Element(left, right, scale, None)
 
 
 def random_generator(element: Mapping[str, Any], unit: float, rng: torch.Generator) -> Generator:
-    """A random element of the family's Lie algebra: for so antisymmetric, else any matrix."""
+    """A random element of the family's Lie algebra, for so and so1 antisymmetric."""
     kind, size = element["kind"], element["size"]
     copies = list(element["copies"])
     shift = away_from_zero([*copies, size], 0.25, 1.75, rng)
     if kind in ("translation", "diagonal"):
         return Generator(None, None, unit * shift if kind == "translation" else shift)
     u, v = (normal([*copies, REFLECTIONS, size], rng) / math.sqrt(size) for _ in range(2))
-    if kind == "so":
-        return Generator(torch.cat([u, -v], -2), torch.cat([v, u], -2), torch.zeros_like(shift))
+    if kind == "so1":
+        u, v = without_mean(u), without_mean(v)
+    if kind in ("so", "so1", "complex"):
+        shift = shift[..., :1].expand_as(shift) if kind == "complex" else torch.zeros_like(shift)
+        return Generator(torch.cat([u, -v], -2), torch.cat([v, u], -2), shift)
     return Generator(u, v, shift)
 
 
@@ -212,3 +228,77 @@ def add_variation(
     else:
         assert at is not None
         target.add_(contracted(parameters[move["source"]], at, generator.t), alpha=weight)
+
+
+def inverse_move(move: Move) -> Move:
+    """The move of a slice's family that undoes this one."""
+    return {**move, "weight": str(-Fraction(move["weight"]))}
+
+
+def own_move(through: Mapping[str, Any]) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    moves: list[Move] = [m for m in through["action"] if m["parameter"] == through["parameter"]]
+    return moves[0]
+
+
+def entries(through: Mapping[str, Any], parameters: Parameters) -> Tensor:
+    """The entries of a slice's own parameter, in the shape of the element: copies + [n]."""
+    own, element = own_move(through), through["element"]
+    tensor, at = parameters[own["parameter"]], own.get("at")
+    if at is not None:
+        copies, along = places(at, tensor.ndim)
+        tensor = block(tensor, at)
+        order = copies + along
+        tensor = tensor.permute(order + [k for k in range(tensor.ndim) if k not in order])
+    return tensor.reshape([*element["copies"], element["size"]]).to(torch.float64, copy=True)
+
+
+def element_in(through: Mapping[str, Any], parameters: Parameters) -> Element:
+    """The element of a slice's family at this point: s^k = T with k = +-1, or k c = T."""
+    weight, value = float(Fraction(own_move(through)["weight"])), entries(through, parameters)
+    if through["element"]["kind"] == "translation":
+        return Element(None, None, None, value / weight)
+    return Element(None, None, value**weight, None)
+
+
+def moves_back(through: Mapping[str, Any]) -> list[Move]:
+    """The moves that bring all but the slice's own parameter back from the slice."""
+    return [m for m in through["action"] if m["parameter"] != through["parameter"]]
+
+
+def onto_slices(parameters: Parameters, family: Mapping[str, Any]) -> list[Element]:
+    """Brings the parameters onto the family's slices, in place; the elements that lead back."""
+    elements = []
+    for through in family.get("via", ()):
+        element = element_in(through, parameters)
+        for move in reversed(moves_back(through)):
+            apply_move(parameters, inverse_move(move), element)
+        elements.append(element)
+    return elements
+
+
+def off_slices(parameters: Parameters, family: Mapping[str, Any], elements: list[Element]) -> None:
+    """Brings the parameters back from the family's slices, in place."""
+    for through, element in reversed(list(zip(family.get("via", ()), elements))):
+        for move in moves_back(through):
+            apply_move(parameters, move, element)
+
+
+def carry_back(
+    tangents: dict[str, Tensor],
+    parameters: Parameters,
+    family: Mapping[str, Any],
+    elements: list[Element],
+) -> None:
+    """The tangents at the slices become those where the parameters came from, in place."""
+    for through, element in reversed(list(zip(family.get("via", ()), elements))):
+        for move in moves_back(through):
+            name, weight = move["parameter"], float(Fraction(move["weight"]))
+            if move["form"] == "s^k" and name in tangents:
+                apply_move(tangents, move, element)
+            elif move["form"] == "+Tc" and move["source"] in tangents:
+                assert element.shift is not None
+                if name not in tangents:
+                    tangents[name] = torch.zeros_like(parameters[name], dtype=torch.float64)
+                added = contracted(tangents[move["source"]], move["at"], element.shift)
+                tangents[name].add_(added, alpha=weight)
