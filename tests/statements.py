@@ -1,4 +1,4 @@
-"""Four networks with their symmetries written by hand, as the statement of a derivation says them.
+"""Six networks with their symmetries written by hand, as the statement of a derivation says them.
 
 `STATEMENTS[name]` is what `symgauge.checks.emit_check` takes; it needs no torch to be read.
 """
@@ -27,15 +27,22 @@ def element(kind: str, copies: list[int], size: int) -> dict[str, Any]:
 
 
 def family(label: str, group: str, small: Any, full: Any = None) -> dict[str, Any]:
-    (small_element, small_action) = small
+    """`small` and `full` are (element, action) or (element, action, slices)."""
+
+    def entry(element: Any, action: Any, via: Any = ()) -> dict[str, Any]:
+        return {"element": element, "action": action, "via": list(via)}
+
     return {
         "label": label,
         "group": group,
-        "element": small_element,
-        "action": small_action,
-        "formula": [f"{m['parameter']} -> {m['form']}" for m in small_action],
-        "full": None if full is None else {"element": full[0], "action": full[1]},
+        **entry(*small),
+        "formula": [f"{m['parameter']} -> {m['form']}" for m in small[1]],
+        "full": None if full is None else entry(*full),
     }
+
+
+def through(parameter: str, kind: str, size: int, action: list[Move]) -> dict[str, Any]:
+    return {"parameter": parameter, "element": element(kind, [], size), "action": action}
 
 
 def spec(name: str, source: str, families: list[Any], full: Any = None) -> Spec:
@@ -190,6 +197,58 @@ def grouped(groups: int = 2, repeats: int = 3, head_dim: int = 2) -> list[Any]:
     ]
 
 
+NORM = """
+import torch
+
+
+class Normed(torch.nn.Module):
+    def __init__(self, norm, d, width):
+        super().__init__()
+        self.inner = torch.nn.Linear(width, d)
+        self.norm = norm
+        self.out = torch.nn.Linear(d, 2)
+
+    def forward(self, x):
+        return self.out(self.norm(self.inner(x)))
+
+
+def rms(d=3, width=4):
+    return Normed(torch.nn.RMSNorm(d, eps=1e-5), d, width), (torch.randn(6, width),)
+
+
+def factory(d=4, width=5):
+    return Normed(torch.nn.LayerNorm(d), d, width), (torch.randn(6, width),)
+"""
+
+
+def norm(d: int, kind: str) -> list[Any]:
+    """A rotation of the normed axis (it fixes ones in LayerNorm), the gain, and shifts.
+
+    The reader out.weight W moves as W diag(gain) g^T diag(gain)^-1, and out.bias with the bias.
+    """
+    axis, columns = location(0, [d], 0, []), location(1, [d], 0, [])
+    gain = [move("norm.weight", "s^k", axis, "1"), move("out.weight", "s^k", columns, "-1")]
+    bias = [
+        move("out.bias", "+Tc", columns, "1", source="out.weight"),
+        move("norm.bias", "+c", axis, "-1"),
+    ]
+    turn = [move("inner.weight", "g", axis), move("inner.bias", "g", axis)]
+    turn += [move("out.weight", "g^-T", columns)]
+    via = [through("norm.weight", "diagonal", d, gain)]
+    if kind == "so":
+        return [(element(kind, [], d), turn, via), (element("diagonal", [], d), gain)]
+    via = [through("norm.bias", "translation", d, bias), *via]
+    return [
+        (element(kind, [], d), turn, via),
+        (element("translation", [], 2), [move("out.weight", "+c", location(0, [2], 0, []), "1")],
+         via),
+        (element("diagonal", [], d), [*gain, move("norm.bias", "s^k", axis, "1")]),
+        (element("translation", [], d), bias),
+    ]
+
+
+NORM_LABELS = ["stream", "reader along ones", "gain", "bias"]
+
 LABELS = ["query/key of each head", "value/output of each head", "key bias", "value bias"]
 GROUPS = ["GL(2)^2", "GL(2)^2", "R^4", "R^4"]
 
@@ -217,4 +276,23 @@ STATEMENTS: dict[str, Spec] = {
             )
         ],
     ),
+    "rms": spec(
+        "RMSNorm",
+        NORM,
+        [
+            family(label, "", small, full)
+            for label, small, full in zip(["stream", "gain"], norm(3, "so"), norm(40, "so"))
+        ],
+        {"d": 40, "width": 30},
+    ),
+    "layer_norm": spec(
+        "LayerNorm",
+        NORM,
+        [
+            family(label, "", small, full)
+            for label, small, full in zip(NORM_LABELS, norm(4, "so1"), norm(40, "so1"))
+        ],
+        {"d": 40, "width": 30},
+    ),
 }
+STATEMENTS["rms"]["target"]["factory"] = "rms"

@@ -51,7 +51,7 @@ def test_a_wrong_symmetry_changes_the_function(proposal: dict[str, Any]) -> None
     wrong = wrong_family(FAMILIES[proposal["family"]], proposal["kind"])
     assert wrong is not None
     theta = state()
-    moved = apply_family(wrong["element"], wrong["action"], theta, seed=4)
+    moved = apply_family(wrong, theta, seed=4)
     assert np.abs(attention(moved) - attention(theta)).max() > 1e-3
 
 
@@ -113,3 +113,96 @@ def test_a_missing_tensor_is_named() -> None:
     del theta["k.weight"]
     with pytest.raises(BadInputError, match="no tensor named 'k.weight'"):
         apply(FAMILIES, sample(FAMILIES, SHAPES, 0), theta)
+
+
+NORM_SHAPES = {"inner.weight": (4, 5), "inner.bias": (4,), "norm.weight": (4,), "norm.bias": (4,)}
+NORM_SHAPES |= {"out.weight": (2, 4), "out.bias": (2,)}
+NORM_FAMILIES = STATEMENTS["layer_norm"]["families"]
+
+
+def norm_state() -> Arrays:
+    rng = np.random.default_rng(0)
+    theta = {name: rng.standard_normal(shape) for name, shape in NORM_SHAPES.items()}
+    theta["norm.weight"] = np.array([0.5, -2.0, 1.5, -0.25])
+    return theta
+
+
+def layer_norm(theta: Arrays) -> np.ndarray[Any, Any]:
+    x = np.random.default_rng(1).standard_normal((6, 5))
+    y = x @ theta["inner.weight"].T + theta["inner.bias"]
+    y = (y - y.mean(-1, keepdims=True)) / np.sqrt(y.var(-1, keepdims=True) + 1e-5)
+    y = y * theta["norm.weight"] + theta["norm.bias"]
+    out: np.ndarray[Any, Any] = y @ theta["out.weight"].T + theta["out.bias"]
+    return out
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_families_with_slices_leave_the_function_and_undo(number: int) -> None:
+    """Gains of both signs; what the slices hold stays exactly as it is."""
+    family, theta = NORM_FAMILIES[number : number + 1], norm_state()
+    element = sample(family, NORM_SHAPES, 3)
+    moved = apply(family, element, theta)
+    assert np.abs(layer_norm(moved) - layer_norm(theta)).max() < 1e-12
+    assert any(np.abs(moved[name] - theta[name]).max() > 1e-2 for name in theta)
+    held = {t["parameter"] for t in family[0]["via"]}
+    assert all(moved[name] is theta[name] for name in held)
+    back = apply(family, inverse(element), moved)
+    for name in theta:
+        np.testing.assert_allclose(back[name], theta[name], rtol=0, atol=1e-13)
+
+
+def test_the_reader_of_a_norm_is_conjugated_by_the_gain() -> None:
+    """W -> W diag(g) R^T diag(g)^-1 and b -> b + (W - W') beta."""
+    theta = norm_state()
+    element = sample(NORM_FAMILIES[:1], NORM_SHAPES, 4)
+    moved = apply(NORM_FAMILIES[:1], element, theta)
+    r, d = element[0].matrix(), np.diag(theta["norm.weight"])
+    np.testing.assert_allclose(r @ r.T, np.eye(4), atol=1e-14)
+    np.testing.assert_allclose(r @ np.ones(4), np.ones(4), atol=1e-14)
+    w = theta["out.weight"] @ d @ r.T @ np.linalg.inv(d)
+    np.testing.assert_allclose(moved["out.weight"], w, atol=1e-13)
+    b = theta["out.bias"] + (theta["out.weight"] - w) @ theta["norm.bias"]
+    np.testing.assert_allclose(moved["out.bias"], b, atol=1e-13)
+
+
+NORM_PLANTED = propose_planted(NORM_FAMILIES)
+
+
+def test_the_forgotten_slice_is_proposed() -> None:
+    kinds = [p["kind"] for p in NORM_PLANTED if p["family"] < 2]
+    assert kinds == ["transpose", "larger", "omitted", "slice", "slice"]
+
+
+@pytest.mark.parametrize("proposal", NORM_PLANTED, ids=lambda p: f"{p['family']}-{p['kind']}")
+def test_a_wrong_symmetry_of_a_norm_changes_the_function(proposal: dict[str, Any]) -> None:
+    wrong = wrong_family(NORM_FAMILIES[proposal["family"]], proposal["kind"])
+    assert wrong is not None
+    theta = norm_state()
+    moved = apply_family(wrong, theta, seed=4)
+    assert np.abs(layer_norm(moved) - layer_norm(theta)).max() > 1e-3
+
+
+def test_a_gain_of_zero_is_bad_input() -> None:
+    theta = norm_state()
+    theta["norm.weight"][2] = 0
+    with pytest.raises(BadInputError, match="norm.weight has an entry that is 0"):
+        apply(NORM_FAMILIES, sample(NORM_FAMILIES, NORM_SHAPES, 0), theta)
+
+
+@pytest.mark.parametrize("kind, size", [("so", 3), ("so1", 3), ("complex", 2)])
+def test_groups_of_matrices(kind: str, size: int) -> None:
+    at = {"axis": 0, "start": 0, "sizes": [2, size], "along": 1, "per": [0]}
+    family = {"element": {"kind": kind, "copies": [2], "size": size},
+              "action": [{"parameter": "w", "form": "g", "at": at}]}
+    (part,) = sample([family], {"w": (2 * size, 1)}, 5)
+    g = part.matrix()
+    squared = g @ g.swapaxes(-1, -2)
+    if kind == "complex":
+        np.testing.assert_allclose(squared, squared[:, :1, :1] * np.eye(2), atol=1e-14)
+        turn = np.array([[0, -1], [1, 0]])
+        np.testing.assert_allclose(g @ turn, turn @ g, atol=1e-14)
+    else:
+        np.testing.assert_allclose(squared, np.eye(size) + np.zeros((2, 1, 1)), atol=1e-14)
+    if kind == "so1":
+        np.testing.assert_allclose(g @ np.ones(size), np.ones((2, size)), atol=1e-14)
+    assert np.abs(g - np.eye(size)).max() > 1e-2

@@ -205,3 +205,43 @@ def test_an_impossible_planted_failure_is_refused() -> None:
     spec = STATEMENTS["mlp"] | {"planted": [{"family": 0, "kind": "transpose"}]}
     with pytest.raises(BadInputError, match="no wrong symmetry of kind 'transpose'"):
         emit_check(spec)
+
+
+def slice_changes() -> list[tuple[str, dict[str, object], str]]:
+    """What makes the first slice (norm.bias), or the second (norm.weight), none."""
+    return [
+        ("norm.bias", {"parameter": "inner.bias"}, "does not fix 'inner.bias'"),
+        ("norm.bias", {"element": {"kind": "so", "copies": [], "size": 4}}, "cannot act by"),
+        ("norm.bias", {"element": {"kind": "other"}}, "a scaling or a shift"),
+        ("norm.bias", {"element": {"kind": "translation", "copies": [2], "size": 4}}, "for each"),
+        ("norm.weight", {"parameter": "out.bias"}, "does not fix 'out.bias'"),
+    ]
+
+
+@pytest.mark.parametrize("name, change, message", slice_changes())
+def test_an_impossible_slice_is_refused(
+    name: str, change: dict[str, object], message: str
+) -> None:
+    spec = copy.deepcopy(STATEMENTS["layer_norm"])
+    through = next(t for t in spec["families"][0]["via"] if t["parameter"] == name)
+    through.update(change)
+    with pytest.raises(BadInputError, match=message):
+        emit_check(spec)
+
+
+@pytest.mark.parametrize("weight, message", [
+    ("2", "by the weight 2"), ("0", "by the weight 0"), ("1/2", "root of 'norm.weight'"),
+])
+def test_a_slice_without_a_unique_element_is_refused(weight: str, message: str) -> None:
+    spec = copy.deepcopy(STATEMENTS["rms"])
+    spec["families"][0]["via"][0]["action"][0]["weight"] = weight
+    with pytest.raises(BadInputError, match=message):
+        emit_check(spec)
+
+
+def test_what_a_slice_holds_does_not_move_on_it() -> None:
+    spec = copy.deepcopy(STATEMENTS["rms"])
+    action = spec["families"][0]["action"]
+    action.append({**action[0], "parameter": "norm.weight"})
+    with pytest.raises(BadInputError, match="'norm.weight' moves or is read on its slice"):
+        emit_check(spec)

@@ -25,10 +25,10 @@ from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
-from symgauge.network.points import has_tokens, residue_inputs
+from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
-    RootPlan, branch_patterns, draw_theta, root_plan, sequences_needed, settle_roots,
+    RootPlan, branch_patterns, draw_theta, root_plan, settle_roots,
 )
 
 #: Points beyond the number of columns.
@@ -37,6 +37,8 @@ SPARE = 8
 MAX_ROOT_ROWS = 1 << 13
 #: Arguments that are tested together at most; above, their independence stays a hypothesis.
 MAX_COLUMNS = 800
+#: Token inputs on which arguments are counted first.
+FEW = 12
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,20 @@ def _evaluate(
     )
 
 
-def assumptions(network: Network, field: PrimeField, rng: np.random.Generator) -> Assumptions:
-    """Tests every assumption that the residues of this network rest on."""
+def assumptions(
+    network: Network, field: PrimeField, rng: np.random.Generator,
+    tokens: Mapping[str, Array] | None = None,
+) -> Assumptions:
+    """Tests every assumption that the residues of this network rest on.
+
+    `tokens` are the token inputs that the rank was found with.
+    """
     network = network.lowered
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
     if kinds & {"exp", "log", "erf", "sin", "cos"}:
-        _transcendental(network, field, rng, shown, missing)
+        _transcendental(network, field, rng, tokens or {}, shown, missing)
     if "rsqrt" in kinds:
         if root_plan(network, field, True).twisted:
             missing.append(
@@ -163,18 +171,15 @@ def _columns(
 
 
 def _transcendental(
-    network: Network, field: PrimeField, rng: np.random.Generator, shown: list[str],
-    missing: list[str],
+    network: Network, field: PrimeField, rng: np.random.Generator, tokens: Mapping[str, Array],
+    shown: list[str], missing: list[str],
 ) -> None:
-    sequences: list[dict[str, Array]] = [{}]
-    if has_tokens(network):
-        # one theta is looked at with several token sequences: their values together
-        sequences = [
-            {x.name: residue_inputs(network, field, rng, 1)[x.name]
-             for x in network.inputs if x.classes}
-            for _ in range(sequences_needed(network))
-        ]
-    columns, erfs, _ = _joint(network, field, rng, 8, sequences)
+    # one theta is looked at with many token inputs: the values on all of them together
+    count = max((len(v) for v in tokens.values()), default=1)
+    sequences = [{name: v[k:k + 1] for name, v in tokens.items()} for k in range(count)]
+    columns, erfs, _ = _joint(network, field, rng, 8, sequences[:FEW])
+    if len(columns) <= MAX_COLUMNS and count > FEW:
+        columns, erfs, _ = _joint(network, field, rng, 8, sequences)
     n = len(columns)
     if n > MAX_COLUMNS:
         full = 0

@@ -22,7 +22,9 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
-from symgauge.network.sampling import SPARE, jacobian_rows, rank_at_point, read_coordinates
+from symgauge.network.sampling import (
+    SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
+)
 from symgauge.verdict import Verdict
 
 
@@ -162,11 +164,12 @@ def _verify(certificate: Certificate) -> Verification:
         points = [field.random(rng, (network.num_coordinates,)) for _ in range(2)]
         masked = [_masked(g, read) for g in generators]
         orbit = max(orbit_rank(masked, point, field) for point in points)
-    found = assumptions(network, field, rng)
-    jacobian = rank_at_point(network, field, rng, read, cell)
+    tokens = draw_tokens(network, rng)
+    found = assumptions(network, field, rng, tokens)
+    jacobian = rank_at_point(network, field, rng, read, cell, tokens)
     if jacobian + orbit < total:
         # a random point can be unlucky: one more
-        jacobian = max(jacobian, rank_at_point(network, field, rng, read, cell))
+        jacobian = max(jacobian, rank_at_point(network, field, rng, read, cell, tokens))
     claim = claim_of(network, total, unread, jacobian, orbit, True, found)
     if claim["inconsistent"]:
         reasons.append(

@@ -2,6 +2,7 @@
 
 A matrix element is g = L S R, with L and R products of two Householder reflections (so det > 0)
 and S diagonal in [2^-1/2, 2^1/2]: condition number at most 2, and no inverse is computed.
+Rotations are L alone, and shifts at most as large as what they shift.
 A family with slices ("via") acts where their parameters are 1 or 0: the state is brought there,
 moved, and brought back; the element of each slice is read from its parameter, which stays as it is.
 Everything is computed in float64 and rounded once to the array's own dtype.
@@ -202,7 +203,7 @@ def _random(
     kind, copies, n = element["kind"], list(element["copies"]), element["size"]
     none = np.zeros((*copies, 0, n))
     if kind == "translation":
-        shift = unit * _away_from_zero([*copies, n], 0.25, 1.75, rng)
+        shift = unit * _away_from_zero([*copies, n], 0.25, 1.0, rng)
         return FamilyElement(family, size, none, none, np.ones_like(shift), shift)
     shift = _away_from_zero([*copies, n], math.log(2) / 4, math.log(2), rng)
     if kind == "diagonal":
@@ -213,7 +214,10 @@ def _random(
     elif kind == "complex":  # a rotation of the plane times one number
         shift = shift[..., :1] + np.zeros(n)
     left, right = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (left, right))
-    scale = np.ones_like(shift) if kind in ("so", "so1") else np.exp(shift / 2)
+    if kind in ("so", "so1"):
+        right, scale = right[..., :0, :], np.ones_like(shift)
+    else:
+        scale = np.exp(shift / 2)
     return FamilyElement(family, size, left, right, scale, np.zeros_like(shift))
 
 

@@ -8,7 +8,7 @@ generators that the proof table proves are reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,12 +16,16 @@ import numpy.typing as npt
 
 from symgauge.derivers.families import Family
 from symgauge.derivers.slices import Level, choose_slices
-from symgauge.exact.linear_algebra import rank
+from symgauge.exact.linear_algebra import independent_rows, nullspace, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.lie.fields import VectorField
+from symgauge.lie.algebra import close
+from symgauge.lie.fields import VectorField, matrix
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
-from symgauge.network.sampling import balanced_shadow, rank_at_point, read_coordinates
+from symgauge.network.sampling import (
+    SPARE, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
+    read_coordinates,
+)
 from symgauge.verdict import Verdict
 
 #: Cells tried for the largest rank of a piecewise network.
@@ -51,6 +55,8 @@ class Found:
     orbit_dimension: int
     #: Shadow parameters whose cell the rank was found on (piecewise networks), else empty.
     cell: dict[str, Array]
+    #: Token inputs that the rank was found with.
+    tokens: dict[str, Array]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -61,7 +67,7 @@ class Found:
 
 def generic_rank(
     network: Network, prime_field: PrimeField, rng: np.random.Generator,
-    read: npt.NDArray[np.bool_],
+    read: npt.NDArray[np.bool_], tokens: Mapping[str, Array],
 ) -> tuple[int, dict[str, Array]]:
     """Rank of the Jacobian at an exact random point: a lower bound on the generic rank.
 
@@ -71,7 +77,7 @@ def generic_rank(
     best, cell = -1, {}
     for _ in range(CELLS if piecewise else 1):
         shadow = balanced_shadow(network, rng) if piecewise else {}
-        found = rank_at_point(network, prime_field, rng, read, shadow)
+        found = rank_at_point(network, prime_field, rng, read, shadow, tokens)
         if found > best:
             best, cell = found, dict(shadow)
     return best, cell
@@ -120,14 +126,17 @@ class ExactDeriver:
         self.rng = np.random.default_rng(seed)
         self.progress = progress
         self.read = read_coordinates(network)
+        #: Levels looked at, with the families found on each.
+        self._levels: list[tuple[Level, list[Family]]] = []
         self._point = self.field.random(self.rng, (network.num_coordinates,))
 
     def run(self) -> Found:
         """The rank, the proved families, and their orbit rank."""
         self.progress("rank of the Jacobian")
-        r, cell = generic_rank(self.network, self.field, self.rng, self.read)
+        tokens = draw_tokens(self.network, self.rng)
+        r, cell = generic_rank(self.network, self.field, self.rng, self.read, tokens)
         total = int(self.read.sum())
-        found = Found(self.network, self.read, r, [], 0, cell)
+        found = Found(self.network, self.read, r, [], 0, cell, tokens)
         chosen, spare = self._select(total - r)
         prover = Prover(self.network)
         values = np.zeros((0, total))
@@ -144,7 +153,8 @@ class ExactDeriver:
                 continue
             if len(good) < len(proofs):
                 candidate = replace(
-                    candidate, kind="other", fields=tuple(candidate.fields[i] for i in good)
+                    candidate, kind="other", via=(),
+                    fields=tuple(candidate.fields[i] for i in good),
                 )
                 proofs = tuple(proofs[i] for i in good)
                 new = self._values(candidate.fields)
@@ -153,17 +163,85 @@ class ExactDeriver:
             found.families.append(Proved(candidate, proofs))
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
+        missing = total - r - found.orbit_dimension
+        if missing > 0:
+            names = self._implicit(found)
+            found.notes.append(
+                f"{missing} null directions are implicit: no generator found; they move "
+                f"{', '.join(names) or 'nothing beyond the generators'}"
+            )
         return found
 
+    def _implicit(self, found: Found) -> list[str]:
+        """Tensors along which the kernel of J at a point exceeds the generators' values there."""
+        network, p = self.network, self.field.p
+        theta, salt = draw_theta(network, self.field, self.rng)
+        rows = jacobian_rows(
+            network, self.field, self.rng, int(self.read.sum()) + SPARE, theta, found.cell, salt,
+            found.tokens,
+        ).rows[:, self.read]
+        kernel = nullspace(rows, p)
+        point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
+        fields = [f for proved in found.families for f in proved.family.fields]
+        values = np.array([f.at(point, self.field)[self.read] for f in fields]).reshape(
+            len(fields), len(kernel.T))
+        names, start = [], 0
+        for q in network.parameters:
+            offset = network.offsets[q.name]
+            width = int(self.read[offset:offset + q.size].sum())
+            part = slice(start, start + width)
+            if rank(kernel[:, part], p) > rank(values[:, part], p):
+                names.append(q.name)
+            start += width
+        return names
+
     def _select(self, wanted: int) -> tuple[list[Family], list[Family]]:
-        """Candidates up to the wanted orbit rank, and those that the others make superfluous."""
+        """Candidates up to the wanted orbit rank, and those that the others make superfluous.
+
+        Families found above and below a slice need not close together. What was used for the
+        slices and what was found on the last one do: their algebra is a direct sum.
+        """
         basket = _Basket(self.field)
         for candidate in self._candidates(lambda: basket.rank >= wanted):
             basket.offer(candidate, self._values(candidate.fields))
             if basket.rank >= wanted:
                 break
         spare = basket.prune()
+        if len(self._levels) > 1:
+            size = self._closed_dimension(basket.families)
+            if size is None or size > sum(len(f.fields) for f in basket.families):
+                other = self._direct_sum(basket)
+                smaller = self._closed_dimension(other.families)
+                if other.rank == basket.rank and smaller is not None and (
+                    size is None or smaller < size
+                ):
+                    return other.families, [*basket.families, *spare]
         return basket.families, spare
+
+    def _direct_sum(self, first: _Basket) -> _Basket:
+        """The slices' own families, then those of the last slice, then whatever is missing."""
+        basket = _Basket(self.field)
+        last, seen = self._levels[-1]
+        own = [
+            level.above.lift(family) for level, _ in self._levels if level.above is not None
+            for family in level.used
+        ]
+        found = [last.lift(family) for family in self._needed(last, seen)]
+        for family in (*own, *found, *first.families):
+            if family is not None:
+                basket.offer(family, self._values(family.fields))
+        basket.prune()
+        return basket
+
+    def _closed_dimension(self, families: Sequence[Family]) -> int | None:
+        """Dimension of the smallest bracket-closed family that holds these; None if not found."""
+        fields = [f for family in families for f in family.fields]
+        if not fields:
+            return 0
+        full, _ = matrix(fields, self.field)
+        kept = [fields[k] for k in independent_rows(full, self.field.p)]
+        closure = close(kept, self.field, 2 * len(kept) + 8)
+        return None if closure.constants is None else len(closure.basis)
 
     def _needed(self, level: Level, families: Sequence[Family]) -> list[Family]:
         """Families that raise the orbit rank on a level's own network, finer ones first."""
@@ -183,10 +261,10 @@ class ExactDeriver:
         if done():
             return
         level: Level | None = Level.top(self.network, self.field, self.rng)
-        levels: list[Level] = []
-        while level is not None and len(levels) < DEPTH:
-            levels.append(level)
+        self._levels = []
+        while level is not None and len(self._levels) < DEPTH:
             seen: list[Family] = []
+            self._levels.append((level, seen))
             for family in level.search.structured():
                 seen.append(family)
                 lifted = level.lift(family)
@@ -196,7 +274,7 @@ class ExactDeriver:
                 return
             self.progress("slices")
             level = level.below(choose_slices(level, self._needed(level, seen)))
-        for level in reversed(levels):
+        for level, _ in reversed(self._levels):
             self.progress("general ansatz")
             for family in level.search.general():
                 lifted = level.lift(family)

@@ -11,7 +11,7 @@ whole space, so nothing rests on the slice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
@@ -39,14 +39,17 @@ class Level:
     #: Coordinates of this network in the one above.
     up: npt.NDArray[np.int64]
     slices: tuple[Through, ...]
+    #: The families, on the network above, whose parameters were fixed.
+    used: tuple[Family, ...] = ()
 
     @staticmethod
     def top(network: Network, field: PrimeField, rng: np.random.Generator) -> Level:
         """The network itself."""
         return Level(Search(network, field, rng), None, np.arange(network.num_coordinates), ())
 
-    def below(self, slices: Sequence[Through]) -> Level | None:
+    def below(self, chosen: Sequence[tuple[Family, Through]]) -> Level | None:
         """The network on the slices, or None where there are none."""
+        slices = [through for _, through in chosen]
         if not slices:
             return None
         network = self.search.network
@@ -56,7 +59,7 @@ class Level:
         up = [whole.whole(p.name).reshape(-1) for p in reduced.parameters]
         below = Search(reduced, self.search.field, self.search.rng)
         joined = np.concatenate(up) if up else np.zeros(0, dtype=np.int64)
-        return Level(below, self, joined, tuple(slices))
+        return Level(below, self, joined, tuple(slices), tuple(f for f, _ in chosen))
 
     def lift(self, family: Family) -> Family | None:
         """The family on the top network; None where a component is no Laurent polynomial."""
@@ -74,28 +77,35 @@ class Level:
                     return None
                 moved = lifted
             fields.append(moved)
-        carried = Family(
-            family.kind, family.copies, family.size, family.moves, tuple(fields),
-            (*self.slices, *family.via),
-        )
+        via = (*self.slices, *family.via)
+        if family.kind != "other":
+            above = self.above.search.coordinates
+            plain = above.fields(
+                family.kind, prod(family.copies), family.size, family.moves)
+            if list(plain) == fields:
+                via = family.via  # the slices do not touch what moves
+        carried = replace(family, fields=tuple(fields), via=via)
         return self.above.lift(carried)
 
 
-def choose_slices(level: Level, families: Sequence[Family]) -> list[Through]:
+def choose_slices(
+    level: Level, families: Sequence[Family]
+) -> list[tuple[Family, Through]]:
     """Found families with a parameter each that they use up, compatible with one another."""
-    chosen: list[Through] = []
+    chosen: list[tuple[Family, Through]] = []
     coordinates = level.search.coordinates
     for family in families:
         if family.kind not in ("diagonal", "translation"):
             continue
-        used = {t.parameter for t in chosen}
+        used = {t.parameter for _, t in chosen}
         if used & ({m.parameter for m in family.moves} | {m.source for m in family.moves}):
             continue  # it would leave an earlier slice
         for move in family.moves:
             if _uses_up(move, family, coordinates):
-                chosen.append(Through(
+                through = Through(
                     move.parameter, family.kind, family.copies, family.size, family.moves
-                ))
+                )
+                chosen.append((family, through))
                 break
     return chosen
 

@@ -66,10 +66,13 @@ class PrimeField:
     def reduce(self, x: Array) -> Array:
         """x mod p for exact integers |x| <= 2**52 (nearer to 2**53 the quotient times p rounds)."""
         p = float(self.p)
-        r = x - p * np.floor(x * (1.0 / p))
+        q = np.floor(x * (1.0 / p))
+        q *= p
+        r: Array = np.asarray(x - q)
         # the quotient is off by one at most: floor of a rounded product
-        r = np.where(r < 0.0, r + p, r)
-        return np.where(r >= p, r - p, r)
+        np.add(r, p, out=r, where=r < 0.0)
+        np.subtract(r, p, out=r, where=r >= p)
+        return r
 
     def add(self, a: Array, b: Array) -> Array:
         """a + b."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from symgauge.exact.linear_algebra import rank
+from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import VectorField, bracket, coordinates_in, matrix
 
@@ -27,38 +27,41 @@ class Closure:
 
 def structure_constants(basis: Sequence[VectorField], field: PrimeField) -> Closure:
     """[X_i, X_j] = sum c_ijk X_k with constant c, exactly, where the family is closed."""
-    pairs: list[tuple[int, int]] = []
-    brackets: list[VectorField] = []
-    for i in range(len(basis)):
-        for j in range(i):
-            b = bracket(basis[i], basis[j])
-            if b:
-                pairs.append((i, j))
-                brackets.append(b)
-    constants: Constants = {}
-    solved = coordinates_in(basis, brackets, field)
-    for pair, weights in zip(pairs, solved, strict=True):
-        if weights is None:
-            return Closure(tuple(basis), None, pair)
-        constants[pair] = {k: w for k, w in enumerate(weights) if w}
-    return Closure(tuple(basis), constants)
+    return close(basis, field, len(basis))
 
 
-def close(
-    basis: Sequence[VectorField], field: PrimeField, limit: int
-) -> Closure:
-    """The smallest bracket-closed family that holds the basis, up to `limit` fields."""
+def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closure:
+    """The smallest bracket-closed family that holds the basis, of at most `limit` fields.
+
+    Brackets that leave the span join the basis, and only pairs with a newcomer are new.
+    """
     fields = list(basis)
+    constants: Constants = {}
+    pending: dict[tuple[int, int], VectorField] = {}
+    done = 0
     while True:
-        closure = structure_constants(fields, field)
-        if closure.escapes is None:
-            return closure
-        i, j = closure.escapes
-        grown = bracket(fields[i], fields[j])
-        full, _ = matrix([*fields, grown], field)
-        if len(fields) >= limit or rank(full, field.p) == len(fields):
-            return closure
-        fields.append(grown)
+        for i in range(done, len(fields)):
+            for j in range(i):
+                b = bracket(fields[i], fields[j])
+                if b:
+                    pending[i, j] = b
+        done = len(fields)
+        solved = coordinates_in(fields, list(pending.values()), field)
+        outside: dict[tuple[int, int], VectorField] = {}
+        for (pair, b), weights in zip(pending.items(), solved, strict=True):
+            if weights is None:
+                outside[pair] = b
+            else:
+                constants[pair] = {k: w for k, w in enumerate(weights) if w}
+        if not outside:
+            return Closure(tuple(fields), constants)
+        full, _ = matrix([*fields, *outside.values()], field)
+        new = [k - len(fields) for k in independent_rows(full, field.p) if k >= len(fields)]
+        if not new or len(fields) + len(new) > limit:
+            return Closure(tuple(fields), None, next(iter(outside)))
+        escaped = list(outside.values())
+        fields += [escaped[k] for k in new]
+        pending = outside
 
 
 def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:

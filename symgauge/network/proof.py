@@ -103,7 +103,7 @@ class Prover:
         """Symbols h with h h = h, distinct ones exclusive, and sum 1 over the classes."""
         out = np.empty((1, *x.shape), dtype=object)
         for where in np.ndindex(*x.shape[:-1]):
-            key = [{(self.ring.symbol(f"{x.name}{list(where)}"),): 1}]
+            key: list[Polynomial] = [{(self.ring.symbol(f"{x.name}{list(where)}"),): 1}]
             row = self.ring.selection("token", key, 1, x.classes)[0]
             for j, entry in enumerate(row):
                 out[(0, *where, j)] = entry

@@ -23,7 +23,7 @@ from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import cotangents, outputs, values
 from symgauge.network.op import Array
-from symgauge.network.points import has_tokens, real_inputs, residue_inputs
+from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
 
 #: Entries of the lines of one chunk of rows that are held at once (about 0.5 GB of float64).
@@ -34,21 +34,6 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one.
 SHADOWS = 60
-
-
-def sequences_needed(network: Network) -> int:
-    """How many token sequences one theta is looked at with: twice what the rank can need."""
-    outputs = sum(prod(network.nodes[i].shape) for i in network.outputs)
-    return 3 + -(-2 * network.num_coordinates // max(outputs, 1))
-
-
-def _reuse(network: Network, inputs: dict[str, Array], count: int) -> None:
-    """Token inputs of later rows repeat those of the first `count` rows, in random order."""
-    batch = max(len(v) for v in inputs.values())
-    order = np.arange(batch) % min(count, batch)
-    for x in network.inputs:
-        if x.classes:
-            inputs[x.name] = inputs[x.name][order]
 
 
 @dataclass(frozen=True)
@@ -101,6 +86,7 @@ def branch_patterns(
         values(lowered, domain, parameters or drawn, inputs)
         assert domain.margin is not None
         good = np.broadcast_to(domain.margin > MARGIN, (batch,))
+        good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch)
         kept.append([
             np.broadcast_to(b, (batch, *b.shape[1:]))[good] for b in domain.branches
         ])
@@ -114,6 +100,22 @@ def branch_patterns(
         "the branches of this network are not decided at generic points: a branch quantity is "
         "identically 0 or too close to it"
     )
+
+
+def _agreed(
+    network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
+    branches: Sequence[Array], batch: int,
+) -> npt.NDArray[np.bool_]:
+    """Rows whose branches wider floats decide alike: (2^53 + 1) - 2^53 - 1/2 is positive."""
+    wide = RealDomain(extended=True)
+    values(
+        network, wide, {n: v.astype(np.longdouble) for n, v in parameters.items()},
+        {n: v.astype(np.longdouble) for n, v in inputs.items()},
+    )
+    same = np.ones(batch, dtype=bool)
+    for one, two in zip(branches, wide.branches, strict=True):
+        same &= (one == two).reshape(len(one), -1).all(axis=1)
+    return same
 
 
 def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
@@ -150,12 +152,14 @@ def jacobian_rows(
     theta: Mapping[str, Array] | None = None,
     shadow: Mapping[str, Array] | None = None,
     salt: int | None = None,
+    tokens: Mapping[str, Array] | None = None,
 ) -> Rows:
     """`count` rows v^T J(theta, x), each with its own x and v.
 
     theta: residues with batch 1, the same for all rows; None draws a fresh theta for each row.
     shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
     salt: which residues stand for transcendental values; a theta with roots has one of its own.
+    tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
     Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
     """
     lowered = network.lowered
@@ -171,9 +175,8 @@ def jacobian_rows(
             for p in lowered.parameters
         }
         inputs = residue_inputs(lowered, field, rng, batch)
-        if theta is not None and has_tokens(lowered):
-            # few sequences, so that the values on all of them can be shown independent together
-            _reuse(lowered, inputs, sequences_needed(lowered))
+        for name, listed in (tokens or {}).items():
+            inputs[name] = listed[(tried + np.arange(batch)) % len(listed)]
         patterns = branch_patterns(network, shadow or {}, rng, batch)
         settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
@@ -227,8 +230,16 @@ def _missing(domain: ResidueDomain, batch: int) -> npt.NDArray[np.bool_]:
 def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     """The order of slices for this network; `free` lets parameters be redrawn, not inputs alone.
 
-    Which radicands a slice reaches is read off from redrawing it.
+    Which radicands a slice reaches is read off from redrawing it, once for a network.
     """
+    # kept beside the network's cached properties: it depends on nothing else
+    plans: dict[bool, RootPlan] = network.__dict__.setdefault("_root_plans", {})
+    if free not in plans:
+        plans[free] = _root_plan(network, field, free)
+    return plans[free]
+
+
+def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     lowered = network.lowered
     if not network.uses("rsqrt"):
         return RootPlan(())
@@ -333,6 +344,17 @@ def evaluate_at(
     return outputs(network.lowered, lines), domain
 
 
+def draw_tokens(network: Network, rng: np.random.Generator) -> dict[str, Array]:
+    """Token inputs for one theta: as many as there are rows of the Jacobian.
+
+    The rank and the test of independence take the same ones.
+    """
+    count = network.num_coordinates + 2 * SPARE
+    return {
+        x.name: draw_input(x, rng, count, rng.random) for x in network.inputs if x.classes
+    }
+
+
 def draw_theta(
     network: Network, field: PrimeField, rng: np.random.Generator
 ) -> tuple[dict[str, Array], int]:
@@ -347,6 +369,7 @@ def draw_theta(
 def rank_at_point(
     network: Network, field: PrimeField, rng: np.random.Generator,
     read: npt.NDArray[np.bool_], cell: Mapping[str, Array],
+    tokens: Mapping[str, Array] | None = None,
 ) -> int:
     """Rank of the Jacobian at one exact random theta: never above the generic rank.
 
@@ -355,10 +378,12 @@ def rank_at_point(
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
-    rows = jacobian_rows(network, field, rng, count, theta, cell, salt).rows[:, read]
+    rows = jacobian_rows(network, field, rng, count, theta, cell, salt, tokens).rows[:, read]
     found = rank(rows, field.p)
     while cell:
-        more = jacobian_rows(network, field, rng, max(32, count // 2), theta, cell, salt)
+        more = jacobian_rows(
+            network, field, rng, max(32, count // 2), theta, cell, salt, tokens
+        )
         rows = np.concatenate([rows, more.rows[:, read]])
         grown = rank(rows, field.p)
         if grown == found:

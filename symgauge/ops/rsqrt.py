@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import Any
 
 from symgauge.network.domains.base import Domain
@@ -36,7 +35,7 @@ class Rsqrt(Primitive):
         return (domain.mul(ct, self._slope(domain, xs[0], y)),)
 
     def _slope(self, domain: Domain, x: Array, y: Array) -> Array:
-        return domain.scale(domain.mul(y, domain.mul(y, y)), Fraction(-1, 2))
+        return domain.rsqrt_slope(x, y)
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return rf"({inputs[0]})^{{-1/2}}"

@@ -1,6 +1,7 @@
 r"""A family's finite action and its generator: :math:`W \mapsto g W`, :math:`\delta W = a W`.
 
-Read from the family's moves (the plain data that was checked), never from a label.
+Read from the family's moves (the plain data that was checked), never from a label. Families with
+slices are written in `conjugation`.
 """
 
 import re
@@ -38,6 +39,15 @@ class Tensor(NamedTuple):
         return self.symbol + ("^{(h)}" if self.copies else "")
 
 
+#: Moves on one tensor.
+Group = list[tuple[Tensor, Mapping[str, Any]]]
+
+
+def slices(family: Family) -> Sequence[Family]:
+    """The families by which slices are reached on which this one acts, outermost first."""
+    return family.get("via") or ()
+
+
 def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")
@@ -51,13 +61,13 @@ def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter")
 def tensor_names(families: Sequence[Family], shapes: Shapes) -> Iterator[str]:
     """Every parameter and block that the families' formulas speak of."""
     for family in families:
-        for move in family.get("action") or ():
+        for move in (m for part in (family, *slices(family)) for m in part.get("action") or ()):
             yield tensor_name(move, shapes)
             if move["form"] == "+Tc":
                 yield tensor_name(move, shapes, "source")
 
 
-def _tensor(
+def tensor_of(
     move: Mapping[str, Any], shapes: Shapes, symbol: Mapping[str, str], key: str = "parameter"
 ) -> Tensor:
     name, at = tensor_name(move, shapes, key), move.get("at") or {}
@@ -68,7 +78,7 @@ def _tensor(
     return Tensor(name, symbol[name], dimensions, axis, own and bool(at.get("per")))
 
 
-def _coefficient(weight: Fraction, body: str) -> str:
+def coefficient(weight: Fraction, body: str) -> str:
     """`weight body` with its sign, the coefficient 1 left out."""
     sign, size = "-" if weight < 0 else "", abs(weight)
     if size == 1:
@@ -79,11 +89,11 @@ def _coefficient(weight: Fraction, body: str) -> str:
     return f"{sign}{number}\\,{body}"
 
 
-def _plus(left: str, right: str) -> str:
+def plus(left: str, right: str) -> str:
     return f"{left} - {right[1:]}" if right.startswith("-") else f"{left} + {right}"
 
 
-def _along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
+def along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
     """`matrix` applied to the tensor's axis: on the left of rows, on the right of columns."""
     if tensor.axis == 0 and tensor.dimensions <= 2:
         return f"{matrix}\\,{body}"
@@ -92,7 +102,7 @@ def _along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
     return rf"{body} \times_{{{tensor.axis}}} {matrix}"
 
 
-def _place(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
+def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
     if at is None:
         return r"\text{all entries}"
     axis = {(1, 0): "entries", (2, 0): "rows", (2, 1): "columns"}.get(
@@ -121,34 +131,36 @@ class Letters(NamedTuple):
         group, algebra = {
             "gl": ("g", "a"),
             "so": ("g", "a"),
+            "so1": ("g", "a"),
+            "complex": ("g", "a"),
             "diagonal": ("s", "t"),
             "translation": ("c", "c"),
         }[element["kind"]]
         return cls(group + h, algebra + h)
 
 
-def _changes(
+def changes(
     move: Mapping[str, Any], tensor: Tensor, source: Tensor | None, element: Mapping[str, Any]
 ) -> tuple[str, str, bool]:
     """(finite image of `@`, infinitesimal term, whether the finite image is a sum)."""
     group, algebra = Letters.of(element)
     form, weight, name = move["form"], Fraction(move.get("weight", "1")), tensor.slice
     if form in ("g", "g^-T"):
-        if form == "g" or element["kind"] == "so":
-            finite = _along(tensor, group, rf"{group}^{{\top}}", "@")
-            return finite, _along(tensor, algebra, rf"{algebra}^{{\top}}", name), False
-        finite = _along(tensor, rf"{group}^{{-\top}}", f"{group}^{{-1}}", "@")
+        if form == "g" or element["kind"] in ("so", "so1"):
+            finite = along(tensor, group, rf"{group}^{{\top}}", "@")
+            return finite, along(tensor, algebra, rf"{algebra}^{{\top}}", name), False
+        finite = along(tensor, rf"{group}^{{-\top}}", f"{group}^{{-1}}", "@")
         if tensor.dimensions > 2:
-            return finite, "-" + _along(tensor, rf"{algebra}^{{\top}}", "", name), False
-        return finite, "-" + _along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
+            return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", "", name), False
+        return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
     if form == "s^k":
         power = "" if weight == 1 else f"^{{{weight}}}"
         if move.get("at") is None:
-            return f"{group}{power}\\,@", _coefficient(weight, f"{algebra}\\,{name}"), False
+            return f"{group}{power}\\,@", coefficient(weight, f"{algebra}\\,{name}"), False
         diagonal = rf"\operatorname{{diag}}({group}){power}"
         small = rf"\operatorname{{diag}}({algebra})"
-        finite = _along(tensor, diagonal, diagonal, "@")
-        return finite, _coefficient(weight, _along(tensor, small, small, name)), False
+        finite = along(tensor, diagonal, diagonal, "@")
+        return finite, coefficient(weight, along(tensor, small, small, name)), False
     finite_c = rf"\log {group}" if element["kind"] == "diagonal" else group
     if form == "+c":
         ones = tensor.dimensions > 1 or move.get("at") is None
@@ -169,7 +181,18 @@ def _changes(
                 shift.append(rf"{total}{body}\,{v}")
             else:
                 shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
-    return _plus("@", _coefficient(weight, shift[0])), _coefficient(weight, shift[1]), True
+    return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+
+
+def by_tensor(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Group]:
+    """The family's moves, those of one tensor together, in their order."""
+    groups: dict[tuple[str, int | None], Group] = {}
+    for move in family.get("action") or ():
+        tensor = tensor_of(move, shapes, symbol)
+        # slices along different axes are different tensors, written on lines of their own
+        key = (tensor.name, tensor.axis if tensor.copies else None)
+        groups.setdefault(key, []).append((tensor, move))
+    return list(groups.values())
 
 
 def lines(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Line]:
@@ -180,17 +203,12 @@ def lines(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Lin
     ...        "action": [{"parameter": "q", "form": "g", "at": at}]}, {"q": [2, 3]}, {"q": "W"})
     [Line(finite='W \\mapsto g\\,W', infinitesimal='\\delta W = a\\,W', place='\\text{rows}')]
     """
-    groups: dict[tuple[str, int | None], list[tuple[Tensor, Mapping[str, Any]]]] = {}
-    for move in family.get("action") or ():
-        tensor = _tensor(move, shapes, symbol)
-        # slices along different axes are different tensors, written on lines of their own
-        key = (tensor.name, tensor.axis if tensor.copies else None)
-        groups.setdefault(key, []).append((tensor, move))
-    return [_line(group, family["element"], shapes, symbol) for group in groups.values()]
+    element, groups = family["element"], by_tensor(family, shapes, symbol)
+    return [line_of(group, element, shapes, symbol) for group in groups]
 
 
-def _line(
-    group: Sequence[tuple[Tensor, Mapping[str, Any]]],
+def line_of(
+    group: Group,
     element: Mapping[str, Any],
     shapes: Shapes,
     symbol: Mapping[str, str],
@@ -199,11 +217,11 @@ def _line(
     name = body = group[0][0].slice
     delta, places, sum_so_far = "", [], False
     for tensor, move in group:
-        source = _tensor(move, shapes, symbol, "source") if move["form"] == "+Tc" else None
-        finite, small, is_sum = _changes(move, tensor, source, element)
+        source = tensor_of(move, shapes, symbol, "source") if move["form"] == "+Tc" else None
+        finite, small, is_sum = changes(move, tensor, source, element)
         body = finite.replace("@", f"({body})" if sum_so_far and not is_sum else body)
-        delta = _plus(delta, small) if delta else small
-        places.append(_place(tensor, None if source else move.get("at")))
+        delta = plus(delta, small) if delta else small
+        places.append(place_of(tensor, None if source else move.get("at")))
         sum_so_far = sum_so_far or is_sum
     place = r"\text{, }".join(dict.fromkeys(places))
     return Line(rf"{name} \mapsto {body}", rf"\delta {name} = {delta}", place)
@@ -219,10 +237,17 @@ def element_sentence(family: Family) -> str:
     space, small = {
         "gl": (rf"\mathrm{{GL}}({size})", rf"\mathfrak{{gl}}({size})"),
         "so": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
+        "so1": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
+        "complex": (r"\mathrm{GL}(1,\mathbb{C})", r"\mathfrak{gl}(1,\mathbb{C})"),
         "diagonal": (rf"\mathbb{{R}}_{{>0}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
         "translation": (rf"\mathbb{{R}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
     }[kind]
     text = rf"For ${group} \in {space}$"
+    if kind == "so1":
+        text = (
+            rf"For ${group} \in \mathrm{{O}}({size - 1})$ fixing the vector of ones in "
+            rf"$\mathbb{{R}}^{{{size}}}$"
+        )
     if copies:
         count = prod(copies)
         last = "1" if count == 1 else "1, 2" if count == 2 else rf"1, \dots, {count}"
@@ -230,6 +255,8 @@ def element_sentence(family: Family) -> str:
     if kind == "translation":
         return text
     relation = rf"{group} = \exp {algebra}"
+    if kind == "so1":
+        small = rf"{small},\ {algebra}\,\mathbf{{1}} = 0"
     return rf"{text}, with ${algebra} \in {small}$ and ${relation}$ near the identity"
 
 
@@ -242,7 +269,7 @@ def structure(name: str) -> str:
     terms = []
     for term in str(name).split(" + "):
         match = re.fullmatch(
-            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL|SL|SO|O|Sp)\((\d+(?:,\d+)?)\)|(R(?:_>0)?))"
+            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|(R(?:_>0)?))"
             r"(?:\^(\d+)|\^\((\d+)\))?",
             term.strip(),
         )
@@ -253,7 +280,7 @@ def structure(name: str) -> str:
             body = r"\mathbb{R}" + ("_{>0}" if reals != "R" else "")
         else:
             font = r"\mathfrak" if letters.islower() else r"\mathrm"
-            body = rf"{font}{{{letters}}}({size})"
+            body = rf"{font}{{{letters}}}({size.replace('C', chr(92) + 'mathbb{C}')})"
         power = powers[0] or powers[1]
         terms.append((f"{count}\\," if count else "") + body + (f"^{{{power}}}" if power else ""))
     total = r" \oplus ".join(terms)

@@ -5,7 +5,10 @@ from math import prod
 from typing import Any
 
 from symgauge.report import wording
-from symgauge.report.action import Line, element_sentence, lines, structure, tensor_names
+from symgauge.report.action import (
+    Line, element_sentence, lines, slices, structure, tensor_names,
+)
+from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, math, mixed, verbatim
 from symgauge.report.names import Block, symbols
 
@@ -147,8 +150,9 @@ def _family(
     label = escape(family.get("label") or f"family {number}")
     # not the optional argument: its line would not break
     text = f"\\begin{{{environment}}}\\normalfont\n\\textbf{{({label}).}}\n"
-    text += element_sentence(family)
-    action = lines(family, shapes, symbol)
+    text += element_sentence(family) + slice_sentence(family, symbol)
+    write = conjugated_lines if slices(family) else lines
+    action = write(family, shapes, symbol)
     claim = {
         "PROVED": "leaves the network's function unchanged",
         "UNKNOWN": "is not proved to leave the network's function unchanged",

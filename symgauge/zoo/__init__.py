@@ -48,7 +48,7 @@ def listing() -> list[dict[str, Any]]:
     for name in names():
         module = load(name)
         sizes = {k: p.default for k, p in inspect.signature(module.factory).parameters.items()}
-        known = next((e for e in module.EXPECTED if not e["sizes"]), {})
+        known: dict[str, Any] = next((e for e in module.EXPECTED if not e["sizes"]), {})
         entries.append({
             "name": name,
             "summary": (module.__doc__ or "").strip().splitlines()[0],

@@ -12,9 +12,20 @@ import torch
 from safetensors.torch import save_file
 from statements import STATEMENTS, Spec, element, location, move
 
+from symgauge import Derivation, Verdict, zoo
+from symgauge.capture import load_target
 from symgauge.checks import actions, emit_check
 from symgauge.checks.runtime.bench import Bench, Widened
-from symgauge.checks.runtime.group import Element, apply_move
+from symgauge.checks.runtime.group import (
+    Element,
+    add_variation,
+    apply_move,
+    carry_back,
+    off_slices,
+    onto_slices,
+    random_generator,
+)
+from symgauge.derivation import derive_target
 
 CPU = torch.device("cpu")
 
@@ -40,7 +51,7 @@ def record_of(folder: Path, spec: Spec, *arguments: str) -> tuple[int, dict[str,
 
 def bench(spec: Spec, size: str = "small", dtype: torch.dtype = torch.float64) -> Bench:
     families = [
-        {"label": f["label"], "small": {"element": f["element"], "action": f["action"]}}
+        {"label": f["label"], "small": {k: f[k] for k in ("element", "action", "via")}}
         for f in spec["families"]
     ]
     return Bench(spec | {"families": families, "planted": []}, size, 0, dtype, CPU, None)
@@ -228,13 +239,15 @@ def test_a_target_that_does_not_fit(old: str, new: str, sentence: str, tmp_path:
     assert done.returncode == 3 and sentence in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_parameters_are_restored_exactly() -> None:
-    one = bench(STATEMENTS["attention"])
+@pytest.mark.parametrize("name", ["attention", "layer_norm"])
+def test_parameters_are_restored_exactly(name: str) -> None:
+    one = bench(STATEMENTS[name])
     before = {name: value.clone() for name, value in one.parameters.items()}
     one.measure_floor()
     assert one.floor_measured > torch.finfo(torch.float64).eps  # every parameter did move
     for family in one.families:
         one.difference("invariance", family["label"], [family])
+        one.derivative("tangent", family["label"], family)
     assert all(torch.equal(value, before[name]) for name, value in one.parameters.items())
 
 
@@ -267,6 +280,216 @@ def test_torch_and_numpy_act_alike(kind: str, form: str, at: dict[str, Any]) -> 
     )
     apply_move({"w": weight}, family["action"][0], Element(left, right, scale, shift))
     torch.testing.assert_close(weight, torch.from_numpy(expected), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_torch_and_numpy_act_alike_through_slices(number: int) -> None:
+    one = bench(STATEMENTS["layer_norm"])
+    one.parameters["norm.weight"][1] *= -1
+    before = {name: value.numpy().copy() for name, value in one.parameters.items()}
+    family = STATEMENTS["layer_norm"]["families"][number : number + 1]
+    sampled = actions.sample(family, {n: v.shape for n, v in before.items()}, 0)
+    expected = actions.apply(family, sampled, before)
+    part = sampled[0]
+    numbers = (part.left, part.right, part.scale, part.shift)
+    back = onto_slices(one.parameters, family[0])
+    for entry in family[0]["action"]:
+        apply_move(one.parameters, entry, Element(*map(torch.from_numpy, numbers)))
+    off_slices(one.parameters, family[0], back)
+    for name, value in one.parameters.items():
+        torch.testing.assert_close(value, torch.from_numpy(expected[name]), rtol=0, atol=1e-13)
+    for through in family[0]["via"]:
+        held = through["parameter"]
+        assert torch.equal(one.parameters[held], torch.from_numpy(before[held]))
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_tangent_is_the_derivative_of_the_action(number: int) -> None:
+    """(g(t).theta - g(-t).theta) / 2t for g(t) = exp(t X) to first order, through the slices."""
+    one = bench(STATEMENTS["layer_norm"])
+    family = one.families[number]
+    theta = {name: value.clone() for name, value in one.parameters.items()}
+    rng = torch.Generator().manual_seed(0)
+    generator = random_generator(family["element"], 1.0, rng)
+
+    def moved(t: float) -> dict[str, torch.Tensor]:
+        here = {name: value.clone() for name, value in theta.items()}
+        back = onto_slices(here, family)
+        tangents: dict[str, torch.Tensor] = {}
+        for entry in family["action"]:
+            add_variation(tangents, here, entry, generator)
+        for name, tangent in tangents.items():
+            here[name].add_(tangent, alpha=t)
+        off_slices(here, family, back)
+        return here
+
+    tangents: dict[str, torch.Tensor] = {}
+    here = {name: value.clone() for name, value in theta.items()}
+    back = onto_slices(here, family)
+    for entry in family["action"]:
+        add_variation(tangents, here, entry, generator)
+    carry_back(tangents, here, family, back)
+    one_way, other_way = moved(1e-3), moved(-1e-3)
+    for name in theta:
+        expected = (one_way[name] - other_way[name]) / 2e-3
+        found = tangents.get(name, torch.zeros_like(expected))
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
+
+
+def test_a_gain_of_zero_is_not_checked(tmp_path: Path) -> None:
+    """A checkpoint may hold one: the families that act through it have no finite action there."""
+    tensors = {
+        "inner.weight": (3, 4), "inner.bias": (3,), "norm.weight": (3,), "out.weight": (2, 3),
+        "out.bias": (2,),
+    }
+    torch.manual_seed(0)
+    weights = {name: torch.randn(shape) for name, shape in tensors.items()}
+    weights["norm.weight"][1] = 0
+    save_file(weights, tmp_path / "x.safetensors")
+    path = str(tmp_path / "x.safetensors")
+    status, record = record_of(tmp_path, STATEMENTS["rms"], "--checkpoint", path)
+    assert status == 0 and record["not_checked"] == ["stream"]
+    assert {row["label"] for row in record["rows"] if not row["wrong"]} == {"gain", "J X, gain"}
+
+
+def test_a_forgotten_slice_fails(tmp_path: Path) -> None:
+    spec = copy.deepcopy(STATEMENTS["rms"])
+    spec["families"][0]["via"] = []
+    spec["planted"] = []
+    status, record = record_of(tmp_path, spec)
+    assert status == 1
+    failed = {row["label"] for row in record["rows"] if row["ok"] is False}
+    assert failed == {"all symmetries at once", "stream", "J X, stream"}
+
+
+BLOCK = '''
+import torch
+
+
+class Block(torch.nn.Module):
+    """A pre-norm block: LayerNorm and RMSNorm with gains, a bias, and a residual stream."""
+
+    def __init__(self, d, n, width):
+        super().__init__()
+        self.inner = torch.nn.Linear(width, d, bias=False)
+        self.norm1 = torch.nn.LayerNorm(d)
+        self.fc1 = torch.nn.Linear(d, n)
+        self.fc2 = torch.nn.Linear(n, d, bias=False)
+        self.norm2 = torch.nn.RMSNorm(d, eps=1e-5)
+        self.out = torch.nn.Linear(d, 2)
+
+    def forward(self, x):
+        x = self.inner(x)
+        x = x + self.fc2(torch.tanh(self.fc1(self.norm1(x))))
+        return self.out(self.norm2(x))
+
+
+def factory(d=4, n=2, width=3, tokens=3):
+    return Block(d, n, width), (torch.randn(tokens, width),)
+
+
+FULL = {"d": 48, "n": 64, "width": 32, "tokens": 7}
+'''
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory: pytest.TempPathFactory) -> Derivation:
+    path = tmp_path_factory.mktemp("block") / "block.py"
+    path.write_text(BLOCK)
+    return derive_target(load_target(str(path) + ":factory", zoo.load))
+
+
+def test_a_pre_norm_block_is_derived_and_verified(block: Derivation) -> None:
+    assert (block.redundancy, block.orbit_dimension, block.verdict) == (17, 17, Verdict.PROVED)
+    again = Derivation.from_json(block.to_json())
+    assert again.verify().verdict is Verdict.PROVED
+    through = {f["group"]: [t["parameter"] for t in f["via"]] for f in block.generators if f["via"]}
+    assert through["R^2"] == ["norm1.bias", "norm1.weight"]
+    assert sorted(through["SO(3)"]) == ["norm1.bias", "norm1.weight", "norm2.weight"]
+    formulas = [line for f in block.generators for line in f["formula"]]
+    assert "out.weight -> out.weight diag(norm2.weight) g^-1 diag(norm2.weight)^-1" in formulas
+    assert all(f["full"] for f in block.generators)
+    kinds = {p["kind"] for p in block.planted if block.generators[p["family"]]["via"]}
+    assert kinds == {"transpose", "larger", "omitted", "slice"}
+    text = block.to_latex()
+    diagonal = r"\,\operatorname{diag}(W_{\mathrm{norm2}})"
+    assert rf"W_{{\mathrm{{out}}}}{diagonal}\,g^{{\top}}{diagonal}^{{-1}}" in text
+    assert r"$g \in \mathrm{O}(3)$ fixing the vector of ones in $\mathbb{R}^{4}$" in text
+
+
+@pytest.mark.parametrize("size", ["small", "full"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_check_of_a_pre_norm_block(
+    block: Derivation, size: str, dtype: str, tmp_path: Path
+) -> None:
+    block.write_check(tmp_path / "check.py")
+    done = python(tmp_path / "check.py", "--size", size, "--dtype", dtype)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not checked" not in done.stdout
+
+
+@pytest.mark.parametrize("size", ["small", "full"])
+def test_weights_of_a_pre_norm_block_are_moved(block: Derivation, size: str) -> None:
+    space: dict[str, Any] = {}
+    exec(BLOCK, space)
+    torch.manual_seed(0)
+    module, args = space["factory"](**(space["FULL"] if size == "full" else {}))
+    module, x = module.double(), args[0].double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    element = block.sample(1, state)
+    moved = element.apply(state)
+    assert (moved["out.weight"] - state["out.weight"]).abs().max() > 1e-2
+    before = module(x)
+    module.load_state_dict(moved)
+    torch.testing.assert_close(module(x), before, rtol=1e-9, atol=1e-9)
+    back = element.inverse().apply(moved)
+    for name in state:
+        torch.testing.assert_close(back[name], state[name], rtol=0, atol=1e-11)
+
+
+def _drop(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    family["via"].remove(slices["norm2.weight"])
+
+
+def _sign(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    slices["norm2.weight"]["action"][1]["weight"] = "1"
+
+
+def _root(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    slices["norm2.weight"]["action"][1]["weight"] = "-3/2"
+
+
+def _size(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    slices["norm2.weight"]["element"]["size"] = 5
+
+
+def _copies(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    slices["norm2.weight"]["element"]["copies"] = [2]
+
+
+def _repeat(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    family["via"].append(slices["norm2.weight"])
+
+
+def _place(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    slices["norm2.weight"]["action"][1]["at"]["axis"] = -1
+
+
+def _full(family: dict[str, Any], slices: dict[str, Any]) -> None:
+    family["full"]["via"].pop()
+
+
+@pytest.mark.parametrize(
+    "change", [_drop, _sign, _root, _size, _copies, _repeat, _place, _full]
+)
+def test_a_tampered_slice_is_rejected(block: Derivation, change: Any) -> None:
+    data = json.loads(block.to_json())
+    family = next(f for f in data["generators"] if f["element"]["kind"] == "so1")
+    change(family, {t["parameter"]: t for t in family["via"]})
+    assert Derivation(data).verify().verdict is Verdict.REFUTED
 
 
 def test_casts_to_float32_are_widened() -> None:

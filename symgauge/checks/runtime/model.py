@@ -80,14 +80,15 @@ def build(
 
 
 def draw(name: str, like: Tensor, seed: int) -> Tensor:
-    """A generic value: N(0, 1)/sqrt(fan_in), gains 1 + 0.3 N(0, 1), biases 0.5 N(0, 1)."""
+    """A generic value: N(0, 1)/sqrt(fan_in), gains exp(0.3 N(0, 1)), biases 0.5 N(0, 1)."""
     wide = torch.float64 if like.dtype == torch.float64 else torch.float32
     rng = seeded(like.device, seed, "parameter " + name)
     value = torch.randn(like.shape, generator=rng, device=like.device, dtype=wide)
     if like.ndim >= 2:
         return value.div_(math.sqrt(max(1, *like.shape[1:])))
     if like.ndim == 0 or name.rpartition(".")[2].lower() in GAINS:
-        return value.mul_(0.3).add_(1)
+        # never near 0: a symmetry may divide by a gain
+        return value.mul_(0.3).exp_()
     return value.mul_(0.5)
 
 

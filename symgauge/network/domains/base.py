@@ -47,6 +47,10 @@ class Domain(ABC):
     def rsqrt(self, a: Array) -> Array:
         """a to the power -1/2."""
 
+    def rsqrt_slope(self, a: Array, y: Array) -> Array:
+        """The derivative of y = a**(-1/2): -y**3 / 2."""
+        return self.scale(self.mul(y, self.mul(y, y)), Fraction(-1, 2))
+
     @abstractmethod
     def exp(self, a: Array) -> Array:
         """exp a."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import erf as _erf
 from math import pi, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -16,14 +17,28 @@ _ERF = np.frompyfunc(_erf, 1, 1)
 
 
 class RealDomain(Domain):
-    """Floating point arithmetic. `branches` records each step's pattern and its least margin."""
+    """Floating point arithmetic. `branches` records each step's pattern and its least margin.
 
-    def __init__(self) -> None:
+    `extended` takes the widest floats of the machine: a second opinion on branches.
+    """
+
+    def __init__(self, extended: bool = False) -> None:
         self.branches: list[Array] = []
         self.margin: Array | None = None
+        self._extended = extended
 
     def constant(self, constant: Constant) -> Array:
-        return constant.floats()[None]
+        if not self._extended:
+            return constant.floats()[None]
+        table = np.array([self._number(v) for v in constant.table])
+        out: Array = table[constant.index][None]
+        return out
+
+    def _number(self, value: Fraction) -> Any:
+        if not self._extended:
+            return float(value)
+        # through text: a long integer is not rounded to a double on the way
+        return np.longdouble(str(value.numerator)) / np.longdouble(str(value.denominator))
 
     def add(self, a: Array, b: Array) -> Array:
         return a + b
@@ -32,7 +47,8 @@ class RealDomain(Domain):
         return a * b
 
     def scale(self, a: Array, factor: Fraction) -> Array:
-        return a * float(factor)
+        out: Array = a * self._number(factor)
+        return out
 
     def matmul(self, a: Array, b: Array) -> Array:
         out: Array = a @ b

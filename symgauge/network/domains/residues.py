@@ -92,6 +92,12 @@ class ResidueDomain(Domain):
             self._mark(missing)
         return self.field.inverse(root)
 
+    def rsqrt_slope(self, a: Array, y: Array) -> Array:
+        if not self.twisted:
+            return super().rsqrt_slope(a, y)
+        # -y / (2 a) is the derivative on both branches, y^2 a = 1 and y^2 a = -1
+        return self.scale(self.mul(y, self.field.inverse(a)), Fraction(-1, 2))
+
     def _hash(self, a: Array, kind: int) -> Array:
         start = np.uint64((int(_GOLDEN) * kind + int(self.salt)) % (1 << 64))
         key = a.astype(np.uint64) + start

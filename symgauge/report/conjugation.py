@@ -1,0 +1,175 @@
+r"""A family that acts on slices, written there and back: :math:`W \mapsto W D g^{-1} D^{-1}`.
+
+D is the scaling that leads to the slice, diag(T) or its inverse for the parameter T that is 1
+there. A tensor whose way to the slice has no short formula is written as it moves on the slice.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.report.action import (
+    Family, Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, place_of,
+    plus, slices, tensor_of,
+)
+
+Move = Mapping[str, Any]
+Symbols = Mapping[str, str]
+
+
+def conjugated_lines(family: Family, shapes: Shapes, symbol: Symbols) -> list[Line]:
+    r"""A line for each tensor that moves on the slices, then for each that only follows.
+
+    >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
+    >>> gain = {"parameter": "g", "element": {"kind": "diagonal", "copies": [], "size": 2},
+    ...         "action": [{"parameter": "g", "form": "s^k", "weight": "1", "at": at},
+    ...                    {"parameter": "w", "form": "s^k", "weight": "-1",
+    ...                     "at": at | {"axis": 1}}]}
+    >>> moves = [{"parameter": "w", "form": "g^-T", "at": at | {"axis": 1}}]
+    >>> element = {"kind": "so", "copies": [], "size": 2}
+    >>> (line,) = conjugated_lines({"element": element, "action": moves, "via": [gain]},
+    ...                            {"w": [3, 2], "g": [2]}, {"w": "W", "g": "g"})
+    >>> print(line.finite)
+    W \mapsto W\,\operatorname{diag}(g)\,g^{\top}\,\operatorname{diag}(g)^{-1}
+    """
+    found = []
+    for group in by_tensor(family, shapes, symbol):
+        line = line_of(group, family["element"], shapes, symbol)
+        if _ways(family, group):
+            short = _between(family, group, shapes, symbol)
+            line = short or line._replace(place=line.place + r"\text{, on the slice}")
+        found.append(line)
+    moved = {move["parameter"] for move in family["action"]}
+    follow: dict[str, list[tuple[Move, Family]]] = {}
+    for through in slices(family):
+        for move in through["action"]:
+            if move["form"] == "+Tc" and move["source"] in moved:
+                follow.setdefault(move["parameter"], []).append((move, through))
+    for name, ways in follow.items():
+        if name not in moved:
+            found.append(_follower(family, ways, shapes, symbol))
+    return found
+
+
+def slice_sentence(family: Family, symbol: Symbols) -> str:
+    """On which slices the family acts (LaTeX, to follow the sentence of the element)."""
+    if not slices(family):
+        return ""
+    held = [
+        rf"${symbol[str(t['parameter'])]} = \mathbf{{{int(t['element']['kind'] == 'diagonal')}}}$"
+        for t in slices(family)
+    ]
+    primed = any(move["form"] == "+Tc" for t in slices(family) for move in t["action"])
+    image = "; a prime marks the image" if primed else ""
+    return f", on the slice {', '.join(held)} and conjugated back{image}"
+
+
+def _own(through: Family) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    name = through["parameter"]
+    own: Move = next(move for move in through["action"] if move["parameter"] == name)
+    return own
+
+
+def _ways(family: Family, group: Group) -> list[tuple[Move, Family]]:
+    """The moves of the slices on a tensor or on what its moves read, outermost first."""
+    names = {move[key] for _, move in group for key in ("parameter", "source") if key in move}
+    return [(m, t) for t in slices(family) for m in t["action"] if m["parameter"] in names]
+
+
+def _between(family: Family, group: Group, shapes: Shapes, symbol: Symbols) -> Line | None:
+    """The moves of one tensor between the scalings of its slices; None where that is not short."""
+    ways, first = _ways(family, group), group[0][0]
+    if not all(_scales(way, move, shapes) for way, _ in ways for _, move in group):
+        return None
+    plain = first._replace(symbol="@", copies=False)
+
+    def scaled(body: str, way: Move, through: Family, sign: int) -> str:
+        power = sign * Fraction(way["weight"]) * Fraction(_own(through)["weight"])
+        exponent = "" if power == 1 else f"^{{{power}}}"
+        held = symbol[str(through["parameter"])]
+        if way.get("at") is None:
+            return _filled(f"{held}{exponent}\\,@", body)
+        diagonal = rf"\operatorname{{diag}}({held}){exponent}"
+        axis = plain._replace(axis=int(way["at"]["axis"]))
+        return _filled(along(axis, diagonal, diagonal, "@"), body)
+
+    inside = first.slice
+    for way, through in ways:
+        inside = scaled(inside, way, through, -1)
+    # there and back cancel on what is only added to
+    added = all(move["form"] == "+c" for _, move in group)
+    finite, delta, places = "" if added else inside, "", []
+    for tensor, move in group:
+        image, small, _ = changes(move, plain._replace(axis=tensor.axis), None, family["element"])
+        small = _filled(small, inside)
+        finite = _filled(image, finite)
+        delta = plus(delta, small) if delta else small
+        places.append(place_of(tensor, move.get("at")))
+    if added:
+        finite = finite.removeprefix(" + ").replace(" - ", "-", finite.startswith(" - "))
+    for way, through in reversed(ways):
+        finite, delta = (scaled(body, way, through, 1) for body in (finite, delta))
+    name = first.slice
+    finite = plus(name, finite) if added else finite
+    place = r"\text{, }".join(dict.fromkeys(places))
+    return Line(rf"{name} \mapsto {finite}", rf"\delta {name} = {delta}", place)
+
+
+def _scales(way: Move, move: Move, shapes: Shapes) -> bool:
+    """Whether a slice's move is a diagonal matrix, or a number, on the tensor that `move` moves."""
+    at, mine, shape = way.get("at"), move.get("at"), shapes.get(str(way["parameter"]))
+    if way["form"] != "s^k" or move["form"] == "+Tc" or shape is None:
+        return False
+    if at is None:
+        return True
+    if mine is not None and mine["axis"] == at["axis"]:
+        return not at["per"] and all(at[k] == mine[k] for k in ("start", "sizes", "along"))
+    return list(at["sizes"]) == [shape[int(at["axis"])]]
+
+
+def _filled(pattern: str, body: str) -> str:
+    """The pattern with `@` replaced: a sum in brackets, a sign in front of all."""
+    if (" + " in body or " - " in body) and not pattern.startswith("@ "):
+        body = f"({body})"
+    sign, body = ("-", body[1:]) if body.startswith("-") else ("", body)
+    return sign + pattern.replace("@", body)
+
+
+def _follower(
+    family: Family, ways: Sequence[tuple[Move, Family]], shapes: Shapes, symbol: Symbols
+) -> Line:
+    """b -> b + (W' - W) T: what only the way to the slice and back moves."""
+    name = tensor_of(ways[0][0], shapes, symbol).slice
+    finite, delta = name, ""
+    for move, through in ways:
+        if not _unmoved(family, through, move):
+            place = r"\text{on the way back}"
+            return Line(rf"{name} \mapsto {name}'", rf"\delta {name} = \dots", place)
+        source = tensor_of(move, shapes, symbol, "source")
+        held = symbol[str(through["parameter"])]
+        weight = Fraction(move["weight"]) / Fraction(_own(through)["weight"])
+        image = source._replace(symbol=source.symbol + "'").slice
+        finite = plus(finite, coefficient(weight, _product(
+            source, f"({image} - {source.slice})", held)))
+        small = coefficient(weight, _product(source, rf"\delta {source.slice}", held))
+        delta = plus(delta, small) if delta else small
+    place = r"\text{all entries}"
+    return Line(rf"{name} \mapsto {finite}", rf"\delta {name} = {delta}", place)
+
+
+def _unmoved(family: Family, through: Family, move: Move) -> bool:
+    """Whether no slice outside of this one moves the source."""
+    every = list(slices(family))
+    outer = every[: every.index(through)]
+    return not any(m["parameter"] == move["source"] for t in outer for m in t["action"])
+
+
+def _product(source: Tensor, body: str, held: str) -> str:
+    """A tensor contracted with the values of a slice's parameter, over all copies."""
+    total = r"\textstyle\sum_h " if source.copies else ""
+    held += "^{(h)}" if source.copies else ""
+    if source.dimensions != 2:
+        return rf"{total}{body} \times_{{{source.axis}}} {held}"
+    transposed = "" if source.axis else r"^{\top}"
+    return rf"{total}{body}{transposed}\,{held}"

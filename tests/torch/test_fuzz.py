@@ -1,0 +1,93 @@
+"""Random architectures: no symmetry too many, no proof of a wrong redundancy, no crash.
+
+The referee is a singular-value count of a float64 Jacobian where its gap is clear, the largest
+rank over several draws of parameters. `pytest -m slow` runs many more examples; the environment
+variable SYMGAUGE_FUZZ sets how many (500 unless told), SYMGAUGE_FUZZ_SEED which.
+"""
+
+import os
+import warnings
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, note, seed, settings
+from random_networks import VOCABULARY, RandomNetwork, Recipe, recipes
+from singular_values import FloatRank, float_rank
+
+from symgauge.capture import capture
+from symgauge.derivation import Derivation, derive_network
+from symgauge.errors import SymgaugeError
+from symgauge.verdict import Verdict
+
+MANY = int(os.environ.get("SYMGAUGE_FUZZ", "500"))
+SEED = int(os.environ.get("SYMGAUGE_FUZZ_SEED", "0"))
+#: The widest gap of the singular values must be at least this, and their next one far from it.
+CLEAR = 1e5
+
+
+def derive(module: RandomNetwork) -> Derivation | str:
+    """The derivation, or the sentence with which the package refuses."""
+    try:
+        network = capture(module, module.example()).network
+        return derive_network(network, name="random")
+    except SymgaugeError as error:
+        return str(error)
+
+
+def referee(module: RandomNetwork, draws: int = 6) -> FloatRank:
+    classes = VOCABULARY if module.recipe.source in ("tokens", "positions") else 0
+    return float_rank(module, module.example(), draws, classes, 0.7, clear=CLEAR)
+
+
+def check(recipe: Recipe) -> None:
+    module = RandomNetwork(recipe)
+    if not list(module.parameters()):
+        return
+    found = derive(module)
+    note(repr(recipe))
+    if isinstance(found, str):
+        assert found and "\n" not in found
+        return
+    note(repr(found))
+    verification = found.verify()
+    assert verification.verdict is found.verdict, verification.reasons
+    truth = referee(module)
+    if truth.gap < CLEAR:
+        return
+    mine = found.redundancy + found.unread
+    if found.network().piecewise and mine < truth.redundancy:
+        # few draws of the parameters may all lie in poor cells
+        truth = referee(module, 40)
+    assert found.orbit_dimension + found.unread <= truth.redundancy
+    if found.verdict is Verdict.PROVED:
+        assert mine == truth.redundancy
+
+
+quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+
+
+@settings(max_examples=20, suppress_health_check=quiet)
+@given(recipes())
+def test_random_architectures(recipe: Recipe) -> None:
+    check(recipe)
+
+
+@pytest.mark.slow
+@seed(SEED)
+@settings(max_examples=MANY, derandomize=False, suppress_health_check=quiet)
+@given(recipes(12))
+def test_many_random_architectures(recipe: Recipe) -> None:
+    check(recipe)
+
+
+def test_every_step_makes_a_network() -> None:
+    """No step is dead: each adds a branch to some recipe."""
+    from random_networks import STEPS
+
+    for step in STEPS:
+        recipe = Recipe("rows", 3, (("linear", 0, 0, 1), (step, 0, 0, 1)))
+        module = RandomNetwork(recipe)
+        short = RandomNetwork(Recipe("rows", 3, recipe.steps[:1]))
+        with torch.no_grad(), warnings.catch_warnings():
+            one, two = module(*module.example()), short(*short.example())
+        assert one.shape != two.shape or not torch.equal(one, two), step
