@@ -435,7 +435,7 @@ def derive_network(
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("hypotheses")
-    assumed = assumptions(network, field, rng, found.tokens)
+    assumed = assumptions(network, field, rng, found.tokens, found.cell)
     unread = network.num_coordinates - found.parameters
     claim = claim_of(
         network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed

@@ -78,6 +78,7 @@ class RandomNetwork(torch.nn.Module):
         super().__init__()
         self.recipe = recipe
         self._shape: dict[str, tuple[int, ...]] = {}
+        self._tied: dict[str, str] = {}
         self._dry = True
         # the first pass meets every parameter and notes its shape
         with torch.no_grad():
@@ -155,7 +156,7 @@ class RandomNetwork(torch.nn.Module):
         if op.startswith("attention"):
             return self.attention(k, op, x, y)
         if op in ("tied", "tied_transposed"):
-            return self.tied(op, x, c)
+            return self.tied(k, op, x, c)
         if op == "convolution":
             kernel = self.weight("K" + k, out, width, 2)
             if kernel is None:
@@ -257,17 +258,18 @@ class RandomNetwork(torch.nn.Module):
         mixed = weights @ split(y @ value.T)
         return mixed.transpose(0, 1).reshape(x.shape[0], heads * size)
 
-    def tied(self, op: str, x: Tensor, c: int) -> Tensor | None:
+    def tied(self, k: str, op: str, x: Tensor, c: int) -> Tensor | None:
         """A matrix met before, used once more."""
-        names = [n for n, s in self._shape.items() if len(s) == 2 and n not in ("Q", "R")]
-        fits = [
-            n for n in names
-            if self._shape[n][1 if op == "tied" else 0] == x.shape[1]
-        ]
-        if not fits:
-            return None
-        weight = self.weight(fits[c % len(fits)])
-        assert weight is not None
+        axis = 1 if op == "tied" else 0
         if self._dry:
-            weight = torch.ones(self._shape[fits[c % len(fits)]])
+            fits = [
+                n for n, s in self._shape.items()
+                if len(s) == 2 and n != "Q" and s[axis] == x.shape[1]
+            ]
+            if fits:
+                self._tied[k] = fits[c % len(fits)]
+        if k not in self._tied:
+            return None
+        weight = self.weight(self._tied[k], *self._shape[self._tied[k]])
+        assert weight is not None
         return x @ (weight.T if op == "tied" else weight)

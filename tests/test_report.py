@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from symgauge.errors import InconsistentError, SymgaugeError
-from symgauge.report import action, compile, escape, latex, names, table, wording
+from symgauge.report import action, compile, conjugation, escape, latex, names, table, wording
 
 HOSTILE = "\\input{/etc/passwd}%$#&_^~{}[x]*--``''\"<|>\n\x1b[31mθ中é" + "long" * 40
 VERDICTS = ("PROVED", "UNKNOWN", "REFUTED")
@@ -342,7 +342,68 @@ def test_formula_of_each_move(
     assert escape.is_math(line.finite.replace(r"\mathbf{1}", "1"))
 
 
+def through(name: str, kind: str, size: int, moves: list[dict[str, Any]]) -> dict[str, Any]:
+    element = {"kind": kind, "copies": [], "size": size}
+    return {"parameter": name, "element": element, "action": moves}
+
+
+def normed() -> dict[str, Any]:
+    """A reader W, b of a norm with gain and bias: a rotation that fixes the vector of ones."""
+    gain = [{"parameter": "gain", "form": "s^k", "weight": "1", "at": whole(0, 3)},
+            {"parameter": "W", "form": "s^k", "weight": "-1", "at": whole(1, 3)}]
+    bias = [{"parameter": "beta", "form": "+c", "weight": "-1", "at": whole(0, 3)},
+            {"parameter": "b", "form": "+Tc", "weight": "1", "source": "W", "at": whole(1, 3)}]
+    return {
+        "element": {"kind": "so1", "copies": [], "size": 3},
+        "action": [{"parameter": "W", "form": "g^-T", "at": whole(1, 3)}],
+        "via": [through("beta", "translation", 3, bias), through("gain", "diagonal", 3, gain)],
+    }
+
+
+SHAPES = {"W": [2, 3], "b": [2], "gain": [3], "beta": [3]}
+SYMBOLS = {"W": "W", "b": "b", "gain": r"\gamma", "beta": r"\beta"}
+
+
+def test_a_family_on_slices_is_written_conjugated() -> None:
+    reader, follower = conjugation.conjugated_lines(normed(), SHAPES, SYMBOLS)
+    assert reader.finite == r"W \mapsto W\,\Gamma\,g^{\top}\,\Gamma^{-1}"
+    assert reader.infinitesimal == r"\delta W = W\,\Gamma\,a^{\top}\,\Gamma^{-1}"
+    assert follower.finite == r"b \mapsto b - (W' - W)\,\beta"
+    assert follower.infinitesimal == r"\delta b = -\delta W\,\beta"
+    sentence = action.element_sentence(normed()) + conjugation.slice_sentence(normed(), SYMBOLS)
+    assert sentence == (
+        r"For $g \in \mathrm{O}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
+        r"$a \in \mathfrak{so}(3),\ a\,\mathbf{1} = 0$ and $g = \exp a$ near the identity, on the "
+        r"slice $\beta = \mathbf{0}$, $\gamma = \mathbf{1}$ and conjugated back; with "
+        r"$\Gamma = \operatorname{diag}(\gamma)$, a prime for the image"
+    )
+
+
+def test_what_is_added_on_a_slice_is_scaled_back() -> None:
+    family = normed()
+    family["element"] = {"kind": "translation", "copies": [], "size": 2}
+    family["action"] = [{"parameter": "W", "form": "+c", "weight": "-2", "at": whole(0)}]
+    line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
+    assert line.finite == r"W \mapsto W - 2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
+    assert line.infinitesimal == r"\delta W = -2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
+
+
+def test_without_a_short_formula_a_tensor_is_written_on_the_slice() -> None:
+    """The gain scales half of the columns; then the way of W is no diagonal matrix."""
+    family = normed()
+    family["via"][1]["action"][1]["at"] = {**whole(1, 2), "start": 1}
+    line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
+    assert line.finite == r"W \mapsto W\,g^{\top}"
+    assert line.place == r"\text{columns}\text{, on the slice}"
+    # the outer slice moves W as well: what b adds is not W then
+    family = normed()
+    family["via"].reverse()
+    follower = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[1]
+    assert (follower.finite, follower.place) == (r"b \mapsto b'", r"\text{on the way back}")
+
+
 def test_structure_names() -> None:
+    assert action.structure("GL(1,C)^2") == r"$\mathrm{GL}(1,\mathbb{C})^{2}$"
     assert action.structure("so(1,3)") == r"$\mathfrak{so}(1,3)$"
     assert action.structure("dimension 5, radical 2") == "dimension 5,{} radical 2"
     assert action.structure("R^(3)") == r"$\mathbb{R}^{3}$"

@@ -10,6 +10,9 @@ one theta are independent together; values of parameters alone are tested along 
 Square roots: signs may be chosen freely if no product of distinct radicands is a square (Kummer),
 level by level; tested by quadratic characters, which must be independent over GF(2), together
 with the constant where radicands depend on an input.
+
+Where an argument or a radicand depends on branches, both are tested pattern by pattern, at inputs
+of the cell: exp(relu u) exp(relu v) = exp(u + v) holds where both units are on, and nowhere else.
 """
 
 from __future__ import annotations
@@ -19,16 +22,16 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
 from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
+from symgauge.network.op import Primitive
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
-    RootPlan, branch_patterns, draw_theta, root_plan, settle_roots,
+    RootPlan, draw_theta, root_plan, settle_roots, shadow_patterns,
 )
 
 #: Points beyond the number of columns.
@@ -39,6 +42,10 @@ MAX_ROOT_ROWS = 1 << 13
 MAX_COLUMNS = 800
 #: Token inputs on which arguments are counted first.
 FEW = 12
+#: Inputs of a cell whose patterns are tested one by one.
+PATTERNS = 16
+#: Ops whose values the residues take as independent.
+FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,51 @@ class Assumptions:
 
     shown: tuple[str, ...]
     hypotheses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Token inputs and the branches taken there, batch of one; what is free is drawn anew."""
+
+    tokens: Mapping[str, Array]
+    patterns: Sequence[Array]
+
+    def repeated(self, batch: int) -> list[Array]:
+        """The branches, the same at `batch` points."""
+        return [np.broadcast_to(b, (batch, *b.shape[1:])) for b in self.patterns]
+
+
+def _spots(
+    network: Network, rng: np.random.Generator, tokens: Mapping[str, Array],
+    cell: Mapping[str, Array], kinds: Sequence[str],
+) -> list[_Spot]:
+    """The token inputs, and on piecewise networks the branches that values of these ops see."""
+    count = max((len(v) for v in tokens.values()), default=1)
+    if not network.piecewise:
+        return [_Spot({n: v[k:k + 1] for n, v in tokens.items()}, ()) for k in range(count)]
+    seen = _branches_below(network, kinds)
+    count = count if tokens else PATTERNS if any(seen) else 1
+    patterns, undecided = shadow_patterns(network, cell, rng, count, tokens)
+    spots: dict[bytes, _Spot] = {}
+    for k in np.flatnonzero(~undecided):
+        spot = _Spot({n: v[k:k + 1] for n, v in tokens.items()}, [b[k:k + 1] for b in patterns])
+        parts = [*spot.tokens.values()]
+        parts += [b for b, below in zip(spot.patterns, seen, strict=True) if below]
+        spots.setdefault(b"".join(np.ascontiguousarray(a).tobytes() for a in parts), spot)
+    return list(spots.values())
+
+
+def _branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
+    """For each branching line, in order, whether an argument of these ops depends on it."""
+    needed: set[int] = set()
+    for i in range(len(network.nodes) - 1, -1, -1):
+        node = network.nodes[i]
+        if node.op is not None and (i in needed or node.op.name in kinds):
+            needed |= set(node.inputs)
+    return [
+        i in needed for i, n in enumerate(network.nodes)
+        if isinstance(n.op, Primitive) and n.op.branches
+    ]
 
 
 @dataclass
@@ -61,7 +113,7 @@ class _Points:
 
 def _evaluate(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
-    tokens: Mapping[str, Array] | None = None, seed: int | None = None,
+    spot: _Spot, seed: int | None = None,
 ) -> _Points:
     """Fresh points with a direction each; the same thetas and directions for the same seed."""
     own = rng if seed is None else np.random.default_rng(seed)
@@ -71,9 +123,9 @@ def _evaluate(
         i: field.random(own, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes
     }
     inputs = residue_inputs(network, field, rng, batch)
-    for name, value in (tokens or {}).items():
+    for name, value in spot.tokens.items():
         inputs[name] = np.broadcast_to(value, inputs[name].shape)
-    patterns = branch_patterns(network, {}, rng, batch)
+    patterns = spot.repeated(batch)
     plan = root_plan(network, field, True)
     settle_roots(network, field, rng, salt, plan, theta, inputs, patterns)
     domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
@@ -90,18 +142,20 @@ def _evaluate(
 
 def assumptions(
     network: Network, field: PrimeField, rng: np.random.Generator,
-    tokens: Mapping[str, Array] | None = None,
+    tokens: Mapping[str, Array] | None = None, cell: Mapping[str, Array] | None = None,
 ) -> Assumptions:
     """Tests every assumption that the residues of this network rest on.
 
-    `tokens` are the token inputs that the rank was found with.
+    `tokens` are the token inputs that the rank was found with, `cell` the shadow point whose cell
+    it is the rank of.
     """
     network = network.lowered
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
-    if kinds & {"exp", "log", "erf", "sin", "cos"}:
-        _transcendental(network, field, rng, tokens or {}, shown, missing)
+    if kinds & set(FUNCTIONS):
+        spots = _spots(network, rng, tokens or {}, cell or {}, FUNCTIONS)
+        _transcendental(network, field, rng, spots, bool(tokens), shown, missing)
     if "rsqrt" in kinds:
         if root_plan(network, field, True).twisted:
             missing.append(
@@ -109,7 +163,8 @@ def assumptions(
                 "p holds with the square roots"
             )
         else:
-            _roots(network, field, rng, shown, missing)
+            spots = _spots(network, rng, {}, cell or {}, ("rsqrt",))
+            _roots(network, field, rng, spots, shown, missing)
     return Assumptions(tuple(shown), tuple(missing))
 
 
@@ -171,40 +226,33 @@ def _columns(
 
 
 def _transcendental(
-    network: Network, field: PrimeField, rng: np.random.Generator, tokens: Mapping[str, Array],
-    shown: list[str], missing: list[str],
+    network: Network, field: PrimeField, rng: np.random.Generator, spots: Sequence[_Spot],
+    tokens: bool, shown: list[str], missing: list[str],
 ) -> None:
-    # one theta is looked at with many token inputs: the values on all of them together
-    count = max((len(v) for v in tokens.values()), default=1)
-    sequences = [{name: v[k:k + 1] for name, v in tokens.items()} for k in range(count)]
-    columns, erfs, _ = _joint(network, field, rng, 8, sequences[:FEW])
-    if len(columns) <= MAX_COLUMNS and count > FEW:
-        columns, erfs, _ = _joint(network, field, rng, 8, sequences)
-    n = len(columns)
-    if n > MAX_COLUMNS:
-        full = 0
-    else:
-        columns, erfs, good = _joint(network, field, rng, 2 * n + 4 * SPARE, sequences)
-        moved = [dx[good].any() for _, dx, _ in columns]
-        inside = [dx[good] for (_, dx, _), m in zip(columns, moved, strict=True) if m]
-        fixed = [dt[good] for (_, _, dt), m in zip(columns, moved, strict=True) if not m]
-        full = sum(
-            rank(np.stack(part, axis=1), field.p) for part in (inside, fixed) if part
-        )
-    # how many arguments coincide depends on the sequences drawn: no number is claimed then
-    several = len(sequences) > 1
+    # one theta is looked at with many inputs: the values on all of them together
+    n, _, erfs = _tested(network, field, rng, 8, spots[:FEW])
+    if n <= MAX_COLUMNS and len(spots) > FEW:
+        n, _, erfs = _tested(network, field, rng, 8, spots)
+    full = n > 0 or bool(spots)
+    if n <= MAX_COLUMNS:
+        n, full, erfs = _tested(network, field, rng, 2 * n + 4 * SPARE, spots)
     values_text = "exponential and logarithm values"
+    branched = any(_branches_below(network, FUNCTIONS))
     if n > MAX_COLUMNS:
         missing.append(f"the {values_text} are independent (too many to test)")
-    elif full < n:
-        count = "" if several else f": {full} of {n}"
+    elif not full:
         missing.append(
             f"the {values_text} are independent (the rank of their arguments' differentials "
-            f"falls short{count})"
+            "falls short)"
         )
     else:
-        count = f"on {len(sequences)} token sequences" if several else f"{n} of {n}"
-        shown.append(f"independence of {values_text}: proved ({count})")
+        # how many arguments coincide depends on what was drawn: no number is claimed then
+        tally = f"{n} of {n}"
+        if tokens:
+            tally = "on the token sequences of the rank"
+        elif branched:
+            tally = f"on the branches at {PATTERNS} inputs"
+        shown.append(f"independence of {values_text}: proved ({tally})")
     if erfs:
         missing.append(
             "the values of erf are independent over the exponentials (their arguments are distinct "
@@ -212,24 +260,36 @@ def _transcendental(
         )
 
 
-def _joint(
+def _tested(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
-    sequences: Sequence[Mapping[str, Array]],
-) -> tuple[list[_Column], int, npt.NDArray[np.bool_]]:
-    """Distinct arguments over all token sequences at the same thetas, and the valid points."""
+    spots: Sequence[_Spot],
+) -> tuple[int, bool, int]:
+    """Number of distinct arguments, whether their differentials are independent, erf arguments.
+
+    Those that move with an input are tested spot by spot, because the inputs of two spots are
+    different indeterminates; those of parameters alone over all spots together, at the same
+    thetas.
+    """
     seed = int(rng.integers(1 << 62))
-    table: dict[bytes, _Column] = {}
-    erfs = 0
+    fixed: dict[bytes, Array] = {}
+    most, erfs, full = 0, 0, bool(spots)
     good = np.ones(batch, dtype=bool)
-    for tokens in sequences:
-        points = _evaluate(network, field, rng, batch, tokens, seed)
+    for spot in spots:
+        points = _evaluate(network, field, rng, batch, spot, seed)
         columns, count = _columns(network, points, field)
-        for column in columns:
-            if field.neg(column[0]).tobytes() not in table:
-                table.setdefault(column[0].tobytes(), column)
-        erfs = max(erfs, count)
-        good &= points.domain.valid
-    return list(table.values()), erfs, good
+        here = points.domain.valid
+        moved = [dx[here] for _, dx, _ in columns if dx[here].any()]
+        if moved and full:
+            full = rank(np.stack(moved, axis=1), field.p) == len(moved)
+        for value, dx, dt in columns:
+            if not dx[here].any() and field.neg(value).tobytes() not in fixed:
+                fixed.setdefault(value.tobytes(), dt)
+        most, erfs = max(most, len(moved)), max(erfs, count)
+        good &= here
+    if fixed and full:
+        part = np.stack([dt[good] for dt in fixed.values()], axis=1)
+        full = rank(part, field.p) == len(fixed)
+    return most + len(fixed), full, erfs
 
 
 def _levels(network: Network) -> dict[int, int]:
@@ -246,18 +306,24 @@ def _levels(network: Network) -> dict[int, int]:
 
 
 def _roots(
-    network: Network, field: PrimeField, rng: np.random.Generator, shown: list[str],
-    missing: list[str],
+    network: Network, field: PrimeField, rng: np.random.Generator, spots: Sequence[_Spot],
+    shown: list[str], missing: list[str],
 ) -> None:
     levels = _levels(network)
-    total, ok = 0, True
-    for level in sorted(set(levels.values())):
-        sites = [i for i, lv in levels.items() if lv == level]
-        earlier = [i for i, lv in levels.items() if lv < level]
-        n, full = _level_rank(network, field, rng, sites, earlier)
-        total += n
-        ok = ok and full
-    text = f"no product of distinct radicands among {total} is a square"
+    total, ok = 0, bool(spots)
+    for spot in spots:
+        for level in sorted(set(levels.values())):
+            sites = [i for i, lv in levels.items() if lv == level]
+            earlier = [i for i, lv in levels.items() if lv < level]
+            n, full = _level_rank(network, field, rng, spot, sites, earlier)
+            total += n
+            ok = ok and full
+        if not ok:
+            break
+    among = f" among {total}"
+    if any(_branches_below(network, ("rsqrt",))):
+        among = f" on the branches at {PATTERNS} inputs"
+    text = f"no product of distinct radicands{among} is a square"
     if ok:
         shown.append(f"{text}: proved by quadratic characters")
     else:
@@ -265,8 +331,8 @@ def _roots(
 
 
 def _level_rank(
-    network: Network, field: PrimeField, rng: np.random.Generator, sites: Sequence[int],
-    earlier: Sequence[int],
+    network: Network, field: PrimeField, rng: np.random.Generator, spot: _Spot,
+    sites: Sequence[int], earlier: Sequence[int],
 ) -> tuple[int, bool]:
     """Number of distinct radicands of one level, and whether their characters are independent.
 
@@ -282,7 +348,7 @@ def _level_rank(
     while tried < MAX_ROOT_ROWS and min(sum(len(b) for b in part) for part in parts) < wanted:
         for held, plan, part in zip((theta, {}), plans, parts, strict=True):
             found, good = _radicands(
-                network, field, rng, salt, batch, held, plan, sites, earlier)
+                network, field, rng, salt, batch, held, plan, spot, sites, earlier)
             part.append(found[good])
             wanted = found.shape[1] + 24
         tried += batch
@@ -314,14 +380,15 @@ def _restricted(network: Network, plan: RootPlan, sites: Sequence[int]) -> RootP
 
 def _radicands(
     network: Network, field: PrimeField, rng: np.random.Generator, salt: int, batch: int,
-    theta: Mapping[str, Array], plan: RootPlan, sites: Sequence[int], earlier: Sequence[int],
+    theta: Mapping[str, Array], plan: RootPlan, spot: _Spot, sites: Sequence[int],
+    earlier: Sequence[int],
 ) -> tuple[Array, Array]:
     """Residues of the radicands, and the rows at which all earlier roots exist."""
     parameters = dict(theta) or {
         p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters
     }
     inputs = residue_inputs(network, field, rng, batch)
-    patterns = branch_patterns(network, {}, rng, batch)
+    patterns = spot.repeated(batch)
     settle_roots(network, field, rng, salt, plan, parameters, inputs, patterns)
     domain = ResidueDomain(field, salt, batch, patterns)
     lines = values(network, domain, parameters, inputs)

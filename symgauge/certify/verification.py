@@ -165,7 +165,7 @@ def _verify(certificate: Certificate) -> Verification:
         masked = [_masked(g, read) for g in generators]
         orbit = max(orbit_rank(masked, point, field) for point in points)
     tokens = draw_tokens(network, rng)
-    found = assumptions(network, field, rng, tokens)
+    found = assumptions(network, field, rng, tokens, cell)
     jacobian = rank_at_point(network, field, rng, read, cell, tokens)
     if jacobian + orbit < total:
         # a random point can be unlucky: one more

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.derivers.families import Coordinates, Family
+from symgauge.derivers.families import MATRIX_KINDS, Coordinates, Family
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.legs import Location, follow
 from symgauge.network.points import residue_inputs
@@ -31,7 +31,7 @@ def discrete_symmetries(
     """Permutations and signs that hold at random exact points, as plain data."""
     legs, places, _ = follow(network)
     coordinates = Coordinates(network)
-    covered = {_first_place(f) for f in families if f.kind in ("gl", "so")}
+    covered = {_first_place(f) for f in families if f.kind in MATRIX_KINDS}
     numbered = {
         other for where in places.values() for p in where
         if (p.parameter, p.axis, p.start, p.along) in covered
@@ -110,7 +110,7 @@ def _negative(
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found = []
     for family in families:
-        plain = family.kind == "diagonal" and all(
+        plain = family.kind == "diagonal" and not family.via and all(
             m.form == "s^k" and m.weight.denominator == 1 for m in family.moves
         )
         if not plain:

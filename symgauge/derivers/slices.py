@@ -18,7 +18,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.families import Coordinates, Family, Move, Through
+from symgauge.derivers.families import Coordinates, Family, Move, Through, touched
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import VectorField, Monomial, times
@@ -85,6 +85,11 @@ class Level:
             if list(plain) == fields:
                 via = family.via  # the slices do not touch what moves
         carried = replace(family, fields=tuple(fields), via=via)
+        if family.kind == "other":  # no finite action: only what moves is told
+            moved_names = dict.fromkeys(
+                m for f in fields for m in touched(self.above.search.network, f)
+            )
+            carried = replace(carried, moves=tuple(moved_names), via=())
         return self.above.lift(carried)
 
 

@@ -34,6 +34,8 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one.
 SHADOWS = 60
+#: Shadow inputs tried for a row whose branches are decided.
+SHADOW_TRIES = 40
 
 
 @dataclass(frozen=True)
@@ -68,38 +70,62 @@ def draw_reals(
 
 
 def branch_patterns(
-    network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int
+    network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
+    rows: dict[str, Array] | None = None,
 ) -> list[Array]:
     """Patterns of the steps at `batch` shadow inputs, every branch quantity clear of 0.
 
     `parameters` has batch 1 (one shadow for all) or is empty (a fresh one for every row).
+    `rows` are the inputs that the patterns are for: a shadow has its row's tokens, because other
+    tokens may be in another cell. Rows whose tokens decide no branch (a maximum over equal
+    tokens) become copies of rows that do.
     Raises InconsistentError where no input decides the branches.
     """
-    lowered = network.lowered
     if not network.piecewise:
         return []
-    kept: list[list[Array]] = []
-    count = 0
-    for _ in range(40):
+    kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
+    if undecided.all():
+        raise InconsistentError(
+            "the branches of this network are not decided at generic points: a branch quantity "
+            "is identically 0 or too close to it"
+        )
+    if undecided.any():
+        source = rng.choice(np.flatnonzero(~undecided), int(undecided.sum()))
+        for k, b in enumerate(kept):
+            kept[k][undecided] = b[source]
+        for x in network.lowered.inputs:
+            if x.classes and rows is not None:
+                rows[x.name] = np.array(np.broadcast_to(rows[x.name], (batch, *x.shape)))
+                rows[x.name][undecided] = rows[x.name][source]
+    return kept
+
+
+def shadow_patterns(
+    network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
+    tokens: Mapping[str, Array],
+) -> tuple[list[Array], npt.NDArray[np.bool_]]:
+    """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
+    lowered = network.lowered
+    held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
+    kept: list[Array] = []
+    undecided = np.ones(batch, dtype=bool)
+    for _ in range(SHADOW_TRIES):
         drawn, inputs = draw_reals(lowered, rng, batch)
+        inputs.update(held)
         domain = RealDomain()
         values(lowered, domain, parameters or drawn, inputs)
         assert domain.margin is not None
-        good = np.broadcast_to(domain.margin > MARGIN, (batch,))
+        good = undecided & np.broadcast_to(domain.margin > MARGIN, (batch,))
         good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch)
-        kept.append([
-            np.broadcast_to(b, (batch, *b.shape[1:]))[good] for b in domain.branches
-        ])
-        count += int(good.sum())
-        if count >= batch:
-            return [
-                np.concatenate([block[i] for block in kept])[:batch]
-                for i in range(len(kept[0]))
-            ]
-    raise InconsistentError(
-        "the branches of this network are not decided at generic points: a branch quantity is "
-        "identically 0 or too close to it"
-    )
+        full = [np.broadcast_to(b, (batch, *b.shape[1:])) for b in domain.branches]
+        if not kept:
+            kept = [np.array(b) for b in full]
+        for mine, new in zip(kept, full, strict=True):
+            mine[good] = new[good]
+        undecided &= ~good
+        if not undecided.any():
+            break
+    return kept, undecided
 
 
 def _agreed(
@@ -177,7 +203,7 @@ def jacobian_rows(
         inputs = residue_inputs(lowered, field, rng, batch)
         for name, listed in (tokens or {}).items():
             inputs[name] = listed[(tried + np.arange(batch)) % len(listed)]
-        patterns = branch_patterns(network, shadow or {}, rng, batch)
+        patterns = branch_patterns(network, shadow or {}, rng, batch, inputs)
         settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
         lines = values(lowered, domain, parameters, inputs)
@@ -253,7 +279,7 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     batch = 4
     parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
     inputs = residue_inputs(lowered, field, rng, batch)
-    patterns = branch_patterns(network, {}, rng, batch)
+    patterns = branch_patterns(network, {}, rng, batch, inputs)
 
     def radicands() -> Array:
         domain = ResidueDomain(field, 1, batch, patterns, True)

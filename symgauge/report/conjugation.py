@@ -1,7 +1,7 @@
-r"""A family that acts on slices, written there and back: :math:`W \mapsto W D g^{-1} D^{-1}`.
+r"""A family on slices, written there and back: :math:`W \mapsto W \Gamma g^{-1} \Gamma^{-1}`.
 
-D is the scaling that leads to the slice, diag(T) or its inverse for the parameter T that is 1
-there. A tensor whose way to the slice has no short formula is written as it moves on the slice.
+:math:`\Gamma = \operatorname{diag}(T)` for the parameter T that is 1 on a slice. A tensor whose way
+to the slice has no short formula is written as it moves on the slice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def conjugated_lines(family: Family, shapes: Shapes, symbol: Symbols) -> list[Li
     >>> (line,) = conjugated_lines({"element": element, "action": moves, "via": [gain]},
     ...                            {"w": [3, 2], "g": [2]}, {"w": "W", "g": "g"})
     >>> print(line.finite)
-    W \mapsto W\,\operatorname{diag}(g)\,g^{\top}\,\operatorname{diag}(g)^{-1}
+    W \mapsto W\,\Gamma\,g^{\top}\,\Gamma^{-1}
     """
     found = []
     for group in by_tensor(family, shapes, symbol):
@@ -59,9 +59,23 @@ def slice_sentence(family: Family, symbol: Symbols) -> str:
         rf"${symbol[str(t['parameter'])]} = \mathbf{{{int(t['element']['kind'] == 'diagonal')}}}$"
         for t in slices(family)
     ]
-    primed = any(move["form"] == "+Tc" for t in slices(family) for move in t["action"])
-    image = "; a prime marks the image" if primed else ""
-    return f", on the slice {', '.join(held)} and conjugated back{image}"
+    words = [
+        rf"${_gamma(family, t)} = \operatorname{{diag}}({symbol[str(t['parameter'])]})$"
+        for t in slices(family) if _gamma(family, t) and _own(t).get("at") is not None
+    ]
+    if any(move["form"] == "+Tc" for t in slices(family) for move in t["action"]):
+        words.append("a prime for the image")
+    using = f"; with {', '.join(words)}" if words else ""
+    return f", on the slice {', '.join(held)} and conjugated back{using}"
+
+
+def _gamma(family: Family, through: Family) -> str:
+    """The letter for the scaling of a slice, numbered where there are several."""
+    scalings = [t["parameter"] for t in slices(family) if t["element"]["kind"] == "diagonal"]
+    if through["parameter"] not in scalings:
+        return ""
+    number = f"_{{{scalings.index(through['parameter']) + 1}}}" if len(scalings) > 1 else ""
+    return rf"\Gamma{number}"
 
 
 def _own(through: Family) -> Move:
@@ -87,10 +101,9 @@ def _between(family: Family, group: Group, shapes: Shapes, symbol: Symbols) -> L
     def scaled(body: str, way: Move, through: Family, sign: int) -> str:
         power = sign * Fraction(way["weight"]) * Fraction(_own(through)["weight"])
         exponent = "" if power == 1 else f"^{{{power}}}"
-        held = symbol[str(through["parameter"])]
         if way.get("at") is None:
-            return _filled(f"{held}{exponent}\\,@", body)
-        diagonal = rf"\operatorname{{diag}}({held}){exponent}"
+            return _filled(f"{symbol[str(through['parameter'])]}{exponent}\\,@", body)
+        diagonal = f"{_gamma(family, through)}{exponent}"
         axis = plain._replace(axis=int(way["at"]["axis"]))
         return _filled(along(axis, diagonal, diagonal, "@"), body)
 

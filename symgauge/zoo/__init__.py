@@ -3,8 +3,8 @@
 A zoo file imports torch and the standard library only and defines `factory`, `FULL`, `EXPECTED`
 and `REFERENCE`. Adding the file is all: this room is enumerated, there is no list to edit.
 
-    >>> names()[:2]
-    ['attention', 'glu']
+    >>> {"attention", "glu", "mlp"} <= set(names())
+    True
 """
 
 import importlib

@@ -108,23 +108,19 @@ class DecoderBlock(torch.nn.Module):
 def factory(
     hidden_size: int = 4,
     intermediate_size: int = 4,
-    num_heads: int = 2,
-    num_kv_heads: int = 1,
-    head_dim: int | None = None,
-    tokens: int = 4,
+    num_heads: int = 4,
+    num_kv_heads: int = 2,
+    head_dim: int = 4,
+    tokens: int = 3,
     position: str = "rotary",
     theta: float = 10000.0,
     eps: float = 1e-5,
 ) -> tuple[torch.nn.Module, tuple[Tensor]]:
-    """The block, and one input of shape (1, tokens, hidden_size).
-
-    `head_dim` defaults to hidden_size / num_heads; `position` is rotary, alibi or none.
-    """
+    """The block, and one input of shape (1, tokens, hidden_size)."""
     if num_heads % num_kv_heads:
         raise ValueError(f"{num_heads} heads are no multiple of {num_kv_heads} key/value heads")
     if position not in POSITIONS:
         raise ValueError(f"position {position!r} is none of {', '.join(POSITIONS)}")
-    head_dim = hidden_size // num_heads if head_dim is None else head_dim
     if position == "rotary" and head_dim % 2:
         raise ValueError(f"rotary positions turn pairs: head_dim {head_dim} is odd")
     attention = GroupedAttention(hidden_size, num_heads, num_kv_heads, head_dim, position, theta)
@@ -137,6 +133,7 @@ FULL: dict[str, Any] = {
     "intermediate_size": 8192,
     "num_heads": 32,
     "num_kv_heads": 8,
+    "head_dim": 64,
     "tokens": 64,
     "theta": 500000.0,
 }

@@ -23,11 +23,12 @@ def rotate(x: Tensor, frequencies: list[float], layout: str) -> Tensor:
     positions = torch.arange(x.shape[-2], dtype=x.dtype, device=x.device)
     angles = positions[:, None] * torch.tensor(frequencies, dtype=x.dtype, device=x.device)
     cos, sin = angles.cos(), angles.sin()
-    # the members of a pair are half the coordinates apart, or side by side
-    shape, axis = ((2, -1), -2) if layout == "half" else ((-1, 2), -1)
-    first, second = turned.unflatten(-1, shape).unbind(axis)
+    if layout == "half":
+        first, second = turned.chunk(2, dim=-1)
+    else:
+        first, second = turned[..., 0::2], turned[..., 1::2]
     pair = first * cos - second * sin, first * sin + second * cos
-    turned = torch.stack(pair, dim=axis).flatten(-2)
+    turned = torch.cat(pair, dim=-1) if layout == "half" else torch.stack(pair, dim=-1).flatten(-2)
     return torch.cat([turned, kept], dim=-1) if kept.shape[-1] else turned
 
 

@@ -412,8 +412,8 @@ def test_a_pre_norm_block_is_derived_and_verified(block: Derivation) -> None:
     kinds = {p["kind"] for p in block.planted if block.generators[p["family"]]["via"]}
     assert kinds == {"transpose", "larger", "omitted", "slice"}
     text = block.to_latex()
-    diagonal = r"\,\operatorname{diag}(W_{\mathrm{norm2}})"
-    assert rf"W_{{\mathrm{{out}}}}{diagonal}\,g^{{\top}}{diagonal}^{{-1}}" in text
+    assert r"W_{\mathrm{out}}\,\Gamma_{1}\,g^{\top}\,\Gamma_{1}^{-1}" in text
+    assert r"with $\Gamma_{1} = \operatorname{diag}(W_{\mathrm{norm2}})$" in text
     assert r"$g \in \mathrm{O}(3)$ fixing the vector of ones in $\mathbb{R}^{4}$" in text
 
 
