@@ -91,7 +91,48 @@ FULL: dict[str, Any] = {
     "dims": 2,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 29, "redundancy": 3, "orbit_dimension": 3,
+        "algebra": "R^3",
+    },
+    {
+        "sizes": {"bias": False},
+        "parameters": 24, "redundancy": 3, "orbit_dimension": 3,
+        "algebra": "R^3",
+    },
+    {
+        "sizes": {"num_hidden_layers": 2},
+        "parameters": 50, "redundancy": 6, "orbit_dimension": 6,
+        "algebra": "R^6",
+    },
+    {
+        "sizes": {"batch_norm": True},
+        "parameters": 35, "redundancy": 9, "orbit_dimension": 9,
+        "algebra": None,
+    },
+    {
+        "sizes": {"activation": "identity"},
+        "parameters": 29, "redundancy": 15, "orbit_dimension": 9,
+        "algebra": "gl(3)",
+    },
+    {
+        "sizes": {"dims": 2, "size": 3},
+        "parameters": 53, "redundancy": 3, "orbit_dimension": 3,
+        "algebra": "R^3",
+    },
+    {
+        "sizes": {"hidden_channels": 2, "activation": "identity"},
+        "parameters": 20, "redundancy": 6, "orbit_dimension": 4,
+        "algebra": "gl(2)",
+    },
+    {
+        "sizes": {"hidden_channels": 2, "activation": "identity", "bias": False},
+        "parameters": 16, "redundancy": 4, "orbit_dimension": 4,
+        "algebra": "gl(2)",
+    },
+]
 
 REFERENCE = (
     "K. Simonyan, A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image "

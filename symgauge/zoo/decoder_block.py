@@ -138,7 +138,13 @@ FULL: dict[str, Any] = {
     "theta": 500000.0,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 248, "redundancy": 52, "orbit_dimension": 52,
+        "algebra": "2 gl(4) + R^20",
+    },
+]
 
 REFERENCE = (
     "H. Touvron et al., LLaMA: Open and Efficient Foundation Language Models, arXiv:2302.13971 "

@@ -71,17 +71,43 @@ def factory(
     return DeepSet(phi, rho, pool), (x,)
 
 
+# As many elements as in the small sizes: their number is the weight by which biases trade.
 FULL: dict[str, Any] = {
     "in_features": 3,
     "hidden_features": 512,
     "latent_features": 256,
     "out_features": 40,
-    "elements": 100,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 34, "redundancy": 12, "orbit_dimension": 12,
+        "algebra": None,
+    },
+    {
+        "sizes": {"pool": "mean"},
+        "parameters": 34, "redundancy": 12, "orbit_dimension": 12,
+        "algebra": None,
+    },
+    {
+        "sizes": {"bias": False},
+        "parameters": 24, "redundancy": 10, "orbit_dimension": 10,
+        "algebra": "gl(2) + R^6",
+    },
+    {
+        "sizes": {"activation": "tanh"},
+        "parameters": 34, "redundancy": 6, "orbit_dimension": 6,
+        "algebra": None,
+    },
+    {
+        "sizes": {"in_features": 3, "hidden_features": 4, "out_features": 3},
+        "parameters": 53, "redundancy": 14, "orbit_dimension": 14,
+        "algebra": None,
+    },
+]
 
 REFERENCE = (
     "M. Zaheer et al., Deep Sets, NeurIPS 2017; the full sizes are of the order of its point cloud "
-    "classifier"
+    "classifier's, but for the size of the sets"
 )

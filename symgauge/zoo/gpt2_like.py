@@ -134,7 +134,23 @@ FULL: dict[str, Any] = {
     "n_layer": 12,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 180, "redundancy": 69, "orbit_dimension": 69,
+        "algebra": None,
+    },
+    {
+        "sizes": {"approximate": "none"},
+        "parameters": 180, "redundancy": 69, "orbit_dimension": 69,
+        "algebra": None,
+    },
+    {
+        "sizes": {"n_layer": 2},
+        "parameters": 316, "redundancy": 135, "orbit_dimension": 135,
+        "algebra": None,
+    },
+]
 
 REFERENCE = (
     "A. Radford et al., Language Models are Unsupervised Multitask Learners (2019); the full "

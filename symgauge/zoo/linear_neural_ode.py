@@ -60,7 +60,33 @@ FULL: dict[str, Any] = {
     "steps": 8,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 36, "redundancy": 18, "orbit_dimension": 10,
+        "algebra": "gl(3) + R",
+    },
+    {
+        "sizes": {"trajectory": True},
+        "parameters": 36, "redundancy": 9, "orbit_dimension": 9,
+        "algebra": None,
+    },
+    {
+        "sizes": {"state_size": 2},
+        "parameters": 22, "redundancy": 8, "orbit_dimension": 5,
+        "algebra": "gl(2) + R",
+    },
+    {
+        "sizes": {"state_size": 2, "trajectory": True},
+        "parameters": 22, "redundancy": 4, "orbit_dimension": 4,
+        "algebra": None,
+    },
+    {
+        "sizes": {"steps": 1, "trajectory": True},
+        "parameters": 36, "redundancy": 9, "orbit_dimension": 9,
+        "algebra": None,
+    },
+]
 
 REFERENCE = (
     "R. T. Q. Chen et al., Neural Ordinary Differential Equations, NeurIPS 2018; K. Hashimoto, "

@@ -107,7 +107,7 @@ class Llama(torch.nn.Module):
 
 def factory(
     vocab_size: int = 5,
-    tokens: int = 3,
+    tokens: int = 4,
     hidden_size: int = 4,
     intermediate_size: int = 2,
     num_layers: int = 2,
@@ -150,7 +150,28 @@ FULL: dict[str, Any] = {
     "num_layers": 2,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {"tied": True},
+        "parameters": 344, "redundancy": 100, "orbit_dimension": 100,
+        "algebra": "4 gl(4) + R^36",
+    },
+    {
+        "sizes": {"num_layers": 1},
+        "parameters": 204, "redundancy": 60, "orbit_dimension": 60,
+        "algebra": "2 gl(4) + so(4) + R^22",
+    },
+    {
+        "sizes": {"num_layers": 1, "tied": True},
+        "parameters": 184, "redundancy": 50, "orbit_dimension": 50,
+        "algebra": "2 gl(4) + R^18",
+    },
+    {
+        "sizes": {"num_layers": 1, "num_kv_heads": 1},
+        "parameters": 172, "redundancy": 40, "orbit_dimension": 40,
+        "algebra": "gl(4) + so(4) + R^18",
+    },
+]
 
 REFERENCE = (
     "H. Touvron et al., LLaMA: Open and Efficient Foundation Language Models, arXiv:2302.13971 "

@@ -40,8 +40,32 @@ def factory(
     return LowRankAdapter(in_features, out_features, r, alpha, freeze_base), (x,)
 
 
-FULL: dict[str, Any] = {"in_features": 4096, "out_features": 4096, "r": 16, "alpha": 32.0}
+FULL: dict[str, Any] = {"in_features": 768, "out_features": 768, "r": 8, "alpha": 8.0}
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 18, "redundancy": 4, "orbit_dimension": 4,
+        "algebra": "gl(2)",
+    },
+    {
+        "sizes": {"r": 3},
+        "parameters": 27, "redundancy": 9, "orbit_dimension": 9,
+        "algebra": "gl(3)",
+    },
+    {
+        "sizes": {"freeze_base": False},
+        "parameters": 38, "redundancy": 18, "orbit_dimension": 4,
+        "algebra": "gl(2)",
+    },
+    {
+        "sizes": {"in_features": 3, "out_features": 3, "r": 1},
+        "parameters": 6, "redundancy": 1, "orbit_dimension": 1,
+        "algebra": "R",
+    },
+]
 
-REFERENCE = "E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022"
+REFERENCE = (
+    "E. J. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022; the full "
+    "sizes are those of its RoBERTa base"
+)

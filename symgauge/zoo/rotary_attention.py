@@ -119,7 +119,18 @@ FULL: dict[str, Any] = {
     "theta": 500000.0,
 }
 
-EXPECTED: list[dict[str, Any]] = []
+EXPECTED: list[dict[str, Any]] = [
+    {
+        "sizes": {},
+        "parameters": 192, "redundancy": 40, "orbit_dimension": 40,
+        "algebra": "2 gl(4) + R^8",
+    },
+    {
+        "sizes": {"layout": "interleaved"},
+        "parameters": 192, "redundancy": 40, "orbit_dimension": 40,
+        "algebra": "2 gl(4) + R^8",
+    },
+]
 
 REFERENCE = (
     "J. Su et al., RoFormer: Enhanced Transformer with Rotary Position Embedding, "

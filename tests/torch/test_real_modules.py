@@ -4,6 +4,7 @@ The referee is a singular-value count of a float64 Jacobian, where its gap is cl
 not (a tiny language model), the counted symmetries are.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,17 +33,29 @@ class Row(NamedTuple):
 
 ROWS = [
     Row("gru_cell", {}, 4),
-    Row("conv_batch_norm", {}, 9),
 ]
 SLOW_ROWS = [
-ROWS_HERE
+    Row("conv_batch_norm", {}, 9),
+    Row("transformer_encoder_layer", {"norm_first": "true"}, 65),
+    # norm after the sum: readers of a LayerNorm have W <- W + v (1/g), a gain that nothing absorbs
+    Row("transformer_encoder_layer", {}, 52, 6, Verdict.UNKNOWN),
+    Row("transformer_decoder_layer", {"norm_first": "true"}, 102, 11, Verdict.UNKNOWN),
+    Row("transformer_decoder_layer", {}, 89, 14, Verdict.UNKNOWN),
+    Row("gpt2_block", {}, 59),
+    Row("gpt2_lm", {}, 73, 0, Verdict.UNKNOWN),
+    Row("gpt2_lm", {"tied": "false"}, 96, 0, Verdict.UNKNOWN),
+    # its norms compute in float32: so(4) of the stream is below the rounding of the referee
+    Row("llama_lm", {}, 27, 0, Verdict.UNKNOWN, False),
+    Row("llama_lm", {"tied": "true"}, 17, 0, Verdict.UNKNOWN),
+    # at its own epsilon, 1e-12, floats see three scalings more
+    Row("bert", {"layer_norm_eps": "0.01"}, 79, 17, Verdict.UNKNOWN),
 ]
 
 
 def target(row: Row) -> Target:
     found = load_target(f"{TARGETS / row.name}.py:factory", load, row.settings)
     # the small sizes alone: restating families at the full ones is tested with the checks
-    return Target(**{**found.__dict__, "full": None})
+    return replace(found, full=None)
 
 
 def check(row: Row) -> None:
@@ -61,7 +74,7 @@ def check(row: Row) -> None:
     classes = max((x.classes for x in network.inputs), default=0)
     module, args, kwargs = chosen.build()
     draws = 30 if network.piecewise else 3
-    seen = float_rank(module, args, draws, classes, 0.7, kwargs)
+    seen = float_rank(module, args, draws, classes, 0.7, kwargs, surplus=6.0)
     assert seen.gap > 1e3
     assert seen.redundancy == row.redundancy
 

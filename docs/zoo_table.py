@@ -1,0 +1,85 @@
+"""Write zoo.rst, the table of the zoo, from the docstrings and the EXPECTED of its files.
+
+Run from the root of the checkout: python docs/zoo_table.py
+"""
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from symgauge import zoo
+
+PAGE = Path(__file__).with_name("zoo.rst")
+
+HEAD = """\
+.. Written by docs/zoo_table.py: edit symgauge/zoo and run it again.
+
+The zoo
+=======
+
+``symgauge derive NAME`` takes each of these architectures by its name, and ``--set KEY=VALUE`` sets
+a size or an option. The numbers hold at the sizes of their row, the other sizes being the small
+ones of the factory: P parameters, the redundancy P - rank J of the Jacobian at a generic point, the
+dimension of the orbit of the gauge group, and its Lie algebra where it is a direct sum. A dash
+stands for what is not stated: there the orbit that symgauge finds is smaller than the redundancy,
+and it says which parameters the directions without a generator move.
+"""
+
+COLUMNS = ("sizes", "P", "redundancy", "orbit", "algebra")
+
+
+def escaped(text: str) -> str:
+    """The text with every character that reStructuredText might take for markup escaped."""
+    return re.sub(r"([*_`|\\])", r"\\\1", text)
+
+
+def settings(sizes: dict[str, Any]) -> str:
+    """Sizes as they are typed after --set."""
+    return " ".join(f"``{key}={value}``" for key, value in sizes.items())
+
+
+def rows(expected: list[dict[str, Any]]) -> list[str]:
+    """A list-table of the known numbers."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    table: list[tuple[Any, ...]] = [COLUMNS]
+    for entry in expected:
+        orbit, algebra = entry["orbit_dimension"], entry["algebra"]
+        table.append((
+            settings(entry["sizes"]) or "small sizes",
+            entry["parameters"],
+            entry["redundancy"],
+            "–" if orbit is None else orbit,
+            "–" if algebra is None else f"``{algebra}``",
+        ))
+    for row in table:
+        marks = ("*", *[" "] * (len(row) - 1))
+        lines += [f"   {mark} - {cell}" for mark, cell in zip(marks, row, strict=True)]
+    return lines
+
+
+def section(name: str, module: ModuleType) -> str:
+    """One architecture: formula, known numbers, full sizes, source."""
+    lines = [
+        name,
+        "-" * len(name),
+        "",
+        escaped((module.__doc__ or "").strip()),
+        "",
+        *rows(module.EXPECTED),
+        "",
+        f"Full sizes: {settings(module.FULL)}.",
+        "",
+        f"Source: {escaped(module.REFERENCE)}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The text of zoo.rst."""
+    return "\n".join([HEAD, *(section(name, zoo.load(name)) for name in zoo.names())])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
