@@ -30,8 +30,13 @@ COLUMNS = ("sizes", "P", "redundancy", "orbit", "algebra")
 
 
 def escaped(text: str) -> str:
-    """The text with every character that reStructuredText might take for markup escaped."""
-    return re.sub(r"([*_`|\\])", r"\\\1", text)
+    """The text with every character that reStructuredText might take for markup escaped.
+
+    Code between single backticks gets the double ones.
+    """
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*_|\\])", r"\\\1", part) for part in parts[::2]]
+    return "``".join(parts)
 
 
 def settings(sizes: dict[str, Any]) -> str:

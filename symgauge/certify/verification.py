@@ -166,10 +166,14 @@ def _verify(certificate: Certificate) -> Verification:
         orbit = max(orbit_rank(masked, point, field) for point in points)
     tokens = draw_tokens(network, rng)
     found = assumptions(network, field, rng, tokens, cell)
-    jacobian = rank_at_point(network, field, rng, read, cell, tokens)
+    # the claimed rank only says how long to look: a rank at a point is a lower bound
+    claimed = certificate.data.get("rank")
+    wanted = min(total, claimed) if isinstance(claimed, int) else 0
+    jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
     if jacobian + orbit < total:
         # a random point can be unlucky: one more
-        jacobian = max(jacobian, rank_at_point(network, field, rng, read, cell, tokens))
+        jacobian = max(jacobian, rank_at_point(
+            network, field, rng, read, cell, tokens, wanted))
     claim = claim_of(network, total, unread, jacobian, orbit, True, found)
     if claim["inconsistent"]:
         reasons.append(

@@ -34,6 +34,8 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one.
 SHADOWS = 60
+#: Batches of rows without a new one after which the rank at a point is taken as found.
+IDLE_BATCHES = 3
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
 
@@ -395,24 +397,28 @@ def draw_theta(
 def rank_at_point(
     network: Network, field: PrimeField, rng: np.random.Generator,
     read: npt.NDArray[np.bool_], cell: Mapping[str, Array],
-    tokens: Mapping[str, Array] | None = None,
+    tokens: Mapping[str, Array] | None = None, wanted: int | None = None,
 ) -> int:
     """Rank of the Jacobian at one exact random theta: never above the generic rank.
 
     `cell` is a shadow point: with branches, the rank is that of its cell, and rows are added
-    until it has stopped growing (near the boundary of a cell it grows slowly).
+    until it has stopped growing (near the boundary of a cell it grows slowly). A `wanted` rank is
+    waited for longer.
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
     rows = jacobian_rows(network, field, rng, count, theta, cell, salt, tokens).rows[:, read]
     found = rank(rows, field.p)
-    while cell:
+    idle = 0
+    while cell and found < rows.shape[1]:
+        patience = IDLE_BATCHES if wanted is None else 1 if found >= wanted else 8 * IDLE_BATCHES
+        if idle >= patience:
+            break
         more = jacobian_rows(
             network, field, rng, max(32, count // 2), theta, cell, salt, tokens
         )
         rows = np.concatenate([rows, more.rows[:, read]])
         grown = rank(rows, field.p)
-        if grown == found:
-            break
+        idle = idle + 1 if grown == found else 0
         found = grown
     return found

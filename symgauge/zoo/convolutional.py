@@ -92,45 +92,55 @@ FULL: dict[str, Any] = {
 }
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 29, "redundancy": 3, "orbit_dimension": 3,
-        "algebra": "R^3",
-    },
+    {"sizes": {}, "parameters": 29, "redundancy": 3, "algebra": "R^3", "orbit_dimension": 3},
     {
         "sizes": {"bias": False},
-        "parameters": 24, "redundancy": 3, "orbit_dimension": 3,
+        "parameters": 24,
+        "redundancy": 3,
         "algebra": "R^3",
+        "orbit_dimension": 3,
     },
     {
         "sizes": {"num_hidden_layers": 2},
-        "parameters": 50, "redundancy": 6, "orbit_dimension": 6,
+        "parameters": 50,
+        "redundancy": 6,
         "algebra": "R^6",
+        "orbit_dimension": 6,
     },
     {
         "sizes": {"batch_norm": True},
-        "parameters": 35, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 35,
+        "redundancy": 9,
         "algebra": None,
-    },
-    {
-        "sizes": {"activation": "identity"},
-        "parameters": 29, "redundancy": 15, "orbit_dimension": 9,
-        "algebra": "gl(3)",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"dims": 2, "size": 3},
-        "parameters": 53, "redundancy": 3, "orbit_dimension": 3,
+        "parameters": 53,
+        "redundancy": 3,
         "algebra": "R^3",
+        "orbit_dimension": 3,
     },
     {
         "sizes": {"hidden_channels": 2, "activation": "identity"},
-        "parameters": 20, "redundancy": 6, "orbit_dimension": 4,
-        "algebra": "gl(2)",
+        "parameters": 20,
+        "redundancy": 6,
+        "algebra": None,
+        "orbit_dimension": None,
     },
     {
         "sizes": {"hidden_channels": 2, "activation": "identity", "bias": False},
-        "parameters": 16, "redundancy": 4, "orbit_dimension": 4,
+        "parameters": 16,
+        "redundancy": 4,
         "algebra": "gl(2)",
+        "orbit_dimension": 4,
+    },
+    {
+        "sizes": {"activation": "identity"},
+        "parameters": 29,
+        "redundancy": 15,
+        "algebra": None,
+        "orbit_dimension": None,
     },
 ]
 

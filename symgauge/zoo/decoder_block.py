@@ -141,8 +141,38 @@ FULL: dict[str, Any] = {
 EXPECTED: list[dict[str, Any]] = [
     {
         "sizes": {},
-        "parameters": 248, "redundancy": 52, "orbit_dimension": 52,
+        "parameters": 248,
+        "redundancy": 52,
         "algebra": "2 gl(4) + R^20",
+        "orbit_dimension": 52,
+    },
+    {
+        "sizes": {"position": "alibi"},
+        "parameters": 248,
+        "redundancy": 76,
+        "algebra": "4 gl(4) + R^12",
+        "orbit_dimension": 76,
+    },
+    {
+        "sizes": {"position": "none"},
+        "parameters": 248,
+        "redundancy": 76,
+        "algebra": "4 gl(4) + R^12",
+        "orbit_dimension": 76,
+    },
+    {
+        "sizes": {"num_heads": 2, "num_kv_heads": 1, "head_dim": 2, "tokens": 4},
+        "parameters": 104,
+        "redundancy": 18,
+        "algebra": "gl(2) + R^14",
+        "orbit_dimension": 18,
+    },
+    {
+        "sizes": {"hidden_size": 6, "num_heads": 2},
+        "parameters": 276,
+        "redundancy": 56,
+        "algebra": "2 gl(4) + R^24",
+        "orbit_dimension": 56,
     },
 ]
 

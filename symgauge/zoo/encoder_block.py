@@ -108,45 +108,55 @@ def factory(
 FULL: dict[str, Any] = {"embed_dim": 768, "num_heads": 12, "ffn_dim": 3072, "tokens": 128}
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 136, "redundancy": 57, "orbit_dimension": 57,
-        "algebra": None,
-    },
+    {"sizes": {}, "parameters": 136, "redundancy": 57, "algebra": None, "orbit_dimension": 57},
     {
         "sizes": {"norm": "rms"},
-        "parameters": 128, "redundancy": 32, "orbit_dimension": 32,
+        "parameters": 128,
+        "redundancy": 32,
         "algebra": None,
+        "orbit_dimension": 32,
     },
     {
         "sizes": {"activation": "relu"},
-        "parameters": 136, "redundancy": 61, "orbit_dimension": 61,
+        "parameters": 136,
+        "redundancy": 61,
         "algebra": None,
+        "orbit_dimension": 61,
     },
     {
         "sizes": {"bias": False},
-        "parameters": 104, "redundancy": 40, "orbit_dimension": 40,
+        "parameters": 104,
+        "redundancy": 40,
         "algebra": None,
+        "orbit_dimension": 40,
     },
     {
         "sizes": {"norm_affine": False},
-        "parameters": 120, "redundancy": 41, "orbit_dimension": 41,
+        "parameters": 120,
+        "redundancy": 41,
         "algebra": None,
-    },
-    {
-        "sizes": {"norm_first": False},
-        "parameters": 136, "redundancy": 42, "orbit_dimension": 38,
-        "algebra": None,
-    },
-    {
-        "sizes": {"norm": "rms", "norm_first": False},
-        "parameters": 128, "redundancy": 24, "orbit_dimension": 24,
-        "algebra": None,
+        "orbit_dimension": 41,
     },
     {
         "sizes": {"embed_dim": 6, "num_heads": 3, "ffn_dim": 5},
-        "parameters": 263, "redundancy": 84, "orbit_dimension": 84,
+        "parameters": 263,
+        "redundancy": 84,
         "algebra": None,
+        "orbit_dimension": 84,
+    },
+    {
+        "sizes": {"norm": "rms", "norm_first": False},
+        "parameters": 128,
+        "redundancy": 24,
+        "algebra": None,
+        "orbit_dimension": 24,
+    },
+    {
+        "sizes": {"norm_first": False},
+        "parameters": 136,
+        "redundancy": 42,
+        "algebra": None,
+        "orbit_dimension": None,
     },
 ]
 

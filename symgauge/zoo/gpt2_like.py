@@ -135,20 +135,34 @@ FULL: dict[str, Any] = {
 }
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 180, "redundancy": 69, "orbit_dimension": 69,
-        "algebra": None,
-    },
+    {"sizes": {}, "parameters": 180, "redundancy": 69, "algebra": None, "orbit_dimension": 69},
     {
         "sizes": {"approximate": "none"},
-        "parameters": 180, "redundancy": 69, "orbit_dimension": 69,
+        "parameters": 180,
+        "redundancy": 69,
         "algebra": None,
+        "orbit_dimension": 69,
     },
     {
         "sizes": {"n_layer": 2},
-        "parameters": 316, "redundancy": 135, "orbit_dimension": 135,
+        "parameters": 316,
+        "redundancy": 135,
         "algebra": None,
+        "orbit_dimension": 135,
+    },
+    {
+        "sizes": {"vocab_size": 8, "n_embd": 6, "n_head": 3},
+        "parameters": 328,
+        "redundancy": 97,
+        "algebra": None,
+        "orbit_dimension": 97,
+    },
+    {
+        "sizes": {"tied": False},
+        "parameters": 204,
+        "redundancy": 89,
+        "algebra": None,
+        "orbit_dimension": 89,
     },
 ]
 

@@ -152,24 +152,39 @@ FULL: dict[str, Any] = {
 
 EXPECTED: list[dict[str, Any]] = [
     {
+        "sizes": {},
+        "parameters": 364,
+        "redundancy": 110,
+        "algebra": "4 gl(4) + so(4) + R^40",
+        "orbit_dimension": 110,
+    },
+    {
         "sizes": {"tied": True},
-        "parameters": 344, "redundancy": 100, "orbit_dimension": 100,
+        "parameters": 344,
+        "redundancy": 100,
         "algebra": "4 gl(4) + R^36",
+        "orbit_dimension": 100,
     },
     {
         "sizes": {"num_layers": 1},
-        "parameters": 204, "redundancy": 60, "orbit_dimension": 60,
+        "parameters": 204,
+        "redundancy": 60,
         "algebra": "2 gl(4) + so(4) + R^22",
+        "orbit_dimension": 60,
     },
     {
         "sizes": {"num_layers": 1, "tied": True},
-        "parameters": 184, "redundancy": 50, "orbit_dimension": 50,
+        "parameters": 184,
+        "redundancy": 50,
         "algebra": "2 gl(4) + R^18",
+        "orbit_dimension": 50,
     },
     {
         "sizes": {"num_layers": 1, "num_kv_heads": 1},
-        "parameters": 172, "redundancy": 40, "orbit_dimension": 40,
+        "parameters": 172,
+        "redundancy": 40,
         "algebra": "gl(4) + so(4) + R^18",
+        "orbit_dimension": 40,
     },
 ]
 

@@ -43,25 +43,27 @@ def factory(
 FULL: dict[str, Any] = {"in_features": 768, "out_features": 768, "r": 8, "alpha": 8.0}
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 18, "redundancy": 4, "orbit_dimension": 4,
-        "algebra": "gl(2)",
-    },
+    {"sizes": {}, "parameters": 18, "redundancy": 4, "algebra": "gl(2)", "orbit_dimension": 4},
     {
         "sizes": {"r": 3},
-        "parameters": 27, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 27,
+        "redundancy": 9,
         "algebra": "gl(3)",
-    },
-    {
-        "sizes": {"freeze_base": False},
-        "parameters": 38, "redundancy": 18, "orbit_dimension": 4,
-        "algebra": "gl(2)",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"in_features": 3, "out_features": 3, "r": 1},
-        "parameters": 6, "redundancy": 1, "orbit_dimension": 1,
+        "parameters": 6,
+        "redundancy": 1,
         "algebra": "R",
+        "orbit_dimension": 1,
+    },
+    {
+        "sizes": {"freeze_base": False},
+        "parameters": 38,
+        "redundancy": 18,
+        "algebra": None,
+        "orbit_dimension": None,
     },
 ]
 

@@ -85,40 +85,48 @@ def factory(
 FULL: dict[str, Any] = {"embed_dim": 768, "ffn_dim": 3072, "num_experts": 8}
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 45, "redundancy": 9, "orbit_dimension": 9,
-        "algebra": "R^9",
-    },
+    {"sizes": {}, "parameters": 45, "redundancy": 9, "algebra": "R^9", "orbit_dimension": 9},
     {
         "sizes": {"bias": True},
-        "parameters": 51, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 51,
+        "redundancy": 9,
         "algebra": "R^9",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"top_k": 2},
-        "parameters": 45, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 45,
+        "redundancy": 9,
         "algebra": "R^9",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"top_k": 1},
-        "parameters": 45, "redundancy": 15, "orbit_dimension": 9,
-        "algebra": "R^9",
+        "parameters": 45,
+        "redundancy": 15,
+        "algebra": None,
+        "orbit_dimension": None,
     },
     {
         "sizes": {"kind": "swiglu"},
-        "parameters": 63, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 63,
+        "redundancy": 9,
         "algebra": "R^9",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"kind": "swiglu", "top_k": 2},
-        "parameters": 63, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 63,
+        "redundancy": 9,
         "algebra": "R^9",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"embed_dim": 4, "num_experts": 4, "top_k": 2},
-        "parameters": 80, "redundancy": 12, "orbit_dimension": 12,
+        "parameters": 80,
+        "redundancy": 12,
         "algebra": "R^12",
+        "orbit_dimension": 12,
     },
 ]
 

@@ -76,40 +76,48 @@ def factory(
 FULL: dict[str, Any] = {"input_size": 512, "hidden_size": 1024, "output_size": 512, "steps": 8}
 
 EXPECTED: list[dict[str, Any]] = [
-    {
-        "sizes": {},
-        "parameters": 29, "redundancy": 3, "orbit_dimension": 3,
-        "algebra": "R^3",
-    },
+    {"sizes": {}, "parameters": 29, "redundancy": 3, "algebra": "R^3", "orbit_dimension": 3},
     {
         "sizes": {"cell": "gru"},
-        "parameters": 71, "redundancy": 6, "orbit_dimension": 6,
+        "parameters": 71,
+        "redundancy": 6,
         "algebra": "R^6",
+        "orbit_dimension": 6,
     },
     {
         "sizes": {"cell": "lstm"},
-        "parameters": 92, "redundancy": 12, "orbit_dimension": 12,
+        "parameters": 92,
+        "redundancy": 12,
         "algebra": "R^12",
+        "orbit_dimension": 12,
     },
     {
         "sizes": {"cell": "state_space"},
-        "parameters": 23, "redundancy": 9, "orbit_dimension": 9,
+        "parameters": 23,
+        "redundancy": 9,
         "algebra": "gl(3)",
+        "orbit_dimension": 9,
     },
     {
         "sizes": {"bias": False},
-        "parameters": 21, "redundancy": 0, "orbit_dimension": 0,
+        "parameters": 21,
+        "redundancy": 0,
         "algebra": "0",
+        "orbit_dimension": 0,
     },
     {
         "sizes": {"cell": "lstm", "hidden_size": 4},
-        "parameters": 138, "redundancy": 16, "orbit_dimension": 16,
+        "parameters": 138,
+        "redundancy": 16,
         "algebra": "R^16",
+        "orbit_dimension": 16,
     },
     {
-        "sizes": {"cell": "state_space", "bias": False, "hidden_size": 4, "steps": 8},
-        "parameters": 32, "redundancy": 16, "orbit_dimension": 0,
-        "algebra": "0",
+        "sizes": {"cell": "state_space", "bias": False, "hidden_size": 4, "steps": 5},
+        "parameters": 32,
+        "redundancy": 16,
+        "algebra": "gl(4)",
+        "orbit_dimension": 16,
     },
 ]
 

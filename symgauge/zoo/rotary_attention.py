@@ -122,13 +122,59 @@ FULL: dict[str, Any] = {
 EXPECTED: list[dict[str, Any]] = [
     {
         "sizes": {},
-        "parameters": 192, "redundancy": 40, "orbit_dimension": 40,
+        "parameters": 192,
+        "redundancy": 40,
         "algebra": "2 gl(4) + R^8",
+        "orbit_dimension": 40,
     },
     {
         "sizes": {"layout": "interleaved"},
-        "parameters": 192, "redundancy": 40, "orbit_dimension": 40,
+        "parameters": 192,
+        "redundancy": 40,
         "algebra": "2 gl(4) + R^8",
+        "orbit_dimension": 40,
+    },
+    {
+        "sizes": {"causal": False},
+        "parameters": 192,
+        "redundancy": 40,
+        "algebra": "2 gl(4) + R^8",
+        "orbit_dimension": 40,
+    },
+    {
+        "sizes": {"rotary_dim": 2},
+        "parameters": 192,
+        "redundancy": 44,
+        "algebra": None,
+        "orbit_dimension": 44,
+    },
+    {
+        "sizes": {"num_frequencies": 1},
+        "parameters": 192,
+        "redundancy": 48,
+        "algebra": None,
+        "orbit_dimension": 48,
+    },
+    {
+        "sizes": {"qkv_bias": True, "out_bias": True},
+        "parameters": 228,
+        "redundancy": 48,
+        "algebra": None,
+        "orbit_dimension": 48,
+    },
+    {
+        "sizes": {"num_heads": 1, "num_kv_heads": 1, "rotary_dim": 2, "qkv_bias": True},
+        "parameters": 76,
+        "redundancy": 24,
+        "algebra": None,
+        "orbit_dimension": 24,
+    },
+    {
+        "sizes": {"embed_dim": 6, "num_heads": 2, "num_kv_heads": 1, "head_dim": 6},
+        "parameters": 216,
+        "redundancy": 42,
+        "algebra": "gl(6) + R^6",
+        "orbit_dimension": 42,
     },
 ]
 

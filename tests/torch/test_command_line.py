@@ -384,7 +384,7 @@ def test_hostile_names(run: Any) -> None:
 # -- bad input -----------------------------------------------------------------------------------
 
 BAD_TARGETS = {
-    "nosuch": "attention, glu, mlp",
+    "nosuch": "attention, convolutional",
     "own.py": "path/to/file.py:factory",
     "nosuch.py:factory": "no file nosuch.py",
     "own.py:nosuch": "no function 'nosuch'",

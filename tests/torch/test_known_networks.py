@@ -4,8 +4,7 @@ This is the referee of the tables, not of the package: a float64 Jacobian over m
 at N(0, 1) parameters, its numerical rank read off the widest gap between singular values.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -18,9 +17,6 @@ from known_networks import (
 )
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import leaky_relu, relu
-
-from symgauge import zoo
 
 Example = tuple[torch.nn.Module, tuple[Tensor, ...]]
 
@@ -142,32 +138,6 @@ def test_redundancy_of_traps(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PIECEWISE))
 def test_no_cell_has_a_larger_rank(name: str) -> None:
     agrees(KNOWN_DIMENSIONS[name], NETWORKS[name], 60)
-
-
-def zoo_entries() -> Iterator[Any]:
-    for name in zoo.names():
-        for entry in zoo.load(name).EXPECTED:
-            sizes = ",".join(f"{key}={value}" for key, value in entry["sizes"].items())
-            # Few draws of a deep ReLU network lie in a cell of the largest rank.
-            deep = entry["sizes"].get("num_hidden_layers", 1) > 1
-            yield pytest.param(
-                name,
-                entry,
-                20 if deep else DRAWS,
-                id=f"{name}({sizes})",
-                marks=[pytest.mark.slow] if deep else [],
-            )
-
-
-@pytest.mark.parametrize(("name", "entry", "draws"), list(zoo_entries()))
-def test_redundancy_of_the_zoo(name: str, entry: dict[str, Any], draws: int) -> None:
-    factory = zoo.load(name).factory
-    module, _ = factory(**entry["sizes"])
-    size = sum(parameter.numel() for parameter in module.parameters())
-    piecewise = getattr(module, "activation", None) in (relu, leaky_relu)
-    rank, gap = generic_rank(lambda: factory(**entry["sizes"]), draws if piecewise else 1)
-    assert (size, size - rank) == (entry["parameters"], entry["redundancy"])
-    assert gap > 1e3
 
 
 def test_a_wrong_network_disagrees() -> None:
