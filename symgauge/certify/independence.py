@@ -18,7 +18,7 @@ of the cell: exp(relu u) exp(relu v) = exp(u + v) holds where both units are on,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -31,7 +31,7 @@ from symgauge.network.op import Primitive
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
-    RootPlan, draw_theta, root_plan, settle_roots, shadow_patterns,
+    RootPlan, branch_patterns, draw_theta, root_plan, settle_roots, shadow_patterns,
 )
 
 #: Points beyond the number of columns.
@@ -61,10 +61,13 @@ class _Spot:
     """Token inputs and the branches taken there, batch of one; what is free is drawn anew."""
 
     tokens: Mapping[str, Array]
-    patterns: Sequence[Array]
+    #: None where no value in question depends on a branch: any branches will do.
+    patterns: Sequence[Array] | None
 
-    def repeated(self, batch: int) -> list[Array]:
-        """The branches, the same at `batch` points."""
+    def branches(self, network: Network, rng: np.random.Generator, batch: int) -> list[Array]:
+        """The branches at `batch` points, the same at all of them unless they do not matter."""
+        if self.patterns is None:
+            return branch_patterns(network, {}, rng, batch)
         return [np.broadcast_to(b, (batch, *b.shape[1:])) for b in self.patterns]
 
 
@@ -74,16 +77,17 @@ def _spots(
 ) -> list[_Spot]:
     """The token inputs, and on piecewise networks the branches that values of these ops see."""
     count = max((len(v) for v in tokens.values()), default=1)
-    if not network.piecewise:
-        return [_Spot({n: v[k:k + 1] for n, v in tokens.items()}, ()) for k in range(count)]
     seen = _branches_below(network, kinds)
-    count = count if tokens else PATTERNS if any(seen) else 1
+    if not any(seen):
+        return [_Spot({n: v[k:k + 1] for n, v in tokens.items()}, None) for k in range(count)]
+    count = count if tokens else PATTERNS
     patterns, undecided = shadow_patterns(network, cell, rng, count, tokens)
     spots: dict[bytes, _Spot] = {}
     for k in np.flatnonzero(~undecided):
-        spot = _Spot({n: v[k:k + 1] for n, v in tokens.items()}, [b[k:k + 1] for b in patterns])
+        chosen = [b[k:k + 1] for b in patterns]
+        spot = _Spot({n: v[k:k + 1] for n, v in tokens.items()}, chosen)
         parts = [*spot.tokens.values()]
-        parts += [b for b, below in zip(spot.patterns, seen, strict=True) if below]
+        parts += [b for b, below in zip(chosen, seen, strict=True) if below]
         spots.setdefault(b"".join(np.ascontiguousarray(a).tobytes() for a in parts), spot)
     return list(spots.values())
 
@@ -125,7 +129,7 @@ def _evaluate(
     inputs = residue_inputs(network, field, rng, batch)
     for name, value in spot.tokens.items():
         inputs[name] = np.broadcast_to(value, inputs[name].shape)
-    patterns = spot.repeated(batch)
+    patterns = spot.branches(network, rng, batch)
     plan = root_plan(network, field, True)
     settle_roots(network, field, rng, salt, plan, theta, inputs, patterns)
     domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
@@ -154,8 +158,13 @@ def assumptions(
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
     if kinds & set(FUNCTIONS):
+        # what comes after the last argument may have roots and divisions that are none here
+        last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name in FUNCTIONS)
+        head = Network(network.nodes[:last + 1], (last,), network.ops)
         spots = _spots(network, rng, tokens or {}, cell or {}, FUNCTIONS)
-        _transcendental(network, field, rng, spots, bool(tokens), shown, missing)
+        branches = sum(isinstance(n.op, Primitive) and n.op.branches for n in head.nodes)
+        spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
+        _transcendental(head, field, rng, spots, bool(tokens), shown, missing)
     if "rsqrt" in kinds:
         if root_plan(network, field, True).twisted:
             missing.append(
@@ -230,12 +239,15 @@ def _transcendental(
     tokens: bool, shown: list[str], missing: list[str],
 ) -> None:
     # one theta is looked at with many inputs: the values on all of them together
-    n, _, erfs = _tested(network, field, rng, 8, spots[:FEW])
+    n, full, erfs, _ = _tested(network, field, rng, 8, spots[:FEW])
     if n <= MAX_COLUMNS and len(spots) > FEW:
-        n, _, erfs = _tested(network, field, rng, 8, spots)
-    full = n > 0 or bool(spots)
+        n, full, erfs, _ = _tested(network, field, rng, 8, spots)
     if n <= MAX_COLUMNS:
-        n, full, erfs = _tested(network, field, rng, 2 * n + 4 * SPARE, spots)
+        batch = 2 * n + 4 * SPARE
+        n, full, erfs, least = _tested(network, field, rng, batch, spots)
+        if not full and least < n + SPARE:
+            # points were lost for want of a root, and nothing was seen
+            _, full, _, _ = _tested(network, field, rng, 8 * batch, spots)
     values_text = "exponential and logarithm values"
     branched = any(_branches_below(network, FUNCTIONS))
     if n > MAX_COLUMNS:
@@ -263,8 +275,9 @@ def _transcendental(
 def _tested(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
     spots: Sequence[_Spot],
-) -> tuple[int, bool, int]:
-    """Number of distinct arguments, whether their differentials are independent, erf arguments.
+) -> tuple[int, bool, int, int]:
+    """Number of distinct arguments, whether their differentials are independent, erf arguments,
+    and at how few points that was seen.
 
     Those that move with an input are tested spot by spot, because the inputs of two spots are
     different indeterminates; those of parameters alone over all spots together, at the same
@@ -272,7 +285,7 @@ def _tested(
     """
     seed = int(rng.integers(1 << 62))
     fixed: dict[bytes, Array] = {}
-    most, erfs, full = 0, 0, bool(spots)
+    most, erfs, full, least = 0, 0, bool(spots), batch
     good = np.ones(batch, dtype=bool)
     for spot in spots:
         points = _evaluate(network, field, rng, batch, spot, seed)
@@ -285,11 +298,12 @@ def _tested(
             if not dx[here].any() and field.neg(value).tobytes() not in fixed:
                 fixed.setdefault(value.tobytes(), dt)
         most, erfs = max(most, len(moved)), max(erfs, count)
+        least = min(least, int(here.sum()))
         good &= here
     if fixed and full:
         part = np.stack([dt[good] for dt in fixed.values()], axis=1)
         full = rank(part, field.p) == len(fixed)
-    return most + len(fixed), full, erfs
+    return most + len(fixed), full, erfs, least
 
 
 def _levels(network: Network) -> dict[int, int]:
@@ -388,7 +402,7 @@ def _radicands(
         p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters
     }
     inputs = residue_inputs(network, field, rng, batch)
-    patterns = spot.repeated(batch)
+    patterns = spot.branches(network, rng, batch)
     settle_roots(network, field, rng, salt, plan, parameters, inputs, patterns)
     domain = ResidueDomain(field, salt, batch, patterns)
     lines = values(network, domain, parameters, inputs)

@@ -312,7 +312,10 @@ def _at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
     """
     names = {p.name for p in full.parameters}
-    if not {t.parameter for t in family.via} <= names:
+    # other layers would have to move too, and the weight of a shift may count elements
+    if names != {p.name for p in small.parameters} or any(
+        m.form in ("+c", "+Tc") and abs(m.weight) != 1 for m in family.moves
+    ):
         return None
     pairs = [(_places(small), _places(full))]
     if family.via:
