@@ -31,7 +31,8 @@ from symgauge.network.op import Primitive
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
-    RootPlan, branch_patterns, draw_theta, root_plan, settle_roots, shadow_patterns,
+    FUNCTIONS, PATTERNS, RootPlan, branch_patterns, branches_below, cell_patterns, draw_theta,
+    root_plan, settle_roots,
 )
 
 #: Points beyond the number of columns.
@@ -42,10 +43,6 @@ MAX_ROOT_ROWS = 1 << 13
 MAX_COLUMNS = 800
 #: Token inputs on which arguments are counted first.
 FEW = 12
-#: Inputs of a cell whose patterns are tested one by one.
-PATTERNS = 16
-#: Ops whose values the residues take as independent.
-FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 
 
 @dataclass(frozen=True)
@@ -72,37 +69,22 @@ class _Spot:
 
 
 def _spots(
-    network: Network, rng: np.random.Generator, tokens: Mapping[str, Array],
-    cell: Mapping[str, Array], kinds: Sequence[str],
+    network: Network, tokens: Mapping[str, Array], cell: Mapping[str, Array], kinds: Sequence[str],
 ) -> list[_Spot]:
     """The token inputs, and on piecewise networks the branches that values of these ops see."""
     count = max((len(v) for v in tokens.values()), default=1)
-    seen = _branches_below(network, kinds)
+    seen = branches_below(network, kinds)
     if not any(seen):
         return [_Spot({n: v[k:k + 1] for n, v in tokens.items()}, None) for k in range(count)]
-    count = count if tokens else PATTERNS
-    patterns, undecided = shadow_patterns(network, cell, rng, count, tokens)
+    patterns, decided = cell_patterns(network, cell, tokens)
     spots: dict[bytes, _Spot] = {}
-    for k in np.flatnonzero(~undecided):
+    for k in decided:
         chosen = [b[k:k + 1] for b in patterns]
         spot = _Spot({n: v[k:k + 1] for n, v in tokens.items()}, chosen)
         parts = [*spot.tokens.values()]
         parts += [b for b, below in zip(chosen, seen, strict=True) if below]
         spots.setdefault(b"".join(np.ascontiguousarray(a).tobytes() for a in parts), spot)
     return list(spots.values())
-
-
-def _branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
-    """For each branching line, in order, whether an argument of these ops depends on it."""
-    needed: set[int] = set()
-    for i in range(len(network.nodes) - 1, -1, -1):
-        node = network.nodes[i]
-        if node.op is not None and (i in needed or node.op.name in kinds):
-            needed |= set(node.inputs)
-    return [
-        i in needed for i, n in enumerate(network.nodes)
-        if isinstance(n.op, Primitive) and n.op.branches
-    ]
 
 
 @dataclass
@@ -161,7 +143,7 @@ def assumptions(
         # what comes after the last argument may have roots and divisions that are none here
         last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name in FUNCTIONS)
         head = Network(network.nodes[:last + 1], (last,), network.ops)
-        spots = _spots(network, rng, tokens or {}, cell or {}, FUNCTIONS)
+        spots = _spots(network, tokens or {}, cell or {}, FUNCTIONS)
         branches = sum(isinstance(n.op, Primitive) and n.op.branches for n in head.nodes)
         spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
         _transcendental(head, field, rng, spots, bool(tokens), shown, missing)
@@ -172,7 +154,7 @@ def assumptions(
                 "p holds with the square roots"
             )
         else:
-            spots = _spots(network, rng, {}, cell or {}, ("rsqrt",))
+            spots = _spots(network, {}, cell or {}, ("rsqrt",))
             _roots(network, field, rng, spots, shown, missing)
     return Assumptions(tuple(shown), tuple(missing))
 
@@ -249,7 +231,7 @@ def _transcendental(
             # points were lost for want of a root, and nothing was seen
             _, full, _, _ = _tested(network, field, rng, 8 * batch, spots)
     values_text = "exponential and logarithm values"
-    branched = any(_branches_below(network, FUNCTIONS))
+    branched = any(branches_below(network, FUNCTIONS))
     if n > MAX_COLUMNS:
         missing.append(f"the {values_text} are independent (too many to test)")
     elif not full:
@@ -335,7 +317,7 @@ def _roots(
         if not ok:
             break
     among = f" among {total}"
-    if any(_branches_below(network, ("rsqrt",))):
+    if any(branches_below(network, ("rsqrt",))):
         among = f" on the branches at {PATTERNS} inputs"
     text = f"no product of distinct radicands{among} is a square"
     if ok:
@@ -355,7 +337,7 @@ def _level_rank(
     """
     theta, salt = draw_theta(network, field, rng)
     parts: list[list[Array]] = [[], []]
-    wanted, tried, batch = 1, 0, 256
+    wanted, tried, batch = 1, 0, 256 if spot.patterns is None else 64
     plans = [
         _restricted(network, root_plan(network, field, free), earlier) for free in (False, True)
     ]

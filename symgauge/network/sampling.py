@@ -7,6 +7,7 @@ points in floats, clear of the boundaries of the cells.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -22,7 +23,7 @@ from symgauge.network.domains.reads import ReadsDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import cotangents, outputs, values
-from symgauge.network.op import Array
+from symgauge.network.op import Array, Primitive
 from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
 
@@ -34,6 +35,10 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one.
 SHADOWS = 60
+#: Inputs of a cell whose branches are taken, where values of FUNCTIONS or roots depend on them.
+PATTERNS = 24
+#: Ops whose values the residues take as independent.
+FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
 #: Shadow inputs tried for a row whose branches are decided.
@@ -130,6 +135,37 @@ def shadow_patterns(
     return kept, undecided
 
 
+def branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
+    """For each branching line, in order, whether an argument of these ops depends on it."""
+    nodes = network.lowered.nodes
+    needed: set[int] = set()
+    for i in range(len(nodes) - 1, -1, -1):
+        node = nodes[i]
+        if node.op is not None and (i in needed or node.op.name in kinds):
+            needed |= set(node.inputs)
+    return [
+        i in needed for i, n in enumerate(nodes)
+        if isinstance(n.op, Primitive) and n.op.branches
+    ]
+
+
+def cell_patterns(
+    network: Network, cell: Mapping[str, Array], tokens: Mapping[str, Array]
+) -> tuple[list[Array], npt.NDArray[np.int64]]:
+    """Patterns at some inputs of a cell, and which of them are decided.
+
+    They are the same for the same cell and tokens: the rank is found on no other branches than
+    those on which independence is tested.
+    """
+    text = b"".join(np.ascontiguousarray(cell[n], dtype=np.float64).tobytes() for n in sorted(cell))
+    seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
+    count = max((len(v) for v in tokens.values()), default=PATTERNS)
+    patterns, undecided = shadow_patterns(
+        network, cell, np.random.default_rng(seed), count, tokens
+    )
+    return patterns, np.flatnonzero(~undecided)
+
+
 def _agreed(
     network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
     branches: Sequence[Array], batch: int,
@@ -193,6 +229,11 @@ def jacobian_rows(
     lowered = network.lowered
     salt = int(rng.integers(1 << 62)) if salt is None else salt
     plan = root_plan(network, field, theta is None)
+    pool = None
+    if shadow and any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
+        pool = cell_patterns(network, shadow, tokens or {})
+        if not len(pool[1]):
+            raise InconsistentError("no branch of this network is decided on the cell")
     found: list[Array] = []
     points: list[dict[str, Array]] = []
     have, tried = 0, 0
@@ -205,7 +246,13 @@ def jacobian_rows(
         inputs = residue_inputs(lowered, field, rng, batch)
         for name, listed in (tokens or {}).items():
             inputs[name] = listed[(tried + np.arange(batch)) % len(listed)]
-        patterns = branch_patterns(network, shadow or {}, rng, batch, inputs)
+        if pool is None:
+            patterns = branch_patterns(network, shadow or {}, rng, batch, inputs)
+        else:
+            listed_patterns, decided = pool
+            at = decided[(tried + np.arange(batch)) % len(decided)]
+            patterns = [b[at] for b in listed_patterns]
+            inputs.update({n: v[at] for n, v in (tokens or {}).items()})
         settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
         lines = values(lowered, domain, parameters, inputs)

@@ -381,3 +381,10 @@ def test_a_token_keeps_its_branches() -> None:
     assert derivation is not None and seen.gap > 1e3
     # the cell of theta0 may be a poorer one than the referee's best, never a richer one
     assert derivation.redundancy + derivation.unread >= seen.redundancy
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["identity_on_a_cell", "root_on_a_cell"])
+def test_the_rank_takes_no_branches_that_are_not_tested(name: str, seed: int) -> None:
+    """The cell with the identity may be rare: the tested branches are those of the rank."""
+    assert not claims_nothing_false(derive(partial(build, name), name, seed), truth(name))
