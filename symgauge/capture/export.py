@@ -151,16 +151,20 @@ def _check_deterministic(module: torch.nn.Module, args: Any, kwargs: Any) -> Non
     finally:
         module.load_state_dict(state)
     if any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, two, strict=True)):
-        dropout = [
-            n for n, m in module.named_modules()
-            if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 and m.training
-        ]
-        cause = f"dropout in train mode at {dropout[0] or 'the top'}" if dropout else "randomness"
-        raise CaptureError(
-            f"the module is not deterministic ({cause}); call .eval() on it in the factory"
-        )
+        raise _random(module)
     if not any(x.is_floating_point() for x in one):
         raise CaptureError("the module returns no floating tensor")
+
+
+def _random(module: torch.nn.Module) -> CaptureError:
+    dropout = [
+        n for n, m in module.named_modules()
+        if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 and m.training
+    ]
+    cause = f"dropout in train mode at {dropout[0] or 'the top'}" if dropout else "randomness"
+    return CaptureError(
+        f"the module is not deterministic ({cause}); call .eval() on it in the factory"
+    )
 
 
 def _line(error: BaseException) -> str:
@@ -318,9 +322,8 @@ class _Reader:
         if any(isinstance(x, _Tokens) for x in leaves):
             return self._tokens(overload, args)
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
-            raise CaptureError(
-                f"{_path(node)}: {overload} draws random numbers; call .eval() in the factory"
-            )
+            # two runs may agree by luck, so the graph is asked as well
+            raise _random(self.module)
         if not any(isinstance(x, Value) for x in leaves):
             return _folded(node.target, overload, args, kwargs)
         if overload == "sym_size.int":

@@ -378,6 +378,12 @@ def test_bad_targets_are_refused_in_one_sentence(
     assert printed.err == "" and printed.out == ""
 
 
+def test_dropout_is_found_where_two_runs_agree() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout(1e-9)).train()
+    with pytest.raises(CaptureError, match=r"dropout in train mode at 1.*\.eval\(\)"):
+        capture(module, (X,))
+
+
 def test_every_target_is_tried() -> None:
     good = {
         "sequential_mlp.py", "multihead_attention.py", "llama_mlp.py", "bert.py",
