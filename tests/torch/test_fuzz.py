@@ -6,6 +6,7 @@ variable SYMGAUGE_FUZZ sets how many (500 unless told), SYMGAUGE_FUZZ_SEED which
 """
 
 import os
+from collections import Counter
 from itertools import product
 
 import pytest
@@ -39,20 +40,26 @@ def referee(module: RandomNetwork, draws: int = 6) -> FloatRank:
     return float_rank(module, module.example(), draws, classes, 0.7, clear=CLEAR)
 
 
-def check(recipe: Recipe) -> None:
+def check(recipe: Recipe, tally: Counter[str]) -> None:
     module = RandomNetwork(recipe)
     if not list(module.parameters()):
+        tally["no parameters"] += 1
         return
     found = derive(module)
     note(repr(recipe))
     if isinstance(found, str):
         assert found and "\n" not in found
+        tally["refused"] += 1
         return
     note(repr(found))
     verification = found.verify()
     assert verification.verdict is found.verdict, verification.reasons
+    tally["derived"] += 1
+    tally["closed"] += found.unexplained == 0
+    tally[found.verdict.name] += 1
     truth = referee(module)
     if truth.gap < CLEAR:
+        tally["no clear gap"] += 1
         return
     mine = found.redundancy + found.unread
     if found.network().piecewise and mine < truth.redundancy:
@@ -69,15 +76,21 @@ quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too
 @settings(max_examples=20, suppress_health_check=quiet)
 @given(recipes())
 def test_random_architectures(recipe: Recipe) -> None:
-    check(recipe)
+    check(recipe, Counter())
 
 
 @pytest.mark.slow
-@seed(SEED)
-@settings(max_examples=MANY, derandomize=False, suppress_health_check=quiet)
-@given(recipes(12))
-def test_many_random_architectures(recipe: Recipe) -> None:
-    check(recipe)
+def test_many_random_architectures() -> None:
+    tally: Counter[str] = Counter()
+
+    @seed(SEED)
+    @settings(max_examples=MANY, derandomize=False, suppress_health_check=quiet)
+    @given(recipes(12))
+    def each(recipe: Recipe) -> None:
+        check(recipe, tally)
+
+    each()
+    print(f"\n{MANY} networks:", dict(tally))
 
 
 def changes(step: str, width: int, out: int, choice: tuple[int, int, int]) -> bool:

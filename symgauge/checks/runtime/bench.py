@@ -269,13 +269,16 @@ class Bench:
         return worst
 
     def unit_of(self, family: Mapping[str, Any]) -> float:
-        """The scale of a translation: the root mean square of the first tensor it shifts."""
+        """The scale of a translation: the typical entry of the first tensor it shifts.
+
+        The median, since on a slice that divides by small entries a few large ones would set any
+        mean, and the shift would be large beside all the others.
+        """
         for move in family["action"]:
             if move["form"] == "+c":
                 tensor = self.parameters[move["parameter"]]
                 view = tensor if move.get("at") is None else block(tensor, move["at"])
-                size = float(torch.linalg.vector_norm(view, dtype=torch.float64))
-                return size / math.sqrt(view.numel()) or 1.0
+                return float(view.abs().median()) or 1.0
         return 1.0
 
     def act(self, family: Mapping[str, Any]) -> float | None:

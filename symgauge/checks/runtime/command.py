@@ -94,7 +94,7 @@ def run(
         "observable": record["observable"],
         "dtype": dtype,
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else processor(),
         "seed": seed,
         "checkpoint": checkpoint,
         "floor": floor,
@@ -108,6 +108,18 @@ def run(
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "ok": ok,
     }
+
+
+def processor() -> str:
+    """The processor's name where the system tells, else its architecture."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for text in file:
+                if text.startswith("model name"):
+                    return text.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
 
 
 def finite(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""The sweep of the known networks: derive and certify all, verify each certificate anew.
+
+Run `python docs/benchmarks/known_dimensions.py` from a checkout. For every network of
+tests/data/known_dimensions.csv it prints the table's redundancy, the rank's, the dimension of the
+proved orbit, the verdict and two times: derivation (rank, candidates, proofs, algebra, hypotheses,
+discrete elements; the capture is excluded) and verification. The totals and the slowest five
+follow. Exit status 1 if a redundancy differs or an orbit is larger than it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
+from known_networks import KNOWN_DIMENSIONS, NETWORKS  # noqa: E402
+
+from symgauge.capture import capture  # noqa: E402
+from symgauge.derivation import derive_network  # noqa: E402
+
+
+class Timed(NamedTuple):
+    name: str
+    derive: float
+    verify: float
+
+
+def main() -> int:
+    times: list[Timed] = []
+    right = closed = proved = 0
+    above = False
+    print(f"{'network':32}{'table':>6}{'rank':>6}{'orbit':>6}  {'verdict':8}"
+          f"{'derive':>8}{'verify':>8}")
+    for name, build in NETWORKS.items():
+        module, args = build()
+        network = capture(module, args).network
+        start = perf_counter()
+        derivation = derive_network(network, name=name)
+        derived = perf_counter()
+        verification = derivation.verify()
+        times.append(Timed(name, derived - start, perf_counter() - derived))
+        if verification.verdict is not derivation.verdict:
+            raise SystemExit(f"{name}: verified as {verification.verdict.value}")
+        table = int(KNOWN_DIMENSIONS[name]["redundancy"])
+        right += derivation.redundancy == table
+        above |= derivation.orbit_dimension > table
+        closed += derivation.unexplained == 0
+        proved += derivation.verdict.value == "PROVED"
+        print(f"{name:32}{table:6}{derivation.redundancy:6}{derivation.orbit_dimension:6}  "
+              f"{derivation.verdict.value:8}{times[-1].derive:8.2f}{times[-1].verify:8.2f}",
+              flush=True)
+    print(f"\nof {len(times)}: redundancy right {right}, closed {closed}, PROVED {proved}")
+    print(f"derive {sum(t.derive for t in times):.0f} s, verify {sum(t.verify for t in times):.0f} s;"
+          " slowest (both):")
+    for t in sorted(times, key=lambda t: -t.derive - t.verify)[:5]:
+        print(f"  {t.name:30}{t.derive + t.verify:8.1f} s")
+    return int(right < len(times) or above)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
