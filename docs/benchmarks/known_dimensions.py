@@ -53,8 +53,8 @@ def main() -> int:
               f"{derivation.verdict.value:8}{times[-1].derive:8.2f}{times[-1].verify:8.2f}",
               flush=True)
     print(f"\nof {len(times)}: redundancy right {right}, closed {closed}, PROVED {proved}")
-    print(f"derive {sum(t.derive for t in times):.0f} s, verify {sum(t.verify for t in times):.0f} s;"
-          " slowest (both):")
+    derive, verify = sum(t.derive for t in times), sum(t.verify for t in times)
+    print(f"derive {derive:.0f} s, verify {verify:.0f} s; slowest (both):")
     for t in sorted(times, key=lambda t: -t.derive - t.verify)[:5]:
         print(f"  {t.name:30}{t.derive + t.verify:8.1f} s")
     return int(right < len(times) or above)
