@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -36,6 +37,7 @@ from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
 )
 from symgauge.lie.fields import VectorField, combination, matrix
+from symgauge.network.exponents import split_exponentials
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import jacobian_rows
@@ -436,6 +438,18 @@ def derive_network(
     start = time.perf_counter()
     progress("hypotheses")
     assumed = assumptions(network, field, rng, found.tokens, found.cell)
+    split = split_exponentials(network) if assumed.hypotheses else network
+    if split is not network:
+        # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
+        again = None
+        with contextlib.suppress(InconsistentError):
+            again = derive_network(
+                split, name=name, output=output, observable=observable, seed=seed, force=force,
+                progress=progress, seconds=seconds, target=target, full=full,
+            )
+        if again is not None and len(again.hypotheses) < len(assumed.hypotheses):
+            note = "exponentials of sums are written as products: an identity"
+            return Derivation({**again.data, "notes": [*again.data["notes"], note]})
     unread = network.num_coordinates - found.parameters
     claim = claim_of(
         network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed

@@ -41,6 +41,8 @@ OPEN = {
     "bilinear_glu_dout1": 2,
     # all of A: one matrix Wo (I + A/N)^N Wi is seen, its inverse powers are not polynomial
     "node_linear_endpoint": 8,
+    # the scale of the stream, undone by the last gain: its orbit is found, no generator proved
+    "llama_tied_gain_eps0": 1,
 }
 
 

@@ -1,0 +1,102 @@
+"""exp of sums as products: the same function, with fewer values that the residues call free."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from networks import Sketch, attention, mlp
+
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.network.builder import Value
+from symgauge.network.domains.real import RealDomain
+from symgauge.network.evaluate import outputs, values
+from symgauge.network.exponents import MAX_POWER, split_exponentials
+from symgauge.network.program import Network
+from symgauge.network.sampling import draw_theta, evaluate_at
+
+FIELD = PrimeField(next(primes()))
+
+
+def of(sketch: Sketch, *lines: Value) -> Network:
+    total = lines[0]
+    for value in lines[1:]:
+        total = sketch.build.add(total, value)
+    return sketch.network(total)
+
+
+def combination(*factors: Fraction | int) -> tuple[Sketch, list[Value], Value]:
+    """The entries x_k of a parameter vector as rows, and sum of c_k x_k."""
+    sketch = Sketch()
+    rows = [sketch.parameter(f"x{k}", 2, 3) for k in range(len(factors))]
+    total = sketch.build.scale(rows[0], factors[0])
+    for row, c in zip(rows[1:], factors[1:], strict=True):
+        total = sketch.build.add(total, sketch.build.scale(row, c))
+    return sketch, rows, total
+
+
+def floats(network: Network) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    theta = {p.name: rng.normal(size=(1, *p.shape)) * 0.3 for p in network.parameters}
+    inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
+    return outputs(network, values(network, RealDomain(), theta, inputs))
+
+
+@pytest.mark.parametrize(
+    "factors", [(1, 1), (2, -3), (Fraction(1, 2), Fraction(1, 3)), (1, -1, 2), (-1,), (-2,)]
+)
+def test_it_is_the_same_function(factors: tuple[Fraction | int, ...]) -> None:
+    sketch, rows, total = combination(*factors)
+    turned = sketch.build.permute(total, (1, 0))
+    parts = [sketch.build.permute(sketch.build.apply("exp", r), (1, 0)) for r in rows]
+    network = of(sketch, sketch.build.apply("exp", turned), *parts)
+    split = split_exponentials(network)
+    assert split is not network
+    for one, two in zip(floats(network), floats(split), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
+
+
+def test_the_residues_then_know_the_identity() -> None:
+    """exp(x0 + x1) - exp(x0) exp(x1) and exp(2 x0) - exp(x0)^2 are 0 modulo p."""
+    sketch, rows, total = combination(1, 1)
+    build = sketch.build
+    one, two = (build.apply("exp", r) for r in rows)
+    first = build.add(build.apply("exp", total), build.scale(build.mul(one, two), -1))
+    square = build.apply("exp", build.scale(rows[0], 2))
+    second = build.add(square, build.scale(build.mul(one, one), -1))
+    network = of(sketch, build.mul(first, first), build.mul(second, second))
+
+    def value(network: Network) -> np.ndarray:
+        theta, salt = draw_theta(network, FIELD, np.random.default_rng(1))
+        found, _ = evaluate_at(network, FIELD, salt, theta, {})
+        return found[0]
+
+    assert value(network).any() and not value(split_exponentials(network)).any()
+
+
+def test_what_has_no_sum_is_left_alone() -> None:
+    for network in (mlp("relu", 2, 3, 2), attention(4, 2, 2, bias=True)):
+        assert split_exponentials(network) is network
+    sketch, rows, _ = combination(1)
+    network = sketch.network(sketch.build.apply("exp", rows[0]))
+    assert split_exponentials(network) is network
+
+
+def test_a_constant_stays_with_its_sum() -> None:
+    """exp(x + 1/3) beside exp(x): e^(1/3) would be one more number to know about."""
+    sketch, rows, total = combination(1)
+    network = sketch.network(sketch.build.apply("exp", sketch.build.add(total, Fraction(1, 3))))
+    assert split_exponentials(network) is network
+
+
+def test_high_powers_are_left_whole() -> None:
+    sketch, rows, _ = combination(1)
+    build = sketch.build
+    many = build.apply("exp", build.scale(rows[0], MAX_POWER + 1))
+    network = of(sketch, many, build.apply("exp", rows[0]))
+    assert split_exponentials(network) is network
+
+
+def test_splitting_twice_changes_nothing() -> None:
+    sketch, _, total = combination(1, -2)
+    split = split_exponentials(sketch.network(sketch.build.apply("exp", total)))
+    assert split_exponentials(split) is split
