@@ -7,6 +7,9 @@ the columns D a_j and (D b_i)/b_i over fresh points have full column rank mod p.
 depend on an input the direction D moves inputs alone, so that the values at different inputs and
 one theta are independent together; values of parameters alone are tested along parameters.
 
+erf: values at arguments z_i that are distinct up to sign are independent over the exponentials,
+these being independent with those of -z_i^2 among them (proofs/l1_erf.py).
+
 Square roots: signs may be chosen freely if no product of distinct radicands is a square (Kummer),
 level by level; tested by quadratic characters, which must be independent over GF(2), together
 with the constant where radicands depend on an input.
@@ -247,11 +250,11 @@ def _transcendental(
         elif branched:
             tally = f"on the branches at {PATTERNS} inputs"
         shown.append(f"independence of {values_text}: proved ({tally})")
-    if erfs:
-        missing.append(
-            "the values of erf are independent over the exponentials (their arguments are distinct "
-            "up to sign: seen)"
-        )
+    # their exponents -z^2 are among the columns: independent, or nothing is known of erf either
+    if erfs and full and n <= MAX_COLUMNS:
+        shown.append("independence of erf values over the exponentials: proved (proofs/l1_erf.py)")
+    elif erfs:
+        missing.append("the values of erf are independent over the exponentials")
 
 
 def _tested(

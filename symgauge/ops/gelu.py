@@ -8,7 +8,7 @@ from math import pi, sqrt
 from typing import Any
 
 from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.network.op import Composite, Sample, Shape
 from symgauge.network.program import exact_value
 
 
@@ -22,6 +22,11 @@ class Gelu(Composite):
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The form is an attribute."""
         return build.apply("gelu", args[0], approximate=str(kwargs.get("approximate", "none")))
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        if attrs["approximate"] not in ("none", "tanh"):
+            raise ValueError(f"gelu: approximate {attrs['approximate']}")
+        return super().shape(*shapes, **attrs)
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         x = xs[0]

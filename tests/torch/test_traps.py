@@ -168,6 +168,20 @@ def squares_of_erf(p: P, x: Tensor) -> Tensor:
     return (torch.erf(z) * torch.erf(-z)) @ p.A.T + torch.erf(z) ** 2 @ p.B.T
 
 
+def erf_beside_gaussians(p: P, x: Tensor) -> Tensor:
+    """exp(-u^2) exp(-v^2) = exp(-u^2 - v^2), beside erf of u and of v."""
+    u, v = x @ p.W.T, x @ p.V.T
+    product = torch.exp(-u**2) * torch.exp(-v**2)
+    values = torch.cat([torch.erf(u), torch.erf(v), product], -1)
+    return values @ p.A.T + torch.exp(-u**2 - v**2) @ p.B.T
+
+
+def erf_of_two_scales(p: P, x: Tensor) -> Tensor:
+    """erf z beside erf 2z: exp(-4 z^2) = exp(-z^2)^4, though no identity of erf itself."""
+    z = x @ p.W.T
+    return torch.erf(z) @ p.A.T + torch.erf(2 * z) @ p.B.T + torch.exp(-(z**2)) @ p.C.T
+
+
 def dead_unit(p: P, x: Tensor) -> Tensor:
     """The last hidden unit is relu(-z^2 - 1): it is never on."""
     z = x @ p.W.T
@@ -268,6 +282,8 @@ OWN: dict[str, tuple[str, Callable[..., Tensor], Tensor]] = {
     "cube_root_cubed": ("W:2x3 A:2x2 B:2x2", cube_root_cubed, ROW),
     "log_of_exp": ("W:2x3 V:2x3 A:2x2 B:2x2", log_of_exp, ROW),
     "hyperbolic_pythagoras": ("W:2x3 A:2x2 B:2x2 b:2", hyperbolic_pythagoras, ROW),
+    "erf_beside_gaussians": ("W:1x3 V:1x3 A:2x3 B:2x1", erf_beside_gaussians, ROW),
+    "erf_of_two_scales": ("W:2x3 A:2x2 B:2x2 C:2x2", erf_of_two_scales, ROW),
     "squares_of_erf": ("W:2x3 A:2x2 B:2x2", squares_of_erf, ROW),
     "dead_unit": ("W:3x3 A:2x3 b:2", dead_unit, ROW),
     "identity_on_a_cell": ("W:1x3 V:1x3 A:2x1 B:2x1", identity_on_a_cell, ROW),
