@@ -77,7 +77,7 @@ def _solved(coordinates: Sequence[Any], image: Sequence[Any]) -> tuple[Any, ...]
         for e, value in equations:
             rest = sympy.expand(e.xreplace(known))
             unknown = [c for c in coordinates if c not in known and rest.has(c)]
-            slope = rest.diff(unknown[0]) if len(unknown) == 1 else 0
+            slope = rest.diff(unknown[0]) if len(unknown) == 1 else sympy.Integer(0)
             if slope == 0 or slope.has(unknown[0]):
                 continue
             known[unknown[0]] = (value - rest.xreplace({unknown[0]: 0})) / slope

@@ -31,8 +31,9 @@ def spacetime_variation(v: VectorField, f: VectorField) -> VectorField:
         raise BadInputError("v lives on (t, x), time first, and f on the x of the same names")
     zeta = v.components[0]
     xi = VectorField(f.coordinates, v.components[1:])
-    rate = zeta.diff(time) + f.along(zeta)
-    return variation(xi, f, time) - rate * f - zeta * f.diff(time)
+    slower: VectorField = (zeta.diff(time) + f.along(zeta)) * f
+    earlier: VectorField = zeta * f.diff(time)
+    return variation(xi, f, time) - slower - earlier
 
 
 def field_bracket(x: FieldVariation, y: FieldVariation, f: VectorField) -> VectorField:

@@ -26,4 +26,5 @@ def inhomogeneous(v: VectorField) -> VectorField:
 
 def worldline_variation(v: VectorField, xi: VectorField, sigma: Any) -> VectorField:
     """delta v = [v, xi] + sigma v: a diffeomorphism x + eps xi, and a change of the parameter s."""
-    return -lie_derivative(xi, v) + sigma * v
+    scaled: VectorField = sigma * v
+    return scaled - lie_derivative(xi, v)

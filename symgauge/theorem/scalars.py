@@ -195,7 +195,8 @@ def _equations(left: Expressions, right: Expressions, symbol: str) -> str:
         return shown
     pairs = list(zip(entries(left), entries(right), strict=True))
     if symbol:
-        what = rf"{symbol} = {printed(entries(right)[0])}" if len({*entries(right)}) == 1 else symbol
+        same = len({*entries(right)}) == 1
+        what = rf"{symbol} = {printed(entries(right)[0])}" if same else symbol
         return rf"{what}\qquad \text{{({len(pairs)} entries)}}"
     names = sorted({s.name for pair in pairs for e in pair for s in e.free_symbols})
     latex = ", ".join(sympy.latex(sympy.Symbol(n)) for n in names[:6])
