@@ -138,6 +138,7 @@ def linear_flow() -> list[Step]:
     """dx/dt = A x with the end map fixed: the energy is stationary where dA/dt = [A, A^T]."""
     n = sizes("n")[0]
     A, v, S0 = matrix("A", n, n), matrix("w", n, n), matrix("S_0", n, n, kind="symmetric")
+    G = matrix("G", n, n)
     Om = matrix("Om", n, n, kind="skew", latex=r"\Omega")
     S = matrix("S", n, n, kind="symmetric")  # S = e^{2 Om t} S_0 e^{-2 Om t}
     A_dot = 2 * (Om @ S - S @ Om)
@@ -152,8 +153,15 @@ def linear_flow() -> list[Step]:
             r"|A|^2 = 2 \int \operatorname{tr} w ([A, A^{\top}] - \dot A^{\top})$, so $\dot A = "
             r"[A, A^{\top}]$, which is symmetric.",
         ),
+        TraceIdentity(
+            "the Noether identity",
+            G.T @ (v @ A - A @ v), v @ (A @ G.T - G.T @ A),
+            note=r"$G = \partial L / \partial A$ for any $L$ of the end map: $\int "
+            r"\operatorname{tr} G^{\top} (\dot w + [w, A]) = 0$, by parts, is $\partial_t G^{\top} "
+            r"= [A, G^{\top}]$.",
+        ),
         MatrixIdentity(
-            "its solution", A_dot, at @ at.T - at.T @ at,
+            "the solution of the stationarity equation", A_dot, at @ at.T - at.T @ at,
             note=r"$A = \Omega + S$, $S = e^{2 \Omega t} S_0 e^{-2 \Omega t}$, so $\dot S = 2 "
             r"[\Omega, S]$.",
         ),

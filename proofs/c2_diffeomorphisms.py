@@ -118,7 +118,7 @@ def ends() -> list[Step]:
         ),
         PolynomialIdentity(
             "and commuting with the doubling x -> 2 x leaves c = 0",
-            (2 * x + c) - 2 * (x + c), -c,
+            sympy.Add(2 * x + c, sympy.Mul(-2, x + c, evaluate=False), evaluate=False), -c,
             note=r"$f = x \ln 2 / (t_1 - t_0)$ has $F(x) = 2 x$; $\psi(2 x) - 2 \psi(x)$ is 0 "
             r"only for $c = 0$.",
         ),
@@ -288,8 +288,8 @@ def theorem() -> Theorem:
             r"By the first step $\phi_t \circ \Phi_{t, s} \circ \phi_s^{-1}$ solves the equation "
             r"of $f'$ and is 1 at $t = s$, so by uniqueness it is $\Phi'_{t, s}$. Identity at both "
             r"ends keeps $F$; if $F$ is kept for the zero field, for constant fields and for $f = "
-            r"x \ln 2 / (t_1 - t_0)$, then $\phi$ is the identity at both ends. Time derivatives at the "
-            r"ends are free: $\xi = t (1 - t)$ has $\dot \xi = \pm 1$ there."
+            r"x \ln 2 / (t_1 - t_0)$, then $\phi$ is the identity at both ends. Time "
+            r"derivatives at the ends are free: $\xi = t (1 - t)$ has $\dot \xi = \pm 1$ there."
         ),
     )
 

@@ -164,9 +164,9 @@ def must_fail() -> list[Step]:
         ),
         PolynomialIdentity(
             "the field x^2 is not complete: its flow has a pole",
-            sympy.denom(sympy.together(explosive)).xreplace({t: 1, x: 1}), 0, scope="n = 1",
-            note=rf"Its flow ${sympy.latex(explosive)}$ leaves space at $t = 1$ from $x = 1$: "
-            "there is no end map, and the statement says nothing.",
+            sympy.Subs(sympy.denom(sympy.together(explosive)), (t, x), (1, 1)), 0, scope="n = 1",
+            note=rf"The denominator. Its flow ${sympy.latex(explosive)}$ leaves space at $t = 1$ "
+            "from $x = 1$: there is no end map, and the statement says nothing.",
         ),
     ]
 

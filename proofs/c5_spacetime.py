@@ -97,16 +97,19 @@ def first_order() -> list[Step]:
     """T = t + eps zeta, X = x + eps xi."""
 
     def left(n: int) -> list[sympy.Expr]:
-        """The rate in eps of (f + eps delta f)(T, X) D_f T - D_f X."""
+        """The rate in eps of (f + eps delta f)(T, X)."""
         st, f, v = spacetime(n), spacetime(n).field("f"), general_vector(n)
         image = [c + eps * e for c, e in zip(st.coordinates, v.components)]
         near = dict(zip(st.coordinates, image))
-        rates = [st.total_derivative(f, e) for e in image]
         moved = (f + eps * spacetime_variation(v, f)).map(lambda c: at(c, near))
-        return [
-            sympy.diff(c * rates[0] - r, eps).xreplace({eps: 0}).doit()
-            for c, r in zip(moved.components, rates[1:])
-        ]
+        return [sympy.diff(c, eps).xreplace({eps: 0}).doit() for c in moved.components]
+
+    def right(n: int) -> list[sympy.Expr]:
+        """The rate in eps of D_f X / D_f T."""
+        st, v = spacetime(n), general_vector(n)
+        image = tuple(c + eps * e for c, e in zip(st.coordinates, v.components))
+        moved = pushforward_at_image(Diffeomorphism(st.coordinates, image), st.field("f"))
+        return [sympy.diff(c, eps).xreplace({eps: 0}) for c in moved.components]
 
     def as_diffeomorphism(n: int) -> VectorField:
         """X_eta[f] for eta = xi - f zeta."""
@@ -137,9 +140,9 @@ def first_order() -> list[Step]:
 
     return [
         FieldIdentity(
-            "the first order of the finite law", left, lambda n: [0] * n,
-            caption=r"\tfrac{d}{d\epsilon}\big|_0 \left((f^i + \epsilon\, \delta f^i)(T, X)\, D_f "
-            r"T - D_f X^i\right) = 0",
+            "the first order of the finite law", left, right,
+            caption=r"\tfrac{d}{d\epsilon}\big|_0 (f^i + \epsilon\, \delta f^i)(T, X) = "
+            r"\tfrac{d}{d\epsilon}\big|_0 \frac{D_f X^i}{D_f T}",
             note=r"$T = t + \epsilon \zeta$, $X = x + \epsilon \xi$ and $\delta f^i = D_f \xi^i - "
             r"f^i D_f \zeta - \zeta \partial_t f^i - \xi^j \partial_j f^i$.",
         ),
@@ -242,8 +245,9 @@ def worked() -> list[Step]:
         ),
         PolynomialIdentity(
             "worked: but f = -8 it does not carry, there D_f T = -1",
-            st1.total_derivative(VectorField((x,), (-8,)), T).xreplace({
-                t: sympy.Rational(1, 2), x: sympy.Integer(0)}), -1, scope="n = 1",
+            sympy.Subs(
+                st1.total_derivative(VectorField((x,), (-8,)), T), (t, x), (sympy.Rational(1, 2), 0)
+            ), -1, scope="n = 1",
             note=r"At $t = \frac12$, $x = 0$. $D_f T > 0$ for all $f$ only where $T$ depends on "
             r"$t$ alone: the other finite maps act on a part of the fields.",
         ),
@@ -279,8 +283,8 @@ def must_fail() -> list[Step]:
             note=r"The slope $D_f X$ alone, integrated over $T$.",
         ),
         PolynomialIdentity(
-            "where D_f T < 0 an image meets one T twice", fold.xreplace({t: quarter}),
-            fold.xreplace({t: sympy.Integer(1)}), scope="n = 1",
+            "where D_f T < 0 an image meets one T twice", sympy.Subs(fold, t, quarter),
+            sympy.Subs(fold, t, 1), scope="n = 1",
             note=r"$T = 9 t - 24 t^2 + 16 t^3$, the identity at both ends, with $D_f T = -3$ at "
             r"$t = \frac12$.",
         ),

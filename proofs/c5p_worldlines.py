@@ -79,16 +79,23 @@ def invariance() -> list[Step]:
 def first_order() -> list[Step]:
     """delta v = [v, xi] + sigma v, and the gauge v^0 = 1."""
 
-    def pushed(n: int) -> list[sympy.Expr]:
-        """The rate in eps of (v + eps [v, xi])(x + eps xi) - v.grad (x + eps xi)."""
-        st, v, xi = spacetime(n), velocity(n), generator(n)
-        image = tuple(c + eps * e for c, e in zip(st.coordinates, xi.components))
-        phi = Diffeomorphism(st.coordinates, image)
-        moved = (v + eps * bracket(v, xi)).map(phi.at)
+    def near(n: int) -> Diffeomorphism:
+        """x + eps xi on spacetime."""
+        st = spacetime(n)
+        image = (c + eps * e for c, e in zip(st.coordinates, generator(n).components))
+        return Diffeomorphism(st.coordinates, tuple(image))
+
+    def at_the_image(n: int) -> list[sympy.Expr]:
+        """The rate in eps of (v + eps [v, xi])(x + eps xi)."""
+        moved = velocity(n) + eps * bracket(velocity(n), generator(n))
         return [
-            sympy.diff(a - b, eps).xreplace({eps: 0}).doit()
-            for a, b in zip(moved.components, pushforward_along(phi, v).components)
+            sympy.diff(near(n).at(c), eps).xreplace({eps: 0}).doit() for c in moved.components
         ]
+
+    def pushed(n: int) -> list[sympy.Expr]:
+        """The rate in eps of v.grad (x + eps xi)."""
+        moved = pushforward_along(near(n), velocity(n))
+        return [sympy.diff(c, eps).xreplace({eps: 0}) for c in moved.components]
 
     def of_f(n: int) -> list[sympy.Expr]:
         """The variation of v^i / v^0."""
@@ -109,9 +116,10 @@ def first_order() -> list[Step]:
 
     return [
         FieldIdentity(
-            "the first order of the pushforward", pushed, lambda n: [0] * (n + 1),
-            caption=r"\tfrac{d}{d\epsilon}\big|_0 \left((v + \epsilon\, \delta v)(x + \epsilon "
-            r"\xi) - v \cdot \nabla (x + \epsilon \xi)\right) = 0,\qquad \delta v = [v, \xi]",
+            "the first order of the pushforward", at_the_image, pushed,
+            caption=r"\tfrac{d}{d\epsilon}\big|_0 (v + \epsilon\, \delta v)(x + \epsilon \xi) = "
+            r"\tfrac{d}{d\epsilon}\big|_0\, v \cdot \nabla (x + \epsilon \xi),\qquad \delta v = "
+            r"[v, \xi]",
             note=r"On spacetime: $x$ and $\xi$ have $n + 1$ components, $\xi^0 = \zeta$.",
         ),
         FieldIdentity(

@@ -121,7 +121,7 @@ def constant() -> list[Step]:
             sympy.cos(s) * J + sympy.sin(s) * (J @ J),
             J @ (one + sympy.sin(s) * J + (1 - sympy.cos(s)) * (J @ J)),
             rules=((J @ J @ J, -J),),
-            note="$J^2 = -1$ on a part of space alone, and $J = 0$ on the rest: again the left side "
+            note="$J^2 = -1$ on a part of space, and $J = 0$ on the rest: again the left side "
             r"is the derivative by $s$, and $e^{2 \pi k J} = 1$.",
         ),
         MatrixIdentity(

@@ -44,12 +44,33 @@ def product(p: Blocks, q: Blocks) -> Blocks:
     """The product of two block matrices."""
     (a, b1), (c1, d) = p
     (e, f), (g, h) = q
-    return ((a @ e + b1 @ g, a @ f + b1 @ h), (c1 @ e + d @ g, c1 @ f + d @ h))
+    return (
+        (plus(times(a, e), times(b1, g)), plus(times(a, f), times(b1, h))),
+        (plus(times(c1, e), times(d, g)), plus(times(c1, f), times(d, h))),
+    )
+
+
+def times(p: Matrix, q: Matrix) -> Matrix:
+    """p q, written without factors 0 and 1."""
+    if not p.terms or not q.terms:
+        return zero(p.rows, q.columns)
+    if p.latex == "1" or q.latex == "1":
+        return q if p.latex == "1" else p
+    return p @ q
+
+
+def plus(p: Matrix, q: Matrix, sign: int = 1) -> Matrix:
+    """p + sign q, written without a 0."""
+    if not q.terms:
+        return p
+    if not p.terms:
+        return q if sign == 1 else -q
+    return p + q if sign == 1 else p - q
 
 
 def combined(p: Blocks, q: Blocks, sign: int = 1) -> Blocks:
     """p + sign q."""
-    rows = [[x + sign * y for x, y in zip(r, s)] for r, s in zip(p, q)]
+    rows = [[plus(x, y, sign) for x, y in zip(r, s)] for r, s in zip(p, q)]
     return ((rows[0][0], rows[0][1]), (rows[1][0], rows[1][1]))
 
 

@@ -166,28 +166,29 @@ def must_fail() -> list[Step]:
     return [
         PolynomialIdentity(
             "a positive monomial matrix has the orientation of its permutation",
-            (swap * sympy.diag(*d)).det(), -d[0] * d[1] * d[2], scope="n = 3",
+            sympy.Determinant(swap * sympy.diag(*d)), -d[0] * d[1] * d[2], scope="n = 3",
             note="A permutation times a positive diagonal matrix, as the gauge group of C7.",
         ),
         Counterexample(
-            "a transposition keeps orientation", sympy.Matrix([permutation(1, 0).det()]),
-            sympy.Matrix([1]), {}, scope="n = 2",
-            note="The determinants: it would be that of a flow, which is positive.",
+            "a transposition keeps orientation", sympy.Determinant(permutation(1, 0)), 1, {},
+            scope="n = 2", note="A linear end map of determinant $-1$ cannot be: see the first "
+            "steps.",
         ),
         Counterexample(
-            "one sign flip keeps orientation", sympy.Matrix([sympy.diag(-1, 1).det()]),
-            sympy.Matrix([1]), {}, scope="n = 2",
+            "one sign flip keeps orientation", sympy.Determinant(sympy.diag(-1, 1)), 1, {},
+            scope="n = 2",
         ),
         Counterexample(
             "a cycle of four units keeps orientation",
-            sympy.Matrix([permutation(1, 2, 3, 0).det()]), sympy.Matrix([1]), {}, scope="n = 4",
+            sympy.Determinant(permutation(1, 2, 3, 0)), 1, {}, scope="n = 4",
             note="A cycle of even length is odd.",
         ),
         Counterexample(
-            "the transposition padded without the flip", sympy.diag(permutation(1, 0), 1).det(),
-            rotation(cross(1, 1, 0), sympy.pi).det(), {}, scope="n = 2 + 1",
-            note="The added unit has to turn over: away from the padded states the lift is not "
-            "the permutation.",
+            "the transposition padded without the flip",
+            sympy.Determinant(sympy.diag(permutation(1, 0), 1)),
+            sympy.Determinant(rotation(cross(1, 1, 0), sympy.pi)), {}, scope="n = 2 + 1",
+            note="The added unit has to turn over: away from the padded states the lift is "
+            "another map.",
         ),
     ]
 
@@ -209,9 +210,9 @@ def theorem() -> Theorem:
             Premise("Even permutations", "They are products of 3-cycles."),
             Premise("Linear ODEs", r"$\dot d = \operatorname{tr}(B)\, d$ has the one solution "
                     r"$d_0 \exp \int \operatorname{tr} B$."),
-            Premise("Joining flows", "Flows run one after the other are one flow of a field that is "
-                    "piecewise smooth in time, and smooth after each piece is slowed to rest at "
-                    "its ends (C4)."),
+            Premise("Joining flows", "Flows run one after the other are one flow of a field that "
+                    "is piecewise smooth in time, and smooth after each piece is slowed to rest "
+                    "at its ends (C4)."),
         ),
         scope=(
             r"The Jacobian of a flow for general $f$ at $n = 1, 2, 3$, Liouville's formula at $n = "

@@ -42,7 +42,8 @@ class GroupWord:
     def inv(self) -> GroupWord:
         """The inverse."""
         turned = tuple((name, -sign) for name, sign in reversed(self.letters))
-        return GroupWord(turned, rf"{self._inside()}^{{-1}}")
+        inside = rf"{{{self._inside()}}}" if "'" in self.latex else self._inside()
+        return GroupWord(turned, rf"{inside}^{{-1}}")
 
     def _inside(self) -> str:
         return self.latex if self.atom else rf"({self.latex})"
@@ -50,9 +51,12 @@ class GroupWord:
 
 def group_letters(names: str) -> tuple[GroupWord, ...]:
     """One letter for each name; a name is printed as SymPy prints a symbol."""
-    return tuple(
-        GroupWord(((name, 1),), sympy.latex(sympy.Symbol(name))) for name in names.split()
-    )
+
+    def shown(name: str) -> str:
+        plain = name.rstrip("'")
+        return str(sympy.latex(sympy.Symbol(plain))) + name[len(plain):]
+
+    return tuple(GroupWord(((name, 1),), shown(name)) for name in names.split())
 
 
 #: The neutral element.

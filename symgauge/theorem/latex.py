@@ -21,10 +21,13 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 """
 #: Characters of a formula that fill a line, counted without commands and braces.
 _WIDTH = 62
+_MATRIX = re.compile(r"\\begin\{\w*matrix\}(.*?)\\end\{\w*matrix\}")
 
 
 def _width(latex: str) -> int:
     """The rough number of characters that a formula prints."""
+    # of a matrix, its longest row
+    latex = _MATRIX.sub(lambda m: max(m[1].split(r"\\"), key=len), latex)
     plain = re.sub(r"\\(?:left|right|top|mathbb|operatorname|text)\b", "", latex)
     return len(re.sub(r"[{}^_\s]", "", re.sub(r"\\[A-Za-z]+", "x", plain)))
 

@@ -216,7 +216,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
             shown: str = super()._print_Function(expr, exp)
             return shown
         shown = self._print(sympy.Symbol(expr.func.__name__))
-        return rf"\left({shown}\right)^{{{exp}}}" if exp else shown
+        return f"{shown}^{{{exp}}}" if exp else str(shown)
 
     def _print_Derivative(self, expr: Any) -> str:
         if expr.expr.func.__name__ not in self._short:
@@ -238,6 +238,8 @@ def printed(value: Any) -> str:
         f for f, lists in where.items()
         if len(lists) == 1 and all(isinstance(a, sympy.Symbol) for a in next(iter(lists)))
     }
+    if isinstance(value, (tuple, list)) and len(value) == 1:
+        (value,) = value
     text: str = _Printer(short).doprint(value)
     return text
 
@@ -307,12 +309,13 @@ class Counterexample(Step):
         if not isinstance(value, sympy.Rational):
             return Decision(Verdict.UNKNOWN, f"left - right = {value}, no exact rational")
         found = Verdict.REFUTED if value == 0 else Verdict.PROVED
-        return Decision(found, f"left - right = {value} at the point")
+        where = " at the point" if self.at else ""
+        return Decision(found, f"left - right = {value}{where}")
 
     def formulas(self) -> Sequence[str]:
         point = ", ".join(f"{printed(k)} = {printed(sympy.sympify(v))}" for k, v in self.at.items())
         left, right = printed(self.left), printed(self.right)
-        return [rf"{left} \ne {right}", rf"\text{{at }} {point}"]
+        return [rf"{left} \ne {right}", *([rf"\text{{at }} {point}"] if point else [])]
 
 
 @dataclass(frozen=True)
