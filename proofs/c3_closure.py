@@ -96,18 +96,18 @@ def depending_on_f() -> list[Step]:
         f, xi, eta, a, b = (st.field(k) for k in ("f", "xi", "eta", "a", "b"))
         return variation(bracket(xi, eta) + b - a, f, st.time)
 
-    def scaled_and_convected(n: int) -> VectorField:
-        """The field bracket for xi[f] = zeta f and eta[f] = f.grad f."""
+    def scaled_and_delayed(n: int) -> VectorField:
+        """The field bracket for xi[f] = zeta f and eta[f] = chi d_t f."""
         st = spacetime(n)
         return field_bracket(
             lambda g: variation(scaled(n, g), g, st.time),
-            lambda g: variation(convected(g), g, st.time), st.field("f"),
+            lambda g: variation(delayed(n, g), g, st.time), st.field("f"),
         )
 
     def by_the_formula(n: int) -> VectorField:
         """X of [xi, eta] + X_xi(eta) - X_eta(xi) for these."""
         st, f = spacetime(n), spacetime(n).field("f")
-        xi, eta = scaled(n, f), convected(f)
+        xi, eta = scaled(n, f), delayed(n, f)
 
         def varied(e: VectorField, along: VectorField) -> VectorField:
             moved = variation(along, f, st.time).components
@@ -124,8 +124,8 @@ def depending_on_f() -> list[Step]:
         ),
         FieldIdentity(
             "the same for two functionals that are written out",
-            scaled_and_convected, by_the_formula, dimensions=(1, 2),
-            caption=r"\xi[f] = \zeta f,\qquad \eta[f] = f \cdot \nabla f",
+            scaled_and_delayed, by_the_formula, dimensions=(1, 2),
+            caption=r"\xi[f] = \zeta f,\qquad \eta[f] = \chi\, \partial_t f",
             note=r"Here the variational derivatives are computed, not named.",
         ),
     ]
@@ -136,9 +136,9 @@ def scaled(n: int, f: VectorField) -> VectorField:
     return spacetime(n).scalar("zeta") * f
 
 
-def convected(f: VectorField) -> VectorField:
-    """f.grad f."""
-    return f.map(f.along)
+def delayed(n: int, f: VectorField) -> VectorField:
+    """chi(t, x) d_t f."""
+    return spacetime(n).scalar("chi") * f.diff(spacetime(n).time)
 
 
 def linear() -> list[Step]:

@@ -111,13 +111,13 @@ def even() -> list[Step]:
             r"$s$, and $E(0) = 1$.",
         ),
         PolynomialIdentity(
-            "the axis (1, 1, 1) obeys the rule", axis**3, -3 * axis, symbol="L^3 + 3 L",
+            "the axis (1, 1, 1) obeys the rule", axis**3 + 3 * axis, 0, symbol="L^3 + 3 L",
             scope="n = 3", note=r"$L x = (1, 1, 1) \times x$ and $K = L / \sqrt 3$.",
         ),
         PolynomialIdentity(
             "a 3-cycle is the rotation by a third of a turn",
             rotation(axis, 2 * sympy.pi / 3), permutation(1, 2, 0), scope="n = 3",
-            note=r"The end map of $\dot x = \frac{2 \pi}{3} K x$ over unit time.",
+            note=r"$E(2 \pi / 3)$: the end map of $\dot x = \frac{2 \pi}{3} K x$ over unit time.",
         ),
         PolynomialIdentity(
             "two transpositions are two 3-cycles", second * first, swap_two_pairs, scope="n = 4",
@@ -141,12 +141,13 @@ def padded() -> list[Step]:
     half = rotation(axis, sympy.pi)
     return [
         PolynomialIdentity(
-            "the axis (1, 1, 0) obeys the rule", axis**3, -2 * axis, symbol="L^3 + 2 L",
+            "the axis (1, 1, 0) obeys the rule", axis**3 + 2 * axis, 0, symbol="L^3 + 2 L",
             scope="n = 2 + 1", note=r"$K = L / \sqrt 2$.",
         ),
         PolynomialIdentity(
             "half a turn about it is the transposition and a flip of the new unit",
             half, sympy.diag(permutation(1, 0), -1), scope="n = 2 + 1",
+            note=r"$E(\pi) = 1 + 2 K^2 = 1 + L^2$.",
         ),
         PolynomialIdentity(
             "on states padded with 0 it is the transposition",

@@ -50,13 +50,14 @@ class Diffeomorphism:
         return at(e, dict(zip(self.coordinates, self.image, strict=True)))
 
     def then(self, other: Diffeomorphism) -> Diffeomorphism:
-        """other o self."""
+        """other o self, with its inverse where both have one in closed form."""
         if self.coordinates != other.coordinates:
             raise BadInputError("the two diffeomorphisms are written in different coordinates")
-        inverse = None
-        if self.inverse is not None and other.inverse is not None:
-            back = dict(zip(self.coordinates, other.inverse, strict=True))
-            inverse = tuple(at(e, back) for e in self.inverse)
+        inverse: tuple[Any, ...] | None
+        try:
+            inverse = tuple(map(other.inverted().at, self.inverted().image))
+        except BadInputError:
+            inverse = None
         return Diffeomorphism(self.coordinates, tuple(map(self.at, other.image)), inverse)
 
     def inverted(self) -> Diffeomorphism:

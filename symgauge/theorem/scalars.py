@@ -148,8 +148,8 @@ def decide_zero(
     """
     reader = _Indeterminates()
     try:
-        read = [reader.read(sympy.sympify(e).doit()) for e in expressions]
-        given = [reader.read(sympy.sympify(e).doit()) for e in relations] + reader.relations
+        read = [reader.read(_done(e)) for e in expressions]
+        given = [reader.read(_done(e)) for e in relations] + reader.relations
         names = list(reader.names.values())
         if not names:
             left = next((e for e in read if e != 0), None)
@@ -180,6 +180,23 @@ def decide_zero(
             return _answer(False, exact, f"left - right has numerator {reader.text(rest)}")
     count = len(numerators)
     return Decision(Verdict.PROVED, f"{count} identities" if count > 1 else "")
+
+
+def _done(e: Any) -> Any:
+    """`e` with what is left to do done; jets alone, the common case, have nothing left."""
+    e = sympy.sympify(e)
+    parts = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Rational, sympy.Symbol, Jet)
+    jets = (AppliedUndef, sympy.Derivative)
+    todo = [e]
+    while todo:
+        node = todo.pop()
+        point = _function(node)[1] if isinstance(node, jets) else ()
+        if point and all(isinstance(a, sympy.Symbol) for a in point):
+            continue
+        if not isinstance(node, parts):
+            return e.doit()
+        todo += [] if isinstance(node, Jet) else node.args
+    return e
 
 
 def _answer(holds: bool, exact: bool, evidence: str) -> Decision:
