@@ -211,7 +211,8 @@ def theorem() -> Theorem:
         conclusion=(
             r"The first step gives that $\phi$ with $\phi_{t_0} = 1$ carries $f$ to $f'$ if and "
             r"only if $\phi_t \circ \Phi_t = \Phi'_t$; the group identities give existence, "
-            r"uniqueness and both ends. A fibre that has one field consists of the images of that "
+            r"uniqueness and both ends. A loop carries complete fields to complete ones, as their "
+            r"flow is $\phi \circ \Phi$. A fibre that has one field consists of the images of that "
             r"one, each under exactly one loop."
         ),
     )

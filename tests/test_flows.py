@@ -141,6 +141,14 @@ def test_composition_refuses_what_is_composed_already() -> None:
         prolong(f(y), {f(x): 1})
 
 
+def test_composition_refuses_bound_symbols() -> None:
+    x = sympy.Symbol("x")
+    f = sympy.Function("f")(x)
+    for open_end in (sympy.Integral(f, (x, 0, 1)), sympy.Derivative(x * f, x)):
+        with pytest.raises(BadInputError, match="not carried out"):
+            at(open_end, {x: 1})
+
+
 def test_prolongation_is_the_rate_of_a_family() -> None:
     x, eps = sympy.symbols("x epsilon")
     f, h = sympy.Function("f")(x), sympy.Function("h")(x)
@@ -257,6 +265,19 @@ def test_diffeomorphisms_refuse() -> None:
         Diffeomorphism((t, x), (t, x)).then(Diffeomorphism((x, t), (x, t)))
 
 
+def test_identity_at_the_ends_is_required() -> None:
+    st = spacetime(2)
+    t, (x, y) = st.time, st.space
+    Diffeomorphism(st.coordinates, (t, x + t * (1 - t) * y**2, y)).require_identity_at(0, 1)
+    moving = Diffeomorphism(st.coordinates, (t, x, y + t))
+    moving.require_identity_at(0)
+    with pytest.raises(BadInputError, match=r"at t = 1 the image of x2 is x2 \+ 1: a gauge"):
+        moving.require_identity_at(0, 1)
+    late = Diffeomorphism(st.coordinates, (t + t**2, x, y))
+    with pytest.raises(BadInputError, match="at t = 1 the image of t is 2"):
+        late.require_identity_at(0, 1)
+
+
 def test_a_given_inverse_is_used() -> None:
     st = spacetime(1)
     t, (x,) = st.time, st.space
@@ -345,6 +366,8 @@ def test_a_series_is_cut_at_its_order() -> None:
         ((sympy.sin(u),), "no closed form is known"),
         ((u**3,), "no closed form is known"),
         ((u**2 + v, v**2), "no closed form is known"),
+        ((v * (1 + u**2), -u * (1 + v**2) + u * v**2 - u * v**2), "no closed form is known"),
+        ((u**2 + v**2 + u * v, -2 * u * v - v**2 / 2), "no closed form is known"),
         ((s * u,), "depends on the parameter s"),
     ],
 )

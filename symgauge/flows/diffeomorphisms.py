@@ -45,6 +45,18 @@ class Diffeomorphism:
         """Whether the image of t is t."""
         return bool(self.image[0] == self.coordinates[0])
 
+    def require_identity_at(self, *times: Any) -> None:
+        """Raise BadInputError unless the map is seen to be the identity on these time slices."""
+        for time in times:
+            slice_of_time = {self.coordinates[0]: sympy.sympify(time)}
+            for c, e in zip(self.coordinates, self.image, strict=True):
+                found, wanted = at(e, slice_of_time), at(c, slice_of_time)
+                if sympy.cancel(sympy.expand(found - wanted)) != 0:
+                    raise BadInputError(
+                        f"at {self.coordinates[0]} = {time} the image of {c} is "
+                        f"{str(found)[:100]}: a gauge transformation is the identity at both ends"
+                    )
+
     def at(self, e: Any) -> Any:
         """e o Phi, an expression in (t, x) of one in the image's coordinates."""
         return at(e, dict(zip(self.coordinates, self.image, strict=True)))

@@ -13,6 +13,8 @@ from symgauge.flows.jets import at
 
 #: A Lie series that has not ended after so many terms is not taken for one that ends.
 TERMS = 24
+#: Nor is one with a coefficient of more terms than this.
+LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -86,18 +88,24 @@ def lie_series(field: VectorField, parameter: Any, order: int) -> FlowMap:
 
 def _nilpotent(field: VectorField, s: Any) -> tuple[Any, ...] | None:
     """The Lie series, where it ends; polynomial fields alone."""
-    if not all(c.is_polynomial(*field.coordinates) for c in field.components):
+    x = field.coordinates
+    if not all(c.is_polynomial(*x) for c in field.components):
         return None
-    degree = max(sympy.Poly(c, *field.coordinates).total_degree() for c in field.components)
+    # a locally nilpotent derivation has divergence 0
+    divergence = sum(c.diff(y) for c, y in zip(field.components, x, strict=True))
+    if sympy.expand(divergence) != 0:
+        return None
+    degree = max(sympy.Poly(c, *x).total_degree() for c in field.components)
     components = []
-    for x in field.coordinates:
-        term, total = x, x
+    for y in x:
+        term, total = y, y
         for k in range(1, TERMS):
             term = sympy.expand(field.along(term) / k)
             if term == 0:
                 break
-            # the degree of a series that ends does not grow for ever
-            if sympy.Poly(term, *field.coordinates).total_degree() > TERMS * max(degree, 1) // 2:
+            # long or of high degree: given up, which refuses and claims nothing
+            long = len(sympy.Add.make_args(term)) > LONGEST
+            if long or sympy.Poly(term, *x).total_degree() > TERMS * max(degree, 1) // 2:
                 return None
             total += s**k * term
         else:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
+from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.function import AppliedUndef
 from sympy.core.symbol import Str
 
@@ -73,14 +74,21 @@ class Jet(sympy.Expr):  # type: ignore[misc]
         return rf"{rf'({by} {head})' if by else head}({where})"
 
 
+#: Expressions with bound symbols, which a replacement would capture.
+_BINDING = (sympy.Derivative, sympy.Subs, sympy.Lambda, ExprWithLimits, sympy.Limit)
+
+
 def jets_of(e: Any) -> dict[Any, tuple[Any, tuple[int, ...]]]:
     """Each maximal jet at plain symbols that occurs in `e`, with its function and its orders.
 
-    Raises BadInputError for an undefined function of anything but distinct symbols.
+    Raises BadInputError for an undefined function of anything but distinct symbols, and for
+    derivatives, integrals or substitutions that are not carried out.
     """
     found: dict[Any, tuple[Any, tuple[int, ...]]] = {}
     for node in sympy.preorder_traversal(sympy.sympify(e), keys=None):
         f = node.expr if isinstance(node, sympy.Derivative) else node
+        if isinstance(node, _BINDING) and not isinstance(f, AppliedUndef):
+            raise BadInputError(f"{str(node)[:100]} is not carried out: call doit() first")
         if not isinstance(f, AppliedUndef):
             continue
         if not all(isinstance(a, sympy.Symbol) for a in f.args) or len(set(f.args)) < len(f.args):
