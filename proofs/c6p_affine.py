@@ -74,15 +74,13 @@ def combined(p: Blocks, q: Blocks, sign: int = 1) -> Blocks:
     return ((rows[0][0], rows[0][1]), (rows[1][0], rows[1][1]))
 
 
-def blockwise(
-    name: str, left: Blocks, right: Blocks, note: str = "", rows: int = 1
-) -> list[Step]:
-    """One step for each block of the first row, or of both."""
-    places = ("linear part", "shift", "last row", "corner")[:2 * rows]
-    pairs = zip((*left[0], *left[1]), (*right[0], *right[1]))
+def blockwise(name: str, left: Blocks, right: Blocks, note: str = "") -> list[Step]:
+    """One step for each block of the first row; the last row holds 0 and 1 alone."""
+    if any(p.terms != q.terms for p, q in zip(left[1], right[1])):
+        raise ValueError(f"{name}: the last rows differ")
     return [
         MatrixIdentity(f"{name}: {place}", p, q, note=note if place == "linear part" else "")
-        for place, (p, q) in zip(places, pairs)
+        for place, p, q in zip(("linear part", "shift"), left[0], right[0])
     ]
 
 
@@ -109,7 +107,7 @@ def finite() -> list[Step]:
             combined(product(product(G, K), G_inv), product(G_dot, G_inv)),
             padded(A_moved, b_moved, zero(1, 1)),
             note="So C6 holds for $K$, $G$ in place of $A$, $U$: composition, the Wilson line "
-            "moved at its ends, and its completeness.", rows=2,
+            "moved at its ends, and its completeness.",
         ),
     ]
 
@@ -204,8 +202,8 @@ def theorem() -> Theorem:
         scope=r"All $n$.",
         steps=(*finite(), *infinitesimal(), *must_fail()),
         conclusion=(
-            r"$K'$ has the form of $K$ and $G$ is closed under products and inverses, so C6 stays "
-            r"inside this form: $W'(t) W(t)^{-1}$ of two Wilson lines with last row $(0, 1)$ has "
+            r"The last row of $K'$ is 0, as those of $K$ and $\dot G$ are, and $G$ is closed under "
+            r"products and inverses, so C6 stays inside this form: $W'(t) W(t)^{-1}$ of two Wilson lines with last row $(0, 1)$ has "
             r"last row $(0, 1)$. Hence the invariant, its completeness and the loops."
         ),
     )

@@ -127,6 +127,9 @@ def test_a_jet_at_plain_symbols_is_a_derivative() -> None:
     assert Jet("f", (x,), (2,), (y,)) == f(y).diff(y, 2)
     assert Jet("f", (x,), (0,), (y,)) == f(y)
     assert at(at(f(x), {x: x + y}), {y: 0}) == f(x)
+    # two slots exchanged, at once
+    h = sympy.Function("h")(x, y)
+    assert at(h.diff(x), {x: y, y: x}) == sympy.Function("h")(y, x).diff(y)
     # at a repeated symbol it stays a jet: the total derivative would be another thing
     g = sympy.Function("g")(x, y)
     assert isinstance(at(g.diff(x), {y: x}), Jet)
