@@ -203,8 +203,9 @@ def theorem() -> Theorem:
         steps=(*finite(), *infinitesimal(), *must_fail()),
         conclusion=(
             r"The last row of $K'$ is 0, as those of $K$ and $\dot G$ are, and $G$ is closed under "
-            r"products and inverses, so C6 stays inside this form: $W'(t) W(t)^{-1}$ of two Wilson lines with last row $(0, 1)$ has "
-            r"last row $(0, 1)$. Hence the invariant, its completeness and the loops."
+            r"products and inverses, so C6 stays inside this form: $W'(t) W(t)^{-1}$ of two Wilson "
+            r"lines with last row $(0, 1)$ has last row $(0, 1)$. Hence the invariant, its "
+            r"completeness and the loops."
         ),
     )
 
