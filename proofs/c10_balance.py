@@ -138,6 +138,8 @@ def linear_flow() -> list[Step]:
     """dx/dt = A x with the end map fixed: the energy is stationary where dA/dt = [A, A^T]."""
     n = sizes("n")[0]
     A, v, S0 = matrix("A", n, n), matrix("w", n, n), matrix("S_0", n, n, kind="symmetric")
+    G = matrix("G", n, n)
+    quarter = sympy.Matrix([[0, -1], [1, 0]])  # J
     Om = matrix("Om", n, n, kind="skew", latex=r"\Omega")
     S = matrix("S", n, n, kind="symmetric")  # S = e^{2 Om t} S_0 e^{-2 Om t}
     A_dot = 2 * (Om @ S - S @ Om)
@@ -152,10 +154,22 @@ def linear_flow() -> list[Step]:
             r"|A|^2 = 2 \int \operatorname{tr} w ([A, A^{\top}] - \dot A^{\top})$, so $\dot A = "
             r"[A, A^{\top}]$, which is symmetric.",
         ),
+        TraceIdentity(
+            "the Noether identity",
+            G.T @ (v @ A - A @ v), v @ (A @ G.T - G.T @ A),
+            note=r"$G = \partial L / \partial A$ for any $L$ of the end map: $\int "
+            r"\operatorname{tr} G^{\top} (\dot w + [w, A]) = 0$, by parts, is $\partial_t "
+            r"G^{\top} = [A, G^{\top}]$.",
+        ),
         MatrixIdentity(
-            "its solution", A_dot, at @ at.T - at.T @ at,
+            "the solution of the stationarity equation", A_dot, at @ at.T - at.T @ at,
             note=r"$A = \Omega + S$, $S = e^{2 \Omega t} S_0 e^{-2 \Omega t}$, so $\dot S = 2 "
             r"[\Omega, S]$.",
+        ),
+        Counterexample(
+            "a stationary A is minimal", 4 * (quarter.T * quarter).trace(), 0, {}, scope="n = 2",
+            note=r"The energies over $\pi^2$ of $A = 2 \pi J$, a full turn of the plane, and of $A "
+            r"= 0$: both are constant and normal, so stationary, and both have $W(1) = 1$ (C6).",
         ),
         MatrixIdentity(
             "its flow", derivative(E @ V, {E: 2 * (Om @ E), V: (S0 - Om) @ V}),
@@ -177,7 +191,8 @@ def theorem() -> Theorem:
             r"$Q^{\top} Q - K^{\top} K$, and weight decay $\lambda$ makes it decay as $e^{-2 "
             r"\lambda t}$. (d) For $\dot x = A(t) x$ with fixed end map, $\int |A|^2$ is "
             r"stationary where $\dot A = [A, A^{\top}]$, with $A = \Omega + e^{2 \Omega t} S_0 "
-            r"e^{-2 \Omega t}$."
+            r"e^{-2 \Omega t}$; stationary is not minimal. $G = \partial L / \partial A$ obeys "
+            r"$\partial_t G^{\top} = [A, G^{\top}]$."
         ),
         hypotheses=(
             r"(a) $Q$ and $K$ have full column rank, else the minimum may be an infimum only.",

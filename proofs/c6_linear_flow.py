@@ -107,31 +107,6 @@ def infinitesimal() -> list[Step]:
     ]
 
 
-def affine() -> list[Step]:
-    """C6': y = U x + c moves (A, b), as the linear case one dimension up."""
-    b, c = matrix("b", n, 1), matrix("c", n, 1)
-    c_dot = matrix("c_dot", n, 1, latex=r"\dot c")
-    beta = matrix("beta", n, 1)
-    beta_dot = matrix("beta_dot", n, 1, latex=r"\dot\beta")
-    eps = sympy.Symbol("epsilon")
-    b_moved = U @ b + c_dot - A_moved @ c
-    first = A + eps * delta(w, w_dot)
-    delta_b = beta_dot + w @ b - A @ beta
-    exact = (one + eps * w) @ b + eps * beta_dot - first @ (eps * beta)
-    rest = delta(w, w_dot) @ beta
-    return [
-        MatrixIdentity(
-            "affine: y = U x + c obeys the moved equation",
-            derivative(U @ x + c, {x: A @ x + b, U: U_dot, c: c_dot}),
-            A_moved @ (U @ x + c) + b_moved, note=r"$b' = U b + \dot c - A' c$.",
-        ),
-        MatrixIdentity(
-            "affine: to first order", exact, b + eps * delta_b - eps**2 * rest,
-            note=r"$\delta b = \dot\beta + w b - A \beta$.",
-        ),
-    ]
-
-
 def constant() -> list[Step]:
     """Constant A: not unique, and not every W is reached."""
     J = matrix("J", n, n)
@@ -141,6 +116,14 @@ def constant() -> list[Step]:
     a, b, c, d = sympy.symbols("a b c d")
     B, W = sympy.ImmutableMatrix([[a, b], [c, d]]), sympy.ImmutableMatrix([[-1, 0], [0, -2]])
     return [
+        MatrixIdentity(
+            "exp(s J) = 1 + J sin s + J^2 (1 - cos s) where J^3 = -J",
+            sympy.cos(s) * J + sympy.sin(s) * (J @ J),
+            J @ (one + sympy.sin(s) * J + (1 - sympy.cos(s)) * (J @ J)),
+            rules=((J @ J @ J, -J),),
+            note="$J^2 = -1$ on a part of space, and $J = 0$ on the rest: again the left side "
+            r"is the derivative by $s$, and $e^{2 \pi k J} = 1$.",
+        ),
         MatrixIdentity(
             "exp(s J) = cos s + J sin s where J^2 = -1", turn_dot, J @ turn,
             rules=((J @ J, -one),),
@@ -189,17 +172,17 @@ def must_fail() -> list[Step]:
 def theorem() -> Theorem:
     return Theorem(
         claim="C6",
-        title="Linear and affine neural ODE: the connection and its Wilson line",
+        title="Linear neural ODE: the connection and its Wilson line",
         statement=(
             r"Let $\dot x = A(t) x$ with flow $W(t, t_0)$. Then $y = U(t) x$ has $A' = U A U^{-1} "
             r"+ \dot U U^{-1}$ and $W' = U(t) W U(t_0)^{-1}$, infinitesimally $\delta A = \dot w + "
             r"[w, A]$. So the end map is unchanged for $U = 1$ at both ends, and any two $A$, $A'$ "
-            r"with one end map are related by exactly one such $U = W' W^{-1}$. For the affine "
-            r"field $A x + b$ and $y = U x + c$, $b' = U b + \dot c - A' c$ (C6'). A constant $A$ "
-            r"is not determined by its end map, and not every end map has one."
+            r"with one end map are related by exactly one such $U = W' W^{-1}$. A constant "
+            r"$A$ is not determined by its end map, and not every end map has one. The affine case "
+            r"is C6'."
         ),
         hypotheses=(
-            r"$A$, $b$ continuous in $t$; $U(t) \in GL(n)$ and $c(t)$ continuously differentiable.",
+            r"$A$ continuous in $t$; $U(t) \in GL(n)$ continuously differentiable.",
         ),
         premises=(
             Premise("Linear ODEs", r"$\dot W = A W$, $W(t_0) = 1$ has exactly one solution on the "
@@ -210,7 +193,7 @@ def theorem() -> Theorem:
         ),
         scope=r"All $n$; the end map without a real logarithm at $n = 2$.",
         steps=(
-            *connection(), *invariant(), *infinitesimal(), *affine(), *constant(), *must_fail()
+            *connection(), *invariant(), *infinitesimal(), *constant(), *must_fail()
         ),
         conclusion=(
             r"By uniqueness the moved flow is $U W U(t_0)^{-1}$. If two flows agree at $t_1$, "

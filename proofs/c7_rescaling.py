@@ -20,6 +20,7 @@ from symgauge.theorem import (
     main,
     matrix,
     sizes,
+    zero,
 )
 
 n0, n1, n2, n3 = sizes("n0 n1 n2 n3")  # widths
@@ -119,6 +120,9 @@ def lattice() -> list[Step]:
     one = identity(n)
     D_next = D + dt * D_dot + dt**2 * D_rest  # Taylor, R the remainder
     moved = D @ A @ D.inv + D_dot @ D.inv
+    a1, a2, a3 = (matrix(f"a_{i}", n, n) for i in (1, 2, 3))  # layers
+    e1, e2, e3 = (matrix(f"e_{i}", n, n) for i in (1, 2, 3))  # their errors
+    b1, b2 = a1 + e1, a2 + e2
     return [
         MatrixIdentity(
             "Wilson lines transform at their ends",
@@ -130,7 +134,20 @@ def lattice() -> list[Step]:
             D_next @ (one + dt * A) @ D.inv - (one + dt * moved),
             dt**2 * (D_dot @ A @ D.inv + D_rest @ (one + dt * A) @ D.inv),
             note=r"$D_{l+1} = D + \tau \dot D + \tau^2 R$ (Taylor): the error is of order "
-            r"$\tau^2$ a layer, so $\tau$ over a fixed time.",
+            r"$\tau^2$ a layer.",
+        ),
+        MatrixIdentity(
+            "the errors of the layers add up",
+            (a3 + e3) @ b2 @ b1 - a3 @ a2 @ a1,
+            e3 @ b2 @ b1 + a3 @ e2 @ b1 + a3 @ a2 @ e1,
+            note=r"Three layers; $1 / \tau$ layers with errors of order $\tau^2$ and bounded "
+            r"products give $\tau$ over a fixed time.",
+        ),
+        MatrixCounterexample(
+            "the error of a layer is of order three",
+            D_dot @ A @ D.inv + D_rest, zero(n, n),
+            {D: [[1]], D_dot: [[1]], A: [[1]], D_rest: [[0]]},
+            note=r"The coefficient of $\tau^2$; $D = 1 + t$ near $t = 0$ has $R = 0$.",
         ),
     ]
 
@@ -148,6 +165,13 @@ def leaky_flow() -> list[Step]:
     t, x1, alpha = sympy.symbols("t x alpha", positive=True)
     below = alpha**t * x1
     v, w = sympy.symbols("v y")
+    H, lam, z = sympy.symbols("H lambda z")
+    half = sympy.Rational(1, 2)
+
+    def leaky(value: sympy.Expr) -> sympy.Expr:
+        """LeakyReLU of slope 1/2."""
+        return sympy.Max(value, half * value)
+
     return [
         MatrixIdentity(
             "the leaky field is closed under D(t)",
@@ -160,6 +184,11 @@ def leaky_flow() -> list[Step]:
             note=r"A field $\sigma(W x + b)$ of ReLU equals its absolute value. With $W = b = 0$, "
             r"$n = 1$, the moved field is $v y$ with $v = \dot D / D$, which does not.",
         ),
+        Counterexample(
+            "the same family of LeakyReLU is closed", leaky(w) + leaky(-w), 0, {w: 1},
+            note=r"The moved field $v y$ is odd, and is $\sigma(w y + b)$ with $b = 0$, seen at $y "
+            r"= 0$; for slope $\frac12$, $\sigma(w y)$ is not odd unless $w = 0$. Here $y = 1$.",
+        ),
         PolynomialIdentity(
             "the flow whose time-1 map is LeakyReLU: x < 0",
             sympy.Derivative(below, t), sympy.log(alpha) * below,
@@ -169,6 +198,19 @@ def leaky_flow() -> list[Step]:
         PolynomialIdentity(
             "its ends", sympy.Matrix([sympy.Subs(below, t, 0), sympy.Subs(below, t, 1)]),
             sympy.Matrix([x1, alpha * x1]),
+        ),
+        PolynomialIdentity(
+            "a constant D > 0 carries that field to itself",
+            sympy.log(alpha) * (1 - H) * (lam * z),
+            sympy.Mul(lam, sympy.log(alpha) * (1 - H) * z, evaluate=False),
+            note=r"$g(x) = \ln(\alpha) (1 - H) x$ has degree 1. So $D$ varies in the linear "
+            r"stages, as in C6, and rests in these.",
+        ),
+        PolynomialIdentity(
+            "ReLU is the end map of no flow", sympy.Subs(sympy.Max(z, 0), z, -1),
+            sympy.Subs(sympy.Max(z, 0), z, -2),
+            note="It takes $-1$ and $-2$ to one value, and a flow is injective: the exact lift "
+            r"needs $\alpha > 0$.",
         ),
     ]
 
@@ -213,13 +255,15 @@ def theorem() -> Theorem:
             r"gauge theory; a residual layer is a step of the connection $D A D^{-1} + \dot D "
             r"D^{-1}$ with error $O(\tau^2)$; the field $-\Lambda x + \sigma(W x + b)$ is closed "
             r"under $D(t)$ with $\Lambda' = \Lambda - \dot D D^{-1}$, and without the leak it is "
-            r"not."
+            r"not. For LeakyReLU, linear stages alternating with the flow of $g(x) = \ln(\alpha) "
+            r"\min(x, 0)$ are an exact lift."
         ),
         hypotheses=(
             r"$\sigma(\lambda z) = \lambda \sigma(z)$ for all $\lambda > 0$, applied entry by "
             r"entry; $M_l$ a permutation times a positive diagonal matrix.",
             r"For the lift: equal widths; $\Lambda$ and $D(t) > 0$ diagonal; $D$ twice "
             r"differentiable. Not closed means: for some $D$ that is not constant.",
+            r"For Wilson lines and the exact lift: $\det W_l > 0$ (C8), and $\alpha > 0$.",
         ),
         premises=(
             Premise("Taylor", r"$D(t + \tau) = D + \tau \dot D + \tau^2 R$ with $R$ bounded."),

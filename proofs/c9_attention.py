@@ -9,6 +9,7 @@ import sympy
 
 from symgauge.theorem import (
     Counterexample,
+    Matrix,
     MatrixCounterexample,
     MatrixIdentity,
     PolynomialIdentity,
@@ -16,9 +17,11 @@ from symgauge.theorem import (
     Step,
     Theorem,
     derivative,
+    identity,
     main,
     matrix,
     sizes,
+    zero,
 )
 
 T, d, k, v = sizes("T d k v")  # tokens, width, query/key size, value size
@@ -132,6 +135,36 @@ def stream() -> list[Step]:
             {X: [[1]], P: [[1]], N: [[1]], U: [[1]], U_next: [[2]]},
             note="The skip carries $X U$, the next layer expects $X U_{+}$.",
         ),
+        *identity_skip(U, U_next, N),
+    ]
+
+
+def identity_skip(U: Matrix, U_next: Matrix, N: Matrix) -> list[Step]:
+    """X + P X N moved to X U -> X_+ U_+: two tokens force U_+ = U, one token does not."""
+    Z, N_any = matrix("Z", T, d), matrix("N_any", d, d, latex="N'")
+    p = sympy.Symbol("p")  # 1 / T, the pattern of zero scores
+    uniform = p * (one @ one.T)
+    centred = ((one.T @ Z, zero(1, d)),)
+    x = matrix("x", 1, d)
+    N_one = U.inv @ ((identity(d) + N) @ U_next - U)
+    return [
+        MatrixIdentity(
+            "an identity skip: the old layer at first order in X",
+            (Z + uniform @ Z @ N) @ U_next, Z @ U_next, rules=centred,
+            note=r"$X = \epsilon Z$ with rows that sum to 0; at $X = 0$ all scores are 0 and the "
+            r"pattern is $p \mathbf{1} \mathbf{1}^{\top}$, $p = 1 / T$, for every $M$.",
+        ),
+        MatrixIdentity(
+            "an identity skip: the new layer at first order in X",
+            Z @ U + uniform @ (Z @ U) @ N_any, Z @ U, rules=centred,
+            note=r"For any $M'$, $N'$, and any number of heads. So $Z (U_{+} - U) = 0$; for $T \ge "
+            r"2$ the first row of $Z$ is arbitrary (the second its negative), and $U_{+} = U$.",
+        ),
+        MatrixIdentity(
+            "with one token U may vary", (x + x @ N) @ U_next, x @ U + (x @ U) @ N_one,
+            scope="T = 1, all d",
+            note=r"$N' = U^{-1} ((1 + N) U_{+} - U)$: the pattern is 1, so the layer is linear.",
+        ),
     ]
 
 
@@ -189,7 +222,8 @@ def theorem() -> Theorem:
             r"(b) So does every shift of $b_K$, and every shift $b_V \mapsto b_V + c$ with "
             r"$b_O \mapsto b_O - c W_O$. (c) The stream $Y = X U(t)$ of $\dot X = P X N$ obeys the "
             r"equation with $M' = U^{-1} M U^{-\top}$, $N' = U^{-1} N U$ and the further term "
-            r"$Y U^{-1} \dot U$."
+            r"$Y U^{-1} \dot U$. (d) With an identity skip, $X_{+} = X + P X N$, and at least two "
+            r"tokens, a layer on $X U$ that returns $X_{+} U_{+}$ has $U_{+} = U$."
         ),
         hypotheses=(
             r"$g \in GL(k)$, $m \in GL(v)$, $U(t) \in GL(d)$ differentiable; each head has its own "
@@ -211,7 +245,9 @@ def theorem() -> Theorem:
             r"scores and $P X W_V W_O$ unchanged; the factor $1/\sqrt{k}$ is common. (b) The key "
             r"bias multiplies row $i$ of $E$ and of $Z$ by $\exp(a_i)$, so $Z^{-1} E$ stays; the "
             r"value bias adds $P \mathbf{1} c W_O = \mathbf{1} c W_O$, which $b_O$ takes away. "
-            r"(c) The scores, so $P$, are the same at $Y$, and the rate of $Y$ is as stated."
+            r"(c) The scores, so $P$, are the same at $Y$, and the rate of $Y$ is as stated. (d) "
+            r"Both layers agree at first order at $X = 0$ only for $U_{+} = U$; no genericity of "
+            r"the weights is needed, and with one token the statement is false."
         ),
     )
 

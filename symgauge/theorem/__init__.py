@@ -1,9 +1,11 @@
-"""Theorems of exact steps: what a file of proofs/ imports, and nothing else.
+"""Theorems of exact steps: what a file of proofs/ imports, beside the calculus of flows.
 
 A file proofs/NAME.py defines `theorem()`, which returns a `Theorem`, and ends with
 `raise SystemExit(main(theorem()))` under `__main__`.
 """
 
+from symgauge.theorem.fields import FieldIdentity
+from symgauge.theorem.groups import NEUTRAL, GroupIdentity, GroupWord, group_letters
 from symgauge.theorem.matrices import (
     Matrix,
     MatrixCounterexample,
@@ -23,9 +25,13 @@ __all__ = [
     "Counterexample",
     "Decision",
     "ExactRank",
+    "FieldIdentity",
+    "GroupIdentity",
+    "GroupWord",
     "Matrix",
     "MatrixCounterexample",
     "MatrixIdentity",
+    "NEUTRAL",
     "PolynomialIdentity",
     "Premise",
     "Result",
@@ -33,6 +39,7 @@ __all__ = [
     "Theorem",
     "TraceIdentity",
     "derivative",
+    "group_letters",
     "identity",
     "main",
     "matrix",

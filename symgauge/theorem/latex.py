@@ -21,22 +21,54 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 """
 #: Characters of a formula that fill a line, counted without commands and braces.
 _WIDTH = 62
+_MATRIX = re.compile(r"\\begin\{\w*matrix\}(.*?)\\end\{\w*matrix\}")
 
 
 def _width(latex: str) -> int:
     """The rough number of characters that a formula prints."""
+    # of a matrix, its longest row
+    latex = _MATRIX.sub(lambda m: max(m[1].split(r"\\"), key=len), latex)
     plain = re.sub(r"\\(?:left|right|top|mathbb|operatorname|text)\b", "", latex)
     return len(re.sub(r"[{}^_\s]", "", re.sub(r"\\[A-Za-z]+", "x", plain)))
 
 
+_TOKEN = re.compile(r"(\\left\b|\\right\b|\\begin\{\w+\*?\}|\\end\{\w+\*?\}|[{}()]| (?=[+-] ))")
+
+
+def _terms(formula: str) -> list[str]:
+    """The formula cut before each sign that stands outside brackets and braces."""
+    terms, depth = [""], 0
+    for token in _TOKEN.split(formula):
+        depth += token in ("{", "(", r"\left") or token.startswith(r"\begin{")
+        depth -= token in ("}", ")", r"\right") or token.startswith(r"\end{")
+        if token == " " and depth == 0:
+            terms.append("")
+        else:
+            terms[-1] += token
+    return terms
+
+
+def _broken(formula: str) -> list[str]:
+    """The formula in rows that fit a line, as far as it has signs to break at."""
+    rows: list[str] = []
+    for term in _terms(formula):
+        if rows and _width(rows[-1]) + _width(term) <= _WIDTH:
+            rows[-1] += f" {term}"
+        else:
+            rows.append(rf"\qquad {term}" if rows else term)
+    return rows
+
+
 def _display(formulas: Sequence[str]) -> str:
-    rows = []
+    rows: list[str] = []
     for formula in formulas:
+        left, sign, right = formula, "", ""
+        breakable = not formula.startswith((r"\text{where", r"\text{at"))
         for relation in (" = ", r" \ne "):
-            left, sign, right = formula.partition(relation)
-            if sign and _width(formula) > _WIDTH and not formula.startswith(r"\text"):
-                rows += [left, rf"\qquad {sign.strip()} {right}"]
-                break
+            if not sign and breakable and _width(formula) > _WIDTH:
+                left, sign, right = formula.partition(relation)
+        if sign:
+            rows += [*_broken(left), *_broken(rf"\qquad {sign.strip()} {right}")]
         else:
             rows.append(formula)
     body = " \\\\\n".join(rows)

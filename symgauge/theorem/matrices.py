@@ -540,7 +540,12 @@ class MatrixCounterexample(Step):
 
     def formulas(self) -> Sequence[str]:
         point = r",\ ".join(
-            f"{x.latex} = {sympy.latex(sympy.Matrix(value), mat_delim='(')}"
-            for x, value in self.at.items()
+            f"{x.latex} = {_value(sympy.Matrix(value))}" for x, value in self.at.items()
         )
         return [rf"{self.left.latex} \ne {self.right.latex}", rf"\text{{at }} {point}"]
+
+
+def _value(m: Any) -> str:
+    """LaTeX of a matrix of numbers, of its one entry where there is one."""
+    text: str = sympy.latex(m[0]) if m.shape == (1, 1) else sympy.latex(m, mat_delim="(")
+    return text

@@ -16,7 +16,9 @@ import sympy
 from sympy.core.function import AppliedUndef
 from sympy.polys.matrices import DomainMatrix
 from sympy.polys.polyerrors import CoercionFailed, GeneratorsError
+from sympy.printing.latex import LatexPrinter
 
+from symgauge.flows.jets import Jet
 from symgauge.theorem.theorem import Decision, Step
 from symgauge.verdict import Verdict
 
@@ -61,7 +63,7 @@ class _Indeterminates:
             return self._root(e.base, e.exp)
         if isinstance(e, (sympy.exp, sympy.Pow)):
             return self._power(e.base, e.exp)
-        if isinstance(e, (AppliedUndef, sympy.Derivative)):
+        if isinstance(e, (AppliedUndef, sympy.Derivative, Jet)):
             return self._jet(e)
         self.independent = False
         return self._name(e)
@@ -92,10 +94,10 @@ class _Indeterminates:
         return out
 
     def _jet(self, e: Any) -> Any:
-        """An undefined function of plain variables, or a partial derivative of one."""
-        function = e.expr if isinstance(e, sympy.Derivative) else e
-        known = isinstance(function, AppliedUndef)
-        if not known or not all(isinstance(a, sympy.Symbol) for a in function.args):
+        """An undefined function of plain variables or at one point, or a partial derivative."""
+        function, point = _function(e)
+        plain = all(isinstance(a, sympy.Symbol) for a in point)
+        if function is None or not (plain or isinstance(e, Jet)):
             self.independent = False
         return self._name(e)
 
@@ -111,15 +113,23 @@ class _Indeterminates:
             return False
         functions: dict[Any, Any] = {}
         for k in keys:
-            f = k.expr if isinstance(k, sympy.Derivative) else k
+            f, point = _function(k)
             # f(x) and f(y) may coincide: only one argument list per function
-            if isinstance(f, AppliedUndef) and functions.setdefault(f.func, f.args) != f.args:
+            if f is not None and functions.setdefault(f, point) != point:
                 return False
         return True
 
     def text(self, e: Any) -> str:
         shown = str(sympy.sympify(e).xreplace({v: k for k, v in self.names.items()}))
         return shown if len(shown) <= 200 else shown[:200] + " ..."
+
+
+def _function(e: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The name of the undefined function that `e` is a jet of, and where; (None, ()) for others."""
+    if isinstance(e, Jet):
+        return e.args[0].name, tuple(e.args[3])
+    f = e.expr if isinstance(e, sympy.Derivative) else e
+    return (f.func.__name__, f.args) if isinstance(f, AppliedUndef) else (None, ())
 
 
 def decide_zero(
@@ -138,8 +148,8 @@ def decide_zero(
     """
     reader = _Indeterminates()
     try:
-        read = [reader.read(sympy.sympify(e).doit()) for e in expressions]
-        given = [reader.read(sympy.sympify(e).doit()) for e in relations] + reader.relations
+        read = [reader.read(_done(e)) for e in expressions]
+        given = [reader.read(_done(e)) for e in relations] + reader.relations
         names = list(reader.names.values())
         if not names:
             left = next((e for e in read if e != 0), None)
@@ -172,6 +182,23 @@ def decide_zero(
     return Decision(Verdict.PROVED, f"{count} identities" if count > 1 else "")
 
 
+def _done(e: Any) -> Any:
+    """`e` with what is left to do done; jets alone, the common case, have nothing left."""
+    e = sympy.sympify(e)
+    parts = (sympy.Add, sympy.Mul, sympy.Pow, sympy.Rational, sympy.Symbol, Jet)
+    jets = (AppliedUndef, sympy.Derivative)
+    todo = [e]
+    while todo:
+        node = todo.pop()
+        point = _function(node)[1] if isinstance(node, jets) else ()
+        if point and all(isinstance(a, sympy.Symbol) for a in point):
+            continue
+        if not isinstance(node, parts):
+            return e.doit()
+        todo += [] if isinstance(node, Jet) else node.args
+    return e
+
+
 def _answer(holds: bool, exact: bool, evidence: str) -> Decision:
     if holds:
         return Decision(Verdict.PROVED)
@@ -180,12 +207,13 @@ def _answer(holds: bool, exact: bool, evidence: str) -> Decision:
 
 def _equations(left: Expressions, right: Expressions, symbol: str) -> str:
     """The display; with `symbol`, the name of a large array, or above 400 characters, a count."""
-    shown = f"{_latex(left)} = {_latex(right)}"
+    shown = f"{printed(left)} = {printed(right)}"
     if not symbol and len(shown) <= 400:
         return shown
     pairs = list(zip(entries(left), entries(right), strict=True))
     if symbol:
-        what = rf"{symbol} = {_latex(entries(right)[0])}" if len({*entries(right)}) == 1 else symbol
+        same = len({*entries(right)}) == 1
+        what = rf"{symbol} = {printed(entries(right)[0])}" if same else symbol
         return rf"{what}\qquad \text{{({len(pairs)} entries)}}"
     names = sorted({s.name for pair in pairs for e in pair for s in e.free_symbols})
     latex = ", ".join(sympy.latex(sympy.Symbol(n)) for n in names[:6])
@@ -193,8 +221,43 @@ def _equations(left: Expressions, right: Expressions, symbol: str) -> str:
     return rf"\text{{{len(pairs)} entries in }} {latex}{more}"
 
 
-def _latex(value: Any) -> str:
-    text: str = sympy.latex(value)
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    """LaTeX with f for f(t, x) and its derivatives as d_t f, where f has one argument list."""
+
+    def __init__(self, short: set[Any]) -> None:
+        super().__init__()
+        self._short = short
+
+    def _print_Function(self, expr: Any, exp: Any = None) -> str:
+        if expr.func.__name__ not in self._short:
+            shown: str = super()._print_Function(expr, exp)
+            return shown
+        shown = self._print(sympy.Symbol(expr.func.__name__))
+        return f"{shown}^{{{exp}}}" if exp else str(shown)
+
+    def _print_Derivative(self, expr: Any) -> str:
+        if expr.expr.func.__name__ not in self._short:
+            shown: str = super()._print_Derivative(expr)
+            return shown
+        by = "".join(
+            rf"\partial_{{{self._print(x)}}}" * int(k) for x, k in expr.variable_count
+        )
+        return rf"{by} {self._print(expr.expr)}"
+
+
+def printed(value: Any) -> str:
+    """LaTeX, with undefined functions in short where nothing is lost."""
+    where: dict[Any, set[Any]] = {}
+    for e in entries(value):
+        for f in e.atoms(AppliedUndef):
+            where.setdefault(f.func.__name__, set()).add(f.args)
+    short = {
+        f for f, lists in where.items()
+        if len(lists) == 1 and all(isinstance(a, sympy.Symbol) for a in next(iter(lists)))
+    }
+    if isinstance(value, (tuple, list)) and len(value) == 1:
+        (value,) = value
+    text: str = _Printer(short).doprint(value)
     return text
 
 
@@ -230,7 +293,7 @@ class PolynomialIdentity(Step):
         right = self.right
         if len(entries(self.left)) != len(entries(right)):
             right = [right] * len(entries(self.left))
-        where = ", ".join(f"{_latex(r)} = 0" for r in self.relations)
+        where = ", ".join(f"{printed(r)} = 0" for r in self.relations)
         extra = [rf"\text{{where }} {where}"] if where else []
         return [_equations(self.left, right, self.symbol), *extra]
 
@@ -263,12 +326,13 @@ class Counterexample(Step):
         if not isinstance(value, sympy.Rational):
             return Decision(Verdict.UNKNOWN, f"left - right = {value}, no exact rational")
         found = Verdict.REFUTED if value == 0 else Verdict.PROVED
-        return Decision(found, f"left - right = {value} at the point")
+        where = " at the point" if self.at else ""
+        return Decision(found, f"left - right = {value}{where}")
 
     def formulas(self) -> Sequence[str]:
-        point = ", ".join(f"{_latex(k)} = {_latex(sympy.sympify(v))}" for k, v in self.at.items())
-        left, right = _latex(self.left), _latex(self.right)
-        return [rf"{left} \ne {right}", rf"\text{{at }} {point}"]
+        point = ", ".join(f"{printed(k)} = {printed(sympy.sympify(v))}" for k, v in self.at.items())
+        left, right = printed(self.left), printed(self.right)
+        return [rf"{left} \ne {right}", *([rf"\text{{at }} {point}"] if point else [])]
 
 
 @dataclass(frozen=True)
@@ -297,5 +361,5 @@ class ExactRank(Step):
         rows, columns = self.matrix.shape
         shown = rf"\operatorname{{rank}} {self.symbol} = {self.equals}"
         if rows * columns <= 12:
-            return [rf"{shown},\qquad {self.symbol} = {_latex(self.matrix)}"]
+            return [rf"{shown},\qquad {self.symbol} = {printed(self.matrix)}"]
         return [rf"{shown},\qquad {self.symbol} \in \mathbb{{Q}}^{{{rows} \times {columns}}}"]
