@@ -36,11 +36,11 @@ def proof_files() -> list[Path]:
     )
 
 
-def _order(path: Path) -> tuple[int, str]:
-    """c2_x before c10_y."""
-    head = path.stem.partition("_")[0].lstrip("c")
+def _order(path: Path) -> tuple[str, int, str]:
+    """c2_x before c10_y before l1_z."""
+    head = path.stem.partition("_")[0]
     digits = "".join(c for c in head if c.isdigit())
-    return (int(digits) if digits else 10**6, path.stem)
+    return (head[:1], int(digits) if digits else 10**6, path.stem)
 
 
 def load(path: Path) -> Theorem:
