@@ -1,4 +1,4 @@
-"""C2: a neural ODE moved by phi_t, the identity at both ends, keeps its end map.
+"""C2: moving a neural ODE by phi_t, id at both ends, is gauge.
 
 dx/dt = f(t, x) and y = phi_t(x): f'(t, y) = [d_t phi_t + (D phi_t) f] o phi_t^-1 (y). The end maps
 agree for phi_0 = phi_1 = id, and F_f' = phi_1 o F_f o phi_0^-1 otherwise. Infinitesimally

@@ -1,4 +1,4 @@
-"""C2': fields with one end map differ by exactly one phi, which their flows give.
+"""C2': fields with one end map differ by exactly one phi.
 
 phi_t = Phi^f'_{t,0} o (Phi^f_{t,0})^-1 is the only phi with phi_0 = id that takes f to f', and
 phi_1 = id exactly where the end maps agree. It is recovered at interior times and compared with
@@ -94,7 +94,7 @@ def clock_pair(bench: Bench, f: Field, x: Tensor) -> Iterator[Row]:
 
 
 def linear_pair(bench: Bench, x: Tensor) -> Iterator[Row]:
-    """A and A + 2 pi J, [A, J] = 0 and J^2 = -1, have one end map; phi_t = cos + J sin of 2 pi t."""
+    """A and A + 2 pi J with [A, J] = 0, J^2 = -1 have one end map; phi_t = cos + J sin."""
     dim = x.shape[1]
     if dim % 2:
         return

@@ -1,4 +1,4 @@
-"""C5: a spacetime diffeomorphism, the identity at both ends, keeps the end map.
+"""C5: spacetime diffeomorphisms, id at both ends, are gauge.
 
 (t, x) -> (T, X) maps the slab onto itself and D_f T > 0. With D_f = d_t + f.grad the moved field is
 f'(T, X) = D_f X / D_f T. Infinitesimally delta f = D_f xi - f D_f zeta - zeta d_t f - xi.grad f,

@@ -1,7 +1,7 @@
-"""C6: dx/dt = A(t) x under y = U(t) x: the end map W becomes U(1) W U(0)^-1.
+"""C6: dx/dt = A(t) x under U(t): W becomes U(1) W U(0)^-1.
 
-A' = U A U^-1 + (dU/dt) U^-1: A is a connection, W its Wilson line. Affine (C6'): b' = U b + dc/dt
-- A' c for y = U x + c. A constant A is not unique: A and A + 2 pi J, [A, J] = 0, have one W.
+y = U x, A' = U A U^-1 + (dU/dt) U^-1: A is a connection, the end map W its Wilson line. Affine
+(C6'): b' = U b + dc/dt - A' c for y = U x + c. A constant A is not unique: A and A + 2 pi J, [A, J] = 0, have one W.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def transformed(A: Path, U: Path, inhomogeneous: float = 1.0, backwards: bool = 
         value, slope = rate(U, t)
         x = torch.linalg.solve(value, y.T)
         if backwards:
-            return (torch.linalg.solve(value, A(t) @ (value @ y.T)) + slope @ x).T
-        return (value @ (A(t) @ x) + inhomogeneous * (slope @ x)).T
+            moved: Tensor = torch.linalg.solve(value, A(t) @ (value @ y.T)) + slope @ x
+        else:
+            moved = value @ (A(t) @ x) + inhomogeneous * (slope @ x)
+        return moved.T
 
     return field
 

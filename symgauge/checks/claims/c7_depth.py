@@ -1,4 +1,4 @@
-"""C7: the rescaling of feedforward nets, lifted to depth and to neural ODEs.
+"""C7: rescaling of feedforward nets, lifted to depth and ODEs.
 
 Exact: W_l -> M_{l+1} W_l M_l^-1, b_l -> M_{l+1} b_l, M_l positive monomial. Residual layers
 x + f(t, x) / N moved by phi_t: each misses phi by O(1/N^2), all of them by O(1/N). Closed under
@@ -135,7 +135,9 @@ def leaky_flow(bench: Bench, x: Tensor) -> Iterator[Row]:
         def moved(t: Tensor, y: Tensor) -> Tensor:
             scale, slope = jvp(D, (t,), (torch.ones_like(t),))
             rate: Tensor = torch.relu(((y / scale) @ W.T) * scale + scale * b)
-            return rate - (Lam - leak * slope / scale) * y
+            rate = rate - (Lam - leak * slope / scale) * y
+            return rate
+
         return moved
 
     base, right = solve("the leaky field", field, x), solve("its image", image(1.0), x)
@@ -153,13 +155,16 @@ def exact_lift(bench: Bench, x: Tensor) -> Iterator[Row]:
     for A in stages:
         direct = torch.nn.functional.leaky_relu(direct @ torch.matrix_exp(A).T, alpha)
 
+    def linear(A: Tensor) -> Field:
+        return lambda t, p: p @ A.T
+
     def flow(slope: float) -> Field:
         return lambda t, p: slope * torch.clamp(p, max=0.0)
 
     def composed(slope: float) -> tuple[Tensor, float]:
         y, error = x, 0.0
         for A in stages:
-            line = solve("a linear stage", lambda t, p, A=A: p @ A.T, y)
+            line = solve("a linear stage", linear(A), y)
             bend = solve("an activation stage", flow(slope), line.end)
             y, error = bend.end, error + line.error + bend.error
         return y, error

@@ -1,4 +1,4 @@
-"""C9: tokens dX/dt = Attn(X) under Y = X U(t), the same U for all tokens.
+"""C9: tokens dX/dt = Attn(X) under one U(t) for all tokens.
 
 Attn(X) = sum_h softmax(X M_h X^T / sqrt(d_k)) X N_h with M_h = W_Q W_K^T, N_h = W_V W_O. Then
 dY/dt = Attn'(Y) + Y U^-1 dU/dt with M' = U^-1 M U^-T, N' = U^-1 N U. Apart from it, W_Q g,
@@ -148,7 +148,8 @@ def discrete(bench: Bench, heads: Heads, X: Tensor) -> Iterator[Row]:
 
     identity = [0.0] * 8
     base, turn = net(identity, X), U(torch.full_like(X[0, 0, 0], 0.5))
-    floor = rounding(lambda t: net(identity, t), X) + rounding(lambda t: net([0.5] * 8, t), X @ turn)
+    floor = rounding(lambda s: net(identity, s), X)
+    floor += rounding(lambda s: net([0.5] * 8, s), X @ turn)
     yield bench.holds("skip connections, constant U",
                       distance(net([0.5] * 8, X @ turn), base @ turn), floor)
     varying = net([k / 8 for k in range(8)], X)

@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 import torch
@@ -61,7 +61,7 @@ class Bench:
     def timed(self, *entries: Any) -> Row:
         now = time.perf_counter()
         seconds, self.clock = now - self.clock, now
-        return Row(*entries, seconds=seconds)
+        return replace(Row(*entries), seconds=seconds)
 
     def holds(self, label: str, residual: float, floor: float) -> Row:
         """A claim: the residual stays within ten floors."""
@@ -93,7 +93,7 @@ class Bench:
         if self.dtype is not torch.float64:
             ok = None
         row = self.timed(label, "order", wrong, errors[-1], None, order, limit, ok)
-        return Row(**{**row.__dict__, "steps": list(steps), "errors": list(errors)})
+        return replace(row, steps=list(steps), errors=list(errors))
 
     def reported(self, label: str, value: float) -> Row:
         """A number without a verdict."""
