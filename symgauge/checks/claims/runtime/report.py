@@ -142,7 +142,7 @@ def run_claim(
         raise BadInput(f"{head['claim']} has no size {size}; take {' or '.join(head['sizes'])}")
     torch.backends.cuda.matmul.allow_tf32 = False
     sizes = head["sizes"][size]
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     bench = Bench(sizes, seed, PRECISIONS[dtype], torch.device(device))
     print(f"{head['claim']}: {head['title']}"[:79])
     print(f"{size}: " + ", ".join(f"{k} {v}" for k, v in sizes.items()))
@@ -164,6 +164,7 @@ def run_claim(
         "seed": seed,
         "rows": [jsonable(asdict(row)) for row in rows],
         "seconds": time.perf_counter() - begin,
+        "cpu_seconds": time.process_time() - cpu,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "ok": all(row.ok for row in rows if row.ok is not None),
     }
