@@ -93,13 +93,13 @@ def require_spacetime(phi: Spacetime, x: Tensor) -> None:
         back = phi.inverse(T, X)
         for what, gap in (
             ("the inverse of the diffeomorphism is none", torch.cat([back[0] - t, back[1] - x], 1)),
-            ("the diffeomorphism is not the identity at the end", torch.cat([T - t, X - x], 1)),
+            ("the diffeomorphism is not the identity", torch.cat([T - t, X - x], 1)),
         ):
-            if what.endswith("end") and time not in (0.0, 1.0):
+            if what.endswith("identity") and time not in (0.0, 1.0):
                 continue
             bad = ~(gap.abs() <= limit * (1 + x.abs().amax(1, keepdim=True)))
             if bad.any():
-                raise BadInput(f"{what}: {place(t, x, bad)}, off by {float(gap.abs().max()):.2g}")
+                raise BadInput(f"{what} at {place(t, x, bad)}: off by {float(gap.abs().max()):.2g}")
 
 
 class Moved:

@@ -35,14 +35,24 @@ class Draw:
         return self.normal(name, rows, columns).mul_(size / math.sqrt(columns))
 
 
+def beside(x: Tensor, *columns: Tensor) -> Tensor:
+    """x with a number, or a column, beside each row: so that time and bias are matrix products.
+
+    A product with a matrix is quick in forward mode; the product of a dual and a plain tensor of
+    small size is not.
+    """
+    return torch.cat([x, *(c.expand(*x.shape[:-1], 1) for c in columns)], -1)
+
+
 def mlp_field(draw: Draw, name: str, dim: int, width: int, size: float = 1.5) -> Field:
     """f(t, x) = W_2 tanh(W_1 x + c t + b): bounded, so its solutions exist for all times."""
     inner = draw.matrix(name + ".inner", width, dim)
     outer = draw.matrix(name + ".outer", dim, width, size)
-    rate, bias = draw.normal(name + ".rate", width), draw.normal(name + ".bias", width) / 2
+    rate, bias = draw.normal(name + ".rate", width, 1), draw.normal(name + ".bias", width, 1) / 2
+    inner, one = torch.cat([inner, rate, bias], 1), torch.ones_like(bias[0])
 
     def field(t: Tensor, x: Tensor) -> Tensor:
-        return torch.tanh(x @ inner.T + t * rate + bias) @ outer.T
+        return torch.tanh(beside(x, t, one) @ inner.T) @ outer.T
 
     return field
 
@@ -55,6 +65,12 @@ class Diffeo:
     inverse: Field
 
 
+def bumped(t: Tensor, ends: float) -> Tensor:
+    """sin(pi t) + ends t: zero at t = 0, and at t = 1 for ends = 0."""
+    bump = torch.sin(math.pi * t)
+    return bump + ends * t if ends else bump
+
+
 def coupling_flow(draw: Draw, name: str, dim: int, hidden: int, ends: float = 0.0) -> Diffeo:
     """Four coupling layers, each moving one half of x by the other: u -> u e^(b s) + b m.
 
@@ -65,27 +81,27 @@ def coupling_flow(draw: Draw, name: str, dim: int, hidden: int, ends: float = 0.
     layers = []
     for k in range(4):
         reads, moves = (half, rest) if k % 2 == 0 else (rest, half)
+        inner = draw.matrix(f"{name}.{k}.inner", hidden, reads)
         layers.append((
-            draw.matrix(f"{name}.{k}.inner", hidden, reads),
-            draw.normal(f"{name}.{k}.rate", hidden),
+            torch.cat([inner, draw.normal(f"{name}.{k}.rate", hidden, 1)], 1),
             draw.matrix(f"{name}.{k}.scale", moves, hidden, 0.3),
             draw.matrix(f"{name}.{k}.shift", moves, hidden, 0.5),
         ))
 
     def motion(k: int, t: Tensor, bump: Tensor, read: Tensor) -> tuple[Tensor, Tensor]:
-        inner, rate, scale, shift = layers[k]
-        seen = torch.tanh(read @ inner.T + t * rate)
+        inner, scale, shift = layers[k]
+        seen = torch.tanh(beside(read, t) @ inner.T)
         return torch.exp(bump * torch.tanh(seen @ scale.T)), bump * (seen @ shift.T)
 
     def forward(t: Tensor, x: Tensor) -> Tensor:
-        a, b, bump = x[..., :half], x[..., half:], torch.sin(math.pi * t) + ends * t
+        a, b, bump = x[..., :half], x[..., half:], bumped(t, ends)
         for k in range(4):
             factor, shift = motion(k, t, bump, a if k % 2 == 0 else b)
             a, b = (a, b * factor + shift) if k % 2 == 0 else (a * factor + shift, b)
         return torch.cat([a, b], -1)
 
     def inverse(t: Tensor, y: Tensor) -> Tensor:
-        a, b, bump = y[..., :half], y[..., half:], torch.sin(math.pi * t) + ends * t
+        a, b, bump = y[..., :half], y[..., half:], bumped(t, ends)
         for k in reversed(range(4)):
             factor, shift = motion(k, t, bump, a if k % 2 == 0 else b)
             a, b = (a, (b - shift) / factor) if k % 2 == 0 else ((a - shift) / factor, b)
@@ -97,7 +113,7 @@ def coupling_flow(draw: Draw, name: str, dim: int, hidden: int, ends: float = 0.
 def bump_field(draw: Draw, name: str, dim: int, width: int, ends: float = 0.0) -> Field:
     """xi(t, x) = (sin(pi t) + ends t) times an MLP field: zero at both ends for ends = 0."""
     field = mlp_field(draw, name, dim, width, 1.0)
-    return lambda t, x: (torch.sin(math.pi * t) + ends * t) * field(t, x)
+    return lambda t, x: bumped(t, ends) * field(t, x)
 
 
 def require_diffeo(phi: Diffeo, x: Tensor, ends: bool = True) -> None:

@@ -22,7 +22,7 @@ METHODS = (  # fixed steps: torchdiffeq's name, the order of the method, numbers
     ("euler", 1, (64, 128, 256)),
 )
 LARGEST = 1e8  # a state or a velocity beyond it is taken for a solution that blows up
-EVALUATIONS = 50_000  # of the vector field, for one solution
+EVALUATIONS = 20_000  # of the vector field, for one solution
 
 
 class BadInput(Exception):
