@@ -16,8 +16,6 @@ from symgauge.__main__ import main
 from symgauge.checks.claims import claim_head, claim_names, emit_claim, find_claims
 from symgauge.errors import BadInputError
 
-pytest.importorskip("torchdiffeq")
-
 
 def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *map(str, arguments)]

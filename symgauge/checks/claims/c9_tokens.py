@@ -64,8 +64,10 @@ def stream(bench: Bench, ends: float = 0.0) -> Callable[[Tensor], Tensor]:
 
 def turned(heads: Heads, U: Tensor) -> Heads:
     """M' = U^-1 M U^-T and N' = U^-1 N U."""
-    read = [torch.linalg.solve(U, W) for W in (heads.query, heads.key, heads.value)]
-    return Heads(read[0], read[1], read[2], heads.out @ U)
+    read = torch.cat([heads.query, heads.key, heads.value]).transpose(0, 1)
+    new = torch.linalg.solve(U, read.flatten(1)).reshape(read.shape)  # one factorisation for all
+    query, key, value = new.transpose(0, 1).chunk(3)
+    return Heads(query, key, value, heads.out @ U)
 
 
 def moved(

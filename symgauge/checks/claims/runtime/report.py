@@ -110,8 +110,8 @@ def line(row: Row) -> str:
     label = ("! " if row.wrong else "") + row.label
     text = f"{label[:38]:38} {row.residual:8.1e} {floor:>8} {number:>8} {row.limit:>8} {verdict:>4}"
     pairs = [f"{n:>5} {e:.1e}" for n, e in zip(row.steps, row.errors)]
-    for k in range(0, len(pairs), 5):
-        text += "\n  " + ("error: " if k == 0 else "       ") + "  ".join(pairs[k:k + 5])
+    for k in range(0, len(pairs), 4):
+        text += "\n  " + ("error: " if k == 0 else "       ") + "  ".join(pairs[k:k + 4])
     return text
 
 
