@@ -102,11 +102,14 @@ def order_of_convergence(found: dict[str, dict[str, Any]]) -> None:
                             linestyle="--" if row["wrong"] else "-",
                             color=PLANTED if row["wrong"] else None,
                             label=f"{label}: order {row['value']:.2f}")
+        ticks = sorted({n for row in found[name]["rows"] for n in row["steps"]})
+        axis.set_xticks(ticks, [str(n) for n in ticks])
+        axis.minorticks_off()
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("steps" if name.startswith("c2") else "depth N", fontsize=9)
         axis.set_ylabel("relative error", fontsize=9)
         axis.grid(True, which="major", linewidth=0.4)
-        axis.legend(fontsize=8)
+        axis.legend(fontsize=8, loc="lower left" if name.startswith("c7") else "upper left")
     save(figure, "order_of_convergence")
 
 
@@ -127,7 +130,7 @@ def residuals(found: dict[str, dict[str, Any]]) -> None:
     axis.invert_yaxis()
     axis.set_xlabel("residual in floors (a claim stays left of 10, a planted failure right of 1e4)",
                     fontsize=9)
-    axis.legend(fontsize=9, loc="lower right")
+    axis.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     axis.grid(True, axis="x", linewidth=0.4)
     save(figure, "residuals")
 
