@@ -21,6 +21,7 @@ from symgauge.checks.runtime import ORDER
 from symgauge.errors import BadInputError
 
 HERE = "symgauge.checks"
+FOREIGN = ("numpy", "torch", "torchdiffeq")  # what is no part of Python
 FORMS = {
     "gl": ("g", "g^-T"),
     "so": ("g", "g^-T"),
@@ -95,7 +96,7 @@ def emit_check(spec: Mapping[str, Any]) -> str:
     checks = check_names()
     parts = [read_part(f"{HERE}.runtime", name) for name in ORDER]
     parts[-1:-1] = [read_part(HERE, name) for name in checks]  # `command` runs them
-    lines += _imports(parts)
+    lines += merged_imports(parts, {"functools", "unittest"})
     lines += ["", f"RECORD: dict[str, Any] = {literal(record)}"]
     if source is not None:
         text = literal(source.split("\n"))
@@ -172,20 +173,20 @@ def _is_header(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _imports(parts: Sequence[Part]) -> Iterator[str]:
-    """All imports of all parts, merged: the standard library, then torch."""
-    plain = {"functools", "unittest"}.union(*(part.plain for part in parts))
+def merged_imports(parts: Sequence[Part], plain: set[str]) -> Iterator[str]:
+    """All imports of all parts and `plain`, merged: the standard library, then torch and others."""
+    plain = plain.union(*(part.plain for part in parts))
     names: dict[str, set[str]] = {}
     for part in parts:
         for module, some in part.names.items():
             names.setdefault(module, set()).update(some)
     yield f"from __future__ import {', '.join(sorted(names.pop('__future__')))}"
-    for torch in (False, True):
+    for foreign in (False, True):
         yield ""
-        mine = [m for m in sorted(plain) if (m.partition(".")[0] == "torch") is torch]
+        mine = [m for m in sorted(plain) if (m.partition(".")[0] in FOREIGN) is foreign]
         yield from (f"import {module}" for module in mine)
         for module in sorted(names):
-            if (module.partition(".")[0] == "torch") is torch and names[module]:
+            if (module.partition(".")[0] in FOREIGN) is foreign and names[module]:
                 yield f"from {module} import {', '.join(sorted(names[module]))}"
 
 
