@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from symgauge.errors import (
     BadInputError,
     CaptureError,
+    FlowError,
     InconsistentError,
     SizeError,
     SymgaugeError,
@@ -32,6 +33,7 @@ __all__ = [
     "CaptureError",
     "Certificate",
     "Derivation",
+    "FlowError",
     "GroupElement",
     "InconsistentError",
     "SizeError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import logging
 import math
 import warnings
@@ -23,7 +24,8 @@ from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
-from symgauge.network.program import Input, Network, Parameter
+from symgauge.network.program import Input, Network, Parameter, exact_value
+from symgauge.nn.ode_flow import OdeFlow, make_exact, recorded_flows
 from symgauge.ops import all_ops, by_overload
 
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
@@ -72,8 +74,9 @@ def capture(
     double, args, kwargs = _in_double(module, args, kwargs)
     _check_example(args, kwargs)
     _check_deterministic(double, args, kwargs)
-    program = _export(double, args, kwargs)
-    reader = _Reader(double, program, output, observable)
+    with recorded_flows() as flows:
+        program = _export(double, args, kwargs)
+    reader = _Reader(double, program, output, observable, flows)
     network = reader.read()
     if check:
         _check_fidelity(double, network, args, kwargs, reader)
@@ -114,6 +117,7 @@ def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, An
         double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
     except Exception as error:
         raise CaptureError(f"the module cannot be copied to float64 ({_line(error)})") from error
+    make_exact(double)
 
     def widen(x: Any) -> Any:
         if isinstance(x, torch.Tensor):
@@ -212,9 +216,10 @@ class _Reader:
     """Walks the exported graph: folds constants with torch, builds lines for the rest."""
 
     def __init__(
-        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str
+        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
+        flows: Sequence[OdeFlow] = (),
     ) -> None:
-        self.module, self.program = module, program
+        self.module, self.program, self.flows = module, program, flows
         self.output, self.observable = output, observable
         self.build = Builder(all_ops())
         self.environment: dict[Any, Any] = {}
@@ -324,6 +329,8 @@ class _Reader:
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
             # two runs may agree by luck, so the graph is asked as well
             raise _random(self.module)
+        if overload == "ode_flow.default":
+            return self._flow(node, args)
         if not any(isinstance(x, Value) for x in leaves):
             return _folded(node.target, overload, args, kwargs)
         if overload == "sym_size.int":
@@ -342,6 +349,25 @@ class _Reader:
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
+
+    def _flow(self, node: Any, args: Any) -> Value:
+        """An OdeFlow is one line: the exact flow of the program of its vector field."""
+        start, parameters, index = args
+        flow = self.flows[index]
+        try:
+            field = _field_program(flow, tuple(start.shape))
+        except CaptureError as error:
+            raise CaptureError(f"the vector field of {_path(node)}: {error}") from error
+        shapes = [tuple(p.shape) for p in parameters]
+        if shapes != [p.shape for p in field.parameters]:
+            raise CaptureError(
+                f"{_path(node)}: the parameters of the vector field were changed while it ran"
+            )
+        text = json.dumps(field.to_json(), sort_keys=True, separators=(",", ":"))
+        return self.build.apply(
+            "ode_flow", *self._lift((start, *parameters)), field=text,
+            t0=exact_value(flow.t0), t1=exact_value(flow.t1),
+        )
 
     def _tokens(self, overload: str, args: Any) -> Any:
         """What may be done with tokens: other shapes, and rows of a table."""
@@ -424,6 +450,32 @@ class _Reader:
                 self.build.apply("log_softmax", v, axis=len(v.shape) - 1) for v in picked
             ]
         return picked
+
+
+class _Field(torch.nn.Module):
+    """The vector field of a flow as a module of (t, x)."""
+
+    def __init__(self, flow: OdeFlow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return self.flow.field(t, x)
+
+
+def _field_program(flow: OdeFlow, shape: tuple[int, ...]) -> Network:
+    """The program of a flow's vector field on states of a shape; its inputs are t and x."""
+    module = _Field(flow)
+    example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
+    with recorded_flows() as inside:
+        program = _export(module, example, {})
+    if inside:
+        raise CaptureError("it integrates another OdeFlow; take them one after the other")
+    reader = _Reader(module, program, None, "logits")
+    network = reader.read()
+    if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
+        raise CaptureError("it must map (t, x) to one velocity")
+    return network
 
 
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
