@@ -95,10 +95,9 @@ class SeriesDomain(Domain):
                 product(x, y) for j in range(k + 1)
                 if (x := left[j]) is not None and (y := right[k - j]) is not None
             ))
-        # the shape of a product of zeros is found on the first entries of the batch
         shape = next((c.shape[1:] for c in out if c is not None), None)
         if shape is None:
-            shape = product(a[:1], b[:1]).shape[1:]
+            shape = product(self._head(a), self._head(b)).shape[1:]
         return self.join(out, shape)
 
     def _total(self, terms: object) -> Array | None:
