@@ -23,7 +23,7 @@ from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import (
-    SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
+    RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
 )
 from symgauge.verdict import Verdict
 
@@ -84,6 +84,12 @@ def _scope(
     """Where and how far the claim reaches."""
     place = "on the cell of theta0" if network.piecewise else "at generic parameters"
     sizes = ", at the sizes of the program"
+    if network.has_flows:
+        # a minor is a power series in the factor of the durations: analytic, and not 0
+        sizes += (
+            ", for short flows (no branch is crossed)" if network.piecewise else
+            ", for all but a discrete set of common factors of the flows' durations"
+        ) + ", exact flows of locally Lipschitz fields where they exist"
     if closed and not conditional:
         text = f"complete {place}{sizes}"
     elif closed:
@@ -172,8 +178,9 @@ def _verify(certificate: Certificate) -> Verification:
     jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
     if jacobian + orbit < total:
         # a random point can be unlucky: one more
+        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
         jacobian = max(jacobian, rank_at_point(
-            network, field, rng, read, cell, tokens, wanted))
+            network, field, rng, read, cell, tokens, wanted, order))
     claim = claim_of(network, total, unread, jacobian, orbit, True, found)
     if claim["inconsistent"]:
         reasons.append(

@@ -7,11 +7,15 @@ line itself, plus a term in the parameters (delta v = L v + c), the line's entri
 symbols of their own; else the line stays expanded and joins the region of its readers. If every
 output's variation has normal form 0, X f = 0 is proved for all inputs, all parameters and all
 branches. A normal form that is not 0 decides nothing: the verdict is then UNKNOWN.
+
+The flow of a vector field passes a variation delta x = xi(x) = L x + c on to its end where the
+velocity varies by D_x v . xi + D_theta v . delta theta = L v: decided by the same sweep over the
+program of v, whose state and time are symbols of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -70,8 +74,19 @@ class Prover:
     of symbol numbers per parameter.
     """
 
-    def __init__(self, network: Network, budget: int = BUDGET) -> None:
+    def __init__(
+        self, network: Network, budget: int = BUDGET, ring: Ring | None = None,
+        leaves: Mapping[int, Array] | None = None, constants: set[int] | None = None,
+    ) -> None:
+        """`ring`, values of some `leaves`, and `constants` are those of a program around this one.
+
+        The symbols in `constants` stand for numbers, as those of the parameters do.
+        """
         self.network = network
+        self.ring = Ring() if ring is None else ring
+        self._given = leaves or {}
+        self._constants = constants or set()
+        self._fields: dict[int, Prover] = {}
         self._budget = budget
         self._needed = _needed(network)
         self._short = 0
@@ -79,14 +94,15 @@ class Prover:
         self._setup()
 
     def _setup(self) -> None:
-        self.ring = Ring()
         self.domain = PolynomialDomain(self.ring)
         self._leaf: dict[int, Array] = {}
         self._opaque: dict[int, Array] = {}
-        self._parameter_ids: set[int] = set()
+        self._parameter_ids: set[int] = set(self._constants)
         self.parameter_symbols: dict[str, Array] = {}
         for i, node in enumerate(self.network.nodes):
-            if isinstance(node.leaf, Constant):
+            if i in self._given:
+                self._leaf[i] = self._given[i]
+            elif isinstance(node.leaf, Constant):
                 self._leaf[i] = self.domain.constant(node.leaf)
             elif isinstance(node.leaf, Input) and node.leaf.classes:
                 self._leaf[i] = self._one_hot(node.leaf)
@@ -134,8 +150,86 @@ class Prover:
 
     def _attempt(self, field: Mapping[str, Array], fold: bool, closed: bool, opaque: bool) -> Proof:
         network = self.network
-        known: dict[int, Array] = {}
         delta: dict[int, Array] = {}
+        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
+            moved = field.get(parameter.name)
+            if moved is not None and any(moved.reshape(-1)):
+                delta[position] = moved.reshape(1, *parameter.shape)
+        lines, _ = self._sweep(delta, fold, closed, opaque)
+        for i in network.outputs:
+            if i in delta and any(delta[i].reshape(-1)):
+                worst = next(p for p in delta[i].reshape(-1) if p)
+                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
+        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+
+    def symbols(self, i: int) -> Array:
+        """The symbols of a leaf."""
+        return self._leaf[i]
+
+    def covariant(
+        self, moved: Mapping[int, Array], expected: Callable[[Array], Array]
+    ) -> Proof:
+        """Whether the output y varies by expected(y) when leaves (by position) are moved."""
+        last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
+        (output,) = self.network.outputs
+        for fold, closed, opaque, short in STRATEGIES:
+            self._short = short
+            delta = {i: d for i, d in moved.items() if any(d.reshape(-1))}
+            try:
+                lines, value = self._sweep(delta, fold, closed, opaque)
+                wanted = expected(value(output))
+                have = delta.get(output, self.domain.zeros(wanted.shape))
+                difference = self.domain.add(have, self.domain.scale(wanted, Fraction(-1)))
+            except (SizeLimit, ZeroDivisionError) as error:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(error))
+                continue
+            wrong = next((p for p in difference.reshape(-1) if p), None)
+            if wrong is None:
+                return Proof(Verdict.PROVED, METHOD, tuple(lines))
+            last = Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(wrong))
+        return last
+
+    def _through_flow(
+        self, i: int, node: Node, field: Network, xs: list[Array], dxs: list[Array | None]
+    ) -> tuple[Array, Array, list[Line]]:
+        """Value and variation of a flow's end, and the table of its velocity."""
+        zero = self.domain.zeros(xs[0].shape)
+        folded = _fold(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
+        if folded is None:
+            raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
+        inner = self._fields.get(i)
+        if inner is None:
+            given = {at: xs[1 + k] for k, at in enumerate(field.parameter_nodes)}
+            # a value that a fold names by new symbols later is met under its first name
+            inner = Prover(field, self._budget, self.ring, given, self._parameter_ids)
+            self._fields[i] = inner
+        else:
+            for k, at in enumerate(field.parameter_nodes):
+                inner._leaf[at] = xs[1 + k]
+        names = [x.name for x in field.inputs]
+        at = field.input_nodes[names.index("x")]
+        moved = {at: _recombine(folded, inner.symbols(at))}
+        moved |= {
+            k: d for k, d in zip(field.parameter_nodes, dxs[1:], strict=True) if d is not None
+        }
+        linear = _Folded(folded.linear, [{} for _ in folded.shift])
+        proof = inner.covariant(moved, lambda y: _recombine(linear, y))
+        if proof.verdict is not Verdict.PROVED:
+            raise SizeLimit(
+                f"line {i} ({node.label}): the velocity does not vary as its state: "
+                f"{proof.residual[:120]}"
+            )
+        symbols = self._symbols_of(i, node)
+        table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
+        table.append(Line(i, node.label, folded.describe()))
+        return symbols, _recombine(folded, symbols), table
+
+    def _sweep(
+        self, delta: dict[int, Array], fold: bool, closed: bool, opaque: bool
+    ) -> tuple[list[Line], Callable[[int], Array]]:
+        """Every needed line's variation, put into `delta`; the table; and values of lines."""
+        network = self.network
+        known: dict[int, Array] = {}
         lines: list[Line] = []
         expanded: dict[int, Array] = {}
 
@@ -158,10 +252,6 @@ class Prover:
                 return expanded[i]
             return known[i]
 
-        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
-            moved = field.get(parameter.name)
-            if moved is not None and any(moved.reshape(-1)):
-                delta[position] = moved.reshape(1, *parameter.shape)
         for i, node in enumerate(network.nodes):
             if node.op is None or i not in self._needed:
                 continue
@@ -169,6 +259,13 @@ class Prover:
                 continue
             xs = [value(j) for j in node.inputs]
             dxs = [delta.get(j) for j in node.inputs]
+            field = node.op.inner(**node.attrs)
+            if field is not None:
+                y, dy, table = self._through_flow(i, node, field, xs, dxs)
+                lines += table
+                if any(dy.reshape(-1)):
+                    known[i], delta[i] = y, dy
+                continue
             y, dy = self._step(i, node, xs, dxs, closed, opaque)
             if not any(dy.reshape(-1)):
                 lines.append(Line(i, node.op.name, "0"))
@@ -187,11 +284,7 @@ class Prover:
                     raise SizeLimit(f"line {i} ({node.op.name}) varies by {terms} terms")
                 known[i], delta[i] = y, dy
                 lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
-        for i in network.outputs:
-            if i in delta and any(delta[i].reshape(-1)):
-                worst = next(p for p in delta[i].reshape(-1) if p)
-                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
-        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+        return lines, value
 
     def _symbols_of(self, i: int, node: Node) -> Array:
         known = self._opaque.get(i)
@@ -224,6 +317,9 @@ class Prover:
 
     def _plain(self, i: int, node: Node, xs: list[Array], closed: bool) -> Array:
         op = node.op
+        assert op is not None
+        if op.inner(**node.attrs) is not None:
+            return self._symbols_of(i, node)
         if isinstance(op, Primitive):
             return op.apply(self.domain, *xs, **node.attrs)
         assert isinstance(op, Composite)
