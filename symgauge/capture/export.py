@@ -20,12 +20,12 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.stabilisers import without_idle_maxima
-from symgauge.errors import CaptureError, UnsupportedOpError
+from symgauge.errors import CaptureError, FlowError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
 from symgauge.network.program import Input, Network, Parameter, exact_value
-from symgauge.nn.ode_flow import OdeFlow, make_exact, recorded_flows
+from symgauge.nn.ode_flow import OdeFlow, make_exact, nested_flow, numbered_flows
 from symgauge.ops import all_ops, by_overload
 
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
@@ -38,6 +38,8 @@ DROP = ("_assert_", "sym_constrain_range")
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 #: Largest relative difference from the module in float64.
 FIDELITY = 1e-7
+#: Sizes of the parameters and inputs that they are compared at: smaller where a flow blows up.
+SIZES = (1.0, 0.25, 0.05)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def capture(
     double, args, kwargs = _in_double(module, args, kwargs)
     _check_example(args, kwargs)
     _check_deterministic(double, args, kwargs)
-    with recorded_flows() as flows:
+    with numbered_flows(double) as flows:
         program = _export(double, args, kwargs)
     reader = _Reader(double, program, output, observable, flows)
     network = reader.read()
@@ -117,6 +119,10 @@ def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, An
         double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
     except Exception as error:
         raise CaptureError(f"the module cannot be copied to float64 ({_line(error)})") from error
+    if nested_flow(double):
+        raise CaptureError(
+            "a vector field integrates another OdeFlow; take flows one after the other"
+        )
     make_exact(double)
 
     def widen(x: Any) -> Any:
@@ -467,10 +473,7 @@ def _field_program(flow: OdeFlow, shape: tuple[int, ...]) -> Network:
     """The program of a flow's vector field on states of a shape; its inputs are t and x."""
     module = _Field(flow)
     example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
-    with recorded_flows() as inside:
-        program = _export(module, example, {})
-    if inside:
-        raise CaptureError("it integrates another OdeFlow; take them one after the other")
+    program = _export(module, example, {})
     reader = _Reader(module, program, None, "logits")
     network = reader.read()
     if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
@@ -602,7 +605,27 @@ def _output_names(module: torch.nn.Module, program: Any, count: int) -> list[str
 def _check_fidelity(
     module: torch.nn.Module, network: Network, args: Any, kwargs: Any, reader: _Reader
 ) -> None:
-    """The network equals the module at generic parameters and three fresh inputs, in float64."""
+    """The network equals the module at generic parameters and three fresh inputs, in float64.
+
+    Where a flow blows up there, smaller parameters and inputs are taken.
+    """
+    blown: FlowError | None = None
+    for size in SIZES if network.has_flows else SIZES[:1]:
+        try:
+            return _compare(module, network, args, kwargs, reader, size)
+        except FlowError as error:
+            blown = error
+    raise CaptureError(
+        f"a flow blows up at every generic point that was tried, so the captured network cannot "
+        f"be compared with the module ({blown}); give shorter times"
+    )
+
+
+def _compare(
+    module: torch.nn.Module, network: Network, args: Any, kwargs: Any, reader: _Reader,
+    size: float,
+) -> None:
+    """The comparison at parameters and inputs of a size."""
     generator = torch.Generator().manual_seed(20240203)
     module = copy.deepcopy(module)
     with torch.no_grad():
@@ -610,7 +633,7 @@ def _check_fidelity(
             if p.requires_grad:
                 width = math.prod(p.shape[1:]) if p.dim() > 1 else 1
                 fresh = torch.randn(p.shape, generator=generator, dtype=torch.float64)
-                p.copy_(fresh / math.sqrt(max(width, 1)))
+                p.copy_(size * fresh / math.sqrt(max(width, 1)))
     parameters = {
         n: p.detach().numpy()[None] for n, p in module.named_parameters() if p.requires_grad
     }
@@ -618,7 +641,7 @@ def _check_fidelity(
     worst, compared = 0.0, False
     for _ in range(3):
         fresh_flat = [
-            torch.randn(x.shape, generator=generator, dtype=torch.float64)
+            size * torch.randn(x.shape, generator=generator, dtype=torch.float64)
             if isinstance(x, torch.Tensor) and x.is_floating_point() and not _is_mask(x) else x
             for x in flat
         ]

@@ -61,6 +61,8 @@ class OdeFlow(torch.nn.Module):
         self.options = dict(options or {})
         self.time_scale = time_scale
         self._takes_time = _arguments(vector_field) > 1
+        #: Its number among the flows of a module that is being captured.
+        self._place: int | None = None
 
     def field(self, t: Tensor, x: Tensor) -> Tensor:
         """time_scale v(t, x)."""
@@ -77,12 +79,12 @@ class OdeFlow(torch.nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The state at t1."""
-        flows = _FLOWS.get()
-        if flows is None:
+        if _FLOWS.get() is None:
             return self.integrate(x)
-        flows.append(self)
+        if self._place is None:
+            raise FlowError("an OdeFlow that is no submodule of the module that is captured")
         own = [p for p in self.parameters() if p.requires_grad]
-        result: Tensor = torch.ops.symgauge.ode_flow(x, own, len(flows) - 1)
+        result: Tensor = torch.ops.symgauge.ode_flow(x, own, self._place)
         return result
 
     def integrate(self, x: Tensor) -> Tensor:
@@ -162,14 +164,29 @@ def _arguments(field: Callable[..., Any]) -> int:
 
 
 @contextmanager
-def recorded_flows() -> Iterator[list[OdeFlow]]:
-    """While open, every OdeFlow is one op `symgauge::ode_flow`; the list says which is which."""
-    flows: list[OdeFlow] = []
+def numbered_flows(module: torch.nn.Module) -> Iterator[list[OdeFlow]]:
+    """While open, every flow of the module is one op `symgauge::ode_flow` with its number.
+
+    Numbers, because torch.export runs a module through stand-ins for its parts.
+    """
+    flows = [part for part in module.modules() if isinstance(part, OdeFlow)]
+    for k, flow in enumerate(flows):
+        flow._place = k
     token = _FLOWS.set(flows)
     try:
         yield flows
     finally:
         _FLOWS.reset(token)
+        for flow in flows:
+            flow._place = None
+
+
+def nested_flow(module: torch.nn.Module) -> bool:
+    """Whether a flow is a part of another flow's vector field."""
+    return any(
+        isinstance(inside, OdeFlow) for part in module.modules() if isinstance(part, OdeFlow)
+        for inside in part.modules() if inside is not part
+    )
 
 
 def make_exact(module: torch.nn.Module) -> None:
@@ -192,6 +209,8 @@ def _run(x: Tensor, parameters: list[Tensor], index: int) -> Tensor:
     return flows[index].integrate(x)
 
 
-@torch.library.register_fake("symgauge::ode_flow")
 def _fake(x: Tensor, parameters: list[Tensor], index: int) -> Tensor:
     return torch.empty_like(x)
+
+
+torch.library.register_fake("symgauge::ode_flow", _fake)
