@@ -85,6 +85,31 @@ def capture(
     return Captured(network, tuple(reader.output_names))
 
 
+def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
+    """The program of a vector field, with the inputs t and x.
+
+    `module` is v(t, x) or v(x), the last of `args` an example of x; or a module with one OdeFlow
+    in it, whose field is taken, and `args` are the module's.
+
+    Raises what `capture` raises, and CaptureError where flows have several fields.
+    """
+    if any(isinstance(part, OdeFlow) for part in module.modules()):
+        network = capture(module, args).network
+        fields = {
+            field.digest: field for n in network.nodes
+            if n.op is not None and (field := n.op.inner(**n.attrs)) is not None
+        }
+        if len(fields) != 1:
+            raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")
+        return fields.popitem()[1]
+    _check_parameters(module)
+    flow, args, _ = _in_double(OdeFlow(module), tuple(args), {})
+    if not args or not isinstance(args[-1], torch.Tensor):
+        raise CaptureError("the last argument of a vector field is a tensor, its state")
+    _check_example(args, {})
+    return _field_program(flow, tuple(args[-1].shape))
+
+
 # -- what may come in ----------------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.proof import BUDGET, Prover, field_polynomials
 from symgauge.network.sampling import (
-    SPARE, branch_patterns, draw_reals, draw_theta, root_plan, settle_roots,
+    IDLE_BATCHES, SPARE, balanced_shadow, branch_patterns, draw_theta, root_plan, settle_roots,
 )
 from symgauge.verdict import Verdict
 
@@ -126,7 +126,7 @@ class _System:
         self.total = network.num_coordinates
         self.monomials = _monomials(self.state.size, degree, time_degree)
         self.powers = time_degree + 1 if moving else 1
-        self.shadow, _ = draw_reals(self.lowered, rng, 1)
+        self.shadow = balanced_shadow(network, rng) if network.piecewise else {}
 
     @property
     def directions(self) -> list[int]:
@@ -261,7 +261,7 @@ def find_equivalences(
     field = PrimeField(next(primes()))
     progress("equations at one theta")
     theta = draw_theta(network, field, rng)
-    rows = system.rows(field, unknowns + own + SPARE, theta)
+    rows = _enough(system, field, unknowns + own, theta)
     p = field.p
     solutions = unknowns + own - rank(np.concatenate([rows["theta"], rows["xi"]], axis=1), p)
     gauge = own - rank(rows["theta"], p)
@@ -282,6 +282,23 @@ def find_equivalences(
         network, degree, time_degree, solutions, gauge, len(along), isotropy - len(along),
         tuple(generators), proved, tuple(notes),
     )
+
+
+def _enough(
+    system: _System, field: PrimeField, unknowns: int, theta: Any
+) -> dict[str, Array]:
+    """Rows at one theta: more than unknowns; with branches, until rarely met cells add nothing."""
+    rows = system.rows(field, unknowns + SPARE, theta)
+    idle = 0 if system.network.piecewise else IDLE_BATCHES
+    found = -1
+    while idle < IDLE_BATCHES:
+        grown = rank(np.concatenate([rows["theta"], rows["xi"]], axis=1), field.p)
+        idle = idle + 1 if grown == found else 0
+        found = grown
+        if idle < IDLE_BATCHES:
+            more = system.rows(field, unknowns + SPARE, theta)
+            rows = {k: np.concatenate([v, more[k]]) for k, v in rows.items()}
+    return rows
 
 
 def _named(system: _System, notes: list[str]) -> list[Equivalence]:
