@@ -38,7 +38,7 @@ from symgauge.lie.algebra import (
 from symgauge.lie.fields import VectorField, combination, matrix
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
-from symgauge.network.sampling import jacobian_rows
+from symgauge.network.sampling import RANK_ORDER, jacobian_rows
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -382,7 +382,9 @@ def derive_target(
 
 def _check_size(network: Network, force: bool) -> None:
     """Stop above the limits: seconds and bytes by measured constants."""
-    lines = sum(prod(n.shape) for n in network.lowered.nodes if not isinstance(n.leaf, Constant))
+    lines = sum(prod(n.shape) for n in network.germ.nodes if not isinstance(n.leaf, Constant))
+    if network.has_flows:
+        lines *= RANK_ORDER**2  # a trajectory is a series of series
     _limit(network.num_coordinates, lines, force)
 
 
