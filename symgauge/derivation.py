@@ -20,7 +20,9 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
-from symgauge.certify.verification import MALFORMED, Verification, claim_of, verify
+from symgauge.certify.verification import (
+    MALFORMED, Verification, at_these_durations, claim_of, verify,
+)
 from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
@@ -437,7 +439,9 @@ def derive_network(
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("hypotheses")
-    assumed = assumptions(network, field, rng, found.tokens, found.cell)
+    proofs = [q for p in families for q in p.proofs]
+    assumed = at_these_durations(
+        assumptions(network, field, rng, found.tokens, found.cell), proofs)
     unread = network.num_coordinates - found.parameters
     claim = claim_of(
         network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
@@ -449,7 +453,6 @@ def derive_network(
             f"({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim is made"
         )
     vectors = [f for p in families for f in p.family.fields]
-    proofs = [q for p in families for q in p.proofs]
     certificate = Certificate.issue(network, vectors, proofs, found.cell, claim)
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()

@@ -21,7 +21,7 @@ from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.program import Network
-from symgauge.network.proof import Proof, Prover
+from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
     RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
 )
@@ -76,6 +76,17 @@ def claim_of(
         "hypotheses": list(found.hypotheses), "verdict": verdict.value,
         "scope": _scope(network, closed, bool(found.hypotheses), redundancy, unexplained),
     }
+
+
+def at_these_durations(found: Assumptions, proofs: Sequence[Proof]) -> Assumptions:
+    """The assumptions, with that of generators which depend on how long a flow lasts.
+
+    They are proved at the program's durations; the rank is that of all but a discrete set.
+    """
+    if not any(IN_TIME in line.variation for proof in proofs for line in proof.lines):
+        return found
+    text = "the rank at the flows' own durations is that at generic ones"
+    return Assumptions(found.shown, (*found.hypotheses, text))
 
 
 def _scope(
@@ -171,7 +182,7 @@ def _verify(certificate: Certificate) -> Verification:
         masked = [_masked(g, read) for g in generators]
         orbit = max(orbit_rank(masked, point, field) for point in points)
     tokens = draw_tokens(network, rng)
-    found = assumptions(network, field, rng, tokens, cell)
+    found = at_these_durations(assumptions(network, field, rng, tokens, cell), proofs)
     # the claimed rank only says how long to look: a rank at a point is a lower bound
     claimed = certificate.data.get("rank")
     wanted = min(total, claimed) if isinstance(claimed, int) else 0

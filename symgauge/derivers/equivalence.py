@@ -417,7 +417,7 @@ def _proved(system: _System, prover: Prover, element: Equivalence) -> bool:
         ]
         return out
 
-    return prover.covariant(seeds, expected).verdict is Verdict.PROVED
+    return prover.covariant(seeds, expected)[0].verdict is Verdict.PROVED
 
 
 def _name(fields: Sequence[VectorField], n: int, time_degree: int) -> str:

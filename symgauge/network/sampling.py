@@ -45,7 +45,7 @@ IDLE_BATCHES = 3
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
 #: Coefficients of a power series that generators are sought with, and that a rank is found with.
-SEARCH_ORDER, RANK_ORDER = 3, 4
+SEARCH_ORDER, RANK_ORDER = 5, 4
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,14 @@ class Rows:
 
     With flows v^T J is a power series in the factor s of all durations: `coefficients` has shape
     (order, rows, coordinates), and a row of `rows` is a random combination of a series'
-    coefficients, which a field that is tangent for every s annuls.
+    coefficients, which a field that is tangent for every s annuls; `shifted` is the same
+    combination of s v^T J.
     """
 
     rows: Array
     parameters: Mapping[str, Array]
     coefficients: Array
+    shifted: Array
 
     def rank(self, p: int) -> int:
         """The rank, over the power series where there are flows."""
@@ -68,13 +70,17 @@ class Rows:
 
     def read(self, columns: npt.NDArray[np.bool_]) -> Rows:
         """These columns alone."""
-        return Rows(self.rows[:, columns], self.parameters, self.coefficients[:, :, columns])
+        return Rows(
+            self.rows[:, columns], self.parameters, self.coefficients[:, :, columns],
+            self.shifted[:, columns],
+        )
 
     def and_more(self, other: Rows) -> Rows:
         """The rows of both, at the parameters of the first."""
         return Rows(
             np.concatenate([self.rows, other.rows]), self.parameters,
             np.concatenate([self.coefficients, other.coefficients], axis=1),
+            np.concatenate([self.shifted, other.shifted]),
         )
 
 
@@ -307,9 +313,12 @@ def jacobian_rows(
     coefficients = np.concatenate(found, axis=1)[:, :count]
     merged = {n: np.concatenate([pt[n] for pt in points])[:count] for n in points[0]}
     if order == 1:
-        return Rows(coefficients[0], merged, coefficients)
+        return Rows(coefficients[0], merged, coefficients, np.zeros_like(coefficients[0]))
     weights = field.random(rng, (order, count, 1))
-    return Rows(field.sum(field.mul(weights, coefficients), (0,)), merged, coefficients)
+    return Rows(
+        field.sum(field.mul(weights, coefficients), (0,)), merged, coefficients,
+        field.sum(field.mul(weights[1:], coefficients[:-1]), (0,)),
+    )
 
 
 class Lifted:

@@ -78,6 +78,19 @@ def mlp(n: int, h: int, act: Module, bias: bool = True) -> Module:
     return Sequential(Linear(n, h, bias=bias), act, Linear(h, n, bias=bias))
 
 
+class WithTime(Module):
+    """W2 tanh(W1 (x, t) + b1) + b2: time is one more feature."""
+
+    def __init__(self, n: int, h: int) -> None:
+        super().__init__()
+        self.first, self.second = Linear(n + 1, h), Linear(h, n)
+
+    def forward(self, t: Tensor, x: Tensor) -> Tensor:
+        timed = torch.cat([x, t.expand(*x.shape[:-1], 1)], -1)
+        out: Tensor = self.second(torch.tanh(self.first(timed)))
+        return out
+
+
 class Between(Module):
     """A flow between trainable linear maps."""
 
@@ -173,7 +186,7 @@ def test_fixed_steps_commute_with_affine_maps_and_adaptive_ones_do_not() -> None
         for flow in flows:
             if fixed:
                 flow.fix_steps()
-        gaps.append(float((flows[0](x) @ g.T - flows[1](x @ g.T)).abs().max()))
+        gaps.append(float((flows[0](x) @ g.T - flows[1](x @ g.T)).abs().max().detach()))
     assert gaps[0] < 1e-13 < 1e-9 < gaps[1]
 
 
@@ -406,7 +419,9 @@ class _Shared(Module):
 
 # -- derivations ---------------------------------------------------------------------------------
 
-#: name: module, input shape, P, redundancy, proved orbit, algebra.
+#: name: module, input shape, P, redundancy, proved orbit, algebra. Where only the end of a linear
+#: flow is seen, d A = 1 is compensated by the decoder, with xi = (t - t0) x: no polynomial does
+#: that for Euler's (1 + A/N)^N. The 8 other directions of A need its exponential: implicit.
 DERIVED: dict[str, tuple[Any, tuple[int, ...], int, int, int, str]] = {
     "linear, fixed ends": (lambda: OdeFlow(Linear(3, 3, bias=False)), (1, 3), 9, 0, 0, "0"),
     "affine, fixed ends": (lambda: OdeFlow(Linear(3, 3)), (1, 3), 12, 0, 0, "0"),
@@ -429,8 +444,8 @@ DERIVED: dict[str, tuple[Any, tuple[int, ...], int, int, int, str]] = {
         lambda: Between(OdeFlow(Attention(2, 2)), 2, False, (4, 5)), (3, 4), 30, 8, 8,
         "2 gl(2)"),
     "linear, end only": (
-        lambda: Between(OdeFlow(Linear(3, 3, bias=False)), 3, False, (4, 5)), (1, 4), 36, 18, 9,
-        "gl(3)"),
+        lambda: Between(OdeFlow(Linear(3, 3, bias=False)), 3, False, (4, 5)), (1, 4), 36, 18, 10,
+        "gl(3) + R"),
     "linear, three times seen": (
         lambda: Between(Twice(Linear(3, 3, bias=False)), 3, False, (4, 5)), (1, 4), 36, 9, 9,
         "gl(3)"),
@@ -456,6 +471,31 @@ def test_derivations(name: str) -> None:
     assert again.verdict is found.verdict, again.reasons
     if not closed:
         assert any("flow.vector_field.weight" in note for note in found.notes)
+
+
+def test_a_shift_that_grows_with_time() -> None:
+    """xi = (t - t0) c: d W1_t = -W1 c, d b1 = t0 W1 c, d b2 = c; the decoder's bias takes xi(t1).
+
+    It depends on how long the flow lasts, and a rank is that of generic durations: a hypothesis.
+    """
+    torch.manual_seed(2)
+    found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
+    assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
+    assert found.algebra["form"] == "gl(2) |x R^4"
+    (hypothesis,) = found.hypotheses
+    assert "own durations" in hypothesis and found.verdict is Verdict.UNKNOWN
+    again = found.verify()
+    assert again.verdict is Verdict.UNKNOWN and again.hypotheses == (hypothesis,)
+    # the same generators at another duration are none
+    data = json.loads(json.dumps(found.certificate.to_json()))
+    _flow_line(data)["attrs"]["t1"] = "2"
+    again = symgauge.verify(_redone(data))
+    assert again.verdict is Verdict.REFUTED and "is no" in again.reasons[0]
+    # nor may the hypothesis be left out
+    data = json.loads(json.dumps(found.certificate.to_json()))
+    data["hypotheses"], data["verdict"] = [], "PROVED"
+    data["scope"] = data["scope"].replace(", if the hypotheses hold", "")
+    assert symgauge.verify(_redone(data)).verdict is Verdict.REFUTED
 
 
 class Euler(Module):
