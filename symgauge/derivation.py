@@ -610,22 +610,26 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _listing(network: Network) -> list[dict[str, Any]]:
-    """The program's lines for the report."""
+def _listing(network: Network, inside: str = "") -> list[dict[str, Any]]:
+    """The program's lines for the report; those of a flow's vector field follow it."""
     symbols: list[str] = []
     lines = []
     for i, node in enumerate(network.nodes):
         if node.op is not None:
-            symbols.append(f"v_{{{i}}}")
+            symbols.append(f"v_{{{inside}{i}}}")
         elif isinstance(node.leaf, Constant):
-            symbols.append(f"c_{{{i}}}")
+            symbols.append(f"c_{{{inside}{i}}}")
         else:
-            symbols.append((r"\theta" if isinstance(node.leaf, Parameter) else "x") + f"_{{{i}}}")
+            letter = r"\theta" if isinstance(node.leaf, Parameter) else "x"
+            symbols.append(f"{letter}_{{{inside}{i}}}")
         latex = "" if node.op is None else node.op.latex(
             *(symbols[j] for j in node.inputs), **node.attrs
         )
         name = symbols[i].translate({ord(c): None for c in "\\_{}"})
         lines.append({"name": name, "op": node.label, "latex": latex, "shape": list(node.shape)})
+        field = None if node.op is None else node.op.inner(**node.attrs)
+        if field is not None:
+            lines += _listing(field, f"{i}.")
     return lines
 
 

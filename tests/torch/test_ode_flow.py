@@ -347,6 +347,51 @@ def test_the_end_of_a_linear_flow_is_not_its_trajectory() -> None:
     assert rank(span, FIELD.p) == 27
 
 
+class Block(Module):
+    """A flow of W RMSNorm(x) between linear maps, read out through a nonlinear layer."""
+
+    def __init__(self, act: Any) -> None:
+        super().__init__()
+        field = Sequential(torch.nn.RMSNorm(2, eps=1e-5), Linear(2, 2, bias=False))
+        self.encoder, self.flow = Linear(3, 2, bias=False), OdeFlow(field)
+        self.decoder, self.last, self.act = Linear(2, 3, bias=False), Linear(3, 2), act
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.act(self.decoder(self.flow(self.encoder(x)))))
+        return out
+
+
+FLOAT_CASES: dict[str, tuple[Any, tuple[int, ...], int]] = {
+    "norm, tanh after it": (lambda: Block(torch.tanh), (1, 3), 3),
+    "two flows": (
+        lambda: Between(Sequential(
+            OdeFlow(mlp(2, 2, Tanh())), OdeFlow(mlp(2, 2, torch.nn.Sigmoid()), 0.0, 2.0),
+        ), 2, True, (3, 3)), (1, 3), 6),
+    "attention": (lambda: Between(OdeFlow(Attention(2, 2)), 2, False, (4, 5)), (3, 4), 8),
+    "time": (lambda: Between(OdeFlow(WithTime(2, 3)), 2, True, (3, 3)), (1, 3), 8),
+}
+
+
+@pytest.mark.parametrize("name", FLOAT_CASES)
+def test_the_rank_is_that_of_the_float_jacobian_at_t1(name: str) -> None:
+    """P - (singular values above a gap of 1e4) of the exact flow's Jacobian, by its adjoint."""
+    make, shape, redundancy = FLOAT_CASES[name]
+    torch.manual_seed(4)
+    found = derived(make(), *shape)
+    network = found.network().lowered
+    rng = np.random.default_rng(3)
+    rows = network.num_coordinates + 40
+    theta = {p.name: 0.6 * rng.normal(size=(1, *p.shape)) for p in network.parameters}
+    inputs = {x.name: 0.7 * rng.normal(size=(rows, *x.shape)) for x in network.inputs}
+    lines = values(network, RealDomain(), theta, inputs)
+    seeds = [rng.normal(size=(rows, *network.nodes[i].shape)) for i in network.outputs]
+    pulled = cotangents(network, RealDomain(), lines, seeds)
+    jacobian = np.concatenate([pulled[p.name].reshape(rows, -1) for p in network.parameters], 1)
+    sizes = np.linalg.svd(jacobian / np.linalg.norm(jacobian, axis=0), compute_uv=False)
+    assert found.redundancy == redundancy
+    assert sizes[found.rank - 1] > 1e4 * sizes[found.rank]
+
+
 # -- the proof -----------------------------------------------------------------------------------
 
 
