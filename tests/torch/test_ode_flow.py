@@ -5,6 +5,8 @@ the duration, and that of the span of all Taylor coefficients, the rank of the w
 """
 
 import json
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -604,6 +606,25 @@ def _redone(data: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_certificate_verifies(certificate: dict[str, Any]) -> None:
     assert symgauge.verify(certificate).verdict is Verdict.PROVED
+
+
+def test_verify_needs_neither_torch_nor_a_solver(
+    certificate: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(certificate))
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['torchdiffeq'] = None\n"
+        f"import symgauge; print(symgauge.verify(open({str(path)!r}).read()).verdict.value)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "PROVED", done.stderr
+
+
+def test_the_module_imports_its_solver_when_it_runs() -> None:
+    code = "import sys, symgauge.nn; print('torchdiffeq' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "False", done.stderr
 
 
 def _flow_line(data: dict[str, Any]) -> dict[str, Any]:
