@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from symgauge.errors import (
     BadInputError,
     CaptureError,
+    FlowError,
     InconsistentError,
     SizeError,
     SymgaugeError,
@@ -24,6 +25,7 @@ from symgauge.verdict import Verdict
 if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
     from symgauge.derivation import Derivation, GroupElement, derive
+    from symgauge.equivalence import EquivalenceAlgebra, equivalence_algebra
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,8 @@ __all__ = [
     "CaptureError",
     "Certificate",
     "Derivation",
+    "EquivalenceAlgebra",
+    "FlowError",
     "GroupElement",
     "InconsistentError",
     "SizeError",
@@ -42,15 +46,18 @@ __all__ = [
     "Verification",
     "__version__",
     "derive",
+    "equivalence_algebra",
     "verify",
 ]
 
 _LAZY = {
     "Certificate": "symgauge.certify",
     "Derivation": "symgauge.derivation",
+    "EquivalenceAlgebra": "symgauge.equivalence",
     "GroupElement": "symgauge.derivation",
     "Verification": "symgauge.certify",
     "derive": "symgauge.derivation",
+    "equivalence_algebra": "symgauge.equivalence",
     "verify": "symgauge.certify",
 }
 

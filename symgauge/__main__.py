@@ -1,4 +1,4 @@
-"""The command line: derive, check, verify, apply, prove, check-claim, zoo.
+"""The command line: derive, equivalence, check, verify, apply, prove, check-claim, zoo.
 
 Exit status: 0 what was asked holds; 1 refuted, inconsistent, a failed check or a rejected
 certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
@@ -61,6 +61,23 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--force", action="store_true",
                         help="go on above an estimated 10 minutes or 8 GiB")
     derive.set_defaults(run=_derive)
+    equivalence = commands.add_parser(
+        "equivalence", help="the diffeomorphisms that keep the family of a vector field TARGET")
+    equivalence.add_argument(
+        "target", metavar="TARGET",
+        help="as for derive; the module is v(t, x) or v(x), or holds one OdeFlow")
+    equivalence.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[],
+                             help="a size of the factory (repeatable)")
+    equivalence.add_argument("--degree", type=_natural, default=1, help="degree of xi in x (1)")
+    equivalence.add_argument("--time-degree", type=_natural, default=0,
+                             help="degree of xi in t (0)")
+    equivalence.add_argument("--time-change", action="store_true",
+                             help="t may change too; motion along worldlines is divided out")
+    equivalence.add_argument("--moving", action="store_true",
+                             help="parameters may depend on t")
+    equivalence.add_argument("--latex", metavar="FILE", help="write the proved elements")
+    equivalence.add_argument("--seed", type=_seed, default=0, help="seed of the points (0)")
+    equivalence.set_defaults(run=_equivalence)
     check = commands.add_parser("check", help="run the generated numeric checks")
     check.add_argument("target", metavar="TARGET|derivation.json", help=target)
     _sizes(check)
@@ -100,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     claim.set_defaults(run=_check_claim)
     zoo = commands.add_parser("zoo", help="list the architectures that come with symgauge")
     zoo.set_defaults(run=_zoo)
-    for command in (derive, check, verify, apply, prove, claim, zoo):
+    for command in (derive, equivalence, check, verify, apply, prove, claim, zoo):
         command.add_argument("--json", action="store_true",
                              help="one JSON record on standard output")
     return parser
@@ -116,6 +133,12 @@ def _sizes(parser: argparse.ArgumentParser) -> None:
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no seed; give an integer from 0 on")
+    return int(text)
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no degree; give an integer from 0 on")
     return int(text)
 
 
@@ -279,6 +302,31 @@ def _derive(options: argparse.Namespace) -> int:
         console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
                       markup=False, soft_wrap=True)
     return STATUS[derivation.verdict]
+
+
+def _equivalence(options: argparse.Namespace) -> int:
+    from symgauge.derivation import write_atomically
+    from symgauge.equivalence import equivalence_algebra
+    from symgauge.report.table import print_equivalence
+
+    with _progress() as progress, redirect_stdout(sys.stderr):
+        progress("capture")
+        target = _load_target(options.target, options.set)
+        module, args, kwargs = target.build()
+        if kwargs:
+            raise BadInputError("a vector field takes no keyword arguments: (t, x) or (x)")
+        found = equivalence_algebra(
+            module, state=args, degree=options.degree, time_degree=options.time_degree,
+            time_change=options.time_change, moving=options.moving, name=target.name,
+            seed=options.seed, progress=progress,
+        )
+    if options.latex:
+        write_atomically(Path(options.latex), found.to_latex())
+    if options.json:
+        sys.stdout.write(found.to_json())
+    else:
+        print_equivalence(found.data, _console())
+    return STATUS[found.verdict]
 
 
 def _check(options: argparse.Namespace) -> int:

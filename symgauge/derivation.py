@@ -21,7 +21,9 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
-from symgauge.certify.verification import MALFORMED, Verification, claim_of, verify
+from symgauge.certify.verification import (
+    MALFORMED, Verification, at_these_durations, claim_of, verify,
+)
 from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
@@ -40,7 +42,7 @@ from symgauge.lie.fields import VectorField, combination, matrix
 from symgauge.network.exponents import split_exponentials
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
-from symgauge.network.sampling import jacobian_rows
+from symgauge.network.sampling import RANK_ORDER, jacobian_rows
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -384,7 +386,9 @@ def derive_target(
 
 def _check_size(network: Network, force: bool) -> None:
     """Stop above the limits: seconds and bytes by measured constants."""
-    lines = sum(prod(n.shape) for n in network.lowered.nodes if not isinstance(n.leaf, Constant))
+    lines = sum(prod(n.shape) for n in network.germ.nodes if not isinstance(n.leaf, Constant))
+    if network.has_flows:
+        lines *= RANK_ORDER**2  # a trajectory is a series of series
     _limit(network.num_coordinates, lines, force)
 
 
@@ -437,8 +441,10 @@ def derive_network(
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("hypotheses")
-    assumed = assumptions(network, field, rng, found.tokens, found.cell)
-    split = split_exponentials(network) if assumed.hypotheses else network
+    proofs = [q for p in families for q in p.proofs]
+    tested = assumptions(network, field, rng, found.tokens, found.cell)
+    assumed = at_these_durations(tested, proofs)
+    split = split_exponentials(network) if tested.hypotheses else network
     if split is not network:
         # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
         again = None
@@ -461,7 +467,6 @@ def derive_network(
             f"({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim is made"
         )
     vectors = [f for p in families for f in p.family.fields]
-    proofs = [q for p in families for q in p.proofs]
     certificate = Certificate.issue(network, vectors, proofs, found.cell, claim)
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()
@@ -619,22 +624,26 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _listing(network: Network) -> list[dict[str, Any]]:
-    """The program's lines for the report."""
+def _listing(network: Network, inside: str = "") -> list[dict[str, Any]]:
+    """The program's lines for the report; those of a flow's vector field follow it."""
     symbols: list[str] = []
     lines = []
     for i, node in enumerate(network.nodes):
         if node.op is not None:
-            symbols.append(f"v_{{{i}}}")
+            symbols.append(f"v_{{{inside}{i}}}")
         elif isinstance(node.leaf, Constant):
-            symbols.append(f"c_{{{i}}}")
+            symbols.append(f"c_{{{inside}{i}}}")
         else:
-            symbols.append((r"\theta" if isinstance(node.leaf, Parameter) else "x") + f"_{{{i}}}")
+            letter = r"\theta" if isinstance(node.leaf, Parameter) else "x"
+            symbols.append(f"{letter}_{{{inside}{i}}}")
         latex = "" if node.op is None else node.op.latex(
             *(symbols[j] for j in node.inputs), **node.attrs
         )
         name = symbols[i].translate({ord(c): None for c in "\\_{}"})
         lines.append({"name": name, "op": node.label, "latex": latex, "shape": list(node.shape)})
+        field = None if node.op is None else node.op.inner(**node.attrs)
+        if field is not None:
+            lines += _listing(field, f"{i}.")
     return lines
 
 

@@ -10,6 +10,7 @@ error: it is `Verdict.UNKNOWN` (symgauge.verdict).
 __all__ = [
     "BadInputError",
     "CaptureError",
+    "FlowError",
     "InconsistentError",
     "SizeError",
     "SymgaugeError",
@@ -36,6 +37,10 @@ class CaptureError(BadInputError):
 
 class UnsupportedOpError(BadInputError):
     """The module uses an operation without a rule; the message names the file to add."""
+
+
+class FlowError(BadInputError):
+    """A flow cannot be integrated; the message says where: the time and the norm of the state."""
 
 
 class SizeError(BadInputError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import json
 import logging
 import math
 import warnings
@@ -19,11 +20,12 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.stabilisers import without_idle_maxima
-from symgauge.errors import CaptureError, UnsupportedOpError
+from symgauge.errors import CaptureError, FlowError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
-from symgauge.network.program import Input, Network, Parameter
+from symgauge.network.program import Input, Network, Parameter, exact_value
+from symgauge.nn.ode_flow import OdeFlow, make_exact, nested_flow, numbered_flows
 from symgauge.ops import all_ops, by_overload
 
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
@@ -36,6 +38,8 @@ DROP = ("_assert_", "sym_constrain_range")
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 #: Largest relative difference from the module in float64.
 FIDELITY = 1e-7
+#: Sizes of the parameters and inputs that they are compared at: smaller where a flow blows up.
+SIZES = (1.0, 0.25, 0.05)
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,38 @@ def capture(
     double, args, kwargs = _in_double(module, args, kwargs)
     _check_example(args, kwargs)
     _check_deterministic(double, args, kwargs)
-    program = _export(double, args, kwargs)
-    reader = _Reader(double, program, output, observable)
+    with numbered_flows(double) as flows:
+        program = _export(double, args, kwargs)
+    reader = _Reader(double, program, output, observable, flows)
     network = reader.read()
     if check:
         _check_fidelity(double, network, args, kwargs, reader)
     return Captured(network, tuple(reader.output_names))
+
+
+def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
+    """The program of a vector field, with the inputs t and x.
+
+    `module` is v(t, x) or v(x), the last of `args` an example of x; or a module with one OdeFlow
+    in it, whose field is taken, and `args` are the module's.
+
+    Raises what `capture` raises, and CaptureError where flows have several fields.
+    """
+    if any(isinstance(part, OdeFlow) for part in module.modules()):
+        network = capture(module, args).network
+        fields = {
+            field.digest: field for n in network.nodes
+            if n.op is not None and (field := n.op.inner(**n.attrs)) is not None
+        }
+        if len(fields) != 1:
+            raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")
+        return fields.popitem()[1]
+    _check_parameters(module)
+    flow, args, _ = _in_double(OdeFlow(module), tuple(args), {})
+    if not args or not isinstance(args[-1], torch.Tensor):
+        raise CaptureError("the last argument of a vector field is a tensor, its state")
+    _check_example(args, {})
+    return _field_program(flow, tuple(args[-1].shape))
 
 
 # -- what may come in ----------------------------------------------------------------------------
@@ -114,6 +144,11 @@ def _in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, An
         double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
     except Exception as error:
         raise CaptureError(f"the module cannot be copied to float64 ({_line(error)})") from error
+    if nested_flow(double):
+        raise CaptureError(
+            "a vector field integrates another OdeFlow; take flows one after the other"
+        )
+    make_exact(double)
 
     def widen(x: Any) -> Any:
         if isinstance(x, torch.Tensor):
@@ -212,9 +247,10 @@ class _Reader:
     """Walks the exported graph: folds constants with torch, builds lines for the rest."""
 
     def __init__(
-        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str
+        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
+        flows: Sequence[OdeFlow] = (),
     ) -> None:
-        self.module, self.program = module, program
+        self.module, self.program, self.flows = module, program, flows
         self.output, self.observable = output, observable
         self.build = Builder(all_ops())
         self.environment: dict[Any, Any] = {}
@@ -324,6 +360,8 @@ class _Reader:
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
             # two runs may agree by luck, so the graph is asked as well
             raise _random(self.module)
+        if overload == "ode_flow.default":
+            return self._flow(node, args)
         if not any(isinstance(x, Value) for x in leaves):
             return _folded(node.target, overload, args, kwargs)
         if overload == "sym_size.int":
@@ -342,6 +380,25 @@ class _Reader:
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
+
+    def _flow(self, node: Any, args: Any) -> Value:
+        """An OdeFlow is one line: the exact flow of the program of its vector field."""
+        start, parameters, index = args
+        flow = self.flows[index]
+        try:
+            field = _field_program(flow, tuple(start.shape))
+        except CaptureError as error:
+            raise CaptureError(f"the vector field of {_path(node)}: {error}") from error
+        shapes = [tuple(p.shape) for p in parameters]
+        if shapes != [p.shape for p in field.parameters]:
+            raise CaptureError(
+                f"{_path(node)}: the parameters of the vector field were changed while it ran"
+            )
+        text = json.dumps(field.to_json(), sort_keys=True, separators=(",", ":"))
+        return self.build.apply(
+            "ode_flow", *self._lift((start, *parameters)), field=text,
+            t0=exact_value(flow.t0), t1=exact_value(flow.t1),
+        )
 
     def _tokens(self, overload: str, args: Any) -> Any:
         """What may be done with tokens: other shapes, and rows of a table."""
@@ -424,6 +481,29 @@ class _Reader:
                 self.build.apply("log_softmax", v, axis=len(v.shape) - 1) for v in picked
             ]
         return picked
+
+
+class _Field(torch.nn.Module):
+    """The vector field of a flow as a module of (t, x)."""
+
+    def __init__(self, flow: OdeFlow) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return self.flow.field(t, x)
+
+
+def _field_program(flow: OdeFlow, shape: tuple[int, ...]) -> Network:
+    """The program of a flow's vector field on states of a shape; its inputs are t and x."""
+    module = _Field(flow)
+    example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
+    program = _export(module, example, {})
+    reader = _Reader(module, program, None, "logits")
+    network = reader.read()
+    if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
+        raise CaptureError("it must map (t, x) to one velocity")
+    return network
 
 
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
@@ -550,7 +630,27 @@ def _output_names(module: torch.nn.Module, program: Any, count: int) -> list[str
 def _check_fidelity(
     module: torch.nn.Module, network: Network, args: Any, kwargs: Any, reader: _Reader
 ) -> None:
-    """The network equals the module at generic parameters and three fresh inputs, in float64."""
+    """The network equals the module at generic parameters and three fresh inputs, in float64.
+
+    Where a flow blows up there, smaller parameters and inputs are taken.
+    """
+    blown: FlowError | None = None
+    for size in SIZES if network.has_flows else SIZES[:1]:
+        try:
+            return _compare(module, network, args, kwargs, reader, size)
+        except FlowError as error:
+            blown = error
+    raise CaptureError(
+        f"a flow blows up at every generic point that was tried, so the captured network cannot "
+        f"be compared with the module ({blown}); give shorter times"
+    )
+
+
+def _compare(
+    module: torch.nn.Module, network: Network, args: Any, kwargs: Any, reader: _Reader,
+    size: float,
+) -> None:
+    """The comparison at parameters and inputs of a size."""
     generator = torch.Generator().manual_seed(20240203)
     module = copy.deepcopy(module)
     with torch.no_grad():
@@ -558,7 +658,7 @@ def _check_fidelity(
             if p.requires_grad:
                 width = math.prod(p.shape[1:]) if p.dim() > 1 else 1
                 fresh = torch.randn(p.shape, generator=generator, dtype=torch.float64)
-                p.copy_(fresh / math.sqrt(max(width, 1)))
+                p.copy_(size * fresh / math.sqrt(max(width, 1)))
     parameters = {
         n: p.detach().numpy()[None] for n, p in module.named_parameters() if p.requires_grad
     }
@@ -566,7 +666,7 @@ def _check_fidelity(
     worst, compared = 0.0, False
     for _ in range(3):
         fresh_flat = [
-            torch.randn(x.shape, generator=generator, dtype=torch.float64)
+            size * torch.randn(x.shape, generator=generator, dtype=torch.float64)
             if isinstance(x, torch.Tensor) and x.is_floating_point() and not _is_mask(x) else x
             for x in flat
         ]

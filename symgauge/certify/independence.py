@@ -138,7 +138,7 @@ def assumptions(
     `tokens` are the token inputs that the rank was found with, `cell` the shadow point whose cell
     it is the rank of.
     """
-    network = network.lowered
+    network = network.germ
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}

@@ -21,9 +21,9 @@ from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.program import Network
-from symgauge.network.proof import Proof, Prover
+from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
-    SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
+    RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
 )
 from symgauge.verdict import Verdict
 
@@ -78,12 +78,29 @@ def claim_of(
     }
 
 
+def at_these_durations(found: Assumptions, proofs: Sequence[Proof]) -> Assumptions:
+    """The assumptions, with that of generators which depend on how long a flow lasts.
+
+    They are proved at the program's durations; the rank is that of all but a discrete set.
+    """
+    if not any(IN_TIME in line.variation for proof in proofs for line in proof.lines):
+        return found
+    text = "the rank at the flows' own durations is that at generic ones"
+    return Assumptions(found.shown, (*found.hypotheses, text))
+
+
 def _scope(
     network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int
 ) -> str:
     """Where and how far the claim reaches."""
     place = "on the cell of theta0" if network.piecewise else "at generic parameters"
     sizes = ", at the sizes of the program"
+    if network.has_flows:
+        # a minor is a power series in the factor of the durations: analytic, and not 0
+        sizes += (
+            ", for short flows (no branch is crossed)" if network.piecewise else
+            ", for all but a discrete set of common factors of the flows' durations"
+        ) + ", exact flows of locally Lipschitz fields where they exist"
     if closed and not conditional:
         text = f"complete {place}{sizes}"
     elif closed:
@@ -165,15 +182,16 @@ def _verify(certificate: Certificate) -> Verification:
         masked = [_masked(g, read) for g in generators]
         orbit = max(orbit_rank(masked, point, field) for point in points)
     tokens = draw_tokens(network, rng)
-    found = assumptions(network, field, rng, tokens, cell)
+    found = at_these_durations(assumptions(network, field, rng, tokens, cell), proofs)
     # the claimed rank only says how long to look: a rank at a point is a lower bound
     claimed = certificate.data.get("rank")
     wanted = min(total, claimed) if isinstance(claimed, int) else 0
     jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
     if jacobian + orbit < total:
         # a random point can be unlucky: one more
+        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
         jacobian = max(jacobian, rank_at_point(
-            network, field, rng, read, cell, tokens, wanted))
+            network, field, rng, read, cell, tokens, wanted, order))
     claim = claim_of(network, total, unread, jacobian, orbit, True, found)
     if claim["inconsistent"]:
         reasons.append(

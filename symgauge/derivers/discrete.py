@@ -79,14 +79,14 @@ def _permutation(indices: Sequence[Any], n: int) -> Action:
     """The cycle through all n indices and a transposition generate S_n: both are applied."""
     def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
         out = theta.copy()
+        # one after another: a tensor may carry the leg on two axes
         for index in indices:
-            out[:, index] = theta[:, np.roll(index, 1, axis=0)]
+            out[:, index] = out[:, np.roll(index, 1, axis=0)]
         if n > 2:
-            theta = out.copy()
             for index in indices:
                 swapped = index.copy()
                 swapped[[0, 1]] = index[[1, 0]]
-                out[:, index] = theta[:, swapped]
+                out[:, index] = out[:, swapped]
         return out
 
     return act

@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from symgauge.derivers.families import Family
 from symgauge.derivers.slices import Level, choose_slices
-from symgauge.exact.linear_algebra import independent_rows, nullspace, rank
+from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import (
-    SPARE, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
+    RANK_ORDER, SPARE, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
     read_coordinates,
 )
 from symgauge.verdict import Verdict
@@ -164,6 +164,13 @@ class ExactDeriver:
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
         missing = total - r - found.orbit_dimension
+        if missing > 0 and self.network.has_flows:
+            # a minor may start at a higher power of the duration
+            self.progress("rank to a higher order")
+            found.rank = r = max(r, rank_at_point(
+                self.network, self.field, self.rng, self.read, cell, tokens,
+                order=2 * RANK_ORDER))
+            missing = total - r - found.orbit_dimension
         if missing > 0:
             names = self._implicit(found)
             found.notes.append(
@@ -178,19 +185,23 @@ class ExactDeriver:
         theta, salt = draw_theta(network, self.field, self.rng)
         rows = jacobian_rows(
             network, self.field, self.rng, int(self.read.sum()) + SPARE, theta, found.cell, salt,
-            found.tokens,
-        ).rows[:, self.read]
-        kernel = nullspace(rows, p)
+            found.tokens, RANK_ORDER,
+        ).read(self.read)
+        total, whole = int(self.read.sum()), rows.rank(p)
         point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
         fields = [f for proved in found.families for f in proved.family.fields]
         values = np.array([f.at(point, self.field)[self.read] for f in fields]).reshape(
-            len(fields), len(kernel.T))
+            len(fields), total)
         names, start = [], 0
         for q in network.parameters:
             offset = network.offsets[q.name]
             width = int(self.read[offset:offset + q.size].sum())
             part = slice(start, start + width)
-            if rank(kernel[:, part], p) > rank(values[:, part], p):
+            others = np.ones(total, dtype=bool)
+            others[part] = False
+            # the kernel's projection: its dimension less that of the kernel within the others
+            within = total - width - rows.read(others).rank(p)
+            if total - whole - within > rank(values[:, part], p):
                 names.append(q.name)
             start += width
         return names

@@ -42,12 +42,15 @@ class Search:
         self.network, self.field, self.rng = network, field, rng
         self.coordinates = Coordinates(network)
         self.legs, self.places, self.axes = follow(network)
-        self._pools: dict[int, tuple[Array, Array]] = {}
+        self._pools: dict[int, tuple[Array, ...]] = {}
 
     # -- rows ----------------------------------------------------------------------------------
 
-    def rows(self, count: int, field: PrimeField | None = None) -> tuple[Array, Array]:
-        """`count` rows and their thetas, each at a theta, an input and a cell of its own."""
+    def rows(self, count: int, field: PrimeField | None = None) -> tuple[Array, ...]:
+        """`count` rows and their thetas, each at a theta, an input and a cell of its own.
+
+        With flows a third array has the rows times the factor of the durations.
+        """
         field = field or self.field
         have = self._pools.get(field.p)
         if have is None or len(have[0]) < count:
@@ -57,13 +60,30 @@ class Search:
                 [fresh.parameters[p.name].reshape(len(fresh.rows), -1)
                  for p in self.network.parameters], axis=1,
             )
-            have = (fresh.rows, theta) if have is None else (
-                np.concatenate([have[0], fresh.rows]), np.concatenate([have[1], theta])
-            )
+            new = (fresh.rows, theta, fresh.shifted)
+            have = new if have is None else tuple(
+                np.concatenate(pair) for pair in zip(have, new, strict=True))
             self._pools[field.p] = have
-        return have[0][:count], have[1][:count]
+        return tuple(part[:count] for part in have)
 
-    def nullspace(self, unknowns: int, columns: Columns) -> npt.NDArray[np.object_] | None:
+    def at_duration(self, unknowns: int, columns: Columns) -> npt.NDArray[np.object_] | None:
+        """Solutions that are affine in the factor s of the durations, at s = 1.
+
+        A shift that grows along a flow, such as xi = (t - t0) c, is compensated behind it by as
+        much as the flow lasts.
+        """
+        if 2 * unknowns > MAX_UNKNOWNS:
+            return None
+        found = self.nullspace(unknowns, columns, True)
+        if found is None or not len(found):
+            return None
+        out: npt.NDArray[np.object_] = found[:, :unknowns] + found[:, unknowns:]
+        kept: npt.NDArray[np.object_] = out[(out != 0).any(axis=1)]
+        return kept
+
+    def nullspace(
+        self, unknowns: int, columns: Columns, affine: bool = False
+    ) -> npt.NDArray[np.object_] | None:
         """Exact solutions of the determining equations as rows; unknowns last are free.
 
         Modulo one prime where the solutions are small fractions, else modulo several. None
@@ -73,8 +93,11 @@ class Search:
         used: list[int] = []
         for p in islice(primes(), MAX_PRIMES):
             field = PrimeField(p)
-            rows, theta = self.rows(unknowns + SPARE, field)
-            image = nullspace(columns(rows, theta, field), p)
+            rows, theta, shifted = self.rows((1 + affine) * unknowns + SPARE, field)
+            matrix = columns(rows, theta, field)
+            if affine:
+                matrix = np.concatenate([matrix, columns(shifted, theta, field)], axis=1)
+            image = nullspace(matrix, p)
             if not len(image):
                 return image.astype(object)
             if images and image.shape != images[0].shape:
@@ -309,11 +332,13 @@ class Search:
 
     def general(self) -> Iterator[Family]:
         """The mode ansatz on all tensors at once, one generator a family."""
-        fields = general_candidates(self.network, self.coordinates, self._axes_of,
-                                    self._signature, self.nullspace,
-                                    MAX_UNKNOWNS)
-        for f in fields:
-            yield Family("other", (), 1, touched(self.network, f), (f,))
+        solvers = [self.nullspace, self.at_duration] if self.network.has_flows else [
+            self.nullspace]
+        for solve in solvers:
+            fields = general_candidates(self.network, self.coordinates, self._axes_of,
+                                        self._signature, solve, MAX_UNKNOWNS)
+            for f in fields:
+                yield Family("other", (), 1, touched(self.network, f), (f,))
 
 
 def _residues(values: npt.NDArray[np.object_], field: PrimeField) -> Array:

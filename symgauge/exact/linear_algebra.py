@@ -40,6 +40,29 @@ def rank(matrix: Array, p: int) -> int:
     return int(_to_flint(matrix, p).rank())
 
 
+def series_rank(coefficients: Array, p: int) -> int:
+    """A lower bound on the rank over GF(p)((s)), from the coefficients of s^0, ..., s^(n-1).
+
+    The rank modulo s^k, as a matrix over GF(p), is the sum of max(0, k - d) over the invariant
+    factors s^d (Smith's form over GF(p)[[s]]); so its last increase counts those with d < n,
+    which the coefficients decide: as many rows and columns have a minor that is not 0.
+
+    >>> s, one = np.array([[0.0]]), np.array([[1.0]])
+    >>> series_rank(np.stack([s, one]), 7), series_rank(np.stack([s, s]), 7)
+    (1, 0)
+    """
+    n, rows, columns = coefficients.shape
+
+    def truncated(k: int) -> int:
+        blocks = np.zeros((k, rows, k, columns))
+        for i in range(k):
+            for j in range(i + 1):
+                blocks[i, :, j] = coefficients[i - j]
+        return rank(blocks.reshape(k * rows, k * columns), p)
+
+    return truncated(n) - (truncated(n - 1) if n > 1 else 0)
+
+
 def row_reduce(matrix: Array, p: int) -> tuple[Array, list[int]]:
     """Reduced row echelon form without its zero rows, and the pivot columns."""
     if 0 in matrix.shape:

@@ -47,11 +47,10 @@ def tangents(
     return out
 
 
-def cotangents(
+def pulled(
     network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
-) -> dict[str, Array]:
-    """The adjoint applied to one seed per output: one row of the Jacobian per batch entry."""
-    batch = len(seeds[0])
+) -> dict[int, Array]:
+    """The adjoint applied to one seed per output, at the leaves by position (missing is zero)."""
     held: dict[int, Array] = {}
 
     def accumulate(i: int, ct: Array) -> None:
@@ -71,6 +70,15 @@ def cotangents(
         ):
             if ct is not None and not isinstance(network.nodes[j].leaf, Constant):
                 accumulate(j, ct)
+    return held
+
+
+def cotangents(
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+) -> dict[str, Array]:
+    """The adjoint applied to one seed per output: one row of the Jacobian per batch entry."""
+    batch = len(seeds[0])
+    held = pulled(network, domain, lines, seeds)
     rows: dict[str, Array] = {}
     for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
         ct = held.get(position)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from symgauge.network.builder import Builder, Value
     from symgauge.network.domains.base import Domain
     from symgauge.network.legs import Axis, Legs
+    from symgauge.network.program import Network
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -104,6 +105,13 @@ class NodeOp(AbstractOp):
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         """Axes of the value as products of legs. Default: entrywise, all inputs alike."""
         return legs.entrywise(inputs, shape)
+
+    def inner(self, **attrs: Any) -> Network | None:
+        """The program of the vector field, for an op that is its flow; else None.
+
+        Its inputs are t and x; the op's inputs are x at the start and the program's parameters.
+        """
+        return None
 
     #: Whether `symbols` states relations among the entries of the value.
     closed: ClassVar[bool] = False

@@ -194,14 +194,65 @@ class Network:
             moved.append(build.lower(node.op, xs, node.attrs))
         return build.network([moved[i] for i in self.outputs], self.held)
 
+    @cached_property
+    def has_flows(self) -> bool:
+        """Whether a line is the flow of a vector field."""
+        return any(n.op is not None and n.op.inner(**n.attrs) is not None for n in self.nodes)
+
+    @cached_property
+    def germ(self) -> Network:
+        """The lowered program with flows of duration 0: the constant terms of its power series.
+
+        A flow's line is its start. The lines of its vector field, evaluated there, stand before
+        it in their order, and the velocity is one more output. Equal lines are not shared:
+        branches are met in the same order as in the program.
+        """
+        lowered = self.lowered
+        if not lowered.has_flows:
+            return lowered
+        nodes: list[Node] = []
+        moved: list[int] = []
+        velocities: list[int] = []
+
+        def put(node: Node, inputs: tuple[int, ...]) -> int:
+            nodes.append(Node(node.op, inputs, node.attrs, node.shape, node.leaf))
+            return len(nodes) - 1
+
+        for node in lowered.nodes:
+            at = tuple(moved[j] for j in node.inputs)
+            inner = None if node.op is None else node.op.inner(**node.attrs)
+            if inner is None:
+                moved.append(put(node, at))
+                continue
+            field = inner.lowered
+            given = {
+                i: at[k + 1] for k, i in enumerate(field.parameter_nodes)
+            } | {
+                i: at[0] for i, x in zip(field.input_nodes, field.inputs, strict=True)
+                if x.name == "x"
+            }
+            own: list[int] = []
+            start = Constant((node.attrs["t0"],), np.zeros((), dtype=np.int64))
+            for i, line in enumerate(field.nodes):
+                if isinstance(line.leaf, Input) and line.leaf.name == "t":
+                    own.append(put(Node(None, (), {}, (), start), ()))
+                else:
+                    known = given.get(i)
+                    own.append(put(line, tuple(own[j] for j in line.inputs))
+                               if known is None else known)
+            velocities.append(own[field.outputs[0]])
+            moved.append(at[0])
+        outputs = (*(moved[i] for i in lowered.outputs), *velocities)
+        return Network(tuple(nodes), outputs, self.ops, self.held)
+
     @property
     def piecewise(self) -> bool:
         """Whether a branch is decided somewhere: each cell has formulas of its own."""
-        return any(isinstance(n.op, Primitive) and n.op.branches for n in self.lowered.nodes)
+        return any(isinstance(n.op, Primitive) and n.op.branches for n in self.germ.nodes)
 
     def uses(self, name: str) -> bool:
-        """Whether an op of this name stands in the lowered program."""
-        return any(n.op is not None and n.op.name == name for n in self.lowered.nodes)
+        """Whether an op of this name stands in the lowered program or in a field's."""
+        return any(n.op is not None and n.op.name == name for n in self.germ.nodes)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; exact numbers as strings."""

@@ -7,11 +7,15 @@ line itself, plus a term in the parameters (delta v = L v + c), the line's entri
 symbols of their own; else the line stays expanded and joins the region of its readers. If every
 output's variation has normal form 0, X f = 0 is proved for all inputs, all parameters and all
 branches. A normal form that is not 0 decides nothing: the verdict is then UNKNOWN.
+
+The flow of a vector field passes a variation delta x = xi(x) = L x + c on to its end where the
+velocity varies by D_x v . xi + D_theta v . delta theta = L v: decided by the same sweep over the
+program of v, whose state and time are symbols of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -40,6 +44,9 @@ STRATEGIES = (
     (True, True, True, 12), (True, True, True, 256), (False, True, True, 64),
     (False, False, False, 0),
 )
+#: Degree in time of the variations tried along a flow, and the words for it in a table.
+TIME_DEGREE = 2
+IN_TIME = ", from a variation that grows with time, to the power "
 #: Terms of a polynomial that a line may keep when it does not fold.
 MAX_TERMS = 4000
 
@@ -70,8 +77,21 @@ class Prover:
     of symbol numbers per parameter.
     """
 
-    def __init__(self, network: Network, budget: int = BUDGET) -> None:
+    def __init__(
+        self, network: Network, budget: int = BUDGET, ring: Ring | None = None,
+        leaves: Mapping[int, Array] | None = None, constants: set[int] | None = None,
+    ) -> None:
+        """`ring`, values of some `leaves`, and `constants` are those of a program around this one.
+
+        The symbols in `constants` stand for numbers, as those of the parameters do.
+        """
         self.network = network
+        self.ring = Ring() if ring is None else ring
+        self._given = leaves or {}
+        self._constants = constants or set()
+        self._fields: dict[int, Prover] = {}
+        #: The symbol of the time since a flow's start, for the program of its field.
+        self.elapsed: Monomial = ()
         self._budget = budget
         self._needed = _needed(network)
         self._short = 0
@@ -79,14 +99,15 @@ class Prover:
         self._setup()
 
     def _setup(self) -> None:
-        self.ring = Ring()
         self.domain = PolynomialDomain(self.ring)
         self._leaf: dict[int, Array] = {}
         self._opaque: dict[int, Array] = {}
-        self._parameter_ids: set[int] = set()
+        self._parameter_ids: set[int] = set(self._constants)
         self.parameter_symbols: dict[str, Array] = {}
         for i, node in enumerate(self.network.nodes):
-            if isinstance(node.leaf, Constant):
+            if i in self._given:
+                self._leaf[i] = self._given[i]
+            elif isinstance(node.leaf, Constant):
                 self._leaf[i] = self.domain.constant(node.leaf)
             elif isinstance(node.leaf, Input) and node.leaf.classes:
                 self._leaf[i] = self._one_hot(node.leaf)
@@ -134,8 +155,111 @@ class Prover:
 
     def _attempt(self, field: Mapping[str, Array], fold: bool, closed: bool, opaque: bool) -> Proof:
         network = self.network
-        known: dict[int, Array] = {}
         delta: dict[int, Array] = {}
+        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
+            moved = field.get(parameter.name)
+            if moved is not None and any(moved.reshape(-1)):
+                delta[position] = moved.reshape(1, *parameter.shape)
+        lines, _ = self._sweep(delta, fold, closed, opaque)
+        for i in network.outputs:
+            if i in delta and any(delta[i].reshape(-1)):
+                worst = next(p for p in delta[i].reshape(-1) if p)
+                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
+        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+
+    def symbols(self, i: int) -> Array:
+        """The symbols of a leaf."""
+        return self._leaf[i]
+
+    def covariant(
+        self, moved: Mapping[int, Array], expected: Callable[[Array], Array]
+    ) -> tuple[Proof, Array | None]:
+        """Whether the output y varies by expected(y) when leaves (by position) are moved.
+
+        Where that is not proved, the first difference found comes along.
+        """
+        last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
+        first: Array | None = None
+        (output,) = self.network.outputs
+        for fold, closed, opaque, short in STRATEGIES:
+            self._short = short
+            delta = {i: d for i, d in moved.items() if any(d.reshape(-1))}
+            try:
+                lines, value = self._sweep(delta, fold, closed, opaque)
+                wanted = expected(value(output))
+                have = delta.get(output, self.domain.zeros(wanted.shape))
+                difference = self.domain.add(have, self.domain.scale(wanted, Fraction(-1)))
+            except (SizeLimit, ZeroDivisionError) as error:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(error))
+                continue
+            wrong = next((p for p in difference.reshape(-1) if p), None)
+            if wrong is None:
+                return Proof(Verdict.PROVED, METHOD, tuple(lines)), None
+            first = difference if first is None else first
+            last = Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(wrong))
+        return last, first
+
+    def _through_flow(
+        self, i: int, node: Node, field: Network, xs: list[Array], dxs: list[Array | None]
+    ) -> tuple[Array, Array, list[Line]]:
+        """Value and variation of a flow's end, and the table of its velocity."""
+        zero = self.domain.zeros(xs[0].shape)
+        folded = _fold(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
+        if folded is None:
+            raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
+        inner = self._field_prover(i, node, field, xs)
+        state, _ = _inputs_of(field)
+        x, clock = inner.symbols(state), inner.elapsed
+        moved = {
+            k: d for k, d in zip(field.parameter_nodes, dxs[1:], strict=True) if d is not None
+        }
+        # xi as a polynomial in the elapsed time: each coefficient is what the last ones leave
+        powers = [folded]
+        while True:
+            xi = _in_time(powers, x, clock, self.ring, 0)
+            proof, rest = inner.covariant(
+                {**moved, state: xi}, lambda y: _rate(powers, x, y, clock, self.ring))
+            if proof.verdict is Verdict.PROVED:
+                break
+            following = None if rest is None or len(powers) > TIME_DEGREE else _fold(
+                x, _coefficient(rest, clock, len(powers) - 1, len(powers)), self._parameter_ids)
+            if following is None or not following:
+                raise SizeLimit(
+                    f"line {i} ({node.label}): the velocity does not vary as its state: "
+                    f"{proof.residual[:120]}"
+                )
+            powers.append(following)
+        end = _at_time(powers, node.attrs["t1"] - node.attrs["t0"])
+        symbols = self._symbols_of(i, node)
+        table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
+        degree = len(powers) - 1
+        table.append(Line(i, node.label, end.describe() + (
+            f"{IN_TIME}{degree}" if degree else "")))
+        return symbols, _recombine(end, symbols), table
+
+    def _field_prover(self, i: int, node: Node, field: Network, xs: list[Array]) -> Prover:
+        """The prover of a flow's field, in this ring, with time t0 + (elapsed time)."""
+        given = {at: xs[1 + k] for k, at in enumerate(field.parameter_nodes)}
+        inner = self._fields.get(i)
+        if inner is None:
+            _, at = _inputs_of(field)
+            t = self.domain.fresh("elapsed", ())
+            if at is not None:
+                start = Constant((node.attrs["t0"],), np.zeros((), dtype=np.int64))
+                given[at] = self.domain.add(t, self.domain.constant(start))
+            inner = Prover(field, self._budget, self.ring, given, self._parameter_ids)
+            inner.elapsed = next(iter(t.reshape(-1)[0]))
+            self._fields[i] = inner
+        else:
+            inner._leaf.update(given)
+        return inner
+
+    def _sweep(
+        self, delta: dict[int, Array], fold: bool, closed: bool, opaque: bool
+    ) -> tuple[list[Line], Callable[[int], Array]]:
+        """Every needed line's variation, put into `delta`; the table; and values of lines."""
+        network = self.network
+        known: dict[int, Array] = {}
         lines: list[Line] = []
         expanded: dict[int, Array] = {}
 
@@ -158,10 +282,6 @@ class Prover:
                 return expanded[i]
             return known[i]
 
-        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
-            moved = field.get(parameter.name)
-            if moved is not None and any(moved.reshape(-1)):
-                delta[position] = moved.reshape(1, *parameter.shape)
         for i, node in enumerate(network.nodes):
             if node.op is None or i not in self._needed:
                 continue
@@ -169,6 +289,13 @@ class Prover:
                 continue
             xs = [value(j) for j in node.inputs]
             dxs = [delta.get(j) for j in node.inputs]
+            field = node.op.inner(**node.attrs)
+            if field is not None:
+                y, dy, table = self._through_flow(i, node, field, xs, dxs)
+                lines += table
+                if any(dy.reshape(-1)):
+                    known[i], delta[i] = y, dy
+                continue
             y, dy = self._step(i, node, xs, dxs, closed, opaque)
             if not any(dy.reshape(-1)):
                 lines.append(Line(i, node.op.name, "0"))
@@ -187,11 +314,7 @@ class Prover:
                     raise SizeLimit(f"line {i} ({node.op.name}) varies by {terms} terms")
                 known[i], delta[i] = y, dy
                 lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
-        for i in network.outputs:
-            if i in delta and any(delta[i].reshape(-1)):
-                worst = next(p for p in delta[i].reshape(-1) if p)
-                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
-        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+        return lines, value
 
     def _symbols_of(self, i: int, node: Node) -> Array:
         known = self._opaque.get(i)
@@ -224,6 +347,9 @@ class Prover:
 
     def _plain(self, i: int, node: Node, xs: list[Array], closed: bool) -> Array:
         op = node.op
+        assert op is not None
+        if op.inner(**node.attrs) is not None:
+            return self._symbols_of(i, node)
         if isinstance(op, Primitive):
             return op.apply(self.domain, *xs, **node.attrs)
         assert isinstance(op, Composite)
@@ -308,6 +434,67 @@ def _needed(network: Network) -> set[int]:
     return found
 
 
+# -- variations along a flow: xi(t, x) = sum over k of (t - t0)^k (L_k x + c_k) ------------------
+
+
+def _inputs_of(field: Network) -> tuple[int, int | None]:
+    """The lines of the state and of the time."""
+    places = {x.name: i for i, x in zip(field.input_nodes, field.inputs, strict=True)}
+    return places["x"], places.get("t")
+
+
+def _in_time(
+    powers: Sequence[_Folded], x: Array, clock: Monomial, ring: Ring, derivative: int
+) -> Array:
+    """xi, or its derivative with respect to time (1)."""
+    out = np.empty(x.shape, dtype=object)
+    flat = out.reshape(-1)
+    flat[:] = [dict[Monomial, Number]() for _ in range(flat.size)]
+    for k, part in enumerate(powers):
+        if k < derivative:
+            continue
+        factor: Polynomial = {clock * (k - derivative): k if derivative else 1}
+        for n, p in enumerate(_recombine(part, x).reshape(-1)):
+            flat[n] = add(flat[n], ring.mul(p, factor))
+    return out
+
+
+def _rate(
+    powers: Sequence[_Folded], x: Array, y: Array, clock: Monomial, ring: Ring
+) -> Array:
+    """d xi / dt along the field: d_t xi + (grad xi) y."""
+    linear = [_Folded(part.linear, [{} for _ in part.shift]) for part in powers]
+    turned = _in_time(linear, y, clock, ring, 0)
+    own = _in_time(powers, x, clock, ring, 1)
+    out: Array = np.asarray(np.frompyfunc(add, 2, 1)(turned, own), dtype=object)
+    return out
+
+
+def _coefficient(a: Array, clock: Monomial, power: int, divisor: int) -> Array:
+    """The coefficient of a power of the elapsed time, over a number."""
+    (t,) = clock
+    out = np.empty(a.shape, dtype=object)
+    out.reshape(-1)[:] = [
+        {tuple(s for s in m if s != t): ratio(c, divisor) for m, c in p.items()
+         if m.count(t) == power}
+        for p in a.reshape(-1)
+    ]
+    return out
+
+
+def _at_time(powers: Sequence[_Folded], elapsed: Fraction) -> _Folded:
+    """xi at one time."""
+    linear: list[dict[int, Number]] = [{} for _ in powers[0].linear]
+    shift: list[Polynomial] = [{} for _ in powers[0].shift]
+    for k, part in enumerate(powers):
+        size = _number(elapsed**k)
+        for n, (row, c) in enumerate(zip(part.linear, part.shift, strict=True)):
+            for j, w in row.items():
+                linear[n][j] = linear[n].get(j, 0) + w * size
+            shift[n] = add(shift[n], scale(c, size))
+    return _Folded([{j: w for j, w in row.items() if w} for row in linear], shift)
+
+
 # -- folding -------------------------------------------------------------------------------------
 
 
@@ -317,6 +504,9 @@ class _Folded:
 
     linear: list[dict[int, Number]]
     shift: list[Polynomial]
+
+    def __bool__(self) -> bool:
+        return any(self.linear) or any(self.shift)
 
     def describe(self) -> str:
         entries = sum(len(row) for row in self.linear)

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.errors import InconsistentError
-from symgauge.exact.linear_algebra import rank
+from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.network.domains.reads import ReadsDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
+from symgauge.network.domains.series import SeriesDomain
 from symgauge.network.evaluate import cotangents, outputs, values
 from symgauge.network.op import Array, Primitive
 from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
@@ -43,14 +44,44 @@ FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 IDLE_BATCHES = 3
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
+#: Coefficients of a power series that generators are sought with, and that a rank is found with.
+SEARCH_ORDER, RANK_ORDER = 5, 4
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows v^T J of the Jacobian: residues, shape (rows, coordinates), and their points."""
+    """Rows v^T J of the Jacobian: residues, shape (rows, coordinates), and their points.
+
+    With flows v^T J is a power series in the factor s of all durations: `coefficients` has shape
+    (order, rows, coordinates), and a row of `rows` is a random combination of a series'
+    coefficients, which a field that is tangent for every s annuls; `shifted` is the same
+    combination of s v^T J.
+    """
 
     rows: Array
     parameters: Mapping[str, Array]
+    coefficients: Array
+    shifted: Array
+
+    def rank(self, p: int) -> int:
+        """The rank, over the power series where there are flows."""
+        return rank(self.rows, p) if len(self.coefficients) == 1 else series_rank(
+            self.coefficients, p)
+
+    def read(self, columns: npt.NDArray[np.bool_]) -> Rows:
+        """These columns alone."""
+        return Rows(
+            self.rows[:, columns], self.parameters, self.coefficients[:, :, columns],
+            self.shifted[:, columns],
+        )
+
+    def and_more(self, other: Rows) -> Rows:
+        """The rows of both, at the parameters of the first."""
+        return Rows(
+            np.concatenate([self.rows, other.rows]), self.parameters,
+            np.concatenate([self.coefficients, other.coefficients], axis=1),
+            np.concatenate([self.shifted, other.shifted]),
+        )
 
 
 def read_coordinates(network: Network) -> npt.NDArray[np.bool_]:
@@ -112,14 +143,14 @@ def shadow_patterns(
     tokens: Mapping[str, Array],
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
-    lowered = network.lowered
+    lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
     undecided = np.ones(batch, dtype=bool)
     for _ in range(SHADOW_TRIES):
         drawn, inputs = draw_reals(lowered, rng, batch)
         inputs.update(held)
-        domain = RealDomain()
+        domain = RealDomain(zero_decides=not flows)
         values(lowered, domain, parameters or drawn, inputs)
         assert domain.margin is not None
         good = undecided & np.broadcast_to(domain.margin > MARGIN, (batch,))
@@ -137,7 +168,7 @@ def shadow_patterns(
 
 def branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
     """For each branching line, in order, whether an argument of these ops depends on it."""
-    nodes = network.lowered.nodes
+    nodes = network.germ.nodes
     needed: set[int] = set()
     for i in range(len(nodes) - 1, -1, -1):
         node = nodes[i]
@@ -188,7 +219,7 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
     At a badly balanced point units are dead or act linearly and the rank is not generic.
     """
     best, score = {}, (-1.0, -1.0)
-    lowered = network.lowered
+    lowered = network.germ
     for _ in range(SHADOWS if network.piecewise else 1):
         parameters, _ = draw_reals(lowered, rng, 1)
         _, inputs = draw_reals(lowered, rng, 64)
@@ -203,8 +234,9 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
     return best
 
 
-def _chunk(network: Network) -> int:
-    entries = sum(prod(n.shape) for n in network.nodes)
+def _chunk(network: Network, order: int) -> int:
+    # a flow's trajectory is a series of series
+    entries = sum(prod(n.shape) for n in network.nodes) * order**2
     return int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
 
 
@@ -217,6 +249,7 @@ def jacobian_rows(
     shadow: Mapping[str, Array] | None = None,
     salt: int | None = None,
     tokens: Mapping[str, Array] | None = None,
+    order: int = SEARCH_ORDER,
 ) -> Rows:
     """`count` rows v^T J(theta, x), each with its own x and v.
 
@@ -224,9 +257,11 @@ def jacobian_rows(
     shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
     salt: which residues stand for transcendental values; a theta with roots has one of its own.
     tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
+    order: with flows, the number of coefficients of the power series.
     Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
     """
-    lowered = network.lowered
+    lowered, germ = network.lowered, network.germ
+    order = order if network.has_flows else 1
     salt = int(rng.integers(1 << 62)) if salt is None else salt
     plan = root_plan(network, field, theta is None)
     pool = None
@@ -238,7 +273,7 @@ def jacobian_rows(
     points: list[dict[str, Array]] = []
     have, tried = 0, 0
     while have < count:
-        batch = min(_chunk(lowered), max(8, 2 * (count - have)) if tried else count)
+        batch = min(_chunk(lowered, order), max(8, 2 * (count - have)) if tried else count)
         parameters = {
             p.name: theta[p.name] if theta is not None else field.random(rng, (batch, *p.shape))
             for p in lowered.parameters
@@ -253,18 +288,20 @@ def jacobian_rows(
             at = decided[(tried + np.arange(batch)) % len(decided)]
             patterns = [b[at] for b in listed_patterns]
             inputs.update({n: v[at] for n, v in (tokens or {}).items()})
-        settle_roots(lowered, field, rng, salt, plan, parameters, inputs, patterns)
+        settle_roots(germ, field, rng, salt, plan, parameters, inputs, patterns)
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
-        lines = values(lowered, domain, parameters, inputs)
+        lifted = Lifted(network, domain, batch, order)
+        lines = lifted.values(parameters, inputs)
         good = np.broadcast_to(domain.valid, (batch,))
         tried += batch
         if good.any():
             seeds = [
-                field.random(rng, (batch, *lowered.nodes[i].shape)) for i in lowered.outputs
+                lifted.constant(field.random(rng, (batch, *lowered.nodes[i].shape)))
+                for i in lowered.outputs
             ]
-            rows = cotangents(lowered, domain, lines, seeds)
-            flat = [rows[p.name].reshape(batch, -1) for p in lowered.parameters]
-            found.append(np.concatenate(flat, axis=1)[good])
+            rows = cotangents(lowered, lifted.domain, lines, seeds)
+            flat = [rows[p.name].reshape(order, batch, -1) for p in lowered.parameters]
+            found.append(np.concatenate(flat, axis=2)[:, good])
             points.append({n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
                            for n, v in parameters.items()})
             have += int(good.sum())
@@ -273,9 +310,40 @@ def jacobian_rows(
                 f"only {have} of {tried} random points had a root for every square root and no "
                 "division by zero"
             )
-    rows_array = np.concatenate(found)[:count]
+    coefficients = np.concatenate(found, axis=1)[:, :count]
     merged = {n: np.concatenate([pt[n] for pt in points])[:count] for n in points[0]}
-    return Rows(rows_array, merged)
+    if order == 1:
+        return Rows(coefficients[0], merged, coefficients, np.zeros_like(coefficients[0]))
+    weights = field.random(rng, (order, count, 1))
+    return Rows(
+        field.sum(field.mul(weights, coefficients), (0,)), merged, coefficients,
+        field.sum(field.mul(weights[1:], coefficients[:-1]), (0,)),
+    )
+
+
+class Lifted:
+    """A program over residues, or over power series of residues where it has flows."""
+
+    def __init__(
+        self, network: Network, residues: ResidueDomain, batch: int, order: int = SEARCH_ORDER
+    ) -> None:
+        self._network, self._batch = network.lowered, batch
+        self.domain = SeriesDomain(residues, order, batch) if network.has_flows else residues
+
+    def constant(self, a: Array) -> Array:
+        """Residues as values of the domain."""
+        if isinstance(self.domain, SeriesDomain):
+            return self.domain.lift(np.broadcast_to(a, (self._batch, *a.shape[1:])))
+        return a
+
+    def values(
+        self, parameters: Mapping[str, Array], inputs: Mapping[str, Array]
+    ) -> list[Array]:
+        """Every line, from residues."""
+        return values(
+            self._network, self.domain, {n: self.constant(v) for n, v in parameters.items()},
+            {n: self.constant(v) for n, v in inputs.items()},
+        )
 
 
 # -- square roots --------------------------------------------------------------------------------
@@ -315,7 +383,7 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
 
 
 def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
-    lowered = network.lowered
+    lowered = network.germ
     if not network.uses("rsqrt"):
         return RootPlan(())
     if has_tokens(network):
@@ -415,8 +483,14 @@ def evaluate_at(
     """The output values over GF(p), and the domain that tells which rows are valid."""
     batch = max((len(v) for v in (*inputs.values(), *parameters.values())), default=1)
     domain = ResidueDomain(field, salt, batch, patterns)
-    lines = values(network.lowered, domain, parameters, inputs)
-    return outputs(network.lowered, lines), domain
+    lifted = Lifted(network, domain, batch)
+    found = outputs(network.lowered, lifted.values(parameters, inputs))
+    # a series counts as one value: its coefficients stand side by side
+    return [
+        v if len(v) <= batch else np.moveaxis(
+            v.reshape(-1, batch, *v.shape[1:]), 0, 1).reshape(batch, -1)
+        for v in found
+    ], domain
 
 
 def draw_tokens(network: Network, rng: np.random.Generator) -> dict[str, Array]:
@@ -445,27 +519,29 @@ def rank_at_point(
     network: Network, field: PrimeField, rng: np.random.Generator,
     read: npt.NDArray[np.bool_], cell: Mapping[str, Array],
     tokens: Mapping[str, Array] | None = None, wanted: int | None = None,
+    order: int = RANK_ORDER,
 ) -> int:
     """Rank of the Jacobian at one exact random theta: never above the generic rank.
 
     `cell` is a shadow point: with branches, the rank is that of its cell, and rows are added
     until it has stopped growing (near the boundary of a cell it grows slowly). A `wanted` rank is
-    waited for longer.
+    waited for longer. With flows it is the rank over power series, by minors modulo s^order.
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
-    rows = jacobian_rows(network, field, rng, count, theta, cell, salt, tokens).rows[:, read]
-    found = rank(rows, field.p)
+    rows = jacobian_rows(
+        network, field, rng, count, theta, cell, salt, tokens, order).read(read)
+    found = rows.rank(field.p)
     idle = 0
-    while cell and found < rows.shape[1]:
+    while cell and found < rows.rows.shape[1]:
         patience = IDLE_BATCHES if wanted is None else 1 if found >= wanted else 8 * IDLE_BATCHES
         if idle >= patience:
             break
         more = jacobian_rows(
-            network, field, rng, max(32, count // 2), theta, cell, salt, tokens
+            network, field, rng, max(32, count // 2), theta, cell, salt, tokens, order
         )
-        rows = np.concatenate([rows, more.rows[:, read]])
-        grown = rank(rows, field.p)
+        rows = rows.and_more(more.read(read))
+        grown = rows.rank(field.p)
         idle = idle + 1 if grown == found else 0
         found = grown
     return found

@@ -98,3 +98,40 @@ def print_verification(verification: Verification, console: Console) -> None:
         table.add_row("hypothesis", _text(hypothesis, console))
     table.add_row("scope", _text(verification.scope or "not given", console))
     console.print(table)
+
+
+def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 24) -> None:
+    """Dimensions of an equivalence algebra, and its first proved elements."""
+    facts = _grid(console, f"{algebra['name']}: equivalence algebra")
+    facts.add_column("quantity", no_wrap=True)
+    facts.add_column("value", overflow="fold", ratio=1)
+    closed = algebra["closed"]
+    for label, value in (
+        ("state", f"{algebra['state']} entries"),
+        ("parameters P", algebra["parameters"]),
+        ("algebra", algebra["algebra"]),
+        ("dimension", algebra["dimension"] if closed else f"at most {algebra['dimension']}"),
+        ("proved", algebra["proved"]),
+        ("isotropy", f"{algebra['isotropy']} keep v as it is, at one theta"),
+        ("gauge", f"{algebra['gauge']} directions of theta keep v (divided out)"),
+        ("trivial", f"{algebra['trivial']} along the worldlines (divided out)"),
+        ("scope", algebra["scope"]),
+    ):
+        facts.add_row(label, _text(value, console))
+    for kind in ("shown", "hypotheses", "notes"):
+        for statement in algebra[kind]:
+            label = {"hypotheses": "hypothesis", "notes": "note"}.get(kind, kind)
+            facts.add_row(label, _text(statement, console))
+    verdict = algebra["verdict"]
+    facts.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+    console.print(facts)
+    if algebra["generators"]:
+        table = _grid(console, "proved elements, and how the parameters move")
+        table.add_column("xi", overflow="fold", ratio=2)
+        table.add_column("d theta", overflow="fold", ratio=3)
+        for g in algebra["generators"][:rows]:
+            table.add_row(_text(g["xi"], console), _text(g["parameters"], console))
+        console.print(table)
+        more = len(algebra["generators"]) - rows
+        if more > 0:
+            console.print(_text(f"and {more} more (--json)", console))

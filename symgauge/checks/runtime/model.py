@@ -65,7 +65,11 @@ def load_factory(target: Mapping[str, Any]) -> Callable[..., Any]:
 def build(
     target: Mapping[str, Any], sizes: Mapping[str, Any]
 ) -> tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]:
-    """The factory's module (in eval mode), positional and keyword inputs."""
+    """The factory's module (in eval mode), positional and keyword inputs.
+
+    Flows (symgauge.nn.OdeFlow) take fixed Runge-Kutta steps: those commute with affine changes of
+    the state, so that rounding alone remains. An adaptive solver picks other steps.
+    """
     factory = load_factory(target)
     try:
         made = factory(**sizes)
@@ -76,6 +80,9 @@ def build(
     if not isinstance(made[0], torch.nn.Module):
         raise BadInput(f"the factory returned a {type(made[0]).__name__}, not a torch module")
     module, args, kwargs = (*made, {})[:3]
+    for part in module.modules():
+        if callable(getattr(part, "fix_steps", None)):
+            part.fix_steps()
     return module.eval(), tuple(args), dict(kwargs)
 
 

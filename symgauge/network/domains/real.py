@@ -19,10 +19,12 @@ _ERF = np.frompyfunc(_erf, 1, 1)
 class RealDomain(Domain):
     """Floating point arithmetic. `branches` records each step's pattern and its least margin.
 
-    `extended` takes the widest floats of the machine: a second opinion on branches.
+    `extended` takes the widest floats of the machine: a second opinion on branches. Without
+    `zero_decides` a quantity that is 0 to the last bit decides nothing.
     """
 
-    def __init__(self, extended: bool = False) -> None:
+    def __init__(self, extended: bool = False, zero_decides: bool = True) -> None:
+        self._zero_decides = zero_decides
         self.branches: list[Array] = []
         self.margin: Array | None = None
         self._extended = extended
@@ -108,11 +110,15 @@ class RealDomain(Domain):
         """Record a pattern that is decided where `quantity` is clear of 0 compared with `peers`.
 
         A quantity that is 0 to the last bit is 0 on the whole cell (a difference of two dead
-        units, a padded entry): it decides like its neighbours.
+        units, a padded entry): it decides like its neighbours. At the start of a flow it may
+        grow, and `zero_decides` is off.
         """
         self.branches.append(pattern)
         size = np.maximum(np.abs(peers).reshape(len(peers), -1).max(axis=1, initial=0.0), 1e-3)
-        clear = np.where(quantity == 0.0, np.inf, np.abs(quantity)).reshape(len(peers), -1)
+        clear = np.abs(quantity)
+        if self._zero_decides:
+            clear = np.where(quantity == 0.0, np.inf, clear)
+        clear = clear.reshape(len(peers), -1)
         least = clear.min(axis=1, initial=np.inf) / size
         self.margin = least if self.margin is None else np.minimum(self.margin, least)
         return pattern
