@@ -245,7 +245,7 @@ def test_records_are_of_full_size() -> None:
     """The dated records in docs/benchmarks: at the claim's full size, every row judged."""
     folder = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
     records = [json.loads(p.read_text()) for p in sorted(folder.glob("claim-*.json"))]
-    assert len(records) >= 7 and {r["name"] for r in records} <= set(claim_names())
+    assert {r["name"] for r in records} == set(claim_names())
     for record in records:
         assert record["ok"] is True and record["size"] == "full" and record["dtype"] == "float64"
         assert record["sizes"] == claim_head(record["name"])["sizes"]["full"]
