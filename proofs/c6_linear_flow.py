@@ -86,6 +86,30 @@ def invariant() -> list[Step]:
     ]
 
 
+def between_linear_maps() -> list[Step]:
+    """x = W_in u at t0 and W_out x(t1) read out: then the ends need not stand still."""
+    inner, outer = sizes("m p")
+    W, W2 = matrix("W", n, n), matrix("W2", n, n, latex="W'")
+    W_in = matrix("W_in", n, inner, latex=r"W_{\mathrm{in}}")
+    W_out = matrix("W_out", outer, n, latex=r"W_{\mathrm{out}}")
+    U_0, U_1 = matrix("U_0", n, n, latex="U_0"), matrix("U_1", n, n, latex="U_1")
+    return [
+        MatrixIdentity(
+            "between trainable linear maps the ends of U are free",
+            (W_out @ U_1.inv) @ (U_1 @ W @ U_0.inv) @ (U_0 @ W_in), W_out @ W @ W_in,
+            note=r"$W_{\mathrm{in}} \to U(t_0) W_{\mathrm{in}}$, $W_{\mathrm{out}} \to "
+            r"W_{\mathrm{out}} U(t_1)^{-1}$: all of $GL(n)$ at each time.",
+        ),
+        MatrixIdentity(
+            "there all of A is gauge, a constant A too",
+            (W_out @ W @ W2.inv) @ W2 @ W_in, W_out @ W @ W_in,
+            note=r"Any $A'$ in the place of $A$, with $U = W' W^{-1}$ and $U(t_0) = 1$. With the "
+            r"constant $U$ these are $2 n^2$ directions where $A$ is constant: only the one matrix "
+            r"$W_{\mathrm{out}} W W_{\mathrm{in}}$ is seen.",
+        ),
+    ]
+
+
 def infinitesimal() -> list[Step]:
     """delta A = dw/dt + [w, A], and these close with the matrix commutator."""
     eps = sympy.Symbol("epsilon")
@@ -193,7 +217,8 @@ def theorem() -> Theorem:
         ),
         scope=r"All $n$; the end map without a real logarithm at $n = 2$.",
         steps=(
-            *connection(), *invariant(), *infinitesimal(), *constant(), *must_fail()
+            *connection(), *invariant(), *between_linear_maps(), *infinitesimal(), *constant(),
+            *must_fail(),
         ),
         conclusion=(
             r"By uniqueness the moved flow is $U W U(t_0)^{-1}$. If two flows agree at $t_1$, "
