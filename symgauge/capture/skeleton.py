@@ -14,7 +14,10 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.utils import _pytree as pytree
+
+from symgauge.errors import CaptureError
 
 
 @contextmanager
@@ -26,11 +29,13 @@ def without_weights() -> Iterator[None]:
     """
 
     def register(module: Any, name: str, parameter: Any) -> torch.nn.Parameter | None:
-        if parameter is None or parameter.is_meta:
+        lazy = isinstance(parameter, UninitializedTensorMixin)
+        if parameter is None or lazy or parameter.is_meta:
             return None  # a tied parameter stays the same object
         return torch.nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
 
-    handle = register_module_parameter_registration_hook(register)
+    # a hook may return another parameter; torch's annotation forgets it
+    handle = register_module_parameter_registration_hook(register)  # type: ignore[arg-type]
     try:
         yield
     finally:
@@ -44,6 +49,7 @@ def fake_in_double(
 
     What lies on the meta device has no values and becomes fake; every other buffer and input
     keeps its values. The module is changed in place: a copy would need what is not there.
+    Raises CaptureError for a lazy parameter.
     """
     mode = FakeTensorMode(allow_non_fake_inputs=True)
 
@@ -64,6 +70,10 @@ def fake_in_double(
     for part in module.modules():
         for name, p in part._parameters.items():
             if p is not None:
+                if isinstance(p, UninitializedTensorMixin):
+                    raise CaptureError(
+                        f"parameter {name} has no shape yet; run the module once in the factory"
+                    )
                 if id(p) not in made:
                     made[id(p)] = torch.nn.Parameter(fake(p), p.requires_grad)
                 part._parameters[name] = made[id(p)]
