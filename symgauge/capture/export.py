@@ -66,8 +66,8 @@ def capture(
 
     With `meta` the module is read for its shapes alone, at any size: its parameters need no
     values and are replaced by fake ones in place, constants without values stand in the network
-    by name, and nothing is run. The network is then NOT compared with the module: there is
-    nothing to compare it at, and a maximum that an implementation subtracts for stability stays.
+    by name, and the module is not run. The network is then NOT compared with it (there is
+    nothing to compare them at), and a maximum that is subtracted for stability alone stays.
 
     Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
     read exactly (a branch on data, randomness, NaN, complex or quantised parameters).

@@ -15,8 +15,8 @@ from symgauge.report.table import _grid, _text
 FALLBACK = "leg of "
 #: What is said beside every listing of legs.
 NOT_CHECKED = (
-    "read off the exported graph for its shapes alone: no weights were allocated, nothing was "
-    "evaluated, and the graph was not compared with the module"
+    "read off the exported graph for its shapes alone: no weights were allocated, nothing but "
+    "constants was evaluated, and the graph was not compared with the module"
 )
 
 
