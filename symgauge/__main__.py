@@ -1,4 +1,4 @@
-"""The command line: derive, equivalence, check, verify, apply, prove, check-claim, zoo.
+"""The command line: derive, equivalence, check, verify, apply, legs, prove, check-claim, zoo.
 
 Exit status: 0 what was asked holds; 1 refuted, inconsistent, a failed check or a rejected
 certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from symgauge.errors import BadInputError, InconsistentError, SymgaugeError
+from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, TargetError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -100,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("result", metavar="out.safetensors")
     apply.add_argument("--seed", type=_seed, default=0, help="seed of the group element (0)")
     apply.set_defaults(run=_apply)
+    legs = commands.add_parser(
+        "legs", help="list the legs (index spaces) of TARGET, at any size: no weights are allocated"
+    )
+    legs.add_argument("target", metavar="TARGET", help=target)
+    _sizes(legs)
+    legs.add_argument("--full", action="store_true", help="at the full sizes (FULL of TARGET)")
+    legs.set_defaults(run=_legs)
     prove = commands.add_parser("prove", help="run the proofs of a checkout")
     prove.add_argument("files", metavar="FILE", nargs="*", help="default: every file of proofs/")
     prove.add_argument("--latex", metavar="DIR", help="write one document of the proofs")
@@ -117,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     claim.set_defaults(run=_check_claim)
     zoo = commands.add_parser("zoo", help="list the architectures that come with symgauge")
     zoo.set_defaults(run=_zoo)
-    for command in (derive, equivalence, check, verify, apply, prove, claim, zoo):
+    for command in (derive, equivalence, check, verify, apply, legs, prove, claim, zoo):
         command.add_argument("--json", action="store_true",
                              help="one JSON record on standard output")
     return parser
@@ -444,6 +451,55 @@ def _read_safetensors(path: str) -> tuple[dict[str, Any], dict[str, str] | None]
             f"{path} is not a complete safetensors file of float or integer tensors ({error}); "
             "pickles are not read: save it with safetensors"
         ) from error
+
+
+def _legs(options: argparse.Namespace) -> int:
+    from symgauge.report.legs import NOT_CHECKED, print_legs
+
+    with _progress() as progress, redirect_stdout(sys.stderr):
+        start = time.perf_counter()
+        target = _load_target(options.target, options.set)
+        from symgauge.capture import capture, without_weights
+        from symgauge.network.roles import named_legs
+
+        if options.full:
+            target = target.at(_full_sizes(target, options.set))
+        progress("module")
+        try:
+            with without_weights():
+                module, args, kwargs = target.build()
+        except TargetError as error:
+            if options.full:
+                raise TargetError(
+                    f"{error} (it ran without weights, as --full does: a factory that uses their "
+                    "values needs --set)"
+                ) from error
+            module, args, kwargs = target.build()
+        progress("graph")
+        network = capture(
+            module, args, kwargs, output=options.output, observable=options.observable, meta=True
+        ).network
+        progress("legs")
+        record = {
+            "name": target.name, "target": target.text, "sizes": dict(target.sizes),
+            "observable": options.observable, "parameters": network.num_coordinates,
+            "tensors": len(network.parameters), "nodes": len(network.nodes),
+            "legs": named_legs(network), "fidelity": NOT_CHECKED,
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+    if options.json:
+        print(json.dumps(record, indent=1))
+    else:
+        print_legs(record, _console())
+    return HOLDS
+
+
+def _full_sizes(target: Target, settings: Sequence[str]) -> dict[str, Any]:
+    """The full sizes, with those that were set on the command line."""
+    if target.full is None:
+        raise BadInputError(f"{target.name} has no FULL sizes; put a dict FULL beside its factory")
+    chosen = {name: target.sizes[name] for name in _settings(settings)}
+    return {**target.full, **chosen}
 
 
 def _prove(options: argparse.Namespace) -> int:

@@ -19,12 +19,13 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from symgauge.capture.skeleton import fake_in_double, has_values, hollow
 from symgauge.capture.stabilisers import without_idle_maxima
 from symgauge.errors import CaptureError, FlowError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
-from symgauge.network.program import Input, Network, Parameter, exact_value
+from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
 from symgauge.nn.ode_flow import OdeFlow, make_exact, nested_flow, numbered_flows
 from symgauge.ops import all_ops, by_overload
 
@@ -59,12 +60,18 @@ def capture(
     output: str | int | None = None,
     observable: str = "logits",
     check: bool = True,
+    meta: bool = False,
 ) -> Captured:
     """The network that a module computes on inputs of the example's shapes.
 
     Parameters that require grad are the coordinates; other parameters and buffers are constants.
     Floating inputs are indeterminates; integer and Boolean ones are held at the example.
     `output` picks one output by name or index; `observable="probabilities"` appends log_softmax.
+
+    With `meta` the module is read for its shapes alone, at any size: its parameters need no
+    values and are replaced by fake ones in place, constants without values stand in the network
+    by name, and the module is not run. The network is then NOT compared with it (there is
+    nothing to compare them at), and a maximum that is subtracted for stability alone stays.
 
     Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
     read exactly (a branch on data, randomness, NaN, complex or quantised parameters).
@@ -73,6 +80,11 @@ def capture(
     if not isinstance(module, torch.nn.Module):
         raise CaptureError(f"expected a torch.nn.Module, found {type(module).__name__}")
     _check_parameters(module)
+    if meta:
+        module, args, kwargs = fake_in_double(module, args, kwargs)
+        _check_example(args, kwargs)
+        reader = _Reader(module, _export(module, args, kwargs), output, observable)
+        return Captured(reader.read(meta=True), tuple(reader.output_names))
     double, args, kwargs = _in_double(module, args, kwargs)
     _check_example(args, kwargs)
     _check_deterministic(double, args, kwargs)
@@ -165,7 +177,9 @@ def _check_example(args: Any, kwargs: Any) -> None:
             raise CaptureError("the example holds an empty tensor; give sizes from 1 on")
         if isinstance(x, torch.Tensor) and x.is_complex():
             raise CaptureError("the example holds a complex tensor; give real tensors")
-        if isinstance(x, torch.Tensor) and x.is_floating_point() and not (x < math.inf).all():
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or not has_values(x):
+            continue
+        if not (x < math.inf).all():
             raise CaptureError("the example holds NaN or infinity; give finite numbers")
 
 
@@ -259,9 +273,10 @@ class _Reader:
         self.output_names: list[str] = []
         self.picked: list[int] = []
         self.held: list[str] = []
+        self.unknown: dict[int, int] = {}  # constants without values, by identity
 
-    def read(self) -> Network:
-        """The network."""
+    def read(self, meta: bool = False) -> Network:
+        """The network; with `meta`, one that may hold constants without values."""
         self._leaves()
         result = None
         for node in self.program.graph.nodes:
@@ -270,7 +285,7 @@ class _Reader:
             elif node.op == "output":
                 result = node.args[0]
         network = self.build.network(self._outputs(result), tuple(self.held))
-        return without_idle_maxima(network)
+        return network if meta else without_idle_maxima(network)
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature
@@ -304,6 +319,8 @@ class _Reader:
                 self.environment[node] = self._input(node)
             else:
                 self.environment[node] = None
+        for node, x in self.environment.items():
+            self.environment[node] = hollow(x)
 
     def _input(self, node: Any) -> Any:
         value = node.meta.get("val")
@@ -363,6 +380,8 @@ class _Reader:
         if overload == "ode_flow.default":
             return self._flow(node, args)
         if not any(isinstance(x, Value) for x in leaves):
+            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in leaves):
+                return self._folded_shape(node, args, kwargs)
             return _folded(node.target, overload, args, kwargs)
         if overload == "sym_size.int":
             return args[0].shape[args[1]]
@@ -422,6 +441,21 @@ class _Reader:
         return args[0]
 
     @staticmethod
+    def _folded_shape(node: Any, args: Any, kwargs: Any) -> Any:
+        """A constant of which the shape alone is known."""
+        args, kwargs = (
+            pytree.tree_map(lambda x: x.to("meta") if isinstance(x, torch.Tensor) else x, given)
+            for given in (args, {k: v for k, v in kwargs.items() if k not in ("device",)})
+        )
+        try:
+            return _folded(node.target, _overload(node.target), args, kwargs)
+        except Exception as error:
+            raise CaptureError(
+                f"{_path(node)} asks {_overload(node.target)} for the values of a constant that "
+                "lies on the meta device; give the buffer or input its values"
+            ) from error
+
+    @staticmethod
     def _like(overload: str, args: Any) -> torch.Tensor:
         fill = {"f": args[1] if len(args) > 1 else 0.0, "z": 0.0, "o": 1.0, "e": 0.0}[overload[0]]
         return torch.full(args[0].shape, float(fill), dtype=torch.float64)
@@ -435,6 +469,10 @@ class _Reader:
                 return x
             if x.is_complex():
                 raise CaptureError("a complex constant")
+            if not has_values(x):
+                # one name for each tensor: those of the environment live as long as the reader
+                number = self.unknown.setdefault(id(x), len(self.unknown))
+                return self.build.leaf(Constant.without_values(f"unknown {number}", x.shape))
             return self.build.floats(x.to(torch.float64).numpy())
 
         return pytree.tree_map(one, arguments, is_leaf=lambda x: isinstance(x, Value))
@@ -569,6 +607,8 @@ def _without_masks(indices: list[Any]) -> list[Any]:
     out: list[Any] = []
     for i in indices:
         mask = isinstance(i, torch.Tensor) and i.dtype == torch.bool
+        if mask and not has_values(i):
+            raise CaptureError("an index is a mask on the meta device; give it its values")
         out += i.nonzero(as_tuple=True) if mask else [i]
     return out
 
@@ -596,7 +636,7 @@ def _grouped_mm(x: torch.Tensor, w: torch.Tensor, offsets: torch.Tensor) -> torc
 
 def _is_mask(example: torch.Tensor) -> bool:
     """Whether an input is an attention mask: it holds minus infinity. Held at the example."""
-    return bool((example == -math.inf).any())
+    return has_values(example) and bool((example == -math.inf).any())
 
 
 def _overload(target: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import BadInputError
+from symgauge.errors import BadInputError, CaptureError
 from symgauge.exact.rational import rational
 from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
 
@@ -46,6 +46,24 @@ class Constant:
 
     table: tuple[Fraction, ...]
     index: npt.NDArray[np.int64]
+    #: Names a constant of which the shape alone is known (a module read without its values).
+    unknown: str = ""
+
+    @staticmethod
+    def without_values(name: str, shape: Sequence[int]) -> Constant:
+        """A constant of which the shape alone is known: no memory, and asking for it is an error.
+
+        Two of them are the same only if their names are.
+        """
+        return Constant((), np.broadcast_to(np.int64(0), tuple(shape)), name)
+
+    def require_values(self) -> None:
+        """Raise CaptureError where the shape alone is known."""
+        if self.unknown:
+            raise CaptureError(
+                f"the values of a constant of shape {self.shape} are asked for, and the module was "
+                "read for its shapes alone; give the buffer, frozen parameter or input its values"
+            )
 
     @staticmethod
     def from_floats(values: npt.NDArray[np.float64]) -> Constant:
@@ -60,11 +78,13 @@ class Constant:
         return tuple(self.index.shape)
 
     def floats(self) -> npt.NDArray[np.float64]:
-        """The nearest floats."""
+        """The nearest floats. Raises CaptureError where the values are not known."""
+        self.require_values()
         return np.array([float(v) for v in self.table], dtype=np.float64)[self.index]
 
     def objects(self) -> npt.NDArray[np.object_]:
         """The exact values as an object array of Fractions."""
+        self.require_values()
         out = np.empty(self.shape, dtype=object)
         out.reshape(-1)[:] = [self.table[i] for i in self.index.ravel().tolist()]
         return out
@@ -72,6 +92,8 @@ class Constant:
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """A hashable identity."""
+        if self.unknown:
+            return self.unknown, self.shape
         return self.table, self.shape, self.index.tobytes()
 
 
@@ -330,6 +352,7 @@ def _attr_from_json(value: Any) -> Any:
 
 def _node_to_json(node: Node) -> dict[str, Any]:
     if isinstance(node.leaf, Constant):
+        node.leaf.require_values()
         index = node.leaf.index.ravel().tolist()
         return {
             "constant": [str(v) for v in node.leaf.table],
