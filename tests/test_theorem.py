@@ -513,9 +513,9 @@ def test_json_of_all(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     record = json.loads(capsys.readouterr().out)
     assert record["verdict"] == "PROVED"
     assert sorted(t["file"] for t in record["theorems"]) == [f"proofs/{p.name}" for p in PROOFS]
-    # c2 before c10
-    numbers = [int(re.sub(r"\D", "", t["claim"])) for t in record["theorems"]]
-    assert numbers == sorted(numbers)
+    # C2 before C10 before L1
+    order = [(t["claim"][0], int(re.sub(r"\D", "", t["claim"]))) for t in record["theorems"]]
+    assert order == sorted(order)
     for theorem in record["theorems"]:
         assert theorem["statement"] and theorem["scope"] and theorem["steps"]
         for step in theorem["steps"]:
