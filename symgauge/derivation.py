@@ -443,7 +443,7 @@ def derive_network(
     progress("hypotheses")
     proofs = [q for p in families for q in p.proofs]
     tested = assumptions(network, field, rng, found.tokens, found.cell)
-    assumed = at_these_durations(tested, proofs)
+    assumed = at_these_durations(tested, network, proofs)
     split = split_exponentials(network) if tested.hypotheses else network
     if split is not network:
         # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again

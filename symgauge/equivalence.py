@@ -87,11 +87,16 @@ def equivalence_algebra(
 
     xi is polynomial of `degree` in x and `time_degree` in t. `time_change`: t moves as well, and
     motion along the worldlines, (tau, xi) = zeta (1, v), is divided out. `moving`: parameters may
-    depend on t, and so may d theta.
+    depend on t, and so may d theta, as a polynomial in t of `time_degree`; what needs another
+    function of t is not found, and `dimension` bounds no more than these.
 
     Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
     UnsupportedOpError for a module that cannot be read.
     """
+    if any(isinstance(d, bool) or not isinstance(d, int) for d in (degree, time_degree)):
+        raise BadInputError(
+            f"degrees are whole numbers, not degree={degree!r}, time_degree={time_degree!r}"
+        )
     start = perf_counter()
     network, symbols = _network(v, state, time)
     found = find_equivalences(
@@ -105,7 +110,7 @@ def equivalence_algebra(
     scope = (
         f"xi of degree {degree} in x and {time_degree} in t, at generic parameters"
         + (" of one cell" if network.piecewise else "") + ", at the sizes of the program"
-        + ("; parameters may depend on t" if moving else "")
+        + (f"; d theta polynomial in t of degree {time_degree}" if moving else "")
         + ("; t may change" if time_change else "")
     )
     title = name or (type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field")
@@ -137,7 +142,7 @@ def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]
         from symgauge.derivers.expression import field_of_expressions
 
         parts = list(v) if isinstance(v, Sequence) or hasattr(v, "shape") else [v]
-        listed = list(state) if isinstance(state, (tuple, list)) else [state]
+        listed = list(state) if hasattr(state, "__len__") else [state]
         if not listed or not all(hasattr(s, "name") for s in listed):
             raise BadInputError("give the symbols of the state: state=(x1, x2)")
         return field_of_expressions(parts, listed, clock), [str(s.name) for s in listed]

@@ -186,3 +186,30 @@ def test_powers_of_expressions() -> None:
     for v in ([a / x], [a * sympy.sqrt(x)], [a * x**sympy.Rational(-3, 2)], [a * x**3]):
         found = symgauge.equivalence_algebra(v, state=(x,))
         assert found.proved == 1 and found.dimension == 1, v
+
+
+@pytest.mark.parametrize("time", ["t", X[0], 3])
+def test_a_time_that_is_no_symbol_of_its_own(time: Any) -> None:
+    with pytest.raises(BadInputError, match="sympy.Symbol|have the name"):
+        symgauge.equivalence_algebra([ONE[0] * X[0]], state=X[:1], time=time)
+
+
+@pytest.mark.parametrize("degree", ["2", 1.5, True])
+def test_degrees_are_whole(degree: Any) -> None:
+    with pytest.raises(BadInputError, match="whole numbers"):
+        symgauge.equivalence_algebra([ONE[0] * X[0]], state=X[:1], degree=degree)
+
+
+def test_fields_without_parameters() -> None:
+    """A family of one field: xi with L_xi v = 0."""
+    zero = symgauge.equivalence_algebra([0 * X[0]], state=Matrix(X[:1]))
+    assert (zero.algebra, zero.proved) == ("aff(1)", 2)
+    one = symgauge.equivalence_algebra([sympy.Integer(1)], state=X[0])
+    assert one.proved == 1
+
+
+def test_what_moves_is_a_polynomial_in_t() -> None:
+    """a x e^t allows xi = t x with d a = e^-t, which no polynomial is: the scope says so."""
+    found = symgauge.equivalence_algebra(
+        [ONE[0] * X[0] * sympy.exp(T)], state=X[:1], time=T, time_degree=1, moving=True)
+    assert "d theta polynomial in t of degree 1" in found.scope

@@ -20,6 +20,7 @@ from symgauge.certify.independence import Assumptions, assumptions
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
+from symgauge.network.duration import durations_absorbed
 from symgauge.network.program import Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
@@ -78,12 +79,17 @@ def claim_of(
     }
 
 
-def at_these_durations(found: Assumptions, proofs: Sequence[Proof]) -> Assumptions:
-    """The assumptions, with that of generators which depend on how long a flow lasts.
+def at_these_durations(
+    found: Assumptions, network: Network, proofs: Sequence[Proof]
+) -> Assumptions:
+    """The assumptions, with that the flows' own durations are generic ones.
 
-    They are proved at the program's durations; the rank is that of all but a discrete set.
+    The rank is that of all but a discrete set of durations. Nothing is assumed where parameters
+    do what the duration does, unless a generator depends on how long a flow lasts: it is proved
+    at the program's durations.
     """
-    if not any(IN_TIME in line.variation for proof in proofs for line in proof.lines):
+    timed = any(IN_TIME in line.variation for proof in proofs for line in proof.lines)
+    if not network.has_flows or not timed and durations_absorbed(network):
         return found
     text = "the rank at the flows' own durations is that at generic ones"
     return Assumptions(found.shown, (*found.hypotheses, text))
@@ -98,8 +104,8 @@ def _scope(
     if network.has_flows:
         # a minor is a power series in the factor of the durations: analytic, and not 0
         sizes += (
-            ", for short flows (no branch is crossed)" if network.piecewise else
             ", for all but a discrete set of common factors of the flows' durations"
+            + (", up to those at which a branch is crossed" if network.piecewise else "")
         ) + ", exact flows of locally Lipschitz fields where they exist"
     if closed and not conditional:
         text = f"complete {place}{sizes}"
@@ -182,7 +188,8 @@ def _verify(certificate: Certificate) -> Verification:
         masked = [_masked(g, read) for g in generators]
         orbit = max(orbit_rank(masked, point, field) for point in points)
     tokens = draw_tokens(network, rng)
-    found = at_these_durations(assumptions(network, field, rng, tokens, cell), proofs)
+    found = at_these_durations(
+        assumptions(network, field, rng, tokens, cell), network, proofs)
     # the claimed rank only says how long to look: a rank at a point is a lower bound
     claimed = certificate.data.get("rank")
     wanted = min(total, claimed) if isinstance(claimed, int) else 0

@@ -14,7 +14,7 @@ from symgauge.network.program import Input, Network, Parameter
 from symgauge.ops import all_ops
 
 #: SymPy's functions of one argument that have an op of the same name.
-FUNCTIONS = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "erf", "tan")
+FUNCTIONS = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "erf")
 
 
 def field_of_expressions(
@@ -24,13 +24,23 @@ def field_of_expressions(
 
     Raises BadInputError where an expression has no op, or lengths differ.
     """
-    if len(v) != len(state) or not v or len(set(state)) != len(state):
+    if len(v) != len(state) or not v:
         raise BadInputError(
             f"{len(v)} components of a vector field for {len(state)} state symbols; give one each"
         )
+    own = [*state, *([] if time is None else [time])]
+    if not all(isinstance(s, sympy.Symbol) for s in own):
+        raise BadInputError("the state and the time are sympy.Symbol objects: state=(x,), time=t")
+    free = set().union(*(sympy.sympify(e).free_symbols for e in v)) - set(own)
+    names = [s.name for s in (*own, *free)]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise BadInputError(
+            f"two symbols of the vector field have the name {twice[0]} (one of the state or the "
+            "time twice, or one name with two assumptions): give each a name of its own"
+        )
     build = Builder(all_ops())
     known: dict[sympy.Symbol, Value] = {}
-    free = set().union(*(sympy.sympify(e).free_symbols for e in v)) - set(state) - {time}
     for s in sorted(free, key=lambda s: str(s.name)):
         known[s] = build.leaf(Parameter(s.name, ()))
     clock = build.leaf(Input("t", ()))
@@ -59,6 +69,11 @@ def _value(build: Builder, e: Any, known: dict[Any, Value]) -> Value:
         return build.apply("exp", _value(build, e.args[0], known))
     if isinstance(e, sympy.Pow):
         return _power(build, _value(build, e.base, known), e.exp, e)
+    if isinstance(e, (sympy.Float, sympy.NumberSymbol)):
+        raise BadInputError(
+            f"the vector field holds the number {str(e)[:40]}; write an exact one, "
+            "sympy.Rational(1, 2), or a symbol"
+        )
     name = type(e).__name__
     if isinstance(e, sympy.Function) and name in FUNCTIONS:
         return build.apply(name, _value(build, e.args[0], known))

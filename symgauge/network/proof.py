@@ -573,6 +573,8 @@ def _recombine(folded: _Folded, symbols: Array) -> Array:
 def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
     """A field as arrays of polynomials in a prover's parameter symbols."""
     network = prover.network
+    if not prover.network.parameters:
+        return {}
     symbols = np.concatenate(
         [prover.parameter_symbols[p.name].reshape(-1) for p in network.parameters]
     )

@@ -118,7 +118,10 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("name", claim_names())
+@pytest.mark.parametrize("name", [
+    n if n in ("c2_pushforward", "c10_balance") else pytest.param(n, marks=pytest.mark.slow)
+    for n in claim_names()
+])
 def test_a_broken_check_fails(name: str, tmp_path: Path) -> None:
     record = tmp_path / "r.json"
     done = python(edited(tmp_path, name, *BROKEN[name]), "--json", record)

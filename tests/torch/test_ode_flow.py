@@ -450,7 +450,7 @@ def test_one_parameter_of_two_flows_of_different_fields() -> None:
             return self.one(x), self.two(x)
 
     found = derived(Two(), 1, 2)
-    assert (found.parameters, found.redundancy, found.verdict) == (8, 0, Verdict.PROVED)
+    assert (found.parameters, found.redundancy, found.closed) == (8, 0, True)
 
 
 class _Shared(Module):
@@ -511,13 +511,74 @@ def test_derivations(name: str) -> None:
     assert found.algebra["form"] == algebra
     closed = redundancy == orbit
     assert found.closed is closed
-    assert found.verdict is (Verdict.PROVED if closed else Verdict.UNKNOWN)
-    place = "for short flows" if "ReLU" in name else "for all but a discrete set"
-    assert place in found.scope
+    # no scaling of the parameters does what the duration of these fields does
+    own = name.startswith(("leaky", "driven")) or name == "linear, end only"
+    assert bool(found.hypotheses) is own
+    assert found.verdict is (Verdict.PROVED if closed and not own else Verdict.UNKNOWN)
+    assert "for all but a discrete set" in found.scope
+    assert ("up to those at which a branch is crossed" in found.scope) is ("ReLU" in name)
     again = symgauge.Derivation.from_json(found.to_json()).verify()
     assert again.verdict is found.verdict, again.reasons
     if not closed:
         assert any("flow.vector_field.weight" in note for note in found.notes)
+
+
+class Returning(Module):
+    """(1 - 2t) sigma(W x + b): from 0 to 1 the flow is the identity, at no other duration."""
+
+    def __init__(self, sigma: Any) -> None:
+        super().__init__()
+        self.inner, self.sigma = torch.nn.Linear(2, 2), sigma
+
+    def forward(self, t: Tensor, x: Tensor) -> Tensor:
+        value: Tensor = (1 - 2 * t) * self.sigma(self.inner(x))
+        return value
+
+
+class ClockInState(Module):
+    """The same with the time as a second coordinate of the state, started at 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = (1 - 2 * x[1:]) * torch.tanh(self.inner(x[:1]))
+        return torch.cat([slope, 1 + 0 * x[1:]])
+
+
+class FromTimeZero(Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow = OdeFlow(ClockInState())
+
+    def forward(self, x: Tensor) -> Tensor:
+        value: Tensor = self.flow(torch.cat([x, 0 * x]))[:1]
+        return value
+
+
+class ThereAndBack(Module):
+    """From 0 to 1 and back: the identity, whatever the field."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        field = WithTime(2, 2)
+        self.there, self.back = OdeFlow(field), OdeFlow(field, 1.0, 0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value: Tensor = self.back(self.there(x))
+        return value
+
+
+@pytest.mark.parametrize(("make", "size"), [
+    (lambda: OdeFlow(Returning(torch.tanh)), 2), (lambda: OdeFlow(Returning(torch.relu)), 2),
+    (FromTimeZero, 1), (ThereAndBack, 2),
+])
+def test_an_exceptional_duration_is_not_claimed(make: Any, size: int) -> None:
+    """The end map is the identity: all parameters are redundant, at this duration alone."""
+    found = derived(make(), size)
+    assert found.verdict is Verdict.UNKNOWN and found.hypotheses
+    assert found.verify().verdict is Verdict.UNKNOWN
 
 
 def test_a_shift_that_grows_with_time() -> None:
