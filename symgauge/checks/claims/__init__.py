@@ -108,7 +108,8 @@ def _sizes(body: str) -> Any:
 def emit_claim(name: str) -> str:
     """The text of one self-contained Python file: the check of the claim, then what it runs on."""
     mine: Part = read_part(HERE, name)
-    parts = [read_part(f"{HERE}.runtime", other) for other in ORDER]
+    parts = [read_part("symgauge.checks.runtime", "record")]
+    parts += [read_part(f"{HERE}.runtime", other) for other in ORDER]
     lines = ['r"""' + "\n".join([*mine.docstring, "", _USAGE]), '"""', ""]
     lines += merged_imports([mine, *parts], {"functools"})
     lines += ["", mine.body]

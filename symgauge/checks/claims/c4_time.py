@@ -26,13 +26,13 @@ from symgauge.checks.claims.runtime.fields import (
 )
 from symgauge.checks.claims.runtime.solver import (
     METHODS,
-    BadInput,
     distance,
     endpoint,
     jvp,
     solve,
     stepped,
 )
+from symgauge.checks.runtime.record import BadInput
 
 SIZES = {
     "small": {"dim": 6, "width": 16, "samples": 4},

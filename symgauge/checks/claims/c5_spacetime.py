@@ -31,7 +31,6 @@ from symgauge.checks.claims.runtime.fields import (
 )
 from symgauge.checks.claims.runtime.solver import (
     METHODS,
-    BadInput,
     distance,
     endpoint,
     jvp,
@@ -39,6 +38,7 @@ from symgauge.checks.claims.runtime.solver import (
     solve,
     stepped,
 )
+from symgauge.checks.runtime.record import BadInput
 
 SIZES = {
     "small": {"dim": 6, "width": 16, "hidden": 8, "samples": 4},

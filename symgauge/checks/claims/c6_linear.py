@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 from symgauge.checks.claims.runtime.fields import rounding
 from symgauge.checks.claims.runtime.solver import (
     METHODS,
-    BadInput,
     distance,
     endpoint,
     jvp,
     solve,
     stepped,
 )
+from symgauge.checks.runtime.record import BadInput
 
 SIZES = {
     "small": {"dim": 6, "samples": 4},

@@ -30,14 +30,13 @@ from symgauge.checks.runtime.group import (
     random_generator,
 )
 from symgauge.checks.runtime.model import (
-    BadInput,
     Checkpoint,
     build,
     draw,
     redrawn,
-    seeded,
     select,
 )
+from symgauge.checks.runtime.record import BadInput, seeded
 
 SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it

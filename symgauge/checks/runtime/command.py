@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
 import platform
-import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 from symgauge.checks.runtime.bench import Bench, Row, plain_kernels, readable
-from symgauge.checks.runtime.model import BadInput
+from symgauge.checks.runtime.record import (
+    device_name,
+    exit_status,
+    finite,
+    options,
+    require_device,
+    require_folder,
+    write,
+)
 
 Check = Callable[[Bench], Iterator[Row]]
 
@@ -24,20 +27,9 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.
 HEAD = f"{'':36} {'residual':>8} {'floors':>8} {'limit':>7} {'passes':>6} {'time':>5}"
 
 
-class Parser(argparse.ArgumentParser):
-    """Usage errors are bad input: one sentence, exit status 3."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BadInput(message)
-
-
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(description="Numeric check of symmetries; exit status 1 if one fails.")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--dtype", default="float64", choices=list(DTYPES))
-    parser.add_argument("--size", default="small", choices=["small", "full"])
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--json", metavar="PATH", help="write the record there")
+    text = "Numeric check of symmetries; exit status 1 if one fails."
+    parser = options(text, list(DTYPES), ["small", "full"])
     parser.add_argument("--checkpoint", metavar="FILE.safetensors", help="instead of random values")
     return parser.parse_args(argv)
 
@@ -65,8 +57,7 @@ def run(
     checkpoint: str | None = None,
 ) -> dict[str, Any]:
     """Runs every check; the JSON record. `ok` is None where nothing could be checked."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("this machine has no CUDA device that torch can use")
+    require_device(device)
     with plain_kernels():
         bench = Bench(record, size, seed, DTYPES[dtype], torch.device(device), checkpoint)
         count = sum(bench.parameters[name].numel() for name in bench.free)
@@ -94,7 +85,7 @@ def run(
         "observable": record["observable"],
         "dtype": dtype,
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else processor(),
+        "device_name": device_name(device),
         "seed": seed,
         "checkpoint": checkpoint,
         "floor": floor,
@@ -110,44 +101,14 @@ def run(
     }
 
 
-def processor() -> str:
-    """The processor's name where the system tells, else its architecture."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for text in file:
-                if text.startswith("model name"):
-                    return text.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def finite(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no nan and no inf: they are written as text."""
-    odd = {k: str(v) for k, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
-    return {**row, **odd}
-
-
-def write(path: str, result: Mapping[str, Any]) -> None:
-    """Writes the record, the whole file or nothing."""
-    part = path + ".part"
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=1)
-            file.write("\n")
-        os.replace(part, path)
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error}") from error
-
-
 def main(
     record: Mapping[str, Any], checks: Sequence[Check], argv: Sequence[str] | None = None
 ) -> int:
     """Exit status: 0 all holds, 1 a check failed, 2 nothing checked, 3 bad input, 4 a bug."""
-    try:
+
+    def work() -> int:
         asked = arguments(argv)
-        if asked.json and not os.path.isdir(os.path.dirname(asked.json) or "."):
-            raise BadInput(f"the folder of {asked.json} does not exist")
+        require_folder(asked.json)
         result = run(
             record, checks, asked.size, asked.seed, asked.dtype, asked.device, asked.checkpoint
         )
@@ -156,15 +117,5 @@ def main(
         words = {True: "every check passed", False: "FAILED", None: "nothing could be checked"}
         print(words[result["ok"]])
         return {True: 0, False: 1, None: 2}[result["ok"]]
-    except BadInput as error:
-        sentence = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
-        print(f"error: {sentence}", file=sys.stderr)
-        return 3
-    except torch.OutOfMemoryError:
-        print("error: out of memory: try --size small or a narrower --dtype", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        return 130
-    except Exception:
-        traceback.print_exc()
-        return 4
+
+    return exit_status(work, "a narrower --dtype")

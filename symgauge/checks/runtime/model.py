@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import linecache
@@ -16,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from symgauge.checks.runtime.record import BadInput, seeded
+
 # one-axis parameters whose last name says that they multiply; all others are biases
 GAINS = ("weight", "gain", "gamma", "scale", "g")
 SAFETENSORS = {
@@ -24,16 +25,6 @@ SAFETENSORS = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }
-
-
-class BadInput(Exception):
-    """What was asked cannot be done; the message is one sentence for the user."""
-
-
-def seeded(device: torch.device, seed: int, name: str) -> torch.Generator:
-    """A generator of its own for every (seed, name)."""
-    digest = hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def load_factory(target: Mapping[str, Any]) -> Callable[..., Any]:

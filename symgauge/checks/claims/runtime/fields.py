@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgauge.checks.claims.runtime.solver import BadInput, Field, distance, jvp, place
+from symgauge.checks.claims.runtime.solver import Field, distance, jvp, place
+from symgauge.checks.runtime.record import BadInput, seeded
 
 ENDS = (0.0, 1.0)  # the interval of every check
 
@@ -25,8 +25,7 @@ class Draw:
 
     def normal(self, name: str, *shape: int) -> Tensor:
         """Entries from N(0, 1)."""
-        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
-        rng = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        rng = seeded(torch.device("cpu"), self.seed, name)
         drawn = torch.randn(shape, generator=rng, dtype=torch.float64)
         return drawn.to(self.device, self.dtype)
 

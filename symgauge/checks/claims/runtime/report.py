@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import platform
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 from symgauge.checks.claims.runtime.fields import Draw
-from symgauge.checks.claims.runtime.solver import BadInput, fitted_order
+from symgauge.checks.claims.runtime.solver import fitted_order
+from symgauge.checks.runtime.record import (
+    BadInput,
+    device_name,
+    exit_status,
+    finite,
+    options,
+    require_device,
+    require_folder,
+    write,
+)
 
 PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 HOLDS_WITHIN = 10.0  # floors
@@ -115,18 +121,6 @@ def line(row: Row) -> str:
     return text
 
 
-def processor() -> str:
-    """The CPU's model in words."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for text in file:
-                if text.startswith("model name"):
-                    return text.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def run_claim(
     head: Mapping[str, Any],
     check: Callable[[Bench], Iterator[Row]],
@@ -136,8 +130,7 @@ def run_claim(
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Runs the check; the JSON record."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BadInput("this machine has no CUDA device that torch can use")
+    require_device(device)
     if size not in head["sizes"]:
         raise BadInput(f"{head['claim']} has no size {size}; take {' or '.join(head['sizes'])}")
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -159,33 +152,15 @@ def run_claim(
         "sizes": dict(sizes),
         "dtype": dtype,
         "device": device,
-        "device_name": torch.cuda.get_device_name() if device == "cuda" else processor(),
+        "device_name": device_name(device),
         "threads": torch.get_num_threads(),
         "seed": seed,
-        "rows": [jsonable(asdict(row)) for row in rows],
+        "rows": [finite(asdict(row)) for row in rows],
         "seconds": time.perf_counter() - begin,
         "cpu_seconds": time.process_time() - cpu,
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "ok": all(row.ok for row in rows if row.ok is not None),
     }
-
-
-def jsonable(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no nan and no inf: they are written as text."""
-    odd = {k: str(v) for k, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
-    return {**row, **odd}
-
-
-def save_record(path: str, record: Mapping[str, Any]) -> None:
-    """Writes the record, the whole file or nothing."""
-    part = path + ".part"
-    try:
-        with open(part, "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1)
-            file.write("\n")
-        os.replace(part, path)
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error}") from error
 
 
 def save_plot(path: str, record: Mapping[str, Any]) -> None:
@@ -229,20 +204,9 @@ def save_plot(path: str, record: Mapping[str, Any]) -> None:
     pyplot.close(figure)
 
 
-class Parser(argparse.ArgumentParser):
-    """Usage errors are bad input: one sentence, exit status 3."""
-
-    def error(self, message: str) -> NoReturn:
-        raise BadInput(message)
-
-
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = Parser(description="Numeric check of a claim; exit status 1 if it fails.")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--dtype", default="float64", choices=list(PRECISIONS))
-    parser.add_argument("--size", default="small", choices=["small", "full", "gpu"])
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--json", metavar="PATH", help="write the record there")
+    text = "Numeric check of a claim; exit status 1 if it fails."
+    parser = options(text, list(PRECISIONS), ["small", "full", "gpu"])
     parser.add_argument("--plot", metavar="FILE.png", help="draw residuals and orders (matplotlib)")
     return parser.parse_args(argv)
 
@@ -253,27 +217,17 @@ def claim_main(
     argv: Sequence[str] | None = None,
 ) -> int:
     """Exit status: 0 all holds, 1 a row failed, 3 bad input, 4 a bug."""
-    try:
+
+    def work() -> int:
         asked = parsed(argv)
-        for path in filter(None, (asked.json, asked.plot)):
-            if not os.path.isdir(os.path.dirname(path) or "."):
-                raise BadInput(f"the folder of {path} does not exist")
+        for path in (asked.json, asked.plot):
+            require_folder(path)
         record = run_claim(head, check, asked.size, asked.seed, asked.dtype, asked.device)
         if asked.json:
-            save_record(asked.json, record)
+            write(asked.json, record)
         if asked.plot:
             save_plot(asked.plot, record)
         print(f"\n{'every row holds' if record['ok'] else 'FAILED'} ({record['seconds']:.0f} s)")
         return 0 if record["ok"] else 1
-    except BadInput as error:
-        sentence = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
-        print(f"error: {sentence}", file=sys.stderr)
-        return 3
-    except torch.OutOfMemoryError:
-        print("error: out of memory: try --size small or --dtype float32", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        return 130
-    except Exception:
-        traceback.print_exc()
-        return 4
+
+    return exit_status(work, "--dtype float32")

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torchdiffeq import odeint
 
+from symgauge.checks.runtime.record import BadInput
+
 Field = Callable[[Tensor, Tensor], Tensor]  # f(t, x): rows of x are samples, t a number or a column
 
 # relative tolerance of dopri5, and the tighter one that measures its error
@@ -23,10 +25,6 @@ METHODS = (  # fixed steps: torchdiffeq's name, the order of the method, numbers
 )
 LARGEST = 1e8  # a state or a velocity beyond it is taken for a solution that blows up
 EVALUATIONS = 20_000  # of the vector field, for one solution
-
-
-class BadInput(Exception):
-    """What was asked cannot be done; the message is one sentence for the user."""
 
 
 def place(t: Tensor, x: Tensor, bad: Tensor) -> str:
