@@ -445,15 +445,16 @@ def derive_network(
     tested = assumptions(network, field, rng, found.tokens, found.cell)
     assumed = at_these_durations(tested, network, proofs)
     split = split_exponentials(network) if tested.hypotheses else network
-    if split is not network:
+    # asked before all is derived again: another hypothesis may be the one that is left
+    if split is not network and len(tested.hypotheses) > len(
+        assumptions(split, field, rng, found.tokens, found.cell).hypotheses
+    ):
         # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
-        again = None
         with contextlib.suppress(InconsistentError):
             again = derive_network(
                 split, name=name, output=output, observable=observable, seed=seed, force=force,
                 progress=progress, seconds=seconds, target=target, full=full,
             )
-        if again is not None and len(again.hypotheses) < len(assumed.hypotheses):
             note = "exponentials of sums are written as products: an identity"
             return Derivation({**again.data, "notes": [*again.data["notes"], note]})
     unread = network.num_coordinates - found.parameters
