@@ -20,24 +20,25 @@ LINEAR = ("add", "scale", "sum")
 def durations_absorbed(network: Network) -> bool:
     """Whether scaling some parameters is scaling all durations: exact, but only sufficient."""
     lowered = network.lowered
-    flows = [(n, n.op.inner(**n.attrs)) for n in lowered.nodes if n.op is not None]
-    used: dict[int, set[bool]] = {}
+    fields: list[tuple[Node, Network]] = []
+    elsewhere = set(lowered.outputs)
     for node in lowered.nodes:
-        inside = node.op is not None and node.op.inner(**node.attrs) is not None
-        for i in node.inputs:
-            used.setdefault(i, set()).add(inside)
+        field = None if node.op is None else node.op.inner(**node.attrs)
+        if field is None:
+            elsewhere |= set(node.inputs)
+        else:
+            fields.append((node, field.lowered))
+            elsewhere.add(node.inputs[0])  # the state at the start
     chosen: set[int] = set()
-    fields: list[tuple[Node, Network]] = [(n, field) for n, field in flows if field is not None]
     for node, field in fields:
-        inner = _linear_in(field.lowered, field.lowered.outputs[0])
+        inner = _linear_in(field, field.outputs[0])
         if inner is None:
             return False
-        order = {index: k for k, index in enumerate(field.lowered.parameter_nodes)}
+        order = {index: k for k, index in enumerate(field.parameter_nodes)}
         chosen |= {node.inputs[1 + order[i]] for i in inner}
-    free = set(lowered.parameter_nodes)
-    if any(i not in free or used[i] != {True} or i in lowered.outputs for i in chosen):
+    if not chosen <= set(lowered.parameter_nodes) - elsewhere:
         return False
-    return all(_degree_one(node, field.lowered, chosen) for node, field in fields)
+    return all(_degree_one(node, field, chosen) for node, field in fields)
 
 
 def _linear_in(field: Network, line: int) -> set[int] | None:

@@ -581,6 +581,29 @@ def test_an_exceptional_duration_is_not_claimed(make: Any, size: int) -> None:
     assert found.verify().verdict is Verdict.UNKNOWN
 
 
+def test_a_start_that_scales_along_does_nothing_for_the_duration() -> None:
+    """dx/dt = w from x(0) = w: scaling w moves the start as well as the speed."""
+    class Start(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flow = OdeFlow(Constant(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            value: Tensor = self.flow(self.flow.vector_field.w) * x
+            return value
+
+    class Constant(Module):
+        def __init__(self, n: int) -> None:
+            super().__init__()
+            self.w = Parameter(torch.randn(n))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.w + 0 * x
+
+    found = derived(Start(), 2)
+    assert found.verdict is Verdict.UNKNOWN and found.hypotheses
+
+
 def test_a_shift_that_grows_with_time() -> None:
     """xi = (t - t0) c: d W1_t = -W1 c, d b1 = t0 W1 c, d b2 = c; the decoder's bias takes xi(t1).
 
