@@ -115,6 +115,17 @@ class Family:
         return tuple(dict.fromkeys(m.parameter for m in self.moves))
 
 
+    def dimension(self) -> int:
+        """Number of generators; where no field was made, from the element's sizes alone."""
+        if self.kind == "other":
+            return len(self.fields)
+        n = self.size
+        each = {
+            "gl": n * n, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 2,
+        }.get(self.kind, n)
+        return prod(self.copies) * each
+
+
 MATRIX_KINDS = ("gl", "so", "so1", "complex")
 
 

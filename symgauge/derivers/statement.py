@@ -19,6 +19,9 @@ from symgauge.network.program import Network
 from symgauge.verdict import Verdict
 
 
+INTERTWINERS = "intertwiners, one lemma a line, for every size of the legs"
+
+
 def statement(
     proved: Proved, generators: Sequence[int], network: Network, full: Network | None
 ) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def statement(
         "label": label(family, shapes),
         "group": group(family),
         "algebra": algebra(family),
-        "dimension": len(family.fields),
+        "dimension": family.dimension,
         "tensors": list(dict.fromkeys([*family.tensors, *also])),
         **plain_family(replace(family, moves=tuple(moves))),
         "formula": _formulas(family, also, shapes) if moves else [
@@ -50,6 +53,24 @@ def statement(
             ],
         },
         "full": restated,
+    }
+
+
+def structural_statement(
+    family: Family, shapes: Mapping[str, tuple[int, ...]], lemmas: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
+    """The entry of a family that was proved for every size, without generators' vectors."""
+    also = [m.parameter for t in family.via for m in t.moves]
+    return {
+        "label": label(family, shapes),
+        "group": group(family),
+        "algebra": algebra(family),
+        "dimension": family.dimension,
+        "tensors": list(dict.fromkeys([*family.tensors, *also])),
+        **plain_family(family),
+        "formula": _formulas(family, (), shapes),
+        "proof": {"verdict": Verdict.PROVED.value, "method": INTERTWINERS,
+                  "lines": [dict(line) for line in lemmas]},
     }
 
 
@@ -146,7 +167,7 @@ def group(family: Family) -> str:
     if family.kind == "complex":
         return f"GL(1,C){power}"
     base = "R_+" if family.kind == "diagonal" else "R"
-    total = len(family.fields)
+    total = family.dimension
     return base if total == 1 else f"{base}^{total}"
 
 
@@ -156,7 +177,7 @@ def algebra(family: Family) -> str:
     if family.kind in ("gl", "so", "so1"):
         name = f"so({n - 1})" if family.kind == "so1" else f"{family.kind}({n})"
         return name if copies == 1 else f"{copies} {name}"
-    total = len(family.fields)
+    total = family.dimension
     return "R" if total == 1 else f"R^{total}"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy.typing as npt
@@ -89,6 +90,12 @@ def _is_value(argument: Any) -> bool:
 
 class NodeOp(AbstractOp):
     """An op that stands in a program."""
+
+    #: The lemma on how the value varies when the inputs do: the name of its intertwiner
+    #: (network/intertwiners). "general": a variation of an input is one of the value, no more.
+    law: ClassVar[str] = "general"
+    #: Degree under positive scalings, for the law "homogeneous".
+    degree: ClassVar[Fraction] = Fraction(1)
 
     @abstractmethod
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

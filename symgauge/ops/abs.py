@@ -13,6 +13,7 @@ class Abs(Composite):
     """|x| = (2 H(x) - 1) x: positively homogeneous of degree 1."""
 
     name = "abs"
+    law = "homogeneous"
     aten = ("abs.default",)
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:

@@ -14,6 +14,7 @@ class Add(Primitive):
     """x + y. Both inputs must move alike; shifts add."""
 
     name = "add"
+    law = "sum of lines"
     aten = ("add.Tensor", "add.Scalar")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -19,6 +19,7 @@ class Amax(Composite):
     """The largest entry over the last axis, w x with the one-hot row w of its place."""
 
     name = "amax"
+    law = "maximum of an axis"
     aten = ("amax.default", "amin.default", "max.default", "min.default")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -17,6 +17,7 @@ class Concatenate(Structural):
     """cat: a direct sum along `axis`."""
 
     name = "concatenate"
+    law = "move"
     aten = ("cat.default",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -17,6 +17,7 @@ class Expand(Structural):
     """Unit axes are repeated to `size`."""
 
     name = "expand"
+    law = "move"
     aten = ("expand.default",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

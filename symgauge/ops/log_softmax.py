@@ -13,6 +13,7 @@ class LogSoftmax(Composite):
     """x - log sum exp(x) along `axis`: a shift along the axis leaves it unchanged."""
 
     name = "log_softmax"
+    law = "normaliser"
     aten = ("_log_softmax.default", "log_softmax.int")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -16,6 +16,7 @@ class Matmul(Primitive):
     """x y over the last two axes; g on the contracted axis of x and g^-T on y's cancel."""
 
     name = "matmul"
+    law = "contraction"
     aten = ("mm.default", "bmm.default")
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -13,6 +13,7 @@ class Maximum(Composite):
     """max(x, y) = y + H(x - y) (x - y): a common shift moves it alike."""
 
     name = "maximum"
+    law = "maximum"
     aten = ("maximum.default",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -16,6 +16,7 @@ class Mul(Primitive):
     """x * y entrywise: weights of diagonal scalings add."""
 
     name = "mul"
+    law = "product"
     aten = ("mul.Tensor", "mul.Scalar")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

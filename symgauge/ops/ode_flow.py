@@ -27,6 +27,7 @@ class OdeFlow(Primitive):
     """
 
     name = "ode_flow"
+    law = "flow"
     rational_attrs = ("t0", "t1")
 
     def inner(self, **attrs: Any) -> Network:

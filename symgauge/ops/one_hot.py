@@ -19,6 +19,7 @@ class OneHot(Primitive):
     """e[..., j] = 1 where j is the integer x, else 0, j < count. Locally constant."""
 
     name = "one_hot"
+    law = "locally constant"
     branches = True
     closed = True
 

@@ -17,6 +17,7 @@ class Permute(Structural):
     """Axis i of the value is axis dims[i] of the input."""
 
     name = "permute"
+    law = "move"
     aten = ("permute.default", "t.default", "transpose.int")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -18,6 +18,7 @@ class Position(Composite):
     """sum_j table[j] e[..., j] for one-hot rows e: an integer that a branch decided."""
 
     name = "position"
+    law = "locally constant"
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
         (shape,) = shapes

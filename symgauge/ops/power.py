@@ -15,6 +15,7 @@ class Power(Primitive):
     """x**k for an integer k >= 2: homogeneous of degree k."""
 
     name = "power"
+    law = "homogeneous"
     aten = ("pow.Tensor_Scalar",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -17,6 +17,7 @@ class Ranking(Primitive):
     """
 
     name = "ranking"
+    law = "locally constant"
     branches = True
     closed = True
 

@@ -14,6 +14,8 @@ class Reciprocal(Primitive):
     """1 / x."""
 
     name = "reciprocal"
+    law = "homogeneous"
+    degree = Fraction(-1)
     aten = ("reciprocal.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -13,6 +13,7 @@ class Relu(Composite):
     """max(x, 0) = H(x) x: positively homogeneous of degree 1."""
 
     name = "relu"
+    law = "homogeneous"
     aten = ("relu.default",)
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:

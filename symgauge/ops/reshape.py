@@ -17,6 +17,7 @@ class Reshape(Structural):
     """view, reshape, squeeze, unsqueeze: one axis may split into several, or several merge."""
 
     name = "reshape"
+    law = "move"
     aten = (
         "view.default", "_unsafe_view.default", "reshape.default", "unsqueeze.default",
         "squeeze.dims", "squeeze.dim", "squeeze.default",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from symgauge.network.domains.base import Domain
@@ -13,6 +14,8 @@ class Rsqrt(Primitive):
     """x to the power -1/2."""
 
     name = "rsqrt"
+    law = "homogeneous"
+    degree = Fraction(-1, 2)
     aten = ("rsqrt.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -15,6 +15,7 @@ class Scale(Primitive):
     """c x, c an exact rational."""
 
     name = "scale"
+    law = "move"
     aten = ("neg.default",)
     rational_attrs = ("factor",)
 

@@ -15,6 +15,7 @@ class Slice(Structural):
     """Indices start, start + step, ... below stop of one axis: a summand of a direct sum."""
 
     name = "slice"
+    law = "move"
     aten = ("slice.Tensor",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

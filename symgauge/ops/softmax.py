@@ -20,6 +20,7 @@ class Softmax(Composite):
     """
 
     name = "softmax"
+    law = "normaliser"
     aten = ("_softmax.default", "softmax.int")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

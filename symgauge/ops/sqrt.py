@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from symgauge.network.builder import Builder, Value
@@ -13,6 +14,8 @@ class Sqrt(Composite):
     """x x**(-1/2)."""
 
     name = "sqrt"
+    law = "homogeneous"
+    degree = Fraction(1, 2)
     aten = ("sqrt.default",)
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:

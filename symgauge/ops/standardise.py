@@ -17,6 +17,7 @@ class Standardise(Composite):
     """(x - mean) / sqrt(variance + eps) over `axes`: a shift along them leaves it unchanged."""
 
     name = "standardise"
+    law = "standardising"
     rational_attrs = ("eps",)
     closed = True
 

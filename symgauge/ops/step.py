@@ -13,6 +13,7 @@ class Step(Primitive):
     """H(x), locally constant, H^2 = H. Its derivative is 0 off the boundary of the cells."""
 
     name = "step"
+    law = "locally constant"
     branches = True
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

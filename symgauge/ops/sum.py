@@ -17,6 +17,7 @@ class Sum(Primitive):
     """The sum over `axes`, which are dropped."""
 
     name = "sum"
+    law = "sum"
     aten = ("sum.dim_IntList", "sum.default")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -24,6 +24,7 @@ class Take(Structural):
     """The axis is replaced by the axes of `index`, a nested tuple of places on it."""
 
     name = "take"
+    law = "move"
     aten = ("index_select.default", "embedding.default", "flip.default")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
@@ -95,10 +96,13 @@ def take(build: Builder, x: Value, axis: int, index: Places | Value) -> Value:
     if isinstance(index, Value):
         return _selected(build, x, axis, index)
     index = index % count
-    if index.ndim == 1 and len(index) and np.array_equal(
-        index, np.arange(index[0], index[0] + len(index))
+    flat = index.ravel()
+    if index.ndim and len(flat) == max(index.shape) and np.array_equal(
+        flat, np.arange(flat[0], flat[0] + len(flat))
     ):
-        return build.slice(x, axis, int(index[0]), int(index[0]) + len(index))
+        # rows in a row are a slice, and the positions' leg stays what it is
+        rows = build.slice(x, axis, int(flat[0]), int(flat[0]) + len(flat))
+        return build.reshape(rows, (*x.shape[:axis], *index.shape, *x.shape[axis + 1:]))
     if index.ndim == 0:
         one = build.slice(x, axis, int(index), int(index) + 1)
         return build.reshape(one, (*x.shape[:axis], *x.shape[axis + 1:]))

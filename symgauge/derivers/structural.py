@@ -1,0 +1,526 @@
+"""The structural deriver: families from the legs of a program, each proved by its intertwiners.
+
+It reads which op joins which axes and never a size: what it proves holds for every size of the
+legs. It knows four kinds of family: a matrix on a leg, positive scalings, one scaling of whole
+tensors, and shifts. Parameters that a scaling or a shift uses up (a gain, a norm's bias) are
+brought to 1 and to 0 first, and the rest is found there and carried back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import combinations, product
+from math import lcm, prod
+from typing import Any
+
+from symgauge.derivers.families import Coordinates, Family, Move, Place, Through
+from symgauge.derivers.slices import carry_back
+from symgauge.lie.fields import VectorField
+from symgauge.network.intertwiners.matrices import Mark, MatrixKind, prove_matrix
+from symgauge.network.intertwiners.shifts import Term, prove_shift
+from symgauge.network.intertwiners.sweep import Step
+from symgauge.network.intertwiners.weights import Weight, Weights, solve_weights
+from symgauge.network.program import Network
+from symgauge.network.structure import Address, NoLemma, Structure
+
+Progress = Callable[[str], None]
+
+
+#: (parameter, where each index of the element sits, what else tells it apart, weight).
+Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]
+
+
+@dataclass(frozen=True)
+class Element:
+    """The legs that number a family's element, and how it scales or shifts each tensor.
+
+    `legs` are the roots, one for each index. `entries` are (parameter, where each index sits,
+    what else tells them apart, weight): two families with the same entries are the same.
+    """
+
+    legs: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Structural:
+    """A family proved for every size, without fields: they are made where a size is small."""
+
+    family: Family
+    element: Element
+    #: Dimension of a matrix family without its multiples of 1, for one copy; else 0.
+    traceless: int
+    steps: tuple[Step[Any], ...]
+    #: Where a shift starts, to be proved again with fewer slices.
+    origin: tuple[int, tuple[Address, ...]] | None = None
+
+
+@dataclass
+class Found:
+    """Families on the network that use up a parameter each, and those on the slices."""
+
+    structure: Structure
+    sliced: Structure
+    slices: list[tuple[Structural, Through]] = field(default_factory=list)
+    families: list[Structural] = field(default_factory=list)
+
+
+def find(network: Network, progress: Progress = lambda _: None) -> Found:
+    """The structural families of a network, of any size."""
+    progress("legs")
+    structure = Structure(network)
+    progress("scalings and shifts that use up a parameter")
+    slices = list(_slices(structure))
+    found = Found(structure, structure, slices)
+    if slices:
+        held = {t.parameter: Fraction(t.kind == "diagonal") for _, t in slices}
+        found.sliced = Structure(network.fixed(held))
+    progress("families")
+    stage = Stage(found.sliced)
+    found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
+    if slices:
+        progress("slices that each family needs")
+        plain = Stage(structure)
+        same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
+                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
+        found.families = [_with_slices(f, found, same) for f in found.families]
+    return found
+
+
+def _with_slices(proved: Structural, found: Found, same: Container[object]) -> Structural:
+    """The family with the slices that it acts through: none, those of its tensors, or all.
+
+    None where it was proved without them; those of its tensors where it is proved again on them.
+    """
+    family = proved.family
+    if (family.kind, family.copies, family.size, family.moves) in same:
+        return proved
+    tensors = {m.parameter for m in family.moves} | {m.source for m in family.moves}
+    near = [
+        t for _, t in found.slices
+        if any(m.parameter in tensors or m.source in tensors for m in t.moves)
+    ]
+    via = tuple(t for _, t in found.slices)
+    if proved.origin is not None and len(near) < len(via):
+        held = {t.parameter: Fraction(t.kind == "diagonal") for t in near}
+        stage = Stage(Structure(found.structure.network.fixed(held)))
+        with contextlib.suppress(NoLemma):
+            again = stage.shift(*proved.origin)
+            if again.family.moves == family.moves:
+                via = tuple(near)
+    elif len(near) < len(via):
+        # matrices and scalings: the tensors that others' slices move are not theirs
+        held = {t.parameter: Fraction(t.kind == "diagonal") for t in near}
+        stage = Stage(Structure(found.structure.network.fixed(held)))
+        some = (*stage.matrices(), *stage.scalings())
+        if any(f.family.moves == family.moves and f.family.kind == family.kind for f in some):
+            via = tuple(near)
+    return replace(proved, family=replace(family, via=via))
+
+
+class Stage:
+    """The families of one program."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        network = structure.network
+        read = [i for i in network.parameter_nodes if i in structure.lines]
+        self.parameters = read
+        self.names = {
+            i: p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
+        }
+        self.shapes = {i: network.nodes[i].shape for i in read}
+        #: Where each leg without structure meets parameters: (parameter, address, parity).
+        self.met: dict[int, list[tuple[int, Address, int]]] = {}
+        #: Legs that are two halves of one leg, by the leg of a half.
+        self.halves: dict[int, list[tuple[int, Address, int]]] = {}
+        self._turned: dict[int, set[tuple[int, Address]]] = {}
+        for i in read:
+            for address, (leg, parity) in structure.addresses(i):
+                root, turn = structure.legs.find(leg)
+                parts = [
+                    (structure.legs.find(p)[0], s * structure.legs.find(p)[1])
+                    for p, s in structure.parts(root)
+                ]
+                if not parts:
+                    self.met.setdefault(root, []).append((i, address, parity * turn))
+                elif len(parts) == 2 and len(set(parts)) == 1 and len(address) >= 2:
+                    half, sign = parts[0]
+                    self.halves.setdefault(half, []).append((i, address, parity * turn * sign))
+
+    # -- places ----------------------------------------------------------------------------------
+
+    def place(self, node: int, address: Address, copies: Sequence[Address]) -> Place:
+        """The place of a leaf of a parameter. Raises NoLemma where it is no range of the axis."""
+        axis = address[0]
+        leaves = self.structure.leaves(node, axis)
+        start, path = 0, list(address[1:])
+        prefix: Address = (axis,)
+        while len(path) > 1:
+            if path[0] != 0:
+                raise NoLemma("a leaf that is no range of its axis")
+            inner = prod(self.structure.size(leg) for leg, _ in leaves[1:])
+            leg, parity = leaves[0]
+            parts = self.structure.parts(leg)
+            start += sum(self.structure.size(p) for p, _ in parts[:path[1]]) * inner
+            part, sign = parts[path[1]]
+            leaves = [*self.structure.part_leaves((part, sign * parity)), *leaves[1:]]
+            prefix, path = (*prefix, 0, path[1]), path[2:]
+        sizes = tuple(self.structure.size(leg) for leg, _ in leaves)
+        per = []
+        for c in copies:
+            if c[:-1] != prefix:
+                raise NoLemma("copies on another axis")
+            per.append(c[-1])
+        return Place(axis, start, sizes, path[0], tuple(per))
+
+    def _halved(self, place: Place) -> Place:
+        """The place of the pairs (k, k + n/2) of a leaf: two halves, numbered by k."""
+        assert isinstance(place.along, int)
+        k = place.along
+        sizes = (*place.sizes[:k], 2, place.sizes[k] // 2, *place.sizes[k + 1:])
+        per = tuple(p if p < k else p + 1 for p in place.per)
+        return Place(place.axis, place.start, sizes, k, (*per, k + 1))
+
+    def copies(self, places: Sequence[tuple[int, Address, int]]) -> list[int]:
+        """Legs beside a leg at each of its places, in order."""
+        shared: list[int] | None = None
+        for node, address, _ in places:
+            beside = [self.structure.legs.find(leg)[0] for a, leg in self._beside(node, address)]
+            own = [x for x in beside if beside.count(x) == 1]
+            shared = own if shared is None else [x for x in shared if x in own]
+        return shared or []
+
+    def _beside(self, node: int, address: Address) -> Iterator[tuple[Address, int]]:
+        for a, (leg, _) in self.structure.addresses(node):
+            if a != address and a[:-1] == address[:-1] and not self.structure.parts(leg):
+                yield a, leg
+
+    def _copy_addresses(
+        self, node: int, address: Address, copies: Sequence[int]
+    ) -> tuple[Address, ...]:
+        found = {self.structure.legs.find(leg)[0]: a for a, leg in self._beside(node, address)}
+        return tuple(found[c] for c in copies)
+
+    # -- matrices --------------------------------------------------------------------------------
+
+    def matrices(self) -> Iterator[Structural]:
+        """One family for each leg on which matrices act."""
+        neighbours = any(
+            line.law == "rotary" and line.attrs["pairs"] == "neighbours"
+            for line in self.structure.lines.values()
+        )
+        for root, places in self.met.items():
+            n = self.structure.size(root)
+            kinds: list[MatrixKind] = ["gl", "so", "so1"] if n > 2 else ["gl", "so"]
+            if n == 2 and neighbours:
+                kinds.insert(1, "complex")
+            found = self._first(kinds, places, halved=False) if n > 1 else None
+            if found is not None:
+                self._turned[root] = {(i, a) for i, a, _ in places}
+                yield found
+        for root, places in self.halves.items():
+            # every place of the leg must be one of two halves
+            if len(self.met.get(root, ())) == 2 * len(places):
+                found = self._first(["complex"], places, halved=True)
+                if found is not None:
+                    yield found
+
+    def _first(
+        self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
+        halved: bool,
+    ) -> Structural | None:
+        whole = self.copies(places)
+        for kind in kinds:
+            for k in range(len(whole), -1, -1):
+                mixed = False
+                for copies in combinations(whole, k):
+                    try:
+                        return self._matrix(kind, places, copies, halved)
+                    except NoLemma as reason:
+                        mixed = mixed or "copies" in str(reason)
+                if not mixed:
+                    break
+        return None
+
+    def _matrix(
+        self, kind: MatrixKind, places: Sequence[tuple[int, Address, int]],
+        copies: Sequence[int], halved: bool,
+    ) -> Structural:
+        start: dict[int, dict[Address, Mark]] = {}
+        moves, entries = [], []
+        first = places[0][2]
+        for node, address, parity in places:
+            at = self._copy_addresses(node, address, copies)
+            start.setdefault(node, {})[address] = Mark(parity * first, at)
+            place = self.place(node, address, at)
+            if halved:
+                place = self._halved(place)
+                at = (*at, (*address, -1))
+            moves.append(Move(self.names[node], "g" if parity == first else "g^-T", place))
+            entries.append((node, at, (address[:-1],), Fraction(parity * first)))
+        steps = prove_matrix(self.structure, kind, start)
+        sizes = [self.structure.size(c) for c in copies]
+        n = self.structure.size(self.structure.leg_at(*places[0][:2]))
+        legs = tuple(copies)
+        if halved:
+            sizes.append(n // 2)
+            legs, n = (*legs, -1 - self.structure.leg_at(*places[0][:2])), 2
+        if (kind == "so" and n < 2) or (kind == "so1" and n < 3):
+            raise NoLemma("no rotation")
+        dimension = {
+            "gl": n * n - 1, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 1,
+        }[kind]
+        scales = kind in ("gl", "complex")
+        return Structural(
+            Family(kind, tuple(sizes), n, tuple(moves), ()),
+            Element(legs, tuple(entries) if scales else ()), dimension, tuple(steps),
+        )
+
+    # -- scalings --------------------------------------------------------------------------------
+
+    def gain_like(self, node: int) -> bool:
+        """Whether a parameter enters a product entry by entry: a gain."""
+        views = self.structure.views
+        return any(
+            line.law == "product" and any(
+                j in views and views[j].parameter == node for j in line.inputs)
+            for line in self.structure.lines.values()
+        )
+
+    def scalings(self) -> Iterator[Structural]:
+        """One factor for each index of a leg; then one factor for whole tensors."""
+        for root, places in self.met.items():
+            yield from self.on_leg(root, places)
+        yield from self._on_tensors()
+
+    def on_leg(
+        self, root: int, places: Sequence[tuple[int, Address, int]]
+    ) -> Iterator[Structural]:
+        """The scalings of the indices of one leg."""
+        copies = self.copies(places)
+        order = sorted(places, key=lambda p: (
+            self.gain_like(p[0]), -len(self.shapes[p[0]]), self.parameters.index(p[0])))
+        start: dict[int, Weights] = {}
+        for k, (node, address, _) in enumerate(order):
+            at = self._copy_addresses(node, address, copies)
+            start.setdefault(node, {})[address] = Weight({k: Fraction(1)}, at)
+        try:
+            basis = solve_weights(self.structure, start, len(order))
+        except NoLemma:
+            return
+        if root in self._turned:
+            # the matrices' own diagonal is among these
+            basis = basis[1:]
+        for row in basis:
+            row = _primitive(row)
+            moves, entries = [], []
+            try:
+                for weight, (node, address, _) in zip(row, order, strict=True):
+                    if weight:
+                        at = self._copy_addresses(node, address, copies)
+                        place = self.place(node, address, at)
+                        moves.append(Move(self.names[node], "s^k", place, weight))
+                        entries.append((node, (*at, address), (address[:-1],), weight))
+            except NoLemma:
+                continue
+            sizes = tuple(self.structure.size(c) for c in copies)
+            yield Structural(
+                Family("diagonal", sizes, self.structure.size(root), _sorted(moves), ()),
+                Element((*copies, root), tuple(entries)), 0, (),
+            )
+
+    def _on_tensors(self) -> Iterator[Structural]:
+        nodes = self.parameters
+        start: dict[int, Weights] = {
+            i: {(): Weight({k: Fraction(1)})} for k, i in enumerate(nodes)
+        }
+        try:
+            basis = solve_weights(self.structure, start, len(nodes))
+        except NoLemma:
+            return
+        for row in basis:
+            row = _primitive(row)
+            moved = [(w, i) for w, i in zip(row, nodes, strict=True) if w]
+            yield Structural(
+                Family("diagonal", (), 1, tuple(
+                    Move(self.names[i], "s^k", None, w) for w, i in moved), ()),
+                Element((), tuple((i, (), (), w) for w, i in moved)), 0, (),
+            )
+
+    # -- shifts ----------------------------------------------------------------------------------
+
+    def shifts(self) -> Iterator[Structural]:
+        """Shifts of each parameter along some of its leaves, constant along the others."""
+        for node in self.parameters:
+            accepted: list[frozenset[Address]] = []
+            for leaves in self._blocks(node):
+                for k in range(len(leaves), -1, -1):
+                    for chosen in combinations(leaves, k):
+                        if any(set(chosen) <= done for done in accepted):
+                            continue
+                        if len({a[0] for a in chosen}) > 1:
+                            continue
+                        try:
+                            found = self.shift(node, chosen)
+                        except NoLemma:
+                            continue
+                        accepted.append(frozenset(chosen))
+                        yield found
+
+    def _blocks(self, node: int) -> Iterator[list[Address]]:
+        """The leaves of each block: where an axis is a direct sum, of one summand."""
+        groups: list[list[list[Address]]] = []
+        for axis in range(len(self.shapes[node])):
+            here = self.structure.leaves(node, axis)
+            rest = [(axis, k) for k in range(1, len(here))]
+            parts = self.structure.parts(here[0][0]) if here else ()
+            if not parts or (axis, 0) in {a for _, a, _ in sum(self.halves.values(), [])
+                                          if _ is not None}:
+                groups.append([[(axis, 0), *rest] if here else []])
+                continue
+            groups.append([
+                [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
+                for j, part in enumerate(parts)
+            ])
+        for chosen in product(*groups):
+            yield [a for group in chosen for a in group]
+
+    def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
+        """The family that shifts one parameter. Raises NoLemma where it is none."""
+        proved = prove_shift(self.structure, node, leaves)
+        moves: list[Move] = []
+        entries: list[Entry] = []
+        for target, terms in proved.moves.items():
+            for term, weight in terms.items():
+                moves.append(self._shift_move(target, term, weight))
+                at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
+                if term.source is None:
+                    entries.append((target, at, (), weight))
+                else:
+                    entries.append((target, term.contracted, (term.source, at), weight))
+        legs = [self.structure.leg_at(node, a) for a in leaves]
+        sizes = [self.structure.size(leg) for leg in legs]
+        return Structural(
+            Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, tuple(moves), ()),
+            Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps), (node, tuple(leaves)),
+        )
+
+    def _shift_move(self, node: int, term: Term, weight: Fraction) -> Move:
+        if term.source is None:
+            at = [a for _, a in sorted(term.at)]
+            if not at:
+                return Move(self.names[node], "+c", None, weight)
+            return Move(self.names[node], "+c", self.place(node, at[-1], at[:-1]), weight)
+        contracted = list(term.contracted)
+        axis = contracted[0][0]
+        shape = self.shapes[term.source]
+        rest = [n for a, n in enumerate(shape) if a != axis]
+        order = [a for _, a in sorted(term.at)]
+        if list(self.shapes[node]) != rest or order != self.structure.top(node):
+            raise NoLemma("a compensation of another shape")
+        place = self.place(term.source, contracted[-1], contracted[:-1])
+        return Move(self.names[node], "+Tc", place, weight, self.names[term.source])
+
+
+def _sorted(moves: Sequence[Move]) -> tuple[Move, ...]:
+    return tuple(moves)
+
+
+def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
+    """The row in integers without a common factor."""
+    scale = lcm(*(w.denominator for w in row)) if row else 1
+    return [w * scale for w in row]
+
+
+def _slices(structure: Structure) -> Iterator[tuple[Structural, Through]]:
+    """Families that use up a gain or a norm's bias, none of which touches another's."""
+    stage = Stage(structure)
+    held: set[str] = set()
+    chosen: list[tuple[Structural, Through]] = []
+    for root, places in stage.met.items():
+        gains = [i for i, _, _ in places if stage.gain_like(i)]
+        if not gains:
+            continue
+        for found in stage.on_leg(root, places):
+            chosen += _through(stage, found, held, gains)
+    for node in _norm_biases(structure):
+        leaves = structure.top(node)
+        try:
+            found = stage.shift(node, leaves)
+        except NoLemma:
+            continue
+        chosen += _through(stage, found, held, [node])
+    yield from chosen
+
+
+def _through(
+    stage: Stage, found: Structural, held: set[str], wanted: Sequence[int]
+) -> list[tuple[Structural, Through]]:
+    """The slice that a family allows, if it moves and reads none that is held."""
+    family = found.family
+    touched = {m.parameter for m in family.moves} | {m.source for m in family.moves if m.source}
+    if touched & held:
+        return []
+    for node in wanted:
+        name = stage.names[node]
+        own = [m for m in family.moves if m.parameter == name]
+        if len(own) != 1 or abs(own[0].weight) != 1 or own[0].form not in ("s^k", "+c"):
+            continue
+        if any(m.weight.denominator != 1 for m in family.moves) or any(
+                m.source == name for m in family.moves):
+            continue
+        if prod(family.copies) * family.size != prod(stage.shapes[node]):
+            continue
+        held.add(name)
+        through = Through(name, family.kind, family.copies, family.size, family.moves)
+        return [(found, through)]
+    return []
+
+
+def _norm_biases(structure: Structure) -> Iterator[int]:
+    """Parameters that are added to a value of sum 0 (times a gain): the biases of norms."""
+    for line in structure.lines.values():
+        if line.law != "sum of lines":
+            continue
+        for bias, other in (line.inputs, line.inputs[::-1]):
+            view = structure.views.get(bias)
+            if view is None or len(structure.network.nodes[view.parameter].shape) != 1:
+                continue
+            if _standardised(structure, other):
+                yield view.parameter
+
+
+def _standardised(structure: Structure, node: int) -> bool:
+    """Whether a value is a gain times a value of sum 0."""
+    if 0 in structure.totals.get(node, {}).values():
+        return True
+    line = structure.lines.get(node)
+    return line is not None and line.law == "product" and any(
+        0 in structure.totals.get(j, {}).values() and k in structure.views
+        for j, k in (line.inputs, line.inputs[::-1])
+    )
+
+
+def instantiate(found: Found) -> list[Family]:
+    """The families with their vector fields on the whole network, carried back from the slices.
+
+    For networks small enough to hold every generator. A family whose fields are no Laurent
+    polynomials is left out.
+    """
+    coordinates = Coordinates(found.structure.network)
+    out = []
+    for proved in (*(s for s, _ in found.slices), *found.families):
+        family = proved.family
+        fields: tuple[VectorField, ...] | None = coordinates.fields(
+            family.kind, prod(family.copies), family.size, family.moves)
+        for through in reversed(family.via):
+            carried = [carry_back(f, through, coordinates) for f in fields or ()]
+            kept = tuple(f for f in carried if f is not None)
+            fields = kept if len(kept) == len(carried) else None
+        if fields:
+            out.append(replace(family, fields=fields))
+    return out
