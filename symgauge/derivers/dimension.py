@@ -5,48 +5,102 @@ all shifts are counted by components. A family that is numbered by the indices o
 the sum over U within S of functions that vary along U and have mean 0 along each leg of U; on such
 a component families are vectors of numbers, one for each place, and their rank counts the
 dimension: sum over U of rank(U) prod over U of (n - 1).
+
+That is the dimension of the algebra. The orbits have it too where no generator but 0 vanishes at
+a generic point: `generic_stabiliser` decides that by a sufficient criterion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING
 
-from symgauge.network.intertwiners.weights import nullspace
 from symgauge.network.structure import Address, Structure
 
 if TYPE_CHECKING:
-    from symgauge.derivers.structural import Found, Structural
+    from symgauge.derivers.structural import Entry, Found, Structural
 
-#: A monomial: the legs of U, each for the factor n - 1.
-Component = tuple[int, ...]
+#: ("scale" or "shift", the legs of U): each leg stands for the factor n - 1.
+Component = tuple[str, tuple[int, ...]]
+Vector = dict[object, Fraction]
 
 
-def components(
-    structure: Structure, families: Sequence[Structural]
-) -> dict[tuple[str, Component], int]:
-    """How many independent components of each kind ("scale" or "shift") there are on each U."""
-    rows: dict[tuple[str, Component], list[dict[object, Fraction]]] = {}
-    halved = {-1 - leg for found in families for leg in found.element.legs if leg < 0}
-    for found in families:
+class Components:
+    """The components of families of scalings and shifts, and their ranks."""
+
+    def __init__(self, structure: Structure, halved: Iterable[int] = ()) -> None:
+        self.structure = structure
+        #: Legs that turn as pairs: they are one leg here.
+        self.halved = set(halved)
+        self._rows: dict[Component, dict[object, Vector]] = {}
+
+    def add(self, found: Structural, plain: bool = False) -> bool:
+        """Whether the family adds a dimension to what was added before.
+
+        `plain` leaves out what other tensors contribute (T c): constants alone.
+        """
+        grown = False
+        for component, vector in self._vectors(found, plain):
+            rows = self._rows.setdefault(component, {})
+            while vector:
+                key = min(vector, key=repr)
+                if key not in rows:
+                    rows[key] = vector
+                    grown = True
+                    break
+                factor = vector[key] / rows[key][key]
+                for k, c in rows[key].items():
+                    rest = vector.get(k, Fraction(0)) - factor * c
+                    if rest:
+                        vector[k] = rest
+                    else:
+                        vector.pop(k, None)
+        return grown
+
+    @property
+    def ranks(self) -> dict[Component, int]:
+        """Rank by component."""
+        return {key: len(rows) for key, rows in self._rows.items() if rows}
+
+    def _vectors(self, found: Structural, plain: bool) -> Iterator[tuple[Component, Vector]]:
         kind = "shift" if found.family.kind == "translation" else "scale"
         legs = found.element.legs
-        if not found.element.entries:
-            continue
-        for k in range(len(legs) + 1):
+        entries = [e for e in found.element.entries if not plain or kind == "scale" or not e[2]]
+        for k in range(len(legs) + 1) if found.element.entries else ():
             for chosen in combinations(range(len(legs)), k):
-                vector: dict[object, Fraction] = {}
-                for node, at, tag, weight in found.element.entries:
-                    own = frozenset(at[i] for i in chosen)
-                    for block in _blocks(structure, node, at, tag, halved):
+                vector: Vector = {}
+                for node, at, tag, weight in entries:
+                    own = tuple(sorted(at[i] for i in chosen))
+                    for block in self._blocks((node, at, tag, weight)):
                         key = (node, block, own, tag if kind == "shift" else ())
                         vector[key] = vector.get(key, Fraction(0)) + weight
-                u = tuple(sorted(_root(structure, legs[i]) for i in chosen))
-                rows.setdefault((kind, u), []).append(vector)
-    return {key: _rank(vectors) for key, vectors in rows.items()}
+                u = tuple(sorted(_root(self.structure, legs[i]) for i in chosen))
+                yield (kind, u), {key: w for key, w in vector.items() if w}
+
+    def _blocks(self, entry: Entry) -> Iterable[tuple[Address, ...]]:
+        """The blocks of a parameter that a family reaches: one summand of each axis, or all."""
+        node, at, tag, _ = entry
+        structure = self.structure
+        prefixes = {a[0]: a[:-1] for a in at if a[-1] >= 0}
+        for t in tag:
+            if isinstance(t, tuple) and t and all(isinstance(x, int) for x in t):
+                prefixes.setdefault(t[0], t)
+        blocks: list[tuple[Address, ...]] = [()]
+        for axis in range(len(structure.axes[node])):
+            leaves = structure.leaves(node, axis)
+            whole = not leaves or leaves[0][0] in self.halved
+            parts = () if whole else structure.parts(leaves[0][0])
+            if axis in prefixes:
+                choices = [prefixes[axis]]
+            elif parts:
+                choices = [(axis, 0, j) for j in range(len(parts))]
+            else:
+                choices = [(axis,)]
+            blocks = [(*b, c) for b in blocks for c in choices]
+        return blocks
 
 
 def _root(structure: Structure, leg: int) -> int:
@@ -54,57 +108,134 @@ def _root(structure: Structure, leg: int) -> int:
     return leg if leg < 0 else structure.legs.find(leg)[0]
 
 
-def _blocks(
-    structure: Structure, node: int, at: Sequence[Address], tag: tuple[object, ...],
-    halved: set[int],
-) -> Iterable[tuple[Address, ...]]:
-    """The blocks of a parameter that a family reaches: one summand of each axis, or all."""
-    prefixes = {a[0]: a[:-1] for a in at if a[-1] >= 0}
-    for t in tag:
-        if isinstance(t, tuple) and t and all(isinstance(x, int) for x in t):
-            prefixes.setdefault(t[0], t)
-    blocks: list[tuple[Address, ...]] = [()]
-    for axis in range(len(structure.axes[node])):
-        leaves = structure.leaves(node, axis)
-        # what turns as pairs is one leg
-        parts = structure.parts(leaves[0][0]) if leaves and leaves[0][0] not in halved else ()
-        if axis in prefixes:
-            choices = [prefixes[axis]]
-        elif parts:
-            choices = [(axis, 0, j) for j in range(len(parts))]
-        else:
-            choices = [(axis,)]
-        blocks = [(*b, c) for b in blocks for c in choices]
-    return blocks
+def leg_size(structure: Structure, leg: int) -> int:
+    """Number of indices of a leg; of pairs, for one that turns as pairs."""
+    return structure.size(-1 - leg) // 2 if leg < 0 else structure.size(leg)
 
 
-def _rank(vectors: Sequence[Mapping[object, Fraction]]) -> int:
-    keys: dict[object, int] = {}
-    forms = []
-    for k, v in enumerate(vectors):
-        for key in v:
-            keys.setdefault(key, len(keys))
-    # vectors are columns: relations among them are the nullspace
-    equations: list[dict[int, Fraction]] = [{} for _ in keys]
-    for k, v in enumerate(vectors):
-        for key, w in v.items():
-            equations[keys[key]][k] = w
-    forms = [e for e in equations if e]
-    return len(vectors) - len(nullspace(forms, len(vectors)))
+def _halved(structure: Structure, families: Sequence[Structural]) -> set[int]:
+    """The legs that turn as pairs, wherever they meet a tensor."""
+    return {
+        structure.leg_at(node, a[:-1])
+        for found in families for node, at, _, _ in found.element.entries
+        for a in at if a[-1] < 0
+    }
+
+
+def independent(
+    structure: Structure, families: Sequence[Structural]
+) -> tuple[list[Structural], dict[Component, int]]:
+    """The families that add to those before them, matrices first; and the ranks of all."""
+    components = Components(structure, _halved(structure, families))
+    order = sorted(families, key=lambda f: (not f.traceless, -len(f.element.legs)))
+    kept = [f for f in order if components.add(f) or f.traceless]
+    return [f for f in families if f in kept], components.ranks
 
 
 def dimension(found: Found) -> int:
     """The dimension of the algebra at the sizes of the program: slices and families together."""
     structure = found.sliced
-    total = sum(
-        prod(s.family.copies) * s.family.size for s, _ in found.slices
-    )
+    total = sum(s.family.dimension for s, _ in found.slices)
     for s in found.families:
         total += s.traceless * prod(s.family.copies)
-    for (_, u), count in components(structure, found.families).items():
-        total += count * prod(_size(structure, leg) - 1 for leg in u)
+    _, ranks = independent(structure, found.families)
+    for (_, u), count in ranks.items():
+        total += count * prod(leg_size(structure, leg) - 1 for leg in u)
     return total
 
 
-def _size(structure: Structure, leg: int) -> int:
-    return structure.size(-1 - leg) // 2 if leg < 0 else structure.size(leg)
+def generic_stabiliser(found: Found) -> str | None:
+    """Why a generator but 0 might vanish at every point, or None where none does generically.
+
+    Let a combination of generators vanish at a generic point. (1) A matrix A that alone turns a
+    block of a tensor, besides matrices already known to be 0 and shifts that are constant along
+    the other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1
+    for rotations). (2) The scalings that are left act on entries that are not 0, and what they
+    add is not constant along an axis, as a shift is. (3) The shifts' own constants are
+    independent. On the slices; there a slice's own parameter is moved by its family alone.
+    """
+    structure = found.sliced
+    families, _ = independent(structure, found.families)
+    movers: dict[int, list[Structural]] = {}
+    names = {
+        p.name: i for i, p in zip(
+            structure.network.parameter_nodes, structure.network.parameters, strict=True)
+    }
+    for f in families:
+        for name in f.family.tensors:
+            movers.setdefault(names[name], []).append(f)
+    open_ = [f for f in families if f.traceless]
+    while open_:
+        pinned = [f for f in open_ if _pinned(structure, f, movers, open_, names)]
+        if not pinned:
+            tensors = ", ".join(open_[0].family.tensors[:3])
+            return f"the tensors {tensors} are too small to fix every matrix on their leg"
+        open_ = [f for f in open_ if f not in pinned]
+    scalings = [f for f in families if f.family.kind == "diagonal" or f.traceless]
+    shifts = [f for f in families if f.family.kind == "translation"]
+    shifted = {(node, at) for f in shifts for node, at, tag, _ in f.element.entries if not tag}
+    # a shift that carries an index on every axis: nothing of the tensor is left to tell by
+    full = {
+        node for node, at in shifted
+        if {a[0] for a in at} == {a[0] for a in structure.top(node)}
+    }
+    halved = _halved(structure, families)
+    good, every = Components(structure, halved), Components(structure, halved)
+    for f in scalings:
+        every.add(f)
+        good.add(_without(f, full))
+    if good.ranks != every.ranks:
+        return "a scaling moves nothing but tensors that are shifted freely"
+    constants, whole = Components(structure, halved), Components(structure, halved)
+    for f in shifts:
+        whole.add(f)
+        constants.add(f, plain=True)
+    if constants.ranks != whole.ranks:
+        return "shifts differ by what they compensate alone"
+    return None
+
+
+def _without(found: Structural, nodes: set[int]) -> Structural:
+    from dataclasses import replace
+
+    entries = tuple(e for e in found.element.entries if e[0] not in nodes)
+    return replace(found, element=replace(found.element, entries=entries))
+
+
+def _pinned(
+    structure: Structure, f: Structural, movers: Mapping[int, Sequence[Structural]],
+    unknown: Sequence[Structural], names: Mapping[str, int],
+) -> bool:
+    """Whether the blocks that a matrix alone turns leave it nothing but 0."""
+    need = f.family.size - (f.family.kind in ("so", "so1"))
+    if f.family.kind == "complex":
+        need = 1
+    columns = {"g": 0, "g^-T": 0}
+    for move in f.family.moves:
+        assert move.at is not None and isinstance(move.at.along, int)
+        node = names[move.parameter]
+        shape = structure.network.nodes[node].shape
+        rest = prod(shape) // shape[move.at.axis] * prod(
+            n for k, n in enumerate(move.at.sizes)
+            if k != move.at.along and k not in move.at.per)
+        others = [
+            g for g in movers[node] if g is not f and (g in unknown or not g.traceless)
+        ]
+        for g in others:
+            if g.family.kind != "translation":
+                rest = 0
+                continue
+            for m in g.family.moves:
+                if m.parameter != move.parameter:
+                    continue
+                if m.form != "+c" or m.at is None or m.at.axis != move.at.axis:
+                    rest = 0
+                elif set(range(len(m.at.sizes))) - {m.at.along, *m.at.per} - {
+                        move.at.along, *move.at.per} and m.at.start == move.at.start:
+                    rest = 0
+                else:
+                    rest -= 1
+        columns[move.form] += max(rest, 0)
+    if f.family.kind == "gl":
+        return max(columns.values()) >= need
+    return sum(columns.values()) >= need

@@ -114,7 +114,7 @@ class Family:
         """Parameters that move, in order."""
         return tuple(dict.fromkeys(m.parameter for m in self.moves))
 
-
+    @property
     def dimension(self) -> int:
         """Number of generators; where no field was made, from the element's sizes alone."""
         if self.kind == "other":
