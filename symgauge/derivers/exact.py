@@ -1,6 +1,7 @@
 """The exact deriver: candidates from the search, on the network and on its slices, each proved.
 
-Families are taken until the sandwich closes: first those on the network itself, then those on
+Families are taken until the sandwich closes: first the structural ones, which need no search,
+then those that determining equations give on the network itself, then those on
 slices (a parameter that a found scaling or shift uses up is fixed, and what is found there is
 carried back), then the general mode ansatz. Superfluous families are dropped, and only
 generators that the proof table proves are reported.
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from symgauge.derivers.families import Family
 from symgauge.derivers.slices import Level, choose_slices
+from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.algebra import close
@@ -268,7 +270,10 @@ class ExactDeriver:
             len(fields), int(self.read.sum()))
 
     def _candidates(self, done: Callable[[], bool]) -> Iterator[Family]:
-        """Families of the network, of its slices carried back, and of the general ansatz."""
+        """Structural families, those of the network, of its slices carried back, and the ansatz."""
+        if done():
+            return
+        yield from instantiate(find(self.network, self.progress))
         if done():
             return
         level: Level | None = Level.top(self.network, self.field, self.rng)

@@ -22,7 +22,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.network.intertwiners.matrices import Mark, MatrixKind, prove_matrix
 from symgauge.network.intertwiners.shifts import Term, prove_shift
 from symgauge.network.intertwiners.sweep import Step
-from symgauge.network.intertwiners.weights import Weight, Weights, solve_weights
+from symgauge.network.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
 from symgauge.network.program import Network
 from symgauge.network.structure import Address, NoLemma, Structure
 
@@ -318,6 +318,7 @@ class Stage:
         for row in basis:
             row = _primitive(row)
             moves, entries = [], []
+            given: dict[int, Weights] = {}
             try:
                 for weight, (node, address, _) in zip(row, order, strict=True):
                     if weight:
@@ -325,12 +326,14 @@ class Stage:
                         place = self.place(node, address, at)
                         moves.append(Move(self.names[node], "s^k", place, weight))
                         entries.append((node, (*at, address), (address[:-1],), weight))
+                        given.setdefault(node, {})[address] = Weight({0: weight}, at)
+                steps = prove_weights(self.structure, given)
             except NoLemma:
                 continue
             sizes = tuple(self.structure.size(c) for c in copies)
             yield Structural(
-                Family("diagonal", sizes, self.structure.size(root), _sorted(moves), ()),
-                Element((*copies, root), tuple(entries)), 0, (),
+                Family("diagonal", sizes, self.structure.size(root), tuple(moves), ()),
+                Element((*copies, root), tuple(entries)), 0, tuple(steps),
             )
 
     def _on_tensors(self) -> Iterator[Structural]:
@@ -345,10 +348,12 @@ class Stage:
         for row in basis:
             row = _primitive(row)
             moved = [(w, i) for w, i in zip(row, nodes, strict=True) if w]
+            steps = prove_weights(
+                self.structure, {i: {(): Weight({0: w})} for w, i in moved})
             yield Structural(
                 Family("diagonal", (), 1, tuple(
                     Move(self.names[i], "s^k", None, w) for w, i in moved), ()),
-                Element((), tuple((i, (), (), w) for w, i in moved)), 0, (),
+                Element((), tuple((i, (), (), w) for w, i in moved)), 0, tuple(steps),
             )
 
     # -- shifts ----------------------------------------------------------------------------------
@@ -424,10 +429,6 @@ class Stage:
             raise NoLemma("a compensation of another shape")
         place = self.place(term.source, contracted[-1], contracted[:-1])
         return Move(self.names[node], "+Tc", place, weight, self.names[term.source])
-
-
-def _sorted(moves: Sequence[Move]) -> tuple[Move, ...]:
-    return tuple(moves)
 
 
 def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
@@ -508,13 +509,15 @@ def _standardised(structure: Structure, node: int) -> bool:
 def instantiate(found: Found) -> list[Family]:
     """The families with their vector fields on the whole network, carried back from the slices.
 
-    For networks small enough to hold every generator. A family whose fields are no Laurent
-    polynomials is left out.
+    For networks small enough to hold every generator. All come through all slices, where their
+    algebra is a direct sum. A family whose fields are no Laurent polynomials is left out.
     """
     coordinates = Coordinates(found.structure.network)
+    via = tuple(through for _, through in found.slices)
     out = []
-    for proved in (*(s for s, _ in found.slices), *found.families):
-        family = proved.family
+    own = [s.family for s, _ in found.slices]
+    on_slices = [replace(s.family, via=via) for s in found.families]
+    for family in (*own, *on_slices):
         fields: tuple[VectorField, ...] | None = coordinates.fields(
             family.kind, prod(family.copies), family.size, family.moves)
         for through in reversed(family.via):

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgauge.network.intertwiners.sweep import start_of_field, sweep
+from symgauge.network.intertwiners.sweep import Step, start_of_field, sweep
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
 #: A linear form in the unknown weights.
@@ -48,6 +48,20 @@ def solve_weights(
     for i in ends:
         lemmas.vanish(ends[i].values())
     return nullspace(lemmas.equations, unknowns)
+
+
+def prove_weights(structure: Structure, start: Mapping[int, Weights]) -> list[Step[Weights]]:
+    """The proof that given weights, on unknown 0, leave the outputs as they are.
+
+    Raises NoLemma where they do not.
+    """
+    lemmas = _Lemmas(structure)
+    steps, ends = sweep(structure, start, lemmas)
+    for i in ends:
+        lemmas.vanish(ends[i].values())
+    if any(c for form in lemmas.equations for c in form.values()):
+        raise NoLemma("the weights do not cancel")
+    return steps
 
 
 def nullspace(equations: Iterable[Form], unknowns: int) -> list[list[Fraction]]:

@@ -1,0 +1,98 @@
+"""The proof of a structural family as lines for a reader: line, lemma, and how the value varies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from symgauge.network.intertwiners.matrices import Turned
+from symgauge.network.intertwiners.shifts import Shifted, Term
+from symgauge.network.intertwiners.sweep import Step
+from symgauge.network.structure import Address, Structure
+
+#: What each law's lemma says where the value no longer varies.
+FORGETS = {
+    "contraction": "g and its inverse cancel, or a sum of 0 is met",
+    "normaliser": "constant along the normalised axis: forgotten",
+    "standardising": "constant along the standardised axis: forgotten",
+    "centring": "constant along the centred axis: forgotten",
+    "sum": "the sum of squares does not turn",
+    "sum of lines": "the terms cancel",
+    "locally constant": "an order is not changed by positive factors",
+}
+
+
+def proof_lines(structure: Structure, steps: Sequence[Step[object]]) -> Iterator[dict[str, str]]:
+    """One line for each step that is more than a move of entries, as plain data."""
+    for step in steps:
+        line = step.line
+        if step.variation is None:
+            yield {
+                "node": f"v{line.node}", "op": line.op,
+                "variation": f"does not vary ({FORGETS.get(line.law, 'the weights cancel')})",
+            }
+        elif line.law != "move":
+            yield {
+                "node": f"v{line.node}", "op": line.op,
+                "variation": variation(structure, line.node, step.variation),
+            }
+
+
+def variation(structure: Structure, node: int, value: object) -> str:
+    """How a line varies, in words."""
+    if isinstance(value, Turned):
+        marks = [
+            f"{'g' if mark.parity > 0 else 'g^-T'} on {_axis(structure, node, address)}"
+            + (f", one for each index of {_axes(structure, node, mark.copies)}"
+               if mark.copies else "")
+            for address, mark in value.marks.items()
+        ]
+        return ("squares of: " if value.squared else "") + "; ".join(marks)
+    if isinstance(value, Shifted):
+        parts = [
+            f"{_number(c)}{_term(structure, term)}"
+            + (f" along {_axes(structure, node, [a for _, a in term.at])}" if term.at else "")
+            for term, c in value.terms.items()
+        ]
+        if value.varying is not None:
+            flat = [a for a in structure.top(node) if not any(
+                b[:2] == a for b in value.varying)]
+            parts.append(f"something constant along {_axes(structure, node, flat) or 'nothing'}")
+        return "plus " + ", plus ".join(parts)
+    if isinstance(value, Mapping):
+        return "; ".join(
+            f"weight {_weight(w)}"
+            + (f" on {_axis(structure, node, address)}" if address else "")
+            for address, w in value.items()
+        )
+    return str(value)
+
+
+def _weight(weight: object) -> str:
+    form: Mapping[int, Fraction] = getattr(weight, "form", {})
+    return str(form.get(0, Fraction(0)))
+
+
+def _number(c: Fraction) -> str:
+    return "" if c == 1 else "-" if c == -1 else f"{c} "
+
+
+def _term(structure: Structure, term: Term) -> str:
+    if term.source is None:
+        return "c"
+    return f"{structure.network.nodes[term.source].label} c"
+
+
+def _axis(structure: Structure, node: int, address: Address) -> str:
+    """The axis of a leaf, and which factor or summand of it."""
+    text = f"axis {address[0]}"
+    factors = len(structure.leaves(node, address[0]))
+    if factors > 1:
+        text += f" (factor {address[1] + 1} of {factors})"
+    if len(address) > 2:
+        text += f" (part {address[2] + 1})"
+    return text
+
+
+def _axes(structure: Structure, node: int, addresses: Sequence[Address]) -> str:
+    return ", ".join(dict.fromkeys(_axis(structure, node, a) for a in addresses))
