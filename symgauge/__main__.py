@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, TargetError
+from symgauge.errors import BadInputError, InconsistentError, SymgaugeError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--seed", type=_seed, default=0, help="seed of the search (0)")
     derive.add_argument("--force", action="store_true",
                         help="go on above an estimated 10 minutes or 8 GiB")
+    derive.add_argument(
+        "--full", action="store_true",
+        help="the group at the full sizes (FULL of TARGET, and --set), proved for all sizes "
+             "without weights; no certificate of completeness")
     derive.set_defaults(run=_derive)
     equivalence = commands.add_parser(
         "equivalence", help="the diffeomorphisms that keep the family of a vector field TARGET")
@@ -283,6 +287,8 @@ def _derive(options: argparse.Namespace) -> int:
 
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
         raise BadInputError(f"--out {options.out} is a file; name a folder")
+    if options.full:
+        return _derive_full(options)
     with _progress() as progress:
         derivation = _derived(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
@@ -309,6 +315,43 @@ def _derive(options: argparse.Namespace) -> int:
         console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
                       markup=False, soft_wrap=True)
     return STATUS[derivation.verdict]
+
+
+def _derive_full(options: argparse.Namespace) -> int:
+    from symgauge.derivation import write_atomically
+    from symgauge.full_size import derive_full
+    from symgauge.report.compile import compile_pdf
+    from symgauge.report.full_size import print_full
+
+    with _progress() as progress, redirect_stdout(sys.stderr):
+        small = _load_target(options.target, [])
+        target = _load_target(options.target, options.set)
+        target = target.at(_full_sizes(target, options.set))
+        found = derive_full(
+            target, small, output=options.output, observable=options.observable,
+            progress=progress,
+        )
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", found.name) or "network"
+        folder = Path(options.out or f"symgauge-{name}-full")
+        progress("LaTeX and check")
+        texts = {
+            folder / "full.tex": found.to_latex(),
+            folder / f"test_{name}_full.py": found.check_text(),
+            folder / "full.json": found.to_json(),
+        }
+        for path, text in texts.items():
+            write_atomically(path, text)
+        progress("PDF")
+        pdf = compile_pdf(folder / "full.tex")
+    if options.json:
+        sys.stdout.write(found.to_json())
+        return HOLDS
+    console = _console()
+    print_full(found.data, console)
+    files = [p.name for p in texts] + ([pdf.name] if pdf else [])
+    console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
+                  markup=False, soft_wrap=True)
+    return HOLDS
 
 
 def _equivalence(options: argparse.Namespace) -> int:
@@ -459,22 +502,13 @@ def _legs(options: argparse.Namespace) -> int:
     with _progress() as progress, redirect_stdout(sys.stderr):
         start = time.perf_counter()
         target = _load_target(options.target, options.set)
-        from symgauge.capture import capture, without_weights
+        from symgauge.capture import build_without_weights, capture
         from symgauge.network.roles import named_legs
 
         if options.full:
             target = target.at(_full_sizes(target, options.set))
         progress("module")
-        try:
-            with without_weights():
-                module, args, kwargs = target.build()
-        except TargetError as error:
-            if options.full:
-                raise TargetError(
-                    f"{error} (it ran without weights, as --full does: a factory that uses their "
-                    "values needs --set)"
-                ) from error
-            module, args, kwargs = target.build()
+        module, args, kwargs = build_without_weights(target, strict=options.full)
         progress("graph")
         network = capture(
             module, args, kwargs, output=options.output, observable=options.observable, meta=True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from symgauge.capture.export import Captured, capture, capture_field
-from symgauge.capture.skeleton import without_weights
+from symgauge.capture.skeleton import build_without_weights, without_weights
 from symgauge.capture.target import Target, load_target, resolve_target
 
 __all__ = [
     "Captured", "Target", "capture", "capture_field", "load_target", "resolve_target",
-    "without_weights",
+    "build_without_weights", "without_weights",
 ]

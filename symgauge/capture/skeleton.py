@@ -17,7 +17,8 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.utils import _pytree as pytree
 
-from symgauge.errors import CaptureError
+from symgauge.capture.target import Target
+from symgauge.errors import CaptureError, TargetError
 
 
 @contextmanager
@@ -40,6 +41,23 @@ def without_weights() -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def build_without_weights(target: Target, strict: bool = False) -> tuple[Any, Any, Any]:
+    """The module of a TARGET with the example, its parameters on the meta device.
+
+    A factory that uses their values is run again with them, unless `strict`. Raises TargetError.
+    """
+    try:
+        with without_weights():
+            return target.build()
+    except TargetError as error:
+        if strict:
+            raise TargetError(
+                f"{error} (it ran without weights, as --full does: a factory that uses their "
+                "values needs --set)"
+            ) from error
+        return target.build()
 
 
 def fake_in_double(

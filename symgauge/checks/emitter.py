@@ -89,7 +89,7 @@ def emit_check(spec: Mapping[str, Any]) -> str:
         "sizes": spec["sizes"],
         "observable": spec["observable"],
         "output": spec["output"],
-        "families": [_at_sizes(family["label"], family, family.get("full")) for family in families],
+        "families": [_family(family) for family in families],
         "planted": wrong,
     }
     lines = ['r"""' + _docstring(spec, target, wrong) + '"""', ""]
@@ -253,6 +253,16 @@ def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
         else None
         for size, entry in entries.items()
     }
+
+
+def _family(family: Mapping[str, Any]) -> dict[str, Any]:
+    """The family at the sizes where it is one: "at": "full" is of a layer that small sizes lack."""
+    if family.get("at") == "full":
+        entry = _at_sizes(family["label"], None, family)
+    else:
+        entry = _at_sizes(family["label"], family, family.get("full"))
+    # families of one class differ in the number of their layer: they are applied together
+    return {**entry, "class": family.get("class", family["label"])}
 
 
 def _planted(

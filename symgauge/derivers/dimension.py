@@ -13,10 +13,11 @@ a generic point: `generic_stabiliser` decides that by a sufficient criterion.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgauge.network.structure import Address, Structure
 
@@ -196,8 +197,6 @@ def generic_stabiliser(found: Found) -> str | None:
 
 
 def _without(found: Structural, nodes: set[int]) -> Structural:
-    from dataclasses import replace
-
     entries = tuple(e for e in found.element.entries if e[0] not in nodes)
     return replace(found, element=replace(found.element, entries=entries))
 
@@ -239,3 +238,97 @@ def _pinned(
     if f.family.kind == "gl":
         return max(columns.values()) >= need
     return sum(columns.values()) >= need
+
+
+def polynomial(found: Found) -> tuple[str, dict[str, str]]:
+    """The dimension as a polynomial in the sizes of the legs, and what its symbols are.
+
+    Legs of one role and one size share a symbol: layers show as numbers in front.
+    """
+    from sympy import Integer, Symbol, expand, sstr
+
+    named = _Symbols(found)
+    total: Any = Integer(0)
+    structure = found.sliced
+
+    def size(leg: int) -> Any:
+        return Symbol(named.of(leg), positive=True)
+
+    for s, _ in found.slices:
+        term: Any = Integer(1)
+        for leg in s.element.legs:
+            term = term * Symbol(named.of(leg, found.structure), positive=True)
+        total += term
+    for s in found.families:
+        if not s.traceless:
+            continue
+        own: Any = size(s.leg) if s.family.kind != "complex" else Integer(2)
+        each: Any = {
+            "gl": own**2 - 1, "so": own * (own - 1) / 2, "so1": (own - 1) * (own - 2) / 2,
+            "complex": Integer(1),
+        }[s.family.kind]
+        for leg in s.copies:
+            each = each * size(leg)
+        total += each
+    _, ranks = independent(structure, found.families)
+    for (_, u), count in ranks.items():
+        term = Integer(count)
+        for leg in u:
+            term = term * (size(leg) - 1)
+        total += term
+    return sstr(expand(total)), named.meanings
+
+
+class _Symbols:
+    """A symbol for each role and size of legs."""
+
+    LETTERS = (
+        ("head query/key", "d_k"), ("query/key", "d_k"), ("head value", "d_v"), ("value", "d_v"),
+        ("stream", "d"), ("groups of heads", "g"), ("heads", "h"), ("hidden", "m"),
+        ("vocabulary", "V"), ("positions", "T"), ("channels", "c"), ("input", "n_in"),
+        ("output", "n_out"),
+    )
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self._roles = dict(_roles(found))
+        self._given: dict[tuple[str, int], str] = {}
+        self.meanings: dict[str, str] = {}
+
+    def of(self, leg: int, structure: Structure | None = None) -> str:
+        """The symbol of a leg of the sliced program, or of another."""
+        structure = structure or self.found.sliced
+        n = leg_size(structure, leg)
+        if leg < 0:
+            role, letter = "pairs of a rotary head", "f"
+        else:
+            role = self._roles.get((structure is self.found.sliced, _root(structure, leg)), "leg")
+            letter = next((x for word, x in self.LETTERS if role.startswith(word)), "n")
+        key = (letter, n)
+        if key not in self._given:
+            taken = sum(x == letter for x, _ in self._given)
+            name = letter if not taken else f"{letter}{taken + 1}"
+            self._given[key] = name
+            self.meanings[name] = f"{n} ({role})"
+        return self._given[key]
+
+
+def _roles(found: Found) -> Iterator[tuple[tuple[bool, int], str]]:
+    """The role of every leg that meets a parameter, by its place."""
+    from symgauge.network.roles import named_legs
+
+    places: dict[tuple[str, int, int, tuple[int, ...], int], str] = {}
+    for leg in named_legs(found.structure.network):
+        for t in leg["touches"]:
+            key = (t["parameter"], t["axis"], t["start"], tuple(t["sizes"]), t["along"])
+            places[key] = leg["name"]
+    for structure in (found.structure, found.sliced):
+        network = structure.network
+        for i, p in zip(network.parameter_nodes, network.parameters, strict=True):
+            if i not in structure.lines:
+                continue
+            for address, (ref, _) in structure.addresses(i):
+                place = structure.range_of(i, address)
+                name = None if place is None else places.get((p.name, address[0], *place))
+                if name is not None:
+                    yield (structure is found.sliced, structure.legs.find(ref)[0]), name

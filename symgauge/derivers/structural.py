@@ -54,6 +54,9 @@ class Structural:
     #: Dimension of a matrix family without its multiples of 1, for one copy; else 0.
     traceless: int
     steps: tuple[Step[Any], ...]
+    #: The leg that a matrix turns, and the legs that number its copies.
+    leg: int = -1
+    copies: tuple[int, ...] = ()
     #: Where a shift starts, to be proved again with fewer slices.
     origin: tuple[int, tuple[Address, ...]] | None = None
 
@@ -155,27 +158,16 @@ class Stage:
 
     def place(self, node: int, address: Address, copies: Sequence[Address]) -> Place:
         """The place of a leaf of a parameter. Raises NoLemma where it is no range of the axis."""
-        axis = address[0]
-        leaves = self.structure.leaves(node, axis)
-        start, path = 0, list(address[1:])
-        prefix: Address = (axis,)
-        while len(path) > 1:
-            if path[0] != 0:
-                raise NoLemma("a leaf that is no range of its axis")
-            inner = prod(self.structure.size(leg) for leg, _ in leaves[1:])
-            leg, parity = leaves[0]
-            parts = self.structure.parts(leg)
-            start += sum(self.structure.size(p) for p, _ in parts[:path[1]]) * inner
-            part, sign = parts[path[1]]
-            leaves = [*self.structure.part_leaves((part, sign * parity)), *leaves[1:]]
-            prefix, path = (*prefix, 0, path[1]), path[2:]
-        sizes = tuple(self.structure.size(leg) for leg, _ in leaves)
+        found = self.structure.range_of(node, address)
+        if found is None:
+            raise NoLemma("a leaf that is no range of its axis")
+        start, sizes, along = found
         per = []
         for c in copies:
-            if c[:-1] != prefix:
+            if c[:-1] != address[:-1]:
                 raise NoLemma("copies on another axis")
             per.append(c[-1])
-        return Place(axis, start, sizes, path[0], tuple(per))
+        return Place(address[0], start, sizes, along, tuple(per))
 
     def _halved(self, place: Place) -> Place:
         """The place of the pairs (k, k + n/2) of a leaf: two halves, numbered by k."""
@@ -278,6 +270,7 @@ class Stage:
         return Structural(
             Family(kind, tuple(sizes), n, tuple(moves), ()),
             Element(legs, tuple(entries) if scales else ()), dimension, tuple(steps),
+            self.structure.leg_at(*places[0][:2]), legs,
         )
 
     # -- scalings --------------------------------------------------------------------------------
@@ -411,7 +404,8 @@ class Stage:
         sizes = [self.structure.size(leg) for leg in legs]
         return Structural(
             Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, tuple(moves), ()),
-            Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps), (node, tuple(leaves)),
+            Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
+            origin=(node, tuple(leaves)),
         )
 
     def _shift_move(self, node: int, term: Term, weight: Fraction) -> Move:

@@ -156,6 +156,25 @@ class Structure:
             for k in range(len(self.leaves(node, axis)))
         ]
 
+    def range_of(self, node: int, address: Address) -> tuple[int, tuple[int, ...], int] | None:
+        """Where a leaf sits: start of the range, its factors' sizes, and which factor it is.
+
+        None where the leaf is no range of its axis.
+        """
+        leaves = self.leaves(node, address[0])
+        start, path = 0, list(address[1:])
+        while len(path) > 1:
+            if path[0] != 0:
+                return None
+            inner = prod(self.size(leg) for leg, _ in leaves[1:])
+            leg, parity = leaves[0]
+            parts = self.parts(leg)
+            start += sum(self.size(p) for p, _ in parts[:path[1]]) * inner
+            part, sign = parts[path[1]]
+            leaves = [*self.part_leaves((part, sign * parity)), *leaves[1:]]
+            path = path[2:]
+        return start, tuple(self.size(leg) for leg, _ in leaves), path[0]
+
     # -- how leaves move -------------------------------------------------------------------------
 
     def move(self, line: Line, k: int, address: Address) -> Address | None:

@@ -1,0 +1,132 @@
+"""The report of a derivation for all sizes: a table for the terminal, and a LaTeX article."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from symgauge.report.escape import escape, verbatim
+from symgauge.report.latex import _PREAMBLE, _table
+from symgauge.report.table import _grid, _text
+
+Data = Mapping[str, Any]
+
+
+def classes(derivation: Data) -> list[list[Mapping[str, Any]]]:
+    """Families alike but for the numbers of their layers."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for g in derivation["generators"]:
+        key = g["class"] + str(g["element"])
+        groups.setdefault(key, []).append(g)
+    return list(groups.values())
+
+
+def dimension_text(derivation: Data) -> str:
+    """The orbit dimension, or why only the algebra's dimension is known."""
+    total = f"{derivation['dimension']:,}"
+    if derivation["orbit_dimension"] is None:
+        return f"{total} (of the algebra; orbits may have less: {derivation['stabiliser']})"
+    return f"{total} (of the orbits: the redundancy is at least that)"
+
+
+def print_full(derivation: Data, console: Console) -> None:
+    """The result and the classes of families, in at most 80 columns."""
+    facts = _grid(console, f"{derivation['name']}: gauge symmetries for all sizes")
+    facts.add_column("quantity", no_wrap=True)
+    facts.add_column("value", overflow="fold", ratio=1)
+    sizes = ", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())
+    for label, value in (
+        ("sizes", sizes or "of the example"),
+        ("observable", derivation["observable"]),
+        ("parameters", f"{derivation['parameters']:,}"),
+        ("dimension", dimension_text(derivation)),
+        ("in sizes", derivation["polynomial"]),
+        ("algebra", derivation["algebra"]),
+        ("verdict", f"{derivation['verdict']}, each family by intertwiners"),
+        ("scope", derivation["scope"]),
+    ):
+        facts.add_row(_text(label, console), _text(value, console))
+    console.print(facts)
+    table = _grid(console, "families (of layers alike: the first)")
+    table.add_column("family", overflow="fold", ratio=5)
+    table.add_column("group", overflow="fold", ratio=2)
+    table.add_column("layers", justify="right", no_wrap=True)
+    table.add_column("dimension", justify="right", no_wrap=True)
+    for group in classes(derivation):
+        first = group[0]
+        table.add_row(
+            _text(first["label"], console), _text(first["group"], console),
+            _text(len(group), console),
+            _text(f"{sum(g['dimension'] for g in group):,}", console),
+        )
+    console.print(table)
+    meaning = ", ".join(f"{k} = {v}" for k, v in derivation["symbols"].items())
+    if meaning:
+        console.print(_text(f"Sizes: {meaning}.", console), highlight=False)
+
+
+def document(derivation: Data) -> str:
+    """The LaTeX article."""
+    name = escape(str(derivation["name"]))
+    body = [
+        _PREAMBLE,
+        rf"\title{{Gauge symmetries of {name}, for all sizes}}",
+        r"\author{symgauge}\date{}",
+        r"\begin{document}\maketitle",
+        r"\section{The result}",
+        f"Target: {verbatim(str(derivation['target']))}. Observable: "
+        f"{escape(str(derivation['observable']))}. "
+        + escape(", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())) + ".\n",
+        _table((0.2, 0.72), ["quantity", "value"], [
+            ["parameters", f"{derivation['parameters']:,}"],
+            ["dimension", escape(dimension_text(derivation))],
+            ["in sizes", verbatim(str(derivation["polynomial"]))],
+            ["where", escape(", ".join(
+                f"{k} = {v}" for k, v in derivation["symbols"].items()))],
+            ["algebra", escape(str(derivation["algebra"]))],
+            ["scope", escape(str(derivation["scope"]))],
+        ]),
+        "Proved: each line below follows from the line before by one lemma, an identity in "
+        "matrices of any size; nothing is sampled and no size is used. Layers that are alike are "
+        "proved alike, and the first stands for all.\n",
+    ]
+    for number, group in enumerate(classes(derivation), 1):
+        body.append(_family(number, group))
+    body.append(r"\end{document}")
+    return "\n".join(body) + "\n"
+
+
+def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
+    first = group[0]
+    count = f" ({len(group)} alike)" if len(group) > 1 else ""
+    lines = [
+        f"\\section{{{escape(first['label'])}}}",
+        rf"\begin{{proposition}} The group {verbatim(first['group'])}{escape(count)} acts by "
+        "the following, and leaves every output unchanged.\\end{proposition}",
+        r"\begin{itemize}",
+        *(rf"\item {verbatim(text)}" for text in first["formula"][:MOST]),
+    ]
+    if len(first["formula"]) > MOST:
+        lines.append(rf"\item and {len(first['formula']) - MOST} more of the same kind")
+    lines.append(r"\end{itemize}")
+    if first["via"]:
+        held = ", ".join(
+            f"{t['parameter']} = {int(t['element']['kind'] == 'diagonal')}"
+            for t in first["via"][:MOST])
+        rest = " and so on" if len(first["via"]) > MOST else ""
+        lines.append(
+            f"It acts where {verbatim(held)}{rest}; from there it is carried to every point by the "
+            "families that move these tensors, which leave the outputs unchanged too.\n")
+    proof = first["proof"]["lines"]
+    if proof:
+        rows = [[verbatim(p["node"]), verbatim(p["op"]), escape(p["variation"])]
+                for p in proof[:LINES]]
+        lines.append("Proof.\n" + _table((0.1, 0.18, 0.62), ["line", "op", "its value"], rows))
+        if len(proof) > LINES:
+            lines.append(
+                f"The remaining {len(proof) - LINES} lines repeat these, layer by layer.\n")
+    return "\n".join(lines) + "\n"
+
+
+#: Formulas and proof lines of one family that are printed; all are in the JSON.
+MOST, LINES = 12, 40
