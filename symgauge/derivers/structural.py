@@ -101,7 +101,8 @@ def _with_slices(proved: Structural, found: Found, same: Container[object]) -> S
     family = proved.family
     if (family.kind, family.copies, family.size, family.moves) in same:
         return proved
-    tensors = {m.parameter for m in family.moves} | {m.source for m in family.moves}
+    tensors = {m.parameter for m in family.moves}
+    tensors |= {m.source for m in family.moves if m.source}
     near = [
         t for _, t in found.slices
         if any(m.parameter in tensors or m.source in tensors for m in t.moves)
