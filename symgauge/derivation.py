@@ -32,6 +32,7 @@ from symgauge.derivers.families import (
 )
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import plain_fields, plain_slices, statement
+from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import PrimeField, primes
@@ -54,8 +55,9 @@ SCHEMA = "symgauge-derivation/1"
 KEYS = (
     "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
     "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
-    "unexplained", "closed", "generators", "discrete", "algebra", "shown", "hypotheses", "notes",
-    "verdict", "scope", "planted", "certificate", "seed", "versions", "seconds",
+    "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
+    "hypotheses", "notes", "verdict", "scope", "planted", "certificate", "seed", "versions",
+    "seconds",
 )
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
@@ -259,7 +261,7 @@ def _family_disagreements(
         if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
             yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
         again = statement(Proved(family, tuple(proofs[k] for k in numbers)), numbers, network, None)
-        for key in sorted({*entry, *again} - {"full"}):
+        for key in sorted({*entry, *again} - {"full", "all_sizes"}):
             yield from _difference(f"{key} of a family", entry.get(key), again.get(key))
         if entry["full"] is not None:
             small, full = (_without_sizes(e) for e in (entry, entry["full"]))
@@ -267,10 +269,32 @@ def _family_disagreements(
         families.append(family)
     if used != list(range(len(vectors))):
         yield "the families do not name every proved vector once, in their order"
+    yield from _structural_disagreements(data, families, network, coordinates)
     field = PrimeField(next(primes()))
     again = _structure(families, structure_constants(vectors, field).constants,
                        data["orbit_dimension"], field)
     yield from _difference("algebra", data["algebra"], again)
+
+
+def _structural_disagreements(
+    data: Mapping[str, Any], families: Sequence[Family], network: Network,
+    coordinates: Coordinates,
+) -> Iterator[str]:
+    """What is said to hold for all sizes, derived anew from the legs of the program."""
+    proved = [f.fields for f in instantiate(find(network))]
+    total = 0
+    for entry, family in zip(data["generators"], families, strict=True):
+        if entry["all_sizes"] == "proved":
+            total += len(family.fields)
+            if family.fields not in proved:
+                yield f"no intertwiners prove family {entry['label']!r:.80} for all sizes"
+        elif entry["all_sizes"] != ("conjectured" if entry["full"] else "no"):
+            yield f"all_sizes is {entry['all_sizes']!r:.20} for family {entry['label']!r:.80}"
+    said = data["structural"]["orbit_dimension"]
+    wanted = _structural(said, data["orbit_dimension"], data["generators"])
+    yield from _difference("structural", data["structural"], wanted)
+    if not isinstance(said, int) or not 0 <= said <= min(total, data["orbit_dimension"]):
+        yield f"the structural orbit dimension {said!r:.20} is not that of its families"
 
 
 def _family_of(
@@ -491,6 +515,7 @@ def derive_network(
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
         )},
+        "structural": _structural(found.structural, found.orbit_dimension, statements),
         "generators": statements, "discrete": discrete, "algebra": algebra,
         "shown": claim["shown"], "hypotheses": claim["hypotheses"], "notes": found.notes,
         "verdict": claim["verdict"], "scope": claim["scope"], "planted": planted,
@@ -566,6 +591,14 @@ def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
                 for i in numbers
             ]
     return out
+
+
+def _structural(
+    rank: int, orbit: int, families: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """How much of the orbit is proved for all sizes, and the families that are not."""
+    rest = [f["label"] for f in families if f["all_sizes"] != "proved"]
+    return {"orbit_dimension": rank, "not_structural": orbit - rank, "families": rest}
 
 
 def _planted(

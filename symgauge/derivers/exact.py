@@ -55,6 +55,8 @@ class Found:
     rank: int
     families: list[Proved]
     orbit_dimension: int
+    #: Orbit rank of the families that are proved for all sizes.
+    structural: int
     #: Shadow parameters whose cell the rank was found on (piecewise networks), else empty.
     cell: dict[str, Array]
     #: Token inputs that the rank was found with.
@@ -138,7 +140,7 @@ class ExactDeriver:
         tokens = draw_tokens(self.network, self.rng)
         r, cell = generic_rank(self.network, self.field, self.rng, self.read, tokens)
         total = int(self.read.sum())
-        found = Found(self.network, self.read, r, [], 0, cell, tokens)
+        found = Found(self.network, self.read, r, [], 0, 0, cell, tokens)
         chosen, spare = self._select(total - r)
         prover = Prover(self.network)
         values = np.zeros((0, total))
@@ -163,6 +165,10 @@ class ExactDeriver:
             values = np.concatenate([values, new])
             found.orbit_dimension = rank(values, self.field.p)
             found.families.append(Proved(candidate, proofs))
+        found.structural = rank(np.concatenate([
+            np.zeros((0, total)),
+            *(self._values(p.family.fields) for p in found.families if p.family.all_sizes),
+        ]), self.field.p)
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
         missing = total - r - found.orbit_dimension

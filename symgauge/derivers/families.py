@@ -108,6 +108,8 @@ class Family:
     fields: tuple[VectorField, ...]
     #: Slices through which the moves act: on the slice, conjugated back (outermost first).
     via: tuple[Through, ...] = ()
+    #: Whether intertwiners prove it for every size of the legs.
+    all_sizes: bool = False
 
     @property
     def tensors(self) -> tuple[str, ...]:

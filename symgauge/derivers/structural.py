@@ -520,5 +520,5 @@ def instantiate(found: Found) -> list[Family]:
             kept = tuple(f for f in carried if f is not None)
             fields = kept if len(kept) == len(carried) else None
         if fields:
-            out.append(replace(family, fields=fields))
+            out.append(replace(family, fields=fields, all_sizes=True))
     return out

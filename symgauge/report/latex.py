@@ -122,6 +122,7 @@ def _result(derivation: Data) -> str:
             f"{derivation['orbit_dimension']} (orbit dimension)",
         ],
         ["unexplained", wording.bounded(derivation, "unexplained", "at most ")],
+        ["for all sizes", escape(wording.structural(derivation))],
         ["sandwich closed", "yes" if derivation["closed"] else "no"],
         ["algebra of the families", algebra],
         ["verdict", rf"\textsc{{{wording.verdict_name(derivation['verdict']).lower()}}}"],

@@ -56,6 +56,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         ("unexplained", wording.bounded(derivation, "unexplained", "at most ")),
         ("closed", "yes" if derivation["closed"] else "no"),
         ("algebra", wording.algebra(derivation)),
+        ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):
         facts.add_row(label, _text(value, console))

@@ -45,6 +45,18 @@ def family_verdict(family: Data) -> str:
     return verdict_name((family.get("proof") or {}).get("verdict"))
 
 
+def structural(derivation: Data) -> str:
+    """How much is proved for all sizes by intertwiners, and what is not structural."""
+    part = derivation.get("structural")
+    if not isinstance(part, Mapping):
+        return "not asked"
+    found, rest = part["orbit_dimension"], part["not_structural"]
+    if not rest:
+        return f"all of rank G = {found} is proved sound"
+    names = "; ".join(part["families"][:3]) + ("; ..." if len(part["families"]) > 3 else "")
+    return f"{found} of rank G is proved sound; not structural: {rest} ({names})"
+
+
 def require_consistent(derivation: Data) -> None:
     """Raise InconsistentError where the derivation contradicts itself; it is then not printed."""
     parameters, rank = int(derivation["parameters"]), int(derivation["rank"])
