@@ -12,6 +12,7 @@ from symgauge.network.structure import Address, Structure
 
 #: What each law's lemma says where the value no longer varies.
 FORGETS = {
+    "move": "another part is taken",
     "contraction": "g and its inverse cancel, or a sum of 0 is met",
     "normaliser": "constant along the normalised axis: forgotten",
     "standardising": "constant along the standardised axis: forgotten",

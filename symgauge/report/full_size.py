@@ -124,9 +124,10 @@ def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
         lines.append("Proof.\n" + _table((0.1, 0.18, 0.62), ["line", "op", "its value"], rows))
         if len(proof) > LINES:
             lines.append(
-                f"The remaining {len(proof) - LINES} lines repeat these, layer by layer.\n")
+                f"{len(proof) - LINES} more lines of the same kinds, to the last layer, are in the "
+                "JSON record.\n")
     return "\n".join(lines) + "\n"
 
 
 #: Formulas and proof lines of one family that are printed; all are in the JSON.
-MOST, LINES = 12, 40
+MOST, LINES = 12, 16

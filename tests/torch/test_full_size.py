@@ -1,0 +1,116 @@
+"""`derive --full`: the group of a model at sizes where no weight is allocated."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sympy import sympify
+
+from symgauge import zoo
+from symgauge.__main__ import main
+from symgauge.capture import load_target
+from symgauge.errors import BadInputError
+from symgauge.full_size import FullDerivation, class_of, derive_full
+
+TARGETS = Path(__file__).parent / "targets"
+GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
+LLAMA = f"{TARGETS / 'llama_lm.py'}:factory"
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> FullDerivation:
+    small = load_target(GPT2, zoo.load, {})
+    sizes = {"n_embd": 16, "n_head": 4, "n_layer": 3, "n_inner": 24, "tokens": 5, "vocab_size": 50}
+    return derive_full(small.at(sizes), small)
+
+
+def by_hand(d: int, h: int, layers: int, inner: int, tokens: int) -> int:
+    """A tied GPT-2: heads, key and value biases, norms, what norms do not see, read and written."""
+    k = d // h
+    heads = layers * h * (2 * k * k + 2 * k)
+    norms = layers * 4 * d
+    unseen = layers * (d + 1) + layers * (inner + 1) + tokens
+    annihilated = layers * (3 * d + inner)
+    return heads + norms + unseen + annihilated
+
+
+def test_the_dimension_is_counted_from_the_graph(gpt2: FullDerivation) -> None:
+    assert gpt2.dimension == by_hand(16, 4, 3, 24, 5)
+    assert gpt2.orbit_dimension == gpt2.dimension and gpt2.stabiliser is None
+
+
+def test_the_families_add_up_but_for_what_they_share(gpt2: FullDerivation) -> None:
+    assert sum(g["dimension"] for g in gpt2.generators) == gpt2.dimension
+    assert all(g["proof"]["verdict"] == "PROVED" for g in gpt2.generators)
+    assert len({class_of(g) for g in gpt2.generators}) < len(gpt2.generators) / 2
+
+
+def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:
+    values = {name: int(text.split()[0]) for name, text in gpt2.symbols.items()}
+    assert sympify(gpt2.polynomial).subs(values) == gpt2.dimension
+
+
+def test_other_sizes_have_the_same_polynomial(gpt2: FullDerivation) -> None:
+    small = load_target(GPT2, zoo.load, {})
+    sizes = {"n_embd": 24, "n_head": 3, "n_layer": 3, "n_inner": 40, "tokens": 7, "vocab_size": 90}
+    other = derive_full(small.at(sizes), small)
+    assert other.polynomial == gpt2.polynomial
+    assert other.dimension == by_hand(24, 3, 3, 40, 7)
+
+
+def test_probabilities_allow_a_shift_of_the_tied_embedding() -> None:
+    small = load_target(GPT2, zoo.load, {})
+    sizes = {"n_embd": 16, "n_head": 4, "n_layer": 1, "n_inner": 24, "tokens": 5, "vocab_size": 50}
+    found = derive_full(small.at(sizes), small, observable="probabilities")
+    assert found.dimension == by_hand(16, 4, 1, 24, 5) + 16
+
+
+def test_a_llama_shape_with_groups_of_heads() -> None:
+    """so(d) + gl(k) a group and layer + 2 a frequency + gains + hidden units."""
+    small = load_target(LLAMA, zoo.load, {})
+    sizes = {"hidden_size": 32, "num_heads": 4, "num_groups": 2, "intermediate_size": 20,
+             "vocab_size": 64, "tokens": 6, "num_layers": 2}
+    found = derive_full(small.at(sizes), small)
+    d, groups, k, layers, inner = 32, 2, 8, 2, 20
+    assert found.dimension == d * (d - 1) // 2 + layers * (
+        groups * (k * k + k) + inner) + (2 * layers + 1) * d
+    assert found.orbit_dimension == found.dimension
+
+
+def test_text_and_back(gpt2: FullDerivation) -> None:
+    assert FullDerivation.from_json(gpt2.to_json()).data == json.loads(gpt2.to_json())
+    for text in ("", "{}", gpt2.to_json()[:500], "[1]"):
+        with pytest.raises(BadInputError):
+            FullDerivation.from_json(text)
+    latex = gpt2.to_latex()
+    assert r"\begin{proposition}" in latex and "does not vary" in latex
+    compile(gpt2.check_text(), "check", "exec")
+
+
+def test_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["derive", GPT2, "--full", "--set", "n_embd=8", "--set", "n_layer=2", "--set",
+                 "n_head=2", "--set", "vocab_size=30", "--set", "tokens=3", "--set", "n_inner=6"]
+    assert main([*arguments, "--out", "x"]) == 0
+    out = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in out.splitlines()[:-1])
+    assert f"{by_hand(8, 2, 2, 6, 3):,}" in out
+    found: dict[str, Any] = json.loads(Path("x/full.json").read_text())
+    assert found["schema"] == "symgauge-full/1"
+    assert {p.name for p in Path("x").iterdir()} >= {
+        "full.json", "full.tex", "test_gpt2_lm_full.py"}
+
+
+def test_a_target_without_full_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(
+        "import torch\n"
+        "def factory(n=2):\n    return torch.nn.Linear(n, n), (torch.ones(1, n),)\n")
+    assert main(["derive", "own.py:factory", "--full"]) == 3
+    assert "FULL" in capsys.readouterr().err
+    assert not list(tmp_path.glob("symgauge*"))
