@@ -21,6 +21,7 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
+from symgauge.certify.upgrade import in_balls
 from symgauge.certify.verification import (
     MALFORMED, Verification, at_these_durations, claim_of, verify,
 )
@@ -56,6 +57,11 @@ KEYS = (
     "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "generators", "discrete", "algebra", "shown", "hypotheses", "notes",
     "verdict", "scope", "planted", "certificate", "seed", "versions", "seconds",
+)
+#: Those that are the certificate's claim.
+CLAIMED = (
+    "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained", "closed",
+    "shown", "hypotheses", "verdict", "scope",
 )
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
@@ -193,6 +199,25 @@ class Derivation:
         scales = {n: float(np.sqrt(np.mean(_to_numpy(state[n]).astype(float)**2))) for n in shapes}
         return GroupElement(families, actions.sample(families, shapes, seed, scales))
 
+    def certified_in_balls(
+        self, seed: int = 0, progress: Progress = _silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate in real balls, and its verification.
+
+        No hypothesis on values is left. Raises InconsistentError where it does not verify,
+        BadInputError where the network has flows, which balls do not reach.
+        """
+        start = time.perf_counter()
+        certificate = Certificate.from_json(self.data["certificate"])
+        wrong = next(_disagreements(self.data, certificate), None)
+        if wrong:
+            raise InconsistentError(f"{wrong}; derive again")
+        found, verification = in_balls(certificate, seed, progress)
+        seconds = {**self.data["seconds"], "balls": round(time.perf_counter() - start, 4)}
+        facts = {name: found.data[name] for name in CLAIMED}
+        data = {**self.data, **facts, "certificate": found.to_json(), "seconds": seconds}
+        return Derivation(data), verification
+
     def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
         """The small or the full shapes, whichever the state has."""
         wrong = ""
@@ -226,9 +251,7 @@ class Derivation:
 
 def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterator[str]:
     """Facts of derivation.json that differ from its certificate's."""
-    claimed = ("parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
-               "closed", "shown", "hypotheses", "verdict", "scope")
-    for name in claimed:
+    for name in CLAIMED:
         yield from _difference(name, data.get(name), certificate.data.get(name))
     try:
         network = certificate.network()
