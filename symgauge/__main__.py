@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--seed", type=_seed, default=0, help="seed of the search (0)")
     derive.add_argument("--force", action="store_true",
                         help="go on above an estimated 10 minutes or 8 GiB")
+    derive.add_argument("--balls", action="store_true",
+                        help="certify in real balls, without hypotheses on values (see certify)")
     derive.set_defaults(run=_derive)
     equivalence = commands.add_parser(
         "equivalence", help="the diffeomorphisms that keep the family of a vector field TARGET")
@@ -286,7 +288,8 @@ def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> De
         target = _load_target(options.target, options.set)
         return derive_target(
             target, output=options.output, observable=options.observable, seed=options.seed,
-            force=getattr(options, "force", False), progress=progress,
+            force=getattr(options, "force", False), balls=getattr(options, "balls", False),
+            progress=progress,
         )
 
 

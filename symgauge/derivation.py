@@ -21,7 +21,7 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
-from symgauge.certify.upgrade import in_balls
+from symgauge.certify.upgrade import claim_in_balls, in_balls
 from symgauge.certify.verification import (
     MALFORMED, Verification, at_these_durations, claim_of, verify,
 )
@@ -352,13 +352,15 @@ def derive(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
 
     Parameters that require grad are the coordinates; floating inputs are indeterminates,
     integer ones are held. All floating outputs jointly unless `output` picks one.
-    `observable="probabilities"` takes log_softmax of the output over its last axis.
+    `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
+    certifies the rank of the Jacobian in real balls, without hypotheses on values.
 
     Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
     above an estimated 10 minutes or 8 GiB unless `force`.
@@ -372,7 +374,8 @@ def derive(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
-        observable=observable, seed=seed, force=force, progress=progress, seconds=seconds,
+        observable=observable, seed=seed, force=force, balls=balls, progress=progress,
+        seconds=seconds,
     )
 
 
@@ -383,6 +386,7 @@ def derive_target(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
@@ -403,7 +407,7 @@ def derive_target(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
-        force=force, progress=progress, seconds=seconds, target=target, full=full,
+        force=force, balls=balls, progress=progress, seconds=seconds, target=target, full=full,
     )
 
 
@@ -444,6 +448,7 @@ def derive_network(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
     seconds: dict[str, float] | None = None,
     target: Target | None = None,
@@ -451,6 +456,8 @@ def derive_network(
 ) -> Derivation:
     """The derivation of a captured network.
 
+    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`): residues
+    are then used to find generators alone, and nothing is assumed of them.
     Raises InconsistentError where rank J + rank G > P: a hypothesis of the arithmetic is false.
     """
     seconds = {} if seconds is None else seconds
@@ -463,35 +470,42 @@ def derive_network(
     families, algebra = _algebra(found, field)
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
-    progress("hypotheses")
     proofs = [q for p in families for q in p.proofs]
-    tested = assumptions(network, field, rng, found.tokens, found.cell)
-    assumed = at_these_durations(tested, network, proofs)
-    split = split_exponentials(network) if tested.hypotheses else network
-    # asked before all is derived again: another hypothesis may be the one that is left
-    if split is not network and len(tested.hypotheses) > len(
-        assumptions(split, field, rng, found.tokens, found.cell).hypotheses
-    ):
-        # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
-        with contextlib.suppress(InconsistentError):
-            again = derive_network(
-                split, name=name, output=output, observable=observable, seed=seed, force=force,
-                progress=progress, seconds=seconds, target=target, full=full,
-            )
-            note = "exponentials of sums are written as products: an identity"
-            return Derivation({**again.data, "notes": [*again.data["notes"], note]})
-    unread = network.num_coordinates - found.parameters
-    claim = claim_of(
-        network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
-    )
-    if claim["inconsistent"]:
-        raise InconsistentError(
-            f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = {found.parameters}: "
-            "function values that the arithmetic takes as independent are related "
-            f"({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim is made"
+    minor = None
+    if balls:
+        claim, shown_minor = claim_in_balls(
+            network, found.cell, found.orbit_dimension, rng, progress)
+        minor = shown_minor.to_json()
+    else:
+        progress("hypotheses")
+        tested = assumptions(network, field, rng, found.tokens, found.cell)
+        assumed = at_these_durations(tested, network, proofs)
+        split = split_exponentials(network) if tested.hypotheses else network
+        # asked before all is derived again: another hypothesis may be the one that is left
+        if split is not network and len(tested.hypotheses) > len(
+            assumptions(split, field, rng, found.tokens, found.cell).hypotheses
+        ):
+            # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
+            with contextlib.suppress(InconsistentError):
+                again = derive_network(
+                    split, name=name, output=output, observable=observable, seed=seed,
+                    force=force, progress=progress, seconds=seconds, target=target, full=full,
+                )
+                note = "exponentials of sums are written as products: an identity"
+                return Derivation({**again.data, "notes": [*again.data["notes"], note]})
+        unread = network.num_coordinates - found.parameters
+        claim = claim_of(
+            network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
         )
+        if claim["inconsistent"]:
+            raise InconsistentError(
+                f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
+                f"{found.parameters}: function values that the arithmetic takes as independent "
+                f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
+                "is made; --balls assumes nothing of them"
+            )
     vectors = [f for p in families for f in p.family.fields]
-    certificate = Certificate.issue(network, vectors, proofs, found.cell, claim)
+    certificate = Certificate.issue(network, vectors, proofs, found.cell, claim, minor)
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("discrete symmetries")
