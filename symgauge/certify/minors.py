@@ -104,8 +104,8 @@ def _at_a_point(
         if len(rows) > best.rank:
             higher = [b for b in BITS if b >= bits]
             best = _certified(network, pool, rows, columns, higher, progress) or best
-        # what floats do not see and as many bits do not either is not there
-        if best.rank >= wanted or seen <= best.rank and bits > BITS[1]:
+        # what neither floats nor as many bits see is not there, or far below any use of it
+        if best.rank >= max(seen, 1):
             break
     return best, best.rank >= wanted or seen <= best.rank
 
