@@ -91,7 +91,7 @@ def _at_a_point(
     coordinates = np.flatnonzero(read)
     if seen >= wanted:
         rows = order[:wanted]
-        columns, _ = _greedy(pool.rows[np.ix_(rows, coordinates)].T, wanted)
+        columns, _ = _greedy(pool.rows[rows][:, read].T, wanted)
         minor = _certified(network, pool, rows, coordinates[columns].tolist(), BITS[:2], progress)
         if minor is not None:
             return minor, True

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import flint
@@ -22,8 +23,9 @@ import numpy.typing as npt
 
 Balls = npt.NDArray[np.object_]
 
-#: Digits of a determinant that are printed, and the bits that it must be known to.
-DIGITS, KNOWN_BITS = 20, 80
+#: Digits of a determinant that are printed, and bits that it must be known to: far more than are
+#: printed, so that no other rounding of the last ones changes the text.
+DIGITS, KNOWN_BITS = 20, 110
 #: Below this many multiplications numpy's own loop is the faster matrix product.
 _SMALL = 16
 
@@ -141,20 +143,21 @@ def _product(a: Balls, b: Balls) -> Balls:
 def matmul(a: Balls, b: Balls) -> Balls:
     """Matrix product over the last two axes, with broadcasting of the others."""
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
+    n, k, m, count = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
+    left, right = (
+        np.broadcast_to(x, (*lead, *x.shape[-2:])).reshape(count, *x.shape[-2:]) for x in (a, b)
+    )
     # one factor for all: the others side by side are one matrix
-    if all(s == 1 for s in b.shape[:-2]):
-        rows = np.broadcast_to(a, (*lead, n, k)).reshape(-1, k)
-        return _product(rows, b.reshape(k, m)).reshape(*lead, n, m)
-    if all(s == 1 for s in a.shape[:-2]):
-        full = np.broadcast_to(b, (*lead, k, m)).reshape(-1, k, m)
-        columns = full.transpose(1, 0, 2).reshape(k, -1)
-        found = _product(a.reshape(n, k), columns).reshape(n, -1, m)
-        return found.transpose(1, 0, 2).reshape(*lead, n, m)
-    left = np.broadcast_to(a, (*lead, n, k)).reshape(-1, n, k)
-    right = np.broadcast_to(b, (*lead, k, m)).reshape(-1, k, m)
-    pairs = zip(left, right, strict=True)
-    return np.stack([_product(x, y) for x, y in pairs]).reshape(*lead, n, m)
+    if prod(b.shape[:-2]) == 1:
+        found = _product(left.reshape(count * n, k), b.reshape(k, m))
+    elif prod(a.shape[:-2]) == 1:
+        columns = right.transpose(1, 0, 2).reshape(k, count * m)
+        wide = _product(a.reshape(n, k), columns).reshape(n, count, m)
+        found = wide.transpose(1, 0, 2)
+    else:
+        pairs = zip(left, right, strict=True)
+        found = np.stack([_product(x, y) for x, y in pairs]) if count else zeros((0, n, m))
+    return found.reshape(*lead, n, m)
 
 
 # -- minors --------------------------------------------------------------------------------------

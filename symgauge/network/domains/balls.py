@@ -115,4 +115,3 @@ class BallDomain(Domain):
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return balls.zeros(shape)
-
