@@ -420,7 +420,8 @@ def test_balls_hold_the_values_at_all_their_points(call: Call) -> None:
         try:
             with balls.precision(128):
                 domain = BallDomain()
-                lines = values(network, domain, {n: _balls(a, radius) for n, a in point.items()}, {})
+                given = {n: _balls(a, radius) for n, a in point.items()}
+                lines = values(network, domain, given, {})
                 rows = cotangents(network, domain, lines, [_balls(a, Fraction(0)) for a in seeds])
             break
         except balls.Undecided:
