@@ -91,7 +91,7 @@ def _at_a_point(
     coordinates = np.flatnonzero(read)
     if seen >= wanted:
         rows = order[:wanted]
-        columns, _ = _greedy(pool.rows[rows][:, read].T, wanted)
+        columns, _ = _greedy(_seen(pool.rows[rows][:, read]), wanted)
         minor = _certified(network, pool, rows, coordinates[columns].tolist(), BITS[:2], progress)
         if minor is not None:
             return minor, True
@@ -160,10 +160,9 @@ def _eliminated(
 
 def _greedy(matrix: Array, count: int) -> tuple[list[int], Array]:
     """Rows by the norm that earlier ones leave, and these norms (rows have norm 1 first)."""
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    # a coordinate that does nothing leaves rounding errors: they are no row of norm 1
-    some = norms > SEEN * norms.max(initial=0.0)
-    rest = np.divide(matrix, norms, out=np.zeros_like(matrix), where=some)
+    rest = _scaled(matrix)
+    norms = np.linalg.norm(rest, axis=1, keepdims=True)
+    rest = np.divide(rest, norms, out=rest, where=norms > 0.0)
     basis = np.zeros((0, matrix.shape[1]))
     order: list[int] = []
     left = []
@@ -182,6 +181,20 @@ def _greedy(matrix: Array, count: int) -> tuple[list[int], Array]:
             basis = np.concatenate([basis, direction[None]])
             rest = rest - np.outer(rest @ direction, direction)
     return order, np.array(left)
+
+
+def _scaled(matrix: Array) -> Array:
+    """Each row over its largest entry: their squares do not overflow."""
+    largest = np.abs(matrix).max(axis=1, initial=0.0, keepdims=True)
+    out: Array = np.divide(matrix, largest, out=np.zeros_like(matrix), where=largest > 0.0)
+    return out
+
+
+def _seen(rows: Array) -> Array:
+    """The columns as rows, without those in which rounding errors alone stand."""
+    columns = np.array(_scaled(rows).T)
+    columns[np.abs(columns).max(axis=1, initial=0.0) < SEEN] = 0.0
+    return columns
 
 
 def _fractions(a: Array) -> Array:
