@@ -389,6 +389,32 @@ def test_a_unit_that_is_off_is_exactly_off() -> None:
     assert minor_of(network, None).rank == 6 - 2
 
 
+def test_where_no_value_is_a_number_nothing_is_shown() -> None:
+    """log(-z^2 - 1) has no real value at all, though 1 / (-z^2 - 1) has."""
+
+    def negative(build: Any, x: Any) -> Any:
+        return build.add(build.scale(build.mul(x, x), -1), build.full(-1, x.shape))
+
+    network = unary("log", negative)
+    minor = minor_of(network)
+    assert minor.rank == 0 and minor.determinant == "1" and is_shown(network, minor)
+    with pytest.raises(Undecided, match="no number"):
+        jacobian(network, minor.theta, {"x": np.array([[Fraction(1), Fraction(2)]])}, [0], 192)
+
+
+def test_what_floats_cannot_rank_is_found_in_balls() -> None:
+    """a + b + 1e-40 b z: the columns of a and b agree in 40 digits."""
+    sketch = Sketch()
+    build = sketch.build
+    x = sketch.input("x", 1, 1)
+    a, b = sketch.parameter("a", 1, 1), sketch.parameter("b", 1, 1)
+    both = build.add(build.mul(a, x), build.mul(b, x))
+    tiny = build.scale(build.mul(b, build.mul(x, x)), Fraction(1, 10**40))
+    network = sketch.network(build.add(both, tiny))
+    minor = minor_of(network)
+    assert minor.rank == 2 and is_shown(network, minor)
+
+
 # -- where a claim reaches -----------------------------------------------------------------------
 
 

@@ -159,7 +159,8 @@ def jacobian(
 ) -> Balls:
     """Rows of J at one input, one for each output entry: shape (entries, coordinates).
 
-    Raises Undecided where a ball does not decide a branch.
+    Raises Undecided where a ball does not decide a branch, or an output may be no number there:
+    the derivative of a logarithm is one where its value is none.
     """
     lowered, domain = network.lowered, BallDomain()
     radius = Fraction(1, 1 << bits)
@@ -174,6 +175,8 @@ def jacobian(
             else:
                 given[leaf.name] = balls.balls(a, radius)[None]
         lines = values(lowered, domain, parameters, given)
+        if not all(balls.are_numbers(lines[i]) for i in lowered.outputs):
+            raise Undecided("an output may be no number at the point")
         seeds, start = [], 0
         for i in lowered.outputs:
             shape = lowered.nodes[i].shape

@@ -23,7 +23,7 @@ from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import cotangents, values
 from symgauge.network.op import Array
 from symgauge.network.program import Network
-from symgauge.network.sampling import MARGIN, SPARE, draw_reals
+from symgauge.network.sampling import CHUNK_ENTRIES, MARGIN, SPARE, draw_reals
 
 #: Points and inputs are multiples of 1/GRID.
 GRID = 1 << 10
@@ -88,26 +88,38 @@ def _at_a_point(
         if seen >= wanted or k == POOLS - 1:
             break
         size *= GROWTH
-    coordinates = np.flatnonzero(read)
-    if seen >= wanted:
-        rows = order[:wanted]
-        columns, _ = _greedy(_seen(pool.rows[rows][:, read]), wanted)
-        minor = _certified(network, pool, rows, coordinates[columns].tolist(), BITS[:2], progress)
-        if minor is not None:
-            return minor, True
-    best = empty
-    for bits in BITS[1::2]:
-        work = len(order) * int(read.sum()) * wanted
-        if work > MAX_ELIMINATION:
+    best = _chosen_by_floats(network, pool, order, left, read, wanted, progress) or empty
+    work = len(order) * int(read.sum()) * wanted
+    for bits in BITS[1::2] if work <= MAX_ELIMINATION else ():
+        if best.rank >= wanted:
             break
         rows, columns = _eliminated(network, pool, order, read, wanted, bits, progress)
         if len(rows) > best.rank:
             higher = [b for b in BITS if b >= bits]
             best = _certified(network, pool, rows, columns, higher, progress) or best
         # what neither floats nor as many bits see is not there, or far below any use of it
-        if best.rank >= max(seen, 1):
+        if best.rank >= seen:
             break
-    return best, best.rank >= wanted or seen <= best.rank
+    return best, best.rank >= min(seen, wanted)
+
+
+def _chosen_by_floats(
+    network: Network, pool: _Pool, order: Sequence[int], left: Array, read: npt.NDArray[np.bool_],
+    wanted: int, progress: Progress,
+) -> Minor | None:
+    """The minor of the rows and columns that floats pick; of fewer ones where it is not shown."""
+    coordinates = np.flatnonzero(read)
+    tried = wanted + 1
+    for floor in (SEEN, 1e-10, 1e-7):
+        count = min(int((left > floor).sum()), wanted)
+        if count in (0, tried):
+            continue
+        tried, rows = count, list(order[:count])
+        columns, _ = _greedy(_seen(pool.rows[rows][:, read]), count)
+        minor = _certified(network, pool, rows, coordinates[columns].tolist(), BITS[:2], progress)
+        if minor is not None:
+            return minor
+    return None
 
 
 def _certified(
@@ -219,36 +231,52 @@ def _draw_theta(network: Network, cell: Mapping[str, Array], rng: np.random.Gene
 def _pool(network: Network, theta: Point, size: int, rng: np.random.Generator) -> _Pool:
     """About `size` rows at inputs where floats decide every branch and every value is a number."""
     lowered = network.lowered
-    total = sum(prod(lowered.nodes[i].shape) for i in lowered.outputs)
-    per = min(ENTRIES, total)
-    batch = -(-size // per)
+    per = min(ENTRIES, sum(prod(lowered.nodes[i].shape) for i in lowered.outputs))
+    entries = sum(prod(n.shape) for n in lowered.nodes)
+    left, chunk = -(-size // per), max(8, CHUNK_ENTRIES // max(entries, 1))
+    points: list[Point] = []
+    places: list[tuple[int, int]] = []
+    blocks = [np.zeros((0, lowered.num_coordinates))]
+    while left > 0:
+        found, chosen, rows = _rows_at(lowered, theta, min(left, chunk), per, rng)
+        left -= chunk
+        places += [(len(points) + n, int(o)) for n, listed in enumerate(chosen) for o in listed]
+        points += found
+        blocks.append(rows)
+    return _Pool(theta, points, places, np.concatenate(blocks))
+
+
+def _rows_at(
+    lowered: Network, theta: Point, batch: int, per: int, rng: np.random.Generator
+) -> tuple[list[Point], Array, Array]:
+    """The usable ones of `batch` random inputs, output entries of each, and the rows of J there."""
+    shapes = [lowered.nodes[i].shape for i in lowered.outputs]
+    total = sum(prod(shape) for shape in shapes)
+    cuts = np.cumsum([prod(shape) for shape in shapes])[:-1]
     floats = {n: a.astype(np.float64)[None] for n, a in theta.items()}
     _, inputs = draw_reals(lowered, rng, batch)
     for x in lowered.inputs:
         if not x.classes:
             inputs[x.name] = _rounded(inputs[x.name])
-    domain = RealDomain()
+    chosen = np.argsort(rng.random((batch, total)), axis=1)[:, :per]
+    domain, blocks = RealDomain(), []
     with np.errstate(all="ignore"):
         lines = values(lowered, domain, floats, inputs)
-        good = np.ones(batch, dtype=bool)
-        if domain.margin is not None:
-            good &= np.broadcast_to(domain.margin > MARGIN, (batch,))
-        chosen = np.argsort(rng.random((batch, total)), axis=1)[:, :per]
-        blocks = []
         for k in range(per):
             hot = (chosen[:, k, None] == np.arange(total)).astype(np.float64)
-            cuts = np.cumsum([prod(lowered.nodes[i].shape) for i in lowered.outputs])[:-1]
-            seeds = [
-                part.reshape(batch, *lowered.nodes[i].shape)
-                for i, part in zip(lowered.outputs, np.split(hot, cuts, axis=1), strict=True)
-            ]
-            rows = cotangents(lowered, domain, lines, seeds)
+            parts = zip(np.split(hot, cuts, axis=1), shapes, strict=True)
+            rows = cotangents(
+                lowered, domain, lines, [part.reshape(batch, *shape) for part, shape in parts])
             blocks.append(np.concatenate(
                 [rows[p.name].reshape(batch, -1) for p in lowered.parameters], axis=1))
     jac = np.stack(blocks, axis=1)
-    good &= np.isfinite(jac).all(axis=(1, 2))
+    good = np.isfinite(jac).all(axis=(1, 2))
+    for i in lowered.outputs:
+        good &= np.isfinite(lines[i]).reshape(len(lines[i]), -1).all(axis=1)
+    if domain.margin is not None:
+        good &= np.broadcast_to(domain.margin > MARGIN, (batch,))
     kept = np.flatnonzero(good)
-    points = [
+    points: list[Point] = [
         {
             x.name: _fractions(
                 inputs[x.name][k].argmax(axis=-1).astype(np.float64) if x.classes
@@ -257,5 +285,4 @@ def _pool(network: Network, theta: Point, size: int, rng: np.random.Generator) -
         }
         for k in kept
     ]
-    places = [(n, int(o)) for n, k in enumerate(kept) for o in chosen[k]]
-    return _Pool(theta, points, places, jac[kept].reshape(len(kept) * per, -1))
+    return points, chosen[kept], jac[kept].reshape(-1, jac.shape[2])

@@ -112,6 +112,11 @@ def midpoints(a: Balls) -> npt.NDArray[np.float64]:
     return np.asarray(np.frompyfunc(lambda x: float(x.mid()), 1, 1)(a), dtype=np.float64)
 
 
+def are_numbers(a: Balls) -> bool:
+    """Whether every ball is bounded: a value outside the domain of a function is not."""
+    return all(x.is_finite() for x in a.reshape(-1).tolist())
+
+
 def overlap(a: Any, b: Any) -> bool:
     """Whether two balls have a number in common."""
     return bool(a.overlaps(b))
