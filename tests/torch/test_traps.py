@@ -8,7 +8,7 @@ redundancy alone.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -330,6 +330,7 @@ CLOSED = (
 )
 
 
+@cache
 def truth(name: str) -> int:
     if name in EXACT:
         return EXACT[name]
