@@ -311,3 +311,27 @@ def test_derive_in_balls(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert (status, record["verdict"], record["hypotheses"]) == (0, "PROVED", [])
     assert "in real balls" in record["shown"][0]
     assert command(capfd, "verify", tmp_path / "x" / "derivation.json")[0] == 0
+
+
+def test_derive_says_how_a_hypothesis_is_avoided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("scales.py").write_text(
+        "import torch\n\n\n"
+        "class Scales(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.a, self.b = torch.nn.Linear(1, 1, False), torch.nn.Linear(2, 1)\n\n"
+        "    def forward(self, x):\n"
+        "        z = self.a(x)\n"
+        "        return self.b(torch.cat([torch.erf(z), torch.erf(2 * z)], -1))\n\n\n"
+        "def factory():\n"
+        "    return Scales(), (torch.ones(1, 1),)\n"
+    )
+    status, _, err = command(capfd, "derive", "scales.py:factory", "--out", "x")
+    advice = "symgauge certify --balls x/derivation.json"
+    assert status == 2 and advice in err
+    assert command(capfd, *advice.split()[1:])[0] == 0
+    _, _, err = command(capfd, "derive", "scales.py:factory", "--out", "y", "--balls")
+    assert "certify" not in err
