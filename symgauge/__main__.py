@@ -318,8 +318,8 @@ def _derive(options: argparse.Namespace) -> int:
         print("symgauge: no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only",
               file=sys.stderr)
     if derivation.hypotheses and not derivation.network().has_flows:
-        path = _plain(folder / "derivation.json")
-        print(f"symgauge: hypotheses are left: symgauge certify --balls {path} needs none",
+        place = _plain(folder / "derivation.json")
+        print(f"symgauge: hypotheses are left: symgauge certify --balls {place} needs none",
               file=sys.stderr)
     if options.json:
         sys.stdout.write(derivation.to_json())
