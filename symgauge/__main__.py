@@ -1,4 +1,4 @@
-"""The command line: derive, equivalence, check, verify, apply, legs, prove, check-claim, zoo.
+"""The command line: derive, equivalence, check, verify, certify, apply, legs, prove, zoo, ...
 
 Exit status: 0 what was asked holds; 1 refuted, inconsistent, a failed check or a rejected
 certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         "--full", action="store_true",
         help="the group at the full sizes (FULL of TARGET, and --set), proved for all sizes "
              "without weights; no certificate of completeness")
+    derive.add_argument("--balls", action="store_true",
+                        help="certify in real balls, without hypotheses on values (see certify)")
     derive.set_defaults(run=_derive)
     equivalence = commands.add_parser(
         "equivalence", help="the diffeomorphisms that keep the family of a vector field TARGET")
@@ -98,6 +100,20 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[],
                         help="a size of TARGET's factory (default: the derivation's sizes)")
     verify.set_defaults(run=_verify)
+    certify = commands.add_parser(
+        "certify", help="certify a derivation anew, without hypotheses on values",
+        description="Certify the rank of J of a derivation by a minor in real balls at one "
+                    "rational point: exponentials, roots and erf are themselves, no hypothesis on "
+                    "them is left. The verdict becomes PROVED where only such hypotheses stood "
+                    "in the way; else what is left is at most P - rank J. The file is replaced, "
+                    "or written to --output; derivation.tex is not printed again.",
+    )
+    certify.add_argument("file", metavar="derivation.json")
+    certify.add_argument("--balls", action="store_true", required=True,
+                         help="by real balls (the one way there is)")
+    certify.add_argument("--output", metavar="FILE", help="file to write (derivation.json itself)")
+    certify.add_argument("--seed", type=_seed, default=0, help="seed of the point (0)")
+    certify.set_defaults(run=_certify)
     apply = commands.add_parser("apply", help="move weights along the derived symmetries")
     apply.add_argument("file", metavar="derivation.json")
     apply.add_argument("source", metavar="in.safetensors")
@@ -128,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     claim.set_defaults(run=_check_claim)
     zoo = commands.add_parser("zoo", help="list the architectures that come with symgauge")
     zoo.set_defaults(run=_zoo)
-    for command in (derive, equivalence, check, verify, apply, legs, prove, claim, zoo):
+    for command in (derive, equivalence, check, verify, certify, apply, legs, prove, claim, zoo):
         command.add_argument("--json", action="store_true",
                              help="one JSON record on standard output")
     return parser
@@ -276,7 +292,8 @@ def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> De
         target = _load_target(options.target, options.set)
         return derive_target(
             target, output=options.output, observable=options.observable, seed=options.seed,
-            force=getattr(options, "force", False), progress=progress,
+            force=getattr(options, "force", False), balls=getattr(options, "balls", False),
+            progress=progress,
         )
 
 
@@ -305,6 +322,10 @@ def _derive(options: argparse.Namespace) -> int:
         pdf = compile_pdf(folder / "derivation.tex")
     if pdf is None:
         print("symgauge: no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only",
+              file=sys.stderr)
+    if derivation.hypotheses and not derivation.network().has_flows:
+        place = _plain(folder / "derivation.json")
+        print(f"symgauge: hypotheses are left: symgauge certify --balls {place} needs none",
               file=sys.stderr)
     if options.json:
         sys.stdout.write(derivation.to_json())
@@ -437,6 +458,35 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         print_verification(result, _console())
     return STATUS[result.verdict]
+
+
+def _certify(options: argparse.Namespace) -> int:
+    from symgauge.derivation import write_atomically
+    from symgauge.report.table import print_verification
+
+    before = _read(options.file)
+    with _progress() as progress:
+        after, verification = before.certified_in_balls(options.seed, progress)
+    path = options.output or options.file
+    write_atomically(Path(path), after.to_json())
+    if options.json:
+        record = {
+            "written": path, "bits": after.data["certificate"]["balls"]["bits"],
+            "seconds": after.seconds["balls"],
+            "before": {k: before.data[k] for k in ("rank", "unexplained", "hypotheses", "verdict")},
+            **{k: after.data[k] for k in ("parameters", "rank", "redundancy", "orbit_dimension",
+                                          "unexplained", "closed")},
+            **verification.to_json(),
+        }
+        print(json.dumps(record, indent=1))
+    else:
+        console = _console()
+        print_verification(verification, console)
+        lines = [f"before: {before.data['verdict']}, rank J = {before.data['rank']}"]
+        lines += [f"before, hypothesis: {text}" for text in before.data["hypotheses"]]
+        for line in (*lines, f"written to {path}"):
+            console.print(_plain(line), highlight=False, markup=False, soft_wrap=True)
+    return STATUS[verification.verdict]
 
 
 def _same_network(derivation: Derivation, options: argparse.Namespace, result: Any) -> Any:

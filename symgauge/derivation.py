@@ -21,6 +21,7 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import assumptions
+from symgauge.certify.upgrade import claim_in_balls, in_balls
 from symgauge.certify.verification import (
     MALFORMED, Verification, at_these_durations, claim_of, verify,
 )
@@ -58,6 +59,11 @@ KEYS = (
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
     "hypotheses", "notes", "verdict", "scope", "planted", "certificate", "seed", "versions",
     "seconds",
+)
+#: Those that are the certificate's claim.
+CLAIMED = (
+    "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained", "closed",
+    "shown", "hypotheses", "verdict", "scope",
 )
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
@@ -195,6 +201,25 @@ class Derivation:
         scales = {n: float(np.sqrt(np.mean(_to_numpy(state[n]).astype(float)**2))) for n in shapes}
         return GroupElement(families, actions.sample(families, shapes, seed, scales))
 
+    def certified_in_balls(
+        self, seed: int = 0, progress: Progress = _silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate in real balls, and its verification.
+
+        No hypothesis on values is left. Raises InconsistentError where it does not verify,
+        BadInputError where the network has flows, which balls do not reach.
+        """
+        start = time.perf_counter()
+        certificate = Certificate.from_json(self.data["certificate"])
+        wrong = next(_disagreements(self.data, certificate), None)
+        if wrong:
+            raise InconsistentError(f"{wrong}; derive again")
+        found, verification = in_balls(certificate, seed, progress)
+        seconds = {**self.data["seconds"], "balls": round(time.perf_counter() - start, 4)}
+        facts = {name: found.data[name] for name in CLAIMED}
+        data = {**self.data, **facts, "certificate": found.to_json(), "seconds": seconds}
+        return Derivation(data), verification
+
     def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
         """The small or the full shapes, whichever the state has."""
         wrong = ""
@@ -228,9 +253,7 @@ class Derivation:
 
 def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterator[str]:
     """Facts of derivation.json that differ from its certificate's."""
-    claimed = ("parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
-               "closed", "shown", "hypotheses", "verdict", "scope")
-    for name in claimed:
+    for name in CLAIMED:
         yield from _difference(name, data.get(name), certificate.data.get(name))
     try:
         network = certificate.network()
@@ -353,13 +376,15 @@ def derive(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
 
     Parameters that require grad are the coordinates; floating inputs are indeterminates,
     integer ones are held. All floating outputs jointly unless `output` picks one.
-    `observable="probabilities"` takes log_softmax of the output over its last axis.
+    `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
+    certifies the rank of the Jacobian in real balls, without hypotheses on values.
 
     Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
     above an estimated 10 minutes or 8 GiB unless `force`.
@@ -373,7 +398,8 @@ def derive(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
-        observable=observable, seed=seed, force=force, progress=progress, seconds=seconds,
+        observable=observable, seed=seed, force=force, balls=balls, progress=progress,
+        seconds=seconds,
     )
 
 
@@ -384,6 +410,7 @@ def derive_target(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
@@ -404,7 +431,7 @@ def derive_target(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
-        force=force, progress=progress, seconds=seconds, target=target, full=full,
+        force=force, balls=balls, progress=progress, seconds=seconds, target=target, full=full,
     )
 
 
@@ -445,6 +472,7 @@ def derive_network(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
+    balls: bool = False,
     progress: Progress = _silent,
     seconds: dict[str, float] | None = None,
     target: Target | None = None,
@@ -452,6 +480,8 @@ def derive_network(
 ) -> Derivation:
     """The derivation of a captured network.
 
+    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`): residues
+    are then used to find generators alone, and nothing is assumed of them.
     Raises InconsistentError where rank J + rank G > P: a hypothesis of the arithmetic is false.
     """
     seconds = {} if seconds is None else seconds
@@ -464,35 +494,42 @@ def derive_network(
     families, algebra = _algebra(found, field)
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
-    progress("hypotheses")
     proofs = [q for p in families for q in p.proofs]
-    tested = assumptions(network, field, rng, found.tokens, found.cell)
-    assumed = at_these_durations(tested, network, proofs)
-    split = split_exponentials(network) if tested.hypotheses else network
-    # asked before all is derived again: another hypothesis may be the one that is left
-    if split is not network and len(tested.hypotheses) > len(
-        assumptions(split, field, rng, found.tokens, found.cell).hypotheses
-    ):
-        # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
-        with contextlib.suppress(InconsistentError):
-            again = derive_network(
-                split, name=name, output=output, observable=observable, seed=seed, force=force,
-                progress=progress, seconds=seconds, target=target, full=full,
-            )
-            note = "exponentials of sums are written as products: an identity"
-            return Derivation({**again.data, "notes": [*again.data["notes"], note]})
-    unread = network.num_coordinates - found.parameters
-    claim = claim_of(
-        network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
-    )
-    if claim["inconsistent"]:
-        raise InconsistentError(
-            f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = {found.parameters}: "
-            "function values that the arithmetic takes as independent are related "
-            f"({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim is made"
+    minor = None
+    if balls:
+        claim, shown_minor = claim_in_balls(
+            network, found.cell, found.orbit_dimension, rng, progress)
+        minor = shown_minor.to_json()
+    else:
+        progress("hypotheses")
+        tested = assumptions(network, field, rng, found.tokens, found.cell)
+        assumed = at_these_durations(tested, network, proofs)
+        split = split_exponentials(network) if tested.hypotheses else network
+        # asked before all is derived again: another hypothesis may be the one that is left
+        if split is not network and len(tested.hypotheses) > len(
+            assumptions(split, field, rng, found.tokens, found.cell).hypotheses
+        ):
+            # exp(u + v) is no value of its own beside exp(u) and exp(v): the same function again
+            with contextlib.suppress(InconsistentError):
+                again = derive_network(
+                    split, name=name, output=output, observable=observable, seed=seed,
+                    force=force, progress=progress, seconds=seconds, target=target, full=full,
+                )
+                note = "exponentials of sums are written as products: an identity"
+                return Derivation({**again.data, "notes": [*again.data["notes"], note]})
+        unread = network.num_coordinates - found.parameters
+        claim = claim_of(
+            network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
         )
+        if claim["inconsistent"]:
+            raise InconsistentError(
+                f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
+                f"{found.parameters}: function values that the arithmetic takes as independent "
+                f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
+                "is made; --balls assumes nothing of them"
+            )
     vectors = [f for p in families for f in p.family.fields]
-    certificate = Certificate.issue(network, vectors, proofs, found.cell, claim)
+    certificate = Certificate.issue(network, vectors, proofs, found.cell, claim, minor)
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("discrete symmetries")

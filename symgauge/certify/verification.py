@@ -2,7 +2,8 @@
 
 Nothing in the certificate is believed but the program itself. Proofs are made again, ranks are
 computed at points drawn from the operating system's randomness, and the claim must be the one
-that follows.
+that follows. A certificate in real balls names a point and a minor of J there: both are evaluated
+anew in balls, and no residue stands for a value.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.certify.balls import Minor, is_shown
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.independence import Assumptions, assumptions
 from symgauge.errors import SymgaugeError
-from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
+from symgauge.network.domains.signs import analytic_everywhere
 from symgauge.network.duration import durations_absorbed
 from symgauge.network.program import Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
@@ -58,10 +61,11 @@ class Verification:
 
 def claim_of(
     network: Network, total: int, unread: int, jacobian_rank: int, orbit: int, proved: bool,
-    found: Assumptions,
+    found: Assumptions, in_balls: bool = False,
 ) -> dict[str, Any]:
     """The claim that follows from the ranks: the only one that verify accepts.
 
+    `in_balls`: the rank of J is that of a minor in real balls, which speaks of one component.
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
@@ -75,7 +79,8 @@ def claim_of(
         "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
         "inconsistent": unexplained < 0, "shown": list(found.shown),
         "hypotheses": list(found.hypotheses), "verdict": verdict.value,
-        "scope": _scope(network, closed, bool(found.hypotheses), redundancy, unexplained),
+        "scope": _scope(
+            network, closed, bool(found.hypotheses), redundancy, unexplained, in_balls),
     }
 
 
@@ -96,10 +101,14 @@ def at_these_durations(
 
 
 def _scope(
-    network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int
+    network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int,
+    in_balls: bool,
 ) -> str:
     """Where and how far the claim reaches."""
     place = "on the cell of theta0" if network.piecewise else "at generic parameters"
+    if in_balls and not network.piecewise and not analytic_everywhere(network):
+        # a minor that is not 0 at a point says nothing beyond where a root or logarithm ends
+        place = "at generic parameters of the component of theta0"
     sizes = ", at the sizes of the program"
     if network.has_flows:
         # a minor is a power series in the factor of the durations: analytic, and not 0
@@ -182,33 +191,24 @@ def _verify(certificate: Certificate) -> Verification:
             reasons.append(f"the proof table of generator {i} is not the one that proves it")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), (), "nothing")
-    orbit = 0
-    if generators:
-        points = [field.random(rng, (network.num_coordinates,)) for _ in range(2)]
-        masked = [_masked(g, read) for g in generators]
-        orbit = max(orbit_rank(masked, point, field) for point in points)
-    tokens = draw_tokens(network, rng)
-    found = at_these_durations(
-        assumptions(network, field, rng, tokens, cell), network, proofs)
-    # the claimed rank only says how long to look: a rank at a point is a lower bound
-    claimed = certificate.data.get("rank")
-    wanted = min(total, claimed) if isinstance(claimed, int) else 0
-    jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
-    if jacobian + orbit < total:
-        # a random point can be unlucky: one more
-        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
-        jacobian = max(jacobian, rank_at_point(
-            network, field, rng, read, cell, tokens, wanted, order))
-    claim = claim_of(network, total, unread, jacobian, orbit, True, found)
+    orbit = orbit_dimension(network, generators, read, field, rng)
+    minor = None
+    if "balls" in certificate.data:
+        minor = Minor.from_json(certificate.data["balls"], network, read, cell)
+        if network.has_flows or not is_shown(network, minor):
+            return _rejected("the minor is not shown to be the number that it is said to be")
+        jacobian, found = minor.rank, Assumptions((minor.shown(),), ())
+    else:
+        jacobian, found = _by_residues(
+            certificate, network, proofs, read, cell, total - orbit, field, rng)
+    claim = claim_of(network, total, unread, jacobian, orbit, True, found, minor is not None)
     if claim["inconsistent"]:
         reasons.append(
             f"inconsistent: rank J + rank G = {jacobian + orbit} > P = {total}, "
             "so a hypothesis is false"
         )
-    carried = {
-        k: v for k, v in certificate.data.items()
-        if k not in ("schema", "network", "generators", "tables", "proofs", "cell", "digest")
-    }
+    beside = ("schema", "network", "generators", "tables", "proofs", "cell", "balls", "digest")
+    carried = {k: v for k, v in certificate.data.items() if k not in beside}
     for name in sorted(set(carried) | set(claim)):
         if name not in carried:
             reasons.append(f"the claim lacks {name}")
@@ -217,7 +217,9 @@ def _verify(certificate: Certificate) -> Verification:
         elif carried[name] != claim[name] or type(carried[name]) is not type(claim[name]):
             said = repr(carried[name])[:120]
             reasons.append(f"the claim says {name} = {said}; found {claim[name]!r}")
-    if not reasons and Certificate.issue(network, generators, proofs, cell, claim) != certificate:
+    again = Certificate.issue(
+        network, generators, proofs, cell, claim, None if minor is None else minor.to_json())
+    if not reasons and again != certificate:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")
@@ -230,6 +232,38 @@ def _verify(certificate: Certificate) -> Verification:
         Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), found.hypotheses,
         claim["scope"],
     )
+
+
+def orbit_dimension(
+    network: Network, generators: Sequence[VectorField], read: np.ndarray, field: PrimeField,
+    rng: np.random.Generator,
+) -> int:
+    """rank G at exact random points, along the coordinates that an output reads."""
+    if not generators:
+        return 0
+    points = [field.random(rng, (network.num_coordinates,)) for _ in range(2)]
+    masked = [_masked(g, read) for g in generators]
+    return max(orbit_rank(masked, point, field) for point in points)
+
+
+def _by_residues(
+    certificate: Certificate, network: Network, proofs: Sequence[Proof], read: np.ndarray,
+    cell: Mapping[str, Array], closing: int, field: PrimeField, rng: np.random.Generator,
+) -> tuple[int, Assumptions]:
+    """rank J over residues, and what it assumes of them. `closing` is the rank that closes."""
+    tokens = draw_tokens(network, rng)
+    found = at_these_durations(
+        assumptions(network, field, rng, tokens, cell), network, proofs)
+    # the claimed rank only says how long to look: a rank at a point is a lower bound
+    claimed = certificate.data.get("rank")
+    wanted = min(int(read.sum()), claimed) if isinstance(claimed, int) else 0
+    jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
+    if jacobian < closing:
+        # a random point can be unlucky: one more
+        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
+        jacobian = max(jacobian, rank_at_point(
+            network, field, rng, read, cell, tokens, wanted, order))
+    return jacobian, found
 
 
 def _masked(generator: VectorField, read: np.ndarray) -> VectorField:

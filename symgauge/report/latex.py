@@ -234,6 +234,10 @@ def _certificate(derivation: Data) -> str:
         r"largest rank on the cell of $\theta_0$ (where every branch is taken as at $\theta_0$)"
         if cell else "generic rank"
     )
+    if wording.on_component(derivation):
+        rank_name += (
+            r" on the component of $\theta_0$ (connected, where roots and logarithms are analytic)"
+        )
     text = (
         "\\section{The certificate}\n"
         f"$J$ is the Jacobian of the outputs by the parameters, $r$ its {rank_name}, and $G$ "
@@ -247,6 +251,7 @@ def _certificate(derivation: Data) -> str:
     )
     if wording.verdict_name(derivation["verdict"]) == "PROVED":
         where = "on that cell, off a proper analytic subset" if cell else "generically"
+        where += " there" if wording.on_component(derivation) else ""
         text += f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
     elif derivation["closed"]:
         text += (

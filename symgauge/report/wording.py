@@ -100,6 +100,11 @@ def on_cell(derivation: Data) -> bool:
     return "cell of theta0" in str(derivation.get("scope") or "")
 
 
+def on_component(derivation: Data) -> bool:
+    """Whether the claim is about one component of where the function is analytic."""
+    return "component of theta0" in str(derivation.get("scope") or "")
+
+
 def condition(derivation: Data) -> str:
     """` if the hypotheses hold` where some are left: they can raise rank J above the truth."""
     return " if the hypotheses hold" if statements(derivation.get("hypotheses")) else ""
@@ -119,6 +124,8 @@ def claim(derivation: Data) -> str:
     unproved = sum(family_verdict(f) != "PROVED" for f in derivation["generators"])
     if verdict == "PROVED":
         place = "on the cell of theta0" if on_cell(derivation) else "at a generic point"
+        if on_component(derivation):
+            place = "at a generic point of the component of theta0"
         return (
             f"The redundancy is {k}: the families are proved, and they are certified to span "
             f"every generator {place} (scope: {scope(derivation)})."

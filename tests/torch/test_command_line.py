@@ -525,7 +525,8 @@ def test_a_derivation_that_is_none(run: Any) -> None:
         path = Path(f"{name}.json")
         path.write_bytes(content)
         for command in (
-            ("verify", path), ("check", path), ("apply", path, "in.safetensors", "out.safetensors"),
+            ("verify", path), ("check", path), ("certify", "--balls", path),
+            ("apply", path, "in.safetensors", "out.safetensors"),
         ):
             result = run(*command)
             assert (result.status, result.out) == (3, ""), (name, command, result)
@@ -542,6 +543,7 @@ def test_a_derivation_that_was_edited(run: Any) -> None:
     for command in (
         ("verify", "edited.json"),
         ("check", "edited.json"),
+        ("certify", "--balls", "edited.json"),
         ("apply", "edited.json", "in.safetensors", "out.safetensors"),
     ):
         result = run(*command)
@@ -600,7 +602,9 @@ def test_zoo(run: Any) -> None:
     assert [entry["name"] for entry in listed] == zoo.names()
 
 
-@pytest.mark.parametrize("verb", ["", "derive", "check", "verify", "apply", "prove", "zoo"])
+@pytest.mark.parametrize("verb", [
+    "", "derive", "check", "verify", "certify", "apply", "prove", "zoo",
+])
 def test_help(run: Any, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     result = run(*filter(None, [verb]), "--help")

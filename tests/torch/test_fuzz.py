@@ -26,11 +26,11 @@ SEED = int(os.environ.get("SYMGAUGE_FUZZ_SEED", "0"))
 CLEAR = 1e5
 
 
-def derive(module: RandomNetwork) -> Derivation | str:
+def derive(module: RandomNetwork, balls: bool) -> Derivation | str:
     """The derivation, or the sentence with which the package refuses."""
     try:
         network = capture(module, module.example()).network
-        return derive_network(network, name="random")
+        return derive_network(network, name="random", balls=balls)
     except SymgaugeError as error:
         return str(error)
 
@@ -40,12 +40,12 @@ def referee(module: RandomNetwork, draws: int = 6) -> FloatRank:
     return float_rank(module, module.example(), draws, classes, 0.7, clear=CLEAR)
 
 
-def check(recipe: Recipe, tally: Counter[str]) -> None:
+def check(recipe: Recipe, tally: Counter[str], balls: bool = False) -> None:
     module = RandomNetwork(recipe)
     if not list(module.parameters()):
         tally["no parameters"] += 1
         return
-    found = derive(module)
+    found = derive(module, balls)
     note(repr(recipe))
     if isinstance(found, str):
         assert found and "\n" not in found
@@ -68,6 +68,11 @@ def check(recipe: Recipe, tally: Counter[str]) -> None:
     assert found.orbit_dimension + found.unread <= truth.redundancy
     if found.verdict is Verdict.PROVED:
         assert mine == truth.redundancy
+    if balls:
+        # a rank that is shown is never above the true one, whatever is closed
+        assert not found.hypotheses
+        assert mine >= truth.redundancy or found.network().piecewise
+        tally["rank found"] += mine == truth.redundancy
 
 
 quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -79,15 +84,22 @@ def test_random_architectures(recipe: Recipe) -> None:
     check(recipe, Counter())
 
 
+@settings(max_examples=20, suppress_health_check=quiet)
+@given(recipes())
+def test_random_architectures_in_balls(recipe: Recipe) -> None:
+    check(recipe, Counter(), True)
+
+
 @pytest.mark.slow
-def test_many_random_architectures() -> None:
+@pytest.mark.parametrize("balls", [False, True])
+def test_many_random_architectures(balls: bool) -> None:
     tally: Counter[str] = Counter()
 
     @seed(SEED)
     @settings(max_examples=MANY, derandomize=False, suppress_health_check=quiet)
     @given(recipes(12))
     def each(recipe: Recipe) -> None:
-        check(recipe, tally)
+        check(recipe, tally, balls)
 
     each()
     print(f"\n{MANY} networks:", dict(tally))

@@ -1,4 +1,4 @@
-"""Every op file against torch: value, tangent, adjoint, residues, and what an op does not allow.
+"""Every op file against torch: value, tangent, adjoint, residues, balls, what it does not allow.
 
 A sample of an op is a call of an ATen overload. The same call is captured as a program whose
 parameters are the sample's tensors, and run by torch.
@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 
 from symgauge.errors import CaptureError
+from symgauge.exact import balls
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.builder import Builder, Value
+from symgauge.network.domains.balls import BallDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.domains.symbols import SymbolDomain
@@ -386,6 +388,54 @@ def test_residues_are_those_of_the_rational_value(call: Call) -> None:
         assert (one is None) == (two is None)
         if one is not None and two is not None:
             assert (residues(_full(one, 1, shape)) == _full(two, 1, shape)).all()
+
+
+# -- real balls ----------------------------------------------------------------------------------
+
+
+def _balls(a: Array, radius: Fraction) -> Array:
+    exact = np.empty(a.shape, dtype=object)
+    exact.reshape(-1)[:] = [Fraction(v) for v in a.reshape(-1).tolist()]
+    return balls.balls(exact, radius)
+
+
+def _held(found: Any, floats: Array) -> bool:
+    """Whether each ball has a number of its float's neighbourhood (rounding errors) in it."""
+    near = _balls(floats, Fraction(1, 10**9))
+    return all(
+        balls.overlap(x, y)
+        for x, y in zip(np.broadcast_to(found, floats.shape).flat, near.flat, strict=True)
+    )
+
+
+@each_call
+def test_balls_hold_the_values_at_all_their_points(call: Call) -> None:
+    """Values and rows of the adjoint: inputs anywhere in their balls, floats as the referee."""
+    network = call.network().lowered
+    rng = np.random.default_rng(4)
+    point = _stack([call.draw(seed) for seed in range(BATCH)])
+    seeds = [rng.normal(size=(BATCH, *network.nodes[i].shape)) for i in network.outputs]
+    for bits in (20, 80):
+        radius = Fraction(1, 1 << bits)
+        try:
+            with balls.precision(128):
+                domain = BallDomain()
+                given = {n: _balls(a, radius) for n, a in point.items()}
+                lines = values(network, domain, given, {})
+                rows = cotangents(network, domain, lines, [_balls(a, Fraction(0)) for a in seeds])
+            break
+        except balls.Undecided:
+            assert bits == 20, "a ball of radius 2**-80 decides no branch"
+    for share in (-1.0, 0.0, 0.5, 1.0):
+        moved = {n: a + share * float(radius) * rng.choice([-1, 1], a.shape)
+                 for n, a in point.items()}
+        real = RealDomain()
+        floats = values(network, real, moved, {})
+        adjoint = cotangents(network, real, floats, seeds)
+        with balls.precision(128):
+            for i in network.outputs:
+                assert _held(lines[i], _full(floats[i], BATCH, network.nodes[i].shape))
+            assert all(_held(rows[n], adjoint[n]) for n in rows)
 
 
 # -- all files are covered -----------------------------------------------------------------------

@@ -3,12 +3,14 @@
 An engine that takes exp(2z) and exp(z) for unrelated numbers finds a rank that is too high and a
 certificate of completeness that is a lie. Each network here contains such an identity (or looks
 as if it did). The referee is a singular-value count in floats. Allowed answers: the right
-redundancy; or UNKNOWN with the hypothesis that fails; or InconsistentError.
+redundancy; or UNKNOWN with the hypothesis that fails; or InconsistentError. In real balls the right
+redundancy alone.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
+import numpy as np
 import pytest
 import torch
 from known_networks import KNOWN_TRAPS, TRAPS, KnownNetwork, real, rms_norm
@@ -17,8 +19,11 @@ from torch import Tensor
 from torch.nn.functional import embedding, gelu, relu, silu, softplus
 
 from symgauge.capture import capture
+from symgauge.certify.balls import is_shown
+from symgauge.certify.minors import find_minor
 from symgauge.derivation import Derivation, derive_network
 from symgauge.errors import InconsistentError
+from symgauge.network.sampling import balanced_shadow, read_coordinates
 from symgauge.verdict import Verdict
 
 Example = tuple[torch.nn.Module, tuple[Tensor, ...]]
@@ -325,6 +330,7 @@ CLOSED = (
 )
 
 
+@cache
 def truth(name: str) -> int:
     if name in EXACT:
         return EXACT[name]
@@ -407,3 +413,41 @@ def test_a_token_keeps_its_branches() -> None:
 def test_the_rank_takes_no_branches_that_are_not_tested(name: str, seed: int) -> None:
     """The cell with the identity may be rare: the tested branches are those of the rank."""
     claims_nothing_false(derive(partial(build, name), name, seed), truth(name))
+
+
+# -- real balls: no value is taken as independent ------------------------------------------------
+
+
+def example(name: str) -> tuple[Example, int]:
+    """A trap of either list and its redundancy."""
+    if name in TRAPS:
+        return TRAPS[name](), int(KNOWN_TRAPS[name]["redundancy"])
+    return build(name), truth(name)
+
+
+@pytest.mark.parametrize("name", [*TRAPS, *OWN])
+def test_balls_show_the_right_rank_and_no_more(name: str) -> None:
+    """Asked for a rank of P, they stop at the true one."""
+    (module, args), redundancy = example(name)
+    network = capture(module, args).network
+    read, rng = read_coordinates(network), np.random.default_rng(0)
+    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    minor = find_minor(network, read, cell, int(read.sum()), rng)
+    assert minor.rank == network.num_coordinates - redundancy
+    assert is_shown(network, minor)
+
+
+@pytest.mark.parametrize("name", [*TRAPS, *OWN])
+def test_traps_are_answered_in_balls(name: str) -> None:
+    """The right redundancy, with no hypothesis; PROVED where all of it is explained."""
+    (module, args), redundancy = example(name)
+    network = capture(module, args).network
+    derivation = derive_network(network, name=name, balls=True)
+    found = derivation.redundancy + derivation.unread
+    # of a piecewise network it is that of the cell, which may be a poorer one
+    assert found == redundancy or network.piecewise and found > redundancy
+    assert derivation.orbit_dimension <= derivation.redundancy
+    assert not derivation.hypotheses
+    assert (derivation.verdict is Verdict.PROVED) is (derivation.unexplained == 0)
+    result = derivation.verify()
+    assert (result.verdict, result.hypotheses) == (derivation.verdict, ())

@@ -1,0 +1,80 @@
+"""A certificate over residues made into one in real balls: without hypotheses on values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from symgauge.certify.balls import Minor
+from symgauge.certify.certificate import Certificate
+from symgauge.certify.independence import Assumptions
+from symgauge.certify.minors import find_minor
+from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
+from symgauge.errors import BadInputError, InconsistentError
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.network.op import Array
+from symgauge.network.program import Network
+from symgauge.network.sampling import read_coordinates
+from symgauge.verdict import Verdict
+
+Progress = Callable[[str], None]
+
+
+def claim_in_balls(
+    network: Network, cell: Mapping[str, Array], orbit: int, rng: np.random.Generator,
+    progress: Progress = lambda _: None,
+) -> tuple[dict[str, Any], Minor]:
+    """The claim that a minor in real balls and generators of rank `orbit` make, and the minor.
+
+    Raises BadInputError for flows of vector fields, which balls do not reach.
+    """
+    if network.has_flows:
+        raise BadInputError(
+            "this network has flows of vector fields (ode_flow), which balls do not reach: certify "
+            "it without them, over power series"
+        )
+    read = read_coordinates(network)
+    total = int(read.sum())
+    minor = find_minor(network, read, cell, total - orbit, rng, progress)
+    claim = claim_of(
+        network, total, network.num_coordinates - total, minor.rank, orbit, True,
+        Assumptions((minor.shown(),), ()), True,
+    )
+    return claim, minor
+
+
+def in_balls(
+    certificate: Certificate, seed: int = 0, progress: Progress = lambda _: None
+) -> tuple[Certificate, Verification]:
+    """The certificate whose rank J is that of a minor in real balls, and its verification.
+
+    It claims the rank that balls show, which is less than the former one where that rested on
+    a false hypothesis. Raises BadInputError for flows of vector fields, which balls do not reach;
+    InconsistentError where the certificate was edited or does not verify.
+    """
+    if not certificate.intact:
+        raise InconsistentError(
+            "the certificate does not verify: the data was edited after the digest was made; "
+            "derive again"
+        )
+    network = certificate.network()
+    cell, generators = certificate.cell(network), certificate.generators(network)
+    if bool(cell) != network.piecewise:
+        raise InconsistentError(
+            "the certificate does not verify: a cell is named for a network without branches, or "
+            "none for one with; derive again"
+        )
+    rng, field = np.random.default_rng(seed), PrimeField(next(primes()))
+    orbit = orbit_dimension(network, generators, read_coordinates(network), field, rng)
+    claim, minor = claim_in_balls(network, cell, orbit, rng, progress)
+    found = Certificate.issue(
+        network, generators, certificate.proofs(), cell, claim, minor.to_json())
+    progress("verification")
+    verification = verify(found)
+    if verification.verdict is Verdict.REFUTED:
+        raise InconsistentError(
+            f"the certificate does not verify: {verification.reasons[0]}; derive again"
+        )
+    return found, verification
