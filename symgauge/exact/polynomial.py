@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from math import lcm
 from typing import TypeAlias
 
 Number: TypeAlias = int | Fraction
@@ -52,6 +53,12 @@ def add(a: Polynomial, b: Polynomial) -> Polynomial:
 def scale(a: Polynomial, c: Number) -> Polynomial:
     """c a."""
     return {m: v * c for m, v in a.items()} if c else {}
+
+
+def _cleared(a: Polynomial) -> tuple[dict[Monomial, int], int]:
+    """The polynomial times the common denominator of its coefficients, and that."""
+    whole = lcm(*(c.denominator for c in a.values()))
+    return {m: int(c * whole) for m, c in a.items()}, whole
 
 
 class Ring:
@@ -147,19 +154,26 @@ class Ring:
         self.budget -= len(a) * len(b)
         if self.budget < 0:
             raise SizeLimit("the proof needs more polynomial products than its bound")
-        out: Polynomial = {}
-        reducible = False
-        special = self._special
-        for m, c in a.items():
-            for n, d in b.items():
+        # products of integers: a fraction is made once for each term of the result
+        left, over = _cleared(a)
+        right, under = (left, over) if a is b else _cleared(b)
+        found: dict[Monomial, int] = {}
+        terms = list(right.items())
+        for k, (m, c) in enumerate(left.items()):
+            # of a square, each mixed product once
+            start, twice = (k + 1, 2) if a is b else (0, 1)
+            if a is b:
+                key = tuple(sorted(m + m))
+                found[key] = found.get(key, 0) + c * c
+            for n, d in terms[start:]:
                 key = tuple(sorted(m + n)) if m and n else m + n
-                s = out.get(key, 0) + c * d
-                if s:
-                    out[key] = s
-                else:
-                    out.pop(key, None)
-                if not reducible and special and any(x in special for x in key):
-                    reducible = True
+                found[key] = found.get(key, 0) + twice * c * d
+        whole = over * under
+        out: Polynomial = {
+            key: Fraction(c, whole) if c % whole else c // whole for key, c in found.items() if c
+        }
+        special = self._special
+        reducible = bool(special) and any(not special.isdisjoint(key) for key in out)
         return self.normal(out) if reducible else out
 
     def normal(self, a: Polynomial) -> Polynomial:
@@ -240,8 +254,8 @@ class Ring:
 
     def power(self, a: Polynomial, k: int) -> Polynomial:
         """a**k."""
-        out = constant(1)
-        for _ in range(k):
+        out = a if k else constant(1)
+        for _ in range(k - 1):
             out = self.mul(out, a)
         return out
 
