@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from itertools import islice
 from math import gcd, isqrt
 from typing import Any
@@ -15,6 +16,7 @@ from sympy.polys.domains import GF
 from sympy.polys.matrices import DomainMatrix
 
 from symgauge.exact import polynomial as poly
+from symgauge.exact.blocks import NumpyBlocks
 from symgauge.exact.linear_algebra import (
     independent_rows,
     nullspace,
@@ -139,37 +141,109 @@ MATRICES: dict[str, Callable[[int], Array]] = {
     "low rank": lambda p: _random((6, 6), 2, p),
     "singular mod 7 alone": lambda p: np.array([[1.0, 2.0], [3.0 % p, 13.0 % p]]),
     "repeated rows": lambda p: np.repeat(_random((2, 4), 2, p), 3, axis=0),
+    # beyond the rows that are eliminated one by one, at and beside powers of two
+    "square": lambda p: _random((70, 70), 70, p),
+    "rank 9/10": lambda p: _random((70, 70), 63, p),
+    "64 x 65, rank 64": lambda p: _random((64, 65), 64, p),
+    "very wide": lambda p: _random((33, 200), 33, p),
+    "very tall": lambda p: _random((200, 33), 30, p),
+    "duplicate rows apart": lambda p: np.tile(_random((35, 40), 35, p), (3, 1)),
+    "zero rows and columns": lambda p: np.kron(_random((40, 30), 25, p), np.diag([0.0, 1.0, 0.0])),
+    "pivots last": lambda p: np.concatenate([np.zeros((50, 90)), _random((50, 50), 44, p)], axis=1),
+    "pivots from the last row up": lambda p: np.flipud(np.triu(_random((70, 70), 70, p))),
+    "sparse": lambda p: _random((90, 90), 90, p) * (_random((90, 90), 90, 101) < 3.0),
+    "all largest": lambda p: np.triu(np.full((80, 80), p - 1.0)),
 }
+BACK_ENDS = ["flint", "numpy", None]
 
 
-@pytest.mark.parametrize("p", [7, 10007, LARGE])
-@pytest.mark.parametrize("name", MATRICES)
-def test_rank_row_reduction_and_nullspace(name: str, p: int) -> None:
-    matrix, field = MATRICES[name](p), PrimeField(p)
-    rows, columns = matrix.shape
+@cache
+def _reference(name: str, p: int) -> tuple[int, list[list[int]]]:
+    """Rank and reduced row echelon form by SymPy."""
+    matrix = MATRICES[name](p)
+    if 0 in matrix.shape:
+        return 0, []
     entries = matrix.astype(np.int64).tolist()
-    reference = DomainMatrix(entries, (rows, columns), GF(p, symmetric=False)).to_sparse()
-    r = rank(matrix, p)
-    assert r == (reference.rank() if 0 not in matrix.shape else 0)
+    reference = DomainMatrix(entries, matrix.shape, GF(p, symmetric=False)).to_sparse()
+    r = int(reference.rank())
+    return r, [[int(x) % p for x in row] for row in reference.rref()[0].to_Matrix().tolist()[:r]]
 
-    form, pivots = row_reduce(matrix, p)
+
+def check_back_end(name: str, p: int, backend: str | None) -> None:
+    """Every contract of the facade on one matrix (torch's back end is checked in tests/torch)."""
+    matrix, field = MATRICES[name](p), PrimeField(p)
+    before = matrix.copy()
+    rows, columns = matrix.shape
+    r, expected = _reference(name, p)
+    assert rank(matrix, p, backend) == r
+    assert rank(np.ascontiguousarray(matrix.T), p, backend) == r
+
+    form, pivots = row_reduce(matrix, p, backend)
     assert form.shape == (r, columns) and len(pivots) == r
-    if r:
-        expected = reference.rref()[0].to_Matrix().tolist()
-        assert form.tolist() == [[int(x) % p for x in row] for row in expected[:r]]
-        assert (form[:, pivots] == np.eye(r)).all()
+    assert form.tolist() == expected
+    assert (form[:, pivots] == np.eye(r)).all()
 
-    kernel = nullspace(matrix, p)
+    kernel = nullspace(matrix, p, backend)
     assert kernel.shape == (columns - r, columns)
-    assert rank(kernel, p) == columns - r
+    assert kernel.size == 0 or 0.0 <= kernel.min() <= kernel.max() < p
+    assert not np.signbit(form).any() and not np.signbit(kernel).any()
+    assert rank(kernel, p, "flint") == columns - r
     assert not field.matmul(matrix, np.ascontiguousarray(kernel.T)).any()
     free = [c for c in range(columns) if c not in pivots]
     assert (kernel[:, free] == np.eye(len(free))).all()
 
-    chosen = independent_rows(matrix, p)
-    assert len(chosen) == r and rank(matrix[chosen], p) == r
-    greedy = [i for i in range(rows) if rank(matrix[:i + 1], p) > rank(matrix[:i], p)]
-    assert chosen == greedy
+    chosen = independent_rows(matrix, p, backend)
+    assert len(chosen) == r and rank(matrix[chosen], p, "flint") == r
+    growth = [rank(matrix[:i], p, "flint") for i in range(rows + 1)]
+    assert chosen == [i for i in range(rows) if growth[i + 1] > growth[i]]
+    assert (matrix == before).all()
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("p", [7, 10007, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_rank_row_reduction_and_nullspace(name: str, p: int, backend: str | None) -> None:
+    check_back_end(name, p, backend)
+
+
+@pytest.mark.parametrize("p", [2, 3, 65521, 8388593, LARGE])
+@pytest.mark.parametrize("shape", [(40, 3000, 50), (70, 5, 600)])
+def test_a_product_of_blocks_is_exact(p: int, shape: tuple[int, int, int]) -> None:
+    """The largest residues of one sign are where a sum would first round."""
+    m, k, n = shape
+    blocks = NumpyBlocks(p)
+    half = float(p // 2)
+    x, f, c = np.full((m, k), half), np.full((k, n), half), np.full((m, n), -half)
+    x[::2, ::3] = -half
+    whole = [a.astype(np.int64).astype(object) for a in (c, x, f)]
+    expected = (whole[0] - whole[1] @ whole[2]) % p
+    found = blocks.minus_product(c, x, f)
+    assert (found.astype(np.int64) % p == expected).all()
+    assert np.abs(found).max() <= p / 2 + 3
+    # as many terms at once as the bound allows, and a few more
+    blocks.inner = 7
+    assert (blocks.minus_product(c, x, f).astype(np.int64) % p == expected).all()
+    assert (blocks.minus_product(None, x, f).astype(np.int64) % p
+            == (expected - c.astype(np.int64)) % p).all()
+
+
+def test_the_bound_on_a_sum_is_exact_and_reached() -> None:
+    """`inner` terms of the largest size stay below 2^53 together, and most of it is used."""
+    for p in (2, 10007, 1 << 20, 8388593, LARGE):
+        blocks = NumpyBlocks(p)
+        largest = p // 2 + 3
+        term = 2 * ((1 << 12) + 1) * largest if blocks.split else largest**2
+        assert blocks.inner * term + largest < 1 << 53
+        assert blocks.inner == 1 << 20 or (blocks.inner + 1) * term > (1 << 53) - (1 << 41)
+        assert blocks.inner >= 1 << 12
+    assert NumpyBlocks(LARGE).split and not NumpyBlocks(1048573).split
+
+
+def test_what_no_back_end_is() -> None:
+    with pytest.raises(ValueError, match="'numpi' is no back end: flint, numpy, torch"):
+        rank(np.eye(2), 7, "numpi")
+    with pytest.raises(ValueError, match="exact for 2 <= p < 2\\*\\*26 alone"):
+        rank(np.eye(2), (1 << 26) + 1, "numpy")
 
 
 def test_a_rank_may_fall_mod_p() -> None:

@@ -1,0 +1,242 @@
+"""Blocks of a matrix over GF(p): what elimination needs, and how numpy does it.
+
+Entries are balanced residues, |a| <= p/2 + 3, as exact integers in float64, so that 0 stands for
+0 alone. A product X F is one float64 matrix product and one reduction at its end (delayed
+reduction: Dumas, Giorgi, Pernet, Dense linear algebra over word-size prime fields, 2008). Where
+p is too large for that, X is split into 13-bit halves, X = H 2^13 + L, and
+
+    X F = [H L] [2^13 F mod p; F],
+
+whose sums stay below 2^53: each term is below 2 (2^12 + 1) (2^25 + 3).
+Not for: p above 2^26.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+#: Half of the bits of a residue: X = H HALF + L with |H|, |L| <= HALF / 2 + 1.
+HALF = float(1 << 13)
+#: Bound on a sum of products, a little below 2^53: then every partial sum is an exact integer.
+EXACT = float((1 << 53) - (1 << 40))
+
+
+class AbstractBlocks(ABC):
+    """Matrices over GF(p) on one device; a block is indexed as a numpy array is.
+
+    `inner` is the longest sum that is reduced once, `split` whether a factor is cut in halves.
+    """
+
+    def __init__(self, p: int) -> None:
+        if not 2 <= p < 1 << 26:
+            raise ValueError(f"p = {p}: products of residues are exact for 2 <= p < 2**26 alone")
+        self.p = p
+        largest = p / 2 + 3
+        plain = int(EXACT / largest**2)
+        # below this many terms the split is the cheaper one: two products, but few reductions
+        self.split = plain < 1 << 12
+        term = 2 * (HALF / 2 + 1) * largest if self.split else largest**2
+        self.inner = min(int((EXACT - largest) / term), 1 << 20)
+
+    @abstractmethod
+    def load(self, matrix: Array) -> Any:
+        """A block from exact integers below 2^52."""
+
+    @abstractmethod
+    def host(self, block: Any) -> Array:
+        """The balanced residues as a numpy array."""
+
+    @abstractmethod
+    def columns(self, block: Any, at: Indices) -> Any:
+        """These columns; a view where they are consecutive."""
+
+    @abstractmethod
+    def rows(self, block: Any, at: Indices) -> Any:
+        """These rows."""
+
+    @abstractmethod
+    def join(self, blocks: Sequence[Any], axis: int = 0) -> Any:
+        """Blocks one above the other, or side by side along axis 1."""
+
+    @abstractmethod
+    def empty(self, rows: int, columns: int) -> Any:
+        """A block of zeros."""
+
+    @abstractmethod
+    def nonzero_columns(self, block: Any) -> Indices:
+        """The columns with an entry that is not 0."""
+
+    @abstractmethod
+    def _minus_product(self, c: Any, x: Any, f: Any) -> Any:
+        """c - x f, reduced, for at most `inner` terms."""
+
+    def minus_product(self, c: Any, x: Any, f: Any) -> Any:
+        """c - x f; c = None stands for 0."""
+        for k in range(0, x.shape[1], self.inner):
+            c = self._minus_product(c, x[:, k:k + self.inner], f[k:k + self.inner])
+        return self.empty(x.shape[0], f.shape[1]) if c is None else c
+
+
+def consecutive(at: Indices) -> slice | None:
+    """The slice that these indices are, or None."""
+    if not len(at):
+        return slice(0, 0)
+    first, last = int(at[0]), int(at[-1])
+    if last - first == len(at) - 1 and bool((np.diff(at) == 1).all()):
+        return slice(first, last + 1)
+    return None
+
+
+#: Entries that one thread reduces at once: they and the quotients stay in its cache.
+_CHUNK = 1 << 15
+#: Chunks from which threads pay.
+_MANY = 8
+#: Rows and columns of a tile of a product.
+_TILE_ROWS, _TILE_COLUMNS = 512, 2048
+
+
+@cache
+def _workers() -> int:
+    """Threads for entrywise work: as many as the products use."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return max(1, min(int(allowed) if allowed.isdigit() else cores, cores, 16))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_workers())
+
+
+def _by_chunks(rows: int, columns: int, work: Callable[[slice], None]) -> None:
+    """work(rows of a chunk) for all chunks, in threads where there are many."""
+    step = max(1, _CHUNK // max(columns, 1))
+    chunks = [slice(i, min(i + step, rows)) for i in range(0, rows, step)]
+    if len(chunks) < _MANY or _workers() == 1:
+        for chunk in chunks:
+            work(chunk)
+        return
+    # a few chunks for each thread, so that handing them out costs little
+    share = -(-len(chunks) // (4 * _workers()))
+    groups = [chunks[i:i + share] for i in range(0, len(chunks), share)]
+
+    def several(group: Sequence[slice]) -> None:
+        for chunk in group:
+            work(chunk)
+
+    list(_pool().map(several, groups))
+
+
+class NumpyBlocks(AbstractBlocks):
+    """Blocks as numpy arrays: the processor's own matrix product, reductions in its cache."""
+
+    def load(self, matrix: Array) -> Array:
+        out = np.empty(matrix.shape)
+        p, r = float(self.p), 1.0 / self.p
+
+        def work(at: slice) -> None:
+            q = matrix[at] * r
+            np.rint(q, out=q)
+            np.multiply(q, p, out=q)
+            np.subtract(matrix[at], q, out=out[at])
+
+        _by_chunks(matrix.shape[0], matrix.shape[1], work)
+        return out
+
+    def host(self, block: Array) -> Array:
+        return block
+
+    def columns(self, block: Array, at: Indices) -> Array:
+        part = consecutive(at)
+        return block[:, part] if part is not None else np.take(block, at, axis=1)
+
+    def rows(self, block: Array, at: Indices) -> Array:
+        part = consecutive(at)
+        return block[part] if part is not None else block[at]
+
+    def join(self, blocks: Sequence[Array], axis: int = 0) -> Array:
+        return np.concatenate(blocks, axis=axis)
+
+    def empty(self, rows: int, columns: int) -> Array:
+        return np.zeros((rows, columns))
+
+    def nonzero_columns(self, block: Array) -> Indices:
+        return np.flatnonzero(block.any(axis=0))
+
+    def _left(self, x: Array) -> Array:
+        """[H L] of the split."""
+        if not self.split:
+            return x
+        rows, k = x.shape
+        out = np.empty((rows, 2 * k))
+
+        def work(at: slice) -> None:
+            high, low = out[at, :k], out[at, k:]
+            np.multiply(x[at], 1.0 / HALF, out=high)
+            np.rint(high, out=high)
+            np.multiply(high, -HALF, out=low)
+            np.add(low, x[at], out=low)
+
+        _by_chunks(rows, k, work)
+        return out
+
+    def _right(self, f: Array) -> Array:
+        """[2^13 F; F] of the split."""
+        if not self.split:
+            return np.ascontiguousarray(f)
+        k, columns = f.shape
+        out = np.empty((2 * k, columns))
+        p, r = float(self.p), 1.0 / self.p
+
+        def work(at: slice) -> None:
+            high = out[at]
+            np.multiply(f[at], HALF, out=high)
+            q = high * r
+            np.rint(q, out=q)
+            np.multiply(q, p, out=q)
+            np.subtract(high, q, out=high)
+            out[k + at.start:k + at.stop] = f[at]
+
+        _by_chunks(k, columns, work)
+        return out
+
+    def _minus_product(self, c: Array | None, x: Array, f: Array) -> Array:
+        rows, columns = x.shape[0], f.shape[1]
+        out = np.empty((rows, columns))
+        left = self._left(x)
+        product = np.empty(min(rows, _TILE_ROWS) * min(columns, _TILE_COLUMNS))
+        p, r = float(self.p), 1.0 / self.p
+        for j in range(0, columns, _TILE_COLUMNS):
+            beside = slice(j, min(j + _TILE_COLUMNS, columns))
+            right = self._right(f[:, beside])
+            for i in range(0, rows, _TILE_ROWS):
+                tile = out[i:i + _TILE_ROWS, beside]
+                start = None if c is None else c[i:i + _TILE_ROWS, beside]
+                made = product[:tile.size].reshape(tile.shape)
+                np.matmul(left[i:i + _TILE_ROWS], right, out=made)
+
+                def work(at: slice, tile: Array = tile, made: Array = made,
+                         start: Array | None = start) -> None:
+                    x = made[at]
+                    if start is None:
+                        np.negative(x, out=x)
+                    else:
+                        np.subtract(start[at], x, out=x)
+                    q = x * r
+                    np.rint(q, out=q)
+                    np.multiply(q, p, out=q)
+                    np.subtract(x, q, out=tile[at])
+
+                _by_chunks(tile.shape[0], tile.shape[1], work)
+        return out
