@@ -28,6 +28,7 @@ from symgauge.exact.linear_algebra import (
 )
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, substitute
 from symgauge.exact.prime_field import Array, PrimeField, is_prime, primes
+from symgauge.exact.running_rank import RunningRank
 
 LARGE = next(primes())
 PRIMES = [3, 7, 10007, LARGE]
@@ -67,6 +68,12 @@ def test_reduce_is_exact_up_to_two_to_the_52(p: int, x: int) -> None:
         ((0, 3), (3, 2)),
         ((5, 1, 2, 6), (1, 3, 6, 2)),
         ((1, 2 * 8192 + 5), (2 * 8192 + 5, 1)),
+        ((4, 3, 4096), (1, 4096, 2)),
+        ((64, 8, 1024), (1, 1024, 32)),
+        ((4, 3, 5), (5, 2)),
+        ((1, 3, 5), (4, 5, 2)),
+        ((0, 3, 5), (1, 5, 2)),
+        ((4, 3, 5), (1, 5, 0)),
     ],
 )
 def test_matrix_product_is_exact(p: int, left: tuple[int, ...], right: tuple[int, ...]) -> None:
@@ -237,6 +244,39 @@ def test_the_bound_on_a_sum_is_exact_and_reached() -> None:
         assert blocks.inner == 1 << 20 or (blocks.inner + 1) * term > (1 << 53) - (1 << 41)
         assert blocks.inner >= 1 << 12
     assert NumpyBlocks(LARGE).split and not NumpyBlocks(1048573).split
+
+
+@pytest.mark.parametrize("p", [7, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_rows_that_arrive_in_batches_have_the_same_rank(name: str, p: int) -> None:
+    matrix, rng = MATRICES[name](p), np.random.default_rng(5)
+    rows, columns = matrix.shape
+    running, asked, start = RunningRank(columns, p), RunningRank(columns, p), 0
+    while start < rows:
+        stop = start + int(rng.integers(1, 90))
+        running.add(matrix[start:stop])
+        asked.add(matrix[start:stop])
+        start = min(stop, rows)
+        # asking for the rank reduces what waits, and changes nothing else
+        assert asked.rank == rank(matrix[:start], p, "flint")
+        chosen = independent_rows(matrix[:start], p, "flint")
+        assert asked.idle == start - (chosen[-1] + 1 if chosen else 0)
+    assert running.rank == asked.rank == rank(matrix, p, "flint")
+    assert running.full == (running.rank == columns)
+
+
+def test_what_a_running_rank_holds_is_bounded() -> None:
+    """At rank r of n columns r (n - r) entries, however many rows have come."""
+    field, rng = PrimeField(LARGE), np.random.default_rng(0)
+    basis = field.random(rng, (90, 100))
+    running = RunningRank(100, LARGE)
+    for _ in range(20):
+        running.add(field.matmul(field.random(rng, (64, 90)), basis))
+        assert running.rank <= 90
+    assert running.rank == 90 and running.idle == 20 * 64 - 90 and not running.full
+    assert running._form.block.shape == (90, 10)
+    running.add(np.eye(100))
+    assert running.rank == 100 and running.full and running._form.block.size == 0
 
 
 def test_what_no_back_end_is() -> None:

@@ -138,6 +138,19 @@ def _by_chunks(rows: int, columns: int, work: Callable[[slice], None]) -> None:
     list(_pool().map(several, groups))
 
 
+#: OpenBLAS takes threads for more products of entries than this; for few rows the wait for them
+#: outweighs their work, by far where others use the cores too.
+_ALONE = 1 << 18
+
+
+def _multiply(a: Array, b: Array, out: Array) -> None:
+    """out = a b, for few rows in pieces that one thread multiplies."""
+    work = a.shape[0] * a.shape[1]
+    step = max(32, _ALONE // work) if work <= _ALONE // 32 else out.shape[1]
+    for j in range(0, out.shape[1], step):
+        np.matmul(a, b[:, j:j + step], out=out[:, j:j + step])
+
+
 class NumpyBlocks(AbstractBlocks):
     """Blocks as numpy arrays: the processor's own matrix product, reductions in its cache."""
 
@@ -224,7 +237,7 @@ class NumpyBlocks(AbstractBlocks):
                 tile = out[i:i + _TILE_ROWS, beside]
                 start = None if c is None else c[i:i + _TILE_ROWS, beside]
                 made = product[:tile.size].reshape(tile.shape)
-                np.matmul(left[i:i + _TILE_ROWS], right, out=made)
+                _multiply(left[i:i + _TILE_ROWS], right, made)
 
                 def work(at: slice, tile: Array = tile, made: Array = made,
                          start: Array | None = start) -> None:
