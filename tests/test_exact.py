@@ -29,6 +29,7 @@ from symgauge.exact.linear_algebra import (
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, substitute
 from symgauge.exact.prime_field import Array, PrimeField, is_prime, primes
 from symgauge.exact.running_rank import RunningRank
+from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
 
 LARGE = next(primes())
 PRIMES = [3, 7, 10007, LARGE]
@@ -277,6 +278,41 @@ def test_what_a_running_rank_holds_is_bounded() -> None:
     assert running._form.block.shape == (90, 10)
     running.add(np.eye(100))
     assert running.rank == 100 and running.full and running._form.block.size == 0
+
+
+@pytest.mark.parametrize("p", [7, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_sparse_rows_have_the_rank_of_dense_ones(name: str, p: int) -> None:
+    matrix = MATRICES[name](p)
+    rows = [{f"c{j}": int(row[j]) for j in np.flatnonzero(row)} for row in matrix]
+    assert sparse_independent_rows(rows, p) == independent_rows(matrix, p, "flint")
+    assert sparse_rank(rows, p) == rank(matrix, p, "flint")
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_sparse_rank_of_a_few_entries(data: st.DataObject) -> None:
+    """Columns of one row, chains of them, equal rows, entries that are 0 mod p."""
+    entry = st.integers(0, 14)
+    rows = data.draw(st.lists(st.dictionaries(st.integers(0, 9), entry, max_size=4), max_size=12))
+    dense = np.zeros((len(rows), 10))
+    for i, row in enumerate(rows):
+        for j, value in row.items():
+            dense[i, j] = value % 7
+    assert sparse_independent_rows(rows, 7) == independent_rows(dense, 7, "flint")
+
+
+def test_a_chain_of_columns_of_its_own_is_taken_off() -> None:
+    """Row k has columns k and k + 1: only the last has one of its own, then the one before."""
+    n = 300
+    chained = [{k: 1, k + 1: 1} for k in range(n)]
+    assert sparse_independent_rows(chained, LARGE) == list(range(n))
+    closed = [*chained[:-1], {n - 1: 1, 0: LARGE - 1 if n % 2 else 1}]
+    dense = np.zeros((n, n))
+    for i, row in enumerate(closed):
+        for j, value in row.items():
+            dense[i, j] = value
+    assert sparse_independent_rows(closed, LARGE) == independent_rows(dense, LARGE, "numpy")
 
 
 def test_what_no_back_end_is() -> None:

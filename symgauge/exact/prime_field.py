@@ -180,6 +180,8 @@ class PrimeField:
 
         Raises ZeroDivisionError where p divides the denominator.
         """
+        if value.denominator == 1:
+            return value.numerator % self.p
         d = value.denominator % self.p
         if d == 0:
             raise ZeroDivisionError(f"{self.p} divides the denominator of {value}")

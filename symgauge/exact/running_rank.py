@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symgauge.exact.blocks import Array
+from symgauge.exact.blocks import Array, Indices
 from symgauge.exact.elimination import Echelon, extended
 from symgauge.exact.linear_algebra import blocks_of
 
@@ -51,6 +51,12 @@ class RunningRank:
         """The rank; rows that wait for their batch are reduced now."""
         self._flush()
         return self._form.rank
+
+    @property
+    def pivots(self) -> Indices:
+        """The pivot columns of the reduced row echelon form, ascending."""
+        self._flush()
+        return np.sort(self._form.pivots)
 
     @property
     def full(self) -> bool:
