@@ -13,15 +13,14 @@ Not for: p above 2^26.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from symgauge.exact.threads import for_each, products_in_one_thread
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -98,57 +97,29 @@ def consecutive(at: Indices) -> slice | None:
     return None
 
 
-#: Entries that one thread reduces at once: they and the quotients stay in its cache.
+#: Entries that are reduced at once: they and the quotients stay in a core's cache.
 _CHUNK = 1 << 15
-#: Chunks from which threads pay.
-_MANY = 8
-#: Rows and columns of a tile of a product.
-_TILE_ROWS, _TILE_COLUMNS = 512, 2048
-
-
-@cache
-def _workers() -> int:
-    """Threads for entrywise work: as many as the products use."""
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return max(1, min(int(allowed) if allowed.isdigit() else cores, cores, 16))
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_workers())
+#: Rows and columns of the tiles of a product that one thread makes.
+_TILE_ROWS, _TILE_COLUMNS = 128, 2048
+#: Entries from which entrywise work is shared among threads.
+_SHARED = 1 << 18
 
 
 def _by_chunks(rows: int, columns: int, work: Callable[[slice], None]) -> None:
-    """work(rows of a chunk) for all chunks, in threads where there are many."""
+    """work(rows of a chunk) for all chunks."""
     step = max(1, _CHUNK // max(columns, 1))
     chunks = [slice(i, min(i + step, rows)) for i in range(0, rows, step)]
-    if len(chunks) < _MANY or _workers() == 1:
+    if rows * columns < _SHARED:
         for chunk in chunks:
             work(chunk)
         return
-    # a few chunks for each thread, so that handing them out costs little
-    share = -(-len(chunks) // (4 * _workers()))
-    groups = [chunks[i:i + share] for i in range(0, len(chunks), share)]
 
     def several(group: Sequence[slice]) -> None:
         for chunk in group:
             work(chunk)
 
-    list(_pool().map(several, groups))
-
-
-#: OpenBLAS takes threads for more products of entries than this; for few rows the wait for them
-#: outweighs their work, by far where others use the cores too.
-_ALONE = 1 << 18
-
-
-def _multiply(a: Array, b: Array, out: Array) -> None:
-    """out = a b, for few rows in pieces that one thread multiplies."""
-    work = a.shape[0] * a.shape[1]
-    step = max(32, _ALONE // work) if work <= _ALONE // 32 else out.shape[1]
-    for j in range(0, out.shape[1], step):
-        np.matmul(a, b[:, j:j + step], out=out[:, j:j + step])
+    # a few chunks at a time, so that handing them out costs little
+    for_each([chunks[i:i + 4] for i in range(0, len(chunks), 4)], several)
 
 
 class NumpyBlocks(AbstractBlocks):
@@ -227,29 +198,28 @@ class NumpyBlocks(AbstractBlocks):
     def _minus_product(self, c: Array | None, x: Array, f: Array) -> Array:
         rows, columns = x.shape[0], f.shape[1]
         out = np.empty((rows, columns))
-        left = self._left(x)
-        product = np.empty(min(rows, _TILE_ROWS) * min(columns, _TILE_COLUMNS))
         p, r = float(self.p), 1.0 / self.p
-        for j in range(0, columns, _TILE_COLUMNS):
-            beside = slice(j, min(j + _TILE_COLUMNS, columns))
-            right = self._right(f[:, beside])
-            for i in range(0, rows, _TILE_ROWS):
-                tile = out[i:i + _TILE_ROWS, beside]
-                start = None if c is None else c[i:i + _TILE_ROWS, beside]
-                made = product[:tile.size].reshape(tile.shape)
-                _multiply(left[i:i + _TILE_ROWS], right, made)
 
-                def work(at: slice, tile: Array = tile, made: Array = made,
-                         start: Array | None = start) -> None:
-                    x = made[at]
-                    if start is None:
-                        np.negative(x, out=x)
-                    else:
-                        np.subtract(start[at], x, out=x)
-                    q = x * r
-                    np.rint(q, out=q)
-                    np.multiply(q, p, out=q)
-                    np.subtract(x, q, out=tile[at])
+        def tile(at: tuple[slice, slice]) -> None:
+            made = left[at[0]] @ right
+            start, end = None if c is None else c[at], out[at]
+            step = max(1, _CHUNK // made.shape[1])
+            for i in range(0, len(made), step):
+                x = made[i:i + step]
+                if start is None:
+                    np.negative(x, out=x)
+                else:
+                    np.subtract(start[i:i + step], x, out=x)
+                q = x * r
+                np.rint(q, out=q)
+                np.multiply(q, p, out=q)
+                np.subtract(x, q, out=end[i:i + step])
 
-                _by_chunks(tile.shape[0], tile.shape[1], work)
+        left = self._left(x)
+        with products_in_one_thread():
+            for j in range(0, columns, _TILE_COLUMNS):
+                beside = slice(j, min(j + _TILE_COLUMNS, columns))
+                right = self._right(f[:, beside])
+                for_each([(slice(i, i + _TILE_ROWS), beside) for i in range(0, rows, _TILE_ROWS)],
+                         tile)
         return out

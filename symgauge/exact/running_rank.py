@@ -58,6 +58,17 @@ class RunningRank:
         self._flush()
         return np.sort(self._form.pivots)
 
+    def orthogonal(self, rng: np.random.Generator, count: int) -> Array:
+        """Random vectors w with row . w = 0 for all rows so far, shape (columns, count)."""
+        self._flush()
+        form, blocks, p = self._form, self._blocks, self._blocks.p
+        out = np.zeros((form.rank + len(form.free), count))
+        drawn = rng.integers(0, p, size=(len(form.free), count)).astype(np.float64)
+        out[form.free] = drawn
+        out[form.pivots] = blocks.host(
+            blocks.minus_product(None, form.block, blocks.load(drawn))) % p
+        return out
+
     @property
     def full(self) -> bool:
         """Whether no row can raise the rank, as far as rows are reduced."""

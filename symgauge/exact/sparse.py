@@ -1,9 +1,11 @@
 """Rank and independent rows over GF(p) of sparse rows, far fewer than the columns they touch.
 
 A row with a column of its own is independent of all others, whatever they are: such rows are
-taken off without arithmetic, again and again. What is left is turned: its columns become rows
-that come in random order and are reduced against the echelon form of those before, so that no
-more than (rows left)^2 / 4 entries are held, and hardly more columns than rows are looked at.
+taken off without arithmetic, again and again. What is left is turned: its columns become rows of
+a running echelon form, a batch at a time. The next batch is of columns that would raise the rank:
+those that do not annul k random vectors orthogonal to all so far, with p^k > 2^60. A column that
+would is passed over with probability p^-k; a rank is then found too low, never too high. Held are
+at most (rows left)^2 / 4 entries, and hardly more columns than rows are eliminated.
 Not for: as many rows as columns, none of them with a column of its own.
 """
 
@@ -16,7 +18,11 @@ from typing import Any
 import numpy as np
 
 from symgauge.exact.blocks import Indices
+from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.running_rank import RunningRank
+
+#: A column that would raise the rank is passed over with probability 2^-SURE at most.
+SURE = 60
 
 
 def sparse_independent_rows(rows: Sequence[Mapping[Any, int]], p: int) -> list[int]:
@@ -59,20 +65,32 @@ def sparse_rank(rows: Sequence[Mapping[Any, int]], p: int) -> int:
     return len(sparse_independent_rows(rows, p))
 
 
-def _turned(i: Indices, j: Indices, values: Indices, count: int, p: int) -> Indices:
+def _turned(i: Indices, j: Indices, entries: Indices, count: int, p: int) -> Indices:
     """The greedy independent ones of `count` rows: the pivots of the span of the columns."""
     order, column = np.unique(j, return_inverse=True)
-    # early columns of all tensors, rather than all columns of an early one
-    place = np.random.default_rng(0).permutation(len(order))[column]
-    by_place = np.argsort(place, kind="stable")
-    i, place, values = i[by_place], place[by_place], values[by_place]
-    running = RunningRank(count, p)
+    rng, field, running = np.random.default_rng(0), PrimeField(p), RunningRank(count, p)
+    # columns of all tensors, rather than all columns of an early one
+    place = rng.permutation(len(order))[column]
+    alive, values = len(order), entries.astype(np.float64)
+    tests = -(-SURE // (p.bit_length() - 1))
     step = max(64, count // 4)
-    for start in range(0, len(order), step):
-        part = slice(*np.searchsorted(place, (start, start + step)))
-        dense = np.zeros((min(step, len(order) - start), count))
-        dense[place[part] - start, i[part]] = values[part]
+    while alive:
+        dense = np.zeros((min(step, alive), count))
+        taken = place < step
+        dense[place[taken], i[taken]] = values[taken]
         running.add(dense)
+        vectors = running.orthogonal(rng, tests)
         if running.full:
             break
+        i, place, values = i[~taken], place[~taken] - step, values[~taken]
+        raises = np.zeros(max(alive - step, 0), dtype=bool)
+        for v in vectors.T:
+            # each term is below p, so their sums are exact
+            terms = field.mul(v[i], values)
+            sums = np.bincount(place, terms, minlength=len(raises)).astype(np.float64)
+            raises |= field.reduce(sums) != 0.0
+        kept = raises[place]
+        i, values = i[kept], values[kept]
+        place = (np.cumsum(raises) - 1)[place[kept]]
+        alive = int(raises.sum())
     return running.pivots
