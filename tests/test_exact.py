@@ -16,6 +16,7 @@ from sympy.polys.domains import GF
 from sympy.polys.matrices import DomainMatrix
 
 from symgauge.exact import polynomial as poly
+from symgauge.exact import threads
 from symgauge.exact.blocks import NumpyBlocks
 from symgauge.exact.linear_algebra import (
     independent_rows,
@@ -313,6 +314,47 @@ def test_a_chain_of_columns_of_its_own_is_taken_off() -> None:
         for j, value in row.items():
             dense[i, j] = value
     assert sparse_independent_rows(closed, LARGE) == independent_rows(dense, LARGE, "numpy")
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_tiles_in_threads_give_the_same_form(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "workers", lambda: cores)
+    matrix = _random((700, 900), 520, LARGE)
+    matrix[:, 5:400:7] = 0.0
+    form, pivots = row_reduce(matrix, LARGE, "flint")
+    found, same = row_reduce(matrix, LARGE, "numpy")
+    assert same == pivots and (found == form).all()
+    assert independent_rows(matrix, LARGE, "numpy") == independent_rows(matrix, LARGE, "flint")
+
+
+def test_products_take_one_thread_inside_and_as_many_as_before_after() -> None:
+    control = threads._openblas()
+    if control is None:
+        pytest.skip("this numpy does not bring the OpenBLAS of its wheels")
+    get, put = control
+    before = get()
+    try:
+        put(2)
+        with threads.products_in_one_thread():
+            assert get() == 1
+            with threads.products_in_one_thread():
+                assert get() == 1
+            assert get() == 1
+        assert get() == 2
+        with pytest.raises(ZeroDivisionError), threads.products_in_one_thread():
+            raise ZeroDivisionError
+        assert get() == 2
+    finally:
+        put(before)
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    done: list[int] = []
+    threads.for_each([1, 2, 3], done.append)
+    assert sorted(done) == [1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        threads.for_each([1, 0], lambda n: done.append(1 // n))
 
 
 def test_what_no_back_end_is() -> None:
