@@ -1,7 +1,7 @@
 """Rank over GF(p): dense matrices, Jacobians of networks, stacks of generators.
 
     python docs/benchmarks/rank.py [matrices] [networks] [generators] [--sizes N...]
-        [--full-rank] [--repeat N]
+        [--full-rank] [--only TEXT] [--repeat N]
 
 matrices: `symgauge.exact` (numpy, and torch on the processor) against flint's own `nmod_mat.rank`
     (two threads), SymPy's `DomainMatrix.rank` and numpy's `matrix_rank` (singular values), on the
@@ -14,7 +14,7 @@ matrices: `symgauge.exact` (numpy, and torch on the processor) against flint's o
 networks: rows of the Jacobian and their rank at one exact random point, as `derive` and `verify`
     take them: seconds in each, the peak memory of the process so far. Beside it, on the smaller
     ones, the rank that singular values give for as many float64 rows (numpy's default tolerance).
-    Capture, and importing torch, are outside.
+    Capture, and importing torch, are outside. Above P = 5000 there is one repetition.
 generators: rank of the values at one point of a stack of generators (changes of basis of heads,
     rescalings of hidden units, rotations of the stream), sparse against dense.
 """
@@ -189,11 +189,13 @@ def float_rank(network: Network, count: int, read: np.ndarray) -> int:
     return int(np.linalg.matrix_rank(flat[:, read]))
 
 
-def networks(repeat: int) -> None:
+def networks(only: str, repeat: int) -> None:
     """One row per network."""
     print("| network | P | rank J | P - rank J | rows s | rank s | peak GB | SVD rank | SVD s |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, build in LADDER.items():
+        if only not in name:
+            continue
         network = build()
         read = sampling.read_coordinates(network)
         total = int(read.sum())
@@ -294,6 +296,7 @@ def main() -> None:
                         help="matrices, networks, generators; all of them by default")
     parser.add_argument("--full-rank", action="store_true", help="no matrices of rank 0.9 n")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 200, 500, 1000, 2000, 4000])
+    parser.add_argument("--only", default="", metavar="TEXT", help="networks with TEXT in the name")
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     parts = options.parts or ["matrices", "networks", "generators"]
@@ -309,7 +312,7 @@ def main() -> None:
         matrices(options.sizes, [1.0] if options.full_rank else [1.0, 0.9], options.repeat)
         print()
     if "networks" in parts:
-        networks(options.repeat)
+        networks(options.only, options.repeat)
         print()
     if "generators" in parts:
         generators()

@@ -69,6 +69,10 @@ def _echelon(matrix: Array, p: int, backend: str) -> tuple[Echelon, AbstractBloc
 def rank(matrix: Array, p: int, backend: str | None = None) -> int:
     """Rank over GF(p).
 
+    It is never above the rank of rational numbers with these residues. It is below where p divides
+    all their largest minors: at a random point with probability at most d / p (Schwartz, Zippel),
+    d the degree of one that is not 0 as a polynomial, which grows with the rank.
+
     >>> rank(np.array([[1.0, 2.0], [2.0, 4.0]]), 7)
     1
     """

@@ -31,7 +31,8 @@ def workers() -> int:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool(process: int) -> ThreadPoolExecutor:
+    # one for each process: threads do not survive a fork
     return ThreadPoolExecutor(workers())
 
 
@@ -41,7 +42,7 @@ def for_each(items: Sequence[Item], work: Callable[[Item], None]) -> None:
         for item in items:
             work(item)
     else:
-        list(_pool().map(work, items))
+        list(_pool(os.getpid()).map(work, items))
 
 
 @cache
