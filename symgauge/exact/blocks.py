@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.exact.threads import for_each, products_in_one_thread
+from symgauge.exact.threads import for_each, products_in_one_thread, workers
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -99,10 +99,10 @@ def consecutive(at: Indices) -> slice | None:
 
 #: Entries that are reduced at once: they and the quotients stay in a core's cache.
 _CHUNK = 1 << 15
-#: Rows and columns of the tiles of a product that one thread makes.
-_TILE_ROWS, _TILE_COLUMNS = 128, 2048
-#: Entries from which entrywise work is shared among threads.
-_SHARED = 1 << 18
+#: Rows and columns multiplied at once: enough rows to make up for reading the right factor.
+_TILE_ROWS, _TILE_COLUMNS = 512, 512
+#: Entries from which entrywise work is shared among threads, and products of entries.
+_SHARED, _LARGE = 1 << 18, 1 << 23
 
 
 def _by_chunks(rows: int, columns: int, work: Callable[[slice], None]) -> None:
@@ -127,15 +127,7 @@ class NumpyBlocks(AbstractBlocks):
 
     def load(self, matrix: Array) -> Array:
         out = np.empty(matrix.shape)
-        p, r = float(self.p), 1.0 / self.p
-
-        def work(at: slice) -> None:
-            q = matrix[at] * r
-            np.rint(q, out=q)
-            np.multiply(q, p, out=q)
-            np.subtract(matrix[at], q, out=out[at])
-
-        _by_chunks(matrix.shape[0], matrix.shape[1], work)
+        _by_chunks(matrix.shape[0], matrix.shape[1], lambda at: self._reduce(matrix[at], out[at]))
         return out
 
     def host(self, block: Array) -> Array:
@@ -178,48 +170,56 @@ class NumpyBlocks(AbstractBlocks):
     def _right(self, f: Array) -> Array:
         """[2^13 F; F] of the split."""
         if not self.split:
-            return np.ascontiguousarray(f)
+            return f
         k, columns = f.shape
         out = np.empty((2 * k, columns))
-        p, r = float(self.p), 1.0 / self.p
-
-        def work(at: slice) -> None:
-            high = out[at]
-            np.multiply(f[at], HALF, out=high)
-            q = high * r
-            np.rint(q, out=q)
-            np.multiply(q, p, out=q)
-            np.subtract(high, q, out=high)
-            out[k + at.start:k + at.stop] = f[at]
-
-        _by_chunks(k, columns, work)
+        step = max(1, _CHUNK // columns)
+        for i in range(0, k, step):
+            part, high = f[i:i + step], out[i:min(i + step, k)]
+            np.multiply(part, HALF, out=high)
+            self._reduce(high, high)
+            out[k + i:k + i + step] = part
         return out
+
+    def _reduce(self, x: Array, out: Array) -> None:
+        """The balanced residues of a chunk."""
+        q = x * (1.0 / self.p)
+        np.rint(q, out=q)
+        np.multiply(q, float(self.p), out=q)
+        np.subtract(x, q, out=out)
 
     def _minus_product(self, c: Array | None, x: Array, f: Array) -> Array:
         rows, columns = x.shape[0], f.shape[1]
         out = np.empty((rows, columns))
-        p, r = float(self.p), 1.0 / self.p
-
-        def tile(at: tuple[slice, slice]) -> None:
-            made = left[at[0]] @ right
-            start, end = None if c is None else c[at], out[at]
-            step = max(1, _CHUNK // made.shape[1])
-            for i in range(0, len(made), step):
-                x = made[i:i + step]
-                if start is None:
-                    np.negative(x, out=x)
-                else:
-                    np.subtract(start[i:i + step], x, out=x)
-                q = x * r
-                np.rint(q, out=q)
-                np.multiply(q, p, out=q)
-                np.subtract(x, q, out=end[i:i + step])
-
         left = self._left(x)
+
+        def part(at: tuple[slice, slice]) -> None:
+            right = self._right(f[:, at[1]])
+            for i in range(at[0].start, at[0].stop, _TILE_ROWS):
+                tile = slice(i, min(i + _TILE_ROWS, at[0].stop))
+                made = left[tile] @ right
+                start, end = None if c is None else c[tile, at[1]], out[tile, at[1]]
+                step = max(1, _CHUNK // made.shape[1])
+                for k in range(0, len(made), step):
+                    chunk = made[k:k + step]
+                    if start is None:
+                        np.negative(chunk, out=chunk)
+                    else:
+                        np.subtract(start[k:k + step], chunk, out=chunk)
+                    self._reduce(chunk, end[k:k + step])
+
         with products_in_one_thread():
-            for j in range(0, columns, _TILE_COLUMNS):
-                beside = slice(j, min(j + _TILE_COLUMNS, columns))
-                right = self._right(f[:, beside])
-                for_each([(slice(i, i + _TILE_ROWS), beside) for i in range(0, rows, _TILE_ROWS)],
-                         tile)
+            for_each(_parts(rows, x.shape[1], columns), part)
         return out
+
+
+def _parts(rows: int, inner: int, columns: int) -> list[tuple[slice, slice]]:
+    """A few parts of a product for each thread: by columns, and by rows where these are few."""
+    wanted = 3 * workers() if rows * inner * columns >= _LARGE else 1
+    width = min(_TILE_COLUMNS, max(128, -(-columns // wanted)))
+    across = max(1, -(-columns // width))
+    height = max(_TILE_ROWS, -(-rows * across // wanted)) if across < wanted else rows
+    return [
+        (slice(i, min(i + height, rows)), slice(j, min(j + width, columns)))
+        for j in range(0, columns, width) for i in range(0, rows, height)
+    ]
