@@ -100,7 +100,7 @@ def consecutive(at: Indices) -> slice | None:
 #: Entries that are reduced at once: they and the quotients stay in a core's cache.
 _CHUNK = 1 << 15
 #: Rows and columns multiplied at once: enough rows to make up for reading the right factor.
-_TILE_ROWS, _TILE_COLUMNS = 512, 512
+_TILE_ROWS, _TILE_COLUMNS = 512, 2048
 #: Entries from which entrywise work is shared among threads, and products of entries.
 _SHARED, _LARGE = 1 << 18, 1 << 23
 
