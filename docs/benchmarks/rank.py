@@ -6,11 +6,12 @@
 matrices: `symgauge.exact` (numpy, and torch on the processor) against flint's own `nmod_mat.rank`
     (two threads), SymPy's `DomainMatrix.rank` and numpy's `matrix_rank` (singular values), on the
     same random matrices of full rank and of rank 0.9 n, the same prime, in one run; each repetition
-    runs them one after the other. The time of ours holds loading residues; that of flint leaves
-    conversion out, which is its own column (python integers, as flint reads nothing else). The
-    rate of the float64 matrix product is measured between them, and "share" is 4/3 n^3 operations
-    (two products for each of elimination's 2/3 n^3) over the time at that rate. Where n is above
-    the limit of a program it is left out. `--full-rank` leaves the deficient ones out.
+    runs ours and flint one after the other, the others follow. The time of ours holds loading
+    residues; that of flint leaves conversion out, which is its own column (python integers, as
+    flint reads nothing else). "share" is 4/3 n^3 operations (two products for each of
+    elimination's 2/3 n^3) over the time, at the rate of numpy's own float64 product just before.
+    Where n is above the limit of a program it is left out. `--full-rank` leaves the deficient
+    matrices out.
 networks: rows of the Jacobian and their rank at one exact random point, as `derive` and `verify`
     take them: seconds in each, the peak memory of the process so far. Beside it, on the smaller
     ones, the rank that singular values give for as many float64 rows (numpy's default tolerance).
@@ -55,7 +56,7 @@ from symgauge.network.program import Network
 FIELD = PrimeField(next(primes()))
 P = FIELD.p
 #: Above these sizes a program is left out.
-SYMPY_LIMIT, SVD_LIMIT, TORCH_LIMIT = 200, 2000, 2000
+SYMPY_LIMIT, SVD_LIMIT, TORCH_LIMIT = 200, 1000, 1000
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -85,7 +86,7 @@ def random_matrix(n: int, r: int, rng: np.random.Generator) -> Array:
     return FIELD.matmul(FIELD.random(rng, (n, r)), FIELD.random(rng, (r, n)))
 
 
-def matrices(sizes: list[int], shares_of_n: list[float], repeat: int) -> None:
+def matrices(sizes: list[int], parts_of_n: list[float], repeat: int) -> None:
     """One row per size and rank."""
     flint.ctx.threads = THREADS
     print("| n | rank | numpy s | share | flint s | flint / numpy | conversion s | torch s | "
@@ -93,7 +94,7 @@ def matrices(sizes: list[int], shares_of_n: list[float], repeat: int) -> None:
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     rng = np.random.default_rng(0)
     for n in sizes:
-        for r in (int(share * n) for share in shares_of_n):
+        for r in (int(part * n) for part in parts_of_n):
             matrix = random_matrix(n, r, rng)
             ours, theirs, others, ratios, shares = [], [], [], [], []
             converting, converted = clock(lambda: flint.nmod_mat(
@@ -107,11 +108,12 @@ def matrices(sizes: list[int], shares_of_n: list[float], repeat: int) -> None:
                 theirs.append(u)
                 ratios.append(u / t)
                 shares.append(4 / 3 * n**3 / t / rate)
-                if n <= TORCH_LIMIT:
-                    v, found = clock(lambda: rank(matrix, P, "torch"))
-                    assert found == r
-                    others.append(v)
             del converted
+            # afterwards: torch's threads spin for a while when they have nothing to do
+            for _ in range(repeat if n <= TORCH_LIMIT else 0):
+                t, found = clock(lambda: rank(matrix, P, "torch"))
+                assert found == r
+                others.append(t)
             sympy = svd = "-"
             if n <= SYMPY_LIMIT:
                 domain = DomainMatrix(matrix.astype(int).tolist(), (n, n), GF(P))
@@ -120,7 +122,8 @@ def matrices(sizes: list[int], shares_of_n: list[float], repeat: int) -> None:
                 sympy = f"{t:.3g}"
             if n <= SVD_LIMIT:
                 svd = f"{clock(lambda: np.linalg.matrix_rank(matrix))[0]:.3g}"
-            print(f"| {n} | {r} | {spread(ours)} | {statistics.median(shares):.2f} | "
+            share = f"{statistics.median(shares):.2f}" if n >= 1000 else "-"
+            print(f"| {n} | {r} | {spread(ours)} | {share} | "
                   f"{spread(theirs)} | {spread(ratios)} | {converting:.3g} | "
                   f"{spread(others) if others else '-'} | {sympy} | {svd} |", flush=True)
 
