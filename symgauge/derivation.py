@@ -35,12 +35,11 @@ from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import plain_fields, plain_slices, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import BadInputError, InconsistentError, SizeError
-from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
 )
-from symgauge.lie.fields import VectorField, combination, matrix
+from symgauge.lie.fields import VectorField, combination, independent
 from symgauge.network.exponents import split_exponentials
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
@@ -568,8 +567,7 @@ def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, A
     fields = [f for p in families for f in p.family.fields]
     if not fields:
         return [], {"form": "0", "dimension": 0, "closed": True}
-    full, _ = matrix(fields, field)
-    kept = set(independent_rows(full, field.p))
+    kept = set(independent(fields, field))
     if len(kept) < len(fields):
         families = _thinned(families, kept)
         fields = [f for p in families for f in p.family.fields]

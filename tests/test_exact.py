@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from itertools import islice
 from math import gcd, isqrt
 from typing import Any
@@ -15,6 +16,8 @@ from sympy.polys.domains import GF
 from sympy.polys.matrices import DomainMatrix
 
 from symgauge.exact import polynomial as poly
+from symgauge.exact import threads
+from symgauge.exact.blocks import NumpyBlocks
 from symgauge.exact.linear_algebra import (
     independent_rows,
     nullspace,
@@ -26,6 +29,8 @@ from symgauge.exact.linear_algebra import (
 )
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, substitute
 from symgauge.exact.prime_field import Array, PrimeField, is_prime, primes
+from symgauge.exact.running_rank import RunningRank
+from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
 
 LARGE = next(primes())
 PRIMES = [3, 7, 10007, LARGE]
@@ -65,6 +70,12 @@ def test_reduce_is_exact_up_to_two_to_the_52(p: int, x: int) -> None:
         ((0, 3), (3, 2)),
         ((5, 1, 2, 6), (1, 3, 6, 2)),
         ((1, 2 * 8192 + 5), (2 * 8192 + 5, 1)),
+        ((4, 3, 4096), (1, 4096, 2)),
+        ((64, 8, 1024), (1, 1024, 32)),
+        ((4, 3, 5), (5, 2)),
+        ((1, 3, 5), (4, 5, 2)),
+        ((0, 3, 5), (1, 5, 2)),
+        ((4, 3, 5), (1, 5, 0)),
     ],
 )
 def test_matrix_product_is_exact(p: int, left: tuple[int, ...], right: tuple[int, ...]) -> None:
@@ -139,37 +150,218 @@ MATRICES: dict[str, Callable[[int], Array]] = {
     "low rank": lambda p: _random((6, 6), 2, p),
     "singular mod 7 alone": lambda p: np.array([[1.0, 2.0], [3.0 % p, 13.0 % p]]),
     "repeated rows": lambda p: np.repeat(_random((2, 4), 2, p), 3, axis=0),
+    # beyond the rows that are eliminated one by one, at and beside powers of two
+    "square": lambda p: _random((70, 70), 70, p),
+    "rank 9/10": lambda p: _random((70, 70), 63, p),
+    "64 x 65, rank 64": lambda p: _random((64, 65), 64, p),
+    "very wide": lambda p: _random((33, 200), 33, p),
+    "very tall": lambda p: _random((200, 33), 30, p),
+    "duplicate rows apart": lambda p: np.tile(_random((35, 40), 35, p), (3, 1)),
+    "zero rows and columns": lambda p: np.kron(_random((40, 30), 25, p), np.diag([0.0, 1.0, 0.0])),
+    "pivots last": lambda p: np.concatenate([np.zeros((50, 90)), _random((50, 50), 44, p)], axis=1),
+    "pivots from the last row up": lambda p: np.flipud(np.triu(_random((70, 70), 70, p))),
+    "sparse": lambda p: _random((90, 90), 90, p) * (_random((90, 90), 90, 101) < 3.0),
+    "all largest": lambda p: np.triu(np.full((80, 80), p - 1.0)),
 }
+BACK_ENDS = ["flint", "numpy", None]
 
 
-@pytest.mark.parametrize("p", [7, 10007, LARGE])
-@pytest.mark.parametrize("name", MATRICES)
-def test_rank_row_reduction_and_nullspace(name: str, p: int) -> None:
-    matrix, field = MATRICES[name](p), PrimeField(p)
-    rows, columns = matrix.shape
+@cache
+def _reference(name: str, p: int) -> tuple[int, list[list[int]]]:
+    """Rank and reduced row echelon form by SymPy."""
+    matrix = MATRICES[name](p)
+    if 0 in matrix.shape:
+        return 0, []
     entries = matrix.astype(np.int64).tolist()
-    reference = DomainMatrix(entries, (rows, columns), GF(p, symmetric=False)).to_sparse()
-    r = rank(matrix, p)
-    assert r == (reference.rank() if 0 not in matrix.shape else 0)
+    reference = DomainMatrix(entries, matrix.shape, GF(p, symmetric=False)).to_sparse()
+    r = int(reference.rank())
+    return r, [[int(x) % p for x in row] for row in reference.rref()[0].to_Matrix().tolist()[:r]]
 
-    form, pivots = row_reduce(matrix, p)
+
+def check_back_end(name: str, p: int, backend: str | None) -> None:
+    """Every contract of the facade on one matrix (torch's back end is checked in tests/torch)."""
+    matrix, field = MATRICES[name](p), PrimeField(p)
+    before = matrix.copy()
+    rows, columns = matrix.shape
+    r, expected = _reference(name, p)
+    assert rank(matrix, p, backend) == r
+    assert rank(np.ascontiguousarray(matrix.T), p, backend) == r
+
+    form, pivots = row_reduce(matrix, p, backend)
     assert form.shape == (r, columns) and len(pivots) == r
-    if r:
-        expected = reference.rref()[0].to_Matrix().tolist()
-        assert form.tolist() == [[int(x) % p for x in row] for row in expected[:r]]
-        assert (form[:, pivots] == np.eye(r)).all()
+    assert form.tolist() == expected
+    assert (form[:, pivots] == np.eye(r)).all()
 
-    kernel = nullspace(matrix, p)
+    kernel = nullspace(matrix, p, backend)
     assert kernel.shape == (columns - r, columns)
-    assert rank(kernel, p) == columns - r
+    assert kernel.size == 0 or 0.0 <= kernel.min() <= kernel.max() < p
+    assert not np.signbit(form).any() and not np.signbit(kernel).any()
+    assert rank(kernel, p, "flint") == columns - r
     assert not field.matmul(matrix, np.ascontiguousarray(kernel.T)).any()
     free = [c for c in range(columns) if c not in pivots]
     assert (kernel[:, free] == np.eye(len(free))).all()
 
-    chosen = independent_rows(matrix, p)
-    assert len(chosen) == r and rank(matrix[chosen], p) == r
-    greedy = [i for i in range(rows) if rank(matrix[:i + 1], p) > rank(matrix[:i], p)]
-    assert chosen == greedy
+    chosen = independent_rows(matrix, p, backend)
+    assert len(chosen) == r and rank(matrix[chosen], p, "flint") == r
+    growth = [rank(matrix[:i], p, "flint") for i in range(rows + 1)]
+    assert chosen == [i for i in range(rows) if growth[i + 1] > growth[i]]
+    assert (matrix == before).all()
+
+
+@pytest.mark.parametrize("backend", BACK_ENDS)
+@pytest.mark.parametrize("p", [7, 10007, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_rank_row_reduction_and_nullspace(name: str, p: int, backend: str | None) -> None:
+    check_back_end(name, p, backend)
+
+
+@pytest.mark.parametrize("p", [2, 3, 65521, 8388593, LARGE])
+@pytest.mark.parametrize("shape", [(40, 3000, 50), (70, 5, 600)])
+def test_a_product_of_blocks_is_exact(p: int, shape: tuple[int, int, int]) -> None:
+    """The largest residues of one sign are where a sum would first round."""
+    m, k, n = shape
+    blocks = NumpyBlocks(p)
+    half = float(p // 2)
+    x, f, c = np.full((m, k), half), np.full((k, n), half), np.full((m, n), -half)
+    x[::2, ::3] = -half
+    whole = [a.astype(np.int64).astype(object) for a in (c, x, f)]
+    expected = (whole[0] - whole[1] @ whole[2]) % p
+    found = blocks.minus_product(c, x, f)
+    assert (found.astype(np.int64) % p == expected).all()
+    assert np.abs(found).max() <= p / 2 + 3
+    # as many terms at once as the bound allows, and a few more
+    blocks.inner = 7
+    assert (blocks.minus_product(c, x, f).astype(np.int64) % p == expected).all()
+    assert (blocks.minus_product(None, x, f).astype(np.int64) % p
+            == (expected - c.astype(np.int64)) % p).all()
+
+
+def test_the_bound_on_a_sum_is_exact_and_reached() -> None:
+    """`inner` terms of the largest size stay below 2^53 together, and most of it is used."""
+    for p in (2, 10007, 1 << 20, 8388593, LARGE):
+        blocks = NumpyBlocks(p)
+        largest = p // 2 + 3
+        term = 2 * ((1 << 12) + 1) * largest if blocks.split else largest**2
+        assert blocks.inner * term + largest < 1 << 53
+        assert blocks.inner == 1 << 20 or (blocks.inner + 1) * term > (1 << 53) - (1 << 41)
+        assert blocks.inner >= 1 << 12
+    assert NumpyBlocks(LARGE).split and not NumpyBlocks(1048573).split
+
+
+@pytest.mark.parametrize("p", [7, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_rows_that_arrive_in_batches_have_the_same_rank(name: str, p: int) -> None:
+    matrix, rng = MATRICES[name](p), np.random.default_rng(5)
+    rows, columns = matrix.shape
+    running, asked, start = RunningRank(columns, p), RunningRank(columns, p), 0
+    while start < rows:
+        stop = start + int(rng.integers(1, 90))
+        running.add(matrix[start:stop])
+        asked.add(matrix[start:stop])
+        start = min(stop, rows)
+        # asking for the rank reduces what waits, and changes nothing else
+        assert asked.rank == rank(matrix[:start], p, "flint")
+        chosen = independent_rows(matrix[:start], p, "flint")
+        assert asked.idle == start - (chosen[-1] + 1 if chosen else 0)
+    assert running.rank == asked.rank == rank(matrix, p, "flint")
+    assert running.full == (running.rank == columns)
+
+
+def test_what_a_running_rank_holds_is_bounded() -> None:
+    """At rank r of n columns r (n - r) entries, however many rows have come."""
+    field, rng = PrimeField(LARGE), np.random.default_rng(0)
+    basis = field.random(rng, (90, 100))
+    running = RunningRank(100, LARGE)
+    for _ in range(20):
+        running.add(field.matmul(field.random(rng, (64, 90)), basis))
+        assert running.rank <= 90
+    assert running.rank == 90 and running.idle == 20 * 64 - 90 and not running.full
+    assert running._form.block.shape == (90, 10)
+    running.add(np.eye(100))
+    assert running.rank == 100 and running.full and running._form.block.size == 0
+
+
+@pytest.mark.parametrize("p", [7, LARGE])
+@pytest.mark.parametrize("name", MATRICES)
+def test_sparse_rows_have_the_rank_of_dense_ones(name: str, p: int) -> None:
+    matrix = MATRICES[name](p)
+    rows = [{f"c{j}": int(row[j]) for j in np.flatnonzero(row)} for row in matrix]
+    assert sparse_independent_rows(rows, p) == independent_rows(matrix, p, "flint")
+    assert sparse_rank(rows, p) == rank(matrix, p, "flint")
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_sparse_rank_of_a_few_entries(data: st.DataObject) -> None:
+    """Columns of one row, chains of them, equal rows, entries that are 0 mod p."""
+    entry = st.integers(0, 14)
+    rows = data.draw(st.lists(st.dictionaries(st.integers(0, 9), entry, max_size=4), max_size=12))
+    dense = np.zeros((len(rows), 10))
+    for i, row in enumerate(rows):
+        for j, value in row.items():
+            dense[i, j] = value % 7
+    assert sparse_independent_rows(rows, 7) == independent_rows(dense, 7, "flint")
+
+
+def test_a_chain_of_columns_of_its_own_is_taken_off() -> None:
+    """Row k has columns k and k + 1: only the last has one of its own, then the one before."""
+    n = 300
+    chained = [{k: 1, k + 1: 1} for k in range(n)]
+    assert sparse_independent_rows(chained, LARGE) == list(range(n))
+    closed = [*chained[:-1], {n - 1: 1, 0: LARGE - 1 if n % 2 else 1}]
+    dense = np.zeros((n, n))
+    for i, row in enumerate(closed):
+        for j, value in row.items():
+            dense[i, j] = value
+    assert sparse_independent_rows(closed, LARGE) == independent_rows(dense, LARGE, "numpy")
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_tiles_in_threads_give_the_same_form(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "workers", lambda: cores)
+    matrix = _random((700, 900), 520, LARGE)
+    matrix[:, 5:400:7] = 0.0
+    form, pivots = row_reduce(matrix, LARGE, "flint")
+    found, same = row_reduce(matrix, LARGE, "numpy")
+    assert same == pivots and (found == form).all()
+    assert independent_rows(matrix, LARGE, "numpy") == independent_rows(matrix, LARGE, "flint")
+
+
+def test_products_take_one_thread_inside_and_as_many_as_before_after() -> None:
+    control = threads._openblas()
+    if control is None:
+        pytest.skip("this numpy does not bring the OpenBLAS of its wheels")
+    get, put = control
+    before = get()
+    try:
+        put(2)
+        with threads.products_in_one_thread():
+            assert get() == 1
+            with threads.products_in_one_thread():
+                assert get() == 1
+            assert get() == 1
+        assert get() == 2
+        with pytest.raises(ZeroDivisionError), threads.products_in_one_thread():
+            raise ZeroDivisionError
+        assert get() == 2
+    finally:
+        put(before)
+
+
+def test_an_error_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "workers", lambda: 2)
+    done: list[int] = []
+    threads.for_each([1, 2, 3], done.append)
+    assert sorted(done) == [1, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        threads.for_each([1, 0], lambda n: done.append(1 // n))
+
+
+def test_what_no_back_end_is() -> None:
+    with pytest.raises(ValueError, match="'numpi' is no back end: flint, numpy, torch"):
+        rank(np.eye(2), 7, "numpi")
+    with pytest.raises(ValueError, match="exact for 2 <= p < 2\\*\\*26 alone"):
+        rank(np.eye(2), (1 << 26) + 1, "numpy")
 
 
 def test_a_rank_may_fall_mod_p() -> None:

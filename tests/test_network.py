@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, rational_network, two_branches
 
 from symgauge.errors import BadInputError, CaptureError, InconsistentError
+from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.exact.running_rank import RunningRank
+from symgauge.network import sampling
 from symgauge.network.builder import Builder
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
@@ -21,10 +24,13 @@ from symgauge.network.evaluate import cotangents, outputs, tangents, values
 from symgauge.network.op import Array, Primitive
 from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
 from symgauge.network.sampling import (
+    SPARE,
     balanced_shadow,
     draw_reals,
+    draw_theta,
     evaluate_at,
     jacobian_rows,
+    rank_at_point,
     read_coordinates,
 )
 from symgauge.ops import all_ops
@@ -500,6 +506,46 @@ def test_residues_warn_of_nothing() -> None:
             a = np.array([1.0, FIELD.p - 1.0, 5.0])
             for function in (domain.exp, domain.log, domain.erf, domain.erf_slope):
                 assert ((function(a) >= 0) & (function(a) < FIELD.p)).all()
+
+
+# -- the rank, as rows are made ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_rank_at_a_point_is_that_of_its_rows(name: str) -> None:
+    network = NETWORKS[name]()
+    read, rng = read_coordinates(network), np.random.default_rng(7)
+    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    state = rng.bit_generator.state
+    found = rank_at_point(network, FIELD, rng, read, cell)
+    rng.bit_generator.state = state
+    theta, salt = draw_theta(network, FIELD, rng)
+    drawn = jacobian_rows(network, FIELD, rng, int(read.sum()) + SPARE, theta, cell, salt)
+    whole = rank(drawn.rows[:, read], FIELD.p, "flint")
+    # on a cell more rows are drawn until the rank has stopped growing
+    assert found == whole if not cell else whole <= found <= read.sum()
+
+
+def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    class Counting(RunningRank):
+        def add(self, rows: Array) -> None:
+            made.append(len(rows))
+            super().add(rows)
+
+    monkeypatch.setattr(sampling, "RunningRank", Counting)
+    monkeypatch.setattr(sampling, "_chunk", lambda network, order: 64)
+    network = mlp(None, 16, 12, 16)  # P = 412: a matrix of rank 12, and a bias
+    rank_j = 16 * 12 * 2 - 12**2 + 16
+    read = read_coordinates(network)
+    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    assert rank_j + SPARE <= sum(made) < 412
+    made.clear()
+    # a row of a rare token may be new after many that are not: all are made
+    monkeypatch.setattr(sampling, "has_tokens", lambda network: True)
+    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    assert sum(made) == 412 + SPARE
 
 
 # -- branches ------------------------------------------------------------------------------------

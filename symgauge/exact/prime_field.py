@@ -1,7 +1,7 @@
 """GF(p) on numpy arrays: residues are held in float64, so products go through BLAS exactly.
 
 With ``p < 2**26`` a product of residues stays below ``2**52`` and is exact; a matrix product
-splits its left factor into 13-bit halves so that every partial sum stays below ``2**53``.
+splits its left factor into 13-bit halves so that every partial sum stays below ``2**52``.
 Not for: characteristic above ``2**26``, or fields that are not prime.
 """
 
@@ -17,8 +17,10 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 _HALF = 8192.0  # 13 bits
-#: Longest inner dimension for which the 13-bit split stays exact: 2**13 * 2**26 * 2**14 = 2**53.
-_INNER = 1 << 13
+#: Longest inner dimension for which the 13-bit split stays exact: 2**13 * 2**26 * 2**13 = 2**52.
+_INNER = 1 << 12
+#: Products of entries from which a matrix product is worth several threads.
+_LARGE = 1 << 24
 
 
 def is_prime(n: int) -> bool:
@@ -64,15 +66,16 @@ class PrimeField:
     p: int
 
     def reduce(self, x: Array) -> Array:
-        """x mod p for exact integers |x| <= 2**52 (nearer to 2**53 the quotient times p rounds)."""
-        p = float(self.p)
-        q = np.floor(x * (1.0 / p))
-        q *= p
-        r: Array = np.asarray(x - q)
-        # the quotient is off by one at most: floor of a rounded product
-        np.add(r, p, out=r, where=r < 0.0)
-        np.subtract(r, p, out=r, where=r >= p)
-        return r
+        """x mod p for exact integers |x| <= 2**52.
+
+        (x + 1/2) / p is at least 1/(2p) > 2**-27 from the next integer and rounded by at most
+        2**-28, so its floor is that of x / p.
+        """
+        q = np.asarray(x + 0.5)
+        q /= self.p
+        np.floor(q, out=q)
+        q *= self.p
+        return np.subtract(x, q, out=q)
 
     def add(self, a: Array, b: Array) -> Array:
         """a + b."""
@@ -104,25 +107,64 @@ class PrimeField:
             return self.add(head, self.matmul(a[..., _INNER:], b[..., _INNER:, :]))
         if inner == 1:
             return self.mul(a, b)
-        high = np.floor(a * (1.0 / _HALF))
-        low = a - _HALF * high
-        return self.reduce(self.reduce(high @ b) * _HALF + self.reduce(low @ b))
+        # a = 2^13 high + low, so a b = [high low] [2^13 b; b]
+        left = np.empty((*a.shape[:-1], 2 * inner))
+        high, low = left[..., :inner], left[..., inner:]
+        np.multiply(a, 1.0 / _HALF, out=high)
+        np.floor(high, out=high)
+        np.multiply(high, -_HALF, out=low)
+        low += a
+        right = np.concatenate([self.reduce(b * _HALF), b], axis=-2)
+        if right.size == 2 * inner * b.shape[-1] and a.ndim > 2 and a.size * b.shape[-1] >= _LARGE:
+            # one product in place of a batch of them; small ones are best left to one thread
+            shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+            product = left.reshape(-1, 2 * inner) @ right.reshape(2 * inner, -1)
+            return self.reduce(product).reshape(*shape, a.shape[-2], right.shape[-1])
+        return self.reduce(left @ right)
 
     def power(self, a: Array, k: int) -> Array:
-        """a**k for k >= 0, by repeated squaring."""
-        result = np.ones_like(a)
-        base = a
-        while k:
-            if k & 1:
-                result = self.mul(result, base)
-            k >>= 1
-            if k:
-                base = self.mul(base, base)
+        """a**k for k >= 0, four bits of k at a time."""
+        if k == 0:
+            return np.ones_like(a)
+        known = {1: a}
+
+        def small(d: int) -> Array:
+            if d not in known:
+                half = small(d >> 1)
+                square = self.mul(half, half)
+                known[d] = self.mul(square, a) if d & 1 else square
+            return known[d]
+
+        digits = [int(c, 16) for c in f"{k:x}"]
+        result = small(digits[0])
+        for d in digits[1:]:
+            for _ in range(4):
+                result = self.mul(result, result)
+            if d:
+                result = self.mul(result, small(d))
         return result
 
     def inverse(self, a: Array) -> Array:
-        """1 / a; the value at 0 is 0 (the caller discards such points)."""
-        return self.power(a, self.p - 2)
+        """1 / a; the value at 0 is 0 (the caller discards such points).
+
+        The inverse of a product gives those of its two factors (Montgomery), so hardly anything
+        is raised to the power p - 2.
+        """
+        zero = a == 0.0
+        flat = np.where(zero, 1.0, a).reshape(-1)
+        halves: list[tuple[Array, Array, int]] = []
+        while flat.size > 64:
+            size = flat.size
+            if size % 2:
+                flat = np.concatenate([np.ones(1), flat])
+            low, high = np.split(flat, 2)
+            halves.append((low, high, size))
+            flat = self.mul(low, high)
+        flat = self.power(flat, self.p - 2)
+        for low, high, size in reversed(halves):
+            both = np.concatenate([self.mul(flat, high), self.mul(flat, low)])
+            flat = both[both.size - size:]
+        return np.where(zero, 0.0, flat.reshape(a.shape))
 
     def character(self, a: Array) -> Array:
         """The quadratic character: 1 at squares, -1 at non-squares, 0 at 0."""
@@ -138,6 +180,8 @@ class PrimeField:
 
         Raises ZeroDivisionError where p divides the denominator.
         """
+        if value.denominator == 1:
+            return value.numerator % self.p
         d = value.denominator % self.p
         if d == 0:
             raise ZeroDivisionError(f"{self.p} divides the denominator of {value}")

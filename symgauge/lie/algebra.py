@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from symgauge.exact.linear_algebra import independent_rows, rank
+from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
-from symgauge.lie.fields import VectorField, bracket, coordinates_in, matrix
+from symgauge.lie.fields import VectorField, bracket, coordinates_in, independent
 
 #: Brackets (i, j) as sparse combinations of the basis.
 Constants = dict[tuple[int, int], dict[int, Fraction]]
@@ -55,8 +55,8 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
                 constants[pair] = {k: w for k, w in enumerate(weights) if w}
         if not outside:
             return Closure(tuple(fields), constants)
-        full, _ = matrix([*fields, *outside.values()], field)
-        new = [k - len(fields) for k in independent_rows(full, field.p) if k >= len(fields)]
+        chosen = independent([*fields, *outside.values()], field)
+        new = [k - len(fields) for k in chosen if k >= len(fields)]
         if not new or len(fields) + len(new) > limit:
             return Closure(tuple(fields), None, next(iter(outside)))
         escaped = list(outside.values())

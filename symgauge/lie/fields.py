@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import BadInputError
-from symgauge.exact.linear_algebra import rank, rational_array, row_reduce
+from symgauge.exact.linear_algebra import rational_array, row_reduce
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational import rational
+from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
 
 
 #: A Laurent monomial: coordinates with their non-zero integer exponents, sorted.
@@ -94,13 +95,20 @@ class VectorField:
 
     def at(self, theta: Array, field: PrimeField) -> Array:
         """The residues of X(theta); a negative power of 0 counts as 0."""
-        p = field.p
         out = np.zeros(len(theta))
+        for k, value in self.entries_at(theta.astype(np.int64).tolist(), field).items():
+            out[k] = value
+        return out
+
+    def entries_at(self, theta: Sequence[int], field: PrimeField) -> dict[int, int]:
+        """The residues of X(theta) at the coordinates that move."""
+        p = field.p
+        out: dict[int, int] = {}
         for (k, m), c in self.terms.items():
             value = field.residue(c)
             for j, e in m:
-                value = value * pow(int(theta[j]), e % (p - 1), p) % p
-            out[k] = (out[k] + value) % p
+                value = value * (theta[j] if e == 1 else pow(theta[j], e % (p - 1), p)) % p
+            out[k] = (out.get(k, 0) + value) % p
         return out
 
     def __bool__(self) -> bool:
@@ -199,9 +207,20 @@ def matrix(fields: Sequence[VectorField], field: PrimeField) -> tuple[Array, dic
     return out, columns
 
 
+def independent(fields: Sequence[VectorField], field: PrimeField) -> list[int]:
+    """Indices of fields that are no combination of those before, with constant coefficients.
+
+    Modulo p a dependence may appear that there is none of, never the other way round.
+    """
+    return sparse_independent_rows(
+        [{entry: field.residue(c) for entry, c in f.terms.items()} for f in fields], field.p
+    )
+
+
 def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -> int:
     """Rank of the fields' values at one point: the dimension of the orbit through it, mod p."""
-    return rank(np.array([f.at(theta, field) for f in fields]), field.p) if fields else 0
+    point = theta.astype(np.int64).tolist()
+    return sparse_rank([f.entries_at(point, field) for f in fields], field.p)
 
 
 def coordinates_in(

@@ -8,7 +8,7 @@ points in floats, clear of the boundaries of the cells.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from symgauge.errors import InconsistentError
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.running_rank import RunningRank
 from symgauge.network.domains.reads import ReadsDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
@@ -240,28 +241,21 @@ def _chunk(network: Network, order: int) -> int:
     return int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
 
 
-def jacobian_rows(
-    network: Network,
-    field: PrimeField,
-    rng: np.random.Generator,
-    count: int,
-    theta: Mapping[str, Array] | None = None,
-    shadow: Mapping[str, Array] | None = None,
-    salt: int | None = None,
-    tokens: Mapping[str, Array] | None = None,
-    order: int = SEARCH_ORDER,
-) -> Rows:
-    """`count` rows v^T J(theta, x), each with its own x and v.
+@dataclass(frozen=True)
+class _Drawn:
+    """Rows of one batch: coefficients, shape (order, rows, coordinates), and their points."""
 
-    theta: residues with batch 1, the same for all rows; None draws a fresh theta for each row.
-    shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
-    salt: which residues stand for transcendental values; a theta with roots has one of its own.
-    tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
-    order: with flows, the number of coefficients of the power series.
-    Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
-    """
+    coefficients: Array
+    parameters: dict[str, Array]
+
+
+def _batches(
+    network: Network, field: PrimeField, rng: np.random.Generator, count: int,
+    theta: Mapping[str, Array] | None, shadow: Mapping[str, Array] | None, salt: int | None,
+    tokens: Mapping[str, Array] | None, order: int,
+) -> Iterator[_Drawn]:
+    """At least `count` rows, batch by batch (see `jacobian_rows`)."""
     lowered, germ = network.lowered, network.germ
-    order = order if network.has_flows else 1
     salt = int(rng.integers(1 << 62)) if salt is None else salt
     plan = root_plan(network, field, theta is None)
     pool = None
@@ -269,8 +263,6 @@ def jacobian_rows(
         pool = cell_patterns(network, shadow, tokens or {})
         if not len(pool[1]):
             raise InconsistentError("no branch of this network is decided on the cell")
-    found: list[Array] = []
-    points: list[dict[str, Array]] = []
     have, tried = 0, 0
     while have < count:
         batch = min(_chunk(lowered, order), max(8, 2 * (count - have)) if tried else count)
@@ -301,24 +293,76 @@ def jacobian_rows(
             ]
             rows = cotangents(lowered, lifted.domain, lines, seeds)
             flat = [rows[p.name].reshape(order, batch, -1) for p in lowered.parameters]
-            found.append(np.concatenate(flat, axis=2)[:, good])
-            points.append({n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
-                           for n, v in parameters.items()})
+            joined = np.concatenate(flat, axis=2)
+            # a theta that all rows share is not copied for each of them
+            points = {
+                n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
+                for n, v in parameters.items() if theta is None
+            }
             have += int(good.sum())
+            yield _Drawn(joined if good.all() else joined[:, good], points)
         if tried > 64 * count + 20000:
             raise InconsistentError(
                 f"only {have} of {tried} random points had a root for every square root and no "
                 "division by zero"
             )
-    coefficients = np.concatenate(found, axis=1)[:, :count]
-    merged = {n: np.concatenate([pt[n] for pt in points])[:count] for n in points[0]}
+
+
+def jacobian_rows(
+    network: Network,
+    field: PrimeField,
+    rng: np.random.Generator,
+    count: int,
+    theta: Mapping[str, Array] | None = None,
+    shadow: Mapping[str, Array] | None = None,
+    salt: int | None = None,
+    tokens: Mapping[str, Array] | None = None,
+    order: int = SEARCH_ORDER,
+) -> Rows:
+    """`count` rows v^T J(theta, x), each with its own x and v.
+
+    theta: residues with batch 1, the same for all rows; None draws a fresh theta for each row.
+    shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
+    salt: which residues stand for transcendental values; a theta with roots has one of its own.
+    tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
+    order: with flows, the number of coefficients of the power series.
+    Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
+    """
+    order = order if network.has_flows else 1
+    found = list(_batches(network, field, rng, count, theta, shadow, salt, tokens, order))
+    coefficients = np.concatenate([d.coefficients for d in found], axis=1)[:, :count]
+    if theta is None:
+        merged = {
+            n: np.concatenate([d.parameters[n] for d in found])[:count]
+            for n in found[0].parameters
+        }
+    else:
+        merged = {
+            p.name: np.broadcast_to(theta[p.name], (count, *p.shape))
+            for p in network.lowered.parameters
+        }
     if order == 1:
-        return Rows(coefficients[0], merged, coefficients, np.zeros_like(coefficients[0]))
+        return Rows(coefficients[0], merged, coefficients, np.zeros(coefficients.shape[1:]))
     weights = field.random(rng, (order, count, 1))
     return Rows(
         field.sum(field.mul(weights, coefficients), (0,)), merged, coefficients,
         field.sum(field.mul(weights[1:], coefficients[:-1]), (0,)),
     )
+
+
+def _add_rows(
+    running: RunningRank, patience: int | None, read: npt.NDArray[np.bool_], network: Network,
+    field: PrimeField, rng: np.random.Generator, count: int, theta: Mapping[str, Array],
+    cell: Mapping[str, Array], salt: int, tokens: Mapping[str, Array] | None,
+) -> None:
+    """Reduce `count` rows at theta as they are made; fewer once `patience` in a row were spare."""
+    left = count
+    for drawn in _batches(network, field, rng, count, theta, cell, salt, tokens, 1):
+        rows = drawn.coefficients[0, :left]
+        running.add(rows if read.all() else rows[:, read])
+        left -= len(rows)
+        if running.full or patience is not None and running.idle >= patience:
+            break
 
 
 class Lifted:
@@ -529,14 +573,38 @@ def rank_at_point(
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
+    if network.has_flows:
+        return _series_rank_at(network, field, rng, read, cell, tokens, wanted, order, theta, salt)
+    # a row that could be new is new but for bad luck, unless tokens or branches make it a rare one
+    patience = None if cell or has_tokens(network) else SPARE
+    running = RunningRank(count - SPARE, field.p)
+    _add_rows(running, patience, read, network, field, rng, count, theta, cell, salt, tokens)
+    found, idle = running.rank, 0
+    while cell and not running.full and idle < _patience(found, wanted):
+        _add_rows(running, None, read, network, field, rng, max(32, count // 2), theta, cell,
+                  salt, tokens)
+        idle = idle + 1 if running.rank == found else 0
+        found = running.rank
+    return found
+
+
+def _patience(found: int, wanted: int | None) -> int:
+    """Batches without a new row after which the rank is taken as found."""
+    return IDLE_BATCHES if wanted is None else 1 if found >= wanted else 8 * IDLE_BATCHES
+
+
+def _series_rank_at(
+    network: Network, field: PrimeField, rng: np.random.Generator,
+    read: npt.NDArray[np.bool_], cell: Mapping[str, Array],
+    tokens: Mapping[str, Array] | None, wanted: int | None, order: int,
+    theta: Mapping[str, Array], salt: int,
+) -> int:
+    """`rank_at_point` with flows, over power series."""
+    count = int(read.sum()) + SPARE
     rows = jacobian_rows(
         network, field, rng, count, theta, cell, salt, tokens, order).read(read)
-    found = rows.rank(field.p)
-    idle = 0
-    while cell and found < rows.rows.shape[1]:
-        patience = IDLE_BATCHES if wanted is None else 1 if found >= wanted else 8 * IDLE_BATCHES
-        if idle >= patience:
-            break
+    found, idle = rows.rank(field.p), 0
+    while cell and found < rows.rows.shape[1] and idle < _patience(found, wanted):
         more = jacobian_rows(
             network, field, rng, max(32, count // 2), theta, cell, salt, tokens, order
         )
