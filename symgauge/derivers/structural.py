@@ -16,9 +16,12 @@ from itertools import combinations, product
 from math import lcm, prod
 from typing import Any
 
+import numpy as np
+
 from symgauge.derivers.families import Coordinates, Family, Move, Place, Through
 from symgauge.derivers.slices import carry_back
-from symgauge.lie.fields import VectorField
+from symgauge.exact.prime_field import PrimeField
+from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.intertwiners.matrices import Mark, MatrixKind, prove_matrix
 from symgauge.network.intertwiners.shifts import Term, prove_shift
 from symgauge.network.intertwiners.sweep import Step
@@ -499,6 +502,21 @@ def _standardised(structure: Structure, node: int) -> bool:
         0 in structure.totals.get(j, {}).values() and k in structure.views
         for j, k in (line.inputs, line.inputs[::-1])
     )
+
+
+def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -> int:
+    """Rank of the families at a random point: coordinates that slices use up, and on the slices.
+
+    A lower bound on the generic rank, modulo p; no stabiliser is assumed to be trivial.
+    """
+    network = found.sliced.network
+    coordinates = Coordinates(network)
+    fields = [
+        f for s in found.families for f in coordinates.fields(
+            s.family.kind, prod(s.family.copies), s.family.size, s.family.moves)
+    ]
+    point = field.random(rng, (network.num_coordinates,))
+    return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 
 
 def instantiate(found: Found) -> list[Family]:
