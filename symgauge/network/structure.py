@@ -11,11 +11,11 @@ that turns pairs of entries (a rotary embedding).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import permutations, product
+from itertools import accumulate, permutations, product
 from math import prod
 from typing import Any
 
@@ -184,6 +184,8 @@ class Structure:
                 return None
             found = (axis - sum(a < axis for a in line.attrs["axes"]), *rest)
         elif line.op == "concatenate" and axis == line.attrs["axis"]:
+            shapes = [self.network.nodes[j].shape for j in line.inputs]
+            self._same_parts(i, axis, [shape[axis] for shape in shapes])
             found = (axis, 0, k, *rest)
         else:
             found = address
@@ -204,7 +206,7 @@ class Structure:
         before, after = self.top(source), self.top(node)
         legs = [[self.leg_at(i, a) for a in found] for i, found in ((source, before),
                                                                     (node, after))]
-        if legs[0] != legs[1]:
+        if legs[0] != legs[1] or address[:2] not in before:
             raise NoLemma("a reshape mixes index spaces")
         return (*after[before.index(address[:2])], *address[2:])
 
@@ -218,16 +220,15 @@ class Structure:
             return None if k == len(here) - 1 else address
         parts = self.parts(here[0][0])
         inner = prod(self.size(leg) for leg, _ in here[1:])
-        if not parts:
-            return None if k == 0 else self._unsliced(line, here, address)
-        low, end, chosen = line.attrs["start"] // inner, 0, []
-        for j, (part, _) in enumerate(parts):
-            if low <= end and end + self.size(part) <= line.attrs["stop"] // inner:
-                chosen.append(j)
-            end += self.size(part)
-        if not chosen:
+        ends = [0, *accumulate(self.size(part) * inner for part, _ in parts)]
+        if not parts or not {line.attrs["start"], line.attrs["stop"]} <= set(ends):
+            if (axis, k) == address and k == 0:
+                return None
             raise NoLemma("a slice cuts an index space")
+        chosen = range(ends.index(line.attrs["start"]), ends.index(line.attrs["stop"]))
         single = len(chosen) == 1
+        if not single:
+            self._same_parts(line.node, axis, [self.size(parts[j][0]) for j in chosen])
         if k > 0:
             count = len(self.part_leaves(parts[chosen[0]])) if single else 1
             return (axis, k - 1 + count, *rest)
@@ -235,10 +236,30 @@ class Structure:
             return None
         return (axis, *rest[1:]) if single else (axis, 0, rest[0] - chosen[0], *rest[1:])
 
-    @staticmethod
-    def _unsliced(line: Line, here: list[Ref], address: Address) -> Address:
-        """A slice of a leaf that is none: the factors after it."""
-        return address
+    def _same_parts(self, node: int, axis: int, sizes: Sequence[int]) -> None:
+        """Raise NoLemma where the first leaf of an axis is no direct sum of these sizes."""
+        here = self.leaves(node, axis)
+        if not here or [self.size(part) for part, _ in self.parts(here[0][0])] != list(sizes):
+            raise NoLemma("a direct sum is cut at other places")
+
+    def aligned(self, line: Line, k: int, axis: int) -> bool:
+        """Whether an axis has the same factors in input k as in the value, so that addresses agree.
+
+        A constant has one leaf for each axis, and is constant along all of it or not at all.
+        """
+        j = line.inputs[k]
+        if self.fixed[j]:
+            return True
+        here, there = (
+            [leg for leg, _ in self.leaves(i, axis)] for i in (j, line.node)
+        )
+        return here == there
+
+    def require_aligned(self, line: Line, addresses: Iterable[Address]) -> None:
+        """Raise NoLemma where the inputs factor the axis of one of these addresses differently."""
+        for axis in {a[0] for a in addresses if a}:
+            if not all(self.aligned(line, k, axis) for k in range(len(line.inputs))):
+                raise NoLemma("an axis has other factors in one input than in another")
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -269,11 +290,16 @@ class Structure:
             return frozenset()
         if line.law in ("sum of lines", "product", "general", "homogeneous", "normaliser",
                         "centring", "standardising", "maximum"):
-            return frozenset.intersection(*(found[j] for j in line.inputs))
+            return frozenset.intersection(*(
+                frozenset(a for a in found[j] if self.aligned(line, k, a[0]))
+                for k, j in enumerate(line.inputs)))
         if line.law == "contraction":
             a, b = (found[j] for j in line.inputs)
             rank = len(line.shape)
-            batch = {x for x in a & b if x[0] < rank - 2}
+            batch = {
+                x for x in a & b
+                if x[0] < rank - 2 and all(self.aligned(line, k, x[0]) for k in (0, 1))
+            }
             rows = {x for x in a if x[0] == rank - 2}
             columns = {x for x in b if x[0] == rank - 1}
             return frozenset(batch | rows | columns)

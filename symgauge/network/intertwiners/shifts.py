@@ -22,6 +22,7 @@ from math import prod
 from typing import Any
 
 from symgauge.network.intertwiners.sweep import Step, start_of_field, sweep
+from symgauge.network.legs import Ref
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
 
@@ -59,7 +60,8 @@ class Shifted:
         return found.union(*(t.carried for t in self.terms))
 
     def __bool__(self) -> bool:
-        return bool(self.terms) or self.varying is not None
+        # 0 where a mask is 1 is not yet 0
+        return bool(self.terms) or self.varying is not None or self.mask is not None
 
 
 @dataclass(frozen=True)
@@ -297,11 +299,37 @@ class _Lemmas:
         swapped = [(inner[1 - k], *a[1:]) for _, a in sorted(on, key=lambda pair: pair[0])]
         rest = [a for a in self.structure.top(other) if a[0] != inner[1 - k]]
         summed = [a for a in self.structure.top(other) if a[0] == inner[1 - k]]
-        if any(a not in back for a in (*swapped, *rest, *summed)):
+        if any(a not in back for a in (*swapped, *rest, *summed)) or not self._told(
+                view.parameter, [back[a] for a in (*rest, *summed)]):
             return Shifted({}, free | self._of_other(line, k))
         at = tuple((back[a], a) for a in rest)
         found = Term(at, view.parameter, tuple(back[a] for a in swapped))
         return Shifted({found: c * view.factor})
+
+    def _told(self, parameter: int, seen: Sequence[Address]) -> bool:
+        """Whether these addresses tell which entries of a parameter a view shows.
+
+        They do not where a single row, or every other one, was taken: nothing says which.
+        """
+        def whole(prefix: Address, leaves: Sequence[Ref]) -> bool:
+            for n, (leg, sign) in enumerate(leaves):
+                here = (*prefix, n)
+                if here in seen:
+                    continue
+                parts = self.structure.parts(leg)
+                shown = {a[len(here)] for a in seen if a[:len(here)] == here}
+                if len(shown) != 1:
+                    return False
+                (j,) = shown
+                part, turn = parts[j]
+                if not whole((*here, j), self.structure.part_leaves((part, turn * sign))):
+                    return False
+            return True
+
+        return all(
+            whole((axis,), self.structure.leaves(parameter, axis))
+            for axis in range(len(self.structure.axes[parameter]))
+        )
 
     def _leaves_match(self, line: Line) -> bool:
         rank = len(line.shape)
