@@ -96,7 +96,10 @@ class Components:
             if axis in prefixes:
                 choices = [prefixes[axis]]
             elif parts:
-                choices = [(axis, 0, j) for j in range(len(parts))]
+                choices = [
+                    (axis, 0, j) for j in range(len(parts))
+                    if (node, axis, 0, j) not in structure.unread
+                ]
             else:
                 choices = [(axis,)]
             blocks = [(*b, c) for b in blocks for c in choices]
@@ -214,6 +217,19 @@ def _pinned(
     for move in f.family.moves:
         assert move.at is not None and isinstance(move.at.along, int)
         node = names[move.parameter]
+        again = [
+            m for m in f.family.moves if m.parameter == move.parameter and m is not move
+            and m.at is not None and (m.at.axis != move.at.axis or m.at.start == move.at.start)
+        ]
+        if again:
+            # A W - W A = 0: A is a polynomial in a generic square W, and one vector v with
+            # A v = 0 more is enough; of other forms nothing is said
+            square = len(again) == 1 and again[0].form != move.form and not move.at.per and (
+                structure.network.nodes[node].shape == (f.family.size,) * 2)
+            alone = all(g is f for g in movers[node])
+            if square and alone:
+                need = min(need, 1)
+            continue
         shape = structure.network.nodes[node].shape
         rest = prod(shape) // shape[move.at.axis] * prod(
             n for k, n in enumerate(move.at.sizes)

@@ -422,6 +422,55 @@ class Structure:
         return leaf.key if isinstance(leaf, Constant) else ("line", node)
 
     @cached_property
+    def unread(self) -> frozenset[Address]:
+        """Summands of parameters' axes that no output reads: (line, axis, 0, part)."""
+        found = set()
+        for i, line in self._lines.items():
+            for axis in range(len(self.axes[i])) if line.law == "parameter" else ():
+                here = self.leaves(i, axis)
+                for j in range(len(self.parts(here[0][0])) if here else 0):
+                    if not self._read(i, axis, j):
+                        found.add((i, axis, 0, j))
+        return frozenset(found)
+
+    def _read(self, node: int, axis: int, j: int) -> bool:
+        """Whether a summand of the first factor of an axis reaches an output, or may."""
+        stack, seen = [(node, axis)], set()
+        while stack:
+            here, axis = stack.pop()
+            if here in self.network.outputs:
+                return True
+            for u in self.users[here]:
+                line = self._lines[u]
+                if line.op == "slice" and line.attrs["axis"] == axis:
+                    try:
+                        if self._sliced(line, here, (axis, 0, j)) is not None:
+                            return True
+                    except NoLemma:
+                        return True
+                    continue
+                there = self._carried(line, here, axis)
+                if there is None:
+                    return True
+                if (u, there) not in seen:
+                    seen.add((u, there))
+                    stack.append((u, there))
+        return False
+
+    def _carried(self, line: Line, source: int, axis: int) -> int | None:
+        """The axis of a value whose entries read those of one axis of an input alone, or None."""
+        if line.op == "permute":
+            return list(line.attrs["dims"]).index(axis)
+        entrywise = line.op in ("scale", "slice", "step") or line.law in (
+            "sum of lines", "product", "homogeneous", "maximum", "general")
+        rows = line.law == "contraction" and all(
+            axis == len(line.shape) - 2 + k for k, i in enumerate(line.inputs) if i == source)
+        aligned = all(
+            self.aligned(line, k, axis) for k, i in enumerate(line.inputs)
+            if i == source and not rows)
+        return axis if (entrywise and aligned) or rows else None
+
+    @cached_property
     def views(self) -> Mapping[int, View]:
         """Lines that are a parameter moved, repeated and multiplied by a number."""
         found: dict[int, View] = {}
