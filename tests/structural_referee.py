@@ -40,6 +40,8 @@ class Refereed:
     #: Families with a field that some row of the Jacobian does not annul.
     wrong: list[Family]
     rank: int
+    #: The rank on all coordinates, those that no output reads included.
+    orbit: int
     redundancy: int
     dimension: int
     stabiliser: str | None
@@ -47,7 +49,7 @@ class Refereed:
     @property
     def sound(self) -> bool:
         """No wrong field, and no rank above the redundancy; the count is the rank where told."""
-        counted = self.stabiliser is not None or self.dimension == self.rank
+        counted = self.stabiliser is not None or self.dimension == self.orbit
         return not self.wrong and self.rank <= self.redundancy and counted
 
 
@@ -74,15 +76,17 @@ def wrong_families(network: Network, families: Sequence[Family], seed: int = 0) 
     return [f for f in families if paired(f.fields, rows, network).any()]
 
 
-def rank_of(network: Network, families: Sequence[Family], seed: int = 0) -> int:
-    """Rank of all fields at a random point, on the coordinates that are read."""
+def rank_of(
+    network: Network, families: Sequence[Family], seed: int = 0, unread: bool = False
+) -> int:
+    """Rank of all fields at a random point, on the coordinates that are read, or on all."""
     rng = np.random.default_rng(seed)
     theta, _ = draw_theta(network, FIELD, rng)
     flat = np.concatenate([theta[p.name].reshape(-1) for p in network.parameters])
     rows = [f.at(flat, FIELD) for family in families for f in family.fields]
     if not rows:
         return 0
-    return rank(np.stack(rows)[:, read_coordinates(network)], FIELD.p)
+    return rank(np.stack(rows)[:, read_coordinates(network) | unread], FIELD.p)
 
 
 def redundancy_of(network: Network, seed: int = 0, cells: int = 4) -> int:
@@ -103,5 +107,5 @@ def referee(network: Network, seed: int = 0) -> Refereed:
     families = instantiate(found)
     return Refereed(
         found, families, wrong_families(network, families, seed), rank_of(network, families, seed),
-        redundancy_of(network, seed), dimension(found), generic_stabiliser(found),
+        rank_of(network, families, seed, True), redundancy_of(network, seed), dimension(found), generic_stabiliser(found),
     )

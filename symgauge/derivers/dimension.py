@@ -117,12 +117,21 @@ def leg_size(structure: Structure, leg: int) -> int:
 
 
 def _halved(structure: Structure, families: Sequence[Structural]) -> set[int]:
-    """The legs that turn as pairs, wherever they meet a tensor."""
+    """Direct sums that count as one leg: those that turn as pairs, or are addressed whole."""
     return {
-        structure.leg_at(node, a[:-1])
+        structure.leg_at(node, a[:-1] if a[-1] < 0 else a)
         for found in families for node, at, _, _ in found.element.entries
-        for a in at if a[-1] < 0
+        for a in at if a[-1] < 0 or structure.parts(structure.leg_at(node, a))
     }
+
+
+def _in_parts(structure: Structure, families: Sequence[Structural], whole: set[int]) -> bool:
+    """Whether a family sits on a summand of a leg that is addressed whole elsewhere."""
+    return any(
+        structure.leg_at(node, a[:n]) in whole
+        for found in families for node, at, _, _ in found.element.entries
+        for a in at if a[-1] >= 0 for n in range(2, len(a), 2)
+    )
 
 
 def independent(
@@ -159,6 +168,8 @@ def generic_stabiliser(found: Found) -> str | None:
     """
     structure = found.sliced
     families, _ = independent(structure, found.families)
+    if _in_parts(structure, families, _halved(structure, families)):
+        return "a leg is used whole and in parts"
     movers: dict[int, list[Structural]] = {}
     names = {
         p.name: i for i, p in zip(

@@ -67,7 +67,8 @@ class Structure:
         self.network = network
         self.legs = Legs() if legs is None else legs
         self.axes = follow_lines(self.legs, network, given or {})
-        self.fixed = _fixed(network)
+        self.zero = _zero(network)
+        self.fixed = _fixed(network, self.zero)
         self._lines = _Lines(self).all()
         self.users: dict[int, list[int]] = {i: [] for i in self._lines}
         for i, line in self._lines.items():
@@ -397,15 +398,8 @@ class Structure:
         return None
 
     def is_zero(self, node: int) -> bool:
-        """Whether a line is the constant 0."""
-        line = self.network.nodes[node]
-        if _is_nothing(line):
-            return True
-        if self.fixed[node] and line.op is not None and line.op.name in (
-                "reshape", "expand", "permute", "sum", "slice"):
-            return self.is_zero(line.inputs[0])
-        found = self.constant(node)
-        return found is not None and all(v == 0 for v in found.table)
+        """Whether a line is 0, whatever the parameters and inputs."""
+        return self.zero[node]
 
     def is_one(self, node: int) -> bool:
         """Whether a line is the constant 1."""
@@ -461,14 +455,21 @@ class Structure:
         """The axis of a value whose entries read those of one axis of an input alone, or None."""
         if line.op == "permute":
             return list(line.attrs["dims"]).index(axis)
-        entrywise = line.op in ("scale", "slice", "step") or line.law in (
+        if line.op == "reshape":
+            try:
+                found = self._reshaped(source, line.node, (axis, 0))
+            except NoLemma:
+                return None
+            return found[0] if found[1] == 0 else None
+        entrywise = line.op in ("scale", "slice", "step", "expand") or line.law in (
             "sum of lines", "product", "homogeneous", "maximum", "general")
         rows = line.law == "contraction" and all(
             axis == len(line.shape) - 2 + k for k, i in enumerate(line.inputs) if i == source)
-        aligned = all(
-            self.aligned(line, k, axis) for k, i in enumerate(line.inputs)
-            if i == source and not rows)
-        return axis if (entrywise and aligned) or rows else None
+        if rows:
+            return axis
+        aligned = entrywise and all(
+            self.aligned(line, k, axis) for k, i in enumerate(line.inputs) if i == source)
+        return axis if aligned else None
 
     @cached_property
     def views(self) -> Mapping[int, View]:
@@ -510,17 +511,33 @@ def _turns(
         np.array_equal(crossed[..., first], -crossed[..., ~first]))
 
 
-def _fixed(network: Network) -> list[bool]:
-    """Lines that depend on no parameter and no input: 0 times either is such a line."""
+def _zero(network: Network) -> list[bool]:
+    """Lines that are 0: constants, what is moved from them, and products with them."""
     out: list[bool] = []
     for node in network.nodes:
-        out.append(isinstance(node.leaf, Constant) or _is_nothing(node) or (
-            node.op is not None and all(out[j] for j in node.inputs)))
+        if isinstance(node.leaf, Constant):
+            leaf = node.leaf
+            out.append(not leaf.unknown and all(v == 0 for v in leaf.table))
+            continue
+        found = [out[j] for j in node.inputs]
+        name = "" if node.op is None else node.op.name
+        if name in ("mul", "matmul"):
+            out.append(any(found))
+        elif name == "scale" and node.attrs["factor"] == 0:
+            out.append(True)
+        else:
+            out.append(bool(found) and all(found) and (
+                name in ("add", "sum") or (node.op is not None and node.op.law == "move")))
     return out
 
 
-def _is_nothing(node: Node) -> bool:
-    return node.op is not None and node.op.name == "scale" and node.attrs["factor"] == 0
+def _fixed(network: Network, zero: Sequence[bool]) -> list[bool]:
+    """Lines that depend on no parameter and no input: 0 times either is such a line."""
+    out: list[bool] = []
+    for i, node in enumerate(network.nodes):
+        out.append(isinstance(node.leaf, Constant) or zero[i] or (
+            node.op is not None and all(out[j] for j in node.inputs)))
+    return out
 
 
 class _Lines:

@@ -75,13 +75,23 @@ class Compensated:
 def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address]) -> Compensated:
     """The parameter moves by c on these leaves, constant along its others; others compensate.
 
-    Raises NoLemma where no compensation is found.
+    First parameters that are summands themselves compensate; then those inside a summand that is
+    a sum. Raises NoLemma where no compensation is found.
     """
+    try:
+        return _compensated(structure, parameter, leaves, deep=False)
+    except NoLemma:
+        return _compensated(structure, parameter, leaves, deep=True)
+
+
+def _compensated(
+    structure: Structure, parameter: int, leaves: Sequence[Address], deep: bool
+) -> Compensated:
     moves: dict[int, dict[Term, Fraction]] = {
         parameter: {Term(tuple(enumerate(leaves))): Fraction(1)}
     }
     while True:
-        lemmas = _Lemmas(structure, moves)
+        lemmas = _Lemmas(structure, moves, deep=deep)
         start = {i: Shifted(terms) for i, terms in moves.items()}
         steps, ends = sweep(structure, start, lemmas)
         if lemmas.absorbed is not None:
@@ -96,10 +106,10 @@ def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address])
 class _Lemmas:
     def __init__(
         self, structure: Structure, moves: Mapping[int, Mapping[Term, Fraction]],
-        absorbs: bool = True,
+        absorbs: bool = True, deep: bool = False,
     ) -> None:
         self.structure, self.moves = structure, moves
-        self.absorbs = absorbs
+        self.absorbs, self.deep = absorbs, deep
         #: A parameter that would compensate: the sweep is done again with it.
         self.absorbed: tuple[int, dict[Term, Fraction]] | None = None
 
@@ -202,6 +212,10 @@ class _Lemmas:
     ) -> tuple[int, dict[Term, Fraction]] | None:
         """The parameter behind a summand, and what it must move by to cancel all terms."""
         view = self.structure.views.get(node)
+        line = self.structure.lines.get(node)
+        if self.deep and view is None and line is not None and line.law == "sum of lines":
+            found = (self._absorber(j, given) for j in line.inputs)
+            return next((x for x in found if x is not None), None)
         if view is None or view.parameter in self.moves or not view.factor:
             return None
         back = {there: mine for mine, there in view.places.items()}
