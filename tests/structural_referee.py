@@ -49,7 +49,7 @@ class Refereed:
     @property
     def sound(self) -> bool:
         """No wrong field, and no rank above the redundancy; the count is the rank where told."""
-        counted = self.stabiliser is not None or self.dimension == self.orbit
+        counted = self.stabiliser is not None or self.rank <= self.dimension <= self.orbit
         return not self.wrong and self.rank <= self.redundancy and counted
 
 

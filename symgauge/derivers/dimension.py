@@ -119,18 +119,24 @@ def leg_size(structure: Structure, leg: int) -> int:
 def _halved(structure: Structure, families: Sequence[Structural]) -> set[int]:
     """Direct sums that count as one leg: those that turn as pairs, or are addressed whole."""
     return {
-        structure.leg_at(node, a[:-1] if a[-1] < 0 else a)
-        for found in families for node, at, _, _ in found.element.entries
-        for a in at if a[-1] < 0 or structure.parts(structure.leg_at(node, a))
+        structure.leg_at(node, a[:-1] if a[-1] < 0 else a) for node, a in _addressed(families)
+        if a[-1] < 0 or structure.parts(structure.leg_at(node, a))
     }
+
+
+def _addressed(families: Sequence[Structural]) -> Iterator[tuple[int, Address]]:
+    """Where the elements' indices sit: what T c adds is told by T's own addresses."""
+    for found in families:
+        for node, at, tag, _ in found.element.entries:
+            source = tag[0] if tag and isinstance(tag[0], int) else node
+            yield from ((source, a) for a in at)
 
 
 def _in_parts(structure: Structure, families: Sequence[Structural], whole: set[int]) -> bool:
     """Whether a family sits on a summand of a leg that is addressed whole elsewhere."""
     return any(
         structure.leg_at(node, a[:n]) in whole
-        for found in families for node, at, _, _ in found.element.entries
-        for a in at if a[-1] >= 0 for n in range(2, len(a), 2)
+        for node, a in _addressed(families) if a[-1] >= 0 for n in range(2, len(a), 2)
     )
 
 
