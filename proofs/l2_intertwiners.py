@@ -28,7 +28,7 @@ T, S, n, m = sizes("T S n m")  # rows, other rows, the leg, another leg
 X, Z, Y = matrix("X", T, n), matrix("Z", T, n), matrix("Y", n, m)
 W, W_square = matrix("W", m, n), matrix("A", n, n)
 c = matrix("c", 1, n)
-g, O = matrix("g", n, n), matrix("O", n, n)
+g, turn = matrix("g", n, n), matrix("O", n, n)
 Omega = matrix("Omega", n, n, kind="skew", latex=r"\Omega")
 D = matrix("D", n, n, kind="diagonal")
 G = matrix("G", n, n, kind="diagonal")  # a gain
@@ -36,9 +36,9 @@ rows = matrix("one_T", T, 1, kind="ones", latex=r"\mathbf{1}_T")
 others = matrix("one_S", S, 1, kind="ones", latex=r"\mathbf{1}_S")
 one = matrix("one", n, 1, kind="ones", latex=r"\mathbf{1}")
 
-ORTHOGONAL = ((O.T @ O, identity(n)), (O @ O.T, identity(n)))
+ORTHOGONAL = ((turn.T @ turn, identity(n)), (turn @ turn.T, identity(n)))
 #: O 1 = 1, and with O orthogonal O^T 1 = 1.
-FIXES_ONE = (*ORTHOGONAL, (O @ one, one), (O.T @ one, one))
+FIXES_ONE = (*ORTHOGONAL, (turn @ one, one), (turn.T @ one, one))
 UNIT = [[1, 0], [0, 1]]
 TURN = [[0, -1], [1, 0]]
 
@@ -52,7 +52,7 @@ def matrices() -> list[Step]:
             note=r"The contracted axis of one factor turns by $g$, of the other by $g^{-\top}$.",
         ),
         MatrixIdentity(
-            "contraction: O against O", (X @ O.T) @ (O @ Y), X @ Y, rules=ORTHOGONAL,
+            "contraction: O against O", (X @ turn.T) @ (turn @ Y), X @ Y, rules=ORTHOGONAL,
             note="For rotations parity does not matter.",
         ),
         MatrixIdentity(
@@ -66,10 +66,10 @@ def matrices() -> list[Step]:
         MatrixIdentity("sum", X @ g.T + Z @ g.T, (X + Z) @ g.T),
         MatrixIdentity(
             "sum with what is constant along the leg, where g fixes it",
-            X @ O.T + a * (rows @ one.T), (X + a * (rows @ one.T)) @ O.T, rules=FIXES_ONE,
+            X @ turn.T + a * (rows @ one.T), (X + a * (rows @ one.T)) @ turn.T, rules=FIXES_ONE,
         ),
         MatrixIdentity(
-            "squares of rows, summed", (O @ c.T).T @ (O @ c.T), c @ c.T, rules=ORTHOGONAL,
+            "squares of rows, summed", (turn @ c.T).T @ (turn @ c.T), c @ c.T, rules=ORTHOGONAL,
         ),
         MatrixIdentity(
             "infinitesimally", derivative(c @ c.T, {c: c @ Omega}), zero(1, 1),
@@ -87,15 +87,15 @@ def matrices() -> list[Step]:
 def centring() -> list[Step]:
     """x minus its mean and the standardised x turn with O, where O fixes 1."""
     mean = (1 / n) * (X @ one @ one.T)
-    moved = X @ O.T
+    moved = X @ turn.T
     mean_moved = (1 / n) * (moved @ one @ one.T)
     a = matrix("a", T, 1)
     count = ((one.T @ one, n * identity(1)),)
     shifted = X + a @ one.T
-    row, row_moved = c - (1 / n) * (c @ one @ one.T), c @ O.T - (1 / n) * (c @ O.T @ one @ one.T)
+    row, row_moved = c - (1 / n) * (c @ one @ one.T), c @ turn.T - (1 / n) * (c @ turn.T @ one @ one.T)
     return [
         MatrixIdentity(
-            "centring turns with O", moved - mean_moved, (X - mean) @ O.T, rules=FIXES_ONE,
+            "centring turns with O", moved - mean_moved, (X - mean) @ turn.T, rules=FIXES_ONE,
         ),
         MatrixIdentity(
             "the variance does not change", row_moved @ row_moved.T, row @ row.T,
@@ -132,22 +132,22 @@ def rotary() -> list[Step]:
 def scalings() -> list[Step]:
     """Weights: add in products, cancel in contractions; homogeneous functions."""
     s, x, y, v, H = sympy.symbols("s x y v H", positive=True)
-    k, l = sympy.symbols("k l", integer=True)
+    k, j = sympy.symbols("k j", integer=True)
     return [
         MatrixIdentity("contraction: opposite weights cancel", (X @ D) @ (D.inv @ Y), X @ Y),
         PolynomialIdentity(
-            "product: weights add", (s**k * x) * (s**l * y), s**k * s**l * (x * y),
+            "product: weights add", (s**k * x) * (s**j * y), s**k * s**j * (x * y),
         ),
         PolynomialIdentity("sum: equal weights", s**k * x + s**k * y, s**k * (x + y)),
         PolynomialIdentity(
             "powers", x * (x**k).diff(x), k * x**k,
-            note=r"The degree, infinitesimally: $\delta x = x$ gives $\delta x^k = k x^k$; roots and "
-            r"the reciprocal are such powers.",
+            note=r"The degree, infinitesimally: $\delta x = x$ gives $\delta x^k = k x^k$; roots "
+            r"and the reciprocal are such powers.",
         ),
         PolynomialIdentity(
             "relu, leaky relu, abs", H * (s * x), s * (H * x),
-            note=r"$f(x) = H x$ with $H$ a function of the sign of $x$, and $s > 0$ keeps signs; so "
-            r"orders, maxima and one-hot rows scale or stay.",
+            note=r"$f(x) = H x$ with $H$ a function of the sign of $x$, and $s > 0$ keeps signs; "
+            r"so orders, maxima and one-hot rows scale or stay.",
         ),
         PolynomialIdentity(
             "a root of s^2 v", (y / s) ** 2 * (s**2 * v), y**2 * v,
@@ -213,8 +213,8 @@ def slices() -> list[Step]:
         MatrixIdentity(
             "a rotation behind a gain", (X @ Omega) @ G @ W.T
             + X @ G @ (W @ G @ Omega @ G.inv).T, zero(T, m),
-            note=r"$\delta W = W G\, \Omega\, G^{-1}$, $\delta G = 0$: the carried-back rotation of "
-            r"a normalised stream.",
+            note=r"$\delta W = W G\, \Omega\, G^{-1}$, $\delta G = 0$: the carried-back rotation "
+            r"of a normalised stream.",
         ),
     ]
 
@@ -229,8 +229,8 @@ def must_fail() -> list[Step]:
     def sigmoid(x: sympy.Expr) -> sympy.Expr:
         return sympy.exp(x) / (1 + sympy.exp(x))
 
-    mean_of_turned = X @ O.T - sympy.Rational(1, 2) * (X @ O.T @ one @ one.T)
-    turned_mean = (X - sympy.Rational(1, 2) * (X @ one @ one.T)) @ O.T
+    mean_of_turned = X @ turn.T - sympy.Rational(1, 2) * (X @ turn.T @ one @ one.T)
+    turned_mean = (X - sympy.Rational(1, 2) * (X @ one @ one.T)) @ turn.T
     P = matrix("P", T, S)
     return [
         MatrixCounterexample(
@@ -252,7 +252,7 @@ def must_fail() -> list[Step]:
         MatrixCounterexample(
             "centring under a rotation that moves 1: LayerNorm has not all of O(n)",
             mean_of_turned, turned_mean,
-            {X: UNIT, O: TURN, one: [[1], [1]]}, scope="n = 2",
+            {X: UNIT, turn: TURN, one: [[1], [1]]}, scope="n = 2",
         ),
         MatrixCounterexample(
             "a general matrix and a rotary table", R @ g, g @ R, {R: TURN, g: [[1, 0], [0, 2]]},
@@ -337,8 +337,8 @@ def theorem() -> Theorem:
         ),
         conclusion=(
             "Each line of a network is an op of one of these laws, and its variation is the "
-            "lemma's, given its inputs'. Where no output varies, the family is a symmetry, whatever "
-            "the sizes are; of what has no lemma nothing is claimed. That no symmetry is left out "
+            "lemma's, given its inputs'. Where no output varies, the family is a symmetry, "
+            "whatever the sizes are; of what has no lemma nothing is claimed. That no symmetry is left out "
             "is not said: that is what a certificate says, at its sizes."
         ),
     )

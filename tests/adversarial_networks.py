@@ -126,7 +126,8 @@ def heads_then(op: str, axis: int, eps: Fraction = Fraction(0)) -> Network:
     if op == "standardise":
         y = b.apply("standardise", y, axes=(axis,), eps=eps)
     elif op == "centre":
-        y = b.add(y, b.scale(b.broadcast(b.sum(y, axis, True), (2, 4)), Fraction(-1, y.shape[axis])))
+        mean = b.scale(b.sum(y, axis, True), Fraction(-1, y.shape[axis]))
+        y = b.add(y, b.broadcast(mean, (2, 4)))
     elif op == "square":
         y = b.broadcast(b.sum(b.mul(y, y), axis, True), (2, 4))
     elif op == "amax":
@@ -469,10 +470,9 @@ def rotated(
     b = s.build
     heads, tokens, size = x.shape
     n = width or size
-    table = np.array([[Fraction(3, 5), Fraction(5, 13)], [1, 0], [Fraction(4, 5), Fraction(12, 13)]],
-                     dtype=float)[:tokens, : n // 2]
-    turned = np.array([[Fraction(4, 5), Fraction(12, 13)], [0, 1], [Fraction(3, 5), Fraction(5, 13)]],
-                      dtype=float)[:tokens, : n // 2]
+    # points of the circle: 3, 4, 5 and 5, 12, 13
+    table = np.array([[3 / 5, 5 / 13], [1, 0], [4 / 5, 12 / 13]])[:tokens, : n // 2]
+    turned = np.array([[4 / 5, 12 / 13], [0, 1], [3 / 5, 5 / 13]])[:tokens, : n // 2]
     cos = np.concatenate([table, table], 1) if cosines is None else np.array(cosines)
     sin = np.concatenate([turned, turned], 1) if sines is None else np.array(sines)
     part = b.slice(x, 2, 0, n)

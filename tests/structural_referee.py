@@ -48,8 +48,10 @@ class Refereed:
 
     @property
     def sound(self) -> bool:
-        """No wrong field, and no rank above the redundancy; the count is the rank where told."""
-        counted = self.stabiliser is not None or self.rank <= self.dimension <= self.orbit
+        """No wrong field, no rank above the redundancy; the count is the rank where it says so."""
+        # what the dimension counts of coordinates that are not read may be a part
+        within = self.rank <= self.dimension <= self.orbit
+        counted = self.stabiliser is not None or within
         return not self.wrong and self.rank <= self.redundancy and counted
 
 

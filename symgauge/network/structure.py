@@ -23,7 +23,7 @@ import numpy as np
 
 from symgauge.network.legs import Axis, Legs, Ref, follow_lines
 from symgauge.network.op import Array, Shape, Structural
-from symgauge.network.program import Constant, Input, Network, Node, Parameter
+from symgauge.network.program import Constant, Input, Network, Parameter
 
 #: (axis, factor), inside a direct sum (axis, factor, part, factor, ...).
 Address = tuple[int, ...]
@@ -278,9 +278,12 @@ class Structure:
 
     def _flat_constant(self, i: int) -> frozenset[Address]:
         node = self.network.nodes[i]
-        one = isinstance(node.leaf, Constant) and len(node.leaf.table) == 1
-        if one:
-            return frozenset(self.top(i))
+        if isinstance(node.leaf, Constant) and not node.leaf.unknown:
+            index = node.leaf.index
+            return frozenset(
+                a for a in self.top(i)
+                if len(node.leaf.table) == 1 or (index == index.take([0], axis=a[0])).all()
+            )
         if node.op is not None and node.op.name == "expand":
             shape = self.network.nodes[node.inputs[0]].shape
             return frozenset(a for a in self.top(i) if shape[a[0]] == 1)

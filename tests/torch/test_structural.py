@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from known_networks import KNOWN_DIMENSIONS, NETWORKS
 from structural_referee import rank_of, referee, wrong_families
 
@@ -156,7 +155,8 @@ def full_dimension(target: str, probabilities: bool = False, **sizes: int) -> in
     """The dimension that the derivation counts; no generator is a zero of it."""
     settings = {k: str(v) for k, v in sizes.items()}
     with without_weights():
-        module, args, kwargs = load_target(f"{TARGETS / target}:factory", zoo.load, settings).build()
+        target = f"{TARGETS / target}:factory"
+        module, args, kwargs = load_target(target, zoo.load, settings).build()
     observable = "probabilities" if probabilities else "logits"
     found = find(capture(module, args, kwargs, meta=True, observable=observable).network)
     assert generic_stabiliser(found) is None
@@ -164,7 +164,6 @@ def full_dimension(target: str, probabilities: bool = False, **sizes: int) -> in
 
 
 GPT2_SMALL = {"n_embd": 768, "n_head": 12, "n_layer": 12, "n_inner": 3072, "vocab_size": 50257}
-#: Heads 12 (2 x 64^2 + 2 x 64), stream bias and gains, per layer; 12 layers; one for each position.
 LLAMA_8B = {
     "hidden_size": 4096, "num_heads": 32, "num_groups": 8, "intermediate_size": 14336,
     "vocab_size": 128256, "tokens": 4,
@@ -192,5 +191,3 @@ def test_llama_of_two_layers() -> None:
 @pytest.mark.slow
 def test_llama_8b() -> None:
     assert full_dimension("llama_lm.py", **LLAMA_8B, num_layers=32) == 13338624
-
-
