@@ -92,7 +92,8 @@ def centring() -> list[Step]:
     a = matrix("a", T, 1)
     count = ((one.T @ one, n * identity(1)),)
     shifted = X + a @ one.T
-    row, row_moved = c - (1 / n) * (c @ one @ one.T), c @ turn.T - (1 / n) * (c @ turn.T @ one @ one.T)
+    row = c - (1 / n) * (c @ one @ one.T)
+    row_moved = c @ turn.T - (1 / n) * (c @ turn.T @ one @ one.T)
     return [
         MatrixIdentity(
             "centring turns with O", moved - mean_moved, (X - mean) @ turn.T, rules=FIXES_ONE,
@@ -338,8 +339,8 @@ def theorem() -> Theorem:
         conclusion=(
             "Each line of a network is an op of one of these laws, and its variation is the "
             "lemma's, given its inputs'. Where no output varies, the family is a symmetry, "
-            "whatever the sizes are; of what has no lemma nothing is claimed. That no symmetry is left out "
-            "is not said: that is what a certificate says, at its sizes."
+            "whatever the sizes are; of what has no lemma nothing is claimed. That no symmetry is "
+            "left out is not said: that is what a certificate says, at its sizes."
         ),
     )
 

@@ -109,5 +109,6 @@ def referee(network: Network, seed: int = 0) -> Refereed:
     families = instantiate(found)
     return Refereed(
         found, families, wrong_families(network, families, seed), rank_of(network, families, seed),
-        rank_of(network, families, seed, True), redundancy_of(network, seed), dimension(found), generic_stabiliser(found),
+        rank_of(network, families, seed, True), redundancy_of(network, seed), dimension(found),
+        generic_stabiliser(found),
     )

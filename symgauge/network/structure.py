@@ -496,22 +496,48 @@ class Structure:
         return found
 
 
-def _turns(
-    terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
-) -> bool:
-    """Whether every entry is a times itself and b times its partner, as a complex number is."""
-    parts = []
-    for wanted in (own, partner):
-        met = [np.where(index == wanted, factor, 0.0) for index, factor in terms]
-        if (sum((m != 0.0).astype(int) for m in met) > 1).any():
-            return False  # two terms for one entry: a sum that floats would round
-        parts.append(np.asarray(sum(met)))
-    straight, crossed = parts
-    stray = any(
-        ((index != own) & (index != partner) & (factor != 0.0)).any() for index, factor in terms
-    )
-    return not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
-        np.array_equal(crossed[..., first], -crossed[..., ~first]))
+class _Numbers:
+    """Rationals by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1."""
+
+    def __init__(self) -> None:
+        self.values = [Fraction(0), Fraction(1)]
+        self._ids = {v: i for i, v in enumerate(self.values)}
+
+    def of(self, value: Fraction) -> int:
+        """The number of a rational."""
+        if value not in self._ids:
+            self._ids[value] = len(self.values)
+            self.values.append(value)
+        return self._ids[value]
+
+    def times(self, a: Array, b: Array) -> Array:
+        """Products, entry by entry."""
+        width = len(self.values)
+        pairs, where = np.unique(a * width + b, return_inverse=True)
+        found = [self.of(self.values[q // width] * self.values[q % width]) for q in pairs.tolist()]
+        return np.array(found)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
+
+    def scaled(self, a: Array, factor: Fraction) -> Array:
+        """Multiples."""
+        return self.times(a, np.array(self.of(factor)))
+
+    def turns(
+        self, terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
+    ) -> bool:
+        """Whether every entry is a times itself and b times its partner, as a complex number is."""
+        parts = []
+        for wanted in (own, partner):
+            met = [np.where(index == wanted, factor, 0) for index, factor in terms]
+            if (sum((m != 0).astype(int) for m in met) > 1).any():
+                return False  # two terms for one entry
+            parts.append(np.asarray(sum(met)))
+        straight, crossed = parts
+        stray = any(
+            ((index != own) & (index != partner) & (factor != 0)).any() for index, factor in terms
+        )
+        return not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
+            np.array_equal(
+                crossed[..., first], self.scaled(crossed[..., ~first], Fraction(-1))))
 
 
 def _zero(network: Network) -> list[bool]:
@@ -550,6 +576,7 @@ class _Lines:
         self.structure = structure
         self.network = structure.network
         self.fixed = structure.fixed
+        self.numbers = _Numbers()
 
     def all(self) -> dict[int, Line]:
         """Lines by node, in order, those alone that an output needs."""
@@ -688,7 +715,7 @@ class _Lines:
             own, k = own.reshape(end_shape), np.arange(n)
             partner = (k + n // 2) % n if pairs == "halves" else k ^ 1
             first = k < n // 2 if pairs == "halves" else k % 2 == 0
-            if _turns(terms, own, own[..., partner], first):
+            if self.numbers.turns(terms, own, own[..., partner], first):
                 to = {here[a]: there[b] for b, a in enumerate(order)}
                 return {"pairs": pairs, "to": {**to, len(shape) - 1: len(end_shape) - 1}}
         return None
@@ -696,13 +723,14 @@ class _Lines:
     def _terms(self, root: int, end: int) -> list[tuple[Array, Array]] | None:
         """The end as a sum of terms factor * (entry of the root), entry by entry.
 
-        Factors are products with the floats that constants stand for; distinct constants have
-        distinct floats. None where the region is too large or holds another op.
+        Factors are exact, by number. None where the region is too large or holds another op.
         """
         nodes = self.network.nodes
         shape = nodes[root].shape
-        start = np.arange(prod(shape), dtype=np.float64).reshape(shape)
-        known: dict[int, list[tuple[Array, Array]]] = {root: [(start, np.ones(shape))]}
+        start = np.arange(prod(shape)).reshape(shape)
+        known: dict[int, list[tuple[Array, Array]]] = {
+            root: [(start, np.ones(shape, dtype=np.int64))]
+        }
         stack = [end]
         while stack:
             i = stack[-1]
@@ -732,11 +760,16 @@ class _Lines:
             return None
         name = node.op.name
         if name == "scale":
-            return [(index, factor * float(node.attrs["factor"])) for index, factor in first]
+            return [
+                (index, self.numbers.scaled(factor, node.attrs["factor"]))
+                for index, factor in first
+            ]
         if name == "mul":
             (j,) = (j for j in node.inputs if self.fixed[j])
-            values = self._floats(j)
-            return None if values is None else [(x, f * values) for x, f in first]
+            values = self._known(j)
+            return None if values is None else [
+                (x, self.numbers.times(f, values)) for x, f in first
+            ]
         if name == "add":
             return [t for x in inputs if x is not None for t in x] if all(
                 x is not None for x in inputs) else None
@@ -762,13 +795,18 @@ class _Lines:
         ]
         return [(index, factor) for index, factor in moved]
 
-    def _floats(self, i: int) -> Array | None:
-        """The floats of a constant, through moves of it."""
+    def _known(self, i: int) -> Array | None:
+        """A constant's values by number, through moves of it."""
         node = self.network.nodes[i]
         if isinstance(node.leaf, Constant):
-            return None if node.leaf.unknown else node.leaf.floats()
+            if node.leaf.unknown:
+                return None
+            return np.array([self.numbers.of(v) for v in node.leaf.table])[node.leaf.index]
+        if node.op is not None and node.op.name == "scale":
+            inner = self._known(node.inputs[0])
+            return None if inner is None else self.numbers.scaled(inner, node.attrs["factor"])
         if isinstance(node.op, Structural) and len(node.inputs) == 1:
-            inner = self._floats(node.inputs[0])
+            inner = self._known(node.inputs[0])
             if inner is not None:
                 out: Array = node.op.apply(None, inner[None], **node.attrs)[0]  # type: ignore
                 return out
