@@ -127,7 +127,8 @@ class Stage:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         network = structure.network
-        read = [i for i in network.parameter_nodes if i in structure.lines]
+        read = [
+            i for i in network.parameter_nodes if i in structure.lines and structure.used(i)]
         self.parameters = read
         self.names = {
             i: p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)

@@ -418,6 +418,18 @@ class Structure:
         leaf = self.network.nodes[node].leaf
         return leaf.key if isinstance(leaf, Constant) else ("line", node)
 
+    def used(self, node: int) -> bool:
+        """Whether a parameter is read: a flow may be given one that its field does not look at."""
+        for u in self.users[node]:
+            line = self._lines[u]
+            if line.law != "flow" or line.inputs[0] == node:
+                return True
+            field = self.field(line)
+            given = zip(line.inputs[1:], field.network.parameter_nodes, strict=True)
+            if any(j == node and i in field.lines for j, i in given):
+                return True
+        return node in self.network.outputs
+
     @cached_property
     def unread(self) -> frozenset[Address]:
         """Summands of parameters' axes that no output reads: (line, axis, 0, part)."""

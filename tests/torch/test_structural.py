@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from known_networks import KNOWN_DIMENSIONS, NETWORKS
 from structural_referee import rank_of, referee, wrong_families
 
@@ -15,6 +16,7 @@ from symgauge import zoo
 from symgauge.capture import capture, load_target, without_weights
 from symgauge.derivers.dimension import dimension, generic_stabiliser
 from symgauge.derivers.structural import find, instantiate
+from symgauge.nn import OdeFlow
 
 TARGETS = Path(__file__).parent / "targets"
 
@@ -146,6 +148,50 @@ def test_large_zoo(name: str, sizes: dict[str, Any], redundancy: int, rank: int)
 def test_every_architecture_is_tried_at_three_sizes() -> None:
     tried = [name for name, *_ in (*ZOO, *SLOW_ZOO)]
     assert {n: tried.count(n) >= 3 for n in zoo.names()} == dict.fromkeys(zoo.names(), True)
+
+
+# -- flows ---------------------------------------------------------------------------------------
+
+
+class Velocity(torch.nn.Module):
+    """A vector field; `spare` is a parameter that it does not read."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.inner, self.outer = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+        # small: the flow of a cube blows up
+        self.gain, self.spare = (torch.nn.Parameter(torch.full((2,), 0.01)) for _ in range(2))
+
+    def forward(self, t: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        if self.kind == "linear":
+            return x @ self.inner.weight.T
+        if self.kind == "cube":
+            return self.gain * x * x * x
+        return self.outer(torch.tanh(self.inner(x)))
+
+
+@pytest.mark.parametrize(("kind", "redundancy", "rank"), [
+    # the matrix of a linear flow is seen at its end alone: all of it is redundant
+    ("linear", 8, 4), ("tanh", 4, 4), ("cube", 2, 2),
+])
+@pytest.mark.parametrize("behind", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_flows(kind: str, redundancy: int, rank: int, behind: bool) -> None:
+    """Between two maps; and with a parameter of the field read once more behind the flow."""
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.out = (torch.nn.Linear(2, 2, bias=False) for _ in range(2))
+            self.velocity = Velocity(kind)
+            self.flow = OdeFlow(self.velocity)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.flow(self.into(x))
+            return self.out(y * self.velocity.gain if behind else y)
+
+    result = referee(capture(Model(), (0.1 * torch.ones(1, 2),)).network)
+    assert result.sound, result.wrong
+    assert behind or (result.redundancy, result.rank) == (redundancy, rank)
 
 
 # -- graphs of full size, without weights --------------------------------------------------------
