@@ -97,7 +97,10 @@ class Components:
             if axis in prefixes:
                 choices = [prefixes[axis]]
             elif parts:
-                choices = [(axis, 0, j) for j in range(len(parts))]
+                choices = [
+                    (axis, 0, j) for j in range(len(parts))
+                    if (node, axis, 0, j) not in structure.unread
+                ]
             else:
                 choices = [(axis,)]
             blocks = [(*b, c) for b in blocks for c in choices]
@@ -115,12 +118,27 @@ def leg_size(structure: Structure, leg: int) -> int:
 
 
 def _halved(structure: Structure, families: Sequence[Structural]) -> set[int]:
-    """The legs that turn as pairs, wherever they meet a tensor."""
+    """Direct sums that count as one leg: those that turn as pairs, or are addressed whole."""
     return {
-        structure.leg_at(node, a[:-1])
-        for found in families for node, at, _, _ in found.element.entries
-        for a in at if a[-1] < 0
+        structure.leg_at(node, a[:-1] if a[-1] < 0 else a) for node, a in _addressed(families)
+        if a[-1] < 0 or structure.parts(structure.leg_at(node, a))
     }
+
+
+def _addressed(families: Sequence[Structural]) -> Iterator[tuple[int, Address]]:
+    """Where the elements' indices sit: what T c adds is told by T's own addresses."""
+    for found in families:
+        for node, at, tag, _ in found.element.entries:
+            source = tag[0] if tag and isinstance(tag[0], int) else node
+            yield from ((source, a) for a in at)
+
+
+def _in_parts(structure: Structure, families: Sequence[Structural], whole: set[int]) -> bool:
+    """Whether a family sits on a summand of a leg that is addressed whole elsewhere."""
+    return any(
+        structure.leg_at(node, a[:n]) in whole
+        for node, a in _addressed(families) if a[-1] >= 0 for n in range(2, len(a), 2)
+    )
 
 
 def independent(
@@ -157,6 +175,8 @@ def generic_stabiliser(found: Found) -> str | None:
     """
     structure = found.sliced
     families, _ = independent(structure, found.families)
+    if _in_parts(structure, families, _halved(structure, families)):
+        return "a leg is used whole and in parts"
     movers: dict[int, list[Structural]] = {}
     names = {
         p.name: i for i, p in zip(
@@ -213,6 +233,19 @@ def _pinned(
     for move in f.family.moves:
         assert move.at is not None and isinstance(move.at.along, int)
         node = names[move.parameter]
+        again = [
+            m for m in f.family.moves if m.parameter == move.parameter and m is not move
+            and m.at is not None and (m.at.axis != move.at.axis or m.at.start == move.at.start)
+        ]
+        if again:
+            # A W - W A = 0: A is a polynomial in a generic square W, and one vector v with
+            # A v = 0 more is enough; of other forms nothing is said
+            square = len(again) == 1 and again[0].form != move.form and not move.at.per and (
+                structure.network.nodes[node].shape == (f.family.size,) * 2)
+            alone = all(g is f for g in movers[node])
+            if square and alone:
+                need = min(need, 1)
+            continue
         shape = structure.network.nodes[node].shape
         rest = prod(shape) // shape[move.at.axis] * prod(
             n for k, n in enumerate(move.at.sizes)

@@ -134,7 +134,8 @@ class Stage:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         network = structure.network
-        read = [i for i in network.parameter_nodes if i in structure.lines]
+        read = [
+            i for i in network.parameter_nodes if i in structure.lines and structure.used(i)]
         self.parameters = read
         self.names = {
             i: p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
@@ -147,6 +148,8 @@ class Stage:
         self._turned: dict[int, set[tuple[int, Address]]] = {}
         for i in read:
             for address, (leg, parity) in structure.addresses(i):
+                if (i, *address[:3]) in structure.unread:
+                    continue
                 root, turn = structure.legs.find(leg)
                 parts = [
                     (structure.legs.find(p)[0], s * structure.legs.find(p)[1])
@@ -186,7 +189,8 @@ class Stage:
         shared: list[int] | None = None
         for node, address, _ in places:
             beside = [self.structure.legs.find(leg)[0] for a, leg in self._beside(node, address)]
-            own = [x for x in beside if beside.count(x) == 1]
+            leg = self.structure.legs.find(self.structure.leg_at(node, address))[0]
+            own = [x for x in beside if beside.count(x) == 1 and x != leg]
             shared = own if shared is None else [x for x in shared if x in own]
         return shared or []
 
@@ -387,6 +391,7 @@ class Stage:
             groups.append([
                 [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
                 for j, part in enumerate(parts)
+                if (node, axis, 0, j) not in self.structure.unread
             ])
         for chosen in product(*groups):
             yield [a for group in chosen for a in group]

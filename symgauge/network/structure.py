@@ -11,11 +11,11 @@ that turns pairs of entries (a rotary embedding).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import permutations, product
+from itertools import accumulate, permutations, product
 from math import prod
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from symgauge.network.legs import Axis, Legs, Ref, follow_lines
 from symgauge.network.op import Array, Shape, Structural
-from symgauge.network.program import Constant, Input, Network, Node, Parameter
+from symgauge.network.program import Constant, Input, Network, Parameter
 
 #: (axis, factor), inside a direct sum (axis, factor, part, factor, ...).
 Address = tuple[int, ...]
@@ -67,7 +67,8 @@ class Structure:
         self.network = network
         self.legs = Legs() if legs is None else legs
         self.axes = follow_lines(self.legs, network, given or {})
-        self.fixed = _fixed(network)
+        self.zero = _zero(network)
+        self.fixed = _fixed(network, self.zero)
         self._lines = _Lines(self).all()
         self.users: dict[int, list[int]] = {i: [] for i in self._lines}
         for i, line in self._lines.items():
@@ -203,6 +204,8 @@ class Structure:
                 return None
             found = (axis - sum(a < axis for a in line.attrs["axes"]), *rest)
         elif line.op == "concatenate" and axis == line.attrs["axis"]:
+            shapes = [self.network.nodes[j].shape for j in line.inputs]
+            self._same_parts(i, axis, [shape[axis] for shape in shapes])
             found = (axis, 0, k, *rest)
         else:
             found = address
@@ -223,7 +226,7 @@ class Structure:
         before, after = self.top(source), self.top(node)
         legs = [[self.leg_at(i, a) for a in found] for i, found in ((source, before),
                                                                     (node, after))]
-        if legs[0] != legs[1]:
+        if legs[0] != legs[1] or address[:2] not in before:
             raise NoLemma("a reshape mixes index spaces")
         return (*after[before.index(address[:2])], *address[2:])
 
@@ -237,16 +240,15 @@ class Structure:
             return None if k == len(here) - 1 else address
         parts = self.parts(here[0][0])
         inner = prod(self.size(leg) for leg, _ in here[1:])
-        if not parts:
-            return None if k == 0 else self._unsliced(line, here, address)
-        low, end, chosen = line.attrs["start"] // inner, 0, []
-        for j, (part, _) in enumerate(parts):
-            if low <= end and end + self.size(part) <= line.attrs["stop"] // inner:
-                chosen.append(j)
-            end += self.size(part)
-        if not chosen:
+        ends = [0, *accumulate(self.size(part) * inner for part, _ in parts)]
+        if not parts or not {line.attrs["start"], line.attrs["stop"]} <= set(ends):
+            if (axis, k) == address and k == 0:
+                return None
             raise NoLemma("a slice cuts an index space")
+        chosen = range(ends.index(line.attrs["start"]), ends.index(line.attrs["stop"]))
         single = len(chosen) == 1
+        if not single:
+            self._same_parts(line.node, axis, [self.size(parts[j][0]) for j in chosen])
         if k > 0:
             count = len(self.part_leaves(parts[chosen[0]])) if single else 1
             return (axis, k - 1 + count, *rest)
@@ -254,10 +256,30 @@ class Structure:
             return None
         return (axis, *rest[1:]) if single else (axis, 0, rest[0] - chosen[0], *rest[1:])
 
-    @staticmethod
-    def _unsliced(line: Line, here: list[Ref], address: Address) -> Address:
-        """A slice of a leaf that is none: the factors after it."""
-        return address
+    def _same_parts(self, node: int, axis: int, sizes: Sequence[int]) -> None:
+        """Raise NoLemma where the first leaf of an axis is no direct sum of these sizes."""
+        here = self.leaves(node, axis)
+        if not here or [self.size(part) for part, _ in self.parts(here[0][0])] != list(sizes):
+            raise NoLemma("a direct sum is cut at other places")
+
+    def aligned(self, line: Line, k: int, axis: int) -> bool:
+        """Whether an axis has the same factors in input k as in the value, so that addresses agree.
+
+        A constant has one leaf for each axis, and is constant along all of it or not at all.
+        """
+        j = line.inputs[k]
+        if self.fixed[j]:
+            return True
+        here, there = (
+            [leg for leg, _ in self.leaves(i, axis)] for i in (j, line.node)
+        )
+        return here == there
+
+    def require_aligned(self, line: Line, addresses: Iterable[Address]) -> None:
+        """Raise NoLemma where the inputs factor the axis of one of these addresses differently."""
+        for axis in {a[0] for a in addresses if a}:
+            if not all(self.aligned(line, k, axis) for k in range(len(line.inputs))):
+                raise NoLemma("an axis has other factors in one input than in another")
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -275,9 +297,12 @@ class Structure:
 
     def _flat_constant(self, i: int) -> frozenset[Address]:
         node = self.network.nodes[i]
-        one = isinstance(node.leaf, Constant) and len(node.leaf.table) == 1
-        if one:
-            return frozenset(self.top(i))
+        if isinstance(node.leaf, Constant) and not node.leaf.unknown:
+            index = node.leaf.index
+            return frozenset(
+                a for a in self.top(i)
+                if len(node.leaf.table) == 1 or (index == index.take([0], axis=a[0])).all()
+            )
         if node.op is not None and node.op.name == "expand":
             shape = self.network.nodes[node.inputs[0]].shape
             return frozenset(a for a in self.top(i) if shape[a[0]] == 1)
@@ -288,11 +313,16 @@ class Structure:
             return frozenset()
         if line.law in ("sum of lines", "product", "general", "homogeneous", "normaliser",
                         "centring", "standardising", "maximum"):
-            return frozenset.intersection(*(found[j] for j in line.inputs))
+            return frozenset.intersection(*(
+                frozenset(a for a in found[j] if self.aligned(line, k, a[0]))
+                for k, j in enumerate(line.inputs)))
         if line.law == "contraction":
             a, b = (found[j] for j in line.inputs)
             rank = len(line.shape)
-            batch = {x for x in a & b if x[0] < rank - 2}
+            batch = {
+                x for x in a & b
+                if x[0] < rank - 2 and all(self.aligned(line, k, x[0]) for k in (0, 1))
+            }
             rows = {x for x in a if x[0] == rank - 2}
             columns = {x for x in b if x[0] == rank - 1}
             return frozenset(batch | rows | columns)
@@ -390,15 +420,8 @@ class Structure:
         return None
 
     def is_zero(self, node: int) -> bool:
-        """Whether a line is the constant 0."""
-        line = self.network.nodes[node]
-        if _is_nothing(line):
-            return True
-        if self.fixed[node] and line.op is not None and line.op.name in (
-                "reshape", "expand", "permute", "sum", "slice"):
-            return self.is_zero(line.inputs[0])
-        found = self.constant(node)
-        return found is not None and all(v == 0 for v in found.table)
+        """Whether a line is 0, whatever the parameters and inputs."""
+        return self.zero[node]
 
     def is_one(self, node: int) -> bool:
         """Whether a line is the constant 1."""
@@ -413,6 +436,74 @@ class Structure:
         # a constant that was moved is itself alone
         leaf = self.network.nodes[node].leaf
         return leaf.key if isinstance(leaf, Constant) else ("line", node)
+
+    def used(self, node: int) -> bool:
+        """Whether a parameter is read: a flow may be given one that its field does not look at."""
+        for u in self.users[node]:
+            line = self._lines[u]
+            if line.law != "flow" or line.inputs[0] == node:
+                return True
+            field = self.field(line)
+            given = zip(line.inputs[1:], field.network.parameter_nodes, strict=True)
+            if any(j == node and i in field.lines for j, i in given):
+                return True
+        return node in self.network.outputs
+
+    @cached_property
+    def unread(self) -> frozenset[Address]:
+        """Summands of parameters' axes that no output reads: (line, axis, 0, part)."""
+        found = set()
+        for i, line in self._lines.items():
+            for axis in range(len(self.axes[i])) if line.law == "parameter" else ():
+                here = self.leaves(i, axis)
+                for j in range(len(self.parts(here[0][0])) if here else 0):
+                    if not self._read(i, axis, j):
+                        found.add((i, axis, 0, j))
+        return frozenset(found)
+
+    def _read(self, node: int, axis: int, j: int) -> bool:
+        """Whether a summand of the first factor of an axis reaches an output, or may."""
+        stack, seen = [(node, axis)], set()
+        while stack:
+            here, axis = stack.pop()
+            if here in self.network.outputs:
+                return True
+            for u in self.users[here]:
+                line = self._lines[u]
+                if line.op == "slice" and line.attrs["axis"] == axis:
+                    try:
+                        if self._sliced(line, here, (axis, 0, j)) is not None:
+                            return True
+                    except NoLemma:
+                        return True
+                    continue
+                there = self._carried(line, here, axis)
+                if there is None:
+                    return True
+                if (u, there) not in seen:
+                    seen.add((u, there))
+                    stack.append((u, there))
+        return False
+
+    def _carried(self, line: Line, source: int, axis: int) -> int | None:
+        """The axis of a value whose entries read those of one axis of an input alone, or None."""
+        if line.op == "permute":
+            return list(line.attrs["dims"]).index(axis)
+        if line.op == "reshape":
+            try:
+                found = self._reshaped(source, line.node, (axis, 0))
+            except NoLemma:
+                return None
+            return found[0] if found[1] == 0 else None
+        entrywise = line.op in ("scale", "slice", "step", "expand") or line.law in (
+            "sum of lines", "product", "homogeneous", "maximum", "general")
+        rows = line.law == "contraction" and all(
+            axis == len(line.shape) - 2 + k for k, i in enumerate(line.inputs) if i == source)
+        if rows:
+            return axis
+        aligned = entrywise and all(
+            self.aligned(line, k, axis) for k, i in enumerate(line.inputs) if i == source)
+        return axis if aligned else None
 
     @cached_property
     def views(self) -> Mapping[int, View]:
@@ -436,35 +527,77 @@ class Structure:
         return found
 
 
-def _turns(
-    terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
-) -> bool:
-    """Whether every entry is a times itself and b times its partner, as a complex number is."""
-    parts = []
-    for wanted in (own, partner):
-        met = [np.where(index == wanted, factor, 0.0) for index, factor in terms]
-        if (sum((m != 0.0).astype(int) for m in met) > 1).any():
-            return False  # two terms for one entry: a sum that floats would round
-        parts.append(np.asarray(sum(met)))
-    straight, crossed = parts
-    stray = any(
-        ((index != own) & (index != partner) & (factor != 0.0)).any() for index, factor in terms
-    )
-    return not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
-        np.array_equal(crossed[..., first], -crossed[..., ~first]))
+class _Numbers:
+    """Rationals by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1."""
+
+    def __init__(self) -> None:
+        self.values = [Fraction(0), Fraction(1)]
+        self._ids = {v: i for i, v in enumerate(self.values)}
+
+    def of(self, value: Fraction) -> int:
+        """The number of a rational."""
+        if value not in self._ids:
+            self._ids[value] = len(self.values)
+            self.values.append(value)
+        return self._ids[value]
+
+    def times(self, a: Array, b: Array) -> Array:
+        """Products, entry by entry."""
+        width = len(self.values)
+        pairs, where = np.unique(a * width + b, return_inverse=True)
+        found = [self.of(self.values[q // width] * self.values[q % width]) for q in pairs.tolist()]
+        return np.array(found)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
+
+    def scaled(self, a: Array, factor: Fraction) -> Array:
+        """Multiples."""
+        return self.times(a, np.array(self.of(factor)))
+
+    def turns(
+        self, terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
+    ) -> bool:
+        """Whether every entry is a times itself and b times its partner, as a complex number is."""
+        parts = []
+        for wanted in (own, partner):
+            met = [np.where(index == wanted, factor, 0) for index, factor in terms]
+            if (sum((m != 0).astype(int) for m in met) > 1).any():
+                return False  # two terms for one entry
+            parts.append(np.asarray(sum(met)))
+        straight, crossed = parts
+        stray = any(
+            ((index != own) & (index != partner) & (factor != 0)).any() for index, factor in terms
+        )
+        return not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
+            np.array_equal(
+                crossed[..., first], self.scaled(crossed[..., ~first], Fraction(-1))))
 
 
-def _fixed(network: Network) -> list[bool]:
-    """Lines that depend on no parameter and no input: 0 times either is such a line."""
+def _zero(network: Network) -> list[bool]:
+    """Lines that are 0: constants, what is moved from them, and products with them."""
     out: list[bool] = []
     for node in network.nodes:
-        out.append(isinstance(node.leaf, Constant) or _is_nothing(node) or (
-            node.op is not None and all(out[j] for j in node.inputs)))
+        if isinstance(node.leaf, Constant):
+            leaf = node.leaf
+            out.append(not leaf.unknown and all(v == 0 for v in leaf.table))
+            continue
+        found = [out[j] for j in node.inputs]
+        name = "" if node.op is None else node.op.name
+        if name in ("mul", "matmul"):
+            out.append(any(found))
+        elif name == "scale" and node.attrs["factor"] == 0:
+            out.append(True)
+        else:
+            out.append(bool(found) and all(found) and (
+                name in ("add", "sum") or (node.op is not None and node.op.law == "move")))
     return out
 
 
-def _is_nothing(node: Node) -> bool:
-    return node.op is not None and node.op.name == "scale" and node.attrs["factor"] == 0
+def _fixed(network: Network, zero: Sequence[bool]) -> list[bool]:
+    """Lines that depend on no parameter and no input: 0 times either is such a line."""
+    out: list[bool] = []
+    for i, node in enumerate(network.nodes):
+        out.append(isinstance(node.leaf, Constant) or zero[i] or (
+            node.op is not None and all(out[j] for j in node.inputs)))
+    return out
 
 
 class _Lines:
@@ -474,6 +607,7 @@ class _Lines:
         self.structure = structure
         self.network = structure.network
         self.fixed = structure.fixed
+        self.numbers = _Numbers()
 
     def all(self) -> dict[int, Line]:
         """Lines by node, in order, those alone that an output needs."""
@@ -612,7 +746,7 @@ class _Lines:
             own, k = own.reshape(end_shape), np.arange(n)
             partner = (k + n // 2) % n if pairs == "halves" else k ^ 1
             first = k < n // 2 if pairs == "halves" else k % 2 == 0
-            if _turns(terms, own, own[..., partner], first):
+            if self.numbers.turns(terms, own, own[..., partner], first):
                 to = {here[a]: there[b] for b, a in enumerate(order)}
                 return {"pairs": pairs, "to": {**to, len(shape) - 1: len(end_shape) - 1}}
         return None
@@ -620,13 +754,14 @@ class _Lines:
     def _terms(self, root: int, end: int) -> list[tuple[Array, Array]] | None:
         """The end as a sum of terms factor * (entry of the root), entry by entry.
 
-        Factors are products with the floats that constants stand for; distinct constants have
-        distinct floats. None where the region is too large or holds another op.
+        Factors are exact, by number. None where the region is too large or holds another op.
         """
         nodes = self.network.nodes
         shape = nodes[root].shape
-        start = np.arange(prod(shape), dtype=np.float64).reshape(shape)
-        known: dict[int, list[tuple[Array, Array]]] = {root: [(start, np.ones(shape))]}
+        start = np.arange(prod(shape)).reshape(shape)
+        known: dict[int, list[tuple[Array, Array]]] = {
+            root: [(start, np.ones(shape, dtype=np.int64))]
+        }
         stack = [end]
         while stack:
             i = stack[-1]
@@ -656,11 +791,16 @@ class _Lines:
             return None
         name = node.op.name
         if name == "scale":
-            return [(index, factor * float(node.attrs["factor"])) for index, factor in first]
+            return [
+                (index, self.numbers.scaled(factor, node.attrs["factor"]))
+                for index, factor in first
+            ]
         if name == "mul":
             (j,) = (j for j in node.inputs if self.fixed[j])
-            values = self._floats(j)
-            return None if values is None else [(x, f * values) for x, f in first]
+            values = self._known(j)
+            return None if values is None else [
+                (x, self.numbers.times(f, values)) for x, f in first
+            ]
         if name == "add":
             return [t for x in inputs if x is not None for t in x] if all(
                 x is not None for x in inputs) else None
@@ -686,13 +826,18 @@ class _Lines:
         ]
         return [(index, factor) for index, factor in moved]
 
-    def _floats(self, i: int) -> Array | None:
-        """The floats of a constant, through moves of it."""
+    def _known(self, i: int) -> Array | None:
+        """A constant's values by number, through moves of it."""
         node = self.network.nodes[i]
         if isinstance(node.leaf, Constant):
-            return None if node.leaf.unknown else node.leaf.floats()
+            if node.leaf.unknown:
+                return None
+            return np.array([self.numbers.of(v) for v in node.leaf.table])[node.leaf.index]
+        if node.op is not None and node.op.name == "scale":
+            inner = self._known(node.inputs[0])
+            return None if inner is None else self.numbers.scaled(inner, node.attrs["factor"])
         if isinstance(node.op, Structural) and len(node.inputs) == 1:
-            inner = self._floats(node.inputs[0])
+            inner = self._known(node.inputs[0])
             if inner is not None:
                 out: Array = node.op.apply(None, inner[None], **node.attrs)[0]  # type: ignore
                 return out

@@ -16,7 +16,7 @@ Lemmas, with g = exp A:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,6 +51,11 @@ def prove_matrix(
     if ends:
         raise NoLemma("an output turns")
     return steps
+
+
+def _places(*marks: Mark, at: Iterable[Address]) -> list[Address]:
+    """All addresses that marks speak of."""
+    return [*at, *(c for mark in marks for c in mark.copies)]
 
 
 class _Lemmas:
@@ -106,6 +111,7 @@ class _Lemmas:
 
     def _add(self, line: Line, inputs: list[Turned | None]) -> Turned:
         a, b = ({} if t is None else dict(t.marks) for t in inputs)
+        self.structure.require_aligned(line, _places(*a.values(), *b.values(), at=(*a, *b)))
         for mine, other, k in ((a, b, 1), (b, a, 0)):
             for address, mark in mine.items():
                 if self._same(other.get(address), mark) or self.structure.is_zero(line.inputs[k]):
@@ -126,7 +132,9 @@ class _Lemmas:
         out: dict[Address, Mark] = {}
         for k, turned in enumerate(inputs):
             other = line.inputs[1 - k]
-            for address, mark in ({} if turned is None else turned.marks).items():
+            marks = {} if turned is None else turned.marks
+            self.structure.require_aligned(line, _places(*marks.values(), at=marks))
+            for address, mark in marks.items():
                 flat = address in self.structure.flat[other] or self.structure.is_one(other)
                 if not flat or address in out:
                     raise NoLemma("an entrywise product along a leg that turns")
@@ -200,6 +208,10 @@ class _Lemmas:
                     raise NoLemma("an entrywise product along a leg that turns")
                 if any(c[0] == inner[k] for c in mark.copies):
                     raise NoLemma("copies are summed")
+                if address in out:
+                    raise NoLemma("both factors turn along a batch")
+                batch = [x for x in (address, *mark.copies) if x[0] < rank - 2]
+                self.structure.require_aligned(line, batch)
                 out[address] = mark
         return Turned(out)
 
@@ -226,7 +238,9 @@ class _Lemmas:
     def _centre(self, line: Line, inputs: list[Turned | None]) -> Turned:
         (turned,) = inputs
         assert turned is not None
-        for address in turned.marks:
+        for address, mark in turned.marks.items():
+            if any(c[0] in line.attrs["axes"] for c in mark.copies):
+                raise NoLemma("copies are mixed")
             if address[0] in line.attrs["axes"]:
                 whole = [x for x in self.structure.top(line.inputs[0])
                          if x[0] in line.attrs["axes"]]

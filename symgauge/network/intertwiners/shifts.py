@@ -22,6 +22,7 @@ from math import prod
 from typing import Any
 
 from symgauge.network.intertwiners.sweep import Step, start_of_field, sweep
+from symgauge.network.legs import Ref
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
 
@@ -59,7 +60,8 @@ class Shifted:
         return found.union(*(t.carried for t in self.terms))
 
     def __bool__(self) -> bool:
-        return bool(self.terms) or self.varying is not None
+        # 0 where a mask is 1 is not yet 0
+        return bool(self.terms) or self.varying is not None or self.mask is not None
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,23 @@ class Compensated:
 def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address]) -> Compensated:
     """The parameter moves by c on these leaves, constant along its others; others compensate.
 
-    Raises NoLemma where no compensation is found.
+    First parameters that are summands themselves compensate; then those inside a summand that is
+    a sum. Raises NoLemma where no compensation is found.
     """
+    try:
+        return _compensated(structure, parameter, leaves, deep=False)
+    except NoLemma:
+        return _compensated(structure, parameter, leaves, deep=True)
+
+
+def _compensated(
+    structure: Structure, parameter: int, leaves: Sequence[Address], deep: bool
+) -> Compensated:
     moves: dict[int, dict[Term, Fraction]] = {
         parameter: {Term(tuple(enumerate(leaves))): Fraction(1)}
     }
     while True:
-        lemmas = _Lemmas(structure, moves)
+        lemmas = _Lemmas(structure, moves, deep=deep)
         start = {i: Shifted(terms) for i, terms in moves.items()}
         steps, ends = sweep(structure, start, lemmas)
         if lemmas.absorbed is not None:
@@ -94,10 +106,10 @@ def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address])
 class _Lemmas:
     def __init__(
         self, structure: Structure, moves: Mapping[int, Mapping[Term, Fraction]],
-        absorbs: bool = True,
+        absorbs: bool = True, deep: bool = False,
     ) -> None:
         self.structure, self.moves = structure, moves
-        self.absorbs = absorbs
+        self.absorbs, self.deep = absorbs, deep
         #: A parameter that would compensate: the sweep is done again with it.
         self.absorbed: tuple[int, dict[Term, Fraction]] | None = None
 
@@ -200,6 +212,10 @@ class _Lemmas:
     ) -> tuple[int, dict[Term, Fraction]] | None:
         """The parameter behind a summand, and what it must move by to cancel all terms."""
         view = self.structure.views.get(node)
+        line = self.structure.lines.get(node)
+        if self.deep and view is None and line is not None and line.law == "sum of lines":
+            found = (self._absorber(j, given) for j in line.inputs)
+            return next((x for x in found if x is not None), None)
         if view is None or view.parameter in self.moves or not view.factor:
             return None
         back = {there: mine for mine, there in view.places.items()}
@@ -297,11 +313,37 @@ class _Lemmas:
         swapped = [(inner[1 - k], *a[1:]) for _, a in sorted(on, key=lambda pair: pair[0])]
         rest = [a for a in self.structure.top(other) if a[0] != inner[1 - k]]
         summed = [a for a in self.structure.top(other) if a[0] == inner[1 - k]]
-        if any(a not in back for a in (*swapped, *rest, *summed)):
+        if any(a not in back for a in (*swapped, *rest, *summed)) or not self._told(
+                view.parameter, [back[a] for a in (*rest, *summed)]):
             return Shifted({}, free | self._of_other(line, k))
         at = tuple((back[a], a) for a in rest)
         found = Term(at, view.parameter, tuple(back[a] for a in swapped))
         return Shifted({found: c * view.factor})
+
+    def _told(self, parameter: int, seen: Sequence[Address]) -> bool:
+        """Whether these addresses tell which entries of a parameter a view shows.
+
+        They do not where a single row, or every other one, was taken: nothing says which.
+        """
+        def whole(prefix: Address, leaves: Sequence[Ref]) -> bool:
+            for n, (leg, sign) in enumerate(leaves):
+                here = (*prefix, n)
+                if here in seen:
+                    continue
+                parts = self.structure.parts(leg)
+                shown = {a[len(here)] for a in seen if a[:len(here)] == here}
+                if len(shown) != 1:
+                    return False
+                (j,) = shown
+                part, turn = parts[j]
+                if not whole((*here, j), self.structure.part_leaves((part, turn * sign))):
+                    return False
+            return True
+
+        return all(
+            whole((axis,), self.structure.leaves(parameter, axis))
+            for axis in range(len(self.structure.axes[parameter]))
+        )
 
     def _leaves_match(self, line: Line) -> bool:
         rank = len(line.shape)

@@ -140,12 +140,13 @@ class _Lemmas:
                 continue
             try:
                 there = self.structure.move(line, k, address)
+                if there is None and line.op == "slice" and len(address) > 2:
+                    continue  # another summand was taken
                 copies = [self.structure.move(line, k, c) for c in weight.copies]
             except NoLemma:
                 there, copies = None, []
             if there is None or None in copies:
-                if not (there is None and line.op == "slice" and len(address) > 2):
-                    self.vanish([weight])
+                self.vanish([weight])
                 continue
             out[there] = Weight(weight.form, tuple(c for c in copies if c is not None))
         return out
@@ -172,8 +173,22 @@ class _Lemmas:
         if a.copies != b.copies:
             self.vanish([a, b])
 
+    def _off_line(self, line: Line, inputs: Sequence[Weights]) -> list[Weights]:
+        """The weights at addresses that mean the same in all inputs; the others vanish."""
+        out: list[Weights] = []
+        for weights in inputs:
+            kept: Weights = {}
+            for address, weight in weights.items():
+                try:
+                    self.structure.require_aligned(line, (address, *weight.copies))
+                    kept[address] = weight
+                except NoLemma:
+                    self.vanish([weight])
+            out.append(kept)
+        return out
+
     def _alike(self, line: Line, inputs: Sequence[Weights]) -> Weights:
-        a, b = inputs
+        a, b = inputs = self._off_line(line, inputs)
         for k in (0, 1):
             if line.law == "sum of lines" and self.structure.is_zero(line.inputs[k]):
                 return dict(inputs[1 - k])
@@ -183,7 +198,7 @@ class _Lemmas:
         return {**a, **b}
 
     def _product(self, line: Line, inputs: Sequence[Weights]) -> Weights:
-        a, b = inputs
+        a, b = self._off_line(line, inputs)
         out = {**a, **b}
         for address in a.keys() & b.keys():
             out[address] = Weight(_sum(a[address].form, b[address].form), a[address].copies)
@@ -222,6 +237,12 @@ class _Lemmas:
                 if any(c[0] == inner[k] for c in weight.copies):
                     self.vanish([weight])  # copies are summed
                     continue
+                try:
+                    batch = [x for x in (address, *weight.copies) if x and x[0] < rank - 2]
+                    self.structure.require_aligned(line, batch)
+                except NoLemma:
+                    self.vanish([weight])
+                    continue
                 if address in out:
                     both = out[address]
                     if both.copies != weight.copies:
@@ -234,9 +255,13 @@ class _Lemmas:
         return self._moved(line, 0, self._without(inputs[0], line.attrs["axes"]))
 
     def _without(self, weights: Weights, axes: Sequence[int]) -> Weights:
-        """The weights off some axes; those on them vanish."""
-        self.vanish(w for x, w in weights.items() if x and x[0] in axes)
-        return {x: w for x, w in weights.items() if not x or x[0] not in axes}
+        """The weights off some axes, their copies too; those on them vanish."""
+        on = {
+            x for x, w in weights.items()
+            if any(a[0] in axes for a in (x, *w.copies) if a != WHOLE)
+        }
+        self.vanish(weights[x] for x in on)
+        return {x: w for x, w in weights.items() if x not in on}
 
     def _power(self, line: Line, inputs: Sequence[Weights]) -> Weights:
         op = self.structure.network.nodes[line.node].op

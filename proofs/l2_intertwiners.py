@@ -1,0 +1,349 @@
+"""L2: the lemmas of the calculus of intertwiners, one for each law of an op.
+
+A line of a network varies with its inputs. Rows are tokens (or any other index), columns the leg
+that turns: X -> X g^T, so each row x becomes g x. Every lemma is an identity of all sizes; the
+elements are g (any invertible matrix), O (orthogonal), O that fixes the vector of ones, a + b J
+(complex numbers on pairs), D (a positive diagonal) and a shift c.
+"""
+
+import sympy
+
+from symgauge.theorem import (
+    Counterexample,
+    MatrixCounterexample,
+    MatrixIdentity,
+    PolynomialIdentity,
+    Premise,
+    Step,
+    Theorem,
+    derivative,
+    identity,
+    main,
+    matrix,
+    sizes,
+    zero,
+)
+
+T, S, n, m = sizes("T S n m")  # rows, other rows, the leg, another leg
+X, Z, Y = matrix("X", T, n), matrix("Z", T, n), matrix("Y", n, m)
+W, W_square = matrix("W", m, n), matrix("A", n, n)
+c = matrix("c", 1, n)
+g, turn = matrix("g", n, n), matrix("O", n, n)
+Omega = matrix("Omega", n, n, kind="skew", latex=r"\Omega")
+D = matrix("D", n, n, kind="diagonal")
+G = matrix("G", n, n, kind="diagonal")  # a gain
+rows = matrix("one_T", T, 1, kind="ones", latex=r"\mathbf{1}_T")
+others = matrix("one_S", S, 1, kind="ones", latex=r"\mathbf{1}_S")
+one = matrix("one", n, 1, kind="ones", latex=r"\mathbf{1}")
+
+ORTHOGONAL = ((turn.T @ turn, identity(n)), (turn @ turn.T, identity(n)))
+#: O 1 = 1, and with O orthogonal O^T 1 = 1.
+FIXES_ONE = (*ORTHOGONAL, (turn @ one, one), (turn.T @ one, one))
+UNIT = [[1, 0], [0, 1]]
+TURN = [[0, -1], [1, 0]]
+
+
+def matrices() -> list[Step]:
+    """A matrix on a leg, through contractions, products, sums and squares."""
+    a = sympy.Symbol("a")
+    return [
+        MatrixIdentity(
+            "contraction: g against g^-T", (X @ g.T) @ (g.inv.T @ Y), X @ Y,
+            note=r"The contracted axis of one factor turns by $g$, of the other by $g^{-\top}$.",
+        ),
+        MatrixIdentity(
+            "contraction: O against O", (X @ turn.T) @ (turn @ Y), X @ Y, rules=ORTHOGONAL,
+            note="For rotations parity does not matter.",
+        ),
+        MatrixIdentity(
+            "contraction: the other legs turn along", (X @ Y) @ matrix("h", m, m).T,
+            X @ (Y @ matrix("h", m, m).T),
+        ),
+        MatrixIdentity(
+            "product with what is constant along the leg", a * (X @ g.T), (a * X) @ g.T,
+            note=r"Entry by entry; $a$ may differ from row to row.",
+        ),
+        MatrixIdentity("sum", X @ g.T + Z @ g.T, (X + Z) @ g.T),
+        MatrixIdentity(
+            "sum with what is constant along the leg, where g fixes it",
+            X @ turn.T + a * (rows @ one.T), (X + a * (rows @ one.T)) @ turn.T, rules=FIXES_ONE,
+        ),
+        MatrixIdentity(
+            "squares of rows, summed", (turn @ c.T).T @ (turn @ c.T), c @ c.T, rules=ORTHOGONAL,
+        ),
+        MatrixIdentity(
+            "infinitesimally", derivative(c @ c.T, {c: c @ Omega}), zero(1, 1),
+            note=r"$c$ stands for any row, $\delta c = c\,\Omega$.",
+        ),
+        MatrixIdentity(
+            "a flow: where the velocity turns with the state, so does the end",
+            derivative(X @ g.T, {X: X @ W_square}), (X @ g.T) @ (g.inv.T @ W_square @ g.T),
+            note=r"$\dot X = X A$: the moved state obeys the moved equation, and a flow is the only"
+            r" solution.",
+        ),
+    ]
+
+
+def centring() -> list[Step]:
+    """x minus its mean and the standardised x turn with O, where O fixes 1."""
+    mean = (1 / n) * (X @ one @ one.T)
+    moved = X @ turn.T
+    mean_moved = (1 / n) * (moved @ one @ one.T)
+    a = matrix("a", T, 1)
+    count = ((one.T @ one, n * identity(1)),)
+    shifted = X + a @ one.T
+    row = c - (1 / n) * (c @ one @ one.T)
+    row_moved = c @ turn.T - (1 / n) * (c @ turn.T @ one @ one.T)
+    return [
+        MatrixIdentity(
+            "centring turns with O", moved - mean_moved, (X - mean) @ turn.T, rules=FIXES_ONE,
+        ),
+        MatrixIdentity(
+            "the variance does not change", row_moved @ row_moved.T, row @ row.T,
+            rules=FIXES_ONE, note="So the standardised vector turns with $O$ too.",
+        ),
+        MatrixIdentity(
+            "the sum over the leg does not change", moved @ one, X @ one, rules=FIXES_ONE,
+        ),
+        MatrixIdentity(
+            "centring forgets what is constant along the leg",
+            shifted - (1 / n) * (shifted @ one @ one.T), X - mean, rules=count,
+            note="With it everything that starts by centring: standardising, LayerNorm.",
+        ),
+    ]
+
+
+def rotary() -> list[Step]:
+    """A rotary embedding multiplies pairs by complex numbers."""
+    J = matrix("J", n, n, kind="skew")
+    a, b, p, q = sympy.symbols("a b p q")
+    element, table = a * identity(n) + b * J, p * identity(n) + q * J
+    return [
+        MatrixIdentity(
+            "a + b J commutes with p + q J", element @ table, table @ element,
+            note=r"$J$ is the quarter turn of all pairs; each pair and each position has a $p$ and"
+            r" a $q$ of its own.",
+        ),
+        MatrixIdentity(
+            "and so does its contragredient", -(element.T) @ table, table @ -(element.T),
+        ),
+    ]
+
+
+def scalings() -> list[Step]:
+    """Weights: add in products, cancel in contractions; homogeneous functions."""
+    s, x, y, v, H = sympy.symbols("s x y v H", positive=True)
+    k, j = sympy.symbols("k j", integer=True)
+    return [
+        MatrixIdentity("contraction: opposite weights cancel", (X @ D) @ (D.inv @ Y), X @ Y),
+        PolynomialIdentity(
+            "product: weights add", (s**k * x) * (s**j * y), s**k * s**j * (x * y),
+        ),
+        PolynomialIdentity("sum: equal weights", s**k * x + s**k * y, s**k * (x + y)),
+        PolynomialIdentity(
+            "powers", x * (x**k).diff(x), k * x**k,
+            note=r"The degree, infinitesimally: $\delta x = x$ gives $\delta x^k = k x^k$; roots "
+            r"and the reciprocal are such powers.",
+        ),
+        PolynomialIdentity(
+            "relu, leaky relu, abs", H * (s * x), s * (H * x),
+            note=r"$f(x) = H x$ with $H$ a function of the sign of $x$, and $s > 0$ keeps signs; "
+            r"so orders, maxima and one-hot rows scale or stay.",
+        ),
+        PolynomialIdentity(
+            "a root of s^2 v", (y / s) ** 2 * (s**2 * v), y**2 * v,
+            note=r"$y = v^{-1/2}$: the standardised vector with $\epsilon = 0$ forgets $s > 0$.",
+        ),
+    ]
+
+
+def shifts() -> list[Step]:
+    """A shift c, carried, absorbed and forgotten."""
+    P = matrix("P", T, S)
+    V, K, Q = matrix("V", S, n), matrix("K", S, n), matrix("Q", T, n)
+    b = matrix("b", 1, n)
+    E, N = matrix("E", T, S), matrix("N", T, T, kind="diagonal")
+    A = matrix("A", T, T, kind="diagonal")
+    s, a = sympy.symbols("s a")
+    return [
+        MatrixIdentity(
+            "W (x + c) = W x + W c", (X + rows @ c) @ W.T, X @ W.T + rows @ (c @ W.T),
+        ),
+        MatrixIdentity(
+            "a parameter that is added absorbs it",
+            (X + rows @ c) + rows @ (b - c), X + rows @ b,
+        ),
+        MatrixIdentity(
+            "rows that sum to 1 carry a shift", P @ (V + others @ c), P @ V + rows @ c,
+            rules=((P @ others, rows),),
+        ),
+        MatrixIdentity(
+            "rows that sum to 0 forget it", P @ (V + others @ c), P @ V,
+            rules=((P @ others, zero(T, 1)),),
+        ),
+        MatrixIdentity(
+            "a shift of the keys is constant along the keys",
+            Q @ (K + others @ c).T, Q @ K.T + (Q @ c.T) @ others.T,
+        ),
+        PolynomialIdentity(
+            "exp turns a shift into a factor", sympy.exp(s + a), sympy.exp(a) * sympy.exp(s),
+        ),
+        MatrixIdentity(
+            "the row sums take the same factor", A @ E @ others, A @ N @ rows,
+            rules=((E @ others, N @ rows),),
+            note=r"$E$ holds $\exp$ of the scores (0 where a mask leaves out), $N$ its row sums, "
+            r"$A$ the factors $\exp(a_i)$.",
+        ),
+        MatrixIdentity("so softmax forgets it", (A @ N).inv @ (A @ E), N.inv @ E),
+    ]
+
+
+def slices() -> list[Step]:
+    """What holds on a slice, carried back to the whole space."""
+    P, k = sizes("P k")
+    df = matrix("F", 1, P, latex=r"df_\sigma")
+    h, field = matrix("H", P, P, latex="(Dh)"), matrix("V", P, k)
+    return [
+        MatrixIdentity(
+            "carried back, X f = 0 on the whole space", df @ h.inv @ (h @ field), zero(1, k),
+            rules=((df @ field, zero(1, k)),),
+            note=r"$\theta = h \sigma$ with $\sigma$ on the slice; $f(h \sigma) = f(\sigma)$ for "
+            r"each fixed $h$, so $df_\theta = df_\sigma (Dh)^{-1}$; and $X(\theta) = (Dh)\, "
+            r"V(\sigma)$ with $V f = 0$ at $\sigma$.",
+        ),
+        MatrixIdentity(
+            "a rotation behind a gain", (X @ Omega) @ G @ W.T
+            + X @ G @ (W @ G @ Omega @ G.inv).T, zero(T, m),
+            note=r"$\delta W = W G\, \Omega\, G^{-1}$, $\delta G = 0$: the carried-back rotation "
+            r"of a normalised stream.",
+        ),
+    ]
+
+
+def must_fail() -> list[Step]:
+    """The nearest false relatives of each lemma."""
+    point = {X: UNIT, Y: UNIT, g: [[2, 0], [0, 1]]}
+    R = matrix("R", n, n)
+    s, a, z = sympy.symbols("s a z")
+    half = sympy.log(2)
+
+    def sigmoid(x: sympy.Expr) -> sympy.Expr:
+        return sympy.exp(x) / (1 + sympy.exp(x))
+
+    mean_of_turned = X @ turn.T - sympy.Rational(1, 2) * (X @ turn.T @ one @ one.T)
+    turned_mean = (X - sympy.Rational(1, 2) * (X @ one @ one.T)) @ turn.T
+    P = matrix("P", T, S)
+    return [
+        MatrixCounterexample(
+            "contraction: g on both factors", (X @ g.T) @ (g @ Y), X @ Y, point,
+        ),
+        MatrixCounterexample(
+            "contraction: the transpose dropped", (X @ g.T) @ (g.inv @ Y), X @ Y,
+            {**point, g: [[1, 1], [0, 1]]},
+        ),
+        MatrixCounterexample(
+            "product along the leg", (X @ g.T) @ D, (X @ D) @ g.T,
+            {X: UNIT, g: [[1, 1], [0, 1]], D: [[1, 0], [0, 2]]},
+            note="A gain, a gate, a table: entry by entry nothing but scalings is left.",
+        ),
+        MatrixCounterexample(
+            "squares under GL: RMSNorm has rotations alone", (c @ g.T) @ (c @ g.T).T, c @ c.T,
+            {c: [[1, 0]], g: [[2, 0], [0, 1]]},
+        ),
+        MatrixCounterexample(
+            "centring under a rotation that moves 1: LayerNorm has not all of O(n)",
+            mean_of_turned, turned_mean,
+            {X: UNIT, turn: TURN, one: [[1], [1]]}, scope="n = 2",
+        ),
+        MatrixCounterexample(
+            "a general matrix and a rotary table", R @ g, g @ R, {R: TURN, g: [[1, 0], [0, 2]]},
+        ),
+        MatrixCounterexample(
+            "a table whose pairs have two cosines", R @ g, g @ R,
+            {R: [[2, -1], [1, 3]], g: TURN},
+        ),
+        MatrixCounterexample(
+            "a shift of the keys before a rotary table", c @ R, c, {c: [[1, 0]], R: TURN},
+            note="It turns with the position, so it is not constant along the keys.",
+        ),
+        Counterexample(
+            "a nonlinear function and a scaling", sympy.exp(s * z), s * sympy.exp(z),
+            {s: 2, z: 0},
+        ),
+        Counterexample(
+            "the gate of a SwiGLU rescaled", sigmoid(s * z), sigmoid(z), {s: 2, z: half},
+            note=r"$\mathrm{silu}(s z) = s z\, \sigma(s z)$ would have to be "
+            r"$s z\, \sigma(z)$.",
+        ),
+        Counterexample(
+            "the standardised vector with epsilon", 1 / (s**2 * z + a), 1 / (s**2 * (z + a)),
+            {s: 2, z: 1, a: 1},
+        ),
+        Counterexample(
+            "softmax and scores that are not shifted alike",
+            sympy.exp(s + a) / (sympy.exp(s + a) + 1), sympy.exp(s) / (sympy.exp(s) + 1),
+            {s: 0, a: half},
+        ),
+        MatrixCounterexample(
+            "columns that sum to 1", P @ (others @ c), rows @ c,
+            {P: [[1, 1], [0, 0]], others: [[1], [1]], rows: [[1], [1]], c: [[1, 0]]},
+        ),
+        MatrixCounterexample(
+            "rotating a tied model with gains", (X @ Omega) @ G @ W.T + X @ G @ (W @ Omega).T,
+            zero(T, m), {X: UNIT, Omega: TURN, G: [[1, 0], [0, 2]], W: UNIT},
+            note=r"A tied head reads the stream behind the gain and writes it before: $\delta W = "
+            r"W \Omega$ for the one, $W G\, \Omega\, G^{-1}$ for the other.",
+        ),
+        MatrixCounterexample(
+            "folding a norm's gain into a tied head", X @ (W @ G).T, X @ W.T,
+            {X: UNIT, W: UNIT, G: [[1, 0], [0, 2]]},
+            note="$W$ is the embedding as well, and there no gain is undone.",
+        ),
+    ]
+
+
+def theorem() -> Theorem:
+    return Theorem(
+        claim="L2",
+        title="The intertwiners of the ops, at every size",
+        statement=(
+            r"Let a line of a network vary with its inputs along a matrix on a leg, a positive "
+            r"scaling, or a shift. (a) Contractions, products with what is constant along the leg, "
+            r"sums, sums of squares, centring, standardising and rotary embeddings turn with $g$ "
+            r"(or with $O$, with $O$ that fixes $\mathbf{1}$, with $a + b J$) or do not change. "
+            r"(b) Weights of scalings add in products, cancel in contractions, agree in sums, and "
+            r"are multiplied by the degree of a homogeneous function. (c) Shifts are carried by "
+            r"linear maps and by rows that sum to 1, absorbed by added parameters, and forgotten "
+            r"by centring and by softmax where they are constant along its axis. (d) A generator "
+            r"on a slice, carried back, is one on the whole space."
+        ),
+        hypotheses=(
+            r"$g \in GL(n)$, $O \in O(n)$, $D > 0$ diagonal, $s > 0$.",
+            r"Where an element differs from copy to copy (a matrix for each head) the lemmas hold "
+            r"copy by copy; the copies of both factors of a contraction are the same.",
+            r"For (d) the family through which the slice is reached is a symmetry, simply "
+            r"transitive on the values of the parameter that is held.",
+        ),
+        premises=(
+            Premise("Functional equation of exp", r"$\exp(s + a) = \exp(s) \exp(a)$, $\exp > 0$."),
+            Premise("Picard-Lindelof", "A flow is the only solution of its equation from its "
+                    "start."),
+        ),
+        scope=(
+            "All sizes. Moves of entries (reshape, permutation, repetition, parts of a direct sum) "
+            "act on the names of indices alone and take the variation with them."
+        ),
+        steps=(
+            *matrices(), *centring(), *rotary(), *scalings(), *shifts(), *slices(), *must_fail(),
+        ),
+        conclusion=(
+            "Each line of a network is an op of one of these laws, and its variation is the "
+            "lemma's, given its inputs'. Where no output varies, the family is a symmetry, "
+            "whatever the sizes are; of what has no lemma nothing is claimed. That no symmetry is "
+            "left out is not said: that is what a certificate says, at its sizes."
+        ),
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(theorem()))
