@@ -195,7 +195,7 @@ def _paired(
         if match is not None:
             left.remove(match)
         full = None if match is None else {
-            "element": match["element"], "action": match["action"], "via": match["via"]}
+            key: match[key] for key in ("label", "class", "element", "action", "via")}
         out.append({**entry, "full": full})
     return out + [{**g, "at": "full"} for g in left]
 
