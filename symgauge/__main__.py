@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from symgauge.capture.target import Target
     from symgauge.derivation import Derivation
+    from symgauge.full_size import FullDerivation
 
 HOLDS, REFUTED, UNKNOWN, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 STATUS = {Verdict.PROVED: HOLDS, Verdict.REFUTED: REFUTED, Verdict.UNKNOWN: UNKNOWN}
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     equivalence.add_argument("--seed", type=_seed, default=0, help="seed of the points (0)")
     equivalence.set_defaults(run=_equivalence)
     check = commands.add_parser("check", help="run the generated numeric checks")
-    check.add_argument("target", metavar="TARGET|derivation.json", help=target)
+    check.add_argument("target", metavar="TARGET|derivation.json|full.json", help=target)
     _sizes(check)
     check.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     check.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
@@ -281,6 +282,17 @@ def _read(path: str) -> Derivation:
     return Derivation.from_json(text)
 
 
+def _read_any(path: str) -> Derivation | FullDerivation:
+    """A derivation.json or a full.json."""
+    from symgauge.full_size import SCHEMA, FullDerivation
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"cannot read {path}: {error}") from error
+    return FullDerivation.from_json(text) if f'"schema": "{SCHEMA}"' in text[:200] else _read(path)
+
+
 # -- commands ------------------------------------------------------------------------------------
 
 
@@ -401,17 +413,22 @@ def _equivalence(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from symgauge.derivation import Derivation
+
+    derivation: Derivation | FullDerivation
     if options.target.endswith(".json"):
-        derivation = _read(options.target)
+        derivation = _read_any(options.target)
         if options.set or options.output or options.observable != "logits":
             raise BadInputError(
                 "--set, --output and --observable belong to a TARGET, not to a derivation.json"
             )
-        _require_intact(derivation, options.target)
+        if isinstance(derivation, Derivation):  # a full.json carries no certificate
+            _require_intact(derivation, options.target)
     else:
         with _progress() as progress:
             derivation = _derived(options, progress)
-    if options.size == "full" and derivation.full_sizes is None:
+    if (options.size == "full" and isinstance(derivation, Derivation)
+            and derivation.full_sizes is None):
         raise BadInputError(
             f"{derivation.name} has no FULL sizes; put a dict FULL beside its factory"
         )

@@ -189,19 +189,25 @@ def _paired(
     The small ones come first and in their order; a family of other layers has the full size alone.
     """
     left = list(generators)
+    matches: list[Mapping[str, Any] | None] = [None] * len(few)
+    for same_copies in (True, False):  # one group at a small size may be several at the full one
+        for i, entry in enumerate(few):
+            if matches[i] is None:
+                matches[i] = next((g for g in left if _alike(entry, g, same_copies)), None)
+                left = [g for g in left if g is not matches[i]]
     out: list[dict[str, Any]] = []
-    for entry in few:
-        match = next((g for g in left if _alike(entry, g)), None)
-        if match is not None:
-            left.remove(match)
+    for entry, match in zip(few, matches):
         full = None if match is None else {
-            "element": match["element"], "action": match["action"], "via": match["via"]}
+            key: match[key] for key in ("label", "class", "element", "action", "via")}
         out.append({**entry, "full": full})
     return out + [{**g, "at": "full"} for g in left]
 
 
-def _alike(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def _alike(a: Mapping[str, Any], b: Mapping[str, Any], same_copies: bool) -> bool:
     forms = [[(m["form"], m["parameter"]) for m in x["action"]] for x in (a, b)]
     via = [[t["parameter"] for t in x["via"]] for x in (a, b)]
-    return a["element"]["kind"] == b["element"]["kind"] and len(a["element"]["copies"]) == len(
-        b["element"]["copies"]) and set(forms[0]) <= set(forms[1]) and set(via[0]) <= set(via[1])
+    elements = a["element"], b["element"]
+    if same_copies and len(elements[0]["copies"]) != len(elements[1]["copies"]):
+        return False
+    return elements[0]["kind"] == elements[1]["kind"] and set(forms[0]) <= set(forms[1]) and set(
+        via[0]) <= set(via[1])

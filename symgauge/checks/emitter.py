@@ -245,10 +245,14 @@ def _docstring(
 
 
 def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
-    """What the runtime needs of a family: element and moves at each size, or null."""
+    """What the runtime needs of a family: element and moves at each size, or null.
+
+    The full size has a label and a class of its own where they name other locations.
+    """
+    keys = ("label", "class", "element", "action", "via")
     entries = {"small": small, "full": full}
     return {"label": label} | {
-        size: {key: entry[key] for key in ("element", "action", "via") if key in entry}
+        size: {key: entry[key] for key in keys if key in entry}
         if entry is not None and entry["element"]["kind"] != "other"
         else None
         for size, entry in entries.items()
@@ -262,7 +266,7 @@ def _family(family: Mapping[str, Any]) -> dict[str, Any]:
     else:
         entry = _at_sizes(family["label"], family, family.get("full"))
     # families of one class differ in the number of their layer: they are applied together
-    return {**entry, "class": family.get("class", family["label"])}
+    return entry
 
 
 def _planted(
@@ -280,6 +284,8 @@ def _planted(
         if small is None:
             raise BadInputError(f"family {labels[where]!r} has no wrong symmetry of kind {kind!r}")
         full = family.get("full") and wrong_family(family["full"], kind)
+        if full and "label" in family["full"]:
+            full["label"] = f"{KINDS[kind]}, {family['full']['label']}"
         yield _at_sizes(f"{KINDS[kind]}, {labels[where]}", small, full)
 
 

@@ -1,4 +1,4 @@
-"""f(x; g.theta) = f(x; theta) for random finite group elements: all at once, then each alone."""
+"""f(x; g.theta) = f(x; theta) for random finite group elements: all at once, then each class."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def check_invariance(bench: Bench) -> Iterator[Row]:
-    """One pass for all families together, one for each family."""
-    if len(bench.families) > 1:
+    """One pass for all families together, one for each class of families."""
+    if len(bench.classes) > 1:
         yield bench.difference("invariance", "all symmetries at once", bench.families)
-    for family in bench.families:
-        yield bench.difference("invariance", family["label"], [family])
+    for label, families in bench.classes.items():
+        yield bench.difference("invariance", label, families)

@@ -1,4 +1,4 @@
-"""J X = 0 for a random generator X of each family, by a Jacobian-vector product."""
+"""J X = 0 for a random generator X of each class, by a Jacobian-vector product."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def check_tangent(bench: Bench) -> Iterator[Row]:
-    """One product for each family, and one for a wrong generator, which must not vanish."""
-    for family in bench.families:
-        yield bench.derivative("tangent", "J X, " + family["label"], family)
+    """One product for each class, and one for a wrong generator, which must not vanish."""
+    for label, families in bench.classes.items():
+        yield bench.derivative("tangent", "J X, " + label, families)
     for family in bench.planted[:1]:
-        yield bench.derivative("tangent", "wrong J X, " + family["label"], family, wrong=True)
+        yield bench.derivative("tangent", "wrong J X, " + family["label"], [family], wrong=True)

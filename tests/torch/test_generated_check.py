@@ -247,7 +247,7 @@ def test_parameters_are_restored_exactly(name: str) -> None:
     assert one.floor_measured > torch.finfo(torch.float64).eps  # every parameter did move
     for family in one.families:
         one.difference("invariance", family["label"], [family])
-        one.derivative("tangent", family["label"], family)
+        one.derivative("tangent", family["label"], [family])
     assert all(torch.equal(value, before[name]) for name, value in one.parameters.items())
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,12 +22,15 @@ from symgauge.checks.runtime.group import (
     apply_move,
     block,
     carry_back,
+    cuts,
     entries,
     moves_back,
     off_slices,
     onto_slices,
+    piece,
     random_element,
     random_generator,
+    traffic,
 )
 from symgauge.checks.runtime.model import (
     Checkpoint,
@@ -42,6 +45,9 @@ SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
 JVP_PASSES = 3
 FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
+TANGENT_BYTES = 2**30  # of one J X; a large model may take a quarter of its own size
+
+Families = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class Row:
 
     check: str
     label: str
+    families: int
     wrong: bool
     residual: float | None
     floors: float | None
@@ -59,6 +66,8 @@ class Row:
     seconds: float
     time: float
     ok: bool | None
+    action_seconds: float | None = None
+    action_bytes: int | None = None
     note: str = ""
 
 
@@ -109,6 +118,42 @@ def readable(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
+def label_of(families: Families) -> str:
+    """The label of a family, or what those of a class have in common and their number."""
+    if len(families) == 1:
+        return str(families[0]["label"])
+    return f"{families[0]['class']} ({len(families)} families)"
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes: of the device, or of this process where the system tells."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def copy_speed(device: torch.device) -> float:
+    """Bytes read and written in a second by plain copies of 64 MiB (1 GiB on a GPU)."""
+    length = 2**28 if device.type == "cuda" else 2**24
+    source = torch.ones(length, device=device)
+    target = torch.zeros(length, device=device)
+    best = math.inf
+    for _ in range(5):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        start = time.perf_counter()
+        target.copy_(source)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return 2 * source.numel() * source.element_size() / best
+
+
 class Bench:
     """The model at one point, and what the checks ask of it."""
 
@@ -122,6 +167,7 @@ class Bench:
         checkpoint: str | None,
     ) -> None:
         self.record, self.size, self.seed = record, size, seed
+        self.memory_before = peak_memory(device)
         self.dtype, self.device = dtype, device
         if record["sizes"][size] is None:
             raise BadInput(f"the target gives no {size} sizes")
@@ -133,13 +179,15 @@ class Bench:
         self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
         self.families = self._at_this_size("families")
         self.planted = self._at_this_size("planted")
-        self.passes = self.allowed = 0
+        self.passes = 0
         self.unit = self.floor = self.floor_measured = math.nan
         self.base: tuple[Tensor, ...] = ()
         self.restore(self.free)
         self.unreachable = [f["label"] for f in self.families if not self._reachable(f)]
         self.families = [f for f in self.families if self._reachable(f)]
         self.planted = [f for f in self.planted if self._reachable(f)]
+        self.classes = self._classes()
+        self.memory_built = peak_memory(device)
         with quiet():  # torch loads its derivative formulas once: not on the clock
             one = torch.ones(1, 1)
             torch.func.jvp(lambda w: torch.nn.functional.linear(one, w, one[0]), (one,), (one,))
@@ -169,8 +217,24 @@ class Bench:
                 self._fits(family["label"], move)
             for through in slices:
                 self._fits_slice(family["label"], through)
-            found.append({"label": family["label"], **family[self.size]})
+            label = family[self.size].get("label", family["label"])
+            found.append({"class": label, **family[self.size], "label": label})
         return found
+
+    def _classes(self) -> dict[str, Families]:
+        """The families that differ only in the number of their layer, together, under one label.
+
+        What they share can fail in any of them, and one pass sees it.
+        """
+        classes: dict[str, Families] = {}
+        for family in self.families:
+            classes.setdefault(family["class"], []).append(family)
+        return {label_of(families): families for families in classes.values()}
+
+    def allowed(self) -> int:
+        """The passes that these classes and planted failures may take."""
+        products = len(self.classes) + len(self.planted[:1])
+        return FULL_SIZE_PASSES + len(self.classes) + len(self.planted) + JVP_PASSES * products
 
     def _fits(self, label: str, move: Mapping[str, Any]) -> None:
         for key in ("parameter", "source"):
@@ -214,7 +278,7 @@ class Bench:
         for first in dict.fromkeys(self.names[name][0] for name in names):
             parameter = self.parameters[first]
             if self.checkpoint is None:
-                parameter.copy_(draw(first, parameter, self.seed))
+                draw(first, parameter, self.seed)
             else:
                 parameter.copy_(self.checkpoint.read(self.names[first], parameter))
 
@@ -246,14 +310,16 @@ class Bench:
         for name in self.free:
             parameter = self.parameters[name]
             rng = seeded(self.device, self.seed, "floor " + name)
-            bits = torch.randint(2, parameter.shape, generator=rng, device=self.device)
-            parameter.mul_(1 + epsilon * (2 * bits - 1).to(self.dtype))
+            for cut in cuts(parameter):
+                part = piece(parameter, cut)
+                shape, kind = part.shape, torch.int8
+                bits = torch.randint(2, shape, generator=rng, device=self.device, dtype=kind)
+                part.mul_(1 + epsilon * (2 * bits - 1).to(self.dtype))
         moved = self.clock()
         change = self.residual(self.output())
         # the first pass also pays for what is set up once
         self.unit = min(middle - start, self.clock() - moved)
         self.restore(self.free)
-        self.allowed += FULL_SIZE_PASSES
         # the output itself is only known to one unit in its last place
         self.floor_measured = change
         self.floor = max(change, epsilon)
@@ -263,7 +329,8 @@ class Bench:
         """max |y' - y| / max |y|, the largest over the outputs."""
         worst = 0.0
         for new, old, scale in zip(output, self.base, self.scales):
-            change = float((new.to(torch.float64) - old.to(torch.float64)).abs().max()) / scale
+            pairs = ((piece(new, c).to(torch.float64), piece(old, c)) for c in cuts(old))
+            change = float(torch.stack([(a - b).abs().max() for a, b in pairs]).max()) / scale
             worst = change if math.isnan(change) else max(worst, change)
         return worst
 
@@ -277,7 +344,7 @@ class Bench:
             if move["form"] == "+c":
                 tensor = self.parameters[move["parameter"]]
                 view = tensor if move.get("at") is None else block(tensor, move["at"])
-                return float(view.abs().median()) or 1.0
+                return float(piece(view, next(cuts(view))).abs().median()) or 1.0
         return 1.0
 
     def act(self, family: Mapping[str, Any]) -> float | None:
@@ -292,29 +359,73 @@ class Bench:
 
     def touched(self, family: Mapping[str, Any]) -> list[str]:
         """The parameters that a family's action changes, on the way to its slices included."""
-        moves = [move for through in family.get("via", ()) for move in moves_back(through)]
-        return [move["parameter"] for move in (*family["action"], *moves)]
+        return [move["parameter"] for move in (*family["action"], *self.via(family))]
 
-    def difference(
-        self, check: str, label: str, families: list[dict[str, Any]], wrong: bool = False
-    ) -> Row:
+    def via(self, family: Mapping[str, Any]) -> list[Any]:
+        """The moves that lead to a family's slices, and back again."""
+        return [move for through in family.get("via", ()) for move in moves_back(through)]
+
+    def bytes_of(self, family: Mapping[str, Any]) -> int:
+        """What the action on the parameters reads and writes."""
+        there = [traffic(self.parameters, move) for move in family["action"]]
+        return sum(there) + 2 * sum(traffic(self.parameters, move) for move in self.via(family))
+
+    def difference(self, check: str, label: str, families: Families, wrong: bool = False) -> Row:
         """One pass with random elements of the families applied; the parameters are put back."""
         start, first = self.clock(), self.passes
         moved = [self.act(family) for family in families]
+        acting = self.clock() - start
         residual = self.residual(self.output())
         self.restore([name for family in families for name in self.touched(family)])
         seconds = self.clock() - start
-        if len(families) == 1:
-            self.allowed += 1
         least = min((m for m in moved if m is not None), default=None)
-        return self.row(check, label, residual, least, self.passes - first, seconds, wrong)
+        row = self.row(check, label, residual, least, self.passes - first, seconds, wrong)
+        count = sum(map(self.bytes_of, families))
+        return replace(
+            row, families=len(families), action_seconds=acting, action_bytes=count
+        )
 
-    def derivative(
-        self, check: str, label: str, family: Mapping[str, Any], wrong: bool = False
-    ) -> Row:
-        """max |J X| / max |y| for a random generator X, where max_T |X_T| / |T| = 1."""
+    def derivative(self, check: str, label: str, families: Families, wrong: bool = False) -> Row:
+        """max |J X| / max |y| for a random generator X of all the families together.
+
+        X is scaled to max_T |X_T| / |T| = 1. Of families whose tangents would be too large, as
+        many as fit are taken, and the row says how many; none is taken if the first does not fit.
+        """
         start = self.clock()
-        self.allowed += JVP_PASSES
+        chosen = self._with_small_tangents(families)
+        if not chosen:
+            note = "not checked: the tangent is too large beside the model"
+            return self.row(check, label, None, None, 0, self.clock() - start, wrong, note)
+        tangents: dict[str, Tensor] = {}
+        for family in chosen:
+            for name, tangent in self.tangents(family).items():
+                tangents[name] = tangents[name].add_(tangent) if name in tangents else tangent
+        sizes = [
+            float(torch.linalg.vector_norm(tangents[name], dtype=torch.float64))
+            / float(torch.linalg.vector_norm(self.parameters[name], dtype=torch.float64))
+            for name in tangents
+            if bool(self.parameters[name].any())
+        ]
+        largest = max(sizes, default=0.0) or 1.0
+        names = list(tangents)
+        primals = tuple(self.parameters[name] for name in names)
+        vectors = tuple(tangents.pop(n).div_(largest).to(self.dtype) for n in names)
+        values, note = self.jvp(names, primals, vectors)
+        self.passes += JVP_PASSES
+        residual = None
+        if values is not None:
+            sizes = [float(v.abs().max()) for v in values]
+            ratios = [size / scale for size, scale in zip(sizes, self.scales)]
+            residual = math.nan if any(map(math.isnan, ratios)) else max(ratios)
+        seconds = self.clock() - start
+        if len(chosen) < len(families):
+            note = f"{note}; " if note else ""
+            note += f"{len(chosen)} of {len(families)} families: the tangents of all are too large"
+        row = self.row(check, label, residual, None, JVP_PASSES, seconds, wrong, note)
+        return replace(row, families=len(chosen))
+
+    def tangents(self, family: Mapping[str, Any]) -> dict[str, Tensor]:
+        """A random generator of the family, as the tangents of the parameters that it moves."""
         rng = seeded(self.device, self.seed, "generator " + family["label"])
         back = onto_slices(self.parameters, family)
         generator = random_generator(family["element"], self.unit_of(family), rng)
@@ -324,24 +435,24 @@ class Bench:
         carry_back(tangents, self.parameters, family, back)
         if back:
             self.restore(self.touched(family))
-        sizes = [
-            float(tangents[name].norm()) / float(self.parameters[name].to(torch.float64).norm())
-            for name in tangents
-            if bool(self.parameters[name].any())
-        ]
-        largest = max(sizes, default=0.0) or 1.0
-        names = list(tangents)
-        primals = tuple(self.parameters[name] for name in names)
-        vectors = tuple((tangents.pop(n) / largest).to(self.dtype) for n in names)
-        values, note = self.jvp(names, primals, vectors)
-        self.passes += JVP_PASSES
-        residual = None
-        if values is not None:
-            sizes = [float(v.to(torch.float64).abs().max()) for v in values]
-            ratios = [size / scale for size, scale in zip(sizes, self.scales)]
-            residual = math.nan if any(map(math.isnan, ratios)) else max(ratios)
-        seconds = self.clock() - start
-        return self.row(check, label, residual, None, JVP_PASSES, seconds, wrong, note)
+        return tangents
+
+    def _with_small_tangents(self, families: Families) -> Families:
+        """The first of them, as long as their tangents are small beside the model."""
+        wide = 8 if self.dtype == torch.float64 else 4
+        left = max(TANGENT_BYTES, self.parameter_bytes() // 4)
+        chosen = []
+        for family in families:
+            left -= sum(self.parameters[name].numel() * wide for name in set(self.touched(family)))
+            if left < 0:
+                break
+            chosen.append(family)
+        return chosen
+
+    def parameter_bytes(self) -> int:
+        """Bytes of all parameters, each counted once."""
+        own = {id(p): p.numel() * p.element_size() for p in self.module.parameters()}
+        return sum(own.values())
 
     def jvp(
         self, names: list[str], primals: tuple[Tensor, ...], vectors: tuple[Tensor, ...]
@@ -386,15 +497,4 @@ class Bench:
                 ok, note = False, f"moved a tensor by {moved:.1e} only"
         time_in_passes = seconds / self.unit
         numbers = (residual, floors, limit, moved, passes, seconds, time_in_passes)
-        return Row(check, label, wrong, *numbers, ok, note)
-
-    def peak_memory(self) -> int | None:
-        """Bytes: of the device, or of this process where the system tells."""
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        try:
-            import resource
-        except ImportError:
-            return None
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return used if sys.platform == "darwin" else used * 1024
+        return Row(check, label, 1, wrong, *numbers, ok, note=note)

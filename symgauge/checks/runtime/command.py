@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import platform
+import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from symgauge.checks.runtime.bench import Bench, Row, plain_kernels, readable
+from symgauge.checks.runtime.bench import (
+    Bench,
+    Row,
+    copy_speed,
+    peak_memory,
+    plain_kernels,
+    readable,
+)
 from symgauge.checks.runtime.record import (
     device_name,
     exit_status,
@@ -35,16 +44,29 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def line(row: Row) -> str:
-    """One row of the table, at most 80 columns."""
-    label = readable(row.label)
-    label = label if len(label) <= 36 else label[:33] + "..."
+    """One row of the table, at most 80 columns; a long label has lines of its own."""
+    *above, label = textwrap.wrap(readable(row.label), 78) or [""]
+    if len(label) > 36:
+        above, label = [*above, label], ""
     residual = "-" if row.residual is None else f"{row.residual:.1e}"
     floors = "-" if row.floors is None else f"{row.floors:.1e}"
     limit = "-" if row.limit is None else f"{'>' if row.wrong else '<='} {row.limit:.0f}"
     verdict = {True: "ok", False: "FAIL", None: "-"}[row.ok]
     text = f"{label:36} {residual:>8} {floors:>8} {limit:>7} {row.passes:>6} {row.time:5.1f}"
     note = f"\n    {row.note}" if row.note else ""
-    return f"{text} {verdict}{note}"
+    return "\n".join([*above, f"{text} {verdict}{note}"])
+
+
+def missing(record: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
+    """The families with these labels, for a reader; those of one class in one line."""
+    counts: dict[str, list[str]] = {}
+    for family in record["families"]:
+        if family["label"] in labels:
+            entry = family["small"] or family["full"] or {}
+            counts.setdefault(entry.get("class", family["label"]), []).append(family["label"])
+    for kind, some in counts.items():
+        text = readable(some[0] if len(some) == 1 else f"{len(some)} of {kind}")
+        yield text if len(text) <= 54 else text[:51] + "..."
 
 
 def run(
@@ -58,24 +80,28 @@ def run(
 ) -> dict[str, Any]:
     """Runs every check; the JSON record. `ok` is None where nothing could be checked."""
     require_device(device)
+    start = time.perf_counter(), time.process_time()
     with plain_kernels():
         bench = Bench(record, size, seed, DTYPES[dtype], torch.device(device), checkpoint)
         count = sum(bench.parameters[name].numel() for name in bench.free)
         print(f"{readable(record['name'])[:78]}\n{size} sizes, {count} parameters", end=", ")
         print(f"{dtype}, {device}, seed {seed}, torch {torch.__version__}")
+        print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
+        print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed")
         floor = bench.measure_floor()
         print(f"floor {floor:.1e}: output change, every parameter moved by one unit in its")
         print(f"last place; time in units of one forward pass ({bench.unit:.2g} s)\n\n{HEAD}")
-        rows = []
+        rows, judged = [], []
         for check in checks:
             for row in check(bench):
-                rows.append(row)
+                rows.append(finite(asdict(row) | {"peak_memory_bytes": peak_memory(bench.device)}))
+                judged += [] if row.ok is None else [row.ok]
                 print(line(row), flush=True)
-    for label in bench.not_checked():
-        print(f"not checked at this size: {readable(label)[:52]}")
-    print(f"\n{bench.passes} forward passes of {bench.allowed} allowed")
-    judged = [row.ok for row in rows if row.ok is not None]
-    ok = all(judged) and bench.passes <= bench.allowed if judged else None
+        speed, peak = copy_speed(bench.device), peak_memory(bench.device)
+    for text in missing(record, bench.not_checked()):
+        print(f"not checked at this size: {text}")
+    print(f"\n{bench.passes} forward passes of {bench.allowed()} allowed")
+    ok = all(judged) and bench.passes <= bench.allowed() if judged else None
     return {
         "name": record["name"],
         "target": {k: v for k, v in record["target"].items() if k != "source"},
@@ -90,12 +116,21 @@ def run(
         "checkpoint": checkpoint,
         "floor": floor,
         "floor_measured": bench.floor_measured,
-        "rows": [finite(asdict(row)) for row in rows],
+        "rows": rows,
         "not_checked": bench.not_checked(),
         "forward_seconds": bench.unit,
+        "seconds": time.perf_counter() - start[0],
+        "processor_seconds": time.process_time() - start[1],
         "passes": bench.passes,
-        "passes_allowed": bench.allowed,
-        "peak_memory_bytes": bench.peak_memory(),
+        "passes_allowed": bench.allowed(),
+        "families": len(bench.families),
+        "classes": len(bench.classes),
+        "parameter_bytes": bench.parameter_bytes(),
+        "memory_before_bytes": bench.memory_before,
+        "memory_built_bytes": bench.memory_built,
+        "peak_memory_bytes": peak,
+        "copy_bytes_per_second": speed,
+        "threads": torch.get_num_threads(),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "ok": ok,
     }

@@ -4,7 +4,8 @@ A matrix element is g = L S R, with L and R products of two Householder reflecti
 and S diagonal in [2^-1/2, 2^1/2]: g^-T = L S^-1 R and g^-1 = R^T S^-1 L^T need no inversion. The
 condition number is at most 2; with 4, rounding alone reached 10 floors once in 400 float64 runs.
 Rotations are L alone, and shifts at most as large as what they shift, for the same reason.
-Every move is computed in float64 and rounded once.
+Every move is computed in float64 and rounded once, a piece of its tensor at a time: beside the
+parameters no copy of a whole tensor is in memory.
 
 A family with slices ("via") acts where their parameters are 1 or 0: all parameters are brought
 there in place, moved, and brought back. The element of a slice is read from its parameter, which
@@ -14,7 +15,7 @@ is not touched: nothing on the slice reads it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -27,8 +28,34 @@ LEAST_MOVE = 1e-3  # a group element that changes a tensor by less tests nothing
 
 MATRIX_FORMS = ("g", "g^-T", "g^-1")
 
+# entries of a tensor taken at once: what the caches of a processor hold, what fills a GPU
+PIECE = {"cpu": 2**18, "cuda": 2**24}
+
 Move = Mapping[str, Any]
 Parameters = Mapping[str, Tensor]
+Cut = tuple[int, int, int]  # axis, start, length
+
+
+def cuts(tensor: Tensor, whole: Sequence[int] = ()) -> Iterator[Cut | None]:
+    """The pieces of a tensor, along the first axis that makes them small and is none of `whole`."""
+    most = PIECE.get(tensor.device.type, PIECE["cpu"])
+    free = [k for k in range(tensor.ndim) if k not in whole]
+    if tensor.numel() <= most or not free:
+        yield None
+        return
+    fine = [k for k in free if tensor.numel() // tensor.shape[k] <= most]
+    axis = fine[0] if fine else max(free, key=lambda k: int(tensor.shape[k]))
+    extent = tensor.shape[axis]
+    step = max(1, most * extent // tensor.numel())
+    for start in range(0, extent, step):
+        yield axis, start, min(step, extent - start)
+
+
+def piece(tensor: Tensor, cut: Cut | None) -> Tensor:
+    """The view of one piece; what broadcasts along the axis of the cut is kept whole."""
+    if cut is None or tensor.ndim <= cut[0] or tensor.shape[cut[0]] == 1:
+        return tensor
+    return tensor.narrow(*cut)
 
 
 def block(tensor: Tensor, at: Mapping[str, Any]) -> Tensor:
@@ -64,8 +91,13 @@ def contracted(source: Tensor, at: Mapping[str, Any], vector: Tensor) -> Tensor:
     full = spread(vector, at, source.ndim)
     factors = full.shape[axis : axis + len(sizes)]
     weights = full.reshape(factors).expand(sizes).reshape(-1)
-    rows = source.narrow(axis, at["start"], weights.numel()).to(torch.float64)
-    product: Tensor = torch.tensordot(rows, weights, dims=([axis], [0]))
+    rows = source.narrow(axis, at["start"], weights.numel())
+    product: Tensor = weights.new_empty([n for k, n in enumerate(rows.shape) if k != axis])
+    for cut in cuts(rows, [axis]):
+        part = torch.tensordot(piece(rows, cut).to(torch.float64), weights, dims=([axis], [0]))
+        if cut is not None and cut[0] > axis:
+            cut = (cut[0] - 1, *cut[1:])
+        piece(product, cut).copy_(part)
     return product
 
 
@@ -178,58 +210,97 @@ def acted(
     return by.act(form, rows).reshape(permuted.shape).permute(inverse)
 
 
-def apply_move(parameters: Parameters, move: Move, element: Element) -> float:
+def varied(parameters: Parameters, move: Move, by: Element | Generator) -> Tensor | None:
+    """What the move multiplies by or adds, broadcast against what it touches; None for a matrix."""
+    form, at = move["form"], move.get("at")
+    if form in MATRIX_FORMS:
+        return None
+    weight, ndim = float(Fraction(move["weight"])), parameters[move["parameter"]].ndim
+    if isinstance(by, Element):
+        vector = by.scale if form == "s^k" else by.shift
+    else:
+        vector = by.t
+    assert vector is not None
+    if form == "+Tc":
+        assert at is not None
+        return contracted(parameters[move["source"]], at, vector) * weight
+    if form == "s^k" and isinstance(by, Element):
+        return spread(vector, at, ndim) ** weight
+    return spread(vector, at, ndim) * weight
+
+
+def touched_view(tensor: Tensor, move: Move) -> tuple[Tensor, list[int]]:
+    """What a move changes of its tensor, and the axes of it that must stay whole."""
+    form, at = move["form"], move.get("at")
+    if at is None or form == "+Tc":
+        return tensor, []
+    copies, along = places(at, tensor.ndim)
+    return block(tensor, at), copies + along if form in MATRIX_FORMS else []
+
+
+def apply_move(
+    parameters: Parameters, move: Move, element: Element, measured: bool = True
+) -> float:
     """Applies one move in place; the relative change of what it touched (inf if that was zero).
 
-    A family's moves are applied in order, each to what the ones before left.
+    A family's moves are applied in order, each to what the ones before left. What is not
+    `measured` costs less and returns inf.
     """
-    tensor, form, at = parameters[move["parameter"]], move["form"], move.get("at")
-    view = tensor if at is None or form == "+Tc" else block(tensor, at)
-    if form in MATRIX_FORMS:
-        assert at is not None
-        new = acted(view, at, tensor.ndim, element, form)
-    else:
-        weight = float(Fraction(move["weight"]))
-        old = view.to(torch.float64)
-        if form == "s^k":
-            assert element.scale is not None
-            new = old * spread(element.scale, at, tensor.ndim) ** weight
-        elif form == "+c":
-            assert element.shift is not None
-            new = old + weight * spread(element.shift, at, tensor.ndim)
+    tensor, form = parameters[move["parameter"]], move["form"]
+    view, whole = touched_view(tensor, move)
+    vector = varied(parameters, move, element)
+    sums = torch.zeros(2, dtype=torch.float64, device=tensor.device)
+    for cut in cuts(view, whole):
+        old = piece(view, cut)
+        if vector is None:
+            new = acted(old, move["at"], tensor.ndim, element, form)
         else:
-            assert element.shift is not None and at is not None
-            new = old + weight * contracted(parameters[move["source"]], at, element.shift)
-    size = float(torch.linalg.vector_norm(view, dtype=torch.float64))
-    change = float(torch.linalg.vector_norm(new - view))
-    view.copy_(new)
+            other = piece(vector, cut)
+            wide = old.to(torch.float64)
+            new = wide * other if form == "s^k" else wide + other
+        if measured:
+            pair = (old.to(torch.float64), new - old)
+            sums += torch.stack([torch.linalg.vector_norm(part) ** 2 for part in pair])
+        old.copy_(new)
+    size, change = (math.sqrt(x) for x in sums.tolist())
     return change / size if size else math.inf
+
+
+def traffic(parameters: Parameters, move: Move) -> int:
+    """Bytes that a move reads and writes: its block twice, and a source once."""
+    view, _ = touched_view(parameters[move["parameter"]], move)
+    count = 2 * view.numel() * view.element_size()
+    if move["form"] == "+Tc":
+        source = block(parameters[move["source"]], move["at"])
+        count += source.numel() * source.element_size()
+    return count
 
 
 def add_variation(
     tangents: dict[str, Tensor], parameters: Parameters, move: Move, generator: Generator
 ) -> None:
-    """Adds the derivative of one move at the identity to the tangents (float64)."""
-    name, form, at = move["parameter"], move["form"], move.get("at")
+    """Adds the derivative of one move at the identity to the tangents."""
+    name, form = move["parameter"], move["form"]
     tensor = parameters[name]
     if name not in tangents:
-        tangents[name] = torch.zeros_like(tensor, dtype=torch.float64)
-    if at is None or form == "+Tc":
-        view, target = tensor, tangents[name]
-    else:
-        view, target = block(tensor, at), block(tangents[name], at)
-    if form in MATRIX_FORMS:
-        assert at is not None
-        target.add_(acted(view, at, tensor.ndim, generator, form))
-        return
-    weight = float(Fraction(move["weight"]))
-    if form == "s^k":
-        target.add_(view.to(torch.float64) * spread(generator.t, at, tensor.ndim), alpha=weight)
-    elif form == "+c":
-        target.add_(spread(generator.t, at, tensor.ndim), alpha=weight)
-    else:
-        assert at is not None
-        target.add_(contracted(parameters[move["source"]], at, generator.t), alpha=weight)
+        tangents[name] = no_tangent(tensor)
+    view, whole = touched_view(tensor, move)
+    target, _ = touched_view(tangents[name], move)
+    vector = varied(parameters, move, generator)
+    for cut in cuts(view, whole):
+        if vector is None:
+            change = acted(piece(view, cut), move["at"], tensor.ndim, generator, form)
+        else:
+            change = piece(vector, cut)
+            if form == "s^k":
+                change = piece(view, cut).to(torch.float64) * change
+        piece(target, cut).add_(change)
+
+
+def no_tangent(parameter: Tensor) -> Tensor:
+    """A zero tangent: at least single precision, since several moves are summed in it."""
+    wide = torch.float64 if parameter.dtype == torch.float64 else torch.float32
+    return torch.zeros_like(parameter, dtype=wide)
 
 
 def inverse_move(move: Move) -> Move:
@@ -274,7 +345,7 @@ def onto_slices(parameters: Parameters, family: Mapping[str, Any]) -> list[Eleme
     for through in family.get("via", ()):
         element = element_in(through, parameters)
         for move in reversed(moves_back(through)):
-            apply_move(parameters, inverse_move(move), element)
+            apply_move(parameters, inverse_move(move), element, measured=False)
         elements.append(element)
     return elements
 
@@ -283,7 +354,7 @@ def off_slices(parameters: Parameters, family: Mapping[str, Any], elements: list
     """Brings the parameters back from the family's slices, in place."""
     for through, element in reversed(list(zip(family.get("via", ()), elements))):
         for move in moves_back(through):
-            apply_move(parameters, move, element)
+            apply_move(parameters, move, element, measured=False)
 
 
 def carry_back(
@@ -297,10 +368,10 @@ def carry_back(
         for move in moves_back(through):
             name, weight = move["parameter"], float(Fraction(move["weight"]))
             if move["form"] == "s^k" and name in tangents:
-                apply_move(tangents, move, element)
+                apply_move(tangents, move, element, measured=False)
             elif move["form"] == "+Tc" and move["source"] in tangents:
                 assert element.shift is not None
                 if name not in tangents:
-                    tangents[name] = torch.zeros_like(parameters[name], dtype=torch.float64)
+                    tangents[name] = no_tangent(parameters[name])
                 added = contracted(tangents[move["source"]], move["at"], element.shift)
                 tangents[name].add_(added, alpha=weight)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from symgauge.checks.runtime.group import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
 
 # one-axis parameters whose last name says that they multiply; all others are biases
@@ -77,17 +78,24 @@ def build(
     return module.eval(), tuple(args), dict(kwargs)
 
 
-def draw(name: str, like: Tensor, seed: int) -> Tensor:
-    """A generic value: N(0, 1)/sqrt(fan_in), gains exp(0.3 N(0, 1)), biases 0.5 N(0, 1)."""
-    wide = torch.float64 if like.dtype == torch.float64 else torch.float32
-    rng = seeded(like.device, seed, "parameter " + name)
-    value = torch.randn(like.shape, generator=rng, device=like.device, dtype=wide)
-    if like.ndim >= 2:
-        return value.div_(math.sqrt(max(1, *like.shape[1:])))
-    if like.ndim == 0 or name.rpartition(".")[2].lower() in GAINS:
-        # never near 0: a symmetry may divide by a gain
-        return value.mul_(0.3).exp_()
-    return value.mul_(0.5)
+def draw(name: str, parameter: Tensor, seed: int) -> None:
+    """A generic value, in place: N(0, 1)/sqrt(fan_in), gains exp(0.3 N(0, 1)), biases 0.5 N(0, 1).
+
+    The same for the same seed and name: a parameter is put back exactly without a copy of it.
+    """
+    wide = torch.float64 if parameter.dtype == torch.float64 else torch.float32
+    rng = seeded(parameter.device, seed, "parameter " + name)
+    for cut in cuts(parameter):
+        part = piece(parameter, cut)
+        value = torch.randn(part.shape, generator=rng, device=part.device, dtype=wide)
+        if parameter.ndim >= 2:
+            value.div_(math.sqrt(max(1, *parameter.shape[1:])))
+        elif parameter.ndim == 0 or name.rpartition(".")[2].lower() in GAINS:
+            # never near 0: a symmetry may divide by a gain
+            value.mul_(0.3).exp_()
+        else:
+            value.mul_(0.5)
+        part.copy_(value)
 
 
 class Checkpoint:

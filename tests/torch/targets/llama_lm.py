@@ -21,7 +21,18 @@ def factory(
     return LlamaForCausalLM(config).eval(), (ids,), {"use_cache": False}
 
 
+def grouped(
+    hidden_size: int = 16, num_heads: int = 4, num_groups: int = 2, num_layers: int = 1,
+    intermediate_size: int = 3, tokens: int = 3, vocab_size: int = 9, tied: bool = False,
+) -> tuple[torch.nn.Module, tuple[Tensor], dict[str, Any]]:
+    """The same with two groups and two frequencies: every copy of the full size, at a small one."""
+    return factory(
+        hidden_size, num_heads, num_groups, num_layers, intermediate_size, tokens, vocab_size, tied
+    )
+
+
+# the shape of Llama 3.2 1B, with a head of its own: 1.5 billion parameters
 FULL = {
-    "hidden_size": 512, "num_heads": 8, "num_groups": 2, "num_layers": 4,
-    "intermediate_size": 1024, "tokens": 32, "vocab_size": 1000,
+    "hidden_size": 2048, "num_heads": 32, "num_groups": 8, "num_layers": 16,
+    "intermediate_size": 8192, "tokens": 32, "vocab_size": 128256,
 }
