@@ -454,12 +454,18 @@ def _drop(family: dict[str, Any], slices: dict[str, Any]) -> None:
     family["via"].remove(slices["norm2.weight"])
 
 
+def _reader(slices: dict[str, Any]) -> dict[str, Any]:
+    """How the slice of the gain moves the tensor that reads it."""
+    moves: list[dict[str, Any]] = slices["norm2.weight"]["action"]
+    return next(m for m in moves if m["parameter"] == "out.weight")
+
+
 def _sign(family: dict[str, Any], slices: dict[str, Any]) -> None:
-    slices["norm2.weight"]["action"][1]["weight"] = "1"
+    _reader(slices)["weight"] = "1"
 
 
 def _root(family: dict[str, Any], slices: dict[str, Any]) -> None:
-    slices["norm2.weight"]["action"][1]["weight"] = "-3/2"
+    _reader(slices)["weight"] = "-3/2"
 
 
 def _size(family: dict[str, Any], slices: dict[str, Any]) -> None:
@@ -475,7 +481,7 @@ def _repeat(family: dict[str, Any], slices: dict[str, Any]) -> None:
 
 
 def _place(family: dict[str, Any], slices: dict[str, Any]) -> None:
-    slices["norm2.weight"]["action"][1]["at"]["axis"] = -1
+    _reader(slices)["at"]["axis"] = -1
 
 
 def _full(family: dict[str, Any], slices: dict[str, Any]) -> None:
