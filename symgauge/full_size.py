@@ -40,7 +40,7 @@ KEYS = (
     "generators", "small", "algebra", "verdict", "scope", "planted", "versions", "seconds",
 )
 SCOPE = (
-    "sound for every size of the legs, at these numbers of layers and copies and at any other; a "
+    "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
     "lower bound on the redundancy: nothing says that no other symmetry exists"
 )
 
