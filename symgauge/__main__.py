@@ -272,25 +272,27 @@ def _load_target(text: str, pairs: Sequence[str]) -> Target:
     return load_target(text, load, _settings(pairs))
 
 
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"cannot read {path}: {error}") from error
+
+
 def _read(path: str) -> Derivation:
     from symgauge.derivation import Derivation
 
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"cannot read {path}: {error}") from error
-    return Derivation.from_json(text)
+    return Derivation.from_json(_text_of(path))
 
 
 def _read_any(path: str) -> Derivation | FullDerivation:
     """A derivation.json or a full.json."""
+    from symgauge.derivation import Derivation
     from symgauge.full_size import SCHEMA, FullDerivation
 
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"cannot read {path}: {error}") from error
-    return FullDerivation.from_json(text) if f'"schema": "{SCHEMA}"' in text[:200] else _read(path)
+    text = _text_of(path)
+    full = f'"schema": "{SCHEMA}"' in text[:200]
+    return FullDerivation.from_json(text) if full else Derivation.from_json(text)
 
 
 # -- commands ------------------------------------------------------------------------------------

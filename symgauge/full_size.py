@@ -151,7 +151,7 @@ def statements(found: Found) -> list[dict[str, Any]]:
     out, proved = [], set()
     own = [(s, found.structure) for s, _ in found.slices]
     for s, structure in (*own, *((s, found.sliced) for s in kept)):
-        entry = structural_statement(s.family, shapes, ())
+        entry = structural_statement(s.family, shapes)
         entry["class"] = class_of(entry)
         if entry["class"] not in proved:
             # layers alike are proved alike: one table stands for all

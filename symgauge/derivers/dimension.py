@@ -147,8 +147,8 @@ def independent(
     """The families that add to those before them, matrices first; and the ranks of all."""
     components = Components(structure, _halved(structure, families))
     order = sorted(families, key=lambda f: (not f.traceless, -len(f.element.legs)))
-    kept = [f for f in order if components.add(f) or f.traceless]
-    return [f for f in families if f in kept], components.ranks
+    kept = {id(f) for f in order if components.add(f) or f.traceless}
+    return [f for f in families if id(f) in kept], components.ranks
 
 
 def dimension(found: Found) -> int:

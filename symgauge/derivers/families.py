@@ -6,7 +6,7 @@ says what it does to one parameter along one leg. The vector fields follow from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -95,6 +95,11 @@ class Through:
     copies: tuple[int, ...]
     size: int
     moves: tuple[Move, ...]
+
+
+def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
+    """What slices hold their parameters at: 1 for a scaling, 0 for a shift."""
+    return {t.parameter: Fraction(t.kind == "diagonal") for t in slices}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.families import Coordinates, Family, Move, Through, touched
+from symgauge.derivers.families import Coordinates, Family, Move, Through, held_values, touched
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import VectorField, Monomial, times
@@ -53,8 +53,7 @@ class Level:
         if not slices:
             return None
         network = self.search.network
-        held = {t.parameter: Fraction(t.kind == "diagonal") for t in slices}
-        reduced = network.fixed(held)
+        reduced = network.fixed(held_values(slices))
         whole = self.search.coordinates
         up = [whole.whole(p.name).reshape(-1) for p in reduced.parameters]
         below = Search(reduced, self.search.field, self.search.rng)

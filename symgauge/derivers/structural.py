@@ -12,13 +12,14 @@ import contextlib
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import combinations, product
 from math import lcm, prod
 from typing import Any
 
 import numpy as np
 
-from symgauge.derivers.families import Coordinates, Family, Move, Place, Through
+from symgauge.derivers.families import Coordinates, Family, Move, Place, Through, held_values
 from symgauge.derivers.slices import carry_back
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import VectorField, orbit_rank
@@ -79,17 +80,16 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
     progress("legs")
     structure = Structure(network)
     progress("scalings and shifts that use up a parameter")
-    slices = list(_slices(structure))
+    plain = Stage(structure)
+    slices = _slices(plain)
     found = Found(structure, structure, slices)
     if slices:
-        held = {t.parameter: Fraction(t.kind == "diagonal") for _, t in slices}
-        found.sliced = Structure(network.fixed(held))
+        found.sliced = Structure(network.fixed(held_values(t for _, t in slices)))
     progress("families")
-    stage = Stage(found.sliced)
+    stage = Stage(found.sliced) if slices else plain
     found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
     if slices:
         progress("slices that each family needs")
-        plain = Stage(structure)
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
         found.families = [_with_slices(f, found, same) for f in found.families]
@@ -111,19 +111,15 @@ def _with_slices(proved: Structural, found: Found, same: Container[object]) -> S
         if any(m.parameter in tensors or m.source in tensors for m in t.moves)
     ]
     via = tuple(t for _, t in found.slices)
-    if proved.origin is not None and len(near) < len(via):
-        held = {t.parameter: Fraction(t.kind == "diagonal") for t in near}
-        stage = Stage(Structure(found.structure.network.fixed(held)))
-        with contextlib.suppress(NoLemma):
-            again = stage.shift(*proved.origin)
-            if again.family.moves == family.moves:
-                via = tuple(near)
-    elif len(near) < len(via):
-        # matrices and scalings: the tensors that others' slices move are not theirs
-        held = {t.parameter: Fraction(t.kind == "diagonal") for t in near}
-        stage = Stage(Structure(found.structure.network.fixed(held)))
-        some = (*stage.matrices(), *stage.scalings())
-        if any(f.family.moves == family.moves and f.family.kind == family.kind for f in some):
+    if len(near) < len(via):
+        stage = Stage(Structure(found.structure.network.fixed(held_values(near))))
+        again: list[Structural] = []
+        if proved.origin is None:
+            again = [*stage.matrices(), *stage.scalings()]
+        else:
+            with contextlib.suppress(NoLemma):
+                again = [stage.shift(*proved.origin)]
+        if any((f.family.kind, f.family.moves) == (family.kind, family.moves) for f in again):
             via = tuple(near)
     return replace(proved, family=replace(family, via=via))
 
@@ -145,7 +141,7 @@ class Stage:
         self.met: dict[int, list[tuple[int, Address, int]]] = {}
         #: Legs that are two halves of one leg, by the leg of a half.
         self.halves: dict[int, list[tuple[int, Address, int]]] = {}
-        self._turned: dict[int, set[tuple[int, Address]]] = {}
+        self._turned: set[int] = set()
         for i in read:
             for address, (leg, parity) in structure.addresses(i):
                 if (i, *address[:3]) in structure.unread:
@@ -220,7 +216,7 @@ class Stage:
                 kinds.insert(1, "complex")
             found = self._first(kinds, places, halved=False) if n > 1 else None
             if found is not None:
-                self._turned[root] = {(i, a) for i, a, _ in places}
+                self._turned.add(root)
                 yield found
         for root, places in self.halves.items():
             # every place of the leg must be one of two halves
@@ -283,13 +279,13 @@ class Stage:
 
     # -- scalings --------------------------------------------------------------------------------
 
-    def gain_like(self, node: int) -> bool:
-        """Whether a parameter enters a product entry by entry: a gain."""
+    @cached_property
+    def gains(self) -> frozenset[int]:
+        """Parameters that enter a product entry by entry."""
         views = self.structure.views
-        return any(
-            line.law == "product" and any(
-                j in views and views[j].parameter == node for j in line.inputs)
-            for line in self.structure.lines.values()
+        return frozenset(
+            views[j].parameter for line in self.structure.lines.values()
+            if line.law == "product" for j in line.inputs if j in views
         )
 
     def scalings(self) -> Iterator[Structural]:
@@ -304,7 +300,7 @@ class Stage:
         """The scalings of the indices of one leg."""
         copies = self.copies(places)
         order = sorted(places, key=lambda p: (
-            self.gain_like(p[0]), -len(self.shapes[p[0]]), self.parameters.index(p[0])))
+            p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
         start: dict[int, Weights] = {}
         for k, (node, address, _) in enumerate(order):
             at = self._copy_addresses(node, address, copies)
@@ -440,25 +436,23 @@ def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
     return [w * scale for w in row]
 
 
-def _slices(structure: Structure) -> Iterator[tuple[Structural, Through]]:
+def _slices(stage: Stage) -> list[tuple[Structural, Through]]:
     """Families that use up a gain or a norm's bias, none of which touches another's."""
-    stage = Stage(structure)
     held: set[str] = set()
     chosen: list[tuple[Structural, Through]] = []
     for root, places in stage.met.items():
-        gains = [i for i, _, _ in places if stage.gain_like(i)]
+        gains = [i for i, _, _ in places if i in stage.gains]
         if not gains:
             continue
         for found in stage.on_leg(root, places):
             chosen += _through(stage, found, held, gains)
-    for node in _norm_biases(structure):
-        leaves = structure.top(node)
+    for node in _norm_biases(stage.structure):
         try:
-            found = stage.shift(node, leaves)
+            found = stage.shift(node, stage.structure.top(node))
         except NoLemma:
             continue
         chosen += _through(stage, found, held, [node])
-    yield from chosen
+    return chosen
 
 
 def _through(

@@ -176,6 +176,15 @@ class Structure:
             path = path[2:]
         return start, tuple(self.size(leg) for leg, _ in leaves), path[0]
 
+    def contracts_alike(self, line: Line) -> bool:
+        """Whether both factors of a contraction have the same leaves on the contracted axis."""
+        rank = len(line.shape)
+        left, right = (
+            [leg for leg, _ in self.leaves(node, axis)]
+            for node, axis in zip(line.inputs, (rank - 1, rank - 2), strict=True)
+        )
+        return left == right
+
     # -- how leaves move -------------------------------------------------------------------------
 
     def move(self, line: Line, k: int, address: Address) -> Address | None:

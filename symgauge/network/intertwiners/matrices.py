@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from symgauge.network.intertwiners.sweep import Step, start_of_field, sweep
+from symgauge.network.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
 MatrixKind = Literal["gl", "so", "so1", "complex"]
@@ -186,7 +186,8 @@ class _Lemmas:
         left = {x[1:]: m for x, m in a.items() if x[0] == inner[0]}
         right = {x[1:]: m for x, m in b.items() if x[0] == inner[1]}
         if left or right:
-            self._same_leaves(line, inner)
+            if not self.structure.contracts_alike(line):
+                raise NoLemma("a contraction of different index spaces")
         for mine, theirs, k in ((left, right, 1), (right, left, 0)):
             for place, mark in mine.items():
                 other = theirs.get(place)
@@ -196,7 +197,8 @@ class _Lemmas:
                     raise NoLemma("one factor of a contraction turns alone")
                 if not self.orthogonal and other.parity == mark.parity:
                     raise NoLemma("both factors of a contraction turn alike")
-                if not self._side_by_side(mark, other, inner, k):
+                if not side_by_side(
+                        mark.copies, other.copies, (inner[1 - k], inner[k])):
                     raise NoLemma("copies are mixed")
         out: dict[Address, Mark] = {}
         for mine, k in ((a, 0), (b, 1)):
@@ -214,26 +216,6 @@ class _Lemmas:
                 self.structure.require_aligned(line, batch)
                 out[address] = mark
         return Turned(out)
-
-    def _same_leaves(self, line: Line, inner: tuple[int, int]) -> None:
-        found = [
-            [leg for leg, _ in self.structure.leaves(line.inputs[k], inner[k])] for k in (0, 1)
-        ]
-        if found[0] != found[1]:
-            raise NoLemma("a contraction of different index spaces")
-
-    @staticmethod
-    def _side_by_side(mine: Mark, other: Mark, inner: tuple[int, int], k: int) -> bool:
-        """Whether both factors have their copies at the same places: summed, or numbered."""
-        if len(mine.copies) != len(other.copies):
-            return False
-        own = inner[1 - k]
-        for c, d in zip(mine.copies, other.copies, strict=True):
-            summed = c[0] == own and d[0] == inner[k] and c[1:] == d[1:]
-            numbered = c == d and c[0] < min(inner)
-            if not summed and not numbered:
-                return False
-        return True
 
     def _centre(self, line: Line, inputs: list[Turned | None]) -> Turned:
         (turned,) = inputs

@@ -305,7 +305,7 @@ class _Lemmas:
         exact = (
             view is not None and term.source is None and not free
             and view.parameter not in self.moves
-            and self._leaves_match(line)
+            and self.structure.contracts_alike(line)
         )
         if not exact or view is None:
             return Shifted({}, free | self._of_other(line, k))
@@ -344,12 +344,6 @@ class _Lemmas:
             whole((axis,), self.structure.leaves(parameter, axis))
             for axis in range(len(self.structure.axes[parameter]))
         )
-
-    def _leaves_match(self, line: Line) -> bool:
-        rank = len(line.shape)
-        a, b = line.inputs
-        return [x for x, _ in self.structure.leaves(a, rank - 1)] == [
-            x for x, _ in self.structure.leaves(b, rank - 2)]
 
     # -- what forgets ----------------------------------------------------------------------------
 

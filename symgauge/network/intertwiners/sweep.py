@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from symgauge.network.structure import Line, Structure
+from symgauge.network.structure import Address, Line, Structure
 
 V = TypeVar("V")
 
@@ -48,6 +48,20 @@ def sweep(
                 queued.add(u)
                 heapq.heappush(queue, u)
     return steps, {i: state[i] for i in structure.network.outputs if i in state}
+
+
+def side_by_side(
+    left: Sequence[Address], right: Sequence[Address], inner: tuple[int, int]
+) -> bool:
+    """Whether both factors of a contraction have their copies at the same places.
+
+    `inner` are the contracted axes: copies are summed together, or number a batch of both.
+    """
+    return len(left) == len(right) and all(
+        (c[0] == inner[0] and d[0] == inner[1] and c[1:] == d[1:])
+        or (c == d and c[0] < min(inner))
+        for c, d in zip(left, right, strict=True)
+    )
 
 
 def start_of_field(line: Line, field: Structure, inputs: list[V | None]) -> dict[int, V]:

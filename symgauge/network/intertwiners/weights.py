@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgauge.network.intertwiners.sweep import Step, start_of_field, sweep
+from symgauge.network.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
 #: A linear form in the unknown weights.
@@ -213,21 +213,16 @@ class _Lemmas:
             {x[1:]: w for x, w in weights.items() if x and x[0] == own}
             for weights, own in zip(inputs, inner, strict=True)
         )
-        if left or right:
-            legs = [
-                [leg for leg, _ in self.structure.leaves(line.inputs[k], inner[k])]
-                for k in (0, 1)
-            ]
-            if legs[0] != legs[1]:
-                self.vanish([*left.values(), *right.values()])
-                left = right = {}
+        if not self.structure.contracts_alike(line):
+            self.vanish([*left.values(), *right.values()])
+            left = right = {}
         for place in left.keys() | right.keys():
             a, b = left.get(place), right.get(place)
             if a is None or b is None:
                 self.vanish([w for w in (a, b) if w is not None])
                 continue
             self.equations.append(_sum(a.form, b.form))
-            if not _side_by_side(a.copies, b.copies, inner):
+            if not side_by_side(a.copies, b.copies, inner):
                 self.vanish([a, b])
         out: Weights = {}
         for k, weights in enumerate(inputs):
@@ -301,14 +296,3 @@ class _Lemmas:
             for address, weight in mine.items():
                 self._agree(weight, other.get(address))
         return dict(inputs[0])
-
-
-def _side_by_side(
-    a: Sequence[Address], b: Sequence[Address], inner: tuple[int, int]
-) -> bool:
-    """Whether both factors of a contraction have their copies at the same places."""
-    return len(a) == len(b) and all(
-        (c[0] == inner[0] and d[0] == inner[1] and c[1:] == d[1:])
-        or (c == d and c[0] < min(inner))
-        for c, d in zip(a, b, strict=True)
-    )
