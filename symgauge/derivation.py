@@ -28,9 +28,6 @@ from symgauge.certify.verification import (
 from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
-from symgauge.derivers.families import (
-    MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, touched,
-)
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import plain_fields, plain_slices, statement
 from symgauge.derivers.structural import find, instantiate
@@ -41,6 +38,9 @@ from symgauge.lie.algebra import (
 )
 from symgauge.lie.fields import VectorField, combination, independent
 from symgauge.network.exponents import split_exponentials
+from symgauge.network.families import (
+    MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, touched,
+)
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import RANK_ORDER, jacobian_rows

@@ -22,11 +22,11 @@ from symgauge.derivation import (
     Progress, _factory, _planted, _silent, _tensors, _versions, write_atomically,
 )
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
-from symgauge.derivers.proof_lines import proof_lines
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import Found, find
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.network.intertwiners.lines import proof_lines
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
@@ -156,7 +156,10 @@ def statements(found: Found) -> list[dict[str, Any]]:
         if entry["class"] not in proved:
             # layers alike are proved alike: one table stands for all
             proved.add(entry["class"])
-            entry["proof"]["lines"] = list(proof_lines(structure, s.steps))
+            entry["proof"]["lines"] = [
+                {"node": f"v{line.node}", "op": line.op, "variation": line.variation}
+                for line in proof_lines(structure, s.steps)
+            ]
         out.append(entry)
     return out
 

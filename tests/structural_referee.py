@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgauge.derivers.dimension import dimension, generic_stabiliser
-from symgauge.derivers.families import Family
 from symgauge.derivers.structural import Found, find, instantiate
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
+from symgauge.network.families import Family
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
     Rows,

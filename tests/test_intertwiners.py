@@ -18,11 +18,11 @@ from adversarial_networks import constant, rotary, rotated, times
 from networks import Sketch, attention, mlp, packed_attention
 from structural_referee import FIELD, ROWS, paired, referee
 
-from symgauge.derivers.families import Coordinates, Move, Place
 from symgauge.derivers.structural import Stage
 from symgauge.network.builder import Value
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
+from symgauge.network.families import Coordinates, Move, Place
 from symgauge.network.intertwiners import matrices, shifts, weights
 from symgauge.network.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
 from symgauge.network.intertwiners.shifts import Shifted, Term, prove_shift

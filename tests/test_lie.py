@@ -10,7 +10,6 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symgauge.derivers.families import basis_matrices
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
@@ -29,6 +28,7 @@ from symgauge.lie.fields import (
     matrix,
     orbit_rank,
 )
+from symgauge.network.families import basis_matrices
 
 FIELD = PrimeField(next(primes()))
 SIZE = 4

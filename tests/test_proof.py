@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
-from symgauge.derivers.families import Coordinates, Form, Kind, Move, Place
 from symgauge.lie.fields import VectorField, combination, times
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import tangents, values
+from symgauge.network.families import Coordinates, Form, Kind, Move, Place
 from symgauge.network.op import Array
 from symgauge.network.program import Network
 from symgauge.network.proof import Prover

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.derivers.families import Coordinates
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.lie.fields import VectorField
+from symgauge.network.families import Coordinates
 from symgauge.network.legs import Axis
 from symgauge.network.program import Network
 

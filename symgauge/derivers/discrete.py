@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.derivers.families import MATRIX_KINDS, Coordinates, Family
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.network.families import MATRIX_KINDS, Coordinates, Family
 from symgauge.network.legs import Location, follow
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.families import Family
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
+from symgauge.network.families import Family
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import (

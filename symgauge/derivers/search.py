@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.derivers.ansatz import general_candidates
-from symgauge.derivers.families import (
-    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, columns_of, common_copies,
-    matrix_columns, touched,
-)
+from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
+from symgauge.network.families import (
+    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, touched,
+)
 from symgauge.network.legs import Axis, Location, follow
 from symgauge.network.program import Network
 from symgauge.network.sampling import SPARE, jacobian_rows

@@ -8,17 +8,15 @@ from math import prod
 from typing import Any
 
 from symgauge.derivers.exact import Proved
-from symgauge.derivers.families import (
+from symgauge.lie.fields import VectorField
+from symgauge.network.carry import Slice, carried, require_transitive
+from symgauge.network.families import (
     Coordinates, Family, Move, Place, Through, held_values, plain_family, touched,
 )
-from symgauge.derivers.slices import carry_back
-from symgauge.lie.fields import VectorField
+from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.network.legs import Location, follow
 from symgauge.network.program import Network
 from symgauge.verdict import Verdict
-
-
-INTERTWINERS = "intertwiners, one lemma a line, for every size of the legs"
 
 
 def statement(
@@ -92,14 +90,11 @@ def plain_fields(
     None where a component is no Laurent polynomial. Raises KeyError, ValueError or IndexError
     where the data does not fit the network.
     """
-    fields = coordinates.plain_fields(entry)
-    for through in reversed(plain_slices(entry)):
-        _check_slice(through, coordinates)
-        carried = _carried(fields, through, coordinates)
-        if carried is None:
-            return None
-        fields = carried
-    return fields
+    slices = []
+    for through in plain_slices(entry):
+        require_transitive(through, coordinates)
+        slices.append(Slice(through, coordinates))
+    return carried(coordinates.plain_fields(entry), slices)
 
 
 def plain_slices(entry: Mapping[str, Any]) -> tuple[Through, ...]:
@@ -113,47 +108,19 @@ def plain_slices(entry: Mapping[str, Any]) -> tuple[Through, ...]:
     )
 
 
-def _check_slice(through: Through, coordinates: Coordinates) -> None:
-    """Raises ValueError unless the family is simply transitive on its parameter's values."""
-    name, copies = through.parameter, prod(through.copies)
-    own = [m for m in through.moves if m.parameter == name]
-    scaling = through.kind == "diagonal"
-    forms = ("s^k",) if scaling else ("+c", "+Tc")
-    shapes = {coordinates.at(m.source or m.parameter, m.at).shape[:2] for m in through.moves}
-    fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
-    if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
-        raise ValueError(f"{name} is fixed by no such slice")
-    if copies * through.size != prod(coordinates.shapes[name]):
-        raise ValueError(f"the slice of {name} fixes a part of it")
-    roots = any(m.weight.denominator > 1 for m in through.moves) or abs(own[0].weight) != 1
-    if scaling and roots:
-        raise ValueError(f"the slice of {name} needs a root of it")
-
-
-def _carried(
-    fields: Sequence[VectorField], through: Through, coordinates: Coordinates
-) -> tuple[VectorField, ...] | None:
-    # in the network's own coordinates: what a slice holds moves nothing deeper
-    carried = [carry_back(f, through, coordinates) for f in fields]
-    found = tuple(f for f in carried if f is not None)
-    return found if len(found) == len(carried) else None
-
-
 def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
     """The family without the slices that change none of its fields: it commutes with those."""
     if family.kind == "other":
         return replace(family, via=())
-    fields: tuple[VectorField, ...] | None = coordinates.fields(
-        family.kind, prod(family.copies), family.size, family.moves
-    )
+    fields = coordinates.fields(family.kind, prod(family.copies), family.size, family.moves)
     needed: list[Through] = []
     for through in reversed(family.via):
-        carried = None if fields is None else _carried(fields, through, coordinates)
-        if carried is None:
+        back = carried(fields, [Slice(through, coordinates)])
+        if back is None:
             return family
-        if carried != fields:
+        if back != fields:
             needed.insert(0, through)
-        fields = carried
+        fields = back
     return replace(family, via=tuple(needed))
 
 

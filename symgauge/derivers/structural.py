@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.derivers.families import Coordinates, Family, Move, Place, Through, held_values
-from symgauge.derivers.slices import carry_back
 from symgauge.exact.prime_field import PrimeField
-from symgauge.lie.fields import VectorField, orbit_rank
+from symgauge.lie.fields import orbit_rank
+from symgauge.network.carry import Slice, carried
+from symgauge.network.families import Coordinates, Family, Move, Through, held_values
 from symgauge.network.intertwiners.matrices import Mark, MatrixKind, prove_matrix
-from symgauge.network.intertwiners.shifts import Term, prove_shift
+from symgauge.network.intertwiners.places import halves_of, place_of, shift_moves
+from symgauge.network.intertwiners.shifts import prove_shift
 from symgauge.network.intertwiners.sweep import Step
 from symgauge.network.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
 from symgauge.network.program import Network
@@ -133,9 +134,7 @@ class Stage:
         read = [
             i for i in network.parameter_nodes if i in structure.lines and structure.used(i)]
         self.parameters = read
-        self.names = {
-            i: p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
-        }
+        self.names = structure.names
         self.shapes = {i: network.nodes[i].shape for i in read}
         #: Where each leg without structure meets parameters: (parameter, address, parity).
         self.met: dict[int, list[tuple[int, Address, int]]] = {}
@@ -158,27 +157,6 @@ class Stage:
                     self.halves.setdefault(half, []).append((i, address, parity * turn * sign))
 
     # -- places ----------------------------------------------------------------------------------
-
-    def place(self, node: int, address: Address, copies: Sequence[Address]) -> Place:
-        """The place of a leaf of a parameter. Raises NoLemma where it is no range of the axis."""
-        found = self.structure.range_of(node, address)
-        if found is None:
-            raise NoLemma("a leaf that is no range of its axis")
-        start, sizes, along = found
-        per = []
-        for c in copies:
-            if c[:-1] != address[:-1]:
-                raise NoLemma("copies on another axis")
-            per.append(c[-1])
-        return Place(address[0], start, sizes, along, tuple(per))
-
-    def _halved(self, place: Place) -> Place:
-        """The place of the pairs (k, k + n/2) of a leaf: two halves, numbered by k."""
-        assert isinstance(place.along, int)
-        k = place.along
-        sizes = (*place.sizes[:k], 2, place.sizes[k] // 2, *place.sizes[k + 1:])
-        per = tuple(p if p < k else p + 1 for p in place.per)
-        return Place(place.axis, place.start, sizes, k, (*per, k + 1))
 
     def copies(self, places: Sequence[tuple[int, Address, int]]) -> list[int]:
         """Legs beside a leg at each of its places, in order."""
@@ -252,9 +230,9 @@ class Stage:
         for node, address, parity in places:
             at = self._copy_addresses(node, address, copies)
             start.setdefault(node, {})[address] = Mark(parity * first, at)
-            place = self.place(node, address, at)
+            place = place_of(self.structure, node, address, at)
             if halved:
-                place = self._halved(place)
+                place = halves_of(place)
                 at = (*at, (*address, -1))
             moves.append(Move(self.names[node], "g" if parity == first else "g^-T", place))
             entries.append((node, at, (address[:-1],), Fraction(parity * first)))
@@ -320,7 +298,7 @@ class Stage:
                 for weight, (node, address, _) in zip(row, order, strict=True):
                     if weight:
                         at = self._copy_addresses(node, address, copies)
-                        place = self.place(node, address, at)
+                        place = place_of(self.structure, node, address, at)
                         moves.append(Move(self.names[node], "s^k", place, weight))
                         entries.append((node, (*at, address), (address[:-1],), weight))
                         given.setdefault(node, {})[address] = Weight({0: weight}, at)
@@ -395,11 +373,10 @@ class Stage:
     def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
         """The family that shifts one parameter. Raises NoLemma where it is none."""
         proved = prove_shift(self.structure, node, leaves)
-        moves: list[Move] = []
+        moves = shift_moves(self.structure, proved)
         entries: list[Entry] = []
         for target, terms in proved.moves.items():
             for term, weight in terms.items():
-                moves.append(self._shift_move(target, term, weight))
                 at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
                 if term.source is None:
                     entries.append((target, at, (), weight))
@@ -408,26 +385,10 @@ class Stage:
         legs = [self.structure.leg_at(node, a) for a in leaves]
         sizes = [self.structure.size(leg) for leg in legs]
         return Structural(
-            Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, tuple(moves), ()),
+            Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, moves, ()),
             Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
             origin=(node, tuple(leaves)),
         )
-
-    def _shift_move(self, node: int, term: Term, weight: Fraction) -> Move:
-        if term.source is None:
-            at = [a for _, a in sorted(term.at)]
-            if not at:
-                return Move(self.names[node], "+c", None, weight)
-            return Move(self.names[node], "+c", self.place(node, at[-1], at[:-1]), weight)
-        contracted = list(term.contracted)
-        axis = contracted[0][0]
-        shape = self.shapes[term.source]
-        rest = [n for a, n in enumerate(shape) if a != axis]
-        order = [a for _, a in sorted(term.at)]
-        if list(self.shapes[node]) != rest or order != self.structure.top(node):
-            raise NoLemma("a compensation of another shape")
-        place = self.place(term.source, contracted[-1], contracted[:-1])
-        return Move(self.names[node], "+Tc", place, weight, self.names[term.source])
 
 
 def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
@@ -527,15 +488,13 @@ def instantiate(found: Found) -> list[Family]:
     coordinates = Coordinates(found.structure.network)
     via = tuple(through for _, through in found.slices)
     out = []
+    slices = [Slice(t, coordinates) for t in via]
     own = [s.family for s, _ in found.slices]
     on_slices = [replace(s.family, via=via) for s in found.families]
     for family in (*own, *on_slices):
-        fields: tuple[VectorField, ...] | None = coordinates.fields(
+        plain = coordinates.fields(
             family.kind, prod(family.copies), family.size, family.moves)
-        for through in reversed(family.via):
-            carried = [carry_back(f, through, coordinates) for f in fields or ()]
-            kept = tuple(f for f in carried if f is not None)
-            fields = kept if len(kept) == len(carried) else None
+        fields = carried(plain, slices if family.via else ())
         if fields:
             out.append(replace(family, fields=fields, all_sizes=True))
     return out

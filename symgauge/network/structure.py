@@ -94,6 +94,12 @@ class Structure:
         return self._fields[line.node]
 
     @cached_property
+    def names(self) -> dict[int, str]:
+        """The parameters' lines and names."""
+        pairs = zip(self.network.parameter_nodes, self.network.parameters, strict=True)
+        return {i: p.name for i, p in pairs}
+
+    @cached_property
     def state(self) -> int:
         """The line of the state, in the program of a vector field."""
         pairs = zip(self.network.input_nodes, self.network.inputs, strict=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from symgauge.network.intertwiners.matrices import Turned
 from symgauge.network.intertwiners.shifts import Shifted, Term
 from symgauge.network.intertwiners.sweep import Step
+from symgauge.network.proof import Line
 from symgauge.network.structure import Address, Structure
 
 #: What each law's lemma says where the value no longer varies.
@@ -23,20 +25,15 @@ FORGETS = {
 }
 
 
-def proof_lines(structure: Structure, steps: Sequence[Step[object]]) -> Iterator[dict[str, str]]:
-    """One line for each step that is more than a move of entries, as plain data."""
+def proof_lines(structure: Structure, steps: Sequence[Step[Any]]) -> Iterator[Line]:
+    """One line for each step that is more than a move of entries."""
     for step in steps:
         line = step.line
         if step.variation is None:
-            yield {
-                "node": f"v{line.node}", "op": line.op,
-                "variation": f"does not vary ({FORGETS.get(line.law, 'the weights cancel')})",
-            }
+            forgets = FORGETS.get(line.law, "the weights cancel")
+            yield Line(line.node, line.op, f"does not vary ({forgets})")
         elif line.law != "move":
-            yield {
-                "node": f"v{line.node}", "op": line.op,
-                "variation": variation(structure, line.node, step.variation),
-            }
+            yield Line(line.node, line.op, variation(structure, line.node, step.variation))
 
 
 def variation(structure: Structure, node: int, value: object) -> str:
