@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgauge import __version__
-from symgauge.certify.certificate import Certificate
+from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import assumptions
 from symgauge.certify.upgrade import claim_in_balls, in_balls
 from symgauge.certify.verification import (
@@ -29,7 +29,7 @@ from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name
-from symgauge.derivers.statement import plain_fields, plain_slices, statement
+from symgauge.derivers.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -39,7 +39,7 @@ from symgauge.lie.algebra import (
 from symgauge.lie.fields import VectorField, combination, independent
 from symgauge.network.exponents import split_exponentials
 from symgauge.network.families import (
-    MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, touched,
+    MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, family_of, touched,
 )
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
@@ -67,6 +67,8 @@ CLAIMED = (
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
 MAX_BYTES = 8 * 2**30
+#: Points at which a planted failure is refuted.
+REFUTING = 8
 #: Planted failures of one generated check.
 MAX_PLANTED = 24
 
@@ -291,7 +293,7 @@ def _family_disagreements(
         families.append(family)
     if used != list(range(len(vectors))):
         yield "the families do not name every proved vector once, in their order"
-    yield from _structural_disagreements(data, families, network, coordinates)
+    yield from _structural_disagreements(data, families, network, certificate)
     field = PrimeField(next(primes()))
     again = _structure(families, structure_constants(vectors, field).constants,
                        data["orbit_dimension"], field)
@@ -300,15 +302,17 @@ def _family_disagreements(
 
 def _structural_disagreements(
     data: Mapping[str, Any], families: Sequence[Family], network: Network,
-    coordinates: Coordinates,
+    certificate: Certificate,
 ) -> Iterator[str]:
     """What is said to hold for all sizes, derived anew from the legs of the program."""
-    proved = [f.fields for f in instantiate(find(network))]
+    together = {k for stated in certificate.families() for k in stated.generators}
+    alone = [e for e in data["generators"] if not together.issuperset(e["generators"])]
+    proved = [f.fields for f in instantiate(find(network))] if alone else []
     total = 0
     for entry, family in zip(data["generators"], families, strict=True):
         if entry["all_sizes"] == "proved":
             total += len(family.fields)
-            if family.fields not in proved:
+            if not together.issuperset(entry["generators"]) and family.fields not in proved:
                 yield f"no intertwiners prove family {entry['label']!r:.80} for all sizes"
         elif entry["all_sizes"] != ("conjectured" if entry["full"] else "no"):
             yield f"all_sizes is {entry['all_sizes']!r:.20} for family {entry['label']!r:.80}"
@@ -322,34 +326,19 @@ def _structural_disagreements(
 def _family_of(
     entry: Mapping[str, Any], coordinates: Coordinates, fields: tuple[VectorField, ...]
 ) -> Family:
-    element = entry["element"]
-    for part in filter(None, (entry, entry["full"])):
-        for action in (part["action"], *(t["action"] for t in part["via"])):
-            _check_places(action)
-    if element["kind"] == "other":
+    if entry["full"] is not None:
+        family_of(entry["full"])
+    family = family_of(entry, fields)
+    if family.kind == "other":
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
         if not reached <= set(entry["tensors"]):
             raise ValueError(f"a family moves {', '.join(sorted(reached))}")
-    else:
-        moves = coordinates.plain_moves(entry)
-        n = element["size"]
-        each = {"gl": n * n, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2}
-        # before any field is made: a size may be anything here
-        if prod(element["copies"]) * each.get(element["kind"], n) != len(fields):
-            raise ValueError(f"an element {element!r:.80} for {len(fields)} vectors")
-    return Family(
-        element["kind"], tuple(element["copies"]), element["size"], moves, fields,
-        plain_slices(entry),
-    )
-
-
-def _check_places(action: Sequence[Mapping[str, Any]]) -> None:
-    # numpy would understand more, such as an axis -1: others that read the file need not
-    for at in (m["at"] for m in action if m["at"] is not None):
-        numbers = [at["axis"], at["start"], at["along"], *at["sizes"], *at["per"]]
-        if len(at) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
-            raise ValueError(f"the place {at!r:.120}")
+        return replace(family, moves=moves)
+    # before any field is made: a size may be anything here
+    if family.dimension != len(fields):
+        raise ValueError(f"an element {entry['element']!r:.80} for {len(fields)} vectors")
+    return family
 
 
 def _without_sizes(entry: Mapping[str, Any]) -> Any:
@@ -528,7 +517,8 @@ def derive_network(
                 "is made; --balls assumes nothing of them"
             )
     vectors = [f for p in families for f in p.family.fields]
-    certificate = Certificate.issue(network, vectors, proofs, found.cell, claim, minor)
+    certificate = Certificate.issue(
+        network, vectors, proofs, found.cell, claim, minor, _together(families))
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("discrete symmetries")
@@ -611,6 +601,20 @@ def _structure(
     return {"form": form, "dimension": total, "radical": radical, "closed": True}
 
 
+def _together(families: Sequence[Proved]) -> list[Stated]:
+    """The families that are proved as a whole, with the numbers of their generators."""
+    numbers: dict[int, list[int]] = {}
+    by: dict[int, Family] = {}
+    position = 0
+    for p in families:
+        if p.by is not None:
+            by[id(p.by)] = p.by
+            numbers.setdefault(id(p.by), []).extend(
+                range(position, position + len(p.family.fields)))
+        position += len(p.family.fields)
+    return [Stated(by[key], tuple(found)) for key, found in numbers.items()]
+
+
 def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
     """Families without vectors that depend linearly on earlier ones."""
     out, position = [], 0
@@ -622,7 +626,7 @@ def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
         else:
             out += [
                 Proved(Family("other", (), 1, p.family.moves, (p.family.fields[i],)),
-                       (p.proofs[i],))
+                       (p.proofs[i],), p.by)
                 for i in numbers
             ]
     return out
@@ -645,7 +649,13 @@ def _planted(
     proposals = propose_planted(families)
     if not proposals:
         return []
-    rows = jacobian_rows(network, field, rng, 24)
+    # one pass each: of many families, every kind is still planted, on families in turn
+    if len(proposals) > MAX_PLANTED:
+        proposals = [
+            proposals[round(i * (len(proposals) - 1) / (MAX_PLANTED - 1))]
+            for i in range(MAX_PLANTED)
+        ]
+    rows = jacobian_rows(network, field, rng, REFUTING)
     theta = np.concatenate(
         [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
     )
@@ -654,10 +664,7 @@ def _planted(
         wrong = wrong_family(families[proposal["family"]], proposal["kind"])
         if wrong is not None and _refuted(coordinates, wrong, rows.rows, theta, field):
             kept.append(proposal)
-    # one pass each: of many families, every kind is still planted, on families in turn
-    return kept if len(kept) <= MAX_PLANTED else [
-        kept[round(i * (len(kept) - 1) / (MAX_PLANTED - 1))] for i in range(MAX_PLANTED)
-    ]
+    return kept
 
 
 def _refuted(
@@ -667,7 +674,7 @@ def _refuted(
     fields = plain_fields(coordinates, wrong)
     if fields is None:
         return False
-    generator = combination(fields, [Fraction(3 * k + 2, k + 1) for k in range(len(fields))])
+    generator = combination(fields, [Fraction(k * k + 3 * k + 1) for k in range(len(fields))])
     moved = np.array([generator.at(t, field) for t in theta])
     return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())
 

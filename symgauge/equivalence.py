@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +14,7 @@ from symgauge.certify.independence import assumptions
 from symgauge.derivers.equivalence import Equivalence, Equivalences, find_equivalences
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.lie.fields import Monomial, VectorField
+from symgauge.lie.fields import Monomial, Number, VectorField
 from symgauge.network.program import Network
 from symgauge.network.sampling import FUNCTIONS, balanced_shadow, branches_below
 from symgauge.report.escape import escape
@@ -221,7 +220,7 @@ def _sum(parts: Sequence[str]) -> str:
 
 
 def _polynomial(
-    terms: Sequence[tuple[Monomial, Fraction]], name: Name, clock: str = "t", power: int = 0
+    terms: Sequence[tuple[Monomial, Number]], name: Name, clock: str = "t", power: int = 0
 ) -> str:
     out = ""
     for m, c in terms:

@@ -12,12 +12,22 @@ import numpy as np
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
 from symgauge.lie.fields import VectorField
-from symgauge.network.proof import Line, Proof
+from symgauge.network.families import Family, family_of, plain_family
+from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.network.program import Network, canonical_digest
+from symgauge.network.proof import METHOD, Line, Proof
 from symgauge.ops import all_ops
 from symgauge.verdict import Verdict
 
 SCHEMA = "symgauge-certificate/1"
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A family, and the numbers of the certificate's generators that are among its fields."""
+
+    family: Family
+    generators: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,13 @@ class Certificate:
     def issue(
         network: Network, generators: Sequence[VectorField], proofs: Sequence[Proof],
         cell: Mapping[str, Array], claim: Mapping[str, Any],
-        minor: Mapping[str, Any] | None = None,
+        minor: Mapping[str, Any] | None = None, families: Sequence[Stated] = (),
     ) -> Certificate:
         """The certificate of a claim (see `verification.claim_of`).
 
-        `minor`: the plain data of a minor in real balls (see `balls.Minor`) that the rank rests on.
+        `families` prove their generators together, by intertwiners; the others' proofs go line by
+        line over polynomials. `minor`: the plain data of a minor in real balls (see `balls.Minor`)
+        that the rank rests on.
         """
         tables: list[Any] = []
         numbers: list[int] = []
@@ -49,6 +61,9 @@ class Certificate:
             "generators": [g.to_json() for g in generators],
             "tables": tables,
             "proofs": numbers,
+            **({"families": [
+                {**plain_family(s.family), "generators": list(s.generators)} for s in families
+            ]} if families else {}),
             "cell": {
                 name: [float(v).hex() for v in np.asarray(values).reshape(-1)]
                 for name, values in cell.items()
@@ -97,11 +112,27 @@ class Certificate:
             raise BadInputError("the generators of this certificate are not a list")
         return [VectorField.from_json(g, network.num_coordinates) for g in listed]
 
+    def families(self) -> list[Stated]:
+        """The families that prove their generators together.
+
+        Raises KeyError, TypeError or ValueError where one is malformed.
+        """
+        found = []
+        for entry in self.data.get("families", ()):
+            numbers = tuple(entry["generators"])
+            if not all(type(k) is int and k >= 0 for k in numbers):
+                raise ValueError(f"the generators of a family are {numbers!r:.80}")
+            found.append(Stated(family_of(entry), numbers))
+        return found
+
     def proofs(self) -> list[Proof]:
         """The proof tables it carries, one per generator (verify makes its own)."""
-        method = "polynomial identity over QQ, line by line"
+        together = {k for stated in self.families() for k in stated.generators}
         tables = [tuple(Line(*row) for row in table) for table in self.data["tables"]]
-        return [Proof(Verdict.PROVED, method, tables[k]) for k in self.data["proofs"]]
+        return [
+            Proof(Verdict.PROVED, INTERTWINERS if i in together else METHOD, tables[k])
+            for i, k in enumerate(self.data["proofs"])
+        ]
 
     def cell(self, network: Network) -> dict[str, Array]:
         """The shadow point whose cell the claim speaks of; empty for smooth networks."""

@@ -70,7 +70,8 @@ def in_balls(
     orbit = orbit_dimension(network, generators, read_coordinates(network), field, rng)
     claim, minor = claim_in_balls(network, cell, orbit, rng, progress)
     found = Certificate.issue(
-        network, generators, certificate.proofs(), cell, claim, minor.to_json())
+        network, generators, certificate.proofs(), cell, claim, minor.to_json(),
+        certificate.families())
     progress("verification")
     verification = verify(found)
     if verification.verdict is Verdict.REFUTED:

@@ -11,19 +11,20 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symgauge.certify.balls import Minor, is_shown
-from symgauge.certify.certificate import Certificate
+from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import Assumptions, assumptions
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.domains.signs import analytic_everywhere
 from symgauge.network.duration import durations_absorbed
+from symgauge.network.intertwiners.proof import FamilyProver
 from symgauge.network.program import Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
@@ -140,10 +141,25 @@ def refuted_at_points(
     return bool(field.matmul(rows.rows[:, None, :], moved[:, :, None]).any())
 
 
-def prove_all(network: Network, generators: Sequence[VectorField]) -> list[Proof]:
-    """A proof table for every generator."""
+def prove_all(
+    network: Network, generators: Sequence[VectorField], families: Sequence[Stated] = ()
+) -> list[Proof]:
+    """A proof for every generator: by the intertwiners of its family, or line by line."""
+    proofs: dict[int, Proof] = {}
+    together = FamilyProver(network)
+    for stated in families:
+        proof = together.prove(stated.family)
+        if proof.verdict is Verdict.PROVED:
+            fields = {tuple(f.terms.items()) for f in together.fields(stated.family) or ()}
+        for k in stated.generators:
+            if k in proofs:
+                raise ValueError(f"generator {k} is in two families")
+            mine = proof
+            if proof.verdict is Verdict.PROVED and tuple(generators[k].terms.items()) not in fields:
+                mine = replace(proof, verdict=Verdict.UNKNOWN, residual="no field of its family")
+            proofs[k] = mine
     prover = Prover(network)
-    return [prover.prove(g) for g in generators]
+    return [proofs[k] if k in proofs else prover.prove(g) for k, g in enumerate(generators)]
 
 
 def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
@@ -181,7 +197,8 @@ def _verify(certificate: Certificate) -> Verification:
     total = int(read.sum())
     unread = network.num_coordinates - total
     reasons: list[str] = []
-    proofs = prove_all(network, generators)
+    families = certificate.families()
+    proofs = prove_all(network, generators, families)
     for i, (generator, proof) in enumerate(zip(generators, proofs, strict=True)):
         if proof.verdict is not Verdict.PROVED:
             false = refuted_at_points(network, generator, field, rng)
@@ -207,7 +224,8 @@ def _verify(certificate: Certificate) -> Verification:
             f"inconsistent: rank J + rank G = {jacobian + orbit} > P = {total}, "
             "so a hypothesis is false"
         )
-    beside = ("schema", "network", "generators", "tables", "proofs", "cell", "balls", "digest")
+    beside = ("schema", "network", "generators", "tables", "proofs", "families", "cell", "balls",
+              "digest")
     carried = {k: v for k, v in certificate.data.items() if k not in beside}
     for name in sorted(set(carried) | set(claim)):
         if name not in carried:
@@ -218,14 +236,17 @@ def _verify(certificate: Certificate) -> Verification:
             said = repr(carried[name])[:120]
             reasons.append(f"the claim says {name} = {said}; found {claim[name]!r}")
     again = Certificate.issue(
-        network, generators, proofs, cell, claim, None if minor is None else minor.to_json())
+        network, generators, proofs, cell, claim, None if minor is None else minor.to_json(),
+        families)
     if not reasons and again != certificate:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")
     proved = claim["verdict"] == Verdict.PROVED.value
+    together = sum(len(stated.generators) for stated in families)
     summary = [
-        f"{len(generators)} generators proved", *found.shown,
+        f"{len(generators)} generators proved" + (
+            f", {together} of them by intertwiners" if together else ""), *found.shown,
         f"rank J = {jacobian}, rank G = {orbit}, P = {total}",
     ]
     return Verification(

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +21,11 @@ from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
+from symgauge.exact.sparse import sparse_rank
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.network.families import Family
+from symgauge.network.intertwiners.proof import FamilyProver
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import (
@@ -32,10 +36,14 @@ from symgauge.verdict import Verdict
 
 #: Cells tried for the largest rank of a piecewise network.
 CELLS = 4
+#: Fields times entries of the program's lines above which families are proved by intertwiners.
+LINE_BY_LINE = 1_000_000
 #: Slices of slices tried.
 DEPTH = 6
 
 Progress = Callable[[str], None]
+#: Fields at one point: their components that are not 0, by coordinate.
+Values = list[dict[int, int]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class Proved:
 
     family: Family
     proofs: tuple[Proof, ...]
+    #: The family whose intertwiners prove them all; None where each was proved line by line.
+    by: Family | None = None
 
 
 @dataclass
@@ -92,7 +102,7 @@ class _Basket:
 
     def __init__(self, field: PrimeField) -> None:
         self._p = field.p
-        self._kept: list[tuple[Family, Array]] = []
+        self._kept: list[tuple[Family, Values]] = []
         self.rank = 0
 
     @property
@@ -100,9 +110,9 @@ class _Basket:
         """What was kept, in order."""
         return [family for family, _ in self._kept]
 
-    def offer(self, family: Family, values: Array) -> None:
+    def offer(self, family: Family, values: Values) -> None:
         """Keep the family if its values raise the rank."""
-        grown = rank(np.concatenate([*(v for _, v in self._kept), values]), self._p)
+        grown = sparse_rank([*chain(*(v for _, v in self._kept)), *values], self._p)
         if grown > self.rank:
             self._kept.append((family, values))
             self.rank = grown
@@ -115,7 +125,7 @@ class _Basket:
         spare: list[Family] = []
         for family, _ in sorted(self._kept, key=lambda pair: len(pair[0].fields)):
             rest = [pair for pair in self._kept if pair[0] is not family]
-            if rest and rank(np.concatenate([v for _, v in rest]), self._p) == self.rank:
+            if rest and sparse_rank([*chain(*(v for _, v in rest))], self._p) == self.rank:
                 self._kept = rest
                 spare.append(family)
         return spare
@@ -132,7 +142,8 @@ class ExactDeriver:
         self.read = read_coordinates(network)
         #: Levels looked at, with the families found on each.
         self._levels: list[tuple[Level, list[Family]]] = []
-        self._point = self.field.random(self.rng, (network.num_coordinates,))
+        point = self.field.random(self.rng, (network.num_coordinates,))
+        self._point: list[int] = point.astype(np.int64).tolist()
 
     def run(self) -> Found:
         """The rank, the proved families, and their orbit rank."""
@@ -143,14 +154,19 @@ class ExactDeriver:
         found = Found(self.network, self.read, r, [], 0, 0, cell, tokens)
         chosen, spare = self._select(total - r)
         prover = Prover(self.network)
-        values = np.zeros((0, total))
+        together = FamilyProver(self.network) if self._many(chosen) else None
+        values: Values = []
         unproved = 0
         for candidate in [*chosen, *spare]:
             new = self._values(candidate.fields)
-            if rank(np.concatenate([values, new]), self.field.p) == found.orbit_dimension:
+            if sparse_rank([*values, *new], self.field.p) == found.orbit_dimension:
                 continue
             self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
-            proofs = tuple(prover.prove(f) for f in candidate.fields)
+            shown = together.prove(candidate) if together and candidate.all_sizes else None
+            if shown is not None and shown.verdict is Verdict.PROVED:
+                proofs = (shown,) * len(candidate.fields)
+            else:
+                shown, proofs = None, tuple(prover.prove(f) for f in candidate.fields)
             good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
             unproved += len(proofs) - len(good)
             if not good:
@@ -162,13 +178,14 @@ class ExactDeriver:
                 )
                 proofs = tuple(proofs[i] for i in good)
                 new = self._values(candidate.fields)
-            values = np.concatenate([values, new])
-            found.orbit_dimension = rank(values, self.field.p)
-            found.families.append(Proved(candidate, proofs))
-        found.structural = rank(np.concatenate([
-            np.zeros((0, total)),
-            *(self._values(p.family.fields) for p in found.families if p.family.all_sizes),
-        ]), self.field.p)
+            values += new
+            found.orbit_dimension = sparse_rank(values, self.field.p)
+            found.families.append(
+                Proved(candidate, proofs, None if shown is None else candidate))
+        found.structural = sparse_rank([
+            row for p in found.families if p.family.all_sizes
+            for row in self._values(p.family.fields)
+        ], self.field.p)
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
         missing = total - r - found.orbit_dimension
@@ -186,6 +203,11 @@ class ExactDeriver:
                 f"{', '.join(names) or 'nothing beyond the generators'}"
             )
         return found
+
+    def _many(self, families: Sequence[Family]) -> bool:
+        """Whether proofs line by line, one for each field, would take minutes."""
+        entries = sum(prod(n.shape) for n in self.network.nodes if n.op is not None)
+        return entries * sum(len(f.fields) for f in families) > LINE_BY_LINE
 
     def _implicit(self, found: Found) -> list[str]:
         """Tensors along which the kernel of J at a point exceeds the generators' values there."""
@@ -264,16 +286,19 @@ class ExactDeriver:
 
     def _needed(self, level: Level, families: Sequence[Family]) -> list[Family]:
         """Families that raise the orbit rank on a level's own network, finer ones first."""
-        point = self.field.random(self.rng, (level.search.network.num_coordinates,))
+        size = level.search.network.num_coordinates
+        point = self.field.random(self.rng, (size,)).astype(np.int64).tolist()
         basket = _Basket(self.field)
         for family in families:
-            basket.offer(family, np.array([f.at(point, self.field) for f in family.fields]))
+            basket.offer(family, [f.entries_at(point, self.field) for f in family.fields])
         basket.prune()
         return basket.families
 
-    def _values(self, fields: Sequence[VectorField]) -> Array:
-        return np.array([f.at(self._point, self.field)[self.read] for f in fields]).reshape(
-            len(fields), int(self.read.sum()))
+    def _values(self, fields: Sequence[VectorField]) -> Values:
+        return [
+            {k: v for k, v in f.entries_at(self._point, self.field).items() if self.read[k]}
+            for f in fields
+        ]
 
     def _candidates(self, done: Callable[[], bool]) -> Iterator[Family]:
         """Structural families, those of the network, of its slices carried back, and the ansatz."""

@@ -11,7 +11,7 @@ from symgauge.derivers.exact import Proved
 from symgauge.lie.fields import VectorField
 from symgauge.network.carry import Slice, carried, require_transitive
 from symgauge.network.families import (
-    Coordinates, Family, Move, Place, Through, held_values, plain_family, touched,
+    Coordinates, Family, Move, Place, Through, held_values, family_of, plain_family, touched,
 )
 from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.network.legs import Location, follow
@@ -90,22 +90,13 @@ def plain_fields(
     None where a component is no Laurent polynomial. Raises KeyError, ValueError or IndexError
     where the data does not fit the network.
     """
+    family = family_of(entry, wrong=True)
     slices = []
-    for through in plain_slices(entry):
+    for through in family.via:
         require_transitive(through, coordinates)
         slices.append(Slice(through, coordinates))
-    return carried(coordinates.plain_fields(entry), slices)
-
-
-def plain_slices(entry: Mapping[str, Any]) -> tuple[Through, ...]:
-    """The slices of a family given as plain data, outermost first."""
-    return tuple(
-        Through(
-            t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
-            t["element"]["size"], Coordinates.plain_moves(t),
-        )
-        for t in entry.get("via", ())
-    )
+    plain = coordinates.fields(family.kind, prod(family.copies), family.size, family.moves)
+    return carried(plain, slices)
 
 
 def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:

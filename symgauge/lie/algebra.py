@@ -69,22 +69,26 @@ def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
 
     Computed mod p, where a rank may only drop: an upper bound that is exact but for unlucky p.
     """
-    ad = np.zeros((n, n, n), dtype=np.int64)
-    derived = []
-    for (i, j), row in constants.items():
-        vector = np.zeros(n)
+    #: By (k, l): the fields i with ad_i[k, l] not 0, and that entry.
+    ad: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    derived = np.zeros((len(constants), n))
+    for number, ((i, j), row) in enumerate(constants.items()):
         for k, c in row.items():
             r = field.residue(c)
-            ad[i, k, j] = (ad[i, k, j] + r) % field.p
-            ad[j, k, i] = (ad[j, k, i] - r) % field.p
-            vector[k] = r
-        derived.append(vector)
-    if not derived:
+            ad.setdefault((k, j), []).append((i, r))
+            ad.setdefault((k, i), []).append((j, field.p - r))
+            derived[number, k] = r
+    if not len(derived):
         return n
-    flat = ad.reshape(n, n * n).astype(np.float64)
-    turned = ad.transpose(0, 2, 1).reshape(n, n * n).astype(np.float64)
-    killing = field.matmul(flat, np.ascontiguousarray(turned.T))
-    pairing = field.matmul(np.array(derived), killing)
+    killing: dict[tuple[int, int], int] = {}
+    for (k, l), entries in ad.items():
+        for i, r in entries:
+            for j, s in ad.get((l, k), ()):
+                killing[i, j] = (killing.get((i, j), 0) + r * s) % field.p
+    form = np.zeros((n, n))
+    for (i, j), value in killing.items():
+        form[i, j] = value
+    pairing = field.matmul(derived, form)
     return n - rank(pairing, field.p)
 
 

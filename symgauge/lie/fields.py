@@ -21,6 +21,11 @@ from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
 Monomial = tuple[tuple[int, int], ...]
 
 
+#: Integers in place of fractions where they are: most coefficients are 1 and -1.
+Number = int | Fraction
+_SMALL: dict[Number, Fraction] = {k: Fraction(k) for k in range(-64, 65)}
+
+
 def times(a: Monomial, b: Monomial) -> Monomial:
     """The product of two monomials."""
     if not a or not b:
@@ -51,12 +56,22 @@ class VectorField:
         return VectorField.collect(entries)
 
     @staticmethod
-    def collect(entries: Iterable[tuple[int, Monomial, Fraction]]) -> VectorField:
+    def collect(entries: Iterable[tuple[int, Monomial, Number]]) -> VectorField:
         """The field with these terms; they may repeat, they add."""
-        total: dict[tuple[int, Monomial], Fraction] = {}
+        total: dict[tuple[int, Monomial], Number] = {}
         for k, m, c in entries:
-            total[k, m] = total.get((k, m), Fraction(0)) + c
-        return VectorField({key: c for key, c in sorted(total.items()) if c})
+            key = (k, m)
+            total[key] = total[key] + c if key in total else c
+        return VectorField({
+            key: _SMALL.get(c) or Fraction(c) for key, c in sorted(total.items()) if c
+        })
+
+    @cached_property
+    def numbers(self) -> dict[tuple[int, Monomial], Number]:
+        """The terms, whole coefficients as integers."""
+        return {
+            key: c.numerator if c.denominator == 1 else c for key, c in self.terms.items()
+        }
 
     @cached_property
     def shift(self) -> dict[int, Fraction]:
@@ -76,10 +91,17 @@ class VectorField:
         return len(self.shift) + len(self.linear) == len(self.terms)
 
     @cached_property
-    def components(self) -> dict[int, list[tuple[Monomial, Fraction]]]:
+    def scaling(self) -> dict[int, Number] | None:
+        """The weights w of a field sum w_k theta_k d/d theta_k; None where it is no such field."""
+        if all(m == ((k, 1),) for k, m in self.terms):
+            return {k: c for (k, _), c in self.numbers.items()}
+        return None
+
+    @cached_property
+    def components(self) -> dict[int, list[tuple[Monomial, Number]]]:
         """The terms of each coordinate that moves."""
-        out: dict[int, list[tuple[Monomial, Fraction]]] = {}
-        for (k, m), c in self.terms.items():
+        out: dict[int, list[tuple[Monomial, Number]]] = {}
+        for (k, m), c in self.numbers.items():
             out.setdefault(k, []).append((m, c))
         return out
 
@@ -171,16 +193,33 @@ def bracket(x: VectorField, y: VectorField) -> VectorField:
     >>> bracket(shift, scaling) == shift
     True
     """
-    if not (x.support & y.reads or y.support & x.reads):
+    if x.support.isdisjoint(y.reads) and y.support.isdisjoint(x.reads):
         return VectorField({})
+    if x.scaling is not None:
+        return _scaled(x.scaling, y, 1)
+    if y.scaling is not None:
+        return _scaled(y.scaling, x, -1)
     return VectorField.collect([*_along(x, y, 1), *_along(y, x, -1)])
+
+
+def _scaled(weights: Mapping[int, Number], y: VectorField, sign: int) -> VectorField:
+    """[X, Y] for a scaling X: each term of Y is an eigenvector. Times a sign."""
+    out = {}
+    for (k, m), c in y.terms.items():
+        factor: Number = -weights.get(k, 0)
+        for j, e in m:
+            if j in weights:
+                factor += e * weights[j]
+        if factor:
+            out[k, m] = sign * factor * c
+    return VectorField(out)
 
 
 def _along(
     x: VectorField, y: VectorField, sign: int
-) -> Iterator[tuple[int, Monomial, Fraction]]:
+) -> Iterator[tuple[int, Monomial, Number]]:
     """The terms of X.grad Y."""
-    for (k, m), c in y.terms.items():
+    for (k, m), c in y.numbers.items():
         for j, e in m:
             for n, d in x.components.get(j, ()):
                 yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
@@ -189,8 +228,9 @@ def _along(
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
     """The linear combination."""
     return VectorField.collect(
-        (k, m, w * c) for f, w in zip(fields, weights, strict=True) if w
-        for (k, m), c in f.terms.items()
+        (k, m, w * c) for f, v in zip(fields, weights, strict=True) if v
+        for w in [v.numerator if v.denominator == 1 else v]
+        for (k, m), c in f.numbers.items()
     )
 
 
@@ -230,8 +270,43 @@ def coordinates_in(
 
     Solved mod p, reconstructed, and then checked over QQ.
     """
+    owner: dict[tuple[int, Monomial], int] = {}
+    for i, f in enumerate(basis):
+        for key in f.terms:
+            owner[key] = -1 if key in owner else i
+    # a term that one basis field alone has tells that field's weight
+    own = {i: key for key, i in owner.items() if i >= 0}
+    core = [i for i in range(len(basis)) if i not in own]
+    found: list[dict[int, Fraction]] = []
+    rests = []
+    for target in targets:
+        told = ((i, target.terms.get(key)) for i, key in own.items())
+        weights = {i: c / basis[i].terms[own[i]] for i, c in told if c is not None}
+        found.append(weights)
+        rests.append(combination(
+            [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
+        ) if weights else target)
+    left = [k for k, rest in enumerate(rests) if rest or not own]
+    solved = dict(zip(left, _by_elimination(
+        [basis[i] for i in core], [rests[k] for k in left], field), strict=True))
+    out: list[list[Fraction] | None] = []
+    for k, weights in enumerate(found):
+        among = solved.get(k, [Fraction(0)] * len(core))
+        if among is None:
+            out.append(None)
+            continue
+        weights.update(zip(core, among, strict=True))
+        out.append([weights.get(i, Fraction(0)) for i in range(len(basis))])
+    return out
+
+
+def _by_elimination(
+    basis: Sequence[VectorField], targets: Sequence[VectorField], field: PrimeField
+) -> list[list[Fraction] | None]:
     if not targets:
         return []
+    if not basis:
+        return [None if target else [] for target in targets]
     full, _ = matrix([*basis, *targets], field)
     form, pivots = row_reduce(np.ascontiguousarray(full.T), field.p)
     n = len(basis)

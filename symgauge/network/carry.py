@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
-from symgauge.lie.fields import Monomial, VectorField, times
+from symgauge.lie.fields import Monomial, Number, VectorField, times
 from symgauge.network.families import Coordinates, Move, Through
 
 #: A polynomial in the coordinates: monomials and coefficients.
@@ -107,11 +107,12 @@ class Slice:
         if not any(k in factor for k in (*field.support, *field.reads)):
             return field
 
-        def entries() -> Iterator[tuple[int, Monomial, Fraction]]:
-            for (k, m), c in field.terms.items():
+        def entries() -> Iterator[tuple[int, Monomial, Number]]:
+            for (k, m), c in field.numbers.items():
                 out = times(m, factor.get(k, ()))
                 for j, e in m:
-                    out = times(out, tuple((t, -e * n) for t, n in factor.get(j, ())))
+                    if j in factor:
+                        out = times(out, tuple((t, -e * n) for t, n in factor[j]))
                 yield k, out, c
 
         return VectorField.collect(entries())
@@ -120,7 +121,7 @@ class Slice:
         if not any(j in self._added for j in field.reads) and not any(
                 j in self._pushed for j in field.support):
             return field
-        out: list[tuple[int, Monomial, Fraction]] = []
+        out: list[tuple[int, Monomial, Number]] = []
         for (k, m), c in field.terms.items():
             value = _substituted(m, self._added)
             if value is None or len(out) > MAX_TERMS:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,44 @@ class Family:
 MATRIX_KINDS = ("gl", "so", "so1", "complex")
 
 
+def family_of(
+    entry: Mapping[str, Any], fields: tuple[VectorField, ...] = (), wrong: bool = False
+) -> Family:
+    """The family in plain data, as `plain_family` writes it; `wrong`: of a planted failure.
+
+    Raises KeyError, TypeError or ValueError where it is none.
+    """
+    element = entry["element"]
+    numbers = [element["size"], *element["copies"]]
+    if element["kind"] not in get_args(Kind) or not all(
+            type(n) is int and n > 0 for n in numbers):
+        raise ValueError(f"the element {element!r:.80}")
+    via = tuple(
+        Through(t["parameter"], f.kind, f.copies, f.size, f.moves)
+        for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
+    )
+    moves = tuple(
+        Move(
+            m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
+            m.get("source"),
+        )
+        for m in entry["action"]
+    )
+    return Family(
+        element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
+
+
+def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
+    # numpy would understand more, such as an axis -1: others that read the file need not
+    if at is None:
+        return None
+    along = at["along"] if joined and isinstance(at["along"], list) else [at["along"]]
+    numbers = [at["axis"], at["start"], *along, *at["sizes"], *at["per"]]
+    if len(at) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
+        raise ValueError(f"the place {at!r:.120}")
+    return Place.from_plain(at)
+
+
 def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
     """A basis of the Lie algebra of a kind of matrices of size n; empty where there is none."""
     one = Fraction(1)
@@ -211,26 +249,6 @@ class Coordinates:
             )
         return tuple(
             self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
-        )
-
-    def plain_fields(self, entry: Mapping[str, Any]) -> tuple[VectorField, ...]:
-        """The fields of a family given as plain data, a right one or a wrong one.
-
-        Raises KeyError, ValueError or IndexError where the data does not fit the network.
-        """
-        element, moves = entry["element"], self.plain_moves(entry)
-        return self.fields(element["kind"], prod(element["copies"]), element["size"], moves)
-
-    @staticmethod
-    def plain_moves(entry: Mapping[str, Any]) -> tuple[Move, ...]:
-        """The moves of a family given as plain data."""
-        return tuple(
-            Move(
-                m["parameter"], m["form"],
-                None if m.get("at") is None else Place.from_plain(m["at"]),
-                rational(m.get("weight", "1")), m.get("source"),
-            )
-            for m in entry["action"]
         )
 
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
