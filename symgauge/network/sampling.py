@@ -537,15 +537,31 @@ def evaluate_at(
     ], domain
 
 
+def few_tokens(network: Network, count: int) -> bool:
+    """Whether all inputs are tokens, and there are no more than `count` of them."""
+    number = 1
+    for x in network.inputs:
+        number *= x.classes ** prod(x.shape[:-1]) if x.classes else count + 1
+    return has_tokens(network) and number <= count
+
+
 def draw_tokens(network: Network, rng: np.random.Generator) -> dict[str, Array]:
     """Token inputs for one theta: as many as there are rows of the Jacobian.
 
     The rank and the test of independence take the same ones.
     """
     count = network.num_coordinates + 2 * SPARE
-    return {
+    drawn = {
         x.name: draw_input(x, rng, count, rng.random) for x in network.inputs if x.classes
     }
+    if few_tokens(network, count):
+        # all of them, in turn: a drawn sample may leave one out
+        number = np.arange(count)
+        for x in network.inputs:
+            for where in np.ndindex(*x.shape[:-1]):
+                drawn[x.name][(slice(None), *where)] = np.eye(x.classes)[number % x.classes]
+                number = number // x.classes
+    return drawn
 
 
 def draw_theta(
@@ -568,8 +584,9 @@ def rank_at_point(
     """Rank of the Jacobian at one exact random theta: never above the generic rank.
 
     `cell` is a shadow point: with branches, the rank is that of its cell, and rows are added
-    until it has stopped growing (near the boundary of a cell it grows slowly). A `wanted` rank is
-    waited for longer. With flows it is the rank over power series, by minors modulo s^order.
+    until it has stopped growing (near the boundary of a cell it grows slowly), also where the same
+    few token inputs come again and again. A `wanted` rank is waited for longer. With flows it is
+    the rank over power series, by minors modulo s^order.
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
@@ -580,7 +597,8 @@ def rank_at_point(
     running = RunningRank(count - SPARE, field.p)
     _add_rows(running, patience, read, network, field, rng, count, theta, cell, salt, tokens)
     found, idle = running.rank, 0
-    while cell and not running.full and idle < _patience(found, wanted):
+    while (cell or few_tokens(network, count)) and not running.full and idle < _patience(
+            found, wanted):
         _add_rows(running, None, read, network, field, rng, max(32, count // 2), theta, cell,
                   salt, tokens)
         idle = idle + 1 if running.rank == found else 0

@@ -31,11 +31,13 @@ from symgauge.network.sampling import jacobian_rows
 
 Data = dict[str, Any]
 
+#: Changes tried of one kind.
+EACH = 2
 TARGETS = {
     "attention": ("attention", {"embed_dim": 2, "num_heads": 2, "tokens": 2}),
     "llama_like": ("llama_like", {
-        "hidden_size": 4, "num_heads": 1, "num_kv_heads": 1, "head_dim": 2,
-        "intermediate_size": 2, "vocab_size": 5, "tokens": 3, "num_layers": 1}),
+        "hidden_size": 3, "num_heads": 1, "num_kv_heads": 1, "head_dim": 2,
+        "intermediate_size": 2, "vocab_size": 4, "tokens": 2, "num_layers": 1}),
     "mlp": ("mlp", {"in_features": 2, "hidden_features": 2, "out_features": 1}),
 }
 
@@ -115,20 +117,28 @@ def _with(data: Data, path: tuple[Any, ...], value: Any) -> Data:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_number_of_a_family_can_be_changed(name: str) -> None:
-    """The lists of generators aside, a change makes another family: its fields are not those."""
+    """A change makes another family: its fields are not the certificate's, unless it is idle.
+
+    A slice that moves nothing of the family may be left out; the claim is as true as before.
+    """
     data = together(name).data["certificate"]
+    network = together(name).network()
     seen: dict[tuple[Any, ...], int] = {}
     tried = 0
     for path, value in _changed(data["families"]):
         kind = tuple(step for step in path if isinstance(step, str))
         seen[kind] = seen.get(kind, 0) + 1
-        if seen[kind] > 6:
+        if seen[kind] > EACH:
             continue
         forged = sealed({**data, "families": _with({"x": data["families"]}, ("x", *path), value)[
             "x"]})
         result = verify(forged)
         tried += 1
-        assert result.verdict is Verdict.REFUTED, (path, value)
+        if result.verdict is not Verdict.REFUTED:
+            assert path[1] == "via" and path[-1] == "drop", (path, value)
+            before, after = (family_of(d["families"][path[0]]) for d in (data, forged))
+            prover = FamilyProver(network)
+            assert prover.fields(before) == prover.fields(after)
     assert tried > 20
 
 

@@ -76,8 +76,8 @@ class FamilyProver:
                     through.kind, through.copies, through.size, through.moves, ()))
                 require_transitive(through, self.coordinates)
                 both = all(step.line.law in MULTILINEAR for step in steps)
-                if through.kind == "diagonal" and not both and not analytic_everywhere(
-                        self.network):
+                if through.kind == "diagonal" and not both and (
+                        self.network.piecewise or not analytic_everywhere(self.network)):
                     raise NoLemma("a slice that a scaling reaches from one side alone")
                 held = Structure(self.network.fixed(held_values(via)))
                 self._slices[via] = held, [*slices, Slice(through, self.coordinates)]
