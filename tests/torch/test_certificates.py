@@ -29,6 +29,7 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, Verdict, verify, zoo
 from symgauge.__main__ import main
+from symgauge.capture import capture
 from symgauge.certify.balls import Minor, determinant
 from symgauge.certify.independence import assumptions
 from symgauge.certify.verification import claim_of
@@ -36,7 +37,7 @@ from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.network.program import canonical_digest
-from symgauge.network.sampling import jacobian_rows
+from symgauge.network.sampling import draw_tokens, jacobian_rows
 
 Data = dict[str, Any]
 
@@ -697,3 +698,11 @@ def test_verify_target_rejects_another_network(
     ):
         status, result = with_target(*other)
         assert (status, result["verdict"]) == (1, "REFUTED"), other
+
+
+def test_few_token_inputs_are_all_taken() -> None:
+    """Random draws leave one of 16 sequences out now and then, and the rank with it."""
+    module = torch.nn.Sequential(torch.nn.Embedding(4, 3), torch.nn.Linear(3, 4, bias=False))
+    network = capture(module, (torch.zeros(1, 2, dtype=torch.long),)).network
+    (drawn,) = draw_tokens(network, np.random.default_rng(0)).values()
+    assert len({tuple(row) for row in drawn.argmax(-1).reshape(len(drawn), -1)}) == 16
