@@ -57,12 +57,12 @@ class FamilyElement:
     def act(self, form: str, rows: Real) -> Real:
         """g, g^-T or g^-1 on every row (copies + [rows, n])."""
         if self.line is not None:
-            u, one = (v[..., None, :] for v in (self.line, np.ones_like(self.line)))
-            if form == "g":
-                return rows + rows.sum(axis=-1, keepdims=True) * u
-            u = u / (1 + u.sum(axis=-1, keepdims=True))
-            u, one = (one, u) if form == "g^-T" else (u, one)
-            return rows - (rows * one).sum(axis=-1, keepdims=True) * u
+            u = self.line[..., None, :]
+            total: Real = rows.sum(axis=-1, keepdims=True)
+            inverse: Real = u / (1 + u.sum(axis=-1, keepdims=True))
+            if form == "g^-T":
+                return rows - rows @ np.swapaxes(inverse, -1, -2)
+            return rows + total * u if form == "g" else rows - total * inverse
         scale = self.scale[..., None, :]
         if form == "g^-1":
             turned = _reflected(rows, self.left[..., ::-1, :]) / scale

@@ -167,10 +167,10 @@ def generic_stabiliser(found: Found) -> str | None:
     """Why a generator but 0 might vanish at every point, or None where none does generically.
 
     Let a combination of generators vanish at a generic point. (1) A matrix A that alone turns a
-    block of a tensor, besides matrices already known to be 0 and shifts that are constant along
-    the other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1
-    for rotations, 1 for A = u 1^T). (2) The scalings that are left act on entries that are not 0, and what they
-    add is not constant along an axis, as a shift is. (3) The shifts' own constants are
+    block of a tensor, besides matrices already known to be 0 and shifts that are constant along the
+    other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1 for
+    rotations, 1 for A = u 1^T). (2) The scalings that are left act on entries that are not 0, and
+    what they add is not constant along an axis, as a shift is. (3) The shifts' own constants are
     independent. On the slices; there a slice's own parameter is moved by its family alone.
     """
     structure = found.sliced

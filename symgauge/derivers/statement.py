@@ -210,8 +210,8 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     each = f", {copies} copies" if copies > 1 else ""
     word = {
         "gl": "change of basis", "so": "rotation", "so1": "rotation",
-        "complex": "rotation and scaling", "centred": "centred change of basis", "diagonal": "rescaling",
-        "translation": "shift", "other": "generator",
+        "complex": "rotation and scaling", "centred": "centred change of basis",
+        "diagonal": "rescaling", "translation": "shift", "other": "generator",
     }[family.kind]
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""

@@ -2,8 +2,9 @@
 
 It reads which op joins which axes and never a size: what it proves holds for every size of the
 legs. It knows five kinds of family: a matrix on a leg, a matrix behind a norm that centres,
-positive scalings, one scaling of whole tensors, and shifts. Parameters that a scaling or a shift uses up (a gain, a norm's bias) are
-brought to 1 and to 0 first, and the rest is found there and carried back.
+positive scalings, one scaling of whole tensors, and shifts. Parameters that a scaling or a shift
+uses up (a gain, a norm's bias) are brought to 1 and to 0 first, and the rest is found there and
+carried back.
 """
 
 from __future__ import annotations

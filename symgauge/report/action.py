@@ -251,9 +251,10 @@ def element_sentence(family: Family) -> str:
             rf"$\mathbb{{R}}^{{{size}}}$"
         )
     if kind == "centred":
+        h, ones = "_h" if copies else "", r"\mathbf{1}^{\top}"
         text = (
-            rf"For ${group} = 1 + u\,\mathbf{{1}}^{{\top}}$ with $u \in \mathbb{{R}}^{{{size}}}$ and "
-            rf"$1 + \mathbf{{1}}^{{\top}} u > 0$ (${group}\,z = z$ for every $z$ of sum 0)"
+            rf"For ${group} = 1 + u{h}\,{ones}$ with $u{h} \in \mathbb{{R}}^{{{size}}}$ and "
+            rf"$1 + {ones} u{h} > 0$ (${group}\,z = z$ for every $z$ of sum 0)"
         )
     if copies:
         count = prod(copies)
@@ -263,7 +264,7 @@ def element_sentence(family: Family) -> str:
         return text
     relation = rf"{group} = \exp {algebra}"
     if kind == "centred":
-        return rf"{text}, with ${algebra} = w\,\mathbf{{1}}^{{\top}}$ and ${relation}$"
+        return rf"{text}, with ${algebra} = w{h}\,{ones}$ and ${relation}$"
     if kind == "so1":
         small = rf"{small},\ {algebra}\,\mathbf{{1}} = 0"
     return rf"{text}, with ${algebra} \in {small}$ and ${relation}$ near the identity"
