@@ -8,7 +8,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 
 def factory(
-    hidden_size: int = 4, num_heads: int = 2, num_layers: int = 1, intermediate_size: int = 6,
+    hidden_size: int = 8, num_heads: int = 1, num_layers: int = 1, intermediate_size: int = 4,
     tokens: int = 3, vocab_size: int = 9,
 ) -> tuple[torch.nn.Module, tuple[Tensor], dict[str, Any]]:
     config = GPTNeoXConfig(
