@@ -156,7 +156,7 @@ def statements(found: Found) -> list[dict[str, Any]]:
         if entry["class"] not in proved:
             # layers alike are proved alike: one table stands for all
             proved.add(entry["class"])
-            entry["proof"]["lines"] = list(proof_lines(structure, s.steps))
+            entry["proof"]["lines"] = list(proof_lines(structure, s.steps, s.family.kind))
         out.append(entry)
     return out
 

@@ -23,8 +23,13 @@ FORGETS = {
 }
 
 
-def proof_lines(structure: Structure, steps: Sequence[Step[object]]) -> Iterator[dict[str, str]]:
-    """One line for each step that is more than a move of entries, as plain data."""
+def proof_lines(
+    structure: Structure, steps: Sequence[Step[object]], kind: str = ""
+) -> Iterator[dict[str, str]]:
+    """One line for each step that is more than a move of entries, as plain data.
+
+    `kind` is the family's: where its matrices fix what sums to 0, a line says that of a summand.
+    """
     for step in steps:
         line = step.line
         if step.variation is None:
@@ -33,9 +38,12 @@ def proof_lines(structure: Structure, steps: Sequence[Step[object]]) -> Iterator
                 "variation": f"does not vary ({FORGETS.get(line.law, 'the weights cancel')})",
             }
         elif line.law != "move":
+            fixed = kind == "centred" and line.law == "sum of lines" and any(
+                0 in structure.totals.get(j, {}).values() for j in line.inputs)
             yield {
                 "node": f"v{line.node}", "op": line.op,
-                "variation": variation(structure, line.node, step.variation),
+                "variation": variation(structure, line.node, step.variation)
+                + (" (what is added sums to 0 there: g fixes it)" if fixed else ""),
             }
 
 

@@ -229,7 +229,7 @@ def _formulas(
 ) -> list[str]:
     """A line for each move, on the slices or conjugated back, and one for all that follows."""
     where = ", ".join(f"{t.parameter} = {int(t.kind == 'diagonal')}" for t in family.via)
-    lines = []
+    lines = ["g = 1 + u 1^T with 1 + 1^T u > 0"] if family.kind == "centred" else []
     for move in family.moves:
         there = [
             (m, t) for t in family.via for m in t.moves
