@@ -866,9 +866,9 @@ def centred_and_tied_to_the_input() -> Network:
     return s.network(times(s, y, table))
 
 
-@network
+@centred(3)
 def centred_twice_with_one_reader() -> Network:
-    """w reads z + b and z' + c: both biases would have to turn."""
+    """w reads z + b and z' + c: both biases turn."""
     s = Sketch()
     b = s.build
     w = s.parameter("w", 4, 3)
@@ -921,3 +921,23 @@ def centred_then_joined() -> Network:
     b = s.build
     y = b.apply("concatenate", normed(s, s.input("x", 2, 3)), s.input("y", 2, 2), axis=1)
     return s.network(s.linear(y, "w", 4, False))
+
+
+def with_a_matrix_of_biases(rows: int) -> Network:
+    """z + B with B no vector, all of it shifted too: w has a bias and two outputs."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    y = b.add(z, b.broadcast(s.parameter("b", rows, 3), (2, 3)))
+    return s.network(s.linear(y, "w", 2, True))
+
+
+@centred(3)
+def centred_with_a_bias_for_each_row() -> Network:
+    return with_a_matrix_of_biases(2)
+
+
+@centred(3)
+def centred_with_a_matrix_of_one_row() -> Network:
+    """u in the kernel of w moves b as the shift does: of the count no rank is said."""
+    return with_a_matrix_of_biases(1)

@@ -164,6 +164,16 @@ def test_tangents_are_held_of_as_many_families_as_fit(
     assert all(row.ok is None and row.residual is None for row in skipped)
 
 
+@pytest.mark.parametrize("unit", [1.0, 0.01])
+def test_a_centred_element_is_of_its_unit(unit: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        by = group.random_element(element("centred", [3], 50), unit, rng)
+        u = by.line
+        assert u is not None and bool((u.sum(-1) >= 0).all())
+        assert bool((u.norm(dim=-1) <= unit / 2).all() and (u.norm(dim=-1) > unit / 8).all())
+
+
 @pytest.mark.parametrize(
     "kind, form, at",
     [

@@ -4,7 +4,8 @@ A matrix element is g = L S R, with L and R products of two Householder reflecti
 and S diagonal in [2^-1/2, 2^1/2]: g^-T = L S^-1 R and g^-1 = R^T S^-1 L^T need no inversion. The
 condition number is at most 2; with 4, rounding alone reached 10 floors once in 400 float64 runs.
 Rotations are L alone, and shifts at most as large as what they shift, for the same reason; a
-centred element is g = 1 + u 1^T with |u| sqrt(n) at most 1/2, so that 1 + 1^T u is at least 1/2.
+centred element is g = 1 + u 1^T with |u| at most 1/2 and 1^T u >= 0, and smaller for a bias with a
+large sum, which moves by u times its sum.
 Every move is computed in float64 and rounded once, a piece of its tensor at a time: beside the
 parameters no copy of a whole tensor is in memory.
 
@@ -171,7 +172,7 @@ def without_mean(vectors: Tensor) -> Tensor:
 
 
 def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator) -> Element:
-    """A random element of one family; `unit` is the scale of a translation."""
+    """A random element of one family; `unit` is the scale of a translation, or of a centred u."""
     kind, size = element["kind"], element["size"]
     copies = list(element["copies"])
     if kind == "translation":
@@ -180,7 +181,8 @@ def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator
     if kind == "diagonal":
         return Element(None, None, shift.exp(), shift)
     if kind == "centred":
-        u = away_from_zero([*copies, size], 1 / 8, 1 / 2, rng) / size
+        u = unit / math.sqrt(size) * away_from_zero([*copies, size], 1 / 8, 1 / 2, rng)
+        u = torch.where(u.sum(-1, keepdim=True) < 0, -u, u)
         return Element(None, None, None, None, u)
     left, right = (normal([*copies, REFLECTIONS, size], rng) for _ in range(2))
     if kind == "so1":

@@ -69,8 +69,8 @@ def prove_joined(
 ) -> Joined:
     """The parameters that must turn along with those of the start, and the proof.
 
-    A parameter joins where a value that turns is added to it, or contracted with it. Raises
-    NoLemma where that is not enough.
+    A parameter joins where a value that turns is added to it or contracted with it, or with a sum
+    in which it is. Raises NoLemma where that is not enough.
     """
     marks = {i: dict(own) for i, own in start.items()}
     while True:
@@ -177,10 +177,13 @@ class _Lemmas:
             self.structure.totals.get(node, {}).get(address[0]) == 0)
 
     def _joins(self, node: int, address: Address, mark: Mark) -> bool:
-        """Whether a line shows a parameter that can turn so there; it joins the start."""
-        view = self.structure.views.get(node)
-        if self.start is None or view is None:
+        """Whether a line shows a parameter that can turn so there, or adds one; it joins."""
+        view, line = self.structure.views.get(node), self.structure.lines.get(node)
+        if self.start is None or line is None:
             return False
+        if view is None:
+            return line.law == "sum of lines" and any(
+                self._joins(j, address, mark) for j in line.inputs)
         back = {there: mine for mine, there in view.places.items()}
         if any(a not in back for a in (address, *mark.copies)):
             return False
