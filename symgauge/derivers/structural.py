@@ -292,8 +292,9 @@ class Stage:
                     found, places = self._centred_on(node, address, copies)
                 except NoLemma:
                     continue
+                if not places & turned:  # one tensor in two families: they might not be independent
+                    yield found
                 turned |= places
-                yield found
                 break
 
     def _beside_sums_of_0(self) -> Iterator[tuple[int, Address]]:
