@@ -3,7 +3,8 @@
 A line of a network varies with its inputs. Rows are tokens (or any other index), columns the leg
 that turns: X -> X g^T, so each row x becomes g x. Every lemma is an identity of all sizes; the
 elements are g (any invertible matrix), O (orthogonal), O that fixes the vector of ones, a + b J
-(complex numbers on pairs), D (a positive diagonal) and a shift c.
+(complex numbers on pairs), 1 + u 1^T (it fixes what sums to 0), D (a positive diagonal) and a
+shift c.
 """
 
 import sympy
@@ -109,6 +110,50 @@ def centring() -> list[Step]:
             "centring forgets what is constant along the leg",
             shifted - (1 / n) * (shifted @ one @ one.T), X - mean, rules=count,
             note="With it everything that starts by centring: standardising, LayerNorm.",
+        ),
+    ]
+
+
+def behind_a_norm() -> list[Step]:
+    """1 + u 1^T fixes the standardised values: it turns a norm's bias and what reads the sum."""
+    u, v, b = matrix("u", n, 1), matrix("v", n, 1), matrix("b", 1, n)
+    s = sympy.Symbol("s")
+    element = identity(n) + u @ one.T
+    inverse = identity(n) - 1 / (1 + s) * (u @ one.T)
+    total = ((one.T @ u, s * identity(1)),)
+    sum_0 = ((Z @ one, zero(T, 1)),)
+    return [
+        MatrixIdentity(
+            "1 + u 1^T fixes what sums to 0", Z @ element.T, Z, rules=sum_0,
+            note=r"$Z$ holds standardised rows: $Z\,\mathbf{1} = 0$.",
+        ),
+        MatrixIdentity(
+            "so a bias turns alone in the sum", Z + rows @ (b @ element.T),
+            (Z + rows @ b) @ element.T, rules=sum_0,
+        ),
+        MatrixIdentity(
+            "what reads rows of sum 0 forgets w 1^T", Z @ (W @ element).T, Z @ W.T, rules=sum_0,
+        ),
+        MatrixIdentity(
+            "bias and reader together, infinitesimally",
+            derivative((Z + rows @ b) @ W.T, {b: b @ one @ u.T, W: -(W @ u @ one.T)}),
+            zero(T, m), rules=sum_0,
+        ),
+        MatrixIdentity(
+            "the inverse", element @ inverse, identity(n), rules=total,
+            note=r"$s = \mathbf{1}^{\top} u$, $1 + s > 0$.",
+        ),
+        MatrixIdentity(
+            "the square, so the exponential", u @ one.T @ (u @ one.T), s * (u @ one.T),
+            rules=total,
+            note=r"$\exp(u\,\mathbf{1}^{\top}) = 1 + \frac{e^s - 1}{s}\, u\,"
+            r"\mathbf{1}^{\top}$: each $1 + u\,\mathbf{1}^{\top}$ of the family is one.",
+        ),
+        MatrixIdentity(
+            "the bracket: one generator acts by 1 on those with 1^T u = 0",
+            u @ one.T @ v @ one.T - v @ one.T @ u @ one.T, u @ one.T,
+            rules=((one.T @ u, zero(1, 1)), (one.T @ v, identity(1))),
+            note=r"The algebra is $\mathbb{R} \ltimes \mathbb{R}^{n - 1}$.",
         ),
     ]
 
@@ -233,7 +278,25 @@ def must_fail() -> list[Step]:
     mean_of_turned = X @ turn.T - sympy.Rational(1, 2) * (X @ turn.T @ one @ one.T)
     turned_mean = (X - sympy.Rational(1, 2) * (X @ one @ one.T)) @ turn.T
     P = matrix("P", T, S)
+    u = matrix("u", n, 1)
+    sheared = identity(n) + u @ one.T
+    sheared_point = {
+        X: UNIT, Z: [[1, -1], [2, -2]], W: UNIT, u: [[1], [0]], one: [[1], [1]],
+        rows: [[1], [1]], c: [[1, 0]],
+    }
     return [
+        MatrixCounterexample(
+            "1 + u 1^T on what does not sum to 0: RMSNorm", X @ sheared.T, X, sheared_point,
+        ),
+        MatrixCounterexample(
+            "its transpose on what sums to 0", Z @ sheared, Z, sheared_point,
+            note=r"$1 + \mathbf{1} u^{\top}$ moves it by a multiple of $\mathbf{1}$.",
+        ),
+        MatrixCounterexample(
+            "the bias turned, and its reader not", (Z + rows @ (c @ sheared.T)) @ W.T,
+            (Z + rows @ c) @ W.T, sheared_point,
+            note="A second reader, a skip, a function of the sum: all that see it must turn.",
+        ),
         MatrixCounterexample(
             "contraction: g on both factors", (X @ g.T) @ (g @ Y), X @ Y, point,
         ),
@@ -310,7 +373,8 @@ def theorem() -> Theorem:
             r"Let a line of a network vary with its inputs along a matrix on a leg, a positive "
             r"scaling, or a shift. (a) Contractions, products with what is constant along the leg, "
             r"sums, sums of squares, centring, standardising and rotary embeddings turn with $g$ "
-            r"(or with $O$, with $O$ that fixes $\mathbf{1}$, with $a + b J$) or do not change. "
+            r"(or with $O$, with $O$ that fixes $\mathbf{1}$, with $a + b J$, with "
+            r"$1 + u\,\mathbf{1}^{\top}$ where one summand or factor sums to 0) or do not change. "
             r"(b) Weights of scalings add in products, cancel in contractions, agree in sums, and "
             r"are multiplied by the degree of a homogeneous function. (c) Shifts are carried by "
             r"linear maps and by rows that sum to 1, absorbed by added parameters, and forgotten "
@@ -334,7 +398,8 @@ def theorem() -> Theorem:
             "act on the names of indices alone and take the variation with them."
         ),
         steps=(
-            *matrices(), *centring(), *rotary(), *scalings(), *shifts(), *slices(), *must_fail(),
+            *matrices(), *centring(), *behind_a_norm(), *rotary(), *scalings(), *shifts(),
+            *slices(), *must_fail(),
         ),
         conclusion=(
             "Each line of a network is an op of one of these laws, and its variation is the "

@@ -307,12 +307,17 @@ def _structural_disagreements(
     """What is said to hold for all sizes, derived anew from the legs of the program."""
     together = {k for stated in certificate.families() for k in stated.generators}
     alone = [e for e in data["generators"] if not together.issuperset(e["generators"])]
-    proved = [f.fields for f in instantiate(find(network))] if alone else []
+    proved = {
+        frozenset(f.terms.items())
+        for p in (instantiate(find(network)) if alone else ()) for f in p.fields
+    }
     total = 0
     for entry, family in zip(data["generators"], families, strict=True):
         if entry["all_sizes"] == "proved":
             total += len(family.fields)
-            if not together.issuperset(entry["generators"]) and family.fields not in proved:
+            # a family's vectors may stand alone, where some depend on other families'
+            if not together.issuperset(entry["generators"]) and not {
+                    frozenset(f.terms.items()) for f in family.fields} <= proved:
                 yield f"no intertwiners prove family {entry['label']!r:.80} for all sizes"
         elif entry["all_sizes"] != ("conjectured" if entry["full"] else "no"):
             yield f"all_sizes is {entry['all_sizes']!r:.20} for family {entry['label']!r:.80}"
@@ -625,8 +630,11 @@ def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
             out.append(p)
         else:
             out += [
-                Proved(Family("other", (), 1, p.family.moves, (p.family.fields[i],)),
-                       (p.proofs[i],), p.by)
+                Proved(
+                    Family("other", (), 1, p.family.moves, (p.family.fields[i],),
+                           all_sizes=p.family.all_sizes),
+                    (p.proofs[i],), p.by,
+                )
                 for i in numbers
             ]
     return out

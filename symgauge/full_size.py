@@ -158,7 +158,7 @@ def statements(found: Found) -> list[dict[str, Any]]:
             proved.add(entry["class"])
             entry["proof"]["lines"] = [
                 {"node": f"v{line.node}", "op": line.op, "variation": line.variation}
-                for line in proof_lines(structure, s.steps)
+                for line in proof_lines(structure, s.steps, s.family.kind)
             ]
         out.append(entry)
     return out

@@ -579,3 +579,365 @@ def flat_two_ways() -> Network:
     total = b.add(b.reshape(one, (1, 6)), b.reshape(two, (1, 6)))
     y = b.mul(s.linear(x, "w", 6, False), total)
     return s.network(s.linear(y, "o", 2, False))
+
+
+# -- behind a norm that centres ------------------------------------------------------------------
+
+
+def normed(s: Sketch, x: Value, bias: str = "b", axis: int = 1) -> Value:
+    """The standardised value of an axis plus a bias along it."""
+    b = s.build
+    z = b.apply("standardise", x, axes=(axis,), eps=Fraction(1, 100))
+    shape = tuple(n if k == axis else 1 for k, n in enumerate(x.shape))
+    return b.add(z, b.broadcast(b.reshape(s.parameter(bias, x.shape[axis]), shape), x.shape))
+
+
+#: Networks in which 1 + u 1^T does act, and the dimension of that family.
+CENTRED: dict[str, int] = {}
+
+
+def centred(dimension: int) -> Callable[[Callable[[], Network]], Callable[[], Network]]:
+    def note(make: Callable[[], Network]) -> Callable[[], Network]:
+        CENTRED[make.__name__] = dimension
+        return network(make)
+
+    return note
+
+
+@centred(3)
+def centred_then_read() -> Network:
+    s = Sketch()
+    return s.network(s.linear(normed(s, s.input("x", 2, 3)), "w", 4, False))
+
+
+@centred(3)
+def centred_then_read_by_fewer() -> Network:
+    """Two readers of three entries: u may be in the kernel of w."""
+    s = Sketch()
+    return s.network(s.linear(normed(s, s.input("x", 2, 3)), "w", 2, False))
+
+
+@centred(3)
+def centred_with_the_bias_used_again() -> Network:
+    """w (z + b) + v b: v turns with w."""
+    s = Sketch()
+    b = s.build
+    bias = s.parameter("b", 3)
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    y = s.linear(b.add(z, b.broadcast(bias, (2, 3))), "w", 3, False)
+    again = times(s, b.reshape(bias, (1, 3)), s.parameter("v", 3, 3))
+    return s.network(b.add(y, b.broadcast(again, (2, 3))))
+
+
+@centred(3)
+def centred_with_two_readers() -> Network:
+    """One reader has a bias of its own, the other has none."""
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, True), s.linear(y, "v", 3, False))
+
+
+@network
+def centred_where_all_readers_have_biases() -> Network:
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, True), s.linear(y, "v", 2, True))
+
+
+@centred(4)
+def centred_with_two_biases() -> Network:
+    """z + b on one side, z + c on the other: two families of dimension 2, and b + c is no third."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 3, 2), axes=(1,), eps=Fraction(1, 100))
+    one, two = (b.add(z, b.broadcast(s.parameter(n, 2), (3, 2))) for n in ("b", "c"))
+    return s.network(s.linear(one, "w", 3, False), s.linear(two, "v", 3, False))
+
+
+@centred(3)
+def centred_sum_of_biases() -> Network:
+    """(z + b) + c: one of them goes with the other's shift."""
+    s = Sketch()
+    b = s.build
+    y = b.add(normed(s, s.input("x", 2, 3)), b.broadcast(s.parameter("c", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@centred(3)
+def centred_plus_a_moved_bias() -> Network:
+    """(z + b) + c where c is read elsewhere too: c turns with b, and its other reader with them."""
+    s = Sketch()
+    b = s.build
+    c = s.parameter("c", 3)
+    y = b.add(normed(s, s.input("x", 2, 3)), b.broadcast(c, (2, 3)))
+    other = times(s, b.reshape(c, (1, 3)), s.parameter("v", 3, 3))
+    return s.network(s.linear(y, "w", 3, False), other)
+
+
+@centred(3)
+def centred_then_scaled_by_rows() -> Network:
+    """(r z + b) w^T with a number r for each row."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    z = b.mul(z, b.broadcast(s.input("r", 2, 1), (2, 3)))
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@centred(3)
+def centred_sum_of_two() -> Network:
+    """Two standardised values, one bias."""
+    s = Sketch()
+    b = s.build
+    other = b.apply("standardise", s.input("y", 2, 3), axes=(1,), eps=Fraction(0))
+    return s.network(s.linear(b.add(normed(s, s.input("x", 2, 3)), other), "w", 3, False))
+
+
+@centred(3)
+def centred_in_a_stream() -> Network:
+    """The stream's rotations that fix 1 act on the same tensors."""
+    s = Sketch()
+    x = s.linear(s.input("x", 2, 4), "e", 3, False)
+    return s.network(s.linear(normed(s, x), "w", 4, False))
+
+
+@centred(4)
+def centred_heads() -> Network:
+    """A norm for each of two heads: w reads them together, u may differ from head to head."""
+    s = Sketch()
+    b = s.build
+    x = b.reshape(s.input("x", 3, 4), (3, 2, 2))
+    z = b.apply("standardise", x, axes=(2,), eps=Fraction(1, 100))
+    bias = b.reshape(s.parameter("b", 4), (1, 2, 2))
+    y = b.reshape(b.add(z, b.broadcast(bias, (3, 2, 2))), (3, 4))
+    return s.network(s.linear(y, "w", 5, False))
+
+
+@centred(2)
+def centred_heads_that_share_a_bias() -> Network:
+    s = Sketch()
+    b = s.build
+    x = b.reshape(s.input("x", 3, 4), (3, 2, 2))
+    y = b.reshape(normed(s, x, axis=2), (3, 4))
+    return s.network(s.linear(y, "w", 5, False))
+
+
+@network
+def centred_over_all_heads_at_once() -> Network:
+    """The entries of both heads sum to 0 together, those of one do not."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 3, 4), axes=(1,), eps=Fraction(1, 100))
+    bias = b.broadcast(b.reshape(s.parameter("b", 2, 2), (1, 2, 2)), (3, 2, 2))
+    y = b.permute(b.add(b.reshape(z, (3, 2, 2)), bias), (1, 0, 2))
+    return s.network(b.apply("matmul", y, s.parameter("w", 2, 2, 3)))
+
+
+@network
+def centred_over_two_axes() -> Network:
+    """Along one axis alone the value does not sum to 0."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 3, 2, 3), axes=(1, 2), eps=Fraction(1, 100))
+    y = b.add(z, b.broadcast(b.reshape(s.parameter("b", 3), (1, 1, 3)), (3, 2, 3)))
+    return s.network(b.apply("matmul", y, b.broadcast(
+        b.reshape(s.parameter("w", 3, 3), (1, 3, 3)), (3, 3, 3))))
+
+
+@network
+def centred_along_the_other_axis() -> Network:
+    """Standardised over tokens; the bias and the reader are along the entries."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 3, 3), axes=(0,), eps=Fraction(1, 100))
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (3, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@network
+def not_centred_behind_rms() -> Network:
+    s = Sketch()
+    b = s.build
+    x = s.input("x", 2, 3)
+    square = b.add(b.scale(b.sum(b.mul(x, x), 1, True), Fraction(1, 3)), 1)
+    z = b.mul(x, b.broadcast(b.apply("rsqrt", square), (2, 3)))
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@network
+def centred_and_one_added() -> Network:
+    """z + 1 sums to n."""
+    s = Sketch()
+    b = s.build
+    z = b.add(b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100)), 1)
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@network
+def centred_and_constants_along_the_leg() -> Network:
+    """z times 1, 2, 3 does not sum to 0."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    z = b.mul(z, constant(s, [[1, 2, 3]] * 2))
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@network
+def rows_that_sum_to_1() -> Network:
+    """A softmax along the leg in place of a norm."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("softmax", s.input("x", 2, 3), axis=1)
+    y = b.add(z, b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False))
+
+
+@network
+def centred_with_a_skip() -> Network:
+    """w y + y."""
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.build.add(s.linear(y, "w", 3, False), y))
+
+
+@network
+def centred_with_the_bias_seen() -> Network:
+    s = Sketch()
+    b = s.build
+    bias = s.parameter("b", 3)
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    y = b.add(z, b.broadcast(bias, (2, 3)))
+    return s.network(s.linear(y, "w", 3, False), bias)
+
+
+@network
+def centred_then_a_nonlinear_reader() -> Network:
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, False), s.build.apply("tanh", y))
+
+
+@network
+def centred_then_squared() -> Network:
+    """y y^T beside w y: scores of the value itself."""
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, False), times(s, y, y))
+
+
+@network
+def centred_then_summed() -> Network:
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, False), s.build.sum(y, 1))
+
+
+@network
+def centred_again() -> Network:
+    """A second norm reads z + b."""
+    s = Sketch()
+    y = normed(s, s.input("x", 2, 3))
+    return s.network(s.linear(y, "w", 3, False), s.linear(normed(s, y, "c"), "v", 3, True))
+
+
+@network
+def centred_with_a_gain_that_stays() -> Network:
+    """g z + b with g seen elsewhere: no slice holds it at 1, and g z does not sum to 0."""
+    s = Sketch()
+    b = s.build
+    gain = s.parameter("g", 3)
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    y = b.add(b.mul(z, b.broadcast(gain, (2, 3))), b.broadcast(s.parameter("b", 3), (2, 3)))
+    return s.network(s.linear(y, "w", 3, False), gain)
+
+
+@network
+def centred_and_tied_to_the_input() -> Network:
+    """The reader writes the stream too."""
+    s = Sketch()
+    b = s.build
+    table = s.parameter("e", 4, 3)
+    y = normed(s, b.apply("matmul", s.input("x", 2, 4), table))
+    return s.network(times(s, y, table))
+
+
+@centred(3)
+def centred_twice_with_one_reader() -> Network:
+    """w reads z + b and z' + c: both biases turn."""
+    s = Sketch()
+    b = s.build
+    w = s.parameter("w", 4, 3)
+    one, two = (normed(s, s.input(x, 2, 3), bias) for x, bias in (("x", "b"), ("y", "c")))
+    return s.network(b.add(times(s, one, w), b.scale(b.apply("tanh", times(s, two, w)), 2)))
+
+
+@centred(3)
+def centred_and_read_without_the_bias() -> Network:
+    """w reads z + b, and z' alone, which it fixes."""
+    s = Sketch()
+    b = s.build
+    w = s.parameter("w", 4, 3)
+    z = b.apply("standardise", s.input("y", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    return s.network(b.add(
+        times(s, normed(s, s.input("x", 2, 3)), w), b.apply("tanh", times(s, z, w))))
+
+
+@network
+def centred_and_read_in_two_halves() -> Network:
+    s = Sketch()
+    b = s.build
+    y = normed(s, s.input("x", 2, 4))
+    one, two = (b.slice(y, 1, 2 * k, 2 * k + 2) for k in (0, 1))
+    return s.network(b.add(s.linear(one, "w", 3, False), s.linear(two, "v", 3, False)))
+
+
+@network
+def centred_in_halves_with_a_bias_for_one() -> Network:
+    """One half of z, which does not sum to 0, plus a bias."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 2, 4), axes=(1,), eps=Fraction(1, 100))
+    one = b.add(b.slice(z, 1, 0, 2), b.broadcast(s.parameter("b", 2), (2, 2)))
+    return s.network(s.linear(one, "w", 3, False), s.linear(b.slice(z, 1, 2, 4), "v", 3, False))
+
+
+@centred(3)
+def centred_then_two_linear_maps() -> Network:
+    """The first reader turns; behind it is a family gl of its own."""
+    s = Sketch()
+    y = s.linear(normed(s, s.input("x", 2, 3)), "w", 3, False)
+    return s.network(s.linear(y, "v", 4, False))
+
+
+@centred(3)
+def centred_then_joined() -> Network:
+    """z + b beside another value on one axis."""
+    s = Sketch()
+    b = s.build
+    y = b.apply("concatenate", normed(s, s.input("x", 2, 3)), s.input("y", 2, 2), axis=1)
+    return s.network(s.linear(y, "w", 4, False))
+
+
+def with_a_matrix_of_biases(rows: int) -> Network:
+    """z + B with B no vector, all of it shifted too: w has a bias and two outputs."""
+    s = Sketch()
+    b = s.build
+    z = b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100))
+    y = b.add(z, b.broadcast(s.parameter("b", rows, 3), (2, 3)))
+    return s.network(s.linear(y, "w", 2, True))
+
+
+@centred(3)
+def centred_with_a_bias_for_each_row() -> Network:
+    return with_a_matrix_of_biases(2)
+
+
+@centred(3)
+def centred_with_a_matrix_of_one_row() -> Network:
+    """u in the kernel of w moves b as the shift does: of the count no rank is said."""
+    return with_a_matrix_of_biases(1)

@@ -189,6 +189,31 @@ def test_a_gain_of_zero_is_bad_input() -> None:
         apply(NORM_FAMILIES, sample(NORM_FAMILIES, NORM_SHAPES, 0), theta)
 
 
+def test_a_centred_matrix() -> None:
+    """g = 1 + u 1^T in each copy: it fixes what sums to 0; g^-T and g^-1 are what they say."""
+    at = {"axis": 0, "start": 0, "sizes": [2, 3], "along": 1, "per": [0]}
+    family = {"element": {"kind": "centred", "copies": [2], "size": 3},
+              "action": [{"parameter": "w", "form": "g", "at": at}]}
+    (part,) = sample([family], {"w": (6, 4)}, 5)
+    g = part.matrix()
+    u = g - np.eye(3)
+    np.testing.assert_allclose(u, u[:, :, :1] + np.zeros(3), atol=1e-15)
+    np.testing.assert_allclose(g @ [1, -3, 2], [[1, -3, 2]] * 2, atol=1e-14)
+    assert np.abs(u).max() > 1e-2 and np.linalg.cond(g).max() < 3
+    assert np.abs(u[0] - u[1]).max() > 1e-2
+    rows = np.random.default_rng(0).standard_normal((2, 4, 3))
+    inverse = np.linalg.inv(g)
+    for form, matrix in (("g", g), ("g^-T", inverse.swapaxes(1, 2)), ("g^-1", inverse)):
+        np.testing.assert_allclose(
+            part.act(form, rows), rows @ matrix.swapaxes(1, 2), atol=1e-14)
+    np.testing.assert_allclose(part.inverse().matrix(), inverse, atol=1e-14)
+    w = np.random.default_rng(1).standard_normal((6, 4))
+    moved = apply([family], (part,), {"w": w})
+    np.testing.assert_allclose(moved["w"].reshape(2, 3, 4), g @ w.reshape(2, 3, 4), atol=1e-14)
+    back = apply([family], (part.inverse(),), moved)
+    np.testing.assert_allclose(back["w"], w, atol=1e-14)
+
+
 @pytest.mark.parametrize("kind, size", [("so", 3), ("so1", 3), ("complex", 2)])
 def test_groups_of_matrices(kind: str, size: int) -> None:
     at = {"axis": 0, "start": 0, "sizes": [2, size], "along": 1, "per": [0]}

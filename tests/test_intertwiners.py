@@ -87,6 +87,16 @@ def contracted(s: Sketch) -> Value:
     return s.build.apply("matmul", x, s.parameter("p1", 3, 4))
 
 
+def standardised(s: Sketch) -> Value:
+    """Rows of sum 0."""
+    return s.build.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 7))
+
+
+def behind_a_norm(s: Sketch) -> Value:
+    """z + p0, z of sum 0."""
+    return s.build.add(standardised(s), s.build.broadcast(s.parameter("p0", 3), (2, 3)))
+
+
 def by_a_number(s: Sketch) -> Value:
     return s.build.mul(s.parameter("p0", 2, 3), constant(s, [[2, 2, 2], [3, 3, 3]]))
 
@@ -109,7 +119,9 @@ def turned(s: Sketch) -> Value:
 #: By the op whose law it tries; the value is the output.
 PROGRAMS: dict[str, list[Callable[[], Network]]] = {
     "abs": [of("abs", (2, 3))],
-    "add": [of("add", (2, 4), (2, 4)), program(plus_one), program(centred)],
+    "add": [
+        of("add", (2, 4), (2, 4)), program(plus_one), program(centred), program(behind_a_norm),
+    ],
     "amax": [of("amax", (3, 2)), heads("amax")],
     "concatenate": [of("concatenate", (2, 3), (2, 4), axis=1), program(packed)],
     "expand": [of("expand", (1, 3), size=(2, 3))],
@@ -119,6 +131,8 @@ PROGRAMS: dict[str, list[Callable[[], Network]]] = {
         of("matmul", (2, 3), (3, 4)), of("matmul", (2, 2, 3), (2, 3, 2)), program(with_ones),
         program(contracted), program(lambda s: s.build.apply(
             "matmul", s.parameter("p0", 2, 6), s.parameter("p1", 6, 2))),
+        program(lambda s: s.build.apply("matmul", behind_a_norm(s), s.parameter("p1", 3, 4))),
+        program(lambda s: s.build.apply("matmul", standardised(s), s.parameter("p0", 3, 4))),
     ],
     "maximum": [of("maximum", (2, 3), (2, 3))],
     "mul": [of("mul", (2, 3), (2, 3)), program(by_a_number)],
@@ -182,7 +196,6 @@ class Tangent:
         rng = np.random.default_rng(seed)
         lowered = network.lowered
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
-        self.inputs = {x.name: FIELD.random(rng, (1, *x.shape)) for x in network.inputs}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
         from symgauge.network.domains.real import RealDomain
 
@@ -193,6 +206,7 @@ class Tangent:
                real_inputs)
         patterns = [np.asarray(b[:1] if not rooted else b[:1]) for b in real.branches]
         for _ in range(500):
+            self.inputs = {x.name: FIELD.random(rng, (1, *x.shape)) for x in network.inputs}
             self.parameters = {
                 p.name: FIELD.random(rng, (1, *p.shape)) for p in network.parameters
             }
@@ -267,6 +281,8 @@ def numbered(
 def element(kind: MatrixKind, n: int, copies: int, rng: np.random.Generator) -> np.ndarray:
     """Random residues of the Lie algebra, one matrix for each copy."""
     a = FIELD.random(rng, (copies, n, n))
+    if kind == "centred":  # u 1^T
+        return np.repeat(a[:, :, :1], n, axis=2)
     if kind == "complex":
         m = n // 2
         out = np.zeros((copies, n, n))
@@ -347,18 +363,20 @@ def test_matrices(make: Callable[[], Network], kind: MatrixKind) -> None:
 
 
 @pytest.mark.parametrize(("make", "kinds"), [
-    (PROGRAMS["matmul"][0], "gl so so1 complex"),
-    (PROGRAMS["matmul"][1], "gl so so1 complex"),
-    (PROGRAMS["add"][0], "gl so so1 complex"),
+    (PROGRAMS["matmul"][0], "gl so so1 complex centred"),
+    (PROGRAMS["matmul"][1], "gl so so1 complex centred"),
+    (PROGRAMS["matmul"][5], "centred"),  # (z + b) w, z of sum 0
+    (PROGRAMS["add"][0], "gl so so1 complex centred"),
     (PROGRAMS["add"][1], "so1"),  # + 1
     (PROGRAMS["add"][2], "so1"),  # centring, along its axis
-    (PROGRAMS["mul"][1], "gl so so1"),  # a number for each row
-    (PROGRAMS["sum"][0], "gl so so1 complex"),
+    (PROGRAMS["add"][3], "centred"),  # z + b
+    (PROGRAMS["mul"][1], "gl so so1 centred"),  # a number for each row
+    (PROGRAMS["sum"][0], "gl so so1 complex centred"),
     (PROGRAMS["sum"][2], "so so1"),  # squares
     (PROGRAMS["standardise"][0], "so1"),
-    (PROGRAMS["permute"][1], "gl so so1 complex"),
-    (PROGRAMS["concatenate"][1], "gl so so1 complex"),
-    (PROGRAMS["slice"][0], "gl so so1 complex"),
+    (PROGRAMS["permute"][1], "gl so so1 complex centred"),
+    (PROGRAMS["concatenate"][1], "gl so so1 complex centred"),
+    (PROGRAMS["slice"][0], "gl so so1 complex centred"),
     (PROGRAMS["relu"][0], ""), (PROGRAMS["softmax"][0], ""), (PROGRAMS["mul"][0], ""),
     (PROGRAMS["maximum"][0], ""), (PROGRAMS["amax"][0], ""), (PROGRAMS["reciprocal"][0], ""),
 ])
@@ -368,6 +386,27 @@ def test_which_matrices_pass(make: Callable[[], Network], kinds: str) -> None:
     assert set(kinds.split()) <= set(large)
     if not kinds:
         assert large == []
+
+
+def test_what_a_centred_matrix_fixes() -> None:
+    """w z forgets u 1^T on w, not its contragredient; and z + b turns with b, not against it."""
+    t = Tangent(PROGRAMS["matmul"][6]())
+    (node,) = t.structure.network.parameter_nodes
+    a = element("centred", 3, 1, np.random.default_rng(1))
+    for parity in (-1, 1):
+        start = {node: {(0, 0): Mark(parity)}}
+        change = t.along({"p0": acted(t, node, start[node], a)})
+        assert change.any() == (parity == 1)
+        if parity == 1:
+            with pytest.raises(NoLemma, match="turns alone"):
+                prove_matrix(t.structure, "centred", start)
+        else:
+            assert prove_matrix(t.structure, "centred", start)
+    added = Structure(PROGRAMS["add"][3]())
+    for parity, words in ((-1, "summands"), (1, "an output")):
+        with pytest.raises(NoLemma, match=words):
+            prove_matrix(added, "centred", {added.network.parameter_nodes[0]: {
+                (0, 0): Mark(parity)}})
 
 
 def test_a_wrong_prediction_is_seen() -> None:
@@ -434,8 +473,8 @@ def weighted(t: Tangent) -> int:
 def test_weights(make: Callable[[], Network]) -> None:
     t = Tangent(make())
     # what forgets nothing of a scaling: a constant is added, or a function is not homogeneous
-    none = [PROGRAMS["add"][1], PROGRAMS["standardise"][0], PROGRAMS["log_softmax"][0],
-            *PROGRAMS["softmax"]]
+    none = [PROGRAMS["add"][1], PROGRAMS["add"][3], PROGRAMS["standardise"][0],
+            PROGRAMS["log_softmax"][0], *PROGRAMS["softmax"]]
     assert bool(weighted(t)) == (make not in none)
 
 
@@ -522,6 +561,8 @@ def test_shifts(make: Callable[[], Network]) -> None:
 def test_no_network_misleads(name: str) -> None:
     result = referee(adversarial_networks.NETWORKS[name]())
     assert result.sound, (result.wrong, result.rank, result.dimension, result.redundancy)
+    centred = [f.dimension for f in result.families if f.kind == "centred"]
+    assert sum(centred) == adversarial_networks.CENTRED.get(name, 0)
 
 
 @pytest.mark.parametrize(("network", "redundancy"), [
@@ -600,6 +641,23 @@ FALSE: dict[str, tuple[Callable[[], Network], str, list[tuple[str, int, int]]]] 
         lambda: mlp(None, 3, 2, 3, bias=False), "gl", [("fc0.weight", 0, 1)]),
     "gl under rotary": (rotary, "gl", [("q.weight", 0, 1), ("k.weight", 0, -1)]),
     "gl on RMSNorm": (lambda: stream("rms"), "gl", [("e", 1, 1), ("o", 1, -1)]),
+    "centred on a norm that does not centre": (
+        lambda: adversarial_networks.not_centred_behind_rms(), "centred",
+        [("b", 0, 1), ("w.weight", 1, -1)]),
+    "centred on a bias alone": (
+        adversarial_networks.centred_then_read, "centred", [("b", 0, 1)]),
+    "centred on a reader alone": (
+        adversarial_networks.centred_then_read, "centred", [("w.weight", 1, -1)]),
+    "centred on bias and reader alike": (
+        adversarial_networks.centred_then_read, "centred",
+        [("b", 0, 1), ("w.weight", 1, 1)]),
+    "gl behind a norm": (
+        adversarial_networks.centred_then_read, "gl", [("b", 0, 1), ("w.weight", 1, -1)]),
+    "centred on one of two readers": (
+        adversarial_networks.centred_with_two_readers, "centred",
+        [("b", 0, 1), ("v.weight", 1, -1)]),
+    "centred through a skip": (
+        adversarial_networks.centred_with_a_skip, "centred", [("b", 0, 1), ("w.weight", 1, -1)]),
     "so on LayerNorm": (lambda: stream("layer"), "so", [("e", 1, 1), ("o", 1, 1)]),
     "a matrix through relu": (lambda: nonlinear("relu"), "so", [("w.weight", 0, 1), ("o", 1, 1)]),
     "a matrix through tanh": (lambda: nonlinear("tanh"), "gl", [("w.weight", 0, 1), ("o", 1, -1)]),

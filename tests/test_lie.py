@@ -28,7 +28,7 @@ from symgauge.lie.fields import (
     matrix,
     orbit_rank,
 )
-from symgauge.network.families import basis_matrices
+from symgauge.network.families import Kind, basis_matrices
 
 FIELD = PrimeField(next(primes()))
 SIZE = 4
@@ -243,13 +243,32 @@ def test_structure_constants_of_the_affine_line() -> None:
     assert _constants([unit(0, 0), shift(0)]) == {(1, 0): {1: 1}}
 
 
+def centred(n: int, start: int = 0) -> list[VectorField]:
+    """u 1^T for each unit vector u."""
+    return matrices("centred", n, start)
+
+
+def so1(n: int, start: int = 0) -> list[VectorField]:
+    """so(n - 1), which fixes the vector of ones."""
+    return matrices("so1", n, start)
+
+
+def matrices(kind: Kind, n: int, start: int) -> list[VectorField]:
+    return [
+        VectorField.build([], [(start + i, start + j, w) for i, j, w in m])
+        for m in basis_matrices(kind, n)
+    ]
+
+
 def block(positions: tuple[int, ...], name: str, n: int = 1, copies: int = 1) -> Block:
     """A block of the algebra: matrices of a kind, or lines."""
     if name == "R":
         return Block(positions, "R")
     mats = basis_matrices(name, n)  # type: ignore[arg-type]
     matrices = tuple({(i, j): w for i, j, w in m} for m in mats)
-    return Block(positions, f"{name}({n})", copies, matrices)
+    space = "R" if n == 2 else f"R^{n - 1}"
+    name = f"R |x {space}" if name == "centred" else f"{name}({n})"
+    return Block(positions, name, copies, matrices)
 
 
 NAMES = [
@@ -274,6 +293,22 @@ NAMES = [
         [block((0,), "R", 1, 1), block((1, 2, 3), "so", 3, 1)],
         "so(3) + R",
     ),
+    (centred(3), [block((0, 1, 2), "centred", 3, 1)], "R |x R^2"),
+    ([*centred(2), *centred(2, 2)], [block((0, 1, 2, 3), "centred", 2, 2)], "2 (R |x R)"),
+    # the rotations that fix 1 act on u
+    (
+        [*so1(4), *centred(4)],
+        [block((0, 1, 2), "so1", 4, 1), block((3, 4, 5, 6), "centred", 4, 1)],
+        "so1(4) |x (R |x R^3)",
+    ),
+    (
+        [*so1(4), *centred(4), *(shift(k) for k in range(4))],
+        [block((0, 1, 2), "so1", 4, 1), block((3, 4, 5, 6), "centred", 4, 1),
+         block((7, 8, 9, 10), "R", 1, 4)],
+        "(so1(4) |x (R |x R^3)) |x R^4",
+    ),
+    # they do not commute
+    (centred(3), [block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 3"),
     # the affine line is no direct sum of lines, and no name is claimed for it
     ([unit(0, 0), shift(0)], [block((0, 1), "R", 1, 2)], "dimension 2, radical 2"),
     # a wrong claim falls back to what is certain

@@ -379,6 +379,23 @@ def test_a_family_on_slices_is_written_conjugated() -> None:
     )
 
 
+def test_a_centred_family_says_what_it_fixes() -> None:
+    family = normed() | {
+        "element": {"kind": "centred", "copies": [2], "size": 3},
+        "action": [{"parameter": "beta", "form": "g", "at": whole(0, 3)},
+                   {"parameter": "W", "form": "g^-T", "at": whole(1, 3)}],
+    }
+    family["via"] = family["via"][1:]
+    bias, reader = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[:2]
+    assert bias.finite == r"\beta \mapsto g_h\,\beta"
+    assert reader.finite == r"W \mapsto W\,\Gamma\,g_h^{-1}\,\Gamma^{-1}"
+    assert action.element_sentence(family) == (
+        r"For $g_h = 1 + u_h\,\mathbf{1}^{\top}$ with $u_h \in \mathbb{R}^{3}$ and "
+        r"$1 + \mathbf{1}^{\top} u_h > 0$ ($g_h\,z = z$ for every $z$ of sum 0), one for each "
+        r"$h \in \{1, 2\}$, with $a_h = w_h\,\mathbf{1}^{\top}$ and $g_h = \exp a_h$"
+    )
+
+
 def test_what_is_added_on_a_slice_is_scaled_back() -> None:
     family = normed()
     family["element"] = {"kind": "translation", "copies": [], "size": 2}

@@ -2,7 +2,8 @@
 
 A matrix element is g = L S R, with L and R products of two Householder reflections (so det > 0)
 and S diagonal in [2^-1/2, 2^1/2]: condition number at most 2, and no inverse is computed.
-Rotations are L alone, and shifts at most as large as what they shift.
+Rotations are L alone, and shifts at most as large as what they shift. A centred element is
+g = 1 + u 1^T with |u| sqrt(n) at most 1/2, so 1^T u at least -1/2, and its inverse is of that form.
 A family with slices ("via") acts where their parameters are 1 or 0: the state is brought there,
 moved, and brought back; the element of each slice is read from its parameter, which stays as it is.
 Everything is computed in float64 and rounded once to the array's own dtype.
@@ -33,8 +34,9 @@ class FamilyElement:
     """The element of one family: g = L S R (left, scale, right), or numbers s and a shift c.
 
     `left` and `right` are unit vectors, copies + [m, n], reflected in the order of m; `scale` and
-    `shift` are copies + [n], and shift = log(scale) in a diagonal family. `size` says which of the
-    statement's two actions it is for; `inverted` that the moves go in reverse.
+    `shift` are copies + [n], and shift = log(scale) in a diagonal family; `line` is the u of a
+    centred g = 1 + u 1^T, copies + [n]. `size` says which of the statement's two actions it is for;
+    `inverted` that the moves go in reverse.
     """
 
     family: int
@@ -44,6 +46,7 @@ class FamilyElement:
     scale: Real
     shift: Real
     inverted: bool = False
+    line: Real | None = None
 
     def matrix(self) -> Real:
         """g, of shape copies + [n, n] (diagonal families: diag(s))."""
@@ -53,6 +56,13 @@ class FamilyElement:
 
     def act(self, form: str, rows: Real) -> Real:
         """g, g^-T or g^-1 on every row (copies + [rows, n])."""
+        if self.line is not None:
+            u = self.line[..., None, :]
+            total: Real = rows.sum(axis=-1, keepdims=True)
+            inverse: Real = u / (1 + u.sum(axis=-1, keepdims=True))
+            if form == "g^-T":
+                return rows - rows @ np.swapaxes(inverse, -1, -2)
+            return rows + total * u if form == "g" else rows - total * inverse
         scale = self.scale[..., None, :]
         if form == "g^-1":
             turned = _reflected(rows, self.left[..., ::-1, :]) / scale
@@ -61,9 +71,11 @@ class FamilyElement:
         return _reflected(rows * scale if form == "g" else rows / scale, self.left)
 
     def inverse(self) -> FamilyElement:
-        """g^-1 = R^T S^-1 L^T; 1/s; -c."""
+        """g^-1 = R^T S^-1 L^T; 1/s; -c; 1 - u 1^T / (1 + 1^T u)."""
+        u = self.line
         return replace(
             self,
+            line=None if u is None else -u / (1 + u.sum(axis=-1, keepdims=True)),
             left=self.right[..., ::-1, :],
             right=self.left[..., ::-1, :],
             scale=1 / self.scale,
@@ -208,6 +220,9 @@ def _random(
     shift = _away_from_zero([*copies, n], math.log(2) / 4, math.log(2), rng)
     if kind == "diagonal":
         return FamilyElement(family, size, none, none, np.exp(shift), shift)
+    if kind == "centred":
+        u = _away_from_zero([*copies, n], 1 / 8, 1 / 2, rng) / n
+        return FamilyElement(family, size, none, none, np.ones_like(u), np.zeros_like(u), line=u)
     left, right = (rng.standard_normal((*copies, REFLECTIONS, n)) for _ in range(2))
     if kind == "so1":  # reflections that fix the vector of ones
         left, right = (v - v.mean(axis=-1, keepdims=True) for v in (left, right))

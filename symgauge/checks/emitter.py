@@ -27,6 +27,7 @@ FORMS = {
     "so": ("g", "g^-T"),
     "so1": ("g", "g^-T"),
     "complex": ("g", "g^-T"),
+    "centred": ("g", "g^-T"),
     "diagonal": ("s^k", "+c", "+Tc"),
     "translation": ("+c", "+Tc"),
 }

@@ -67,7 +67,7 @@ def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g in place of g^-T; s^k, + k c or + k T c with the sign of k flipped."""
     if element["kind"] in ("so", "so1"):
         return None  # g^-T = g
-    if element["kind"] in ("gl", "complex"):
+    if element["kind"] in ("gl", "complex", "centred"):
         signed = [move for move in moves if move["form"] == "g^-T"]
     else:
         signed = [move for move in moves if Fraction(move["weight"]) < 0]
@@ -83,7 +83,8 @@ def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
 
 def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g^-1 in place of g^-T."""
-    if element["kind"] not in ("gl", "so", "so1", "complex") or element["size"] < 2:
+    kinds = ("gl", "so", "so1", "complex", "centred")
+    if element["kind"] not in kinds or element["size"] < 2:
         return None
     dual = [move for move in moves if move["form"] == "g^-T"]
     if element["kind"] in ("so", "so1") or len(dual) == len(moves):

@@ -167,10 +167,10 @@ def generic_stabiliser(found: Found) -> str | None:
     """Why a generator but 0 might vanish at every point, or None where none does generically.
 
     Let a combination of generators vanish at a generic point. (1) A matrix A that alone turns a
-    block of a tensor, besides matrices already known to be 0 and shifts that are constant along
-    the other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1
-    for rotations). (2) The scalings that are left act on entries that are not 0, and what they
-    add is not constant along an axis, as a shift is. (3) The shifts' own constants are
+    block of a tensor, besides matrices already known to be 0 and shifts that are constant along the
+    other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1 for
+    rotations, 1 for A = u 1^T). (2) The scalings that are left act on entries that are not 0, and
+    what they add is not constant along an axis, as a shift is. (3) The shifts' own constants are
     independent. On the slices; there a slice's own parameter is moved by its family alone.
     """
     structure = found.sliced
@@ -260,6 +260,9 @@ def _pinned(
             for m in g.family.moves:
                 if m.parameter != move.parameter:
                     continue
+                if f.family.kind == "so1" and m.form == "+c" and m.at is not None and (
+                        m.at.axis != move.at.axis):
+                    continue  # constant along the leg: 1^T A P = 0, so it is 0 here
                 if m.form != "+c" or m.at is None or m.at.axis != move.at.axis:
                     rest = 0
                 elif set(range(len(m.at.sizes))) - {m.at.along, *m.at.per} - {
@@ -270,6 +273,9 @@ def _pinned(
         columns[move.form] += max(rest, 0)
     if f.family.kind == "gl":
         return max(columns.values()) >= need
+    if f.family.kind == "centred":
+        # u (1^T P) = 0, or 1 (u^T P) = 0
+        return columns["g"] >= 1 or columns["g^-T"] >= need
     return sum(columns.values()) >= need
 
 
@@ -298,7 +304,7 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
         own: Any = size(s.leg) if s.family.kind != "complex" else Integer(2)
         each: Any = {
             "gl": own**2 - 1, "so": own * (own - 1) / 2, "so1": (own - 1) * (own - 2) / 2,
-            "complex": Integer(1),
+            "complex": Integer(1), "centred": own,
         }[s.family.kind]
         for leg in s.copies:
             each = each * size(leg)

@@ -31,7 +31,9 @@ def discrete_symmetries(
     """Permutations and signs that hold at random exact points, as plain data."""
     legs, places, _ = follow(network)
     coordinates = Coordinates(network)
-    covered = {_first_place(f) for f in families if f.kind in MATRIX_KINDS}
+    # centred matrices hold neither permutations nor signs
+    kinds = set(MATRIX_KINDS) - {"centred"}
+    covered = {_first_place(f) for f in families if f.kind in kinds}
     numbered = {
         other for where in places.values() for p in where
         if (p.parameter, p.axis, p.start, p.along) in covered

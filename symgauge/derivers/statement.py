@@ -125,6 +125,8 @@ def group(family: Family) -> str:
         return f"SO({n - (family.kind == 'so1')}){power}"
     if family.kind == "complex":
         return f"GL(1,C){power}"
+    if family.kind == "centred":
+        return _power_of(f"R_+ |x {_space(n - 1)}", copies, "^")
     base = "R_+" if family.kind == "diagonal" else "R"
     total = family.dimension
     return base if total == 1 else f"{base}^{total}"
@@ -136,8 +138,20 @@ def algebra(family: Family) -> str:
     if family.kind in ("gl", "so", "so1"):
         name = f"so({n - 1})" if family.kind == "so1" else f"{family.kind}({n})"
         return name if copies == 1 else f"{copies} {name}"
-    total = family.dimension
-    return "R" if total == 1 else f"R^{total}"
+    if family.kind == "centred":
+        return _power_of(f"R |x {_space(n - 1)}", copies)
+    return _space(family.dimension)
+
+
+def _space(dimension: int) -> str:
+    return "R" if dimension == 1 else f"R^{dimension}"
+
+
+def _power_of(name: str, copies: int, power: str = "") -> str:
+    """"(R |x R^2)^3" for a group, "3 (R |x R^2)" for an algebra."""
+    if copies == 1:
+        return name
+    return f"({name}){power}{copies}" if power else f"{copies} ({name})"
 
 
 def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
@@ -154,8 +168,8 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     each = f", {copies} copies" if copies > 1 else ""
     word = {
         "gl": "change of basis", "so": "rotation", "so1": "rotation",
-        "complex": "rotation and scaling", "diagonal": "rescaling",
-        "translation": "shift", "other": "generator",
+        "complex": "rotation and scaling", "centred": "centred change of basis",
+        "diagonal": "rescaling", "translation": "shift", "other": "generator",
     }[family.kind]
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""
@@ -173,7 +187,7 @@ def _formulas(
 ) -> list[str]:
     """A line for each move, on the slices or conjugated back, and one for all that follows."""
     where = ", ".join(f"{t.parameter} = {int(t.kind == 'diagonal')}" for t in family.via)
-    lines = []
+    lines = ["g = 1 + u 1^T with 1 + 1^T u > 0"] if family.kind == "centred" else []
     for move in family.moves:
         there = [
             (m, t) for t in family.via for m in t.moves

@@ -1,9 +1,10 @@
 """The structural deriver: families from the legs of a program, each proved by its intertwiners.
 
 It reads which op joins which axes and never a size: what it proves holds for every size of the
-legs. It knows four kinds of family: a matrix on a leg, positive scalings, one scaling of whole
-tensors, and shifts. Parameters that a scaling or a shift uses up (a gain, a norm's bias) are
-brought to 1 and to 0 first, and the rest is found there and carried back.
+legs. It knows five kinds of family: a matrix on a leg, a matrix behind a norm that centres,
+positive scalings, one scaling of whole tensors, and shifts. Parameters that a scaling or a shift
+uses up (a gain, a norm's bias) are brought to 1 and to 0 first, and the rest is found there and
+carried back.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import orbit_rank
 from symgauge.network.carry import Slice, carried
 from symgauge.network.families import Coordinates, Family, Move, Through, held_values
-from symgauge.network.intertwiners.matrices import Mark, MatrixKind, prove_matrix
+from symgauge.network.intertwiners.matrices import (
+    Mark, MatrixKind, prove_joined, prove_matrix,
+)
 from symgauge.network.intertwiners.places import halves_of, place_of, shift_moves
 from symgauge.network.intertwiners.shifts import prove_shift
 from symgauge.network.intertwiners.sweep import Step
@@ -202,6 +205,7 @@ class Stage:
                 found = self._first(["complex"], places, halved=True)
                 if found is not None:
                     yield found
+        yield from self._centred()
 
     def _first(
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
@@ -254,6 +258,52 @@ class Stage:
             Element(legs, tuple(entries) if scales else ()), dimension, tuple(steps),
             self.structure.leg_at(*places[0][:2]), legs,
         )
+
+    def _centred(self) -> Iterator[Structural]:
+        """1 + u 1^T on what is added to a value of sum 0, and on what reads the sum."""
+        turned: set[tuple[int, Address]] = set()
+        for node, address in self._beside_sums_of_0():
+            whole = [a for a, _ in self._beside(node, address)]
+            tried = (c for k in range(len(whole), -1, -1) for c in combinations(whole, k))
+            for copies in tried if (node, address) not in turned else ():
+                try:
+                    found, places = self._centred_on(node, address, copies)
+                except NoLemma:
+                    continue
+                if not places & turned:  # one tensor in two families: they might not be independent
+                    yield found
+                turned |= places
+                break
+
+    def _beside_sums_of_0(self) -> Iterator[tuple[int, Address]]:
+        """Leaves of parameters that are added to a value which sums to 0 along the leaf."""
+        structure = self.structure
+        for line in structure.lines.values():
+            if line.law != "sum of lines":
+                continue
+            for k, other in enumerate(line.inputs[::-1]):
+                view = structure.views.get(line.inputs[k])
+                back = {} if view is None else {there: a for a, there in view.places.items()}
+                for axis, total in structure.totals.get(other, {}).items():
+                    if view is not None and total == 0 and (axis, 0) in back:
+                        yield view.parameter, back[axis, 0]
+
+    def _centred_on(
+        self, node: int, address: Address, copies: tuple[Address, ...]
+    ) -> tuple[Structural, set[tuple[int, Address]]]:
+        joined = prove_joined(self.structure, "centred", {node: {address: Mark(1, copies)}})
+        moves = tuple(
+            Move(self.names[i], "g" if mark.parity == 1 else "g^-T",
+                 place_of(self.structure, i, a, mark.copies))
+            for i, own in joined.marks.items() for a, mark in own.items()
+        )
+        leg = self.structure.leg_at(node, address)
+        legs = tuple(self.structure.leg_at(node, c) for c in copies)
+        n, sizes = self.structure.size(leg), tuple(self.structure.size(c) for c in legs)
+        return Structural(
+            Family("centred", sizes, n, moves, ()), Element(legs, ()), n, tuple(joined.steps),
+            leg, legs,
+        ), {(i, a) for i, own in joined.marks.items() for a in own}
 
     # -- scalings --------------------------------------------------------------------------------
 

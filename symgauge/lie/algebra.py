@@ -210,28 +210,40 @@ def _commutator(a: Matrix, b: Matrix) -> Matrix:
 
 
 def _component(constants: Constants, pieces: list[tuple[tuple[int, ...], str]]) -> str | None:
-    matrices = [name for _, name in pieces if name != "R"]
-    line = [i for part, name in pieces if name == "R" for i in part]
+    """The name of blocks that bracket with each other: "gl(2) |x R^2", or None.
+
+    Lines must be an abelian ideal. A block whose own name is semidirect (R |x R^2) must be kept by
+    all others but for what they bracket with lines: "so(2) |x (R |x R^2)".
+    """
     if len(pieces) == 1:
         return pieces[0][1]
-    if not matrices:
+    line = {i for part, name in pieces if name == "R" for i in part}
+    inner = [set(part) for part, name in pieces if "|x" in name]
+    outer = [set(part) for part, name in pieces if name != "R" and "|x" not in name]
+    blocks = [*outer, *inner]
+    if not blocks:
         return None
-    inside = set(line)
-    abelian = all(not _get(constants, i, j) for i in line for j in line if i > j)
-    parts = [set(part) for part, name in pieces if name != "R"]
-    ideal = all(
-        set(_get(constants, i, j)) <= inside
-        for i in line for part in parts for j in part
-    )
-    apart = all(
-        not _get(constants, i, j)
-        for a in range(len(parts)) for b in range(a) for i in parts[a] for j in parts[b]
-    )
-    if not (abelian and ideal and apart):
+
+    def within(left: set[int], right: set[int], wanted: set[int]) -> bool:
+        return all(set(_get(constants, i, j)) <= wanted for i in left for j in right)
+
+    if not (
+        within(line, line, set())
+        and all(within(line, part, line) for part in blocks)
+        and all(within(part, other, other) for part in outer for other in inner)
+        and all(
+            within(a, b, set()) for same in (outer, inner)
+            for k, a in enumerate(same) for b in same[:k])
+    ):
         return None
-    space = "R" if len(line) == 1 else f"R^{len(line)}"
-    left = _tally(matrices)
-    return f"({left}) |x {space}" if len(matrices) > 1 else f"{left} |x {space}"
+    name = ""
+    chain = [[n for _, n in pieces if n != "R" and "|x" not in n],
+             [n for _, n in pieces if "|x" in n], ["R"] * len(line)]
+    for names in filter(None, chain):
+        part = _tally(names)
+        part = f"({part})" if names[0] != "R" and (len(names) > 1 or "|x" in part) else part
+        name = part if not name else f"{f'({name})' if '|x' in name else name} |x {part}"
+    return name
 
 
 def _tally(names: Sequence[str]) -> str:

@@ -21,8 +21,9 @@ from symgauge.network.legs import Location
 from symgauge.network.program import Network
 
 #: so1: orthogonal matrices that fix the vector of ones. complex: a + b J on the plane, J the
-#: quarter turn (what commutes with a rotation by a generic angle).
-Kind = Literal["gl", "so", "so1", "complex", "diagonal", "translation", "other"]
+#: quarter turn (what commutes with a rotation by a generic angle). centred: 1 + u 1^T, which fixes
+#: every vector of sum 0.
+Kind = Literal["gl", "so", "so1", "complex", "centred", "diagonal", "translation", "other"]
 
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]
@@ -133,7 +134,7 @@ class Family:
         return prod(self.copies) * each
 
 
-MATRIX_KINDS = ("gl", "so", "so1", "complex")
+MATRIX_KINDS = ("gl", "so", "so1", "complex", "centred")
 
 
 def family_of(
@@ -185,6 +186,8 @@ def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
         if n != 2:
             return []
         return [((0, 0, one), (1, 1, one)), ((0, 1, -one), (1, 0, one))]
+    if kind == "centred":
+        return [tuple((i, j, one) for j in range(n)) for i in range(n)]
     # u v^T - v u^T with u = e_i - e_last, v = e_j - e_last
     last = n - 1
     return [

@@ -316,7 +316,8 @@ class Structure:
             index = node.leaf.index
             return frozenset(
                 a for a in self.top(i)
-                if len(node.leaf.table) == 1 or (index == index.take([0], axis=a[0])).all()
+                if len(node.leaf.table) == 1 or not index.size or (
+                    index == index.take([0], axis=a[0])).all()
             )
         if node.op is not None and node.op.name == "expand":
             shape = self.network.nodes[node.inputs[0]].shape

@@ -133,6 +133,7 @@ class Letters(NamedTuple):
             "so": ("g", "a"),
             "so1": ("g", "a"),
             "complex": ("g", "a"),
+            "centred": ("g", "a"),
             "diagonal": ("s", "t"),
             "translation": ("c", "c"),
         }[element["kind"]]
@@ -239,6 +240,7 @@ def element_sentence(family: Family) -> str:
         "so": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
         "so1": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
         "complex": (r"\mathrm{GL}(1,\mathbb{C})", r"\mathfrak{gl}(1,\mathbb{C})"),
+        "centred": ("", ""),
         "diagonal": (rf"\mathbb{{R}}_{{>0}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
         "translation": (rf"\mathbb{{R}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
     }[kind]
@@ -248,6 +250,12 @@ def element_sentence(family: Family) -> str:
             rf"For ${group} \in \mathrm{{O}}({size - 1})$ fixing the vector of ones in "
             rf"$\mathbb{{R}}^{{{size}}}$"
         )
+    if kind == "centred":
+        h, ones = "_h" if copies else "", r"\mathbf{1}^{\top}"
+        text = (
+            rf"For ${group} = 1 + u{h}\,{ones}$ with $u{h} \in \mathbb{{R}}^{{{size}}}$ and "
+            rf"$1 + {ones} u{h} > 0$ (${group}\,z = z$ for every $z$ of sum 0)"
+        )
     if copies:
         count = prod(copies)
         last = "1" if count == 1 else "1, 2" if count == 2 else rf"1, \dots, {count}"
@@ -255,6 +263,8 @@ def element_sentence(family: Family) -> str:
     if kind == "translation":
         return text
     relation = rf"{group} = \exp {algebra}"
+    if kind == "centred":
+        return rf"{text}, with ${algebra} = w{h}\,{ones}$ and ${relation}$"
     if kind == "so1":
         small = rf"{small},\ {algebra}\,\mathbf{{1}} = 0"
     return rf"{text}, with ${algebra} \in {small}$ and ${relation}$ near the identity"

@@ -14,8 +14,9 @@ from statements import element, location, move
 
 from symgauge import zoo
 from symgauge.__main__ import main
-from symgauge.capture import load_target
+from symgauge.capture import capture, load_target
 from symgauge.checks.runtime import group
+from symgauge.derivers.structural import find
 from symgauge.full_size import FullDerivation, derive_full
 
 TARGETS = Path(__file__).parent / "targets"
@@ -28,9 +29,13 @@ SIZES: dict[str, dict[str, Any]] = {
         "hidden_size": 16, "num_heads": 4, "num_groups": 2, "num_layers": 2,
         "intermediate_size": 24, "tokens": 5, "vocab_size": 40,
     },
+    "gpt_neox_lm": {
+        "hidden_size": 16, "num_heads": 2, "num_layers": 2, "intermediate_size": 20, "tokens": 5,
+        "vocab_size": 40,
+    },
 }
 # layers alike are one class: (families, classes)
-COUNTS = {"gpt2_lm": (49, 17), "llama_lm": (12, 7)}
+COUNTS = {"gpt2_lm": (49, 17), "llama_lm": (12, 7), "gpt_neox_lm": (24, 14)}
 
 
 @pytest.fixture(scope="module", params=list(SIZES))
@@ -78,6 +83,18 @@ def test_every_layer_passes_within_the_budget(
         assert sum(row["families"] for row in chosen[-classes:]) == families
 
 
+def test_the_head_and_the_last_bias_behind_a_norm() -> None:
+    """Only where the head is not tied, and has no bias: 1 + u 1^T, of dimension d_model."""
+    for name, expected in (("gpt_neox_lm", [16]), ("gpt2_lm", []), ("llama_lm", [])):
+        target = load_target(f"{TARGETS / name}.py:factory", zoo.load)
+        module, args, kwargs = target.at({**(target.full or {}), **SIZES[name]}).build()
+        found = find(capture(module, args, kwargs).network)
+        families = [f.family for f in found.families if f.family.kind == "centred"]
+        assert [f.dimension for f in families] == expected
+        assert all(f.tensors == ("gpt_neox.final_layer_norm.bias", "lm_head.weight") and [
+            t.parameter for t in f.via] == ["gpt_neox.final_layer_norm.weight"] for f in families)
+
+
 def test_one_pass_for_all_one_for_a_class(generated: ModuleType) -> None:
     bench = generated.Bench(generated.RECORD, "full", 0, torch.float64, CPU, None)
     bench.measure_floor()
@@ -105,7 +122,10 @@ def test_the_parameters_are_put_back_exactly(generated: ModuleType) -> None:
 
 def test_a_wrong_last_layer_fails_its_class(derived: FullDerivation, tmp_path: Path) -> None:
     data = copy.deepcopy(dict(derived.data))
-    last = {"gpt2_lm": "transformer.h.2.mlp.c_fc", "llama_lm": "model.layers.1.mlp.up_proj"}
+    last = {
+        "gpt2_lm": "transformer.h.2.mlp.c_fc", "llama_lm": "model.layers.1.mlp.up_proj",
+        "gpt_neox_lm": "gpt_neox.layers.1.mlp.dense_h_to_4h",
+    }
     wrong = next(
         g for g in data["generators"]
         if g["element"]["kind"] == "diagonal" and last[derived.name] in g["label"]
@@ -144,12 +164,25 @@ def test_tangents_are_held_of_as_many_families_as_fit(
     assert all(row.ok is None and row.residual is None for row in skipped)
 
 
+@pytest.mark.parametrize("unit", [1.0, 0.01])
+def test_a_centred_element_is_of_its_unit(unit: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        by = group.random_element(element("centred", [3], 50), unit, rng)
+        u = by.line
+        assert u is not None and bool((u.sum(-1) >= 0).all())
+        assert bool((u.norm(dim=-1) <= unit / 2).all() and (u.norm(dim=-1) > unit / 8).all())
+
+
 @pytest.mark.parametrize(
     "kind, form, at",
     [
         ("gl", "g", location(0, [3, 4], 1, [0])),
         ("gl", "g^-T", location(1, [2, 4], 1, []) | {"start": 1}),
         ("so", "g^-1", location(1, [2, 4], 1, [0])),
+        ("centred", "g", location(0, [3, 4], 1, [0])),
+        ("centred", "g^-T", location(1, [2, 4], 1, [])),
+        ("centred", "g^-1", location(1, [2, 4], 1, [0])),
         ("diagonal", "s^k", location(0, [3, 4], 1, [0])),
         ("diagonal", "s^k", location(1, [2, 4], 1, [])),
         ("translation", "+c", location(0, [3, 4], 0, [])),

@@ -28,6 +28,7 @@ from symgauge.checks.runtime.group import (
     off_slices,
     onto_slices,
     piece,
+    places,
     random_element,
     random_generator,
     traffic,
@@ -338,9 +339,17 @@ class Bench:
         """The scale of a translation: the typical entry of the first tensor it shifts.
 
         The median, since on a slice that divides by small entries a few large ones would set any
-        mean, and the shift would be large beside all the others.
+        mean, and the shift would be large beside all the others. Of a centred 1 + u 1^T: such that
+        the first tensor that it turns moves by a part of itself, whatever its sum, and at most 1.
         """
         for move in family["action"]:
+            if family["element"]["kind"] == "centred" and move["form"] == "g":
+                tensor = self.parameters[move["parameter"]]
+                view = block(tensor, move["at"]).to(torch.float64)
+                _, along = places(move["at"], tensor.ndim)
+                size = float(torch.linalg.vector_norm(view))
+                total = float(torch.linalg.vector_norm(view.sum(along)))
+                return min(1.0, size / (2 * total)) if total else 1.0
             if move["form"] == "+c":
                 tensor = self.parameters[move["parameter"]]
                 view = tensor if move.get("at") is None else block(tensor, move["at"])

@@ -3,7 +3,9 @@
 A matrix element is g = L S R, with L and R products of two Householder reflections (so det > 0)
 and S diagonal in [2^-1/2, 2^1/2]: g^-T = L S^-1 R and g^-1 = R^T S^-1 L^T need no inversion. The
 condition number is at most 2; with 4, rounding alone reached 10 floors once in 400 float64 runs.
-Rotations are L alone, and shifts at most as large as what they shift, for the same reason.
+Rotations are L alone, and shifts at most as large as what they shift, for the same reason; a
+centred element is g = 1 + u 1^T with |u| at most 1/2 and 1^T u >= 0, and smaller for a bias with a
+large sum, which moves by u times its sum.
 Every move is computed in float64 and rounded once, a piece of its tensor at a time: beside the
 parameters no copy of a whole tensor is in memory.
 
@@ -110,15 +112,24 @@ def reflected(rows: Tensor, vectors: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Element:
-    """A finite group element: g = L S R, or positive numbers s, or a shift c."""
+    """A finite group element: g = L S R, or positive numbers s, a shift c, or g = 1 + u 1^T."""
 
     left: Tensor | None
     right: Tensor | None
     scale: Tensor | None
     shift: Tensor | None
+    line: Tensor | None = None  # u
 
     def act(self, form: str, rows: Tensor) -> Tensor:
         """g, g^-T or g^-1 on every row (copies + [rows, n])."""
+        if self.line is not None:
+            u = self.line.unsqueeze(-2)
+            if form == "g":
+                return rows.add_(rows.sum(-1, keepdim=True) * u)
+            u = u / (1 + u.sum(-1, keepdim=True))
+            if form == "g^-T":
+                return rows.sub_(rows @ u.mT)
+            return rows.sub_(rows.sum(-1, keepdim=True) * u)
         assert self.left is not None and self.right is not None and self.scale is not None
         scale = self.scale.unsqueeze(-2)
         if form == "g^-1":
@@ -161,7 +172,7 @@ def without_mean(vectors: Tensor) -> Tensor:
 
 
 def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator) -> Element:
-    """A random element of one family; `unit` is the scale of a translation."""
+    """A random element of one family; `unit` is the scale of a translation, or of a centred u."""
     kind, size = element["kind"], element["size"]
     copies = list(element["copies"])
     if kind == "translation":
@@ -169,6 +180,10 @@ def random_element(element: Mapping[str, Any], unit: float, rng: torch.Generator
     shift = away_from_zero([*copies, size], math.log(2) / 4, math.log(2), rng)
     if kind == "diagonal":
         return Element(None, None, shift.exp(), shift)
+    if kind == "centred":
+        u = unit / math.sqrt(size) * away_from_zero([*copies, size], 1 / 8, 1 / 2, rng)
+        u = torch.where(u.sum(-1, keepdim=True) < 0, -u, u)
+        return Element(None, None, None, None, u)
     left, right = (normal([*copies, REFLECTIONS, size], rng) for _ in range(2))
     if kind == "so1":
         left, right = without_mean(left), without_mean(right)
@@ -187,6 +202,9 @@ def random_generator(element: Mapping[str, Any], unit: float, rng: torch.Generat
     shift = away_from_zero([*copies, size], 0.25, 1.75, rng)
     if kind in ("translation", "diagonal"):
         return Generator(None, None, unit * shift if kind == "translation" else shift)
+    if kind == "centred":
+        u = shift.unsqueeze(-2) / size
+        return Generator(u, torch.ones_like(u), torch.zeros_like(shift))
     u, v = (normal([*copies, REFLECTIONS, size], rng) / math.sqrt(size) for _ in range(2))
     if kind == "so1":
         u, v = without_mean(u), without_mean(v)

@@ -25,15 +25,24 @@ FORGETS = {
 }
 
 
-def proof_lines(structure: Structure, steps: Sequence[Step[Any]]) -> Iterator[Line]:
-    """One line for each step that is more than a move of entries."""
+def proof_lines(
+    structure: Structure, steps: Sequence[Step[Any]], kind: str = ""
+) -> Iterator[Line]:
+    """One line for each step that is more than a move of entries.
+
+    `kind` is the family's: where its matrices fix what sums to 0, a line says that of a summand.
+    """
     for step in steps:
         line = step.line
         if step.variation is None:
             forgets = FORGETS.get(line.law, "the weights cancel")
             yield Line(line.node, line.op, f"does not vary ({forgets})")
         elif line.law != "move":
-            yield Line(line.node, line.op, variation(structure, line.node, step.variation))
+            fixed = kind == "centred" and line.law == "sum of lines" and any(
+                0 in structure.totals.get(j, {}).values() for j in line.inputs)
+            text = variation(structure, line.node, step.variation)
+            yield Line(line.node, line.op, text + (
+                " (what is added sums to 0 there: g fixes it)" if fixed else ""))
 
 
 def variation(structure: Structure, node: int, value: object) -> str:

@@ -1,13 +1,16 @@
 r"""A matrix on a leg: the value varies by A on some leaves, by -A^T on others.
 
 The kinds of A: gl (any), so (A^T = -A), so1 (so, and A 1 = 0), complex (a + b J on pairs of
-entries, J the quarter turn). A may differ from copy to copy (a matrix for each head): the leaves
-that number the copies go along, and what belongs together must stay side by side.
+entries, J the quarter turn), centred (A = u 1^T, which is 0 on what sums to 0). A may differ from
+copy to copy (a matrix for each head): the leaves that number the copies go along, and what belongs
+together must stay side by side.
 
 Lemmas, with g = exp A:
 
 - contraction: (x g^T)(g^-T y) = x y; under so also (x g^T)(g y), since g^T g = 1;
 - product: (g x) y = g (x y) where y is constant along the leaf; sums: g x + g y = g (x + y);
+- g z = z and z (g^-T y) = z y where 1^T z = 0, under centred (g = 1 + u 1^T): a norm's value,
+  to which a bias is added, and which is read;
 - |g x|^2 = |x|^2 under so; x - mean x and (x - mean x)/sd commute with so1, and 1^T g = 1^T;
 - a rotary embedding is multiplication by a complex number: it commutes with complex;
 - whatever only moves entries takes the leaves with it;
@@ -23,7 +26,7 @@ from typing import Literal
 from symgauge.network.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
 from symgauge.network.structure import Address, Line, NoLemma, Structure
 
-MatrixKind = Literal["gl", "so", "so1", "complex"]
+MatrixKind = Literal["gl", "so", "so1", "complex", "centred"]
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,55 @@ def prove_matrix(
     return steps
 
 
+@dataclass(frozen=True)
+class Joined:
+    """A proved family of matrices: the marks of the parameters that turn, and the steps."""
+
+    marks: Mapping[int, Mapping[Address, Mark]]
+    steps: list[Step[Turned]]
+
+
+def prove_joined(
+    structure: Structure, kind: MatrixKind, start: Mapping[int, Mapping[Address, Mark]]
+) -> Joined:
+    """The parameters that must turn along with those of the start, and the proof.
+
+    A parameter joins where a value that turns is added to it or contracted with it, or with a sum
+    in which it is. Raises NoLemma where that is not enough.
+    """
+    marks = {i: dict(own) for i, own in start.items()}
+    while True:
+        lemmas = _Lemmas(structure, kind, marks)
+        steps, ends = sweep(structure, {i: Turned(m) for i, m in marks.items()}, lemmas)
+        if lemmas.joined is not None:
+            node, address, mark = lemmas.joined
+            marks.setdefault(node, {})[address] = mark
+            continue
+        if ends:
+            raise NoLemma("an output turns")
+        return Joined(marks, steps)
+
+
 def _places(*marks: Mark, at: Iterable[Address]) -> list[Address]:
     """All addresses that marks speak of."""
     return [*at, *(c for mark in marks for c in mark.copies)]
 
 
 class _Lemmas:
-    def __init__(self, structure: Structure, kind: MatrixKind) -> None:
+    def __init__(
+        self, structure: Structure, kind: MatrixKind,
+        start: Mapping[int, Mapping[Address, Mark]] | None = None,
+    ) -> None:
+        """With a `start` parameters may join it."""
         self.structure, self.kind = structure, kind
         self.orthogonal = kind in ("so", "so1")
+        self.start = start
+        #: A parameter that would join: the sweep is done again with it.
+        self.joined: tuple[int, Address, Mark] | None = None
 
     def __call__(self, line: Line, inputs: list[Turned | None]) -> Turned | None:
+        if self.joined is not None:
+            return None  # this sweep is void
         if any(t is not None and t.squared for t in inputs):
             return self._squared(line, inputs)
         rule = {
@@ -116,8 +157,10 @@ class _Lemmas:
             for address, mark in mine.items():
                 if self._same(other.get(address), mark) or self.structure.is_zero(line.inputs[k]):
                     continue
-                if address not in other and self._fixed_by(address, line.inputs[k]):
-                    continue  # what is constant along the leaf: A 1 = 0
+                if address not in other and self._fixed_by(address, line.inputs[k], mark.parity):
+                    continue
+                if address not in other and self._joins(line.inputs[k], address, mark):
+                    return Turned({})
                 raise NoLemma("the summands turn differently")
         return Turned({**b, **a})
 
@@ -125,8 +168,31 @@ class _Lemmas:
         return a is not None and a.copies == b.copies and (
             self.orthogonal or a.parity == b.parity)
 
-    def _fixed_by(self, address: Address, node: int) -> bool:
-        return self.kind == "so1" and address in self.structure.flat[node]
+    def _fixed_by(self, address: Address, node: int, parity: int) -> bool:
+        """Whether A, acting with this parity, is 0 on a value: A 1 = 0, or u 1^T z = 0."""
+        if self.kind == "so1":
+            return address in self.structure.flat[node]
+        whole = [a for a in self.structure.top(node) if a[0] == address[0]] == [address]
+        return self.kind == "centred" and parity == 1 and whole and (
+            self.structure.totals.get(node, {}).get(address[0]) == 0)
+
+    def _joins(self, node: int, address: Address, mark: Mark) -> bool:
+        """Whether a line shows a parameter that can turn so there, or adds one; it joins."""
+        view, line = self.structure.views.get(node), self.structure.lines.get(node)
+        if self.start is None or line is None:
+            return False
+        if view is None:
+            return line.law == "sum of lines" and any(
+                self._joins(j, address, mark) for j in line.inputs)
+        back = {there: mine for mine, there in view.places.items()}
+        if any(a not in back for a in (address, *mark.copies)):
+            return False
+        at = back[address]
+        if at in self.start.get(view.parameter, ()):
+            return False
+        self.joined = (
+            view.parameter, at, Mark(mark.parity, tuple(back[c] for c in mark.copies)))
+        return True
 
     def _product(self, line: Line, inputs: list[Turned | None]) -> Turned:
         out: dict[Address, Mark] = {}
@@ -192,8 +258,14 @@ class _Lemmas:
             for place, mark in mine.items():
                 other = theirs.get(place)
                 if other is None:
-                    if self._fixed_by((inner[k], *place), line.inputs[k]):
+                    there = (inner[k], *place)
+                    # w^T A^-1 z: z meets what is contragredient to the other factor's turn
+                    if self._fixed_by(there, line.inputs[k], -mark.parity):
                         continue
+                    copies = tuple(
+                        (inner[k], *c[1:]) if c[0] == inner[1 - k] else c for c in mark.copies)
+                    if self._joins(line.inputs[k], there, Mark(-mark.parity, copies)):
+                        return Turned({})
                     raise NoLemma("one factor of a contraction turns alone")
                 if not self.orthogonal and other.parity == mark.parity:
                     raise NoLemma("both factors of a contraction turn alike")

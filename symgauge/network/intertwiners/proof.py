@@ -50,7 +50,7 @@ class FamilyProver:
         """
         try:
             structure, _ = self._on(family.via)
-            lines = tuple(proof_lines(structure, _steps(structure, family)))
+            lines = tuple(proof_lines(structure, _steps(structure, family), family.kind))
         except NoLemma as reason:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
         return Proof(Verdict.PROVED, METHOD, lines)
