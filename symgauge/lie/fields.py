@@ -106,6 +106,15 @@ class VectorField:
         return out
 
     @cached_property
+    def readers(self) -> dict[int, list[tuple[int, Monomial, int, Number]]]:
+        """By coordinate: the terms that depend on it, each with its power."""
+        out: dict[int, list[tuple[int, Monomial, int, Number]]] = {}
+        for (k, m), c in self.numbers.items():
+            for j, e in m:
+                out.setdefault(j, []).append((k, m, e, c))
+        return out
+
+    @cached_property
     def support(self) -> frozenset[int]:
         """Coordinates that move."""
         return frozenset(k for k, _ in self.terms)
@@ -219,10 +228,12 @@ def _along(
     x: VectorField, y: VectorField, sign: int
 ) -> Iterator[tuple[int, Monomial, Number]]:
     """The terms of X.grad Y."""
-    for (k, m), c in y.numbers.items():
-        for j, e in m:
-            for n, d in x.components.get(j, ()):
-                yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
+    moved, read = x.components, y.readers
+    for j in moved if len(moved) < len(read) else read:
+        if j in moved and j in read:
+            for k, m, e, c in read[j]:
+                for n, d in moved[j]:
+                    yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
 
 
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:

@@ -161,8 +161,8 @@ def test_a_generator_in_two_families_is_refused() -> None:
 
 #: Known networks of every kind: norms with gains and biases, heads, rotary, convolutions.
 ROWS = (
-    "att_basic_2h", "ln_aff_linear_bias", "ln_aff_linear_nobias", "lin_rms_gain_lin_eps1e-5", "relu_1h_bias",
-    "att_qknorm_gain_eps0", "block_gpt_preln", "llama_tied_gain_eps0",
+    "att_basic_2h", "ln_aff_linear_bias", "ln_aff_linear_nobias", "lin_rms_gain_lin_eps1e-5",
+    "relu_1h_bias", "att_qknorm_gain_eps0", "block_gpt_preln", "llama_tied_gain_eps0",
 )
 
 
