@@ -269,7 +269,7 @@ class _Point:
             drawn = {n: self.field.random(self.rng, self.inputs[n].shape) for n in free}
             moving = self._all(everything, drawn) != base
         known = np.isin(base, list(self.tables["rsqrt"]))
-        moved = moving.any(axis=0)
+        moved = np.asarray(moving.any(axis=0))
         fixed = ~moved & ~known
         if fixed.any():
             reason = self._settle_theta(_covering(base, fixed), moved)
@@ -500,6 +500,8 @@ def ranks_along(
     require_reached(network, curve.scaled)
     start = start_of(network, known_lines(network, curve.scaled))
     total = int(read.sum())
+    if not total:
+        return [0]
     count = SPARE + (4 * total if cell else total if has_tokens(network) else wanted)
     if curve.order * count * total > MAX_ENTRIES:
         raise SizeError(

@@ -43,7 +43,8 @@ def inverse_root(a: Known) -> Known:
 
 def _at(place: int, value: int) -> Callable[[Array], Array]:
     """A function whose one rational value is known."""
-    return np.frompyfunc(lambda a: Fraction(value) if a == place else None, 1, 1)
+    ufunc = np.frompyfunc(lambda a: Fraction(value) if a == place else None, 1, 1)
+    return lambda a: np.asarray(ufunc(a), dtype=object)
 
 
 _EXP, _LOG, _ODD, _COS = _at(0, 1), _at(1, 0), _at(0, 0), _at(0, 1)
@@ -89,22 +90,22 @@ class KnownDomain(Domain):
         return np.asarray(_RSQRT(a), dtype=object)
 
     def exp(self, a: Array) -> Array:
-        return np.asarray(_EXP(a), dtype=object)
+        return _EXP(a)
 
     def log(self, a: Array) -> Array:
-        return np.asarray(_LOG(a), dtype=object)
+        return _LOG(a)
 
     def erf(self, a: Array) -> Array:
-        return np.asarray(_ODD(a), dtype=object)
+        return _ODD(a)
 
     def erf_slope(self, a: Array) -> Array:
         return self.unknown(a.shape)
 
     def sin(self, a: Array) -> Array:
-        return np.asarray(_ODD(a), dtype=object)
+        return _ODD(a)
 
     def cos(self, a: Array) -> Array:
-        return np.asarray(_COS(a), dtype=object)
+        return _COS(a)
 
     def step(self, a: Array) -> Array:
         return self.unknown(a.shape)
