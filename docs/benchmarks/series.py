@@ -1,6 +1,6 @@
 """The rank of J along power series over GF(p): known networks, traps, and far beyond balls.
 
-    python docs/benchmarks/series.py [--most P] [--traps | --large] [NAME...]
+    python docs/benchmarks/series.py [--most P] [--traps | --large [--only TEXT]] [NAME...]
 
 The networks of tests/data/known_dimensions.csv with at most P parameters (400), or those that are
 named; `--traps` takes tests/data/traps.csv instead, `--large` Llama-shaped networks of the zoo (the
@@ -61,10 +61,12 @@ def known(options: argparse.Namespace) -> Iterator[Case]:
         yield name, capture(module, args).network, int(table[name]["rank"])
 
 
-def large() -> Iterator[Case]:
+def large(only: str) -> Iterator[Case]:
     """Llama-shaped networks; the rank at which the structural generators close the sandwich."""
     shapes = {f"width 8, {n} layers": {**NARROW, "num_layers": n} for n in (1, 2, 4, 8)}
     for name, sizes in {**shapes, "block, width 16": BLOCK}.items():
+        if only not in name:
+            continue
         module, args = llama_like.factory(**sizes)
         network = capture(module, args, {}).network
         orbit = orbit_dimension(
@@ -85,13 +87,14 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=SMALL, help=f"parameters at most ({SMALL})")
     parser.add_argument("--traps", action="store_true", help="the traps instead")
     parser.add_argument("--large", action="store_true", help="Llama-shaped networks instead")
+    parser.add_argument("--only", metavar="TEXT", default="", help="of the large: names with this")
     options = parser.parse_args()
     wrong = reached = count = 0
-    field, rng = PrimeField(next(primes())), np.random.default_rng(0)
+    field = PrimeField(next(primes()))
     print(f"{'network':26}{'P':>6}{'table':>7}{'rank':>6}{'order':>6}{'zeros':>6}{'find':>7}"
           f"{'check':>7}{'balls':>7}{'residues':>9}{'more':>6}{'GB':>6}  ranks")
-    for name, network, rank in large() if options.large else known(options):
-        count += 1
+    for name, network, rank in large(options.only) if options.large else known(options):
+        count, rng = count + 1, np.random.default_rng(0)
         read = read_coordinates(network)
         total, small = int(read.sum()), network.num_coordinates <= SMALL
         cell = balanced_shadow(network, rng) if network.piecewise else {}

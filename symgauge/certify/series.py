@@ -275,7 +275,13 @@ class _Point:
             reason = self._settle_theta(_covering(base, fixed), moved)
             if reason:
                 return reason
-        return self._settle_inputs(everything, moved) if moved.any() else ""
+        reason = self._settle_inputs(everything, moved) if moved.any() else ""
+        # what no stage has tested must not pass by luck
+        base = self._all(everything)
+        known = np.isin(base, list(self.tables["rsqrt"]))
+        if not reason and ((self.field.character(base) != 1.0) & ~known).any():
+            return "a root at e = 0 is not found"
+        return reason
 
     def _all(
         self, rows: npt.NDArray[np.int64], inputs: Mapping[str, Array] | None = None
