@@ -65,8 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         "--full", action="store_true",
         help="the group at the full sizes (FULL of TARGET, and --set), proved for all sizes "
              "without weights; no certificate of completeness")
-    derive.add_argument("--balls", action="store_true",
-                        help="certify in real balls, without hypotheses on values (see certify)")
+    way = derive.add_mutually_exclusive_group()
+    way.add_argument("--balls", action="store_true",
+                     help="certify in real balls, without hypotheses on values (see certify)")
+    way.add_argument("--series", action="store_true",
+                     help="certify over power series, without hypotheses on values")
     derive.set_defaults(run=_derive)
     equivalence = commands.add_parser(
         "equivalence", help="the diffeomorphisms that keep the family of a vector field TARGET")
@@ -104,14 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     certify = commands.add_parser(
         "certify", help="certify a derivation anew, without hypotheses on values",
         description="Certify the rank of J of a derivation by a minor in real balls at one "
-                    "rational point: exponentials, roots and erf are themselves, no hypothesis on "
-                    "them is left. The verdict becomes PROVED where only such hypotheses stood "
+                    "rational point (--balls), or along power series from a point where "
+                    "exponentials, logarithms and erf are known numbers (--series: faster, and "
+                    "reaches larger networks, but not every one): no hypothesis on values is "
+                    "left. The verdict becomes PROVED where only such hypotheses stood "
                     "in the way; else what is left is at most P - rank J. The file is replaced, "
                     "or written to --output; derivation.tex is not printed again.",
     )
     certify.add_argument("file", metavar="derivation.json")
-    certify.add_argument("--balls", action="store_true", required=True,
-                         help="by real balls (the one way there is)")
+    way = certify.add_mutually_exclusive_group(required=True)
+    way.add_argument("--balls", action="store_true", help="by real balls")
+    way.add_argument("--series", action="store_true", help="by power series over GF(p)")
     certify.add_argument("--output", metavar="FILE", help="file to write (derivation.json itself)")
     certify.add_argument("--seed", type=_seed, default=0, help="seed of the point (0)")
     certify.set_defaults(run=_certify)
@@ -307,7 +313,7 @@ def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> De
         return derive_target(
             target, output=options.output, observable=options.observable, seed=options.seed,
             force=getattr(options, "force", False), balls=getattr(options, "balls", False),
-            progress=progress,
+            series=getattr(options, "series", False), progress=progress,
         )
 
 
@@ -485,13 +491,15 @@ def _certify(options: argparse.Namespace) -> int:
 
     before = _read(options.file)
     with _progress() as progress:
-        after, verification = before.certified_in_balls(options.seed, progress)
+        way = "series" if options.series else "balls"
+        certified = before.certified_in_series if options.series else before.certified_in_balls
+        after, verification = certified(options.seed, progress)
     path = options.output or options.file
     write_atomically(Path(path), after.to_json())
     if options.json:
         record = {
-            "written": path, "bits": after.data["certificate"]["balls"]["bits"],
-            "seconds": after.seconds["balls"],
+            "written": path, **_precision(after.data["certificate"]),
+            "seconds": after.seconds[way],
             "before": {k: before.data[k] for k in ("rank", "unexplained", "hypotheses", "verdict")},
             **{k: after.data[k] for k in ("parameters", "rank", "redundancy", "orbit_dimension",
                                           "unexplained", "closed")},
@@ -506,6 +514,13 @@ def _certify(options: argparse.Namespace) -> int:
         for line in (*lines, f"written to {path}"):
             console.print(_plain(line), highlight=False, markup=False, soft_wrap=True)
     return STATUS[verification.verdict]
+
+
+def _precision(certificate: dict[str, Any]) -> dict[str, int]:
+    """Bits of the balls, or the order of the series."""
+    if "series" in certificate:
+        return {"order": certificate["series"]["order"]}
+    return {"bits": certificate["balls"]["bits"]}
 
 
 def _same_network(derivation: Derivation, options: argparse.Namespace, result: Any) -> Any:

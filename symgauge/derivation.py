@@ -21,7 +21,7 @@ import numpy as np
 from symgauge import __version__
 from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import assumptions
-from symgauge.certify.upgrade import claim_in_balls, in_balls
+from symgauge.certify.upgrade import claim_in_balls, claim_in_series, in_balls, in_series
 from symgauge.certify.verification import (
     MALFORMED, Verification, at_these_durations, claim_of, verify,
 )
@@ -210,13 +210,29 @@ class Derivation:
         No hypothesis on values is left. Raises InconsistentError where it does not verify,
         BadInputError where the network has flows, which balls do not reach.
         """
+        return self._certified("balls", seed, progress)
+
+    def certified_in_series(
+        self, seed: int = 0, progress: Progress = _silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate over power series, and its verification.
+
+        No hypothesis on values is left. Raises InconsistentError where it does not verify,
+        BadInputError where no curve is found along which values at the start are known.
+        """
+        return self._certified("series", seed, progress)
+
+    def _certified(
+        self, way: str, seed: int, progress: Progress
+    ) -> tuple[Derivation, Verification]:
         start = time.perf_counter()
         certificate = Certificate.from_json(self.data["certificate"])
         wrong = next(_disagreements(self.data, certificate), None)
         if wrong:
             raise InconsistentError(f"{wrong}; derive again")
-        found, verification = in_balls(certificate, seed, progress)
-        seconds = {**self.data["seconds"], "balls": round(time.perf_counter() - start, 4)}
+        upgrade = in_series if way == "series" else in_balls
+        found, verification = upgrade(certificate, seed, progress)
+        seconds = {**self.data["seconds"], way: round(time.perf_counter() - start, 4)}
         facts = {name: found.data[name] for name in CLAIMED}
         data = {**self.data, **facts, "certificate": found.to_json(), "seconds": seconds}
         return Derivation(data), verification
@@ -370,6 +386,7 @@ def derive(
     seed: int = 0,
     force: bool = False,
     balls: bool = False,
+    series: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
@@ -377,7 +394,8 @@ def derive(
     Parameters that require grad are the coordinates; floating inputs are indeterminates,
     integer ones are held. All floating outputs jointly unless `output` picks one.
     `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
-    certifies the rank of the Jacobian in real balls, without hypotheses on values.
+    certifies the rank of the Jacobian in real balls, `series` over power series: both without
+    hypotheses on values.
 
     Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
     above an estimated 10 minutes or 8 GiB unless `force`.
@@ -391,8 +409,8 @@ def derive(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
-        observable=observable, seed=seed, force=force, balls=balls, progress=progress,
-        seconds=seconds,
+        observable=observable, seed=seed, force=force, balls=balls, series=series,
+        progress=progress, seconds=seconds,
     )
 
 
@@ -404,6 +422,7 @@ def derive_target(
     seed: int = 0,
     force: bool = False,
     balls: bool = False,
+    series: bool = False,
     progress: Progress = _silent,
 ) -> Derivation:
     """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
@@ -424,7 +443,8 @@ def derive_target(
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
-        force=force, balls=balls, progress=progress, seconds=seconds, target=target, full=full,
+        force=force, balls=balls, series=series, progress=progress, seconds=seconds,
+        target=target, full=full,
     )
 
 
@@ -466,6 +486,7 @@ def derive_network(
     seed: int = 0,
     force: bool = False,
     balls: bool = False,
+    series: bool = False,
     progress: Progress = _silent,
     seconds: dict[str, float] | None = None,
     target: Target | None = None,
@@ -473,8 +494,9 @@ def derive_network(
 ) -> Derivation:
     """The derivation of a captured network.
 
-    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`): residues
-    are then used to find generators alone, and nothing is assumed of them.
+    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
+    over power series: residues are then used to find generators alone, and nothing is assumed of
+    them.
     Raises InconsistentError where rank J + rank G > P: a hypothesis of the arithmetic is false.
     """
     seconds = {} if seconds is None else seconds
@@ -488,11 +510,13 @@ def derive_network(
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     proofs = [q for p in families for q in p.proofs]
-    minor = None
+    evidence: dict[str, Any] = {}
     if balls:
-        claim, shown_minor = claim_in_balls(
-            network, found.cell, found.orbit_dimension, rng, progress)
-        minor = shown_minor.to_json()
+        claim, minor = claim_in_balls(network, found.cell, found.orbit_dimension, rng, progress)
+        evidence = {"balls": minor.to_json()}
+    elif series:
+        claim, curve = claim_in_series(network, found.cell, found.orbit_dimension, rng, progress)
+        evidence = {"series": curve.to_json()}
     else:
         progress("hypotheses")
         tested = assumptions(network, field, rng, found.tokens, found.cell)
@@ -523,7 +547,7 @@ def derive_network(
             )
     vectors = [f for p in families for f in p.family.fields]
     certificate = Certificate.issue(
-        network, vectors, proofs, found.cell, claim, minor, _together(families))
+        network, vectors, proofs, found.cell, claim, evidence, _together(families))
     seconds["certify"] = time.perf_counter() - start
     start = time.perf_counter()
     progress("discrete symmetries")

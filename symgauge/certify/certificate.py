@@ -40,13 +40,14 @@ class Certificate:
     def issue(
         network: Network, generators: Sequence[VectorField], proofs: Sequence[Proof],
         cell: Mapping[str, Array], claim: Mapping[str, Any],
-        minor: Mapping[str, Any] | None = None, families: Sequence[Stated] = (),
+        evidence: Mapping[str, Any] | None = None, families: Sequence[Stated] = (),
     ) -> Certificate:
         """The certificate of a claim (see `verification.claim_of`).
 
+        `evidence`: what the rank rests on where it is not one over residues: under "balls" the
+        plain data of a minor (see `balls.Minor`), under "series" that of a curve (`series.Curve`).
         `families` prove their generators together, by intertwiners; the others' proofs go line by
-        line over polynomials. `minor`: the plain data of a minor in real balls (see `balls.Minor`)
-        that the rank rests on.
+        line over polynomials.
         """
         tables: list[Any] = []
         numbers: list[int] = []
@@ -68,7 +69,7 @@ class Certificate:
                 name: [float(v).hex() for v in np.asarray(values).reshape(-1)]
                 for name, values in cell.items()
             },
-            **({} if minor is None else {"balls": dict(minor)}),
+            **(evidence or {}),
             **claim,
         }
         data["digest"] = canonical_digest(data)

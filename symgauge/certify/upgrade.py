@@ -1,4 +1,7 @@
-"""A certificate over residues made into one in real balls: without hypotheses on values."""
+"""A certificate over residues made into one in real balls or over power series.
+
+Neither has hypotheses on values.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import numpy as np
 
 from symgauge.certify.balls import Minor
 from symgauge.certify.certificate import Certificate
+from symgauge.certify.curves import find_curve
 from symgauge.certify.independence import Assumptions
 from symgauge.certify.minors import find_minor
+from symgauge.certify.series import Curve
 from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -45,6 +50,24 @@ def claim_in_balls(
     return claim, minor
 
 
+def claim_in_series(
+    network: Network, cell: Mapping[str, Array], orbit: int, rng: np.random.Generator,
+    progress: Progress = lambda _: None,
+) -> tuple[dict[str, Any], Curve]:
+    """The claim that power series and generators of rank `orbit` make, and their curve.
+
+    Raises BadInputError where no curve is found, or none that proves anything (see `series`).
+    """
+    read = read_coordinates(network)
+    total = int(read.sum())
+    curve, rank = find_curve(network, read, cell, total - orbit, rng, progress)
+    claim = claim_of(
+        network, total, network.num_coordinates - total, rank, orbit, True,
+        Assumptions((curve.shown(rank),), ()), True,
+    )
+    return claim, curve
+
+
 def in_balls(
     certificate: Certificate, seed: int = 0, progress: Progress = lambda _: None
 ) -> tuple[Certificate, Verification]:
@@ -54,6 +77,24 @@ def in_balls(
     a false hypothesis. Raises BadInputError for flows of vector fields, which balls do not reach;
     InconsistentError where the certificate was edited or does not verify.
     """
+    return _upgraded(certificate, "balls", claim_in_balls, seed, progress)
+
+
+def in_series(
+    certificate: Certificate, seed: int = 0, progress: Progress = lambda _: None
+) -> tuple[Certificate, Verification]:
+    """The certificate whose rank J is that along power series, and its verification.
+
+    Raises BadInputError where no curve is found; else as `in_balls`.
+    """
+    return _upgraded(certificate, "series", claim_in_series, seed, progress)
+
+
+def _upgraded(
+    certificate: Certificate, way: str, claim_of_way: Callable[..., tuple[dict[str, Any], Any]],
+    seed: int, progress: Progress,
+) -> tuple[Certificate, Verification]:
+    """The certificate with another rank J; `way` is the key of what that rests on."""
     if not certificate.intact:
         raise InconsistentError(
             "the certificate does not verify: the data was edited after the digest was made; "
@@ -68,9 +109,9 @@ def in_balls(
         )
     rng, field = np.random.default_rng(seed), PrimeField(next(primes()))
     orbit = orbit_dimension(network, generators, read_coordinates(network), field, rng)
-    claim, minor = claim_in_balls(network, cell, orbit, rng, progress)
+    claim, shown = claim_of_way(network, cell, orbit, rng, progress)
     found = Certificate.issue(
-        network, generators, certificate.proofs(), cell, claim, minor.to_json(),
+        network, generators, certificate.proofs(), cell, claim, {way: shown.to_json()},
         certificate.families())
     progress("verification")
     verification = verify(found)

@@ -3,7 +3,8 @@
 Nothing in the certificate is believed but the program itself. Proofs are made again, ranks are
 computed at points drawn from the operating system's randomness, and the claim must be the one
 that follows. A certificate in real balls names a point and a minor of J there: both are evaluated
-anew in balls, and no residue stands for a value.
+anew in balls, and no residue stands for a value. One over power series names the parameters that
+vanish at the start of a curve: the curve, the inputs and the prime are drawn anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from symgauge.certify.balls import Minor, is_shown
 from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import Assumptions, assumptions
+from symgauge.certify.series import Curve, random_field, ranks_along
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
@@ -62,11 +64,12 @@ class Verification:
 
 def claim_of(
     network: Network, total: int, unread: int, jacobian_rank: int, orbit: int, proved: bool,
-    found: Assumptions, in_balls: bool = False,
+    found: Assumptions, by_minor: bool = False,
 ) -> dict[str, Any]:
     """The claim that follows from the ranks: the only one that verify accepts.
 
-    `in_balls`: the rank of J is that of a minor in real balls, which speaks of one component.
+    `by_minor`: the rank of J is that of a minor in real balls or of power series, which speaks of
+    one component.
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
@@ -81,7 +84,7 @@ def claim_of(
         "inconsistent": unexplained < 0, "shown": list(found.shown),
         "hypotheses": list(found.hypotheses), "verdict": verdict.value,
         "scope": _scope(
-            network, closed, bool(found.hypotheses), redundancy, unexplained, in_balls),
+            network, closed, bool(found.hypotheses), redundancy, unexplained, by_minor),
     }
 
 
@@ -103,11 +106,11 @@ def at_these_durations(
 
 def _scope(
     network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int,
-    in_balls: bool,
+    by_minor: bool,
 ) -> str:
     """Where and how far the claim reaches."""
     place = "on the cell of theta0" if network.piecewise else "at generic parameters"
-    if in_balls and not network.piecewise and not analytic_everywhere(network):
+    if by_minor and not network.piecewise and not analytic_everywhere(network):
         # a minor that is not 0 at a point says nothing beyond where a root or logarithm ends
         place = "at generic parameters of the component of theta0"
     sizes = ", at the sizes of the program"
@@ -209,23 +212,31 @@ def _verify(certificate: Certificate) -> Verification:
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), (), "nothing")
     orbit = orbit_dimension(network, generators, read, field, rng)
-    minor = None
+    evidence: dict[str, Any] = {}
     if "balls" in certificate.data:
         minor = Minor.from_json(certificate.data["balls"], network, read, cell)
         if network.has_flows or not is_shown(network, minor):
             return _rejected("the minor is not shown to be the number that it is said to be")
         jacobian, found = minor.rank, Assumptions((minor.shown(),), ())
+        evidence = {"balls": minor.to_json()}
+    elif "series" in certificate.data:
+        curve = Curve.from_json(certificate.data["series"], network)
+        jacobian = _by_series(certificate, network, curve, read, cell, total - orbit, rng)
+        found = Assumptions((curve.shown(jacobian),), ())
+        evidence = {"series": curve.to_json()}
     else:
         jacobian, found = _by_residues(
             certificate, network, proofs, read, cell, total - orbit, field, rng)
-    claim = claim_of(network, total, unread, jacobian, orbit, True, found, minor is not None)
+    claim = claim_of(network, total, unread, jacobian, orbit, True, found, bool(evidence))
     if claim["inconsistent"]:
         reasons.append(
             f"inconsistent: rank J + rank G = {jacobian + orbit} > P = {total}, "
             "so a hypothesis is false"
         )
-    beside = ("schema", "network", "generators", "tables", "proofs", "families", "cell", "balls",
-              "digest")
+    beside = (
+        "schema", "network", "generators", "tables", "proofs", "families", "cell", "balls",
+        "series", "digest",
+    )
     carried = {k: v for k, v in certificate.data.items() if k not in beside}
     for name in sorted(set(carried) | set(claim)):
         if name not in carried:
@@ -235,9 +246,7 @@ def _verify(certificate: Certificate) -> Verification:
         elif carried[name] != claim[name] or type(carried[name]) is not type(claim[name]):
             said = repr(carried[name])[:120]
             reasons.append(f"the claim says {name} = {said}; found {claim[name]!r}")
-    again = Certificate.issue(
-        network, generators, proofs, cell, claim, None if minor is None else minor.to_json(),
-        families)
+    again = Certificate.issue(network, generators, proofs, cell, claim, evidence, families)
     if not reasons and again != certificate:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
@@ -285,6 +294,19 @@ def _by_residues(
         jacobian = max(jacobian, rank_at_point(
             network, field, rng, read, cell, tokens, wanted, order))
     return jacobian, found
+
+
+def _by_series(
+    certificate: Certificate, network: Network, curve: Curve, read: np.ndarray,
+    cell: Mapping[str, Array], closing: int, rng: np.random.Generator,
+) -> int:
+    """rank J along the curve from a start that is drawn here; once more where one was unlucky."""
+    claimed = certificate.data.get("rank")
+    found = ranks_along(network, curve, read, cell, closing, random_field(), rng)[-1]
+    if found != claimed:
+        again = ranks_along(network, curve, read, cell, closing, random_field(), rng)[-1]
+        found = max(found, again)
+    return found
 
 
 def _masked(generator: VectorField, read: np.ndarray) -> VectorField:

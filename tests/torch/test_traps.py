@@ -20,9 +20,10 @@ from torch.nn.functional import embedding, gelu, relu, silu, softplus
 
 from symgauge.capture import capture
 from symgauge.certify.balls import is_shown
+from symgauge.certify.curves import find_curve
 from symgauge.certify.minors import find_minor
 from symgauge.derivation import Derivation, derive_network
-from symgauge.errors import InconsistentError
+from symgauge.errors import BadInputError, InconsistentError
 from symgauge.network.sampling import balanced_shadow, read_coordinates
 from symgauge.verdict import Verdict
 
@@ -451,3 +452,35 @@ def test_traps_are_answered_in_balls(name: str) -> None:
     assert (derivation.verdict is Verdict.PROVED) is (derivation.unexplained == 0)
     result = derivation.verify()
     assert (result.verdict, result.hypotheses) == (derivation.verdict, ())
+
+
+# -- power series: values at the start of a curve are known numbers ------------------------------
+
+#: Why series do not reach a trap. Roots whose product is a square are seen, never assumed away.
+OUT_OF_REACH = {
+    "cosine_two_ways": "a product of radicands",
+    "root_of_product": "a product of radicands",
+    "layer_norm_of_two": "a product of radicands",
+    "norm_of_norm": "a product of radicands",
+    "logsumexp_twice": "no parameters are found",
+    "root_of_a_square": "branches, and a root",
+    "root_of_a_hidden_square": "branches, and a root",
+    "root_on_a_cell": "branches, and a root",
+    "log_on_a_cell": "branches, and a root or logarithm",
+}
+
+
+@pytest.mark.parametrize("name", [*TRAPS, *OWN])
+def test_series_show_the_right_rank_and_no_more(name: str) -> None:
+    """Asked for a rank of P, they stop at the true one, or refuse."""
+    (module, args), redundancy = example(name)
+    network = capture(module, args).network
+    read, rng = read_coordinates(network), np.random.default_rng(0)
+    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    if name in OUT_OF_REACH:
+        with pytest.raises(BadInputError, match=OUT_OF_REACH[name]):
+            find_curve(network, read, cell, int(read.sum()), rng)
+        return
+    curve, rank = find_curve(network, read, cell, int(read.sum()), rng)
+    assert rank == network.num_coordinates - redundancy
+    assert 1 <= curve.order <= 6

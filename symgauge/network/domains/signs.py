@@ -7,6 +7,7 @@ only makes a set too large.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -43,10 +44,11 @@ _SQUARE = np.array(
 
 class SignDomain(Domain):
     """Sets of signs. `partial`: a root or logarithm of what may not be positive was met; `rooted`:
-    a root or logarithm at all; `divides`: a division by what may be 0."""
+    a root or logarithm at all; `negative`: one of what may be negative; `divides`: a division by
+    what may be 0."""
 
     def __init__(self) -> None:
-        self.partial = self.rooted = self.divides = False
+        self.partial = self.rooted = self.negative = self.divides = False
 
     def constant(self, constant: Constant) -> Array:
         table = np.array([_sign(v) for v in constant.table], dtype=np.int8)
@@ -84,6 +86,7 @@ class SignDomain(Domain):
     def _root(self, a: Array) -> None:
         self.rooted = True
         self.partial |= bool((a != POSITIVE).any())
+        self.negative |= bool((a & NEGATIVE).any())
 
     def rsqrt(self, a: Array) -> Array:
         self._root(a)
@@ -136,11 +139,25 @@ def analytic_everywhere(network: Network) -> bool:
     logarithms: f is single-valued and holomorphic off a complex hypersurface, whose complement is
     connected. Only sufficient; not for piecewise networks.
     """
+    domain = _signs(network)
+    return not (domain.partial or domain.rooted and domain.divides)
+
+
+def may_be_negative(network: Network, zero: Sequence[str]) -> bool:
+    """Whether a root or logarithm may be of a negative number where these parameters are 0."""
+    return _signs(network, zero).negative
+
+
+def _signs(network: Network, zero: Sequence[str] = ()) -> SignDomain:
+    """What is met at all parameters, some of them 0, and all inputs."""
     lowered, domain = network.lowered, SignDomain()
-    theta = {p.name: np.full((1, *p.shape), ANY, dtype=np.int8) for p in lowered.parameters}
+    theta = {
+        p.name: np.full((1, *p.shape), ZERO if p.name in zero else ANY, dtype=np.int8)
+        for p in lowered.parameters
+    }
     inputs = {
         x.name: np.full((1, *x.shape), NOT_NEGATIVE if x.classes else ANY, dtype=np.int8)
         for x in lowered.inputs
     }
     values(lowered, domain, theta, inputs)
-    return not (domain.partial or domain.rooted and domain.divides)
+    return domain

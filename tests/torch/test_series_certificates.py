@@ -1,0 +1,423 @@
+"""Certificates over power series: the start of a curve, its roots, known networks, the command."""
+
+import copy
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, real, rms_norm
+from torch import Tensor
+
+import symgauge
+from symgauge import BadInputError, Certificate, Derivation, InconsistentError, Verdict
+from symgauge.__main__ import main
+from symgauge.capture import capture
+from symgauge.certify import series
+from symgauge.certify.curves import find_curve
+from symgauge.certify.series import Curve, known_lines, random_field, ranks_along, start_of
+from symgauge.derivation import derive_network
+from symgauge.exact.prime_field import is_prime
+from symgauge.network.program import Network, canonical_digest
+from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.nn import OdeFlow
+
+P = torch.nn.Module
+
+
+def network_of(shapes: str, formula: Callable[..., Tensor], example: Tensor) -> Network:
+    return capture(KnownNetwork(shapes, formula), (example,)).network
+
+
+def known(name: str) -> Network:
+    module, args = NETWORKS[name]()
+    return capture(module, args).network
+
+
+def found(network: Network, wanted: int | None = None) -> tuple[Curve, int]:
+    """The curve and the largest rank along it; asked for all coordinates."""
+    read, rng = read_coordinates(network), np.random.default_rng(0)
+    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    return find_curve(network, read, cell, int(read.sum()) if wanted is None else wanted, rng)
+
+
+def along(network: Network, *scaled: str, order: int = 6) -> list[int]:
+    read, rng, curve = read_coordinates(network), np.random.default_rng(0), Curve(scaled, order)
+    return ranks_along(network, curve, read, {}, int(read.sum()), random_field(), rng)
+
+
+# -- the start of a curve ------------------------------------------------------------------------
+
+
+def test_values_at_the_start_are_known_numbers() -> None:
+    """ALiBi: scores start at multiples of the slope, which are powers of one number."""
+    network = known("att_alibi_allbias")
+    start = start_of(network, known_lines(network, ("Wq", "bq")))
+    assert len(start.exps) > 2 and all(c <= 0 for c in start.exps)
+    with pytest.raises(BadInputError, match="the arguments of exp"):
+        start_of(network, known_lines(network, ("Wq",)))
+    field = random_field()
+    table = start.tables(field, np.random.default_rng(0))["exp"]
+    a, b = sorted(start.exps - {0})[:2]
+    if a + b in start.exps:
+        product = table[field.residue(a)] * table[field.residue(b)] % field.p
+        assert table[field.residue(a + b)] == product
+    assert table[0] == 1
+
+
+def test_two_transcendental_numbers_are_refused() -> None:
+    """softplus starts at log 2 and erf at sqrt(pi): nobody knows whether they are independent."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        z = x @ p.W.T
+        return torch.cat([torch.nn.functional.softplus(z) ** 2, torch.erf(z)], -1) @ p.A.T
+
+    with pytest.raises(BadInputError, match="log 2 and pi stand at its start"):
+        found(network_of("W:2x2 A:2x4", formula, real(1, 2)))
+
+
+def test_a_logarithm_that_no_derivative_reads_is_no_obstacle() -> None:
+    """log_softmax of erf: log 3 is only added."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        return torch.log_softmax(torch.erf(x @ p.W.T) @ p.A.T, -1)
+
+    curve, rank = found(network_of("W:2x2 A:3x2", formula, real(1, 2)))
+    # softmax ignores a shift of the rows of A
+    assert rank == 10 - 2 and curve.scaled
+
+
+def test_a_constant_under_a_root_must_be_a_square() -> None:
+    def formula(p: P, x: Tensor, eps: float) -> Tensor:
+        z = torch.tanh(x @ p.W.T)
+        return z / torch.sqrt((z**2).mean(-1, keepdim=True) + eps) @ p.A.T
+
+    shapes = "W:3x2 A:2x3"
+    assert found(network_of(shapes, lambda p, x: formula(p, x, 0.25), real(1, 2)))[1] == 12
+    with pytest.raises(BadInputError, match="no parameters are found"):
+        found(network_of(shapes, lambda p, x: formula(p, x, 0.5), real(1, 2)))
+
+
+def test_the_root_of_a_known_square_is_the_positive_one() -> None:
+    """sqrt(z^2 + 9) - 3 vanishes at z = 0: with the other sign it would not."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        z = torch.tanh(x @ p.W.T)
+        return torch.exp(torch.sqrt(z**2 + 9) - 3) @ p.A.T
+
+    network = network_of("W:2x2 A:2x2", formula, real(1, 2))
+    start = start_of(network, known_lines(network, ("W",)))
+    assert start.roots == {Fraction(9)} and start.exps == {0}
+    assert found(network)[1] == 8
+
+
+def test_roots_whose_product_is_a_square_are_refused() -> None:
+    """sqrt(u) and sqrt(u (p.b^2 + 1)^2): their signs are not free, at any level."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        u, w = (x @ p.W.T) ** 2 + 1, p.b**2 + 1
+        return torch.sqrt(u) @ p.A.T + torch.sqrt(u * w**2) @ p.B.T
+
+    with pytest.raises(BadInputError, match="a product of radicands"):
+        along(network_of("W:2x3 A:2x2 B:2x2 b:2", formula, real(1, 3)), order=1)
+
+
+def test_a_sign_that_is_not_free_would_raise_the_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """|z| as sqrt(z^2): without the test of characters roots of squares pass for free."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        z = x @ p.W.T
+        return torch.sqrt(z**2 * (p.b**2 + 1) ** 2) @ p.A.T + torch.sqrt(z**2) @ p.B.T
+
+    network = network_of("W:2x3 A:2x2 B:2x2 b:2", formula, real(1, 3))
+    with pytest.raises(BadInputError, match="a product of radicands"):
+        along(network, order=1)
+    monkeypatch.setattr(series._Point, "_independent", lambda *_: True)
+    # |z| (w A + B): on a cell of signs z it is linear in x, rank 6
+    assert along(network, order=1)[-1] > 6
+
+
+def test_the_prime_is_random_and_of_its_kind() -> None:
+    drawn = {random_field().p for _ in range(8)}
+    assert len(drawn) > 1
+    assert all(is_prime(p) and p % 4 == 3 and 1 << 25 < p < 1 << 26 for p in drawn)
+
+
+def test_a_quotient_by_what_vanishes_is_refused() -> None:
+    def formula(p: P, x: Tensor) -> Tensor:
+        return (x @ p.W.T) / (x @ p.V.T)
+
+    network = network_of("W:2x3 V:2x3", formula, real(1, 3))
+    assert along(network, order=1)[-1] == 12 - 2
+    with pytest.raises(BadInputError, match="undefined at e = 0"):
+        along(network, "V")
+
+
+def test_a_root_of_what_may_be_negative_is_refused() -> None:
+    """Signs are read off line by line: that tanh is above -2 is not seen."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        return torch.sqrt(torch.tanh(x @ p.W.T) + 2) @ p.A.T
+
+    with pytest.raises(BadInputError, match="what may be negative"):
+        found(network_of("W:2x3 A:2x2", formula, real(1, 3)))
+
+
+# -- orders --------------------------------------------------------------------------------------
+
+
+def test_each_order_sees_more() -> None:
+    """tanh of tanh: 8 parameters at the start, all 39 with e^5."""
+    ranks = along(known("tanh_2h_bias"), "W1", "b1", "b2")
+    assert ranks == sorted(ranks) and (ranks[0], ranks[-1]) == (8, 39)
+    assert found(known("tanh_2h_bias"))[0].order == 6
+
+
+def test_another_curve_may_show_less_and_never_more() -> None:
+    network = known("swiglu_nobias")
+    assert along(network, "Wg")[-1] == 32
+    assert along(network, "Wg", "Wu", order=2)[-1] < 32
+    assert along(network, "Wg", "Wu", "Wd", order=12)[-1] <= 32
+
+
+# -- known networks ------------------------------------------------------------------------------
+
+#: A few of each kind whose sandwich closes; docs/benchmarks/series.py takes them all.
+CLOSED = (
+    "relu_1h_bias_softmax", "gelu_2h_bias", "geglu_nobias", "lin_rms_gain_lin_eps1e-5",
+    "att_mha_allbias", "att_alibi_allbias", "lm_untied_softmax", "moe_top2_renorm", "gru_tanh",
+)
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
+    derivation = derive_network(known(name), name=name, series=True)
+    assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
+    assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
+    result = derivation.verify()
+    assert result.verdict is Verdict.PROVED and result.scope.startswith("complete ")
+    assert any("power series" in reason for reason in result.reasons)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [
+    n for n, row in KNOWN_DIMENSIONS.items() if n in NETWORKS and int(row["P"]) <= 150
+])
+def test_the_rank_of_every_known_network(name: str) -> None:
+    """Asked for all coordinates, series stop at the true rank."""
+    assert found(known(name))[1] == int(KNOWN_DIMENSIONS[name]["rank"])
+
+
+@pytest.mark.parametrize("name", [
+    "gpt2_tied_eps0", "gpt2_untied_eps1e-5", "llama_untied_eps1e-5", "llama_tied_gain_eps0",
+])
+def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
+    """At the start every norm sees the token's own row alone: few roots, all of them there."""
+    rank = int(KNOWN_DIMENSIONS[name]["rank"])
+    assert found(known(name), rank + 1)[1] == rank
+
+
+def test_a_hypothesis_on_roots_is_discharged() -> None:
+    """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
+
+    def formula(p: P, tokens: Tensor) -> Tensor:
+        x = torch.nn.functional.embedding(tokens, p.E)
+        return torch.tanh(rms_norm(x, 1e-5) @ p.W.T) @ p.A.T
+
+    network = network_of("E:5x3 W:2x3 A:2x2", formula, torch.tensor([1, 4]))
+    before = derive_network(network, name="tokens")
+    assert before.verdict is Verdict.UNKNOWN and before.hypotheses
+    after, verification = before.certified_in_series()
+    assert not after.hypotheses and not verification.hypotheses
+    assert after.rank == before.rank
+    balls, _ = before.certified_in_balls()
+    assert (balls.rank, balls.scope) == (after.rank, after.scope)
+
+
+@pytest.mark.parametrize(("name", "place"), [
+    ("lin_rms_gain_lin_eps1e-5", "at generic parameters,"),
+    ("lin_rms_gain_lin_eps0", "at generic parameters of the component of theta0,"),
+    ("relu_1h_bias", "on the cell of theta0,"),
+])
+def test_where_a_claim_reaches(name: str, place: str) -> None:
+    derivation = derive_network(known(name), name=name, series=True)
+    assert derivation.scope == f"complete {place} at the sizes of the program"
+    assert ("component" in derivation.to_latex()) is ("component" in place)
+
+
+def test_flows_are_out_of_reach() -> None:
+    field = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh(), torch.nn.Linear(2, 2))
+    derivation = symgauge.derive(OdeFlow(field), (torch.ones(1, 2),))
+    with pytest.raises(BadInputError, match="flows of vector fields"):
+        derivation.certified_in_series()
+
+
+# -- certificates --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certified() -> dict[str, Any]:
+    derivation = derive_network(known("swiglu_nobias"), name="swiglu", series=True)
+    data: dict[str, Any] = derivation.data["certificate"]
+    assert data["series"] == {"scaled": ["Wg"], "order": 3}
+    assert symgauge.verify(data).verdict is Verdict.PROVED
+    return data
+
+
+def edited(data: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """Changed, with the digest of what it is now."""
+    out = copy.deepcopy(data)
+    change(out)
+    del out["digest"]
+    return {**out, "digest": canonical_digest(out)}
+
+
+EDITS: list[Callable[[dict[str, Any]], object]] = [
+    lambda d: d["series"].update(order=2),
+    lambda d: d["series"].update(order=4),
+    lambda d: d["series"].update(order=25),
+    lambda d: d["series"].update(order="3"),
+    lambda d: d["series"].update(order=True),
+    lambda d: d["series"].update(scaled=[]),
+    lambda d: d["series"].update(scaled=["Wu"]),
+    lambda d: d["series"].update(scaled=["Wg", "Wg"]),
+    lambda d: d["series"].update(scaled=["Wg", "nothing"]),
+    lambda d: d["series"].update(scaled="Wg"),
+    lambda d: d["series"].update(prime=7),
+    lambda d: d.update(series=None),
+    lambda d: d.pop("series"),
+    lambda d: d.update(rank=d["rank"] - 1),
+    lambda d: d.update(rank=d["rank"] + 1),
+    lambda d: d.update(balls={}),
+    lambda d: d["shown"].append("all else"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(EDITS)))
+def test_one_thing_changed_is_rejected(certified: dict[str, Any], number: int) -> None:
+    result = symgauge.verify(edited(certified, EDITS[number]))
+    assert result.verdict is Verdict.REFUTED
+
+
+def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
+    """silu(z) and silu(-z): residues that forget the relation would say more."""
+    from known_networks import TRAPS
+
+    module, args = TRAPS["silu_both_signs"]()
+    derivation = derive_network(capture(module, args).network, name="silu", series=True)
+    data = derivation.data["certificate"]
+    assert data["rank"] == 16
+
+    def lie(d: dict[str, Any]) -> None:
+        d.update(rank=20, redundancy=0, unexplained=0, closed=True, verdict="PROVED")
+        d["shown"] = [text.replace("16", "20") for text in d["shown"]]
+
+    result = symgauge.verify(edited(data, lie))
+    assert result.verdict is Verdict.REFUTED
+    assert any("rank = 20; found 16" in reason for reason in result.reasons)
+
+
+def test_certificates_of_the_three_ways_say_the_same(certified: dict[str, Any]) -> None:
+    network = Certificate.from_json(certified).network()
+    balls = derive_network(network, name="swiglu", balls=True).data["certificate"]
+    residues = derive_network(network, name="swiglu").data["certificate"]
+    for key in ("rank", "orbit_dimension", "unexplained", "scope", "verdict"):
+        assert certified[key] == balls[key] == residues[key]
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def unknown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A derivation that is UNKNOWN for a hypothesis: erf z beside erf 2z."""
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        z = x @ p.W.T
+        return torch.cat([torch.erf(z), torch.erf(2 * z)], -1) @ p.A.T + p.b
+
+    network = network_of("W:2x1 A:1x4 b:1", formula, torch.ones(1, 1))
+    derivation = derive_network(network, name="two_scales")
+    assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
+    path = tmp_path_factory.mktemp("series") / "derivation.json"
+    path.write_text(derivation.to_json(), encoding="utf-8")
+    return path
+
+
+def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    status = main([str(a) for a in arguments])
+    captured = capfd.readouterr()
+    assert "Traceback" not in captured.err
+    return status, captured.out, captured.err
+
+
+def test_certify_writes_what_verify_accepts(
+    unknown: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before, target = unknown.read_bytes(), tmp_path / "certified.json"
+    status, out, _ = command(capfd, "certify", "--series", unknown, "--output", target, "--json")
+    record = json.loads(out)
+    assert (status, record["verdict"], record["hypotheses"]) == (0, "PROVED", [])
+    assert record["order"] > 1 and "bits" not in record
+    assert record["before"]["verdict"] == "UNKNOWN" and unknown.read_bytes() == before
+    status, out, _ = command(capfd, "verify", target)
+    assert status == 0 and "along power series in e" in " ".join(out.split())
+    # by the other way afterwards: what stood there is replaced
+    assert command(capfd, "certify", "--balls", target)[0] == 0
+    data = Derivation.from_json(target.read_text()).data["certificate"]
+    assert "balls" in data and "series" not in data
+
+
+@pytest.mark.parametrize("arguments", [
+    ("certify", "--series"), ("certify", "--series", "missing.json"),
+    ("certify", "--series", "--balls", "x.json"), ("derive", "mlp", "--series", "--balls"),
+])
+def test_usage(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = command(capfd, *arguments)
+    assert (status, out) == (3, "") and err.startswith("symgauge: ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_series_do_not_reach_is_said_in_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "derivation.json"
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        u, v = (x @ p.W.T) ** 2 + 1, (x @ p.V.T) ** 2 + 1
+        return torch.sqrt(u * v) @ p.A.T + (torch.sqrt(u) * torch.sqrt(v)) @ p.B.T
+
+    network = network_of("W:2x3 V:2x3 A:1x2 B:1x2", formula, real(1, 3))
+    path.write_text(derive_network(network, name="roots").to_json(), encoding="utf-8")
+    before = path.read_bytes()
+    status, out, err = command(capfd, "certify", "--series", path)
+    assert (status, out) == (3, "") and path.read_bytes() == before
+    assert "power series do not reach this network: a product of radicands" in err
+    # behind the lines of progress
+    assert len([line for line in err.splitlines() if "do not reach" in line]) == 1
+    assert err.splitlines()[-1].endswith("certify it without --series")
+
+
+def test_certify_rejects_what_was_edited(unknown: Path) -> None:
+    data = json.loads(unknown.read_text())
+    data["certificate"]["rank"] = 3
+    with pytest.raises(InconsistentError, match="derive again"):
+        Derivation(data).certified_in_series()
+
+
+def test_derive_over_series(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = command(
+        capfd, "derive", "mlp", "--set", "activation=gelu", "--series", "--out", tmp_path / "x",
+        "--json")
+    record = json.loads(out)
+    assert (status, record["verdict"], record["hypotheses"]) == (0, "PROVED", [])
+    assert "power series" in record["shown"][0]
+    assert command(capfd, "verify", tmp_path / "x" / "derivation.json")[0] == 0
