@@ -345,7 +345,7 @@ def _derive(options: argparse.Namespace) -> int:
               file=sys.stderr)
     if derivation.hypotheses and not derivation.network().has_flows:
         place = _plain(folder / "derivation.json")
-        print(f"symgauge: hypotheses are left: symgauge certify --balls {place} needs none",
+        print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
               file=sys.stderr)
     if options.json:
         sys.stdout.write(derivation.to_json())
