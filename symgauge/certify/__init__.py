@@ -1,7 +1,7 @@
 """The sandwich rank J + rank G = P and its verification.
 
-Imports nothing of derivers or capture: what verifies shares only the program, its ops and
-exact arithmetic with what derived.
+Imports nothing of derivers or capture: what verifies shares only the program, its ops, exact
+arithmetic and the lemmas of intertwiners with what derived.
 """
 
 from __future__ import annotations
