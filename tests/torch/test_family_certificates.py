@@ -158,12 +158,20 @@ def test_a_generator_in_two_families_is_refused() -> None:
     assert verify(sealed(data)).verdict is Verdict.REFUTED
 
 
+def test_copies_that_no_place_numbers_are_refused() -> None:
+    """One copy is none by its fields, but no array has an axis for it."""
+    data = copy.deepcopy(dict(together("attention").data))
+    entry = next(g for g in data["generators"] if not g["element"]["copies"])
+    entry["element"]["copies"] = [1]
+    assert Derivation(data).verify().verdict is Verdict.REFUTED
+
+
 # -- the prover on families that are wrong -------------------------------------------------------
 
 #: Known networks of every kind: norms with gains and biases, heads, rotary, convolutions.
 ROWS = (
-    "att_basic_2h", "ln_aff_linear_bias", "ln_aff_linear_nobias", "lin_rms_gain_lin_eps1e-5", "relu_1h_bias",
-    "att_qknorm_gain_eps0", "block_gpt_preln", "llama_tied_gain_eps0",
+    "att_basic_2h", "ln_aff_linear_bias", "ln_aff_linear_nobias", "lin_rms_gain_lin_eps1e-5",
+    "relu_1h_bias", "att_qknorm_gain_eps0", "block_gpt_preln", "llama_tied_gain_eps0",
 )
 
 
