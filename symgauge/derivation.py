@@ -359,6 +359,10 @@ def _family_of(
     # before any field is made: a size may be anything here
     if family.dimension != len(fields):
         raise ValueError(f"an element {entry['element']!r:.80} for {len(fields)} vectors")
+    for m in family.moves:
+        copies = () if m.at is None else tuple(m.at.sizes[k] for k in m.at.per)
+        if copies != family.copies:
+            raise ValueError(f"an element {entry['element']!r:.80} that moves {copies!r:.80}")
     return family
 
 

@@ -81,6 +81,16 @@ def strided_rows() -> Network:
 
 
 @network
+def strided_join() -> Network:
+    """[y, z][0::2]: a stride through a direct sum takes a piece of each summand."""
+    s = Sketch()
+    b = s.build
+    x = s.input("x", 1, 2)
+    y, z = (s.linear(x, name, 2, False) for name in ("y", "z"))
+    return s.network(b.slice(b.apply("concatenate", y, z, axis=1), 1, 0, 4, 2))
+
+
+@network
 def taken_rows() -> Network:
     s = Sketch()
     b = s.build

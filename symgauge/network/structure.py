@@ -252,6 +252,8 @@ class Structure:
             return address
         here = self.leaves(source, axis)
         if line.attrs["step"] != 1:
+            if k == len(here) - 1 and rest:
+                raise NoLemma("a stride cuts an index space")
             return None if k == len(here) - 1 else address
         parts = self.parts(here[0][0])
         inner = prod(self.size(leg) for leg, _ in here[1:])

@@ -28,6 +28,7 @@ from symgauge.network.families import Coordinates, family_of, plain_family
 from symgauge.network.intertwiners.proof import METHOD, FamilyProver
 from symgauge.network.program import Network, canonical_digest
 from symgauge.network.sampling import jacobian_rows
+from symgauge.nn import OdeFlow
 
 Data = dict[str, Any]
 
@@ -157,6 +158,14 @@ def test_a_generator_in_two_families_is_refused() -> None:
     assert verify(sealed(data)).verdict is Verdict.REFUTED
 
 
+def test_copies_that_no_place_numbers_are_refused() -> None:
+    """One copy is none by its fields, but no array has an axis for it."""
+    data = copy.deepcopy(dict(together("attention").data))
+    entry = next(g for g in data["generators"] if not g["element"]["copies"])
+    entry["element"]["copies"] = [1]
+    assert Derivation(data).verify().verdict is Verdict.REFUTED
+
+
 # -- the prover on families that are wrong -------------------------------------------------------
 
 #: Known networks of every kind: norms with gains and biases, heads, rotary, convolutions.
@@ -225,6 +234,41 @@ def test_a_slice_that_is_reached_from_one_side_alone_is_refused() -> None:
     assert proof.verdict is Verdict.UNKNOWN and "one side" in proof.residual
     assert FamilyProver(network).prove(
         family_of({**entry, "via": []})).verdict is Verdict.PROVED
+
+
+class RootOfASquare(nn.Module):
+    """x -> (sqrt(g^2) w + b) x: |g| w is w on the slice g = 1 for g > 0 alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain, self.weight, self.bias = (nn.Parameter(torch.ones(2)) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (torch.sqrt(self.gain * self.gain) * self.weight + self.bias) * x
+
+
+@pytest.mark.parametrize("flows", [False, True])
+def test_a_slice_through_a_root_is_refused(flows: bool) -> None:
+    module = OdeFlow(RootOfASquare()) if flows else RootOfASquare()
+    network = capture(module, (torch.ones(1, 2),)).network
+    gain, weight, bias = (p.name for p in network.parameters)
+    at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
+
+    def moves(form: str, *names: str) -> list[Data]:
+        return [
+            {"parameter": name, "form": form, "weight": w, "at": at}
+            for name, w in zip(names, ("1", "-1"), strict=True)
+        ]
+
+    through = {
+        "parameter": gain, "element": {"kind": "diagonal", "copies": [], "size": 2},
+        "action": moves("s^k", gain, weight),
+    }
+    family = family_of({
+        "element": {"kind": "translation", "copies": [], "size": 2},
+        "action": moves("+c", weight, bias), "via": [through],
+    })
+    assert FamilyProver(network).prove(family).verdict is Verdict.UNKNOWN
 
 
 def test_moves_that_name_nothing_are_refused() -> None:

@@ -10,6 +10,7 @@ X f = 0 holds beyond them where f is analytic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from typing import Any, cast
 
@@ -64,6 +65,12 @@ class FamilyProver:
             family.kind, prod(family.copies), family.size, family.moves)
         return carried(plain, self._on(family.via)[1])
 
+    @cached_property
+    def _analytic(self) -> bool:
+        """Whether f is known to be analytic for all parameters (never said where it has flows)."""
+        return not (self.network.piecewise or self.network.has_flows) and (
+            analytic_everywhere(self.network))
+
     def _on(self, via: tuple[Through, ...]) -> tuple[Structure, list[Slice]]:
         """The program on the slices, and the way back from them."""
         if via not in self._slices:
@@ -76,8 +83,7 @@ class FamilyProver:
                     through.kind, through.copies, through.size, through.moves, ()))
                 require_transitive(through, self.coordinates)
                 both = all(step.line.law in MULTILINEAR for step in steps)
-                if through.kind == "diagonal" and not both and (
-                        self.network.piecewise or not analytic_everywhere(self.network)):
+                if through.kind == "diagonal" and not both and not self._analytic:
                     raise NoLemma("a slice that a scaling reaches from one side alone")
                 held = Structure(self.network.fixed(held_values(via)))
                 self._slices[via] = held, [*slices, Slice(through, self.coordinates)]
