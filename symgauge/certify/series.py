@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import BadInputError, SizeError
+from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import rank_gf2, series_ranks
 from symgauge.exact.prime_field import PrimeField, is_prime
 from symgauge.network.domains.known import KnownDomain, inverse_root
@@ -522,7 +522,7 @@ def ranks_along(
         network, field, rng, frozenset(curve.scaled), start.tables(field, rng),
         int(rng.integers(1 << 62)),
         {p.name: field.random(rng, (1, *p.shape)) for p in lowered.parameters}, inputs,
-        branch_patterns(network, cell, rng, count, inputs),
+        _branches(network, cell, rng, count, inputs),
     )
     reason = point.settle()
     if reason:
@@ -531,6 +531,17 @@ def ranks_along(
     if rows.shape[1] < wanted:
         raise no_curve("a quotient or a root is undefined at e = 0")
     return series_ranks(rows[:, :, read] if not read.all() else rows, field.p, wanted)
+
+
+def _branches(
+    network: Network, cell: Mapping[str, Array], rng: np.random.Generator, count: int,
+    inputs: dict[str, Array],
+) -> list[Array]:
+    """Branches of the rows, confirmed in balls. Raises BadInputError where balls decide none."""
+    try:
+        return branch_patterns(network, cell, rng, count, inputs, in_balls=True)
+    except InconsistentError as error:
+        raise no_curve("real balls decide no branches at the shadow point of its cell") from error
 
 
 def _rows(point: _Point, order: int, count: int) -> Iterator[Array]:
