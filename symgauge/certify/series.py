@@ -326,7 +326,7 @@ class _Point:
             base, good, bits, tried = self.radicands(rows), None, [], 0
             levels = self._levels(base.shape[1])
             places = np.flatnonzero(mine)
-            count = max(DRAWS + len(places), 64)
+            count, due = max(DRAWS + len(places), 64), 0
             while tried < MAX_DRAWS:
                 tensors, found = redrawn(slices[k], count)
                 found = found.reshape(count, *base.shape)
@@ -337,10 +337,12 @@ class _Point:
                 square = self.field.character(bits[-1]) == 1.0
                 if good is None and square.all(axis=1).any():
                     good = tensors[square.all(axis=1)][:1]
-                if good is not None and self._independent(
-                    np.concatenate(bits), levels[places % base.shape[1]]
-                ):
+                if good is None or tried < due:
+                    continue
+                if self._independent(np.concatenate(bits), levels[places % base.shape[1]]):
                     break
+                # the test takes all draws: again once there are twice as many
+                due = 2 * tried
             else:
                 return "a product of radicands at e = 0 is not shown to be no square"
             self.theta[slices[k][0]] = good

@@ -167,6 +167,15 @@ def test_a_root_of_what_may_be_negative_is_refused() -> None:
         found(network_of("W:2x3 A:2x2", formula, real(1, 3)))
 
 
+def test_roots_of_tokens_whose_product_is_a_square_are_refused_soon() -> None:
+    def formula(p: P, tokens: Tensor) -> Tensor:
+        x = torch.nn.functional.embedding(tokens, p.E)
+        return rms_norm(x, 0.0) @ p.A.T + rms_norm(2 * x, 0.0) @ p.B.T
+
+    with pytest.raises(BadInputError, match="a product of radicands"):
+        found(network_of("E:3x2 A:2x2 B:2x2", formula, torch.tensor([0, 1])))
+
+
 # -- branches ------------------------------------------------------------------------------------
 
 
