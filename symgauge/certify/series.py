@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import BadInputError, SizeError
+from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import rank_gf2, series_ranks
 from symgauge.exact.prime_field import PrimeField, is_prime
 from symgauge.network.domains.known import KnownDomain, inverse_root
@@ -326,7 +326,7 @@ class _Point:
             base, good, bits, tried = self.radicands(rows), None, [], 0
             levels = self._levels(base.shape[1])
             places = np.flatnonzero(mine)
-            count = max(DRAWS + len(places), 64)
+            count, due = max(DRAWS + len(places), 64), 0
             while tried < MAX_DRAWS:
                 tensors, found = redrawn(slices[k], count)
                 found = found.reshape(count, *base.shape)
@@ -337,10 +337,12 @@ class _Point:
                 square = self.field.character(bits[-1]) == 1.0
                 if good is None and square.all(axis=1).any():
                     good = tensors[square.all(axis=1)][:1]
-                if good is not None and self._independent(
-                    np.concatenate(bits), levels[places % base.shape[1]]
-                ):
+                if good is None or tried < due:
+                    continue
+                if self._independent(np.concatenate(bits), levels[places % base.shape[1]]):
                     break
+                # the test takes all draws: again once there are twice as many
+                due = 2 * tried
             else:
                 return "a product of radicands at e = 0 is not shown to be no square"
             self.theta[slices[k][0]] = good
@@ -522,7 +524,7 @@ def ranks_along(
         network, field, rng, frozenset(curve.scaled), start.tables(field, rng),
         int(rng.integers(1 << 62)),
         {p.name: field.random(rng, (1, *p.shape)) for p in lowered.parameters}, inputs,
-        branch_patterns(network, cell, rng, count, inputs),
+        _branches(network, cell, rng, count, inputs),
     )
     reason = point.settle()
     if reason:
@@ -531,6 +533,17 @@ def ranks_along(
     if rows.shape[1] < wanted:
         raise no_curve("a quotient or a root is undefined at e = 0")
     return series_ranks(rows[:, :, read] if not read.all() else rows, field.p, wanted)
+
+
+def _branches(
+    network: Network, cell: Mapping[str, Array], rng: np.random.Generator, count: int,
+    inputs: dict[str, Array],
+) -> list[Array]:
+    """Branches of the rows, confirmed in balls. Raises BadInputError where balls decide none."""
+    try:
+        return branch_patterns(network, cell, rng, count, inputs, in_balls=True)
+    except InconsistentError as error:
+        raise no_curve("real balls decide no branches at the shadow point of its cell") from error
 
 
 def _rows(point: _Point, order: int, count: int) -> Iterator[Array]:

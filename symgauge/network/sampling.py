@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -17,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.errors import InconsistentError
+from symgauge.exact import balls
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.running_rank import RunningRank
+from symgauge.network.domains.balls import BallDomain
 from symgauge.network.domains.reads import ReadsDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
@@ -43,6 +46,8 @@ PATTERNS = 24
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
+#: Bits of the balls that confirm what floats decide; failures borne for each confirmed pattern.
+BRANCH_BITS, FAILURES = 384, 40
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
 #: Coefficients of a power series that generators are sought with, and that a rank is found with.
@@ -110,19 +115,19 @@ def draw_reals(
 
 def branch_patterns(
     network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
-    rows: dict[str, Array] | None = None,
+    rows: dict[str, Array] | None = None, in_balls: bool = False,
 ) -> list[Array]:
     """Patterns of the steps at `batch` shadow inputs, every branch quantity clear of 0.
 
     `parameters` has batch 1 (one shadow for all) or is empty (a fresh one for every row).
     `rows` are the inputs that the patterns are for: a shadow has its row's tokens, because other
     tokens may be in another cell. Rows whose tokens decide no branch (a maximum over equal
-    tokens) become copies of rows that do.
+    tokens) become copies of rows that do. `in_balls`: floats alone decide nothing.
     Raises InconsistentError where no input decides the branches.
     """
     if not network.piecewise:
         return []
-    kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
+    kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {}, in_balls)
     if undecided.all():
         raise InconsistentError(
             "the branches of this network are not decided at generic points: a branch quantity "
@@ -141,9 +146,10 @@ def branch_patterns(
 
 def shadow_patterns(
     network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
-    tokens: Mapping[str, Array],
+    tokens: Mapping[str, Array], in_balls: bool = False,
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
+    judge = _Judge(network.germ) if in_balls else None
     lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
@@ -157,6 +163,8 @@ def shadow_patterns(
         good = undecided & np.broadcast_to(domain.margin > MARGIN, (batch,))
         good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch)
         full = [np.broadcast_to(b, (batch, *b.shape[1:])) for b in domain.branches]
+        if judge is not None:
+            good &= judge.confirmed(parameters or drawn, inputs, full, good)
         if not kept:
             kept = [np.array(b) for b in full]
         for mine, new in zip(kept, full, strict=True):
@@ -212,6 +220,77 @@ def _agreed(
     for one, two in zip(branches, wide.branches, strict=True):
         same &= (one == two).reshape(len(one), -1).all(axis=1)
     return same
+
+
+class _Judge:
+    """Patterns of branches confirmed in real balls: floats lose (z + 2^70) - 2^70 = z unseen.
+
+    One point in whose neighbourhood a pattern stands is enough for it.
+    """
+
+    def __init__(self, program: Network) -> None:
+        last = max(
+            i for i, n in enumerate(program.nodes)
+            if isinstance(n.op, Primitive) and n.op.branches)
+        self._prefix = Network(program.nodes[:last + 1], (last,), program.ops)
+        self._shown: set[bytes] = set()
+        self._failures = 0
+
+    def confirmed(
+        self, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
+        patterns: Sequence[Array], asked: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.bool_]:
+        """Which of the rows that are asked for take their patterns in balls too."""
+        out = np.zeros(len(asked), dtype=bool)
+        classes = [x.name for x in self._prefix.inputs if x.classes]
+        for k in np.flatnonzero(asked).tolist():
+            wanted = [b[k] for b in patterns]
+            key = b"".join(a.astype(bool).tobytes() for a in (
+                *wanted, *(inputs[n][k] for n in classes)))
+            if key not in self._shown:
+                # where no balls decide, asking on is in vain
+                if self._failures > FAILURES * (1 + len(self._shown)):
+                    continue
+                theta, x = (
+                    {n: v[min(k, len(v) - 1)] for n, v in t.items()} for t in (parameters, inputs))
+                if not self._decided(theta, x, wanted):
+                    self._failures += 1
+                    continue
+                self._shown.add(key)
+            out[k] = True
+        return out
+
+    def _decided(
+        self, theta: Mapping[str, Array], x: Mapping[str, Array], wanted: Sequence[Array]
+    ) -> bool:
+        domain, radius = _BranchesInBalls(), Fraction(1, 1 << BRANCH_BITS)
+        exact = {y.name for y in self._prefix.inputs if y.classes}
+        with balls.precision(BRANCH_BITS):
+            parameters = {n: balls.balls(v, radius)[None] for n, v in theta.items()}
+            given = {
+                n: balls.balls(v, Fraction(0) if n in exact else radius)[None]
+                for n, v in x.items()
+            }
+            try:
+                values(self._prefix, domain, parameters, given)
+            except balls.Undecided:
+                return False
+        return all(
+            np.array_equal(one.astype(bool), two[0])
+            for one, two in zip(wanted, domain.met, strict=True)
+        )
+
+
+class _BranchesInBalls(BallDomain):
+    """Balls that keep the branches that they meet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: list[npt.NDArray[np.bool_]] = []
+
+    def _pattern(self, pattern: Array) -> Array:
+        self.met.append(pattern)
+        return super()._pattern(pattern)
 
 
 def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:

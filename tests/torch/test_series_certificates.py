@@ -167,6 +167,46 @@ def test_a_root_of_what_may_be_negative_is_refused() -> None:
         found(network_of("W:2x3 A:2x2", formula, real(1, 3)))
 
 
+def test_roots_of_tokens_whose_product_is_a_square_are_refused_soon() -> None:
+    def formula(p: P, tokens: Tensor) -> Tensor:
+        x = torch.nn.functional.embedding(tokens, p.E)
+        return rms_norm(x, 0.0) @ p.A.T + rms_norm(2 * x, 0.0) @ p.B.T
+
+    with pytest.raises(BadInputError, match="a product of radicands"):
+        found(network_of("E:3x2 A:2x2 B:2x2", formula, torch.tensor([0, 1])))
+
+
+# -- branches ------------------------------------------------------------------------------------
+
+
+def lost_in_rounding(p: P, x: Tensor) -> Tensor:
+    """((z + 2^70) - 2^70) - z + 1/2 is 1/2; in floats of any size it is 1/2 - z."""
+    z = x @ p.W.T
+    return torch.where(((z + 2.0**70) - 2.0**70) - z + 0.5 > 0, x @ p.A.T, x @ p.B.T)
+
+
+def identity_enlarged(p: P, x: Tensor) -> Tensor:
+    """exp u exp v - exp(u + v) is 0, whatever factor makes its rounding large."""
+    u, v = x @ p.W.T, x @ p.V.T
+    zero = torch.exp(u) * torch.exp(v) - torch.exp(u + v)
+    return torch.where(zero * 1e20 > 0, x @ p.A.T, x @ p.B.T)
+
+
+def test_branches_are_those_of_exact_numbers() -> None:
+    """B is never read: over floats' branches the rank would be 6, and no generator missing."""
+    network = network_of("W:1x3 A:1x3 B:1x3", lost_in_rounding, real(1, 3))
+    try:
+        assert found(network)[1] == 3
+    except BadInputError as error:
+        assert "real balls decide no branches" in str(error)
+
+
+def test_a_branch_of_what_is_0_decides_nothing() -> None:
+    network = network_of("W:1x3 V:1x3 A:1x3 B:1x3", identity_enlarged, real(1, 3))
+    with pytest.raises(BadInputError, match="real balls decide no branches"):
+        found(network)
+
+
 # -- orders --------------------------------------------------------------------------------------
 
 
