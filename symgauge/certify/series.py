@@ -541,7 +541,7 @@ def _branches(
 ) -> list[Array]:
     """Branches of the rows, confirmed in balls. Raises BadInputError where balls decide none."""
     try:
-        return branch_patterns(network, cell, rng, count, inputs, in_balls=True)
+        return branch_patterns(network, cell, rng, count, inputs)
     except InconsistentError as error:
         raise no_curve("real balls decide no branches at the shadow point of its cell") from error
 

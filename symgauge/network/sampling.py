@@ -115,19 +115,19 @@ def draw_reals(
 
 def branch_patterns(
     network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
-    rows: dict[str, Array] | None = None, in_balls: bool = False,
+    rows: dict[str, Array] | None = None,
 ) -> list[Array]:
     """Patterns of the steps at `batch` shadow inputs, every branch quantity clear of 0.
 
     `parameters` has batch 1 (one shadow for all) or is empty (a fresh one for every row).
     `rows` are the inputs that the patterns are for: a shadow has its row's tokens, because other
     tokens may be in another cell. Rows whose tokens decide no branch (a maximum over equal
-    tokens) become copies of rows that do. `in_balls`: floats alone decide nothing.
+    tokens) become copies of rows that do. Floats alone decide nothing but in programs with flows.
     Raises InconsistentError where no input decides the branches.
     """
     if not network.piecewise:
         return []
-    kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {}, in_balls)
+    kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
     if undecided.all():
         raise InconsistentError(
             "the branches of this network are not decided at generic points: a branch quantity "
@@ -146,10 +146,10 @@ def branch_patterns(
 
 def shadow_patterns(
     network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
-    tokens: Mapping[str, Array], in_balls: bool = False,
+    tokens: Mapping[str, Array],
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
-    judge = _Judge(network.germ) if in_balls else None
+    judge = None if network.has_flows else _Judge(network.germ)
     lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
