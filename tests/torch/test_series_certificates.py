@@ -199,6 +199,8 @@ def test_branches_are_those_of_exact_numbers() -> None:
         assert found(network)[1] == 3
     except BadInputError as error:
         assert "real balls decide no branches" in str(error)
+    derivation = derive_network(network, name="lost in rounding")
+    assert derivation.rank == 3 and derivation.verdict is not Verdict.PROVED
 
 
 def test_a_branch_of_what_is_0_decides_nothing() -> None:
