@@ -330,7 +330,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
         "    return Scales(), (torch.ones(1, 1),)\n"
     )
     status, _, err = command(capfd, "derive", "scales.py:factory", "--out", "x")
-    advice = "symgauge certify --balls x/derivation.json"
+    advice = "symgauge certify --series x/derivation.json"
     assert status == 2 and advice in err
     assert command(capfd, *advice.split()[1:])[0] == 0
     _, _, err = command(capfd, "derive", "scales.py:factory", "--out", "y", "--balls")

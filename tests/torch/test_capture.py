@@ -387,8 +387,8 @@ def test_dropout_is_found_where_two_runs_agree() -> None:
 def test_every_target_is_tried() -> None:
     good = {
         "sequential_mlp.py", "multihead_attention.py", "llama_mlp.py", "bert.py",
-        "conv_batch_norm.py", "gpt2_block.py", "gpt2_lm.py", "gru_cell.py", "llama_lm.py",
-        "transformer_decoder_layer.py", "transformer_encoder_layer.py",
+        "conv_batch_norm.py", "gpt2_block.py", "gpt2_lm.py", "gpt_neox_lm.py", "gru_cell.py",
+        "llama_lm.py", "transformer_decoder_layer.py", "transformer_encoder_layer.py",
     }
     assert {p.name for p in TARGETS.glob("*.py")} - good == set(BAD)
 
