@@ -78,9 +78,7 @@ class Level:
         via = (*self.slices, *family.via)
         if family.kind != "other":
             above = self.above.search.coordinates
-            plain = above.fields(
-                family.kind, prod(family.copies), family.size, family.moves)
-            if plain == back:
+            if above.fields_of(family) == back:
                 via = family.via  # the slices do not touch what moves
         lifted = replace(family, fields=back, via=via)
         if family.kind == "other":  # no finite action: only what moves is told

@@ -95,15 +95,14 @@ def plain_fields(
     for through in family.via:
         require_transitive(through, coordinates)
         slices.append(Slice(through, coordinates))
-    plain = coordinates.fields(family.kind, prod(family.copies), family.size, family.moves)
-    return carried(plain, slices)
+    return carried(coordinates.fields_of(family), slices)
 
 
 def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
     """The family without the slices that change none of its fields: it commutes with those."""
     if family.kind == "other":
         return replace(family, via=())
-    fields = coordinates.fields(family.kind, prod(family.copies), family.size, family.moves)
+    fields = coordinates.fields_of(family)
     needed: list[Through] = []
     for through in reversed(family.via):
         back = carried(fields, [Slice(through, coordinates)])

@@ -521,10 +521,7 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
     """
     network = found.sliced.network
     coordinates = Coordinates(network)
-    fields = [
-        f for s in found.families for f in coordinates.fields(
-            s.family.kind, prod(s.family.copies), s.family.size, s.family.moves)
-    ]
+    fields = [f for s in found.families for f in coordinates.fields_of(s.family)]
     point = field.random(rng, (network.num_coordinates,))
     return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 
@@ -542,9 +539,7 @@ def instantiate(found: Found) -> list[Family]:
     own = [s.family for s, _ in found.slices]
     on_slices = [replace(s.family, via=via) for s in found.families]
     for family in (*own, *on_slices):
-        plain = coordinates.fields(
-            family.kind, prod(family.copies), family.size, family.moves)
-        fields = carried(plain, slices if family.via else ())
+        fields = carried(coordinates.fields_of(family), slices if family.via else ())
         if fields:
             out.append(replace(family, fields=fields, all_sizes=True))
     return out

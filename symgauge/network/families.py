@@ -254,6 +254,10 @@ class Coordinates:
             self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
         )
 
+    def fields_of(self, family: Family) -> tuple[VectorField, ...]:
+        """The fields of a family's own moves, where its slices hold."""
+        return self.fields(family.kind, prod(family.copies), family.size, family.moves)
+
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from certify_command import command, unknown_derivation
 from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mix_heads, real, split_heads
 from torch import Tensor
 
 import symgauge
 from symgauge import BadInputError, Derivation, InconsistentError, Verdict
-from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.certify.balls import is_shown
 from symgauge.certify.minors import find_minor
@@ -206,31 +206,7 @@ def test_flows_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def unknown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A derivation that is UNKNOWN for a hypothesis: erf z beside erf 2z."""
-
-    class TwoScales(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first = torch.nn.Linear(1, 2, bias=False)
-            self.last = torch.nn.Linear(4, 1)
-
-        def forward(self, x: Tensor) -> Tensor:
-            z = self.first(x)
-            value: Tensor = self.last(torch.cat([torch.erf(z), torch.erf(2 * z)], -1))
-            return value
-
-    derivation = symgauge.derive(TwoScales(), (torch.ones(1, 1),), name="two_scales")
-    assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
-    path = tmp_path_factory.mktemp("balls") / "derivation.json"
-    path.write_text(derivation.to_json(), encoding="utf-8")
-    return path
-
-
-def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    status = main([str(a) for a in arguments])
-    captured = capfd.readouterr()
-    assert "Traceback" not in captured.err
-    return status, captured.out, captured.err
+    return unknown_derivation(tmp_path_factory.mktemp("balls"))
 
 
 def test_certify_writes_what_verify_accepts(

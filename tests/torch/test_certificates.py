@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from certify_command import TwoScales
 from torch import Tensor
 
 import symgauge
@@ -55,20 +56,6 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 #: Changes tried of one kind (the same place but for positions in lists, the same change).
 EACH = 2
-
-
-class TwoScales(torch.nn.Module):
-    """erf z beside erf 2z: exp(-4 z^2) = exp(-z^2)^4, so the test of independence fails."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = torch.nn.Linear(1, 2, bias=False)
-        self.last = torch.nn.Linear(4, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        z = self.first(x)
-        value: Tensor = self.last(torch.cat([torch.erf(z), torch.erf(2 * z)], -1))
-        return value
 
 
 @cache

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from certify_command import command, unknown_derivation
 from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, real, rms_norm
 from torch import Tensor
 
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, InconsistentError, Verdict
-from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.certify import series
 from symgauge.certify.curves import find_curve
@@ -376,25 +376,7 @@ def test_certificates_of_the_three_ways_say_the_same(certified: dict[str, Any]) 
 
 @pytest.fixture(scope="module")
 def unknown(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A derivation that is UNKNOWN for a hypothesis: erf z beside erf 2z."""
-
-    def formula(p: P, x: Tensor) -> Tensor:
-        z = x @ p.W.T
-        return torch.cat([torch.erf(z), torch.erf(2 * z)], -1) @ p.A.T + p.b
-
-    network = network_of("W:2x1 A:1x4 b:1", formula, torch.ones(1, 1))
-    derivation = derive_network(network, name="two_scales")
-    assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
-    path = tmp_path_factory.mktemp("series") / "derivation.json"
-    path.write_text(derivation.to_json(), encoding="utf-8")
-    return path
-
-
-def command(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
-    status = main([str(a) for a in arguments])
-    captured = capfd.readouterr()
-    assert "Traceback" not in captured.err
-    return status, captured.out, captured.err
+    return unknown_derivation(tmp_path_factory.mktemp("series"))
 
 
 def test_certify_writes_what_verify_accepts(

@@ -61,9 +61,7 @@ class FamilyProver:
 
         Raises NoLemma where a slice is not proved.
         """
-        plain = self.coordinates.fields(
-            family.kind, prod(family.copies), family.size, family.moves)
-        return carried(plain, self._on(family.via)[1])
+        return carried(self.coordinates.fields_of(family), self._on(family.via)[1])
 
     @cached_property
     def _analytic(self) -> bool:
