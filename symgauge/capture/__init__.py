@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgauge.capture.export import Captured, capture, capture_field
+from symgauge.capture.captured import Captured, capture, capture_field
 from symgauge.capture.skeleton import build_without_weights, without_weights
 from symgauge.capture.target import Target, load_target, resolve_target
 

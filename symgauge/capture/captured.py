@@ -1,0 +1,99 @@
+"""torch.export (non-strict, decomposed) to a Network; fidelity checked against the module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from symgauge.capture.exported import exported
+from symgauge.capture.fidelity import check_fidelity
+from symgauge.capture.module import (
+    check_deterministic, check_example, check_parameters, in_double,
+)
+from symgauge.capture.reader import Reader, field_program
+from symgauge.capture.skeleton import fake_in_double
+from symgauge.errors import CaptureError
+from symgauge.network.program import Network
+from symgauge.nn.ode_flow import OdeFlow, numbered_flows
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A network and what was read off the module."""
+
+    network: Network
+    output_names: tuple[str, ...]
+    seconds: float = 0.0
+
+
+def capture(
+    module: torch.nn.Module,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    output: str | int | None = None,
+    observable: str = "logits",
+    check: bool = True,
+    meta: bool = False,
+) -> Captured:
+    """The network that a module computes on inputs of the example's shapes.
+
+    Parameters that require grad are the coordinates; other parameters and buffers are constants.
+    Floating inputs are indeterminates; integer and Boolean ones are held at the example.
+    `output` picks one output by name or index; `observable="probabilities"` appends log_softmax.
+
+    With `meta` the module is read for its shapes alone, at any size: its parameters need no
+    values and are replaced by fake ones in place, constants without values stand in the network
+    by name, and the module is not run. The network is then NOT compared with it (there is
+    nothing to compare them at), and a maximum that is subtracted for stability alone stays.
+
+    Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
+    read exactly (a branch on data, randomness, NaN, complex or quantised parameters).
+    """
+    args, kwargs = tuple(args), dict(kwargs or {})
+    if not isinstance(module, torch.nn.Module):
+        raise CaptureError(f"expected a torch.nn.Module, found {type(module).__name__}")
+    check_parameters(module)
+    if meta:
+        module, args, kwargs = fake_in_double(module, args, kwargs)
+        check_example(args, kwargs)
+        reader = Reader(module, exported(module, args, kwargs), output, observable)
+        return Captured(reader.read(meta=True), tuple(reader.output_names))
+    double, args, kwargs = in_double(module, args, kwargs)
+    check_example(args, kwargs)
+    check_deterministic(double, args, kwargs)
+    with numbered_flows(double) as flows:
+        program = exported(double, args, kwargs)
+    reader = Reader(double, program, output, observable, flows)
+    network = reader.read()
+    if check:
+        check_fidelity(double, network, args, kwargs, reader)
+    return Captured(network, tuple(reader.output_names))
+
+
+def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
+    """The program of a vector field, with the inputs t and x.
+
+    `module` is v(t, x) or v(x), the last of `args` an example of x; or a module with one OdeFlow
+    in it, whose field is taken, and `args` are the module's.
+
+    Raises what `capture` raises, and CaptureError where flows have several fields.
+    """
+    if any(isinstance(part, OdeFlow) for part in module.modules()):
+        network = capture(module, args).network
+        fields = {
+            field.digest: field for n in network.nodes
+            if n.op is not None and (field := n.op.inner(**n.attrs)) is not None
+        }
+        if len(fields) != 1:
+            raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")
+        return fields.popitem()[1]
+    check_parameters(module)
+    flow, args, _ = in_double(OdeFlow(module), tuple(args), {})
+    if not args or not isinstance(args[-1], torch.Tensor):
+        raise CaptureError("the last argument of a vector field is a tensor, its state")
+    check_example(args, {})
+    return field_program(flow, tuple(args[-1].shape))

@@ -1,0 +1,134 @@
+"""What may come in: the module, its parameters and its example, in float64."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from symgauge.capture.skeleton import has_values
+from symgauge.errors import CaptureError
+from symgauge.nn.ode_flow import make_exact, nested_flow
+
+
+def check_parameters(module: torch.nn.Module) -> None:
+    for name, p in module.named_parameters():
+        if p.is_quantized:
+            raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
+        if p.is_complex():
+            raise CaptureError(
+                f"parameter {name} is complex; symgauge derives real parameters: "
+                "hold its real and imaginary parts as two parameters"
+            )
+        if not p.is_floating_point():
+            raise CaptureError(
+                f"parameter {name} has dtype {p.dtype}; use a floating dtype, or register it as "
+                "a buffer if it is a constant"
+            )
+    for name, m in module.named_modules():
+        if "quantized" in type(m).__module__:
+            raise CaptureError(f"module {name} is quantised; give the unquantised module")
+    trainable = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+    if not trainable:
+        raise CaptureError(
+            "the module has no parameters that require grad, so there is nothing to derive; "
+            "give a module with trainable parameters"
+        )
+
+
+def in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+    """A float64 copy on the CPU: exact arithmetic starts from the widest floats."""
+    try:
+        double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
+    except Exception as error:
+        raise CaptureError(
+            f"the module cannot be copied to float64 ({first_line(error)})"
+        ) from error
+    if nested_flow(double):
+        raise CaptureError(
+            "a vector field integrates another OdeFlow; take flows one after the other"
+        )
+    make_exact(double)
+
+    def widen(x: Any) -> Any:
+        if isinstance(x, torch.Tensor):
+            x = x.detach().cpu()
+            return x.to(torch.float64) if x.is_floating_point() else x
+        return x
+
+    return double, pytree.tree_map(widen, args), pytree.tree_map(widen, kwargs)
+
+
+def check_example(args: Any, kwargs: Any) -> None:
+    for x in pytree.tree_leaves((args, kwargs)):
+        if isinstance(x, torch.Tensor) and not x.numel():
+            raise CaptureError("the example holds an empty tensor; give sizes from 1 on")
+        if isinstance(x, torch.Tensor) and x.is_complex():
+            raise CaptureError("the example holds a complex tensor; give real tensors")
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or not has_values(x):
+            continue
+        if not (x < math.inf).all():
+            raise CaptureError("the example holds NaN or infinity; give finite numbers")
+
+
+class WideFloats(TorchDispatchMode):
+    """Every cast to a narrower float becomes one to float64: exact arithmetic has no casts."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        wide = {
+            k: torch.float64 if v in (torch.float32, torch.float16, torch.bfloat16) else v
+            for k, v in (kwargs or {}).items()
+        }
+        if func is torch.ops.aten._grouped_mm.default:
+            return _grouped_mm(*args[:3])
+        return func(*args, **wide)
+
+
+def _grouped_mm(x: torch.Tensor, w: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """Consecutive rows times a matrix of their group: torch's own takes no float64."""
+    ends = [0, *offsets.tolist()]
+    return torch.cat([x[a:b] @ w[g] for g, (a, b) in enumerate(zip(ends, ends[1:]))])
+
+
+def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
+    with torch.no_grad(), WideFloats():  # type: ignore[no-untyped-call]
+        out = module(*args, **kwargs)
+    return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
+
+
+def check_deterministic(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    state = copy.deepcopy(module.state_dict())
+    try:
+        one, two = _run(module, args, kwargs), _run(module, args, kwargs)
+    except Exception as error:
+        raise CaptureError(
+            f"the module does not run on the example in float64: {first_line(error)}"
+        ) from error
+    finally:
+        module.load_state_dict(state)
+    if any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, two, strict=True)):
+        raise random(module)
+    if not any(x.is_floating_point() for x in one):
+        raise CaptureError("the module returns no floating tensor")
+
+
+def random(module: torch.nn.Module) -> CaptureError:
+    dropout = [
+        n for n, m in module.named_modules()
+        if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 and m.training
+    ]
+    cause = f"dropout in train mode at {dropout[0] or 'the top'}" if dropout else "randomness"
+    return CaptureError(
+        f"the module is not deterministic ({cause}); call .eval() on it in the factory"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:200]

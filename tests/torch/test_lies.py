@@ -1,0 +1,102 @@
+"""Every sentence true: networks about which a false statement is easily made (data/lies.csv).
+
+Four judges of each: the true redundancy, the drift of sampled group elements, `verify`, and the
+capture of the module once more.
+"""
+
+import csv
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from symgauge.capture import capture
+from symgauge.derivation import Derivation, derive
+from symgauge.verdict import Verdict
+
+DATA = Path(__file__).parents[1] / "data" / "lies.csv"
+#: Largest change of the output, relative to it, under a group element, in float64.
+DRIFT = 1e-6
+
+
+def rows() -> list[dict[str, str]]:
+    with DATA.open() as file:
+        return list(csv.DictReader(file))
+
+
+def lies() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "lies", Path(__file__).parent / "targets" / "lies.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def leaves(value: object) -> list[torch.Tensor]:
+    return [x for x in torch.utils._pytree.tree_leaves(value) if isinstance(x, torch.Tensor)]
+
+
+def drift(module: torch.nn.Module, example: tuple, derivation: Derivation, seed: int) -> float:
+    """The largest relative change of an output under a sampled element, inputs of three sizes."""
+    module = module.double()
+    before = {k: v.clone() for k, v in module.state_dict().items()}
+    after = derivation.sample(seed, before).apply(before)
+    worst = 0.0
+    for size in (1.0, 4.0, 16.0):
+        torch.manual_seed(seed)
+        inputs = [
+            size * torch.randn(x.shape, dtype=torch.float64) if x.is_floating_point() else x
+            for x in example
+        ]
+        outputs = []
+        for state in (before, after):
+            module.load_state_dict(state)
+            with torch.no_grad():
+                outputs.append(leaves(module(*inputs)))
+        module.load_state_dict(before)
+        for old, new in zip(*outputs, strict=True):
+            scale = max(float(old.abs().max()), 1e-30)
+            worst = max(worst, float((new - old).abs().max()) / scale)
+    return worst
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row["name"])
+def test_what_is_said_is_true(row: dict[str, str]) -> None:
+    torch.manual_seed(1)
+    module, example = getattr(lies(), row["name"])()
+    truth = int(row["true_redundancy"])
+    found = derive(module, example)
+    mine = found.redundancy + found.unread
+    assert found.parameters + found.unread == int(row["P"])
+    # what is proved is the truth; what is not may be less known, never more than is so
+    assert found.orbit_dimension + found.unread <= truth
+    if found.verdict is Verdict.PROVED:
+        assert mine == truth
+    assert found.verify().verdict is found.verdict
+    again = capture(module, example).network
+    assert again.digest == found.network().digest
+    for seed in range(3):
+        assert drift(module, example, found, seed) < DRIFT
+
+
+def test_most_are_decided() -> None:
+    """UNKNOWN is honest, and no use: it stays the exception."""
+    module = lies()
+    undecided = []
+    for row in rows():
+        torch.manual_seed(1)
+        found = derive(*getattr(module, row["name"])())
+        if found.verdict is not Verdict.PROVED:
+            undecided.append(row["name"])
+    assert len(undecided) <= 4, undecided
+
+
+def test_data_and_networks_are_the_same() -> None:
+    names = [row["name"] for row in rows()]
+    assert len(set(names)) == len(names) >= 38
+    assert all(callable(getattr(lies(), name)) for name in names)
+    assert np.all([int(row["P"]) >= int(row["true_redundancy"]) for row in rows()])
