@@ -56,8 +56,8 @@ KEYS = (
     "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
     "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
-    "hypotheses", "notes", "verdict", "scope", "planted", "certificate", "seed", "versions",
-    "seconds",
+    "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
+    "versions", "seconds",
 )
 #: Those that are the certificate's claim.
 CLAIMED = (
@@ -234,7 +234,12 @@ class Derivation:
         found, verification = upgrade(certificate, seed, progress)
         seconds = {**self.data["seconds"], way: round(time.perf_counter() - start, 4)}
         facts = {name: found.data[name] for name in CLAIMED}
-        data = {**self.data, **facts, "certificate": found.to_json(), "seconds": seconds}
+        # the rank may be another now, and with it how many directions lack a generator
+        said = _implicit(self.data, self.data["implicit"])
+        notes = [n for n in self.data["notes"] if n not in said]
+        notes += _implicit(facts, self.data["implicit"])
+        data = {**self.data, **facts, "notes": notes, "certificate": found.to_json(),
+                "seconds": seconds}
         return Derivation(data), verification
 
     def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -576,12 +581,22 @@ def derive_network(
         )},
         "structural": _structural(found.structural, found.orbit_dimension, statements),
         "generators": statements, "discrete": discrete, "algebra": algebra,
-        "shown": claim["shown"], "hypotheses": claim["hypotheses"], "notes": found.notes,
+        "shown": claim["shown"], "hypotheses": claim["hypotheses"],
+        "notes": [*found.notes, *_implicit(claim, found.implicit)], "implicit": found.implicit,
         "verdict": claim["verdict"], "scope": claim["scope"], "planted": planted,
         "certificate": certificate.to_json(), "seed": seed, "versions": _versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
     }
     return Derivation(data)
+
+
+def _implicit(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
+    """The note on null directions without a generator: as many as the claim leaves unexplained."""
+    left = claim["unexplained"]
+    if left <= 0:
+        return []
+    what = ", ".join(tensors) or "nothing beyond the generators"
+    return [f"{left} null directions are implicit: no generator found; they move {what}"]
 
 
 def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, Any]]:

@@ -656,3 +656,34 @@ def test_report_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_several_numbers_of_copies_have_letters_of_their_own() -> None:
+    """(h, r, i, h) would name two factors by one letter."""
+    place = {"axis": 0, "start": 0, "sizes": [2, 3, 4, 5], "along": 2, "per": [0, 3]}
+    move = {"parameter": "w", "form": "g", "at": place}
+    element = {"kind": "gl", "copies": [2, 5], "size": 4}
+    (line,) = action.lines({"element": element, "action": [move]}, {"w": [120, 7]}, {"w": "W"})
+    assert "(h_1,r,i,h_2)" in line.place
+
+
+def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
+    """A weight of shape (in, out), as GPT-2 holds them: b -> b - W^T c."""
+    from fractions import Fraction
+
+    from symgauge.derivers.statement import formula
+    from symgauge.network.families import Move, Place
+
+    for axis, wanted in ((0, "b -> b - w^T c"), (1, "b -> b - w c")):
+        size = (4, 12)[axis]
+        move = Move("b", "+Tc", Place(axis, 0, (size,), 0), Fraction(-1), source="w")
+        assert formula(move, {"b": (12,), "w": (4, 12)}) == wanted
+
+
+def test_an_algebra_larger_than_its_orbit_says_why() -> None:
+    data = {"algebra": {"form": "2 gl(4)", "dimension": 32, "closed": True}, "orbit_dimension": 29}
+    assert wording.stabiliser(data) == (
+        "of dimension 32 (of which a stabiliser of dimension 3 fixes a generic point, so that its "
+        "orbit has dimension 29)"
+    )
+    assert not wording.stabiliser({**data, "orbit_dimension": 32})

@@ -119,7 +119,10 @@ def _scope(
         sizes += (
             ", for all but a discrete set of common factors of the flows' durations"
             + (", up to those at which a branch is crossed" if network.piecewise else "")
-        ) + ", exact flows of locally Lipschitz fields where they exist"
+        ) + (
+            ", exact flows of locally Lipschitz fields where they exist (a solver's steps are not "
+            "looked at)"
+        )
     if closed and not conditional:
         text = f"complete {place}{sizes}"
     elif closed:

@@ -72,6 +72,8 @@ class Found:
     #: Token inputs that the rank was found with.
     tokens: dict[str, Array]
     notes: list[str] = field(default_factory=list)
+    #: Tensors that null directions without a generator move.
+    implicit: list[str] = field(default_factory=list)
 
     @property
     def parameters(self) -> int:
@@ -197,11 +199,7 @@ class ExactDeriver:
                 order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
         if missing > 0:
-            names = self._implicit(found)
-            found.notes.append(
-                f"{missing} null directions are implicit: no generator found; they move "
-                f"{', '.join(names) or 'nothing beyond the generators'}"
-            )
+            found.implicit = self._implicit(found)
         return found
 
     def _many(self, families: Sequence[Family]) -> bool:

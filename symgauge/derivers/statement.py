@@ -252,7 +252,9 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
     if move.form == "+Tc":
         assert move.source is not None
         source = _block(replace(move, parameter=move.source), shapes)
-        return f"{body} {sign} {size}{source} c"
+        # c runs along the rows of the source: the columns are what its transpose sums
+        rows = move.at is not None and move.at.axis == 0 and len(shapes[move.source]) > 1
+        return f"{body} {sign} {size}{source}{'^T' if rows else ''} c"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])

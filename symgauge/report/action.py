@@ -113,8 +113,9 @@ def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
         return rf"\text{{{axis}}}"
     index = ["r"] * len(sizes)
     index[int(at["along"])] = "i"
-    for factor in at.get("per", ()):
-        index[int(factor)] = "h"
+    per = at.get("per", ())
+    for number, factor in enumerate(per, 1):
+        index[int(factor)] = "h" if len(per) == 1 else f"h_{number}"
     shape = r" \times ".join(map(str, sizes))
     return rf"\text{{{axis} }}({','.join(index)}) \in {shape}"
 

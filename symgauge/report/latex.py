@@ -107,7 +107,10 @@ def _result(derivation: Data) -> str:
     value = derivation.get("algebra")
     dimension = value.get("dimension") if isinstance(value, Mapping) else None
     algebra = structure(wording.algebra(derivation))
-    if dimension is not None and "dimension" not in algebra:
+    stabiliser = wording.stabiliser(derivation)
+    if stabiliser:
+        algebra += f", {stabiliser}"
+    elif dimension is not None and "dimension" not in algebra:
         algebra += f", dimension {dimension}"
     left = wording.condition(derivation)
     rank = "the rank on the cell" if wording.on_cell(derivation) else "the generic rank"
@@ -213,7 +216,8 @@ def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> st
         return text + "No generator was found.\n"
     text += (
         "Each line gives the finite action, its generator, and the axis on which the element's "
-        "index sits. $X^{(h)}$ is the slice of $X$ at index $h$ of that axis, split as shown; "
+        "index sits. $X^{(h)}$ is the slice of $X$ at index $h$ of that axis, split as shown "
+        "($h = (h_1, h_2, \\dots)$ where several factors number the copies); "
         "$i$ is the index that the element acts on, $r$ one along which it is repeated. "
         r"$(X \times_a g)_{\ldots i \ldots} = \sum_j g_{ij} X_{\ldots j \ldots}$ along axis $a$."
         "\n\n"

@@ -55,7 +55,8 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         ("rank G", derivation["orbit_dimension"]),
         ("unexplained", wording.bounded(derivation, "unexplained", "at most ")),
         ("closed", "yes" if derivation["closed"] else "no"),
-        ("algebra", wording.algebra(derivation)),
+        ("algebra", ", ".join(filter(None, (
+            wording.algebra(derivation), wording.stabiliser(derivation))))),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):

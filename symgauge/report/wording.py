@@ -171,3 +171,17 @@ def algebra(derivation: Data) -> str:
         name = next((str(value[k]) for k in ("form", "name", "levi", "label") if value.get(k)), "")
         return name or f"dimension {value.get('dimension', 'unknown')}"
     return str(value or "not identified")
+
+
+def stabiliser(derivation: Data) -> str:
+    """Why the algebra has more dimensions than the orbit, or nothing where it has as many."""
+    value = derivation.get("algebra")
+    if not isinstance(value, Mapping) or not value.get("closed"):
+        return ""
+    size, orbit = int(value["dimension"]), int(derivation["orbit_dimension"])
+    if size == orbit:
+        return ""
+    return (
+        f"of dimension {size} (of which a stabiliser of dimension {size - orbit} fixes a generic "
+        f"point, so that its orbit has dimension {orbit})"
+    )
