@@ -16,8 +16,8 @@ from symgauge.capture.constants import folded, without_masks
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
 from symgauge.capture.outputs import output_names
+from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
-from symgauge.capture.stabilisers import without_idle_maxima
 from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
@@ -48,8 +48,8 @@ class Reader:
         self.held: list[str] = []
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
-    def read(self, meta: bool = False) -> Network:
-        """The network; with `meta`, one that may hold constants without values."""
+    def read(self) -> Network:
+        """The network, after the exact rewrite rules."""
         self._leaves()
         result = None
         for node in self.program.graph.nodes:
@@ -57,8 +57,7 @@ class Reader:
                 self.environment[node] = self._call(node)
             elif node.op == "output":
                 result = node.args[0]
-        network = self.build.network(self._outputs(result), tuple(self.held))
-        return network if meta else without_idle_maxima(network)
+        return rewritten(self.build.network(self._outputs(result), tuple(self.held)))
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature
