@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from symgauge.capture.casts import target, typed
 from symgauge.capture.constants import folded, without_masks
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
@@ -57,7 +59,8 @@ class Reader:
                 self.environment[node] = self._call(node)
             elif node.op == "output":
                 result = node.args[0]
-        return rewritten(self.build.network(self._outputs(result), tuple(self.held)))
+        return rewritten(
+            self.build.network(self._outputs(result), (*self.held, *self.build.notes)))
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature
@@ -159,12 +162,15 @@ class Reader:
             return args[0].shape[args[1]]
         if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
                         "empty_like.default"):
-            return self._like(overload, args)
-        op = by_overload().get(overload)
-        if op is None:
+            return self._like(node, overload, args)
+        if overload not in by_overload():
             raise self._unsupported(node, overload)
         plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
         try:
+            overload, args = typed(self.build, node, overload, args)
+            if overload == "_to_copy.default":
+                plain["dtype"] = target(node)
+            op = by_overload()[overload]
             made = op.capture(self.build, overload, *self._lift(args), **self._lift(plain))
         except CaptureError as error:
             raise CaptureError(f"{path_of(node)}: {error}") from error
@@ -180,6 +186,9 @@ class Reader:
             field = field_program(flow, tuple(start.shape))
         except CaptureError as error:
             raise CaptureError(f"the vector field of {path_of(node)}: {error}") from error
+        for statement in field.held:
+            self.build.note(statement)
+        field = replace(field, held=())
         shapes = [tuple(p.shape) for p in parameters]
         if shapes != [p.shape for p in field.parameters]:
             raise CaptureError(
@@ -228,9 +237,11 @@ class Reader:
             ) from error
 
     @staticmethod
-    def _like(overload: str, args: Any) -> torch.Tensor:
+    def _like(node: Any, overload: str, args: Any) -> torch.Tensor:
         fill = {"f": args[1] if len(args) > 1 else 0.0, "z": 0.0, "o": 1.0, "e": 0.0}[overload[0]]
-        return torch.full(args[0].shape, float(fill), dtype=torch.float64)
+        full = torch.full(args[0].shape, float(fill), dtype=torch.float64)
+        dtype = node.meta["val"].dtype
+        return full if dtype.is_floating_point else full.to(dtype)
 
     def _resolve(self, x: Any) -> Any:
         return self.environment[x] if is_node(x) else x

@@ -89,8 +89,9 @@ def largest(build: Builder, x: Value, dims: Any, keep: bool, sign: int) -> Value
     if row.kept is not None:
         some = build.reshape(build.apply("amax", build.value(row.kept)), shape)
         return Value(build.reshape(value, shape).index, shape, kept=some.index)
-    if row.minus_infinity is not None and row.minus_infinity.all(axis=-1).any():
-        value = Value(value.index, value.shape, row.minus_infinity.all(axis=-1))
+    if row.minus_infinity is not None:
+        dead = np.asarray(row.minus_infinity.all(axis=-1))
+        value = Value(value.index, value.shape, dead if dead.any() else None)
     return build.reshape(value, shape)
 
 
@@ -126,10 +127,13 @@ def _filled(build: Builder, row: Value, keep: Value, fill: Value) -> Value:
 
 def below(build: Builder, row: Value) -> Value:
     """Each entry at minus infinity replaced by a number below all others of its row."""
-    if row.kept is None and row.minus_infinity is None:
-        return row
     plain = Value(row.index, row.shape)
-    keep = build.value(row.kept) if row.kept is not None else build.floats(~row.minus_infinity)
+    if row.kept is not None:
+        keep = build.value(row.kept)
+    elif row.minus_infinity is not None:
+        keep = build.floats(~row.minus_infinity)
+    else:
+        return plain
     return _filled(build, plain, keep, build.add(smallest(build, plain), -1))
 
 
