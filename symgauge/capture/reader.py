@@ -146,6 +146,11 @@ class Reader:
         if "index" in overload and len(args) > 1 and isinstance(args[1], list):
             args = (args[0], without_masks(args[1]), *args[2:])
         kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=is_node)
+        for x in node.all_input_nodes:
+            if self.environment[x] is None and isinstance(x.meta.get("val"), torch.Tensor):
+                raise UnsupportedOpError(
+                    f"{path_of(node)} reads a result of {x.args[0] if x.args else x} that has no "
+                    "rule; derive a part of the model without it")
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
         if any(isinstance(x, Tokens) for x in leaves):
             return self._tokens(overload, args)
