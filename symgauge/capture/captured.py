@@ -47,8 +47,8 @@ def capture(
 
     With `meta` the module is read for its shapes alone, at any size: its parameters need no
     values and are replaced by fake ones in place, constants without values stand in the network
-    by name, and the module is not run. The network is then NOT compared with it (there is
-    nothing to compare them at), and a maximum that is subtracted for stability alone stays.
+    by name, and the module is not run. The network is then NOT compared with it: there is
+    nothing to compare them at.
 
     Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
     read exactly (a branch on data, randomness, NaN, complex or quantised parameters).
@@ -61,7 +61,7 @@ def capture(
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
         reader = Reader(module, exported(module, args, kwargs), output, observable)
-        return Captured(reader.read(meta=True), tuple(reader.output_names))
+        return Captured(reader.read(), tuple(reader.output_names))
     double, args, kwargs = in_double(module, args, kwargs)
     check_example(args, kwargs)
     check_deterministic(double, args, kwargs)

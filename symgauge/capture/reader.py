@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from symgauge.capture.casts import target, typed
 from symgauge.capture.constants import folded, without_masks
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
 from symgauge.capture.outputs import output_names
+from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
-from symgauge.capture.stabilisers import without_idle_maxima
 from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
@@ -48,8 +50,8 @@ class Reader:
         self.held: list[str] = []
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
-    def read(self, meta: bool = False) -> Network:
-        """The network; with `meta`, one that may hold constants without values."""
+    def read(self) -> Network:
+        """The network, after the exact rewrite rules."""
         self._leaves()
         result = None
         for node in self.program.graph.nodes:
@@ -57,8 +59,8 @@ class Reader:
                 self.environment[node] = self._call(node)
             elif node.op == "output":
                 result = node.args[0]
-        network = self.build.network(self._outputs(result), tuple(self.held))
-        return network if meta else without_idle_maxima(network)
+        return rewritten(
+            self.build.network(self._outputs(result), (*self.held, *self.build.notes)))
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature
@@ -144,6 +146,11 @@ class Reader:
         if "index" in overload and len(args) > 1 and isinstance(args[1], list):
             args = (args[0], without_masks(args[1]), *args[2:])
         kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=is_node)
+        for x in node.all_input_nodes:
+            if self.environment[x] is None and isinstance(x.meta.get("val"), torch.Tensor):
+                raise UnsupportedOpError(
+                    f"{path_of(node)} reads a result of {x.args[0] if x.args else x} that has no "
+                    "rule; derive a part of the model without it")
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
         if any(isinstance(x, Tokens) for x in leaves):
             return self._tokens(overload, args)
@@ -160,12 +167,15 @@ class Reader:
             return args[0].shape[args[1]]
         if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
                         "empty_like.default"):
-            return self._like(overload, args)
-        op = by_overload().get(overload)
-        if op is None:
+            return self._like(node, overload, args)
+        if overload not in by_overload():
             raise self._unsupported(node, overload)
         plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
         try:
+            overload, args = typed(self.build, node, overload, args)
+            if overload == "_to_copy.default":
+                plain["dtype"] = target(node)
+            op = by_overload()[overload]
             made = op.capture(self.build, overload, *self._lift(args), **self._lift(plain))
         except CaptureError as error:
             raise CaptureError(f"{path_of(node)}: {error}") from error
@@ -181,6 +191,9 @@ class Reader:
             field = field_program(flow, tuple(start.shape))
         except CaptureError as error:
             raise CaptureError(f"the vector field of {path_of(node)}: {error}") from error
+        for statement in field.held:
+            self.build.note(statement)
+        field = replace(field, held=())
         shapes = [tuple(p.shape) for p in parameters]
         if shapes != [p.shape for p in field.parameters]:
             raise CaptureError(
@@ -229,9 +242,11 @@ class Reader:
             ) from error
 
     @staticmethod
-    def _like(overload: str, args: Any) -> torch.Tensor:
+    def _like(node: Any, overload: str, args: Any) -> torch.Tensor:
         fill = {"f": args[1] if len(args) > 1 else 0.0, "z": 0.0, "o": 1.0, "e": 0.0}[overload[0]]
-        return torch.full(args[0].shape, float(fill), dtype=torch.float64)
+        full = torch.full(args[0].shape, float(fill), dtype=torch.float64)
+        dtype = node.meta["val"].dtype
+        return full if dtype.is_floating_point else full.to(dtype)
 
     def _resolve(self, x: Any) -> Any:
         return self.environment[x] if is_node(x) else x

@@ -32,6 +32,7 @@ from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
     RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
 )
+from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.verdict import Verdict
 
 
@@ -41,7 +42,8 @@ MALFORMED = (
     TypeError, ValueError,
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
-HELD = re.compile(r"input [A-Za-z_][A-Za-z0-9_]* held at the example")
+HELD = re.compile(
+    r"input [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS))
 
 
 @dataclass(frozen=True)

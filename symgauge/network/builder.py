@@ -38,6 +38,12 @@ class Builder:
         self._ops = ops
         self._nodes: list[Node] = []
         self._known: dict[Any, int] = {}
+        #: Statements on how the module is read, part of every scope.
+        self.notes: dict[str, None] = {}
+
+    def note(self, statement: str) -> None:
+        """State how something of the module is read."""
+        self.notes[statement] = None
 
     def leaf(self, leaf: Leaf) -> Value:
         """A parameter, an input or a constant."""
@@ -247,6 +253,7 @@ class _Lowering(Builder):
 
     def __init__(self, target: Builder) -> None:
         self._ops, self._nodes, self._known = target._ops, target._nodes, target._known
+        self.notes = target.notes
 
     def apply(self, name: str, *xs: Value, **attrs: Any) -> Value:
         op = self._ops[name]

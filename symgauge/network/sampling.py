@@ -245,8 +245,8 @@ class _Judge:
         classes = [x.name for x in self._prefix.inputs if x.classes]
         for k in np.flatnonzero(asked).tolist():
             wanted = [b[k] for b in patterns]
-            key = b"".join(a.astype(bool).tobytes() for a in (
-                *wanted, *(inputs[n][k] for n in classes)))
+            key = hashlib.sha256(b"".join(a.astype(np.int64).tobytes() for a in (
+                *wanted, *(inputs[n][k] for n in classes)))).digest()
             if key not in self._shown:
                 # where no balls decide, asking on is in vain
                 if self._failures > FAILURES * (1 + len(self._shown)):
@@ -276,7 +276,7 @@ class _Judge:
             except balls.Undecided:
                 return False
         return all(
-            np.array_equal(one.astype(bool), two[0])
+            np.array_equal(one, two[0])
             for one, two in zip(wanted, domain.met, strict=True)
         )
 
@@ -286,7 +286,7 @@ class _BranchesInBalls(BallDomain):
 
     def __init__(self) -> None:
         super().__init__()
-        self.met: list[npt.NDArray[np.bool_]] = []
+        self.met: list[Array] = []
 
     def _pattern(self, pattern: Array) -> Array:
         self.met.append(pattern)
@@ -305,7 +305,7 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
         _, inputs = draw_reals(lowered, rng, 64)
         domain = RealDomain()
         values(lowered, domain, parameters, inputs)
-        shares = [b.reshape(len(b), -1).mean(axis=0) for b in domain.branches]
+        shares = [(b != 0.0).reshape(len(b), -1).mean(axis=0) for b in domain.branches]
         least = np.concatenate([np.ones(1), *(np.minimum(s, 1 - s) for s in shares)])
         # as many undecided branches as possible, then the most evenly decided
         balance = float((least > 0.0).mean()), float(least[least > 0.0].min())

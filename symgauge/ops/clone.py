@@ -1,4 +1,4 @@
-"""The same values: copies, aliases, casts between float types."""
+"""The same values: copies and aliases."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from symgauge.network.op import Rewrite, Sample
 
 
 class Clone(Rewrite):
-    """The same values: copies, aliases, casts between float types."""
+    """The same values: copies and aliases."""
 
     name = "clone"
     aten = (
         "clone.default",
         "alias.default",
         "detach.default",
-        "_to_copy.default",
         "lift_fresh_copy.default",
         "contiguous.default",
     )
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
-        """Memory layout and float type are not part of exact arithmetic."""
+        """Memory layout is not part of exact arithmetic."""
         return args[0]
 
     def samples(self) -> Iterator[Sample]:

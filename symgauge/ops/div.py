@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
 from symgauge.network.program import Constant
+from symgauge.ops.reciprocal import quotient
+from symgauge.ops.rounding import rounded
 
 
 class Div(Rewrite):
@@ -20,25 +21,30 @@ class Div(Rewrite):
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
         """x / y."""
         a, b = args[:2]
-        if kwargs.get("rounding_mode") is not None:
-            return _rounded(build, a, b, kwargs["rounding_mode"])
-        leaf = build.node(build.number(b)).leaf
-        if isinstance(leaf, Constant) and len(leaf.table) == 1 and leaf.table[0]:
-            shape = build.common_shape(build.number(a), build.number(b))
-            return build.scale(build.broadcast(build.number(a), shape), 1 / leaf.table[0])
-        return build.mul(build.number(a), build.reciprocal(build.number(b)))
+        mode = kwargs.get("rounding_mode")
+        if mode is not None:
+            found = _of_position(build, a, b)
+            if found is not None:
+                return found
+        value = quotient(build, build.number(a), build.number(b))
+        return value if mode is None else rounded(build, value, mode)
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("div.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,), 0.5, 2.0)))
         yield Sample("div.Tensor", (Sample.Tensor((2, 3)), 4.0))
+        for mode in ("floor", "trunc"):
+            yield Sample("div.Tensor_mode", (Sample.Tensor((2, 3), -3.0, 3.0), Sample.Tensor((3,))),
+                         {"rounding_mode": mode})
+        yield Sample("div.Scalar_mode", (Sample.Tensor((2, 3), -3.0, 3.0), -0.75),
+                     {"rounding_mode": "floor"})
 
 
-def _rounded(build: Builder, a: Value, b: Value | float, mode: str) -> Value:
-    """The quotient of an integer that a branch decided."""
+def _of_position(build: Builder, a: Value, b: Value | float) -> Value | None:
+    """The whole quotient of a place that a branch decided, as a place; None for anything else."""
     node = build.node(a)
     leaf = build.node(build.number(b)).leaf
     divisor = leaf.table[0] if isinstance(leaf, Constant) and len(leaf.table) == 1 else 0
-    if node.op is not None and node.op.name == "position" and divisor > 0:
-        table = tuple(int(t // divisor) for t in node.attrs["table"])
-        return build.apply("position", build.value(node.inputs[0]), table=table)
-    raise CaptureError(f"div: a quotient rounded by {mode!r} has no rule but for positions")
+    if node.op is None or node.op.name != "position" or divisor <= 0:
+        return None
+    table = tuple(int(t // divisor) for t in node.attrs["table"])
+    return build.apply("position", build.value(node.inputs[0]), table=table)

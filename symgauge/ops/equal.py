@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Primitive, Rewrite, Sample
+from symgauge.network.op import Rewrite, Sample
 from symgauge.network.program import Constant
 from symgauge.ops.one_hot import one_hot
+from symgauge.ops.rounding import is_integer
 
 
 class Equal(Rewrite):
@@ -27,6 +28,9 @@ class Equal(Rewrite):
         kind, x = overload.split(".")[0], args[0]
         y = {"isinf": -math.inf, "isnan": math.nan}.get(kind, args[-1])
         if isinstance(y, float) and not math.isfinite(y):
+            if y == -math.inf and x.kept is not None:
+                kept = build.value(x.kept)
+                return kept if kind == "ne" else build.add(build.scale(kept, -1), 1)
             mask = x.minus_infinity if y == -math.inf else None
             found = np.zeros(x.shape, dtype=bool) if mask is None else mask
             return ~found if kind == "ne" else found
@@ -42,7 +46,7 @@ def _equal(build: Builder, x: Value, y: Value) -> Value:
     if isinstance(build.node(x).leaf, Constant):
         x, y = y, x
     leaf = build.node(y).leaf
-    if isinstance(leaf, Constant) and x.shape[-1:] == (1,) and y.shape and decided(build, x):
+    if isinstance(leaf, Constant) and x.shape[-1:] == (1,) and y.shape and is_integer(build, x):
         count = y.shape[-1]
         if np.array_equal(leaf.floats(), np.broadcast_to(np.arange(count), y.shape)):
             rows = one_hot(build, build.reshape(x, x.shape[:-1]), count)
@@ -51,17 +55,3 @@ def _equal(build: Builder, x: Value, y: Value) -> Value:
     gap = build.add(x, build.scale(y, -1))
     larger = build.add(build.apply("step", gap), build.apply("step", build.scale(gap, -1)))
     return build.add(build.scale(larger, -1), 1)
-
-
-def decided(build: Builder, x: Value) -> bool:
-    """Whether a value is locally constant: made of constants and branch decisions."""
-    stack, seen = [x.index], set()
-    while stack:
-        i = stack.pop()
-        node = build.node(build.value(i))
-        if node.op is None and not isinstance(node.leaf, Constant):
-            return False
-        if i not in seen and not (isinstance(node.op, Primitive) and node.op.branches):
-            stack.extend(node.inputs)
-        seen.add(i)
-    return True

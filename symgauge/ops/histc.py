@@ -9,8 +9,8 @@ from typing import Any
 from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
-from symgauge.ops.equal import decided
 from symgauge.ops.one_hot import one_hot
+from symgauge.ops.rounding import is_integer
 
 
 class Histc(Rewrite):
@@ -27,7 +27,7 @@ class Histc(Rewrite):
         names = ("bins", "min", "max")
         given = dict(zip(names, args[1:]), **kwargs)
         bins, low, high = (given.get(name, 0) for name in names)
-        if not decided(build, x) or low != 0 or high != bins - 1:
+        if not is_integer(build, x) or low != 0 or high != bins - 1:
             raise CaptureError("histc counts real numbers; only integers that a branch decided")
         return build.sum(one_hot(build, build.reshape(x, (prod(x.shape),)), bins), 0)
 

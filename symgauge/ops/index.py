@@ -11,7 +11,7 @@ import numpy as np
 from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
-from symgauge.ops.take import take, whole
+from symgauge.ops.take import take, whole, wrapped
 
 
 class Index(Rewrite):
@@ -24,7 +24,7 @@ class Index(Rewrite):
         """Axes without an index stay; places decided by a branch index one axis at a time."""
         x, given = args[0], list(args[1])
         axes = [a for a, i in enumerate(given) if i is not None]
-        chosen = [whole(build, given[a]) for a in axes]
+        chosen = [wrapped(build, whole(build, given[a]), x.shape[a]) for a in axes]
         if len(axes) == 1:
             return take(build, x, axes[0], chosen[0])
         moved, index = merged(build, x, axes, chosen)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.network.program import Constant
 
 
 class Reciprocal(Primitive):
@@ -45,3 +47,11 @@ class Reciprocal(Primitive):
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("reciprocal.default", (Sample.Tensor((2, 3), 0.5, 2.0),))
+
+
+def quotient(build: Builder, a: Value, b: Value) -> Value:
+    """a / b; by one number, a scaling."""
+    leaf = build.node(b).leaf
+    if isinstance(leaf, Constant) and len(leaf.table) == 1 and leaf.table[0]:
+        return build.scale(build.broadcast(a, build.common_shape(a, b)), 1 / leaf.table[0])
+    return build.mul(a, build.reciprocal(b))

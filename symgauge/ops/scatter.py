@@ -12,7 +12,7 @@ from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample, Shape
 from symgauge.ops.one_hot import one_hot
-from symgauge.ops.take import Places, take, whole
+from symgauge.ops.take import Places, take, whole, wrapped
 
 
 class Scatter(Rewrite):
@@ -104,7 +104,7 @@ def _decided(
 
 def _put(build: Builder, x: Value, given: Any, source: Any, accumulate: bool = False) -> Value:
     axes = [a for a, i in enumerate(given) if i is not None]
-    chosen = [whole(build, given[a]) for a in axes]
+    chosen = [wrapped(build, whole(build, given[a]), x.shape[a]) for a in axes]
     source = build.number(source)
     fixed = [i for i in chosen if not isinstance(i, Value)]
     if len(fixed) < len(chosen):
@@ -116,6 +116,6 @@ def _put(build: Builder, x: Value, given: Any, source: Any, accumulate: bool = F
     if axes != list(range(axes[0], axes[-1] + 1)):
         raise CaptureError("index_put: an axis without an index stands between two with one")
     grid = np.arange(prod(sizes)).reshape(sizes)
-    wrapped = tuple(i % sizes[a] for a, i in zip(axes, fixed, strict=True))
-    places = grid[(slice(None),) * axes[0] + wrapped]
+    starts = tuple(i % sizes[a] for a, i in zip(axes, fixed, strict=True))
+    places = grid[(slice(None),) * axes[0] + starts]
     return _written(build, x, places, build.broadcast(source, places.shape), accumulate)

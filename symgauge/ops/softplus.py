@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Composite, Sample
+
+#: The threshold of torch's softplus, if none is given.
+THRESHOLD = 20
+#: What the scope says of it.
+EXACT = "softplus is log(1 + exp(b x)) / b for all x, though torch returns x where b x > 20"
 
 
 class Softplus(Composite):
@@ -18,9 +24,19 @@ class Softplus(Composite):
     rational_attrs = ("beta",)
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
-        """The threshold above which torch returns x is rounding, not mathematics: dropped."""
-        beta = args[1] if len(args) > 1 else kwargs.get("beta", 1)
-        return build.apply("softplus", args[0], beta=build.fraction(beta))
+        """x where beta x is above a threshold; that of 20 is rounding (a change below 3e-9)."""
+        given = dict(zip(("beta", "threshold"), args[1:]), **kwargs)
+        x, beta = args[0], build.fraction(given.get("beta", 1))
+        threshold = build.fraction(given.get("threshold", THRESHOLD))
+        if not beta:
+            raise CaptureError("softplus with beta 0 is infinite")
+        smooth = build.apply("softplus", x, beta=beta)
+        if threshold == THRESHOLD:
+            build.note(EXACT)
+            return smooth
+        above = build.apply("step", build.add(build.scale(x, beta), -threshold))
+        rest = build.add(build.scale(above, -1), 1)
+        return build.add(build.mul(above, x), build.mul(rest, smooth))
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         beta = attrs["beta"]
@@ -33,3 +49,5 @@ class Softplus(Composite):
     def samples(self) -> Iterator[Sample]:
         yield Sample("softplus.default", (Sample.Tensor((2, 3)),))
         yield Sample("softplus.default", (Sample.Tensor((2, 3)), 2.0))
+        yield Sample("softplus.default", (Sample.Tensor((2, 3)), 2.0, 0.5))
+        yield Sample("softplus.default", (Sample.Tensor((2, 3)),), {"threshold": -0.25})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from math import prod
 from typing import Any, TypeAlias
 
@@ -88,6 +89,22 @@ def whole(build: Builder, x: Value) -> Places | Value:
     """A constant as an array of integers; a value that a branch decided as it is."""
     leaf = build.node(x).leaf
     return np.rint(leaf.floats()).astype(np.int64) if isinstance(leaf, Constant) else x
+
+
+def wrapped(build: Builder, index: Places | Value, count: int) -> Places | Value:
+    """Places from 0 on: a negative one that a branch decided counts from the end."""
+    if not isinstance(index, Value) or _is_position(build, index):
+        return index
+    below = build.apply("step", build.add(build.scale(index, -1), -Fraction(1, 2)))
+    return build.add(index, build.scale(below, count))
+
+
+def _is_position(build: Builder, x: Value) -> bool:
+    """Whether a value is places of one-hot rows, its entries perhaps moved."""
+    node = build.node(x)
+    if isinstance(node.op, Structural) and len(node.inputs) == 1:
+        return _is_position(build, build.value(node.inputs[0]))
+    return node.op is not None and node.op.name == "position" and min(node.attrs["table"]) >= 0
 
 
 def take(build: Builder, x: Value, axis: int, index: Places | Value) -> Value:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from symgauge.network.builder import Builder
+from symgauge.errors import CaptureError
+from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
-from symgauge.ops.amax import last_axis
+from symgauge.ops.amax import below, last_axis, require_finite
 from symgauge.ops.position import position
 
 
@@ -40,20 +41,31 @@ class Topk(Rewrite):
         at = {"median": (n - 1) // 2, "kthvalue": int(given.get("k", 1)) - 1}.get(kind, 0)
         count = {"topk": int(given.get("k", 1)), "sort": n}.get(kind, at + 1)
         sign = 1 if falling else -1
-        row = build.scale(last_axis(build, x, (axis,)), sign)
-        places = build.apply("ranking", row, count=count)
-        column = build.reshape(row, (*row.shape, 1))
-        found = build.scale(build.apply("matmul", places, column), sign)
-        both = [build.reshape(found, found.shape[:-1]), position(build, places)]
+        row = last_axis(build, x, (axis,))
+        if sign < 0:
+            require_finite(row, "the smallest entries")
+        if row.minus_infinity is not None and (~row.minus_infinity).sum(-1).min() < count:
+            raise CaptureError(f"{kind}: the {count} largest of fewer that are not minus infinity")
+        ordered = build.scale(below(build, row), sign)
+        places = build.apply("ranking", ordered, count=count)
+        if kind in ("max", "min"):
+            # as amax: a maximum that a normaliser forgets is known in one form
+            found = build.reshape(build.apply("amax", ordered), (*row.shape[:-1], 1))
+        else:
+            found = _picked(build, places, ordered)
+        results = [build.scale(found, sign), position(build, places)]
+        if row.kept is not None:
+            results.append(_picked(build, places, build.value(row.kept)))
         back = (*range(axis), rank - 1, *range(axis, rank - 1))
-        for i, value in enumerate(both):
+        for i, value in enumerate(results):
             if kind not in ("topk", "sort"):
                 value = build.slice(value, rank - 1, at, at + 1)
                 value = value if keep else build.reshape(value, value.shape[:-1])
-            if len(value.shape) == rank:
-                value = build.permute(value, back)
-            both[i] = value
-        return both[1] if kind.startswith("arg") else tuple(both)
+            results[i] = build.permute(value, back) if len(value.shape) == rank else value
+        value, place, *kept = results
+        if kept:
+            value = Value(value.index, value.shape, kept=kept[0].index)
+        return place if kind.startswith("arg") else (value, place)
 
     def samples(self) -> Iterator[Sample]:
         x = Sample.Tensor((2, 3, 4))
@@ -64,6 +76,12 @@ class Topk(Rewrite):
         yield Sample("max.dim", (x, 1, True))
         yield Sample("min.dim", (x, 0))
         yield Sample("median.dim", (x, -1))
+
+
+def _picked(build: Builder, places: Value, row: Value) -> Value:
+    """The entries of a row in their order."""
+    found = build.apply("matmul", places, build.reshape(row, (*row.shape, 1)))
+    return build.reshape(found, found.shape[:-1])
 
 
 _NAMES = {

@@ -23,13 +23,18 @@ class UpsampleNearest(Rewrite):
         x, sizes, *rest = args
         d = int(overload.split(".")[0][-2])
         first = len(x.shape) - d
-        factors = rest[0] if rest and isinstance(rest[0], (list, tuple)) else None
+        factors = rest[0] if rest and isinstance(rest[0], (list, tuple)) else rest
         for a in range(d):
             n = x.shape[first + a]
             m = int(n * factors[a]) if sizes is None and factors else sizes[a]
-            x = take(build, x, first + a, np.arange(m) * n // m)
+            # torch's own places, in its single precision
+            step = np.float32(1 / factors[a] if factors and factors[a] else n / m)
+            places = np.floor(np.arange(m, dtype=np.float32) * step).astype(np.int64)
+            x = take(build, x, first + a, np.minimum(places, n - 1))
         return x
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("upsample_nearest2d.vec", (Sample.Tensor((1, 1, 2, 3)), None, [2.0, 2.0]))
         yield Sample("upsample_nearest1d.vec", (Sample.Tensor((1, 2, 3)), [5], None))
+        yield Sample("upsample_nearest1d.vec", (Sample.Tensor((1, 2, 5)), None, [1.3]))
+        yield Sample("upsample_nearest1d.default", (Sample.Tensor((1, 2, 5)), [6], 1.3))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.errors import CaptureError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.op import Rewrite, Sample
 
@@ -33,7 +32,7 @@ class Where(Rewrite):
             mask, x, y = args
         chosen = build.mask(mask)
         x, y = build.number(x), build.number(y)
-        if chosen is None:
+        if chosen is None or x.kept is not None or y.kept is not None:
             return _decided(build, mask, x, y)
         shape = tuple(np.broadcast_shapes(chosen.shape, x.shape, y.shape))
         chosen = np.broadcast_to(chosen, shape)
@@ -61,14 +60,27 @@ class Where(Rewrite):
 
 
 def _decided(build: Builder, mask: Value, x: Value, y: Value) -> Value:
+    """m x + (1 - m) y; what is minus infinity on its side is marked by the line that keeps it."""
     rest = build.add(build.scale(mask, -1), 1)
-    for side, other, kept in ((x, y, rest), (y, x, mask)):
-        if side.minus_infinity is not None and side.minus_infinity.all():
-            shape = build.common_shape(mask, x, y)
-            if other.minus_infinity is not None:
-                kept = build.mul(kept, build.floats(~other.minus_infinity))
-            plain = build.broadcast(Value(other.index, other.shape), shape)
-            return Value(plain.index, shape, kept=build.broadcast(kept, shape).index)
-    if x.minus_infinity is not None or y.minus_infinity is not None:
-        raise CaptureError("where: a branch decides between minus infinity and a finite number")
-    return build.add(build.mul(mask, x), build.mul(rest, y))
+    shape = build.common_shape(mask, x, y)
+    sides, kept = [], []
+    for part, side in ((x, mask), (y, rest)):
+        if part.minus_infinity is not None and part.minus_infinity.all():
+            continue
+        sides.append((Value(part.index, part.shape), side))
+        if part.kept is not None:
+            side = build.mul(side, build.value(part.kept))
+        elif part.minus_infinity is not None:
+            side = build.mul(side, build.floats(~part.minus_infinity))
+        kept.append(side)
+    if not sides:
+        return build.broadcast(x, shape)
+    if len(sides) == 1:
+        ((value, _),) = sides
+        return Value(build.broadcast(value, shape).index, shape,
+                     kept=build.broadcast(kept[0], shape).index)
+    value = build.add(*(build.mul(side, v) for v, side in sides))
+    if kept == [side for _, side in sides]:
+        return value
+    finite = build.add(*(build.broadcast(k, shape) for k in kept))
+    return Value(value.index, shape, kept=finite.index)

@@ -43,7 +43,6 @@ UNSAMPLED = {
     "bitwise_not.default": DECIDED,
     **{f"{kind}.{form}": DECIDED
        for kind in ("any", "all") for form in ("default", "dim", "dims")},
-    **dict.fromkeys(("div.Tensor_mode", "div.Scalar_mode"), "a rounded quotient is refused"),
     "_native_batch_norm_legit.default": RUNNING,
     "_native_batch_norm_legit_functional.default": RUNNING,
     "_batch_norm_with_update_functional.default": RUNNING,
@@ -59,7 +58,7 @@ NO_JVP = {
     "_cdist_forward.default", "copy.default", "_embedding_bag.default",
     "_embedding_bag_forward_only.default", "native_layer_norm.default",
     "_native_batch_norm_legit_no_training.default", "_batch_norm_no_update.default",
-    "native_group_norm.default", "_euclidean_dist.default",
+    "native_group_norm.default", "_euclidean_dist.default", "floor_divide.default",
 }
 
 _X, _POSITIVE = Sample.Tensor((2, 3)), Sample.Tensor((2, 3), 0.5, 2.0)
@@ -78,7 +77,10 @@ MORE = {
         Sample.Tensor((2, 2, 1)), Sample.Tensor((2, 2, 3)), Sample.Tensor((2, 3, 1))))],
     "clone.default": [Sample("clone.default", (_X,))],
     "detach.default": [],
-    "_to_copy.default": [Sample("_to_copy.default", (_X,))],
+    "_to_copy.default": [
+        Sample("_to_copy.default", (_X,)),
+        *(Sample("_to_copy.default", (_X,), {"dtype": to})
+          for to in (torch.int64, torch.bool, torch.float64))],
     "contiguous.default": [Sample("contiguous.default", (_X,))],
     "_unsafe_view.default": [Sample("_unsafe_view.default", (_X, [3, 2]))],
     "reshape.default": [Sample("reshape.default", (_X, [3, -1]))],
@@ -534,6 +536,8 @@ REFUTATIONS: dict[tuple[str, str], Callable[[], tuple[Array, Array, Array | None
     ("ranking", "a scaling of single entries, which changes their order"): lambda: (
         _unary("ranking", X, count=1), _unary("ranking", X * np.array([[9.0, -3.0]]), count=1),
         _unary("ranking", 9 * X, count=1)),
+    ("floor", "a positive factor, which leaves a sign as it is"): lambda: (
+        _unary("floor", X), _unary("floor", 3 * X), None),
 }
 
 
@@ -569,7 +573,8 @@ def _capture(overload: str, *args: Any, **kwargs: Any) -> Any:
 @pytest.mark.parametrize(
     ("overload", "args", "kwargs", "message"),
     [
-        ("div.Tensor_mode", (Sample.Tensor((2,)), 2.0), {"rounding_mode": "floor"}, "floor|round"),
+        ("div.Tensor_mode", (Sample.Tensor((2,)), 2.0), {"rounding_mode": "odd"}, "rounding 'odd'"),
+        ("_to_copy.default", (Sample.Tensor((2,)),), {"dtype": torch.int8}, "a cast .* to int8"),
         ("relu.default", (Sample.Tensor((2,)), 3), {}, "not understood"),
         ("add.Tensor", (Sample.Tensor((2,)), float("nan")), {}, "NaN"),
         ("mul.Tensor", (Sample.Tensor((2,)), float("inf")), {}, "infinity"),

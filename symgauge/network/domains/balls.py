@@ -19,6 +19,7 @@ from symgauge.network.op import Array
 from symgauge.network.program import Constant
 
 _EXP, _LOG, _ERF = (balls.entrywise(f) for f in ("exp", "log", "erf"))
+_FLOOR = balls.entrywise("floor")
 _SIN, _COS, _RSQRT = (balls.entrywise(f) for f in ("sin", "cos", "rsqrt"))
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
@@ -88,6 +89,10 @@ class BallDomain(Domain):
         on = np.frompyfunc(lambda x: balls.sign(x) > 0, 1, 1)(a)
         return self._pattern(np.asarray(on, dtype=bool))
 
+    def floor(self, a: Array) -> Array:
+        whole = np.frompyfunc(balls.integer, 1, 1)(_FLOOR(a))
+        return self._pattern(np.asarray(whole, dtype=np.int64))
+
     def ranking(self, a: Array, count: int) -> Array:
         n = a.shape[-1]
         flat = a.reshape(-1, n)
@@ -109,8 +114,9 @@ class BallDomain(Domain):
         return self._pattern(whole[..., None] == np.arange(count))
 
     def _pattern(self, pattern: Array) -> Array:
-        table = np.array([balls.ball(_ZERO), balls.ball(_ONE)], dtype=object)
-        out: Array = table[pattern.astype(np.int64)]
+        numbers, index = np.unique(pattern.astype(np.int64), return_inverse=True)
+        table = balls.balls(tuple(Fraction(n) for n in numbers.tolist()))
+        out: Array = table[index.reshape(-1)].reshape(pattern.shape)
         return out
 
     def zeros(self, shape: tuple[int, ...]) -> Array:

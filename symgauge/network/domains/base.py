@@ -79,6 +79,10 @@ class Domain(ABC):
         """cos a."""
         raise self._missing("cos")
 
+    def floor(self, a: Array) -> Array:
+        """The largest integer not above a; locally constant."""
+        raise self._missing("floor")
+
     def ranking(self, a: Array, count: int) -> Array:
         """Shape (..., count, n): row j is 1 at the j-th largest entry of the last axis, else 0."""
         raise self._missing("ranking")

@@ -110,6 +110,9 @@ class KnownDomain(Domain):
     def step(self, a: Array) -> Array:
         return self.unknown(a.shape)
 
+    def floor(self, a: Array) -> Array:
+        return self.unknown(a.shape)
+
     def ranking(self, a: Array, count: int) -> Array:
         return self.unknown((*a.shape[:-1], count, a.shape[-1]))
 

@@ -148,6 +148,9 @@ class PolynomialDomain(Domain):
     def step(self, a: Array) -> Array:
         return self._lift(a, "step")
 
+    def floor(self, a: Array) -> Array:
+        return self._lift(a, "floor")
+
     def ranking(self, a: Array, count: int) -> Array:
         return self._selection("rank", a, count, a.shape[-1])
 

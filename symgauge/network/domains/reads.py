@@ -67,6 +67,9 @@ class ReadsDomain(Domain):
     def step(self, a: Array) -> Array:
         return np.ones_like(a)
 
+    def floor(self, a: Array) -> Array:
+        return a
+
     def ranking(self, a: Array, count: int) -> Array:
         return np.ones((*a.shape[:-1], count, a.shape[-1]))
 

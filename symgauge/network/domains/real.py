@@ -94,6 +94,9 @@ class RealDomain(Domain):
     def step(self, a: Array) -> Array:
         return self._decide((a > 0.0).astype(np.float64), a, a)
 
+    def floor(self, a: Array) -> Array:
+        return self._decide(np.floor(a), a - np.rint(a), np.ones_like(a))
+
     def ranking(self, a: Array, count: int) -> Array:
         order = np.argsort(-a, axis=-1, kind="stable")
         gaps = np.diff(np.take_along_axis(a, order, axis=-1)[..., :count + 1], axis=-1)

@@ -145,6 +145,9 @@ class ResidueDomain(Domain):
     def step(self, a: Array) -> Array:
         return self._decided()
 
+    def floor(self, a: Array) -> Array:
+        return np.mod(self._decided(), float(self.p))
+
     def ranking(self, a: Array, count: int) -> Array:
         return self._decided()
 

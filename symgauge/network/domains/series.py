@@ -198,6 +198,9 @@ class SeriesDomain(Domain):
     def step(self, a: Array) -> Array:
         return self._decided(lambda: self.base.step(self._head(a)))
 
+    def floor(self, a: Array) -> Array:
+        return self._decided(lambda: self.base.floor(self._head(a)))
+
     def ranking(self, a: Array, count: int) -> Array:
         return self._decided(lambda: self.base.ranking(self._head(a), count))
 

@@ -114,6 +114,9 @@ class SignDomain(Domain):
     def step(self, a: Array) -> Array:
         return self._full(a, NOT_NEGATIVE)
 
+    def floor(self, a: Array) -> Array:
+        return self._full(a, ANY)
+
     def ranking(self, a: Array, count: int) -> Array:
         return np.full((*a.shape[:-1], count, a.shape[-1]), NOT_NEGATIVE, dtype=np.int8)
 

@@ -82,6 +82,9 @@ class SymbolDomain(Domain):
     def cos(self, a: Array) -> Array:
         return _entrywise(sympy.cos)(a)
 
+    def floor(self, a: Array) -> Array:
+        return _entrywise(sympy.floor)(a)
+
     def ranking(self, a: Array, count: int) -> Array:
         n = a.shape[-1]
         out = np.empty((*a.shape[:-1], count, n), dtype=object)
