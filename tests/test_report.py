@@ -372,7 +372,7 @@ def test_a_family_on_slices_is_written_conjugated() -> None:
     assert follower.infinitesimal == r"\delta b = -\delta W\,\beta"
     sentence = action.element_sentence(normed()) + conjugation.slice_sentence(normed(), SYMBOLS)
     assert sentence == (
-        r"For $g \in \mathrm{O}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
+        r"For $g \in \mathrm{SO}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
         r"$a \in \mathfrak{so}(3),\ a\,\mathbf{1} = 0$ and $g = \exp a$ near the identity, on the "
         r"slice $\beta = \mathbf{0}$, $\gamma = \mathbf{1}$ and conjugated back; with "
         r"$\Gamma = \operatorname{diag}(\gamma)$, a prime for the image"

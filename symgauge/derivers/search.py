@@ -20,7 +20,7 @@ from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.network.families import (
-    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, touched,
+    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
 )
 from symgauge.network.legs import Axis, Location, follow
 from symgauge.network.program import Network
@@ -157,6 +157,9 @@ class Search:
             finite = all(moves[m].form != "+T*c" for m, _ in pattern)
             if len(covered) == slots and finite:
                 chosen = [replace(moves[m], weight=w) for m, w in pattern]
+                if kind == "diagonal":
+                    together = joined(chosen)
+                    chosen = [replace(m, weight=m.weight / together[0].weight) for m in together]
                 yield self._family(kind, copies, size, chosen)
             else:
                 where = uneven.setdefault(pattern[-1][0], [])
