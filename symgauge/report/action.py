@@ -192,8 +192,9 @@ def _scaling(
     if move.get("at") is None:
         finite, small = f"{group}{power}\\,{body}", f"{algebra}\\,{varied}"
     else:
-        left, right = rf"\operatorname{{diag}}({group}){power}", rf"\operatorname{{diag}}({algebra})"
-        finite, small = along(tensor, left, left, body), along(tensor, right, right, varied)
+        left, right = (rf"\operatorname{{diag}}({v})" for v in (group, algebra))
+        finite = along(tensor, left + power, left + power, body)
+        small = along(tensor, right, right, varied)
     return plus(finite, back) if back else finite, coefficient(weight, small), bool(back)
 
 
