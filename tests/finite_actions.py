@@ -83,7 +83,8 @@ FAMILIES: dict[str, Family] = {
     "two blocks": Family("gl", (), 2, (
         Move("w", "g", at(0, (2,), 0)), Move("w", "g", at(0, (2,), 0, start=2))), ()),
     "scaling": Family("diagonal", (), 6, (
-        scaled("w", at(1, SIX, 0)), scaled("v", at(0, SIX, 0), -1), scaled("gain", at(0, SIX, 0), 2),
+        scaled("w", at(1, SIX, 0)), scaled("v", at(0, SIX, 0), -1),
+        scaled("gain", at(0, SIX, 0), 2),
     ), ()),
     "scaling, copies": Family("diagonal", (2,), 3, (
         scaled("w", at(1, (2, 3), 1, 0)), scaled("b", at(0, (2, 3), 1, 0), Fraction(-1, 2)),

@@ -231,7 +231,8 @@ def test_derived_elements_leave_the_function(name: str) -> None:
     inputs = {x.name: rng.standard_normal((1, *x.shape)) for x in program.inputs}
 
     def f(state: Values) -> Any:
-        lines = values(program.lowered, RealDomain(), {n: a[None] for n, a in state.items()}, inputs)
+        given = {n: a[None] for n, a in state.items()}
+        lines = values(program.lowered, RealDomain(), given, inputs)
         return outputs(program.lowered, lines)[0]
 
     for seed in range(3):
