@@ -295,7 +295,7 @@ def structure(name: str) -> str:
     for term in str(name).split(" + "):
         match = re.fullmatch(
             r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL\+?|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|"
-            r"(R(?:_>0)?))(?:\^(\d+)|\^\((\d+)\))?",
+            r"(R(?:_>0|_\+)?))(?:\^(\d+)|\^\((\d+)\))?",
             term.strip(),
         )
         if match is None:
