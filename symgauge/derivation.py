@@ -41,6 +41,7 @@ from symgauge.network.exponents import split_exponentials
 from symgauge.network.families import (
     MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, family_of, touched,
 )
+from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import RANK_ORDER, jacobian_rows
@@ -297,15 +298,20 @@ def _family_disagreements(
     """Statements, made anew from the certificate's vectors and the actions that are named."""
     coordinates = Coordinates(network)
     vectors, proofs = certificate.generators(network), certificate.proofs()
+    finite = FiniteActions(network)
     used: list[int] = []
     families: list[Family] = []
     for entry in data["generators"]:
         numbers = list(entry["generators"])
         used += numbers
         family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
+        mine = tuple(proofs[k] for k in numbers)
+        reason = None if family.kind == "other" else finite.missing(family, mine)
+        if reason:
+            yield f"family {entry['label']!r:.80} has no finite action: {reason}"
         if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
             yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
-        again = statement(Proved(family, tuple(proofs[k] for k in numbers)), numbers, network, None)
+        again = statement(Proved(family, mine), numbers, network, None)
         for key in sorted({*entry, *again} - {"full", "all_sizes"}):
             yield from _difference(f"{key} of a family", entry.get(key), again.get(key))
         if entry["full"] is not None:
@@ -354,7 +360,8 @@ def _family_of(
 ) -> Family:
     if entry["full"] is not None:
         family_of(entry["full"])
-    family = family_of(entry, fields)
+    # what is said to hold for all sizes is derived anew below
+    family = replace(family_of(entry, fields), all_sizes=entry["all_sizes"] == "proved")
     if family.kind == "other":
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
@@ -721,7 +728,14 @@ def _planted(
 def _refuted(
     coordinates: Coordinates, wrong: Mapping[str, Any], rows: Any, theta: Any, field: PrimeField
 ) -> bool:
-    """Whether the wrong family's generic generator has J X not 0 at exact points."""
+    """Whether the wrong family's generic generator has J X not 0 at exact points.
+
+    One with the right generator differs from the right action by shifts alone: those are refuted.
+    """
+    if wrong.get("same_generator"):
+        shifts = [m for m in wrong["action"] if m["form"] == "+c"]
+        element = {**wrong["element"], "kind": "translation"}
+        wrong = {**wrong, "element": element, "action": shifts}
     fields = plain_fields(coordinates, wrong)
     if fields is None:
         return False

@@ -321,6 +321,21 @@ def whole(axis: int, size: int = 2) -> dict[str, Any]:
             r"-c\,\mathbf{1}^{\top}",
         ),
         ("translation", [2, 3], [("+c", None, "1")], r"W + c\,\mathbf{1}", r"c\,\mathbf{1}"),
+        (
+            "diagonal", [2], [("s^k", 0, "1", "1")],
+            r"\operatorname{diag}(s)\,(W + \mathbf{1}) - \mathbf{1}",
+            r"\operatorname{diag}(t)\,(W + \mathbf{1})",
+        ),
+        (
+            "diagonal", [3, 2], [("s^k", 1, "-1/2", "-2/3")],
+            r"(W - \tfrac{2}{3}\,\mathbf{1})\,\operatorname{diag}(s)^{-1/2} + "
+            r"\tfrac{2}{3}\,\mathbf{1}",
+            r"-\tfrac{1}{2}\,(W - \tfrac{2}{3}\,\mathbf{1})\,\operatorname{diag}(t)",
+        ),
+        (
+            "diagonal", [3], [("s^k", None, "2", "-4")],
+            r"s^{2}\,(W - 4\,\mathbf{1}) + 4\,\mathbf{1}", r"2\,t\,(W - 4\,\mathbf{1})",
+        ),
     ],
 )
 def test_formula_of_each_move(
@@ -332,6 +347,7 @@ def test_formula_of_each_move(
             "form": form,
             "weight": weight[0] if weight else "1",
             "at": None if axis is None else whole(axis),
+            **({"offset": weight[1]} if len(weight) > 1 else {}),
         }
         for form, axis, *weight in moves
     ]
@@ -372,7 +388,7 @@ def test_a_family_on_slices_is_written_conjugated() -> None:
     assert follower.infinitesimal == r"\delta b = -\delta W\,\beta"
     sentence = action.element_sentence(normed()) + conjugation.slice_sentence(normed(), SYMBOLS)
     assert sentence == (
-        r"For $g \in \mathrm{O}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
+        r"For $g \in \mathrm{SO}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
         r"$a \in \mathfrak{so}(3),\ a\,\mathbf{1} = 0$ and $g = \exp a$ near the identity, on the "
         r"slice $\beta = \mathbf{0}$, $\gamma = \mathbf{1}$ and conjugated back; with "
         r"$\Gamma = \operatorname{diag}(\gamma)$, a prime for the image"
@@ -403,6 +419,28 @@ def test_what_is_added_on_a_slice_is_scaled_back() -> None:
     line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
     assert line.finite == r"W \mapsto W - 2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
     assert line.infinitesimal == r"\delta W = -2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
+
+
+def test_a_gain_with_an_offset_is_written_conjugated() -> None:
+    family = normed()
+    family["element"] = {"kind": "diagonal", "copies": [], "size": 2}
+    family["action"] = [
+        {"parameter": "W", "form": "s^k", "weight": "1", "offset": "1", "at": whole(0)}]
+    line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
+    assert line.finite == (
+        r"W \mapsto (\operatorname{diag}(s)\,(W\,\Gamma + \mathbf{1}) - \mathbf{1})\,\Gamma^{-1}")
+    assert line.infinitesimal == (
+        r"\delta W = \operatorname{diag}(t)\,(W\,\Gamma + \mathbf{1})\,\Gamma^{-1}")
+
+
+def test_the_element_is_of_the_group_that_is_named() -> None:
+    for kind, group, space in (
+        ("gl", "GL(3)", r"\mathrm{GL}(3)"), ("gl", "GL+(3)", r"\mathrm{GL}^{+}(3)"),
+        ("so", "SO(3)", r"\mathrm{SO}(3)"), ("diagonal", "R_+^3", r"\mathbb{R}_{>0}^{3}"),
+    ):
+        family = {"element": {"kind": kind, "copies": [], "size": 3}, "group": group}
+        assert rf"\in {space}$" in action.element_sentence(family)
+        assert action.structure(group) == f"${space}$"
 
 
 def test_without_a_short_formula_a_tensor_is_written_on_the_slice() -> None:

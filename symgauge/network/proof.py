@@ -397,18 +397,20 @@ class Prover:
         """A composite line as a program of primitives on its inputs."""
         known = self._expansions.get(i)
         if known is None:
-            build = Builder(self.network.ops)
-            xs: list[Value] = []
-            for k, j in enumerate(node.inputs):
-                leaf = self.network.nodes[j].leaf
-                made = leaf if isinstance(leaf, Constant) else Input(
-                    str(k), self.network.nodes[j].shape
-                )
-                xs.append(build.leaf(made))
-            assert node.op is not None
-            known = build.network([build.lower(node.op, xs, node.attrs)])
-            self._expansions[i] = known
+            known = self._expansions[i] = expansion(self.network, node)
         return known
+
+
+def expansion(network: Network, node: Node) -> Network:
+    """A composite line as a program of primitives on its inputs, which are named by numbers."""
+    build = Builder(network.ops)
+    xs: list[Value] = []
+    for k, j in enumerate(node.inputs):
+        leaf = network.nodes[j].leaf
+        made = leaf if isinstance(leaf, Constant) else Input(str(k), network.nodes[j].shape)
+        xs.append(build.leaf(made))
+    assert node.op is not None
+    return build.network([build.lower(node.op, xs, node.attrs)])
 
 
 def _terms(node: Node, xs: Sequence[Array]) -> int:

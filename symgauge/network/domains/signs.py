@@ -146,6 +146,12 @@ def analytic_everywhere(network: Network) -> bool:
     return not (domain.partial or domain.rooted and domain.divides)
 
 
+def ends_somewhere(network: Network) -> bool:
+    """Whether a division may be by 0, or a root or a logarithm of what is not positive."""
+    domain = _signs(network)
+    return domain.partial or domain.divides
+
+
 def may_be_negative(network: Network, zero: Sequence[str]) -> bool:
     """Whether a root or logarithm may be of a negative number where these parameters are 0."""
     return _signs(network, zero).negative
