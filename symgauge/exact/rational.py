@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import isqrt
 from typing import Any
+
+import flint
 
 #: No exponents: a short text must not stand for a number of a billion digits.
 _TEXT = re.compile(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?", re.ASCII)
@@ -23,3 +26,29 @@ def rational(text: Any) -> Fraction:
     if not isinstance(text, str) or not _TEXT.fullmatch(text):
         raise ValueError(f"{str(text)[:40]!r} is no exact number")
     return Fraction(text)
+
+
+def factors(value: Fraction) -> dict[int, int]:
+    """The primes of a positive rational and their exponents.
+
+    >>> factors(Fraction(12, 5))
+    {2: 2, 3: 1, 5: -1}
+    """
+    found: dict[int, int] = {}
+    for number, sign in ((value.numerator, 1), (value.denominator, -1)):
+        for q, e in flint.fmpz(number).factor():
+            found[int(q)] = sign * int(e)
+    return found
+
+
+def root_free(value: Fraction) -> tuple[Fraction, int]:
+    """A rational s and an integer m without square factors with value = s^2 m, both positive.
+
+    >>> root_free(Fraction(8, 3))
+    (Fraction(2, 3), 6)
+    """
+    m = 1
+    for q, e in factors(value).items():
+        m *= q if e % 2 else 1
+    square = value / m
+    return Fraction(isqrt(square.numerator), isqrt(square.denominator)), m
