@@ -12,6 +12,9 @@ import flint
 #: No exponents: a short text must not stand for a number of a billion digits.
 _TEXT = re.compile(r"-?[0-9]{1,4000}(/[0-9]{1,4000})?", re.ASCII)
 
+#: Powers and roots that are made.
+MAX_EXPONENT = 64
+
 
 def rational(text: Any) -> Fraction:
     """The number that `str(Fraction)` wrote. Raises ValueError on anything else.
@@ -52,3 +55,21 @@ def root_free(value: Fraction) -> tuple[Fraction, int]:
         m *= q if e % 2 else 1
     square = value / m
     return Fraction(isqrt(square.numerator), isqrt(square.denominator)), m
+
+
+def power(value: Fraction, exponent: Fraction) -> Fraction | None:
+    """value**exponent where it is a rational number of moderate size.
+
+    >>> power(Fraction(16, 81), Fraction(3, 4)), power(Fraction(2), Fraction(1, 2))
+    (Fraction(8, 27), None)
+    """
+    k, q = exponent.numerator, exponent.denominator
+    if value == 0 or abs(k) > MAX_EXPONENT or q > MAX_EXPONENT or q > 1 and value < 0:
+        return Fraction(int(k == 0)) if value == 0 and k >= 0 else None
+    root = value
+    if q > 1:
+        parts = [int(flint.fmpz(n).root(q)) for n in (value.numerator, value.denominator)]
+        root = Fraction(*parts)
+        if root**q != value:
+            return None
+    return root**k

@@ -21,6 +21,8 @@ from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
 #: A float is read as this small a fraction where it round-trips, else as its dyadic value.
 SMALL_DENOMINATOR = 1000
 SHORT_DECIMAL = 6
+#: What a program says of a constant that floats have rounded: a hypothesis of all claims about it.
+ROUNDED = "constants made by {op} are the floats' exact values"
 #: Functions whose values at rational numbers each domain knows (`Domain.at`).
 FUNCTIONS_OF_CONSTANTS = ("exp", "log", "erf", "sin", "cos", "rsqrt")
 #: Entries of one line of a program that is read from plain data: nothing larger is evaluated.
@@ -180,6 +182,13 @@ class Network:
     def arguments(self) -> Mapping[int, Constant]:
         """The argument of each function of rational constants (exp 1, sqrt 2), by line."""
         return self._functions_of_constants[0]
+
+    @cached_property
+    def rounded(self) -> tuple[str, ...]:
+        """Those of its statements that say that constants were rounded."""
+        parts = ROUNDED.split("{op}")
+        return tuple(
+            s for s in self.held if s.startswith(parts[0]) and s.endswith(parts[1]))
 
     @cached_property
     def nested(self) -> tuple[str, ...]:
