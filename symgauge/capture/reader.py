@@ -14,7 +14,9 @@ import torch
 from torch.utils import _pytree as pytree
 
 from symgauge.capture.casts import target, typed
-from symgauge.capture.constants import folded, without_masks
+from symgauge.capture.constants import (
+    Computed, computed, floats_of, folded, is_exact, without_masks,
+)
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
 from symgauge.capture.outputs import output_names
@@ -23,11 +25,17 @@ from symgauge.capture.skeleton import has_values, hollow
 from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
+from symgauge.network.program import (
+    ROUNDED, Constant, Input, Network, Parameter, exact_value,
+)
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
 
 
+#: What a rule of an op may raise on arguments that it does not understand.
+MALFORMED = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 
@@ -160,9 +168,10 @@ class Reader:
         if overload == "ode_flow.default":
             return self._flow(node, args)
         if not any(isinstance(x, Value) for x in leaves):
-            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in leaves):
-                return self._folded_shape(node, args, kwargs)
-            return folded(node.target, overload, args, kwargs)
+            tensors = pytree.tree_leaves(floats_of(leaves))
+            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in tensors):
+                return self._folded_shape(node, floats_of(args), floats_of(kwargs))
+            return self._constant(node.target, overload, args, kwargs)
         if overload == "sym_size.int":
             return args[0].shape[args[1]]
         if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
@@ -182,6 +191,21 @@ class Reader:
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
+
+    def _constant(self, target: Any, overload: str, args: Any, kwargs: Any) -> Any:
+        """An op on constants alone: folded with torch where floats do not round."""
+        floats = folded(target, overload, args, kwargs)
+        if is_exact(overload, args, kwargs, floats):
+            return floats
+        plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
+        try:
+            return computed(self.build, overload, self._lift(args), self._lift(plain), floats)
+        except (CaptureError, UnsupportedOpError, *MALFORMED):
+            # what no rule makes is rounded, and is no longer what the module says
+            statement = ROUNDED.format(op=overload.split(".")[0])
+            if statement not in self.held:
+                self.held.append(statement)
+            return floats
 
     def _flow(self, node: Any, args: Any) -> Value:
         """An OdeFlow is one line: the exact flow of the program of its vector field."""
@@ -253,6 +277,8 @@ class Reader:
 
     def _lift(self, arguments: Any) -> Any:
         def one(x: Any) -> Any:
+            if isinstance(x, Computed):
+                return x.line
             if not isinstance(x, torch.Tensor):
                 return x
             if x.is_complex():

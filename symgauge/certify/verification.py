@@ -27,7 +27,7 @@ from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.domains.signs import analytic_everywhere
 from symgauge.network.duration import durations_absorbed
 from symgauge.network.intertwiners.proof import FamilyProver
-from symgauge.network.program import Network
+from symgauge.network.program import ROUNDED, Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
     RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
@@ -43,7 +43,8 @@ MALFORMED = (
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
-    r"input [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS))
+    r"input [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
+    + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def claim_of(
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
+    found = Assumptions(found.shown, (*found.hypotheses, *network.rounded))
     redundancy = total - jacobian_rank
     unexplained = redundancy - orbit
     closed = unexplained == 0
