@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
+from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
-from symgauge.capture.module import (
-    check_deterministic, check_example, check_parameters, in_double,
-)
-from symgauge.capture.reader import Reader, field_program
+from symgauge.capture.module import check_deterministic, check_example, check_parameters
+from symgauge.capture.outputs import Chosen
+from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
 from symgauge.errors import CaptureError
 from symgauge.network.program import Network
@@ -25,8 +25,12 @@ class Captured:
     """A network and what was read off the module."""
 
     network: Network
-    output_names: tuple[str, ...]
-    seconds: float = 0.0
+    chosen: Chosen
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs that are looked at."""
+        return tuple(x.name for x in self.chosen.outputs)
 
 
 def capture(
@@ -61,17 +65,18 @@ def capture(
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
         reader = Reader(module, exported(module, args, kwargs), output, observable)
-        return Captured(reader.read(meta=True), tuple(reader.output_names))
-    double, args, kwargs = in_double(module, args, kwargs)
+        return Captured(reader.read(meta=True), reader.chosen)
+    args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
-    check_deterministic(double, args, kwargs)
-    with numbered_flows(double) as flows:
-        program = exported(double, args, kwargs)
-    reader = Reader(double, program, output, observable, flows)
-    network = reader.read()
-    if check:
-        check_fidelity(double, network, args, kwargs, reader)
-    return Captured(network, tuple(reader.output_names))
+    with borrowed(module) as memory:
+        check_deterministic(module, args, kwargs, Watch(module, memory))
+        with numbered_flows(module) as flows:
+            program = exported(module, args, kwargs)
+        reader = Reader(module, program, output, observable, flows)
+        network = reader.read()
+        if check:
+            check_fidelity(module, network, args, kwargs, reader)
+        return Captured(network, reader.chosen)
 
 
 def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
@@ -92,8 +97,12 @@ def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
             raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")
         return fields.popitem()[1]
     check_parameters(module)
-    flow, args, _ = in_double(OdeFlow(module), tuple(args), {})
+    args, _ = wide_example(tuple(args), {})
     if not args or not isinstance(args[-1], torch.Tensor):
         raise CaptureError("the last argument of a vector field is a tensor, its state")
     check_example(args, {})
-    return field_program(flow, tuple(args[-1].shape))
+    flow = OdeFlow(module)
+    with borrowed(flow) as memory:
+        start = torch.tensor(flow.t0, dtype=torch.float64)
+        check_deterministic(VectorField(flow), (start, args[-1]), {}, Watch(flow, memory))
+        return field_program(flow, tuple(args[-1].shape), flow)[0]

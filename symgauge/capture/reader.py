@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from symgauge.capture.constants import folded, without_masks
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
-from symgauge.capture.outputs import output_names
+from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, output_names
 from symgauge.capture.skeleton import has_values, hollow
 from symgauge.capture.stabilisers import without_idle_maxima
 from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
@@ -35,16 +35,21 @@ class Reader:
 
     def __init__(
         self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
-        flows: Sequence[OdeFlow] = (),
+        flows: Sequence[OdeFlow] = (), root: torch.nn.Module | None = None,
     ) -> None:
+        """`root` is the module around a vector field: a closure may read its parameters."""
         self.module, self.program, self.flows = module, program, flows
+        self.root = module if root is None else root
+        #: Lines of the trainable parameters, by identity.
+        self.parameters: dict[int, Value] = {}
+        #: Parameters of the root that the module reads through a closure and does not own.
+        self.reached: list[torch.nn.Parameter] = []
         self.output, self.observable = output, observable
         self.build = Builder(all_ops())
         self.environment: dict[Any, Any] = {}
         self.token_places: dict[str, int] = {}
         self.input_places: list[tuple[str, str]] = []  # network input, placeholder
-        self.output_names: list[str] = []
-        self.picked: list[int] = []
+        self.chosen = Chosen((), ())
         self.held: list[str] = []
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
@@ -63,13 +68,9 @@ class Reader:
     def _leaves(self) -> None:
         signature = self.program.graph_signature
         own = dict(self.module.named_parameters(remove_duplicate=False))
-        first: dict[int, str] = {}
-        for name, p in own.items():
-            first.setdefault(id(p), name)
-        made: dict[str, Value] = {}
         for name, p in self.module.named_parameters():
             if p.requires_grad:
-                made[name] = self.build.leaf(Parameter(name, tuple(p.shape)))
+                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
         kinds = {s.arg.name: s for s in signature.input_specs}
         for node in self.program.graph.nodes:
             if node.op != "placeholder":
@@ -78,7 +79,7 @@ class Reader:
             kind = spec.kind.name
             if kind == "PARAMETER":
                 held = own.get(spec.target, self.program.state_dict.get(spec.target))
-                tied = made.get(first.get(id(held), spec.target))
+                tied = self.parameters.get(id(held))
                 self.environment[node] = held.detach() if tied is None else tied
             elif kind == "BUFFER":
                 table = self.program.state_dict
@@ -87,13 +88,32 @@ class Reader:
                 else:
                     self.environment[node] = self.program.constants[spec.target].detach()
             elif kind == "CONSTANT_TENSOR":
-                self.environment[node] = self.program.constants[spec.target].detach()
+                self.environment[node] = self._constant(self.program.constants[spec.target])
             elif kind == "USER_INPUT":
                 self.environment[node] = self._input(node)
             else:
                 self.environment[node] = None
         for node, x in self.environment.items():
             self.environment[node] = hollow(x)
+
+    def _constant(self, x: torch.Tensor) -> torch.Tensor | Value:
+        """A tensor that is neither parameter nor buffer; a parameter, where a closure holds it."""
+        if not has_values(x) or x.layout is not torch.strided:
+            return x.detach()
+        for name, p in self.root.named_parameters():
+            if not (p.requires_grad and has_values(p) and x.numel()) or (
+                    x.untyped_storage().data_ptr() != p.untyped_storage().data_ptr()):
+                continue
+            if (x.shape, x.stride(), x.data_ptr()) != (p.shape, p.stride(), p.data_ptr()):
+                raise CaptureError(
+                    f"a constant of shape {tuple(x.shape)} is a view of parameter {name}; read "
+                    "the parameter itself"
+                )
+            if id(p) not in self.parameters:
+                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
+                self.reached.append(p)
+            return self.parameters[id(p)]
+        return x.detach()
 
     def _input(self, node: Any) -> Any:
         value = node.meta.get("val")
@@ -178,9 +198,10 @@ class Reader:
         start, parameters, index = args
         flow = self.flows[index]
         try:
-            field = field_program(flow, tuple(start.shape))
+            field, reached = field_program(flow, tuple(start.shape), self.root)
         except CaptureError as error:
             raise CaptureError(f"the vector field of {path_of(node)}: {error}") from error
+        parameters = [*parameters, *(self.parameters[id(p)] for p in reached)]
         shapes = [tuple(p.shape) for p in parameters]
         if shapes != [p.shape for p in field.parameters]:
             raise CaptureError(
@@ -262,29 +283,15 @@ class Reader:
         # what a module writes into its buffers (running statistics) is no output
         kinds = [s.kind.name for s in self.program.graph_signature.output_specs]
         result = [x for x, kind in zip(result, kinds, strict=True) if kind == "USER_OUTPUT"]
-        names = output_names(self.module, self.program, len(result))
-        found: list[tuple[str, int, Value]] = []
-        for i, (name, x) in enumerate(zip(names, result, strict=True)):
-            value = self._resolve(x)
-            if isinstance(value, Value):
-                found.append((name, i, value))
-        if not found:
-            raise CaptureError("no output depends on a parameter or a floating input")
-        labels = [name for name, _, _ in found]
-        if self.output is not None:
-            wanted = str(self.output)
-            number = int(wanted) if wanted.isdigit() else -1
-            found = [f for f in found if f[0] == wanted or f[1] == number]
-            if not found:
-                raise CaptureError(f"no output {wanted!r}; the outputs are {', '.join(labels)}")
-        else:
-            for preferred in ("logits", "last_hidden_state"):
-                if preferred in labels and len(labels) > 1:
-                    found = [f for f in found if f[0] == preferred]
-                    break
-        picked = [value for _, _, value in found]
-        self.output_names = [name for name, _, _ in found]
-        self.picked = [i for _, i, _ in found]
+        names = output_names(self.program, len(result))
+        resolved = [self._resolve(x) for x in result]
+        found = [
+            Output(i, name, _is_floating(node), isinstance(value, Value))
+            for i, (name, node, value) in enumerate(zip(names, result, resolved, strict=True))
+            if isinstance(value, (Value, torch.Tensor))
+        ]
+        self.chosen = choose(found, self.output, is_model_output(self.program))
+        picked = [resolved[x.index] for x in self.chosen.outputs]
         if any(v.minus_infinity is not None for v in picked):
             raise CaptureError("an output is minus infinity; only a softmax may absorb it")
         if self.observable == "probabilities":
@@ -294,7 +301,7 @@ class Reader:
         return picked
 
 
-class _Field(torch.nn.Module):
+class VectorField(torch.nn.Module):
     """The vector field of a flow as a module of (t, x)."""
 
     def __init__(self, flow: OdeFlow) -> None:
@@ -305,16 +312,27 @@ class _Field(torch.nn.Module):
         return self.flow.field(t, x)
 
 
-def field_program(flow: OdeFlow, shape: tuple[int, ...]) -> Network:
-    """The program of a flow's vector field on states of a shape; its inputs are t and x."""
-    module = _Field(flow)
+def field_program(
+    flow: OdeFlow, shape: tuple[int, ...], root: torch.nn.Module
+) -> tuple[Network, list[torch.nn.Parameter]]:
+    """The program of a flow's vector field on states of a shape; its inputs are t and x.
+
+    With it come the parameters of the root that the field reads and the flow does not own: they
+    are the program's last ones.
+    """
+    module = VectorField(flow)
     example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
     program = exported(module, example, {})
-    reader = Reader(module, program, None, "logits")
+    reader = Reader(module, program, None, "logits", root=root)
     network = reader.read()
     if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
         raise CaptureError("it must map (t, x) to one velocity")
-    return network
+    return network, reader.reached
+
+
+def _is_floating(node: Any) -> bool:
+    value = node.meta.get("val") if is_node(node) else None
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def is_mask(example: torch.Tensor) -> bool:
