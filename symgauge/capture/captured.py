@@ -15,7 +15,8 @@ from symgauge.capture.module import check_deterministic, check_example, check_pa
 from symgauge.capture.outputs import Chosen
 from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
-from symgauge.errors import CaptureError
+from symgauge.capture.tokens import Narrower
+from symgauge.errors import BadInputError, CaptureError
 from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
 
@@ -64,19 +65,41 @@ def capture(
     if meta:
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
-        reader = Reader(module, exported(module, args, kwargs), output, observable)
-        return Captured(reader.read(meta=True), reader.chosen)
+        program = exported(module, args, kwargs)
+        network, reader = _read(module, program, output, observable, (), meta=True)
+        return Captured(network, reader.chosen)
     args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
     with borrowed(module) as memory:
         check_deterministic(module, args, kwargs, Watch(module, memory))
         with numbered_flows(module) as flows:
             program = exported(module, args, kwargs)
-        reader = Reader(module, program, output, observable, flows)
-        network = reader.read()
+        network, reader = _read(module, program, output, observable, flows)
         if check:
             check_fidelity(module, network, args, kwargs, reader)
         return Captured(network, reader.chosen)
+
+
+def _read(
+    module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
+    flows: Sequence[OdeFlow], meta: bool = False,
+) -> tuple[Network, Reader]:
+    """The exported program as a network, token ids ranging as far as every table allows.
+
+    Where what is done with them is not understood they are held at the example.
+    """
+    limits: dict[str, int] = {}
+    hold = False
+    while True:
+        reader = Reader(module, program, output, observable, flows, None, limits, hold)
+        try:
+            return reader.read(meta), reader
+        except Narrower as found:
+            limits[found.name] = found.classes
+        except BadInputError:
+            if hold or not reader.token_places:
+                raise
+            hold = True
 
 
 def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:

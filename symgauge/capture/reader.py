@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from symgauge.capture.module import random
 from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, output_names
 from symgauge.capture.skeleton import has_values, hollow
 from symgauge.capture.stabilisers import without_idle_maxima
-from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
+from symgauge.capture.tokens import Tokens, call, classes_of, numbers
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
@@ -36,8 +36,13 @@ class Reader:
     def __init__(
         self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
         flows: Sequence[OdeFlow] = (), root: torch.nn.Module | None = None,
+        limits: Mapping[str, int] | None = None, hold_tokens: bool = False,
     ) -> None:
-        """`root` is the module around a vector field: a closure may read its parameters."""
+        """`root` is the module around a vector field: a closure may read its parameters.
+
+        `limits` bounds token ids; with `hold_tokens` they are held at the example.
+        """
+        self.limits, self.hold_tokens = limits or {}, hold_tokens
         self.module, self.program, self.flows = module, program, flows
         self.root = module if root is None else root
         #: Lines of the trainable parameters, by identity.
@@ -123,15 +128,15 @@ class Reader:
             name = node.name
             self.input_places.append((name, node.name))
             return self.build.leaf(Input(name, tuple(value.shape)))
-        example = self._example(node.name)
-        classes = classes_of(node, self.program)
-        if classes:
-            name = node.name
+        name, classes = node.name, classes_of(node)
+        classes = min(classes, self.limits.get(name, classes))
+        if classes > 1 and not self.hold_tokens:
             self.token_places[name] = classes
-            shape = (*value.shape, classes)
-            return Tokens(self.build.leaf(Input(name, shape, classes)))
-        self.held.append(f"input {node.name} held at the example")
-        return example
+            one_hot = self.build.leaf(Input(name, (*value.shape, classes), classes))
+            return Tokens(one_hot, torch.arange(classes, dtype=value.dtype), name)
+        kind = "token ids" if classes > 1 else "input"
+        self.held.append(f"{kind} {name} held at the example")
+        return self._example(name)
 
     def _example(self, name: str) -> torch.Tensor:
         flat = pytree.tree_leaves(self.program.example_inputs)
@@ -166,7 +171,11 @@ class Reader:
         kwargs = pytree.tree_map(self._resolve, dict(node.kwargs), is_leaf=is_node)
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
         if any(isinstance(x, Tokens) for x in leaves):
-            return self._tokens(overload, args)
+            made = call(self.build, lambda x: self._lift((x,))[0], node.target, args, kwargs)
+            if made is not None:
+                return made
+            args, kwargs, leaves = pytree.tree_map(
+                self._plain, (args, kwargs, leaves), is_leaf=lambda x: isinstance(x, Value))
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
             # two runs may agree by luck, so the graph is asked as well
             raise random(self.module)
@@ -213,27 +222,6 @@ class Reader:
             t0=exact_value(flow.t0), t1=exact_value(flow.t1),
         )
 
-    def _tokens(self, overload: str, args: Any) -> Any:
-        """What may be done with tokens: other shapes, and rows of a table."""
-        if overload in INDEXING:
-            table, index = args[0], args[1][0] if isinstance(args[1], list) else args[1]
-            (table,) = self._lift((table,))
-            hot = index.one_hot
-            flat = self.build.reshape(hot, (math.prod(hot.shape[:-1]), hot.shape[-1]))
-            wide = self.build.reshape(table, (table.shape[0], math.prod(table.shape[1:])))
-            rows = self.build.apply("matmul", flat, wide)
-            return self.build.reshape(rows, (*hot.shape[:-1], *table.shape[1:]))
-        hot = args[0].one_hot
-        if overload in SHAPING:
-            op = by_overload()["view.default"]
-            bare = Value(hot.index, hot.shape[:-1])
-            # the shape that the op gives, computed on the places alone
-            probe = Builder(all_ops())
-            stand_in = probe.leaf(Input("tokens", bare.shape))
-            shape = op.capture(probe, overload, stand_in, *args[1:]).shape
-            return Tokens(self.build.reshape(hot, (*shape, hot.shape[-1])))
-        return args[0]
-
     @staticmethod
     def _folded_shape(node: Any, args: Any, kwargs: Any) -> Any:
         """A constant of which the shape alone is known."""
@@ -253,6 +241,10 @@ class Reader:
     def _like(overload: str, args: Any) -> torch.Tensor:
         fill = {"f": args[1] if len(args) > 1 else 0.0, "z": 0.0, "o": 1.0, "e": 0.0}[overload[0]]
         return torch.full(args[0].shape, float(fill), dtype=torch.float64)
+
+    def _plain(self, x: Any) -> Any:
+        """The numbers behind tokens; anything else as it is."""
+        return numbers(self.build, x) if isinstance(x, Tokens) else x
 
     def _resolve(self, x: Any) -> Any:
         return self.environment[x] if is_node(x) else x
@@ -284,11 +276,13 @@ class Reader:
         kinds = [s.kind.name for s in self.program.graph_signature.output_specs]
         result = [x for x, kind in zip(result, kinds, strict=True) if kind == "USER_OUTPUT"]
         names = output_names(self.program, len(result))
-        resolved = [self._resolve(x) for x in result]
+        resolved = [
+            self._plain(self._resolve(x)) if _is_floating(x) else self._resolve(x) for x in result
+        ]
         found = [
-            Output(i, name, _is_floating(node), isinstance(value, Value))
+            Output(i, name, _is_floating(node), not isinstance(value, torch.Tensor))
             for i, (name, node, value) in enumerate(zip(names, result, resolved, strict=True))
-            if isinstance(value, (Value, torch.Tensor))
+            if isinstance(value, (Value, Tokens, torch.Tensor))
         ]
         self.chosen = choose(found, self.output, is_model_output(self.program))
         picked = [resolved[x.index] for x in self.chosen.outputs]
