@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from symgauge.capture.about import about
 from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
@@ -21,17 +22,34 @@ from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
 
 
+#: Said where a network is read and not compared with its module.
+UNCOMPARED = "the network was not compared with the module at these sizes"
+
+
 @dataclass(frozen=True)
 class Captured:
     """A network and what was read off the module."""
 
     network: Network
     chosen: Chosen
+    #: What a statement about the network is about, in sentences.
+    about: tuple[str, ...] = ()
+    #: Parameters that are read through variables which hold them.
+    through_closures: tuple[str, ...] = ()
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """The outputs that are looked at."""
         return tuple(x.name for x in self.chosen.outputs)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record of a derivation says of it."""
+        return {
+            "about": list(self.about),
+            "outputs": [[x.index, x.name] for x in self.chosen.outputs],
+            "outputs_left_out": list(self.chosen.left_out),
+        }
 
 
 def capture(
@@ -67,7 +85,7 @@ def capture(
         check_example(args, kwargs)
         program = exported(module, args, kwargs)
         network, reader = _read(module, program, output, observable, (), meta=True)
-        return Captured(network, reader.chosen)
+        return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
     args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
     with borrowed(module) as memory:
@@ -77,7 +95,8 @@ def capture(
         network, reader = _read(module, program, output, observable, flows)
         if check:
             check_fidelity(module, network, args, kwargs, reader)
-        return Captured(network, reader.chosen)
+        said = about(module, reader) if check else (*about(module, reader), UNCOMPARED)
+        return Captured(network, reader.chosen, said, tuple(sorted(reader.through_closures)))
 
 
 def _read(

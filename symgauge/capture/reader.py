@@ -56,6 +56,11 @@ class Reader:
         self.input_places: list[tuple[str, str]] = []  # network input, placeholder
         self.chosen = Chosen((), ())
         self.held: list[str] = []
+        #: Names of parameters that a constant of the export turned out to be.
+        self.through_closures: set[str] = set()
+        #: Buffers that are read, and how many other tensors are.
+        self.held_buffers: set[str] = set()
+        self.constants = 0
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
     def read(self, meta: bool = False) -> Network:
@@ -87,6 +92,8 @@ class Reader:
                 tied = self.parameters.get(id(held))
                 self.environment[node] = held.detach() if tied is None else tied
             elif kind == "BUFFER":
+                if node.users:
+                    self.held_buffers.add(spec.target)
                 table = self.program.state_dict
                 if spec.target in table:
                     self.environment[node] = table[spec.target].detach()
@@ -114,10 +121,12 @@ class Reader:
                     f"a constant of shape {tuple(x.shape)} is a view of parameter {name}; read "
                     "the parameter itself"
                 )
+            self.through_closures.add(name)
             if id(p) not in self.parameters:
                 self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
                 self.reached.append(p)
             return self.parameters[id(p)]
+        self.constants += 1
         return x.detach()
 
     def _input(self, node: Any) -> Any:
