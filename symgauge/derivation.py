@@ -45,6 +45,7 @@ from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import RANK_ORDER, jacobian_rows
+from symgauge.network.unread import unread_tensors
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -54,8 +55,9 @@ if TYPE_CHECKING:
 SCHEMA = "symgauge-derivation/1"
 #: What every derivation.json has.
 KEYS = (
-    "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
-    "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
+    "schema", "name", "about", "target", "factory", "sizes", "full_sizes", "observable", "output",
+    "outputs", "outputs_left_out", "tensors", "full_tensors", "parameters", "unread",
+    "unread_tensors", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
     "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
     "versions", "seconds",
@@ -281,6 +283,7 @@ def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterato
     try:
         network = certificate.network()
         yield from _difference("tensors", data["tensors"], _tensors(network))
+        yield from _difference("unread_tensors", data["unread_tensors"], unread_tensors(network))
         yield from _family_disagreements(data, network, certificate)
     except (BadInputError, *MALFORMED) as error:
         yield f"the facts of derivation.json are malformed: {error}"
@@ -426,7 +429,7 @@ def derive(
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
         observable=observable, seed=seed, force=force, balls=balls, series=series,
-        progress=progress, seconds=seconds,
+        progress=progress, seconds=seconds, said=captured.facts,
     )
 
 
@@ -460,7 +463,7 @@ def derive_target(
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
-        target=target, full=full,
+        target=target, full=full, said=captured.facts,
     )
 
 
@@ -507,9 +510,11 @@ def derive_network(
     seconds: dict[str, float] | None = None,
     target: Target | None = None,
     full: Network | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """The derivation of a captured network.
 
+    `said` is what the capture says of the module: about, outputs, outputs_left_out.
     `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
     over power series: residues are then used to find generators alone, and nothing is assumed of
     them.
@@ -547,6 +552,7 @@ def derive_network(
                 again = derive_network(
                     split, name=name, output=output, observable=observable, seed=seed,
                     force=force, progress=progress, seconds=seconds, target=target, full=full,
+                    said=said,
                 )
                 note = "exponentials of sums are written as products: an identity"
                 return Derivation({**again.data, "notes": [*again.data["notes"], note]})
@@ -575,13 +581,19 @@ def derive_network(
         statements.append(statement(p, numbers, network, full))
     planted = _planted(network, statements, field, rng)
     seconds["statement"] = time.perf_counter() - start
+    facts = said or {
+        "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],
+        "outputs_left_out": [],
+    }
     data: dict[str, Any] = {
-        "schema": SCHEMA, "name": name, "target": target.text if target else None,
-        "factory": _factory(target),
+        "schema": SCHEMA, "name": name, "about": list(facts["about"]),
+        "target": target.text if target else None, "factory": _factory(target),
         "sizes": dict(target.sizes) if target else {},
         "full_sizes": dict(target.full) if target and target.full is not None else None,
-        "observable": observable, "output": output,
-        "tensors": _tensors(network), "full_tensors": None if full is None else _tensors(full),
+        "observable": observable, "output": output, "outputs": facts["outputs"],
+        "outputs_left_out": facts["outputs_left_out"],
+        "tensors": _tensors(network), "unread_tensors": unread_tensors(network),
+        "full_tensors": None if full is None else _tensors(full),
         **{k: claim[k] for k in (
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",

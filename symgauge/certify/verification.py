@@ -43,7 +43,7 @@ MALFORMED = (
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
-    r"input [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
+    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
     + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 
 
@@ -80,15 +80,19 @@ def claim_of(
     redundancy = total - jacobian_rank
     unexplained = redundancy - orbit
     closed = unexplained == 0
-    sound = closed and proved and not found.hypotheses
+    hypotheses = [*found.hypotheses, *(
+        f"the statement is that of all token ids, not of these alone: {s}"
+        for s in network.held if s.startswith("token ids")
+    )]
+    sound = closed and proved and not hypotheses
     verdict = Verdict.PROVED if sound else Verdict.UNKNOWN
     return {
         "parameters": total, "unread": unread, "rank": jacobian_rank, "redundancy": redundancy,
         "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
         "inconsistent": unexplained < 0, "shown": list(found.shown),
-        "hypotheses": list(found.hypotheses), "verdict": verdict.value,
+        "hypotheses": hypotheses, "verdict": verdict.value,
         "scope": _scope(
-            network, closed, bool(found.hypotheses), redundancy, unexplained, by_minor),
+            network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
     }
 
 
@@ -266,7 +270,7 @@ def _verify(certificate: Certificate) -> Verification:
         f"rank J = {jacobian}, rank G = {orbit}, P = {total}",
     ]
     return Verification(
-        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), found.hypotheses,
+        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), tuple(claim["hypotheses"]),
         claim["scope"],
     )
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -364,6 +365,10 @@ class Prover:
                     self.domain, *xs, **node.attrs
                 )
                 return out
+        if isinstance(node.op, Composite) and node.op.of_tokens:
+            xs = [value(j) for j in node.inputs]
+            if prod(x.shape[-1] * max(len(p) for p in x.reshape(-1)) for x in xs) <= MAX_TERMS:
+                return self._plain(i, node, xs, False)
         return self._opaque_value(i, node, value)
 
     def _opaque_value(self, i: int, node: Node, value: Any) -> Array:

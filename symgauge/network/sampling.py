@@ -91,9 +91,11 @@ class Rows:
         )
 
 
-def read_coordinates(network: Network) -> npt.NDArray[np.bool_]:
+def read_coordinates(
+    network: Network, domain: ReadsDomain | None = None
+) -> npt.NDArray[np.bool_]:
     """Which coordinates of the flat parameter vector some output reads."""
-    lowered, domain = network.lowered, ReadsDomain()
+    lowered, domain = network.lowered, domain or ReadsDomain()
     ones = {p.name: np.ones((1, *p.shape)) for p in lowered.parameters}
     inputs = {x.name: np.ones((1, *x.shape)) for x in lowered.inputs}
     lines = values(lowered, domain, ones, inputs)

@@ -327,7 +327,8 @@ class Structure:
         return frozenset()
 
     def _flat(self, line: Line, found: Mapping[int, frozenset[Address]]) -> frozenset[Address]:
-        if line.law in ("parameter", "input", "flow", "locally constant", "rotary"):
+        if line.law in ("parameter", "input", "flow", "locally constant", "rotary",
+                        "function of tokens"):
             return frozenset()
         if line.law in ("sum of lines", "product", "general", "homogeneous", "normaliser",
                         "centring", "standardising", "maximum"):
@@ -369,7 +370,7 @@ class Structure:
         leaf = self.network.nodes[line.node].leaf
         if isinstance(leaf, Input) and leaf.classes:
             return {len(line.shape) - 1: 1}
-        if line.op == "one_hot" or line.op == "ranking":
+        if line.op in ("one_hot", "ranking", "tabulated"):
             return {len(line.shape) - 1: 1}
         if line.op == "softmax":
             return {line.attrs["axis"]: 1} if self._no_row_is_left_out(line) else {}

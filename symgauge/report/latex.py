@@ -117,7 +117,7 @@ def _result(derivation: Data) -> str:
     rank_note = rank if certified else f"a lower bound on {rank}{left}"
     rows = [
         ["parameters $P$", str(derivation["parameters"])],
-        ["unread coordinates, not in $P$", str(derivation.get("unread", 0))],
+        ["unread coordinates, not in $P$", escape(wording.unread(derivation))],
         [r"$\operatorname{rank} J(\theta_0)$", f"{derivation['rank']} ({rank_note})"],
         [r"redundancy $P - r$", f"${k}$" if certified else rf"$\le {k}${left}"],
         [
@@ -134,7 +134,8 @@ def _result(derivation: Data) -> str:
     words = "; ".join(rf"\emph{{{w.lower()}}}: {meaning}" for w, meaning in wording.WORDS)
     return (
         "\\section{The result}\n"
-        f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
+        + "".join(f"{escape(said[:1].upper() + said[1:])}.\n" for said in wording.about(derivation))
+        + f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
         "A \\emph{generic} point is one off a proper analytic subset.}\n"
         + _table((0.36, 0.58), ["quantity", "value"], rows)
     )

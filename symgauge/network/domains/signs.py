@@ -148,7 +148,7 @@ def analytic_everywhere(network: Network) -> bool:
 
 def ends_somewhere(network: Network) -> bool:
     """Whether a division may be by 0, or a root or a logarithm of what is not positive."""
-    domain = _signs(network)
+    domain, _ = _signs(network)
     return domain.partial or domain.divides
 
 
