@@ -1,27 +1,34 @@
 """Four judges of a derivation of a random module, none of which trusts the deriver.
 
-1. `redundancy`, `orbit` and `unread` against the float64 Jacobian: rows at inputs of several sizes, so that
-   rare branches are met; parameters are set in place, so that a function that reads them by another
-   way than the module's names is seen. The largest rank over draws counts, where its gap is clear.
+1. `redundancy`, `orbit` and `unread` against the float64 Jacobian: rows at inputs of several
+   sizes, so that rare branches are met; parameters are set in place, so that a function that reads
+   them by another way than the module's names is seen. The largest rank over draws counts, where
+   its gap is clear.
 2. `drift`: every output is unchanged under sampled group elements, at inputs of several sizes.
 3. `check`: the generated check never fails on a right derivation, and fails on a broken one.
-4. `verify` has the derivation's verdict, and recognises the module captured once more.
+4. `verify` has the derivation's verdict, recognises the module captured once more, and accepts no
+   changed fact beside the certificate in silence.
 
-Besides: no exception that is not one of symgauge.errors, and none that says refuted.
+Besides: no exception that is not one of symgauge.errors, none that says refuted, and no capture
+that the package itself finds to be another function.
 """
 
 import argparse
 import contextlib
 import copy
 import io
+import json
+import random
 import signal
 import sys
+import tempfile
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from random_modules import VOCABULARY, RandomModule
+from safetensors.torch import save_file
 from singular_values import fresh, rank_and_gap
 from torch import Tensor, nn
 
@@ -58,7 +65,9 @@ class Outcome(NamedTuple):
 
 
 def leaves(value: Any) -> list[Tensor]:
-    """The floating tensors of an output, in order."""
+    """The floating tensors of an output that count, in order."""
+    if type(value).__module__.startswith("transformers.") and hasattr(value, "logits"):
+        value = value.logits
     found = torch.utils._pytree.tree_leaves(value)
     return [x for x in found if isinstance(x, Tensor) and x.is_floating_point()]
 
@@ -234,9 +243,32 @@ def check_of(found: Derivation) -> dict[str, Any]:
     return module.__dict__
 
 
-def run_check(space: Mapping[str, Any], seed: int, record: Any = None) -> Any:
+def run_check(
+    space: Mapping[str, Any], seed: int, record: Any = None, checkpoint: str | None = None
+) -> Any:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return space["run"](record or space["RECORD"], space["CHECKS"], seed=seed)
+        return space["run"](
+            record or space["RECORD"], space["CHECKS"], seed=seed, checkpoint=checkpoint)
+
+
+def failed_when_fresh(module: nn.Module, space: Mapping[str, Any]) -> str:
+    """What the check says to fail where biases are 0 and gains are 1."""
+    state = {n: v.detach().clone() for n, v in module.state_dict().items()}
+    for name, p in module.named_parameters():
+        if p.dim() == 1 and name.endswith(("b", "bias")):
+            state[name].zero_()
+        elif p.dim() == 1 and name.endswith(("g", ".weight")):
+            state[name].fill_(1.0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/fresh.safetensors"
+        save_file(state, path)
+        try:
+            result = run_check(space, 0, checkpoint=path)
+        except Exception as error:
+            if type(error).__name__ == "BadInput":
+                return ""
+            raise
+    return ", ".join(r["label"] for r in result["rows"] if r["ok"] is False)
 
 
 def broken(
@@ -278,6 +310,9 @@ def judge_check(
             bad = [r["label"] for r in result["rows"] if r["ok"] is False]
             failures.append(("check", f"FAILED at seed {seed}: {', '.join(bad)}"))
             break
+    wrong = failed_when_fresh(module, space)
+    if wrong:
+        failures.append(("fresh", f"FAILED at weights as after initialisation: {wrong}"))
     for i, j in [*broken(module.double(), example, found)][:2]:
         record = copy.deepcopy(space["RECORD"])
         family = record["families"][i]["small"]
@@ -288,7 +323,7 @@ def judge_check(
             with contextlib.suppress(Exception):
                 results.append(run_check(space, seed, record)["ok"])
         if results and False not in results:
-            failures.append(("blind", f"without move {j} of {family.get('label')} the check passes"))
+            failures.append(("blind", f"the check passes without move {j} of family {i}"))
             break
     return failures
 
@@ -296,8 +331,20 @@ def judge_check(
 # -- 4: verify -----------------------------------------------------------------------------------
 
 
+#: Facts beside the certificate, changed: `verify` rejects them, or says that it leaves them out.
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "notes": lambda notes: [*notes, "every permutation of the inputs is a symmetry too"],
+    "discrete": lambda found: found[1:] or [{"group": "S(9)"}],
+    "observable": lambda _: "probabilities",
+    "output": lambda _: "another",
+    "sizes": lambda sizes: {**sizes, "seed": -1},
+    "full_sizes": lambda _: {"seed": -1},
+    "planted": lambda found: found[1:],
+}
+
+
 def judge_verify(found: Derivation, text: str) -> list[tuple[str, str]]:
-    """`verify` and `verify --target` have the derivation's verdict."""
+    """`verify`, also with its target, has the derivation's verdict; a changed fact has none."""
     result = found.verify()
     if result.verdict is not found.verdict:
         return [("verify", f"{found.verdict.name}, verified as {result.verdict.name}: "
@@ -307,6 +354,12 @@ def judge_verify(found: Derivation, text: str) -> list[tuple[str, str]]:
     if again.verdict is not found.verdict:
         return [("target", f"{found.verdict.name}, and its own module is said to be another: "
                            f"{'; '.join(again.reasons)}")]
+    key = random.Random(text + str(found.sizes)).choice(list(CHANGES))
+    changed = CHANGES[key](found.data[key])
+    if changed != found.data[key]:
+        result = Derivation({**found.data, key: changed}).verify()
+        if result.verdict is Verdict.PROVED and key not in json.dumps(result.to_json()):
+            return [("side", f"{key} = {changed!r:.80} is accepted without a word")]
     return []
 
 
@@ -344,12 +397,15 @@ def _judged(seed: int, kind: str) -> Outcome:
     try:
         found = derive_target(target)
     except InconsistentError as error:
-        return Outcome(("inconsistent",), (("inconsistent", str(error)[:200]),))
+        return Outcome(("refused", "wrong: inconsistent"), (("inconsistent", str(error)[:200]),))
     except BadInputError as error:
         words = " ".join(str(error).split())
+        if "differs from the module" in words:
+            return Outcome(("refused", "wrong: fidelity"), (("fidelity", words[:200]),))
         return Outcome(("refused", f"refused: {_kind_of(words)}"), ())
     except Exception as error:
-        return Outcome(("crash",), (("crash", f"{type(error).__name__}: {error}"[:200]),))
+        words = f"{type(error).__name__}: {error}"
+        return Outcome(("refused", "wrong: crash"), (("crash", words[:200]),))
     module, example, _ = target.build()
     assert isinstance(module, RandomModule)
     tally = ["derived", found.verdict.name]
@@ -364,7 +420,6 @@ def _judged(seed: int, kind: str) -> Outcome:
             # a check of something false may well fail
             failures += judge_check(module, example, found)
     except Exception as error:
-        tally.append("crash")
         failures.append(("crash", f"{type(error).__name__}: {error}"[:200]))
     tally += [f"wrong: {name}" for name in dict.fromkeys(n for n, _ in failures)]
     return Outcome(tuple(tally), tuple(failures))

@@ -68,7 +68,7 @@ class RandomModule(nn.Module):
             out = self.forward(*self.example())
         self.complete = True
         tensors = torch.utils._pytree.tree_leaves(out)
-        if not all(bool(t.isfinite().all()) for t in tensors) or not list(self.parameters()):
+        if not all(bool(t.isfinite().all()) for t in tensors) or not self._parameters:
             raise Unfit("no finite function of parameters")
 
     def example(self) -> tuple[Tensor, ...]:
@@ -146,6 +146,10 @@ def _tokens_and_positions(m: RandomModule, ids: Tensor) -> Tensor:
     return torch.tanh(_tokens(m, ids) + m.weight("positions", TOKENS, WIDTH))
 
 
+def _exponential_positions(m: RandomModule, ids: Tensor) -> Tensor:
+    return torch.exp(_tokens(m, ids) + m.weight("positions", TOKENS, WIDTH))
+
+
 def _padded(m: RandomModule, ids: Tensor) -> Tensor:
     """Padding is told from the ids, and is 0."""
     return _tokens(m, ids) * (ids != 1).unsqueeze(-1)
@@ -169,6 +173,7 @@ SOURCES: dict[str, Callable[[RandomModule, Tensor], Tensor]] = {
     "rows": _plain_input,
     "tokens": _tokens,
     "tokens_positions": _tokens_and_positions,
+    "tokens_exponential": _exponential_positions,
     "tokens_padded": _padded,
     "tokens_padded_positions": _padded_positions,
     "tokens_end": _end_of_text,
@@ -247,7 +252,9 @@ def _rare_maximum(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
 def _maximum_in_comparison(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
     """a x or b x, by comparison with the largest entry, which is read nowhere else."""
     t = c.of((2.2, 5.0, -3.0, -0.5))
-    above = h > c.of((h.amax(), h.amax(-1, keepdim=True), h.abs().amax())) + t
+    largest = c.of((
+        lambda: h.amax(), lambda: h.amax(-1, keepdim=True), lambda: h.abs().amax()))()
+    above = h > largest + t
     a, b = (m.weight(k + n, h.shape[1]) for n in "ab")
     return torch.where(above, a * h, b * h)
 
@@ -355,17 +362,27 @@ def _hidden_pair(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
     return torch.stack(terms).sum(0) + m.weight(k + "d", 2)
 
 
+def _cosine(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    inner, uu, vv = ((p * q).sum(-1, keepdim=True) for p, q in ((u, v), (u, u), (v, v)))
+    return inner / (torch.sqrt(uu) * torch.sqrt(vv)), inner / torch.sqrt(uu * vv)
+
+
+#: Two functions of u and v that are multiples of one another, or equal.
+SUMS: tuple[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], ...] = (
+    lambda u, v: (torch.exp(u) * torch.exp(v), torch.exp(u + v)),
+    lambda u, v: (torch.exp(u + v) / torch.exp(v), torch.exp(u)),
+    lambda u, v: (
+        torch.sin(u + v), torch.sin(u) * torch.cos(v) + torch.cos(u) * torch.sin(v)),
+    lambda u, v: (torch.sigmoid(u - v), torch.softmax(torch.stack([u, v]), 0)[0]),
+    lambda u, v: (torch.logaddexp(u, v), u + F.softplus(v - u)),
+    lambda u, v: (torch.exp(u + v), torch.exp(u + v + 0.5)),
+    _cosine,
+)
+
+
 def _hidden_sum(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
     """exp(u) exp(v) beside exp(u + v), and their like, behind linear maps."""
-    u, v = (read(m, k + n, h, c.of((1, 1))) for n in "uv")
-    first, second = c.of((
-        (torch.exp(u) * torch.exp(v), torch.exp(u + v)),
-        (torch.exp(u + v) / torch.exp(v), torch.exp(u)),
-        (torch.sin(u + v), torch.sin(u) * torch.cos(v) + torch.cos(u) * torch.sin(v)),
-        (torch.sigmoid(u - v), torch.softmax(torch.cat([u, v], -1), -1)[:, :1]),
-        (torch.logaddexp(u, v), u + F.softplus(v - u)),
-        (torch.exp(u + v), torch.exp(u + v + 0.5)),
-    ))
+    first, second = c.of(SUMS)(read(m, k + "u", h, 2), read(m, k + "v", h, 2))
     return read(m, k + "a", first, 2) + read(m, k + "c", second, 2)
 
 
@@ -414,6 +431,8 @@ MIXINGS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
     lambda M, t: torch.stack([torch.cos(t) ** 2, torch.sin(t) ** 2, 0 * t], -1),
     lambda M, t: torch.stack([torch.sigmoid(t), torch.sigmoid(-t), 0 * t], -1),
     lambda M, t: (M - M.mean(-1, keepdim=True)) + 1 / 3,
+    lambda M, t: F.interpolate(
+        torch.eye(TOKENS, dtype=t.dtype)[None, None], size=(4, TOKENS), mode="bicubic")[0, 0],
 )
 
 
@@ -583,6 +602,18 @@ def _gated(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
     return read(m, k + "a", act(read(m, k + "g", h, 2)) * read(m, k + "u", h, 2), 2)
 
 
+def _parametrised(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tensor:
+    """Rows of a matrix by their length and direction."""
+    bias = c.of((True, False))
+
+    def make() -> nn.Module:
+        linear = nn.Linear(h.shape[1], 2, bias=bias)
+        return nn.utils.parametrizations.weight_norm(linear)
+
+    y = c.of((torch.tanh, F.relu))(m.part(k + "n", make)(h))
+    return read(m, k + "a", y, 2)
+
+
 #: Stages of which something false was said, or may be.
 SPECIAL: dict[str, Stage] = {
     "rare_maximum": _rare_maximum,
@@ -612,6 +643,7 @@ SPECIAL: dict[str, Stage] = {
     "accident": _accident,
     "sign": _sign,
     "gated": _gated,
+    "parametrised": _parametrised,
 }
 PLAIN: dict[str, Stage] = {"linear": _linear, "activation": _activation, "layer": _layer}
 STAGES: dict[str, Stage] = SPECIAL | PLAIN
@@ -636,6 +668,20 @@ def _nested(m: RandomModule, h: Tensor) -> Any:
     return {"heads": {"logits": left}, "more": [right]}
 
 
+def _tied_head(m: RandomModule, h: Tensor) -> Tensor:
+    if "table" not in m._parameters:
+        raise Unfit("no table")
+    return h @ m.weight("table", VOCABULARY, h.shape[1]).T
+
+
+def _model_output(m: RandomModule, h: Tensor) -> Any:
+    """Of a model's output that has logits, those alone count."""
+    from transformers.modeling_outputs import CausalLMOutput
+
+    logits, value = _two_heads(m, h)
+    return CausalLMOutput(logits=logits, hidden_states=(value,))
+
+
 FORMS: dict[str, Callable[[RandomModule, Tensor], Any]] = {
     "tensor": lambda m, h: h,
     "read": lambda m, h: read(m, "out", h, 2),
@@ -646,6 +692,8 @@ FORMS: dict[str, Callable[[RandomModule, Tensor], Any]] = {
     "tuple": lambda m, h: _two_heads(m, h),
     "named_tuple": lambda m, h: Heads(*_two_heads(m, h)),
     "nested": _nested,
+    "tied_head": _tied_head,
+    "model_output": _model_output,
 }
 
 
@@ -671,7 +719,7 @@ def draw(seed: int, kind: str = "") -> Recipe:
 
 def _drawn(rng: random.Random) -> Recipe:
     sources = list(SOURCES)
-    source = rng.choice(["row", "rows"] if rng.random() < 0.75 else sources)
+    source = rng.choice(["row", "rows"] if rng.random() < 0.7 else sources)
     number = rng.randrange
     stages = [(rng.choice(list(SPECIAL)), number(10**6))]
     if rng.random() < 0.35:
