@@ -6,14 +6,23 @@ way. `finds` names the stages, sources or forms of random_modules.py that show i
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import symgauge.capture
+from symgauge import derivation
+from symgauge.capture import borrowed
 from symgauge.capture import reader as reading
 from symgauge.capture.exported import overload_of
+from symgauge.certify import independence
+from symgauge.certify.verification import verify
+from symgauge.checks import actions
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -42,13 +51,12 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, kept)
 
 
-# -- a maximum is idle where samples do not show it ----------------------------------------------
+# -- what goes in --------------------------------------------------------------------------------
 
 
 def _without_unseen_maxima(network: Network) -> Network:
     """0 for each maximum of which no output depends at eight random points."""
-    maxima = [i for i, n in enumerate(network.nodes) if n.op is not None and n.op.name == "amax"]
-    for i in maxima:
+    for i in [i for i, n in enumerate(network.nodes) if n.op is not None and n.op.name == "amax"]:
         leaf = Parameter(f"maximum at line {i}", network.nodes[i].shape)
         freed = _with_leaf(network, i, leaf)
         field = PrimeField(next(primes()))
@@ -57,7 +65,8 @@ def _without_unseen_maxima(network: Network) -> Network:
         except InconsistentError:
             continue
         start = freed.offsets[leaf.name]
-        if not rows[:, start:start + freed.parameters[-1].size].any():
+        if not rows[:, start:start + leaf.size].any():
+            # numbers of lines stay: the zeros take the place of the maximum
             network = _with_leaf(network, i, None)
     return network
 
@@ -81,15 +90,11 @@ def _with_leaf(network: Network, at: int, leaf: Parameter | None) -> Network:
 def unseen_maxima_are_idle() -> Iterator[None]:
     right = reading.Reader.read
 
-    def read(self: Any, meta: bool = False) -> Network:
-        network = right(self, meta)
-        return network if meta else _without_unseen_maxima(network)
+    def read(self: Any) -> Network:
+        return _without_unseen_maxima(right(self))
 
     with replaced(reading.Reader, "read", read):
         yield
-
-
-# -- rules of capture ----------------------------------------------------------------------------
 
 
 @contextmanager
@@ -119,24 +124,65 @@ def casts_are_the_identity() -> Iterator[None]:
 
 @contextmanager
 def one_output_by_its_name() -> Iterator[None]:
-    right = reading.Reader._outputs
+    right = reading.choose
 
-    def outputs(self: Any, result: Any) -> Any:
-        names = reading.output_names(self.module, self.program, len(result))
-        chosen = [n for n in ("logits", "last_hidden_state") if n in names and self.output is None]
-        if not chosen or len(names) == 1:
-            return right(self, result)
-        self.output = chosen[0]
-        try:
-            return right(self, result)
-        finally:
-            self.output = None
+    def choose(found: Any, wanted: Any, model_output: bool) -> Any:
+        names = [x.name for x in found]
+        preferred = [n for n in ("logits", "last_hidden_state") if n in names]
+        return right(found, preferred[0] if preferred and wanted is None else wanted, model_output)
 
-    with replaced(reading.Reader, "_outputs", outputs):
+    with replaced(reading, "choose", choose):
         yield
 
 
-# -- the deriver ---------------------------------------------------------------------------------
+@contextmanager
+def constants_are_rounded() -> Iterator[None]:
+    with replaced(reading, "is_exact", lambda *_: True):
+        yield
+
+
+@contextmanager
+def a_copy_is_read() -> Iterator[None]:
+    right = symgauge.capture.capture
+
+    def capture(module: Any, *args: Any, **kwargs: Any) -> Any:
+        return right(copy.deepcopy(module), *args, **kwargs)
+
+    with ExitStack() as stack:
+        stack.enter_context(replaced(symgauge.capture, "capture", capture))
+        stack.enter_context(replaced(borrowed.Watch, "_look", lambda self, x: None))
+        yield
+
+
+# -- what is proved ------------------------------------------------------------------------------
+
+
+def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
+    """log b is no value of its own where exp or the circle has b (sign 1) or -b."""
+    right = independence._columns
+
+    def columns(network: Any, points: Any, field: PrimeField) -> Any:
+        found = right(network, points, field)
+        tables = (found.powers, found.circle)
+        others = {
+            (a if sign > 0 else field.neg(a)).tobytes()
+            for table in tables for (function, _), (a, _, _) in table.items() if function != "log"
+        }
+        powers = {
+            key: column for key, column in found.powers.items()
+            if key[0] != "log" or column[0].tobytes() not in others
+        }
+        return replace(found, powers=powers)
+
+    return replaced(independence, "_columns", columns)
+
+
+def values_without_their_function() -> AbstractContextManager[None]:
+    return _with_fewer_logarithms(1)
+
+
+def values_up_to_sign() -> AbstractContextManager[None]:
+    return _with_fewer_logarithms(-1)
 
 
 @contextmanager
@@ -145,10 +191,54 @@ def one_cell_is_enough() -> Iterator[None]:
         yield
 
 
+# -- what comes out ------------------------------------------------------------------------------
+
+
+@contextmanager
+def scaled_and_then_shifted() -> Iterator[None]:
+    right = actions._move
+
+    def move(target: Any, source: Any, said: Any, part: Any) -> None:
+        offset = Fraction(said.get("offset", "0"))
+        right(target, source, {k: v for k, v in said.items() if k != "offset"}, part)
+        if offset:
+            weight = str(Fraction(said["weight"]) * offset)
+            right(target, source, {**said, "form": "+c", "weight": weight}, part)
+
+    with replaced(actions, "_move", move):
+        yield
+
+
+@contextmanager
+def programs_are_compared_as_they_are() -> Iterator[None]:
+    def same(carried: Network, captured: Network) -> str | None:
+        return "the network is that of the module" if carried.digest == captured.digest else None
+
+    with replaced(derivation, "same_program", same):
+        yield
+
+
+@contextmanager
+def the_certificate_alone_is_verified() -> Iterator[None]:
+    def alone(self: Any, target: Any = None) -> Any:
+        return verify(self.data["certificate"])
+
+    with replaced(derivation.Derivation, "verify", alone):
+        yield
+
+
+NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")
+
 FAULTS: dict[str, Fault] = {
     "unseen_maxima": Fault(
         "a maximum that no output depends on at eight random points is taken for 0",
         ("rare_maximum", "maximum_in_comparison"), unseen_maxima_are_idle),
+    "function_forgotten": Fault(
+        "log b is no value of its own where exp, sin or cos of b occurs",
+        ("zero_of_parameters",), values_without_their_function),
+    "sign_forgotten": Fault(
+        "log b is no value of its own where exp, sin or cos of -b occurs",
+        ("zero_of_parameters",), values_up_to_sign),
     "softplus_threshold": Fault(
         "softplus forgets its threshold", ("softplus_threshold",), softplus_without_threshold),
     "casts": Fault(
@@ -156,9 +246,23 @@ FAULTS: dict[str, Fault] = {
         casts_are_the_identity),
     "one_output": Fault(
         "logits or last_hidden_state are taken alone, whatever stands beside them",
-        ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested"),
-        one_output_by_its_name),
+        NAMED, one_output_by_its_name),
+    "rounded_constants": Fault(
+        "arithmetic on constants is done in floats", ("mixing", "features"),
+        constants_are_rounded),
+    "scale_then_shift": Fault(
+        "a gain with an offset is scaled and then shifted", ("offset_gain", "offset_matrix"),
+        scaled_and_then_shifted),
+    "raw_digests": Fault(
+        "a program that was rewritten is taken for another one", ("hidden_sum", "hidden_pair"),
+        programs_are_compared_as_they_are),
     "one_cell": Fault(
         "one cell is tried for the largest rank", ("norm_relu", "relu_twice", "routing"),
         one_cell_is_enough),
+    "certificate_alone": Fault(
+        "facts beside the certificate are not looked at", ("linear", "attention", "tied"),
+        the_certificate_alone_is_verified),
+    "copies": Fault(
+        "a copy of the module is read, so that a closure reads other parameters", ("closure",),
+        a_copy_is_read),
 }

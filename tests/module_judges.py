@@ -13,7 +13,6 @@ Besides: no exception that is not one of symgauge.errors, none that says refuted
 that the package itself finds to be another function.
 """
 
-import argparse
 import contextlib
 import copy
 import io
@@ -32,11 +31,11 @@ from safetensors.torch import save_file
 from singular_values import fresh, rank_and_gap
 from torch import Tensor, nn
 
-from symgauge import __main__ as command
-from symgauge.capture import load_target
+from symgauge.capture import Target, load_target
 from symgauge.checks import actions
 from symgauge.derivation import Derivation, derive_target
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.record import sealed
 from symgauge.verdict import Verdict
 
 #: The widest gap of the singular values must be at least this.
@@ -317,12 +316,11 @@ def judge_check(
         record = copy.deepcopy(space["RECORD"])
         family = record["families"][i]["small"]
         del family["action"][j]
-        record["planted"] = []
         results = []
         for seed in CHECK_SEEDS:
             with contextlib.suppress(Exception):
                 results.append(run_check(space, seed, record)["ok"])
-        if results and False not in results:
+        if results and all(ok is True for ok in results):
             failures.append(("blind", f"the check passes without move {j} of family {i}"))
             break
     return failures
@@ -343,21 +341,20 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def judge_verify(found: Derivation, text: str) -> list[tuple[str, str]]:
+def judge_verify(found: Derivation, target: Target) -> list[tuple[str, str]]:
     """`verify`, also with its target, has the derivation's verdict; a changed fact has none."""
     result = found.verify()
     if result.verdict is not found.verdict:
         return [("verify", f"{found.verdict.name}, verified as {result.verdict.name}: "
                            f"{'; '.join(result.reasons)}")]
-    options = argparse.Namespace(target=text, set=[])
-    again = command._same_network(found, options, result)
+    again = found.verify(target)
     if again.verdict is not found.verdict:
         return [("target", f"{found.verdict.name}, and its own module is said to be another: "
                            f"{'; '.join(again.reasons)}")]
-    key = random.Random(text + str(found.sizes)).choice(list(CHANGES))
+    key = random.Random(str(found.sizes)).choice(list(CHANGES))
     changed = CHANGES[key](found.data[key])
     if changed != found.data[key]:
-        result = Derivation({**found.data, key: changed}).verify()
+        result = Derivation(sealed({**found.data, key: changed})).verify()
         if result.verdict is Verdict.PROVED and key not in json.dumps(result.to_json()):
             return [("side", f"{key} = {changed!r:.80} is accepted without a word")]
     return []
@@ -378,7 +375,7 @@ def _too_slow(*_: object) -> None:
     raise TooSlow
 
 
-def judge(seed: int, kind: str = "", limit: float = 15.0) -> Outcome:
+def judge(seed: int, kind: str = "", limit: float = 10.0) -> Outcome:
     """Every judge of the module of a seed, within `limit` seconds of the processor."""
     before = signal.signal(signal.SIGVTALRM, _too_slow)
     try:
@@ -392,8 +389,8 @@ def judge(seed: int, kind: str = "", limit: float = 15.0) -> Outcome:
 
 
 def _judged(seed: int, kind: str) -> Outcome:
-    text = "random_modules:factory"
-    target = load_target(text, _zoo, {"seed": str(seed)} | ({"kind": kind} if kind else {}))
+    sizes = {"seed": str(seed)} | ({"kind": kind} if kind else {})
+    target = load_target("random_modules:factory", _zoo, sizes)
     try:
         found = derive_target(target)
     except InconsistentError as error:
@@ -415,7 +412,7 @@ def _judged(seed: int, kind: str) -> Outcome:
         tally.append(word)
         failures += wrong
         failures += judge_drift(module, example, found)
-        failures += judge_verify(found, text)
+        failures += judge_verify(found, target)
         if not failures:
             # a check of something false may well fail
             failures += judge_check(module, example, found)

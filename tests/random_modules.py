@@ -398,8 +398,7 @@ ZEROS: tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...] = (
     lambda q, p, u: torch.log(q) + torch.log(1 / q),
 )
 COMPANY: tuple[Callable[[Tensor], Tensor], ...] = (
-    torch.exp, torch.sin, torch.cos, torch.erf, F.softplus, torch.tanh, torch.log,
-    lambda q: torch.exp(-q), lambda q: torch.exp(1 / q),
+    torch.exp, torch.sin, lambda q: torch.exp(-q), torch.cos, torch.erf, F.softplus, torch.tanh,
 )
 
 
@@ -407,10 +406,9 @@ def _zero_of_parameters(m: RandomModule, k: str, h: Tensor, c: Choices) -> Tenso
     """a times a value of parameters that is 0, beside other functions of the same values."""
     a, u, v = (m.weight(k + n) for n in "auv")
     q, p = u**2 + 1, v**2 + 1
-    zero = c.of(ZEROS)(q, p, u)
-    near = c.of((lambda f: f(q), lambda f: f(p) + f(q) * h, lambda f: f(p * q), lambda f: f(
-        1 + torch.exp(u))))
-    return a * zero * h + m.weight(k + "b") * h**2 + near(c.of(COMPANY)) * h**3
+    zero, f = c.of(ZEROS)(q, p, u), c.of(COMPANY)
+    third = c.of((lambda: f(p * q), lambda: f(1 + torch.exp(u)), lambda: p * q))()
+    return a * zero * h + f(p) * h**2 + f(q) * h**3 + third * h**4
 
 
 def _window(t: Tensor) -> Tensor:
