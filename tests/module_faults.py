@@ -17,18 +17,19 @@ import numpy as np
 
 import symgauge.capture
 from symgauge import derivation
-from symgauge.capture import borrowed
+from symgauge.capture import borrowed, tokens
 from symgauge.capture import reader as reading
-from symgauge.capture.exported import overload_of
+from symgauge.capture.exported import DROP, overload_of
 from symgauge.certify import independence
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.network import sampling
 from symgauge.network.builder import Builder, Value
 from symgauge.network.program import Network, Parameter
-from symgauge.network.sampling import jacobian_rows
+from symgauge.network.sampling import draw_reals, jacobian_rows
 from symgauge.ops.softplus import Softplus
 
 
@@ -135,6 +136,29 @@ def one_output_by_its_name() -> Iterator[None]:
         yield
 
 
+def _ids_of_one_table(node: Any) -> int:
+    """Rows of the table that an integer input picks from; 0 where it does anything else."""
+    found: set[int] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        for user in current.users:
+            overload = overload_of(user.target) if hasattr(user.target, "_schema") else ""
+            if overload in tokens.SHAPING + tokens.PASSING:
+                stack.append(user)
+            elif overload in tokens.INDEXING and user.args[1] is current:
+                found.add(int(user.args[0].meta["val"].shape[0]))
+            elif not overload.startswith(DROP):
+                return 0
+    return found.pop() if len(found) == 1 else 0
+
+
+@contextmanager
+def ids_that_are_compared_are_frozen() -> Iterator[None]:
+    with replaced(reading, "classes_of", _ids_of_one_table):
+        yield
+
+
 @contextmanager
 def constants_are_rounded() -> Iterator[None]:
     with replaced(reading, "is_exact", lambda *_: True):
@@ -186,8 +210,21 @@ def values_up_to_sign() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def one_cell_is_enough() -> Iterator[None]:
-    with replaced(deriving, "CELLS", 1):
+def the_first_cell_is_enough() -> Iterator[None]:
+    def first(network: Network, rng: np.random.Generator) -> Any:
+        return draw_reals(network.germ, rng, 1)[0]
+
+    with ExitStack() as stack:
+        for name, value in (("CELLS", 1), ("MORE_CELLS", 1), ("balanced_shadow", first)):
+            stack.enter_context(replaced(deriving, name, value))
+        yield
+
+
+@contextmanager
+def ties_are_refuted() -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(replaced(sampling, "_ties", lambda network: []))
+        stack.enter_context(replaced(sampling, "UndecidedError", InconsistentError))
         yield
 
 
@@ -227,6 +264,21 @@ def the_certificate_alone_is_verified() -> Iterator[None]:
         yield
 
 
+def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[None]]:
+    """The generated check with other lines in its text."""
+    right = derivation.emit_check
+
+    def emit(spec: Any) -> str:
+        text = right(spec)
+        for old, new in edits:
+            if old not in text:
+                raise AssertionError(f"the check has no line {old!r}")
+            text = text.replace(old, new)
+        return text
+
+    return lambda: replaced(derivation, "emit_check", emit)
+
+
 NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")
 
 FAULTS: dict[str, Fault] = {
@@ -247,6 +299,10 @@ FAULTS: dict[str, Fault] = {
     "one_output": Fault(
         "logits or last_hidden_state are taken alone, whatever stands beside them",
         NAMED, one_output_by_its_name),
+    "frozen_ids": Fault(
+        "token ids that meet anything but one table are held at the example",
+        ("tokens_padded", "tokens_padded_positions", "tokens_end"),
+        ids_that_are_compared_are_frozen),
     "rounded_constants": Fault(
         "arithmetic on constants is done in floats", ("mixing", "features"),
         constants_are_rounded),
@@ -256,12 +312,25 @@ FAULTS: dict[str, Fault] = {
     "raw_digests": Fault(
         "a program that was rewritten is taken for another one", ("hidden_sum", "hidden_pair"),
         programs_are_compared_as_they_are),
-    "one_cell": Fault(
-        "one cell is tried for the largest rank", ("norm_relu", "relu_twice", "routing"),
-        one_cell_is_enough),
+    "first_cell": Fault(
+        "the first cell is taken for one of largest rank", ("norm_relu", "relu_twice", "routing"),
+        the_first_cell_is_enough),
+    "ties": Fault(
+        "a branch that is none is said to be refuted", ("accident",), ties_are_refuted),
     "certificate_alone": Fault(
         "facts beside the certificate are not looked at", ("linear", "attention", "tied"),
         the_certificate_alone_is_verified),
+    "check_evaluates": Fault(
+        "the check runs in evaluation mode, whatever was derived", ("batch_norm_training",),
+        check_with(('set_mode(module, (target.get("training") or {}).get(size))',
+                    "module.eval()"))),
+    "check_of_logits": Fault(
+        "the check looks at the logits alone", NAMED,
+        check_with(("if listed is None:", "if output is None:"),
+                   ("if is_model_output(value):", "if True:"))),
+    "check_judges_all": Fault(
+        "the check judges rows that could not fail", ("relu_twice", "group_norm", "norm_relu"),
+        check_with(("return replace(row, ok=None, untested=reason)", "return row"))),
     "copies": Fault(
         "a copy of the module is read, so that a closure reads other parameters", ("closure",),
         a_copy_is_read),

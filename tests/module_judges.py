@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from symgauge.capture import Target, load_target
 from symgauge.checks import actions
 from symgauge.derivation import Derivation, derive_target
-from symgauge.errors import BadInputError, InconsistentError
+from symgauge.errors import BadInputError, InconsistentError, UndecidedError
 from symgauge.record import sealed
 from symgauge.verdict import Verdict
 
@@ -393,6 +393,8 @@ def _judged(seed: int, kind: str) -> Outcome:
     target = load_target("random_modules:factory", _zoo, sizes)
     try:
         found = derive_target(target)
+    except UndecidedError as error:
+        return Outcome(("refused", f"refused: {_kind_of(str(error))}"), ())
     except InconsistentError as error:
         return Outcome(("refused", "wrong: inconsistent"), (("inconsistent", str(error)[:200]),))
     except BadInputError as error:
