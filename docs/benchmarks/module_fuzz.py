@@ -7,7 +7,8 @@ failure with its recipe, and a tally; the exit status is 1 if there was one.
 
 `--mutate NAME` (or `all`) plants a fault of tests/module_faults.py and goes on until a module fails
 that does not fail without it. Printed: what found it, after how long. Exit status 1 if a fault was
-not found.
+not found. A false capture is refused where it is compared with its module; `--unguarded` leaves
+that comparison out, so that the judges have to find it.
 
 Times are seconds of the processor, of all that is done for the modules; imports are outside.
 """
@@ -18,12 +19,13 @@ import argparse
 import sys
 import warnings
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from time import process_time
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from module_faults import FAULTS  # noqa: E402
+from module_faults import FAULTS, unguarded  # noqa: E402
 from module_judges import judge  # noqa: E402
 from random_modules import draw  # noqa: E402
 
@@ -49,12 +51,12 @@ def fuzz(seeds: range, kind: str, seconds: float) -> int:
     return int(any(word.startswith("wrong") for word in tally))
 
 
-def mutate(name: str, seeds: range, kind: str, seconds: float) -> bool:
+def mutate(name: str, seeds: range, kind: str, seconds: float, guarded: bool) -> bool:
     """Whether a module fails with the fault that does not fail without it."""
     spent = 0.0
     for count, seed in enumerate(seeds):
         start = process_time()
-        with FAULTS[name].plant():
+        with FAULTS[name].plant(), nullcontext() if guarded else unguarded():
             wrong = judge(seed, kind).failures
         spent += process_time() - start
         before = {n for n, _ in judge(seed, kind).failures} if wrong else set()
@@ -77,13 +79,17 @@ def main() -> int:
     parser.add_argument("--kind", default="", help="a stage, source or form that all have")
     parser.add_argument("--seconds", type=float, default=540.0, help="of the processor")
     parser.add_argument("--mutate", choices=[*FAULTS, "all"], help="plant this fault")
+    parser.add_argument("--unguarded", action="store_true", help="without the comparison")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     seeds = range(options.seed, options.seed + options.count)
     if options.mutate is None:
         return fuzz(seeds, options.kind, options.seconds)
     names = list(FAULTS) if options.mutate == "all" else [options.mutate]
-    found = [mutate(name, seeds, options.kind, options.seconds) for name in names]
+    found = [
+        mutate(name, seeds, options.kind, options.seconds, not options.unguarded)
+        for name in names
+    ]
     return int(not all(found))
 
 
