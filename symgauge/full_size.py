@@ -138,7 +138,8 @@ def derive_full(
         "parameters": network.num_coordinates, "dimension": total, "polynomial": formula,
         "symbols": symbols, "orbit_dimension": total if reason is None else None,
         "stabiliser": reason, "generators": generators, "small": few,
-        "algebra": algebra_text(generators), "verdict": Verdict.PROVED.value, "scope": SCOPE,
+        "algebra": algebra_text(generators), "verdict": Verdict.PROVED.value,
+        "scope": "; ".join([SCOPE, *network.held]),
         "planted": planted,
         "versions": _versions(), "seconds": seconds,
     })
