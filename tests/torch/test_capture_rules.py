@@ -264,6 +264,8 @@ CASTS: dict[str, Callable[[Tensor], Tensor]] = {
     "any of numbers": lambda x: x * F.relu(x).any(-1, keepdim=True),
     "all of numbers": lambda x: x * F.relu(x).all(),
     "a copy into integers": lambda x: x * torch.zeros(2, 3, dtype=torch.int64).copy_(x),
+    "counts, summed as integers": lambda x: x * torch.cumsum(
+        torch.histc(x.argmax(-1).double(), 3, 0, 2), 0, dtype=torch.int32),
     "filled with integers": lambda x: x * torch.full_like(x, 2.7, dtype=torch.int64),
     "places": lambda x: x * torch.arange(1.0, 5.0, dtype=x.dtype)[x.abs().long().clamp(max=3)],
     "places from the end": lambda x: x * torch.arange(1.0, 5.0, dtype=x.dtype)[
