@@ -154,7 +154,8 @@ def derive_full(
         "symbols": symbols, "orbit_dimension": total if reason is None else None,
         "stabiliser": reason, "generators": generators, "small": few,
         "algebra": algebra_text(generators), "verdict": Verdict.PROVED.value,
-        "scope": SCOPE if count <= COMPARED else f"{SCOPE}; {UNCOMPARED}",
+        "scope": "; ".join([
+            SCOPE, *([] if count <= COMPARED else [UNCOMPARED]), *network.held]),
         "planted": planted,
         "versions": _versions(), "seconds": seconds,
     })

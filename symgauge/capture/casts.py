@@ -20,6 +20,8 @@ from symgauge.ops.rounding import nonzero
 LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not", "any", "all")
 #: The place of a mask among the arguments.
 MASK = {"where": 0, "masked_fill": 1}
+#: The place of what is cast to the type of the result, before anything else is done with it.
+CASTING = {"copy": 1, "sum": 0, "cumsum": 0, "prod": 0, "cumprod": 0}
 #: Ops that decide an integer or a Boolean from floats.
 DECIDING = (
     "gt", "ge", "lt", "le", "eq", "ne", "isinf", "isnan", "argmax", "argmin", *LOGICAL)
@@ -39,9 +41,11 @@ def typed(build: Builder, node: Any, overload: str, args: Any) -> tuple[str, Any
         raise CaptureError(f"{overload} on integers that a branch decides has no rule")
     elif kind == "add" and out == torch.bool:
         return "logical_or.default", args[:2]
-    elif kind == "copy" and isinstance(args[1], Value) and _casts(node.args[1], out):
-        args[1] = cast(build, args[1], str(out))
-    elif kind not in (*DECIDING, "copy", "_to_copy") and out is not None and any(
+    elif kind in CASTING:
+        i = CASTING[kind]
+        if isinstance(args[i], Value) and _casts(node.args[i], out):
+            args[i] = cast(build, args[i], str(out))
+    elif kind not in (*DECIDING, "_to_copy") and out is not None and any(
         _casts(x, out) for x, value in zip(node.args, args) if isinstance(value, Value)
     ):
         raise CaptureError(f"{overload} turns floats into {out} unseen; cast them with .to({out})")
