@@ -209,7 +209,7 @@ def shifts() -> list[Step]:
     b = matrix("b", 1, n)
     E, N = matrix("E", T, S), matrix("N", T, T, kind="diagonal")
     A = matrix("A", T, T, kind="diagonal")
-    s, a = sympy.symbols("s a")
+    s, a, y = sympy.symbols("s a y")
     return [
         MatrixIdentity(
             "W (x + c) = W x + W c", (X + rows @ c) @ W.T, X @ W.T + rows @ (c @ W.T),
@@ -240,6 +240,10 @@ def shifts() -> list[Step]:
             r"$A$ the factors $\exp(a_i)$.",
         ),
         MatrixIdentity("so softmax forgets it", (A @ N).inv @ (A @ E), N.inv @ E),
+        PolynomialIdentity(
+            "so does an order", (s + a) - (y + a), s - y,
+            note="Which of two entries is the larger is the sign of their difference.",
+        ),
     ]
 
 

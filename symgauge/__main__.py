@@ -550,12 +550,9 @@ def _apply(options: argparse.Namespace) -> int:
     tensors, header = _read_safetensors(options.source)
     _require_intact(derivation, options.file)
     element = derivation.sample(options.seed, tensors)
-    if any(hasattr(tensor, "detach") for tensor in tensors.values()):
-        from safetensors.torch import save
-    else:
-        from safetensors.numpy import save
-
     moved = element.apply(tensors)
+    framework = "torch" if any(hasattr(t, "detach") for t in tensors.values()) else "numpy"
+    save = importlib.import_module(f"safetensors.{framework}").save
     write_atomically(Path(options.result), save(moved, metadata=header))
     changed = sorted(n for n in tensors if (moved[n] != tensors[n]).any())
     if options.json:

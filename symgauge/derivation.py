@@ -626,7 +626,7 @@ def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, A
         return [], {"form": "0", "dimension": 0, "closed": True}
     kept = set(independent(fields, field))
     if len(kept) < len(fields):
-        families = _thinned(families, kept)
+        families = _thinned(found.network, families, kept)
         fields = [f for p in families for f in p.family.fields]
     closure = close(fields, field, 4 * len(fields) + 8)
     extra = closure.basis[len(fields):] if closure.constants is not None else ()
@@ -682,7 +682,7 @@ def _together(families: Sequence[Proved]) -> list[Stated]:
     return [Stated(by[key], tuple(found)) for key, found in numbers.items()]
 
 
-def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
+def _thinned(network: Network, families: Sequence[Proved], kept: set[int]) -> list[Proved]:
     """Families without vectors that depend linearly on earlier ones."""
     out, position = [], 0
     for p in families:
@@ -693,8 +693,8 @@ def _thinned(families: Sequence[Proved], kept: set[int]) -> list[Proved]:
         else:
             out += [
                 Proved(
-                    Family("other", (), 1, p.family.moves, (p.family.fields[i],),
-                           all_sizes=p.family.all_sizes),
+                    Family("other", (), 1, touched(network, p.family.fields[i]),
+                           (p.family.fields[i],), all_sizes=p.family.all_sizes),
                     (p.proofs[i],), p.by,
                 )
                 for i in numbers

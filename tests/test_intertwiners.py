@@ -730,4 +730,8 @@ def test_what_ops_do_not_allow() -> None:
     for axis, kept in ((1, 0), (0, 1)):
         start = {structure.network.parameter_nodes[0]: {(axis, 0): Weight({0: Fraction(1)})}}
         assert len(solve_weights(structure, start, 1)) == kept
+    node = structure.network.parameter_nodes[0]
+    assert prove_shift(structure, node, [(0, 0)]).steps
+    with pytest.raises(NoLemma, match="varies along"):
+        prove_shift(structure, node, [(1, 0)])
     assert [w for w in said if w not in refuted and w not in FALSE and w != order] == []

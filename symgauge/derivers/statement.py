@@ -11,7 +11,7 @@ from symgauge.derivers.exact import Proved
 from symgauge.lie.fields import VectorField
 from symgauge.network.carry import Slice, carried, require_transitive
 from symgauge.network.families import (
-    Coordinates, Family, Move, Place, Through, held_values, family_of, plain_family, touched,
+    Coordinates, Family, Kind, Move, Place, Through, held_values, family_of, plain_family, touched,
 )
 from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.network.legs import Location, follow
@@ -197,11 +197,12 @@ def _formulas(
             if m.parameter in (move.parameter, move.source)
         ]
         if not there:
-            lines.append(formula(move, shapes))
+            lines.append(formula(move, shapes, family.kind))
         elif all(_scales_an_axis(m, move, t, shapes) for m, t in there):
-            lines.append(_conjugated(move, there, shapes))
+            lines.append(_conjugated(move, there, shapes, family.kind))
         else:
-            lines.append(f"{formula(move, shapes)}, on the slice {where}, conjugated back")
+            here = formula(move, shapes, family.kind)
+            lines.append(f"{here}, on the slice {where}, conjugated back")
     follow = [name for name in dict.fromkeys(also) if name not in family.tensors]
     return lines + [f"{name} follows, on the way back from {where}" for name in follow]
 
@@ -221,7 +222,8 @@ def _scales_an_axis(
 
 
 def _conjugated(
-    move: Move, there: Sequence[tuple[Move, Through]], shapes: Mapping[str, tuple[int, ...]]
+    move: Move, there: Sequence[tuple[Move, Through]], shapes: Mapping[str, tuple[int, ...]],
+    kind: Kind,
 ) -> str:
     """The formula between the scalings of the slices, W -> W diag(g) a^-1 diag(g)^-1."""
 
@@ -232,7 +234,7 @@ def _conjugated(
     body = move.parameter
     for m, through in there:
         body = scaled(body, m, through, -1)
-    body = _image(move, body, shapes)
+    body = _image(move, body, shapes, kind)
     for m, through in reversed(there):
         body = scaled(body, m, through, 1)
     return f"{move.parameter} -> {body}"
@@ -243,14 +245,15 @@ def _own(through: Through) -> Move:
     return next(m for m in through.moves if m.parameter == through.parameter)
 
 
-def formula(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
+def formula(move: Move, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
     """The finite action in plain text, as "q.weight -> g q.weight"."""
     name = move.parameter if move.form == "+Tc" else _block(move, shapes)
-    return f"{name} -> {_image(move, name, shapes)}"
+    return f"{name} -> {_image(move, name, shapes, kind)}"
 
 
-def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
     """What a move makes of its tensor, written `body`."""
+    c = "log s" if kind == "diagonal" else "c"
     sign = "+" if move.weight > 0 else "-"
     size = "" if abs(move.weight) == 1 else f"{abs(move.weight)} "
     if move.form == "+Tc":
@@ -258,7 +261,7 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
         source = _block(replace(move, parameter=move.source), shapes)
         # c runs along the rows of the source: the columns are what its transpose sums
         rows = move.at is not None and move.at.axis == 0 and len(shapes[move.source]) > 1
-        return f"{body} {sign} {size}{source}{'^T' if rows else ''} c"
+        return f"{body} {sign} {size}{source}{'^T' if rows else ''} {c}"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])
@@ -273,7 +276,7 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
             there, back = ("+", "-") if u > 0 else ("-", "+")
             image = f"{_power(move.weight, 's')} ({body} {there} {abs(u)}) {back} {abs(u)}"
         return f"{image}{_axis(move, shapes)}"
-    return f"{body} {sign} {size}c{_axis(move, shapes)}"
+    return f"{body} {sign} {size}{c}{_axis(move, shapes)}"
 
 
 def _axis(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:

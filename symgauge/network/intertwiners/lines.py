@@ -21,7 +21,7 @@ FORGETS = {
     "centring": "constant along the centred axis: forgotten",
     "sum": "the sum of squares does not turn",
     "sum of lines": "the terms cancel",
-    "locally constant": "an order is not changed by positive factors",
+    "locally constant": "an order is not changed by positive factors or a common shift",
 }
 
 

@@ -8,7 +8,8 @@ Lemmas:
 
 - sum over j of P_ij c = c where the rows of P sum to 1, and 0 where they sum to 0;
 - W (x + c) = W x + W c;
-- softmax, log-softmax, standardising and centring along an axis forget what is constant along it;
+- softmax, log-softmax, standardising, centring and the order along an axis forget what is constant
+  along it;
 - (q . c) is the same for every key: a shift of the keys is free, and constant along the keys;
 - a sum absorbs: where a parameter is added that has the leaves of the term, it moves by minus it.
 """
@@ -124,7 +125,7 @@ class _Lemmas:
             "move": self._move, "sum": self._sum_over, "sum of lines": self._add,
             "product": self._product, "contraction": self._contraction,
             "normaliser": self._normalise, "centring": self._forget,
-            "standardising": self._forget, "flow": self._flow,
+            "standardising": self._forget, "locally constant": self._order, "flow": self._flow,
         }.get(line.law)
         if rule is None:
             raise NoLemma(f"{line.op} is not affine")
@@ -360,6 +361,12 @@ class _Lemmas:
         (given,) = inputs
         assert given is not None
         return self._without(line.attrs["axes"], given)
+
+    def _order(self, line: Line, inputs: list[Shifted | None]) -> Shifted:
+        (given,) = inputs
+        if given is None or line.op != "ranking":
+            raise NoLemma(f"{line.op} is not affine")
+        return self._without((len(self.structure.axes[line.inputs[0]]) - 1,), given)
 
     @staticmethod
     def _without(axes: Iterable[int], given: Shifted) -> Shifted:
