@@ -86,7 +86,7 @@ def is_exact(overload: str, args: Any, kwargs: Any, value: Any) -> bool:
     if any(isinstance(x, Computed) for x in given):
         return False
     numbers = [x for x in given if isinstance(x, (float, torch.Tensor))]
-    if name in MOVES or not value.numel():
+    if name in MOVES or not any(x.numel() for x in floating):
         return True
     if name in ("arange", "linspace"):
         return name == "arange" and all(float(x).is_integer() for x in given
