@@ -103,8 +103,11 @@ class _Copy:
         return build.apply("exp", argument) if out is None else out
 
     def _inside_log(self, index: int) -> Value | None:
-        """u where a line is log u of a positive u."""
+        """u where a line is log u of a positive u, moved or not."""
         node = self.build.node(self.build.value(index))
+        if isinstance(node.op, Structural) and len(node.inputs) == 1:
+            inner = self._inside_log(node.inputs[0])
+            return None if inner is None else self.build.apply(node.op.name, inner, **node.attrs)
         if node.op is None or node.op.name != "log" or node.inputs[0] not in self._positive:
             return None
         return self.build.value(node.inputs[0])
