@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from symgauge.errors import BadInputError, InconsistentError, SymgaugeError
+from symgauge.errors import BadInputError, HypothesisError, InconsistentError, SymgaugeError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -192,6 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
         return status
+    except HypothesisError as error:
+        return _complain(error, UNKNOWN)
     except InconsistentError as error:
         return _complain(error, REFUTED)
     except SymgaugeError as error:

@@ -31,7 +31,7 @@ from symgauge.derivers.exact import ExactDeriver, Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
-from symgauge.errors import BadInputError, InconsistentError, SizeError
+from symgauge.errors import BadInputError, HypothesisError, InconsistentError, SizeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
@@ -70,6 +70,8 @@ CLAIMED = (
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
 MAX_BYTES = 8 * 2**30
+#: Parameters up to which power series and balls are tried where residues leave a hypothesis.
+FEW_PARAMETERS = 32
 #: Points at which a planted failure is refuted.
 REFUTING = 8
 #: Planted failures of one generated check.
@@ -518,7 +520,7 @@ def derive_network(
     `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
     over power series: residues are then used to find generators alone, and nothing is assumed of
     them.
-    Raises InconsistentError where rank J + rank G > P: a hypothesis of the arithmetic is false.
+    Raises HypothesisError where rank J + rank G > P: a hypothesis of the arithmetic is false.
     """
     seconds = {} if seconds is None else seconds
     _check_size(network, force)
@@ -560,8 +562,11 @@ def derive_network(
         claim = claim_of(
             network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
         )
+        better = _without_hypotheses(network, claim, found, rng, progress)
+        if better is not None:
+            claim, evidence = better
         if claim["inconsistent"]:
-            raise InconsistentError(
+            raise HypothesisError(
                 f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
                 f"{found.parameters}: function values that the arithmetic takes as independent "
                 f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
@@ -616,6 +621,27 @@ def _implicit(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
         return []
     what = ", ".join(tensors) or "nothing beyond the generators"
     return [f"{left} null directions are implicit: no generator found; they move {what}"]
+
+
+def _without_hypotheses(
+    network: Network, claim: Mapping[str, Any], found: Found, rng: np.random.Generator,
+    progress: Progress,
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The claim over power series or in real balls, where residues leave a hypothesis on values.
+
+    For few parameters alone, and where it proves what is left; None else. A claim of residues that
+    is inconsistent gives way to any other.
+    """
+    if not (claim["hypotheses"] or claim["inconsistent"]) or found.parameters > FEW_PARAMETERS:
+        return None
+    for name, way in (("series", claim_in_series), ("balls", claim_in_balls)):
+        try:
+            better, shown = way(network, found.cell, found.orbit_dimension, rng, progress)
+        except (BadInputError, InconsistentError, ArithmeticError):
+            continue
+        if better["verdict"] == Verdict.PROVED.value or claim["inconsistent"]:
+            return better, {name: shown.to_json()}
+    return None
 
 
 def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, Any]]:

@@ -52,3 +52,7 @@ class InconsistentError(SymgaugeError):
 
     For instance rank J + rank G > P, which no set of true generators can reach.
     """
+
+
+class HypothesisError(InconsistentError):
+    """A hypothesis of the arithmetic is false, so nothing is decided; nothing was refuted."""

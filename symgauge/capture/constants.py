@@ -86,7 +86,7 @@ def is_exact(overload: str, args: Any, kwargs: Any, value: Any) -> bool:
     if any(isinstance(x, Computed) for x in given):
         return False
     numbers = [x for x in given if isinstance(x, (float, torch.Tensor))]
-    if name in MOVES or not value.numel():
+    if name in MOVES or not any(x.numel() for x in floating):
         return True
     if name in ("arange", "linspace"):
         return name == "arange" and all(float(x).is_integer() for x in given
@@ -156,18 +156,19 @@ def rational(build: Builder, x: Value) -> Constant | None:
 
 def _spaced(build: Builder, overload: str, args: Any) -> Value | None:
     """arange and linspace: start + k step."""
-    name, form = overload.split(".")
+    name = overload.split(".")[0]
     numbers = [build.fraction(x) for x in args if isinstance(x, (int, float))]
     if name == "linspace":
-        start, end, count = numbers
-        step = (end - start) / max(count - 1, 1)
+        start, end, total = numbers
+        count = int(total)
+        step = (end - start) / (count - 1) if count > 1 else Fraction(0)
     elif name == "arange":
         start, end = (Fraction(0), numbers[0]) if len(numbers) == 1 else numbers[:2]
         step = numbers[2] if len(numbers) > 2 else Fraction(1)
         count = -((start - end) // step)
     else:
         return None
-    table = tuple(start + k * step for k in range(int(count)))
+    table = tuple(start + k * step for k in range(count))
     return build.leaf(Constant(table, np.arange(len(table))))
 
 

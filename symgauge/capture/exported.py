@@ -20,7 +20,7 @@ KEEP = (
     "log_sigmoid_forward.default",
 )
 #: Ops that only assert something about a tensor, by the start of their names.
-DROP = ("_assert_", "sym_constrain_range")
+DROP = ("_assert_", "sym_constrain_range", "_linalg_check_errors")
 
 
 def exported(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:

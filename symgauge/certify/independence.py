@@ -237,9 +237,10 @@ def _columns(network: Network, points: _Points, field: PrimeField) -> _Columns:
         else:
             put("exp" if node.op.name == "exp" else "circle", a, dx, dt)
     for i, node in enumerate(network.nodes):
-        if exponents and node.op is not None and node.op.name == "exp" and not network.is_constant[i]:
+        explicit = node.op is not None and node.op.name == "exp" and not network.is_constant[i]
+        if exponents and explicit and not shared:
             value = points.lines[node.inputs[0]]
-            shared = shared or any(key("exp", c) in exponents for c in flat(value, value).T)
+            shared = any(key("exp", c) in exponents for c in flat(value, value).T)
     return _Columns(powers, circle, erfs, shared)
 
 
@@ -319,7 +320,7 @@ def _constants(
 
 @dataclass(frozen=True)
 class _Test:
-    """Number of distinct arguments, whether their differentials are independent, at how few points.
+    """Number of distinct arguments, whether their differentials are independent, the points.
 
     Also whether there are values of erf, and whether exp is taken of an exponent -z^2 of theirs.
     """

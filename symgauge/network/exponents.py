@@ -17,7 +17,7 @@ from math import gcd, lcm
 from symgauge.network.builder import Builder, Value
 from symgauge.network.domains.signs import positive_lines
 from symgauge.network.op import Structural
-from symgauge.network.program import Constant, Network
+from symgauge.network.program import FUNCTIONS_OF_CONSTANTS, Constant, Network
 
 #: Summands of one argument, and powers of one exponential, beyond which it is left whole.
 MAX_TERMS = 8
@@ -103,8 +103,11 @@ class _Copy:
         return build.apply("exp", argument) if out is None else out
 
     def _inside_log(self, index: int) -> Value | None:
-        """u where a line is log u of a positive u."""
+        """u where a line is log u of a positive u, moved or not."""
         node = self.build.node(self.build.value(index))
+        if isinstance(node.op, Structural) and len(node.inputs) == 1:
+            inner = self._inside_log(node.inputs[0])
+            return None if inner is None else self.build.apply(node.op.name, inner, **node.attrs)
         if node.op is None or node.op.name != "log" or node.inputs[0] not in self._positive:
             return None
         return self.build.value(node.inputs[0])
@@ -139,7 +142,8 @@ class _Copy:
             out[value.index] += c
         terms = {base: c for base, c in out.items() if c}
         # of exp of another constant than a rational nothing is known
-        whole = len(terms) > MAX_TERMS or any(_unknown(self.build, base) for base in terms)
+        whole = len(terms) > MAX_TERMS or any(
+            _irrational(self.build, base) and self._inside_log(base) is None for base in terms)
         return {argument.index: Fraction(1)} if whole else terms
 
 
@@ -149,17 +153,16 @@ def _common(a: Fraction, b: Fraction) -> Fraction:
     return Fraction(gcd(int(a * below), int(b * below)), below)
 
 
-def _unknown(build: Builder, index: int) -> bool:
-    """Whether a line is made of constants and is none itself."""
-    node = build.node(build.value(index))
-    return node.op is not None and _constant(build, index)
-
-
-def _constant(build: Builder, index: int) -> bool:
-    node = build.node(build.value(index))
-    if node.op is None:
-        return isinstance(node.leaf, Constant)
-    return all(_constant(build, i) for i in node.inputs)
+def _irrational(build: Builder, index: int) -> bool:
+    """Whether a line is made of constants, and functions of them."""
+    stack, functions = [index], False
+    while stack:
+        node = build.node(build.value(stack.pop()))
+        if node.op is None and not isinstance(node.leaf, Constant):
+            return False
+        functions |= node.op is not None and node.op.name in FUNCTIONS_OF_CONSTANTS
+        stack += node.inputs
+    return functions
 
 
 def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:

@@ -181,8 +181,11 @@ class Prover:
             moved: dict[int, Value] = {}
             for j in sorted(_below(self.network, [i])):
                 line = self.network.nodes[j]
-                moved[j] = build.leaf(line.leaf) if line.op is None else build.apply(  # type: ignore
-                    line.op.name, *(moved[k] for k in line.inputs), **line.attrs)
+                if line.op is None:
+                    moved[j] = build.leaf(line.leaf)  # type: ignore[arg-type]
+                else:
+                    xs = (moved[k] for k in line.inputs)
+                    moved[j] = build.apply(line.op.name, *xs, **line.attrs)
             lowered = build.network([moved[i]]).lowered
             try:
                 found = values(lowered, self.domain, {}, {})[lowered.outputs[0]]

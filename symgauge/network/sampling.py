@@ -489,6 +489,8 @@ class RootPlan:
 
 #: Radicands that one stage may wait for: 2**MAX_TOGETHER draws are expected.
 MAX_TOGETHER = 9
+#: Points at which no two radicands are squares at once, where they never are.
+TWO_AT_ONCE = 48
 
 
 def _missing(domain: ResidueDomain, batch: int) -> npt.NDArray[np.bool_]:
@@ -501,11 +503,11 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
 
     Which radicands a slice reaches is read off from redrawing it, once for a network.
     """
-    # kept beside the network's cached properties: it depends on nothing else
-    plans: dict[bool, RootPlan] = network.__dict__.setdefault("_root_plans", {})
-    if free not in plans:
-        plans[free] = _root_plan(network, field, free)
-    return plans[free]
+    # kept beside the network's cached properties: it depends on the field alone
+    plans: dict[tuple[bool, int], RootPlan] = network.__dict__.setdefault("_root_plans", {})
+    if (free, field.p) not in plans:
+        plans[free, field.p] = _root_plan(network, field, free)
+    return plans[free, field.p]
 
 
 def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
@@ -523,6 +525,8 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
         # by nothing
         return RootPlan((), True)
     rng = np.random.default_rng(0)
+    if _never_together(network, field, rng):
+        return RootPlan((), True)
     tensors = [(x.name, x.shape) for x in lowered.inputs]
     if free:
         tensors += [(p.name, p.shape) for p in lowered.parameters]
@@ -532,13 +536,7 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     patterns = branch_patterns(network, {}, rng, batch, inputs)
 
     def radicands() -> Array:
-        domain = ResidueDomain(field, 1, batch, patterns, True)
-        lines = values(lowered, domain, parameters, inputs)
-        parts = [
-            np.broadcast_to(lines[n.inputs[0]], (batch, *lines[n.inputs[0]].shape[1:]))
-            for n in lowered.nodes if n.op is not None and n.op.name == "rsqrt"
-        ]
-        return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+        return _radicands(network, field, parameters, inputs, patterns, batch)
 
     base = radicands()
     _, first = np.unique(base, axis=1, return_index=True)
@@ -568,6 +566,33 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
         stages.append((name, axis, index, r & ~covered))
         covered |= r
     return RootPlan((), True) if twisted else RootPlan(tuple(reversed(stages)))
+
+
+def _radicands(
+    network: Network, field: PrimeField, parameters: Mapping[str, Array],
+    inputs: Mapping[str, Array], patterns: Sequence[Array], batch: int,
+) -> Array:
+    """What every root is taken of, shape (batch, radicands), wherever the roots exist."""
+    lowered = network.germ
+    lines = values(
+        lowered, ResidueDomain(field, 1, batch, patterns, True), parameters, inputs)
+    parts = [
+        np.broadcast_to(lines[n.inputs[0]], (batch, *lines[n.inputs[0]].shape[1:]))
+        for n in lowered.nodes if n.op is not None and n.op.name == "rsqrt"
+    ]
+    return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+
+
+def _never_together(network: Network, field: PrimeField, rng: np.random.Generator) -> bool:
+    """Whether the product of two radicands is never a square: q and 17 q have no roots at once."""
+    lowered, batch = network.germ, TWO_AT_ONCE
+    inputs = residue_inputs(lowered, field, rng, batch)
+    parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
+    patterns = branch_patterns(network, {}, rng, batch, inputs)
+    found = field.character(
+        _radicands(network, field, parameters, inputs, patterns, batch))
+    signs = np.unique(found[:, (found != found[0]).any(axis=0)], axis=1)
+    return bool((signs.T @ signs == -batch).any())
 
 
 def _redrawn(

@@ -873,17 +873,18 @@ class _Lines:
             return None
         argument = self.network.arguments.get(i)
         if argument is not None and node.op.name in ("cos", "sin"):
-            found = [self.numbers.wave(node.op.name, r) for r in argument.table]
-            return np.array(found)[argument.index]
+            waves = [self.numbers.wave(node.op.name, r) for r in argument.table]
+            return np.array(waves)[argument.index]
         if node.op.name not in ("scale", "mul") and not isinstance(node.op, Structural):
             return None
-        inner = [self._known(j) for j in node.inputs]
-        if any(x is None for x in inner):
+        found = [self._known(j) for j in node.inputs]
+        inner = [x for x in found if x is not None]
+        if len(inner) < len(found):
             return None
         if node.op.name == "scale":
             return self.numbers.scaled(inner[0], node.attrs["factor"])
         if node.op.name == "mul":
             return self.numbers.times(*inner)
-        out: Array = node.op.apply(
-            None, *(x[None] for x in inner), **node.attrs)[0]  # type: ignore
+        out: Array = node.op.apply(  # type: ignore
+            None, *(x[None] for x in inner), **node.attrs)[0]
         return out

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import log
 from typing import Any
 
 from symgauge.network.builder import Builder
 from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import exact_value
 
 
 class Logarithm(Rewrite):
@@ -20,7 +18,9 @@ class Logarithm(Rewrite):
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
         """log x over log c, for the bases 2 and 10."""
         base = 2 if overload.startswith("log2") else 10
-        return build.scale(build.apply("log", args[0]), exact_value(1 / log(base)))
+        value = build.apply("log", args[0])
+        unit = build.reciprocal(build.apply("log", build.full(base, ())))
+        return build.mul(value, unit)
 
     def samples(self) -> Iterator[Sample]:
         for overload in self.aten:

@@ -101,7 +101,9 @@ class PolynomialDomain(Domain):
         x, y = poly.constant(1), poly.constant(0)
         if k:
             unit = poly.constant(_integral(self._units["circle"]))
-            c, s = ({(symbol,): 1} for symbol in self.ring.circle(unit))
+            cosine, sine = self.ring.circle(unit)
+            c: Polynomial = {(cosine,): 1}
+            s: Polynomial = {(sine,): 1}
             mul = self.ring.mul
             for _ in range(abs(k)):
                 x, y = (poly.add(mul(x, c), poly.scale(mul(y, s), -1)),
