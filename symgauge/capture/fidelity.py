@@ -256,5 +256,5 @@ def _difference(wanted: Sequence[Array], found: Sequence[Array], strict: bool) -
             return math.inf
         if finite.any():
             size = max(float(np.abs(a[finite]).max()), 1e-30)
-            worst = max(worst, float(np.abs(b - a)[finite].max()) / size)
+            worst = max(worst, float(np.abs(b[finite] - a[finite]).max()) / size)
     return worst

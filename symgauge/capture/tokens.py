@@ -91,7 +91,9 @@ def classes_of(node: Any) -> int:
                 continue
             seen.add(user)
             overload = overload_of(user.target)
-            if overload in SHAPING + PASSING + MOVING:
+            chosen = overload == "where.self" and current in user.args[1:] or (
+                overload.startswith("masked_fill") and current is user.args[0])
+            if overload in SHAPING + PASSING + MOVING or chosen:
                 stack.append((user, found))
             elif overload in SHIFTING:
                 stack.append((user, shifted))
@@ -131,7 +133,7 @@ def call(build: Builder, lift: Lift, target: Any, args: Any, kwargs: Any) -> Any
         return args[0].moved(build.reshape(hot, (*shape, hot.shape[-1])))
     if overload in PASSING and kwargs.get("dtype") in (None, args[0].labels.dtype):
         return args[0]
-    if overload in MOVING:
+    if overload in MOVING or overload == "where.self" and not isinstance(args[0], Tokens):
         return _entries_moved(build, target, args, kwargs)
     if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
                     "empty_like.default"):
@@ -235,6 +237,8 @@ def _entries_moved(build: Builder, target: Any, args: Any, kwargs: Any) -> Any:
     operands = [k for k, x in enumerate(flat) if isinstance(x, (Tokens, torch.Tensor))]
     if overload_of(target) == "index_select.default":
         operands = operands[:1]
+    if overload_of(target) == "where.self":
+        operands = [k for k in operands if flat[k] is not args[0]]
     dtype = next(x.labels.dtype for x in flat if isinstance(x, Tokens))
     parts = [_rows(build, flat[k], dtype) for k in operands]
     if overload_of(target) == "constant_pad_nd.default":

@@ -346,6 +346,7 @@ def _batches(
         if not len(pool[1]):
             raise InconsistentError("no branch of this network is decided on the cell")
     have, tried = 0, 0
+    first = int(rng.integers(1 << 30)) if tokens else 0  # each call goes on elsewhere
     while have < count:
         batch = min(_chunk(lowered, order), max(8, 2 * (count - have)) if tried else count)
         parameters = {
@@ -354,12 +355,12 @@ def _batches(
         }
         inputs = residue_inputs(lowered, field, rng, batch)
         for name, listed in (tokens or {}).items():
-            inputs[name] = listed[(tried + np.arange(batch)) % len(listed)]
+            inputs[name] = listed[(first + tried + np.arange(batch)) % len(listed)]
         if pool is None:
             patterns = branch_patterns(network, shadow or {}, rng, batch, inputs)
         else:
             listed_patterns, decided = pool
-            at = decided[(tried + np.arange(batch)) % len(decided)]
+            at = decided[(first + tried + np.arange(batch)) % len(decided)]
             patterns = [b[at] for b in listed_patterns]
             inputs.update({n: v[at] for n, v in (tokens or {}).items()})
         settle_roots(germ, field, rng, salt, plan, parameters, inputs, patterns)
@@ -704,14 +705,19 @@ def rank_at_point(
     """
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
+    # what ids decide is decided by few of them: every drawn sequence counts, and again
+    rare = few_tokens(network, count) or any(
+        n.op is not None and n.op.name == "tabulated" for n in network.nodes)
+    if rare:
+        count = max(count, *(len(v) for v in (tokens or {}).values()), 0)
     if network.has_flows:
         return _series_rank_at(network, field, rng, read, cell, tokens, wanted, order, theta, salt)
     # a row that could be new is new but for bad luck, unless tokens or branches make it a rare one
     patience = None if cell or has_tokens(network) else SPARE
-    running = RunningRank(count - SPARE, field.p)
+    running = RunningRank(int(read.sum()), field.p)
     _add_rows(running, patience, read, network, field, rng, count, theta, cell, salt, tokens)
     found, idle = running.rank, 0
-    while (cell or few_tokens(network, count)) and not running.full and idle < _patience(
+    while (cell or rare) and not running.full and idle < _patience(
             found, wanted):
         _add_rows(running, None, read, network, field, rng, max(32, count // 2), theta, cell,
                   salt, tokens)
