@@ -23,6 +23,8 @@ class Verification(Protocol):
     def hypotheses(self) -> Sequence[Any]: ...
     @property
     def scope(self) -> str: ...
+    @property
+    def left_out(self) -> Sequence[str]: ...
 
 
 def _text(value: Any, console: Console, style: str = "") -> Text:
@@ -86,7 +88,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
 
 
 def print_verification(verification: Verification, console: Console) -> None:
-    """The verdict of `verify`, its reasons, the hypotheses left and the scope."""
+    """The verdict of `verify`, its reasons, the hypotheses left, the scope and what is open."""
     verdict = wording.verdict_name(verification.verdict)
     table = _grid(console, "verification")
     table.add_column("", no_wrap=True)
@@ -98,6 +100,12 @@ def print_verification(verification: Verification, console: Console) -> None:
     for hypothesis in wording.statements(verification.hypotheses):
         table.add_row("hypothesis", _text(hypothesis, console))
     table.add_row("scope", _text(verification.scope or "not given", console))
+    open_: dict[str, list[str]] = {}
+    for entry in verification.left_out:
+        name, _, reason = entry.partition(": ")
+        open_.setdefault(reason, []).append(name)
+    for reason, names in open_.items():
+        table.add_row("not verified", _text(f"{', '.join(names)}: {reason}", console))
     console.print(table)
 
 
