@@ -47,7 +47,7 @@ from symgauge.network.proof import Prover
 from symgauge.network.sampling import (
     RANK_ORDER, draw_tokens, jacobian_rows, read_coordinates,
 )
-from symgauge.record import ABOUT, edited, left_open, sealed, text_of
+from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -73,7 +73,6 @@ DECIDED = (
     "schema", "digest", "certificate", *CLAIMED, "tensors", "structural", "generators", "algebra",
     "discrete", "planted",
 )
-OBSERVABLES = ("logits", "probabilities")
 #: What is rewritten after the capture, and what is said of it.
 SPLIT = "exponentials of sums are written as products: an identity"
 #: Rewritings that are tried, one after another.
@@ -305,6 +304,7 @@ def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterato
     for name in CLAIMED:
         yield from _difference(name, data.get(name), certificate.data.get(name))
     try:
+        yield from misshapen(data)
         network = certificate.network()
         yield from _difference("tensors", data["tensors"], _tensors(network))
         full = [data["full_sizes"], data["full_tensors"]]
@@ -485,7 +485,7 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
     captured = capture(
         module, args, kwargs, output=data["output"], observable=data["observable"])
     said = same_program(network, captured.network)
-    if said is None or data["observable"] not in OBSERVABLES:
+    if said is None:
         found.wrong.append(f"the record's network is not that of {target.text} at these sizes")
         return found
     found.said = said.replace("the module", target.text)

@@ -8,7 +8,7 @@ decided is left open, a key that nobody knows included.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from symgauge.network.program import canonical_digest
@@ -19,6 +19,7 @@ ABOUT = ("about", "outputs", "outputs_left_out", "unread_tensors")
 _MODULE = "only the module tells; --target captures it again"
 _HISTORY = "how it was derived; nothing is read from it"
 _FULL = "restated at the full sizes; --target TARGET with its FULL captures those too"
+OBSERVABLES = ("logits", "probabilities")
 #: Why a fact is left open.
 REASONS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -47,6 +48,26 @@ def edited(facts: Mapping[str, Any]) -> str | None:
     except (TypeError, ValueError, RecursionError) as error:
         return f"this is no JSON data: {error}"
     return "the record was edited after its digest was made"
+
+
+def misshapen(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Facts that no program settles and that are not even of their kind, as sentences."""
+    texts, none = (str,), (type(None),)
+    kinds: Mapping[str, tuple[type, ...]] = {
+        "name": texts, "target": (*texts, *none), "factory": (dict, *none), "sizes": (dict,),
+        "small_sizes": (dict,), "full_sizes": (dict, *none), "output": (str, int, *none),
+        "notes": (list,), "versions": (dict,), "seconds": (dict,),
+    }
+    for key, kind in kinds.items():
+        if key in facts and not isinstance(facts[key], kind):
+            yield f"{key} is {facts[key]!r:.80}"
+    if facts["observable"] not in OBSERVABLES:
+        yield f"observable is {facts['observable']!r:.80}"
+    factory = facts["factory"]
+    if isinstance(factory, dict) and set(factory) != {"module", "factory", "source"}:
+        yield "factory is none"
+    if not all(isinstance(note, str) for note in facts.get("notes", ())):
+        yield "a note is no text"
 
 
 def left_open(
