@@ -29,7 +29,7 @@ from symgauge.derivers.structural import Found, find
 from symgauge.errors import BadInputError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.intertwiners.lines import proof_lines
-from symgauge.network.outline import from_outline, outline
+from symgauge.network.outline import from_outline, outline, outline_digest
 from symgauge.network.program import Network
 from symgauge.ops import all_ops
 from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
@@ -226,7 +226,7 @@ def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str],
     again = capture(module, args, kwargs, **chosen, meta=True)
     here = f"of {target.text} at these sizes"
     wrong = []
-    if text_of(outline(again.network)) != text_of(data["program"]):
+    if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
         wrong.append(f"the network is not that {here}")
     if text_of(small.network.to_json()) != text_of(data["small_program"]):
         wrong.append(f"the network at the small sizes is not that {here}")

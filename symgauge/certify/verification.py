@@ -4,7 +4,8 @@ Nothing in the certificate is believed but the program itself. Proofs are made a
 computed at points drawn from the operating system's randomness, and the claim must be the one
 that follows. A certificate in real balls names a point and a minor of J there: both are evaluated
 anew in balls, and no residue stands for a value. One over power series names the parameters that
-vanish at the start of a curve: the curve, the inputs and the prime are drawn anew.
+vanish at the start of a curve: the curve, the inputs and the prime are drawn anew. The prover and
+the arithmetic are those of what derived (see the package's docstring).
 """
 
 from __future__ import annotations
