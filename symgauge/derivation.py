@@ -286,6 +286,8 @@ class Derivation:
         if found.verdict is Verdict.REFUTED:
             return found
         reasons, settled = list(found.reasons), {*DECIDED, *_settled_notes(self.data)}
+        if self.data["full_sizes"] is None:
+            settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
         if self.data["discrete"]:
             reasons.append("discrete elements hold at exact random points: seen, not proved; "
                            "nothing says that there are no others")
@@ -513,8 +515,8 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
             found.settled.add(key)
             found.wrong += _difference(key, data[key], getattr(captured, key))
     if data["full_sizes"] is None:
-        found.settled |= {"full_sizes", "full_tensors"}
-    elif target.full is not None and text_of(data["full_sizes"]) == text_of(dict(target.full)):
+        return found
+    if target.full is not None and text_of(data["full_sizes"]) == text_of(dict(target.full)):
         full = _at_full_sizes(target, data["output"], data["observable"])
         found.settled |= {"full_sizes", "full_tensors", "generators.full"}
         found.wrong += _difference("full_tensors", data["full_tensors"], _tensors(full))

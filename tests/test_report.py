@@ -550,7 +550,7 @@ def test_verification_table(verdict: str) -> None:
     assert verdict in text and "erf" in text and "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 80
     # facts that are left open for one reason stand together
-    assert text.count("not verified") == 2 and "sizes, name: not asked" in text
+    assert text.count("not verified") == 2 and "not verified: sizes, name (not asked)" in text
 
 
 # the document and its PDF

@@ -100,12 +100,13 @@ def print_verification(verification: Verification, console: Console) -> None:
     for hypothesis in wording.statements(verification.hypotheses):
         table.add_row("hypothesis", _text(hypothesis, console))
     table.add_row("scope", _text(verification.scope or "not given", console))
-    open_: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for entry in verification.left_out:
         name, _, reason = entry.partition(": ")
-        open_.setdefault(reason, []).append(name)
-    for reason, names in open_.items():
-        table.add_row("not verified", _text(f"{', '.join(names)}: {reason}", console))
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        text = f"not verified: {', '.join(names)} ({reason})"
+        table.add_row("left out", _text(text, console))
     console.print(table)
 
 
