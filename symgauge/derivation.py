@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,15 +24,17 @@ from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import assumptions
 from symgauge.certify.upgrade import claim_in_balls, claim_in_series, in_balls, in_series
 from symgauge.certify.verification import (
-    MALFORMED, Verification, at_these_durations, claim_of, verify,
+    MALFORMED, Verification, at_these_durations, claim_of, orbit_dimension, rejected, verify,
 )
 from symgauge.checks import actions, emit_check, propose_planted, wrong_family
 from symgauge.derivers.discrete import discrete_symmetries
-from symgauge.derivers.exact import ExactDeriver, Found, Proved
+from symgauge.derivers.exact import ExactDeriver, Found, Proved, implicit_tensors
 from symgauge.derivers.statement import algebra as algebra_name
-from symgauge.derivers.statement import plain_fields, statement
+from symgauge.derivers.statement import at_full, plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
-from symgauge.errors import BadInputError, HypothesisError, InconsistentError, SizeError
+from symgauge.errors import (
+    BadInputError, HypothesisError, InconsistentError, SizeError, SymgaugeError,
+)
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
@@ -43,9 +46,12 @@ from symgauge.network.families import (
 )
 from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.program import Constant, Network, Parameter
-from symgauge.network.proof import Prover
-from symgauge.network.sampling import RANK_ORDER, jacobian_rows
+from symgauge.network.proof import Proof, Prover
+from symgauge.network.sampling import (
+    RANK_ORDER, draw_tokens, jacobian_rows, read_coordinates,
+)
 from symgauge.network.unread import unread_tensors
+from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -60,13 +66,24 @@ KEYS = (
     "unread_tensors", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
     "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
-    "versions", "seconds",
+    "versions", "seconds", "digest",
 )
 #: Those that are the certificate's claim.
 CLAIMED = (
     "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained", "closed",
     "shown", "hypotheses", "verdict", "scope",
 )
+#: What `verify` decides anew from the program alone; `record.left_open` names all else.
+DECIDED = (
+    "schema", "digest", "certificate", *CLAIMED, "tensors", "structural", "generators", "algebra",
+    "discrete", "planted", "unread_tensors",
+)
+#: What is rewritten after the capture, and what is said of it.
+SPLIT = "exponentials of sums are written as products: an identity"
+#: Rewritings that are tried, one after another.
+REWRITINGS = 4
+#: Fresh points at which what holds, or is refuted, at random exact points is looked for again.
+TRIES = 3
 #: Above these estimates a derivation stops unless it is forced.
 MAX_SECONDS = 600.0
 MAX_BYTES = 8 * 2**30
@@ -232,7 +249,7 @@ class Derivation:
     ) -> tuple[Derivation, Verification]:
         start = time.perf_counter()
         certificate = Certificate.from_json(self.data["certificate"])
-        wrong = next(_disagreements(self.data, certificate), None)
+        wrong = edited(self.data) or next(_disagreements(self.data, certificate), None)
         if wrong:
             raise InconsistentError(f"{wrong}; derive again")
         upgrade = in_series if way == "series" else in_balls
@@ -245,7 +262,7 @@ class Derivation:
         notes += _implicit(facts, self.data["implicit"])
         data = {**self.data, **facts, "notes": notes, "certificate": found.to_json(),
                 "seconds": seconds}
-        return Derivation(data), verification
+        return Derivation(sealed(data)), verification
 
     def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
         """The small or the full shapes, whichever the state has."""
@@ -265,35 +282,58 @@ class Derivation:
             f"{wrong or 'it has no parameters'}; derive at the sizes of these weights"
         )
 
-    def verify(self) -> Verification:
-        """Verify the certificate, and that the facts beside it are the certificate's.
+    def verify(self, target: Target | None = None) -> Verification:
+        """Verify the certificate, and the facts beside it.
 
-        Names, sizes and times, the discrete elements (which are checked, not proved), the planted
-        failures and the statement at the full sizes are no facts of the certificate.
+        What follows from the program is decided anew. What the module alone tells (`left_out` of
+        the answer names it) is decided where `target` is given: it is captured again, at its
+        sizes, and at the full ones where both name the same.
         """
         certificate = Certificate.from_json(self.data["certificate"])
-        wrong = list(_disagreements(self.data, certificate))
+        changed = edited(self.data)
+        wrong = [changed] if changed else list(_disagreements(self.data, certificate))
         if wrong:
-            return Verification(Verdict.REFUTED, tuple(wrong), (), "nothing")
-        return verify(certificate)
+            return rejected(*wrong)
+        found = verify(certificate)
+        if found.verdict is Verdict.REFUTED:
+            return found
+        reasons, settled = list(found.reasons), {*DECIDED, *_settled_notes(self.data)}
+        if self.data["full_sizes"] is None:
+            settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
+        if self.data["discrete"]:
+            reasons.append("discrete elements hold at exact random points: seen, not proved; "
+                           "nothing says that there are no others")
+        if target is not None:
+            again = _captured_again(self.data, certificate.network(), target)
+            if again.wrong:
+                return rejected(*again.wrong)
+            reasons.append(again.said)
+            settled |= again.settled
+        left = left_open(self.data, settled, target is not None)
+        return replace(found, reasons=tuple(reasons), left_out=left)
 
 
 def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterator[str]:
-    """Facts of derivation.json that differ from its certificate's."""
+    """Facts of derivation.json that are not those of its certificate, or of its program."""
     for name in CLAIMED:
         yield from _difference(name, data.get(name), certificate.data.get(name))
     try:
+        yield from misshapen(data)
         network = certificate.network()
         yield from _difference("tensors", data["tensors"], _tensors(network))
         yield from _difference("unread_tensors", data["unread_tensors"], unread_tensors(network))
+        full = [data["full_sizes"], data["full_tensors"]]
+        restated = any(entry["full"] is not None for entry in data["generators"])
+        if (None in full and full != [None, None]) or (restated and None in full):
+            yield "it speaks of full sizes, and names none"
         yield from _family_disagreements(data, network, certificate)
-    except (BadInputError, *MALFORMED) as error:
-        yield f"the facts of derivation.json are malformed: {error}"
+        yield from planted_disagreements(data["planted"], data["generators"], network)
+    except (SymgaugeError, *MALFORMED) as error:
+        yield f"the facts of derivation.json are malformed: {error!s:.200}"
 
 
 def _difference(name: str, said: Any, found: Any) -> Iterator[str]:
-    # by their text: 1 and true are equal in Python, and different in JSON
-    if json.dumps(said, sort_keys=True) != json.dumps(found, sort_keys=True):
+    if text_of(said) != text_of(found):
         yield f"derivation.json says {name} = {said!r:.120}, its certificate {found!r:.120}"
 
 
@@ -311,11 +351,7 @@ def _family_disagreements(
         used += numbers
         family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
         mine = tuple(proofs[k] for k in numbers)
-        reason = None if family.kind == "other" else finite.missing(family, mine)
-        if reason:
-            yield f"family {entry['label']!r:.80} has no finite action: {reason}"
-        if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
-            yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
+        yield from _action_disagreements(entry, family, coordinates, finite, mine)
         again = statement(Proved(family, mine), numbers, network, None)
         for key in sorted({*entry, *again} - {"full", "all_sizes"}):
             yield from _difference(f"{key} of a family", entry.get(key), again.get(key))
@@ -326,10 +362,24 @@ def _family_disagreements(
     if used != list(range(len(vectors))):
         yield "the families do not name every proved vector once, in their order"
     yield from _structural_disagreements(data, families, network, certificate)
+    yield from _discrete_disagreements(data["discrete"], families, network)
+    yield from _note_disagreements(data, vectors, network, certificate)
     field = PrimeField(next(primes()))
     again = _structure(families, structure_constants(vectors, field).constants,
                        data["orbit_dimension"], field)
     yield from _difference("algebra", data["algebra"], again)
+
+
+def _action_disagreements(
+    entry: Mapping[str, Any], family: Family, coordinates: Coordinates, finite: FiniteActions,
+    proofs: Sequence[Proof],
+) -> Iterator[str]:
+    """An action that is none, or whose derivative is not the family's proved fields."""
+    reason = None if family.kind == "other" else finite.missing(family, proofs)
+    if reason:
+        yield f"family {entry['label']!r:.80} has no finite action: {reason}"
+    if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
+        yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
 
 
 def _structural_disagreements(
@@ -343,21 +393,170 @@ def _structural_disagreements(
         frozenset(f.terms.items())
         for p in (instantiate(find(network)) if alone else ()) for f in p.fields
     }
-    total = 0
+    everywhere: list[VectorField] = []
     for entry, family in zip(data["generators"], families, strict=True):
         if entry["all_sizes"] == "proved":
-            total += len(family.fields)
+            everywhere += family.fields
             # a family's vectors may stand alone, where some depend on other families'
             if not together.issuperset(entry["generators"]) and not {
                     frozenset(f.terms.items()) for f in family.fields} <= proved:
                 yield f"no intertwiners prove family {entry['label']!r:.80} for all sizes"
         elif entry["all_sizes"] != ("conjectured" if entry["full"] else "no"):
             yield f"all_sizes is {entry['all_sizes']!r:.20} for family {entry['label']!r:.80}"
-    said = data["structural"]["orbit_dimension"]
-    wanted = _structural(said, data["orbit_dimension"], data["generators"])
+    rank = _rank_of(network, everywhere)
+    wanted = _structural(rank, data["orbit_dimension"], data["generators"])
     yield from _difference("structural", data["structural"], wanted)
-    if not isinstance(said, int) or not 0 <= said <= min(total, data["orbit_dimension"]):
-        yield f"the structural orbit dimension {said!r:.20} is not that of its families"
+
+
+def _discrete_disagreements(
+    said: Sequence[Any], families: Sequence[Family], network: Network
+) -> Iterator[str]:
+    """Discrete elements that are not found at fresh points. None need be listed."""
+    left = [text_of(entry) for entry in said]
+    if len(set(left)) < len(left):
+        yield "a discrete element is listed twice"
+    field, rng = PrimeField(next(primes())), _fresh()
+    for _ in range(TRIES if left else 0):
+        found = {text_of(e) for e in discrete_symmetries(network, families, field, rng)}
+        left = [text for text in left if text not in found]
+    for text in left:
+        yield f"the discrete element {text:.160} does not hold"
+
+
+def planted_disagreements(
+    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+) -> Iterator[str]:
+    """Planted failures that no family proposes, or that no exact point refutes."""
+    proposals = {text_of(p): p for p in propose_planted(families)}
+    left = [text_of(p) for p in said]
+    yield from (f"no family proposes the planted failure {t:.160}" for t in left
+                if t not in proposals)
+    left = [text for text in left if text in proposals]
+    field, rng = PrimeField(next(primes())), _fresh()
+    for _ in range(TRIES if left else 0):
+        found = _refutable(network, families, [proposals[t] for t in left], field, rng)
+        good = {text_of(p) for p in found}
+        left = [text for text in left if text not in good]
+    for text in left:
+        yield f"the planted failure {text:.160} is not refuted"
+
+
+def _note_disagreements(
+    data: Mapping[str, Any], vectors: Sequence[VectorField], network: Network,
+    certificate: Certificate,
+) -> Iterator[str]:
+    """The note on directions without a generator, made anew. Other notes are left open."""
+    said = [note for note in data["notes"] if _counts_directions(note)]
+    yield from _difference("notes", said, _implicit(data, data["implicit"]))
+    if not data["implicit"] or _has_evidence(certificate.data):
+        return
+    read, field, rng = read_coordinates(network), PrimeField(next(primes())), _fresh()
+    # few tokens that are drawn may not show all of the rank
+    for _ in range(TRIES):
+        found = implicit_tensors(
+            network, vectors, read, certificate.cell(network), draw_tokens(network, rng),
+            field, rng)
+        if data["implicit"] == found:
+            return
+    yield from _difference("implicit", data["implicit"], found)
+
+
+def _counts_directions(note: Any) -> bool:
+    return isinstance(note, str) and " null directions are implicit" in note
+
+
+def _has_evidence(certificate: Mapping[str, Any]) -> bool:
+    # balls and series have a rank of their own; the tensors were found by that of residues
+    return "balls" in certificate or "series" in certificate
+
+
+def _settled_notes(data: Mapping[str, Any]) -> set[str]:
+    """{"notes", "implicit"} where they were made anew."""
+    if data["implicit"] and _has_evidence(data["certificate"]):
+        return set()
+    made = all(map(_counts_directions, data["notes"]))
+    return {"implicit", "notes"} if made else {"implicit"}
+
+
+def _fresh() -> np.random.Generator:
+    return np.random.default_rng(secrets.randbits(128))
+
+
+def same_program(carried: Network, captured: Network) -> str | None:
+    """How a program that is captured is the one that is carried; None where it is another.
+
+    They are the same, or the same once the captured one is rewritten as `derive_network` may
+    rewrite it: by identities alone, so that the function is the same.
+    """
+    said = "the network is that of the module"
+    for _ in range(REWRITINGS):
+        if captured.digest == carried.digest:
+            return said
+        split = split_exponentials(captured)
+        if split is captured:
+            break
+        captured, said = split, f"the network is that of the module; {SPLIT}"
+    return None
+
+
+@dataclass
+class _Again:
+    """What a second capture says of a record."""
+
+    wrong: list[str]
+    settled: set[str]
+    said: str = ""
+
+
+def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -> _Again:
+    """The target captured at its sizes, and what of the record it decides.
+
+    Raises what `capture` raises.
+    """
+    from symgauge.capture import capture
+
+    found = _Again([], about_target(data, target, "sizes"))
+    module, args, kwargs = target.build()
+    captured = capture(
+        module, args, kwargs, output=data["output"], observable=data["observable"])
+    said = same_program(network, captured.network)
+    if said is None:
+        found.wrong.append(f"the record's network is not that of {target.text} at these sizes")
+        return found
+    found.said = said.replace("the module", target.text)
+    found.settled |= {"output", "observable"}
+    notes = [note for note in data["notes"] if not _counts_directions(note)]
+    if SPLIT in notes and SPLIT not in said:
+        found.wrong.append(f"nothing is rewritten: {SPLIT!r} is not so")
+    if all(note == SPLIT for note in notes) and not (
+            len(notes) < len(data["notes"]) and _has_evidence(data["certificate"])):
+        found.settled.add("notes")
+    for key in ABOUT:
+        if key in data and key in captured.facts:
+            found.settled.add(key)
+            found.wrong += _difference(key, data[key], captured.facts[key])
+    if data["full_sizes"] is None:
+        return found
+    if target.full is not None and text_of(data["full_sizes"]) == text_of(dict(target.full)):
+        full = _at_full_sizes(target, data["output"], data["observable"])
+        found.settled |= {"full_sizes", "full_tensors", "generators.full"}
+        found.wrong += _difference("full_tensors", data["full_tensors"], _tensors(full))
+        for entry in data["generators"]:
+            family = family_of(entry)
+            restated = None if family.kind == "other" else at_full(family, network, full)
+            found.wrong += _difference("full of a family", entry["full"], restated)
+    elif data["target"] == target.text:
+        found.wrong.append(f"the FULL of {target.text} is not full_sizes")
+    return found
+
+
+def about_target(data: Mapping[str, Any], target: Target, sizes: str) -> set[str]:
+    """What a record says of its target that this one says too. Others may have the same network."""
+    said = {
+        "name": target.name, "target": target.text, "factory": _factory(target),
+        sizes: dict(target.sizes),
+    }
+    return {key for key, value in said.items() if text_of(data[key]) == text_of(value)}
 
 
 def _family_of(
@@ -457,16 +656,22 @@ def derive_target(
     full = None
     if target.full is not None:
         progress("capture at full size")
-        big, big_args, big_kwargs = target.build(target.full)
-        full = capture(
-            big, big_args, big_kwargs, output=output, observable=observable, check=False
-        ).network
+        full = _at_full_sizes(target, output, observable)
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
         target=target, full=full, said=captured.facts,
     )
+
+
+def _at_full_sizes(target: Target, output: str | int | None, observable: str) -> Network:
+    """The target's program at its full sizes."""
+    from symgauge.capture import capture
+
+    module, args, kwargs = target.build(target.full)
+    return capture(
+        module, args, kwargs, output=output, observable=observable, check=False).network
 
 
 def _check_size(network: Network, force: bool) -> None:
@@ -556,8 +761,7 @@ def derive_network(
                     force=force, progress=progress, seconds=seconds, target=target, full=full,
                     said=said,
                 )
-                note = "exponentials of sums are written as products: an identity"
-                return Derivation({**again.data, "notes": [*again.data["notes"], note]})
+                return Derivation(sealed({**again.data, "notes": [*again.data["notes"], SPLIT]}))
         unread = network.num_coordinates - found.parameters
         claim = claim_of(
             network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
@@ -603,7 +807,10 @@ def derive_network(
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
         )},
-        "structural": _structural(found.structural, found.orbit_dimension, statements),
+        "structural": _structural(
+            _rank_of(network, [
+                f for p in families if p.family.all_sizes for f in p.family.fields]),
+            found.orbit_dimension, statements),
         "generators": statements, "discrete": discrete, "algebra": algebra,
         "shown": claim["shown"], "hypotheses": claim["hypotheses"],
         "notes": [*found.notes, *_implicit(claim, found.implicit)], "implicit": found.implicit,
@@ -611,7 +818,7 @@ def derive_network(
         "certificate": certificate.to_json(), "seed": seed, "versions": _versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
     }
-    return Derivation(data)
+    return Derivation(sealed(data))
 
 
 def _implicit(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
@@ -728,6 +935,12 @@ def _thinned(network: Network, families: Sequence[Proved], kept: set[int]) -> li
     return out
 
 
+def _rank_of(network: Network, fields: Sequence[VectorField]) -> int:
+    """rank G of some of the generators, at exact random points."""
+    field = PrimeField(next(primes()))
+    return orbit_dimension(network, fields, read_coordinates(network), field, _fresh())
+
+
 def _structural(
     rank: int, orbit: int, families: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
@@ -741,7 +954,6 @@ def _planted(
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """Wrong symmetries for the check: each is refuted exactly at small size first."""
-    coordinates = Coordinates(network)
     proposals = propose_planted(families)
     if not proposals:
         return []
@@ -751,6 +963,15 @@ def _planted(
             proposals[round(i * (len(proposals) - 1) / (MAX_PLANTED - 1))]
             for i in range(MAX_PLANTED)
         ]
+    return _refutable(network, families, proposals, field, rng)
+
+
+def _refutable(
+    network: Network, families: Sequence[Mapping[str, Any]], proposals: Sequence[dict[str, Any]],
+    field: PrimeField, rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """The proposals that an exact point refutes."""
+    coordinates = Coordinates(network)
     rows = jacobian_rows(network, field, rng, REFUTING)
     theta = np.concatenate(
         [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1

@@ -10,23 +10,29 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.checks import emit_check
 from symgauge.derivation import (
-    Progress, _factory, _planted, _silent, _tensors, _versions, write_atomically,
+    Progress, _factory, _planted, _silent, _tensors, _versions, about_target,
+    planted_disagreements, write_atomically,
 )
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import Found, find
-from symgauge.errors import BadInputError, CaptureError
+from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.intertwiners.lines import proof_lines
+from symgauge.network.outline import from_outline, outline, outline_digest
+from symgauge.network.program import Network
+from symgauge.ops import all_ops
+from symgauge.record import ABOUT, UNCOMPARED, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
@@ -36,9 +42,16 @@ if TYPE_CHECKING:
 SCHEMA = "symgauge-full/1"
 KEYS = (
     "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
-    "generators", "small", "algebra", "verdict", "scope", "planted", "versions", "seconds",
+    "outputs", "outputs_left_out", "tensors", "parameters", "dimension", "polynomial", "symbols",
+    "orbit_dimension", "stabiliser", "generators", "small", "algebra", "verdict", "scope",
+    "planted", "program", "small_program", "versions", "seconds", "digest",
 )
+#: What `verify` derives anew from the two programs.
+DERIVED = (
+    "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
+    "generators", "small", "algebra", "verdict", "scope",
+)
+DECIDED = ("schema", "digest", "program", "small_program", "planted", *DERIVED)
 SCOPE = (
     "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
     "lower bound on the redundancy: nothing says that no other symmetry exists"
@@ -79,6 +92,39 @@ class FullDerivation:
             raise BadInputError(f"this is not a {SCHEMA} file; derive again with --full")
         return FullDerivation(data)
 
+    def programs(self) -> tuple[Network, Network]:
+        """The program at the full sizes and the one at the small sizes.
+
+        Raises BadInputError where one is malformed.
+        """
+        ops = all_ops()
+        return (from_outline(self.data["program"], ops),
+                Network.from_json(self.data["small_program"], ops))
+
+    def verify(self, target: Target | None = None) -> Verification:
+        """Derive the families, their proofs and the dimension anew from the programs it carries.
+
+        The same code derives that did so before: an edit shows, an error of that code does not.
+        The sizes and the outputs are the module's: they are decided where `target` is given, which
+        is captured again, else they are in `left_out`.
+        """
+        changed = edited(self.data)
+        wrong = [changed] if changed else list(_disagreements(self.data))
+        if wrong:
+            return rejected(*wrong)
+        reasons = [
+            f"{len(self.data['generators'])} families proved by intertwiners, dimension "
+            f"{self.data['dimension']} counted, both anew from the program"]
+        settled = set(DECIDED)
+        if target is not None:
+            wrong, decided = _captured_again(self.data, target)
+            if wrong:
+                return rejected(*wrong)
+            settled |= decided
+            reasons.append(f"the network is that of {target.text}, at both sizes")
+        left = left_open(self.data, settled, target is not None)
+        return Verification(Verdict.PROVED, tuple(reasons), (), self.data["scope"], left)
+
     def to_latex(self) -> str:
         """A LaTeX article: the group, one derivation for each kind of family, the dimension."""
         return document(self.data)
@@ -109,7 +155,7 @@ def derive_full(
     The small sizes serve the check: wrong symmetries are planted that are refuted there exactly.
     Up to COMPARED parameters the module is built with weights and compared with its network.
     """
-    from symgauge.capture import UNCOMPARED, build_without_weights, capture
+    from symgauge.capture import build_without_weights, capture
 
     seconds: dict[str, float] = {}
 
@@ -144,21 +190,74 @@ def derive_full(
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
     planted = _planted(here, few, field, rng)
     clock("small", start)
+    return FullDerivation(sealed({
+        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text,
+        "factory": _factory(target), "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
+        "observable": observable, "output": output,
+        **_facts(found, generators, captured.about), "small": few,
+        "planted": planted, "program": outline(network), "small_program": here.to_json(),
+        "versions": _versions(), "seconds": seconds,
+    }))
+
+
+def _facts(
+    found: Found, generators: list[dict[str, Any]], about: Sequence[str]
+) -> dict[str, Any]:
+    """What follows from the program at the full sizes, and from what the statement is about."""
+    network = found.structure.network
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
-    return FullDerivation({
-        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text, "factory": _factory(target),
-        "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
-        "observable": observable, "output": output, "tensors": _tensors(network),
-        "parameters": network.num_coordinates, "dimension": total, "polynomial": formula,
-        "symbols": symbols, "orbit_dimension": total if reason is None else None,
-        "stabiliser": reason, "generators": generators, "small": few,
-        "algebra": algebra_text(generators), "verdict": Verdict.PROVED.value,
-        "scope": "; ".join([
-            SCOPE, *([] if count <= COMPARED else [UNCOMPARED]), *network.held]),
-        "planted": planted,
-        "versions": _versions(), "seconds": seconds,
-    })
+    return {
+        "tensors": _tensors(network), "parameters": network.num_coordinates, "dimension": total,
+        "polynomial": formula, "symbols": symbols,
+        "orbit_dimension": total if reason is None else None, "stabiliser": reason,
+        "generators": generators, "algebra": algebra_text(generators),
+        "verdict": Verdict.PROVED.value,
+        "scope": "; ".join([SCOPE, *(s for s in about if s == UNCOMPARED), *network.held]),
+    }
+
+
+def _disagreements(data: Mapping[str, Any]) -> Iterator[str]:
+    """Facts of full.json that are not those of its programs, derived anew."""
+    try:
+        yield from misshapen(data)
+        network, here = FullDerivation(data).programs()
+        found = find(network)
+        anew = {**_facts(found, statements(found), data["about"]), "small": statements(find(here))}
+        for key in DERIVED:
+            if text_of(data[key]) != text_of(anew[key]):
+                yield f"full.json says another {key} than its program: {data[key]!r:.120}"
+        yield from planted_disagreements(data["planted"], data["small"], here)
+    except (SymgaugeError, *MALFORMED) as error:
+        yield f"the facts of full.json are malformed: {error!s:.200}"
+
+
+def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str], set[str]]:
+    """What is wrong with the target captured at both sizes, and what of the record it decides.
+
+    Raises what `capture` raises.
+    """
+    from symgauge.capture import build_without_weights, capture
+
+    chosen = {"output": data["output"], "observable": data["observable"]}
+    small = capture(*target.at(data["small_sizes"]).build(), **chosen)
+    module, args, kwargs = build_without_weights(target)
+    again = capture(module, args, kwargs, **chosen, meta=True)
+    here = f"of {target.text} at these sizes"
+    wrong = []
+    if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
+        wrong.append(f"the network is not that {here}")
+    if text_of(small.network.to_json()) != text_of(data["small_program"]):
+        wrong.append(f"the network at the small sizes is not that {here}")
+    settled = {"output", "observable", *about_target(data, target, "sizes")}
+    if text_of(dict(target.at(data["small_sizes"]).sizes)) == text_of(data["small_sizes"]):
+        settled.add("small_sizes")
+    for key in ABOUT:
+        if key in data and key in again.facts:
+            settled.add(key)
+            if text_of(data[key]) != text_of(again.facts[key]):
+                wrong.append(f"{key} is not that {here}")
+    return wrong, settled
 
 
 def statements(found: Found) -> list[dict[str, Any]]:

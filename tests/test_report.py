@@ -580,12 +580,15 @@ def test_table_on_a_terminal_that_knows_ascii_only(attention: dict[str, Any]) ->
 def test_verification_table(verdict: str) -> None:
     console = Console(file=io.StringIO(), width=80, color_system=None)
     answer = SimpleNamespace(
-        verdict=SimpleNamespace(name=verdict), reasons=[HOSTILE], hypotheses=["erf"], scope="all"
+        verdict=SimpleNamespace(name=verdict), reasons=[HOSTILE], hypotheses=["erf"], scope="all",
+        left_out=["sizes: not asked", "name: not asked", f"seed: {HOSTILE}"],
     )
     table.print_verification(answer, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert verdict in text and "erf" in text and "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 80
+    # facts that are left open for one reason stand together
+    assert text.count("not verified") == 2 and "not verified: sizes, name (not asked)" in text
 
 
 # the document and its PDF

@@ -20,10 +20,7 @@ from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
 from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
-
-
-#: Said where a network is read and not compared with its module.
-UNCOMPARED = "the network was not compared with the module at these sizes"
+from symgauge.record import UNCOMPARED
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Target:
     source: str | None
     module: str
     attribute: str
+    #: FULL as it is written; `full` has the sizes in use beside it.
+    written: Mapping[str, Any] | None = None
 
     def at(self, sizes: Mapping[str, Any]) -> Target:
         """The same target at these sizes, as derivation.json holds them (tuples as lists).
@@ -43,7 +45,9 @@ class Target:
             if name not in chosen:
                 raise SizeError(_no_size(self.text, name, chosen))
             chosen[name] = tuple(value) if isinstance(chosen[name], tuple) else value
-        return replace(self, sizes=chosen)
+        full = self.full if self.full is None or self.written is None else {
+            **chosen, **self.written}
+        return replace(self, sizes=chosen, full=full)
 
     def build(
         self, sizes: Mapping[str, Any] | None = None
@@ -140,7 +144,9 @@ def resolve_target(
     place = text.rpartition(":")[0] or text
     stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
     name = stem if attribute == "factory" else attribute
-    return Target(name, text, factory, sizes, merged, source, module.__name__, attribute)
+    return Target(
+        name, text, factory, sizes, merged, source, module.__name__, attribute,
+        None if odd else full)
 
 
 def _check_plain(text: str, sizes: Mapping[str, Any]) -> None:

@@ -1,7 +1,10 @@
 """The sandwich rank J + rank G = P and its verification.
 
-Imports nothing of derivers or capture: what verifies shares only the program, its ops, exact
-arithmetic and the lemmas of intertwiners with what derived.
+Imports nothing of derivers, capture or torch: no search for generators is needed to verify. The
+rest is the code that derives, too: the program and its ops, exact arithmetic, `network.sampling`
+(points, tokens, branches, roots, ranks), the tests of independence, balls and series,
+`network.proof.Prover` with its search, the lemmas of intertwiners, `lie.fields.orbit_rank`. A false
+certificate is found; an error in that code is not.
 """
 
 from __future__ import annotations

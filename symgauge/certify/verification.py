@@ -4,7 +4,8 @@ Nothing in the certificate is believed but the program itself. Proofs are made a
 computed at points drawn from the operating system's randomness, and the claim must be the one
 that follows. A certificate in real balls names a point and a minor of J there: both are evaluated
 anew in balls, and no residue stands for a value. One over power series names the parameters that
-vanish at the start of a curve: the curve, the inputs and the prime are drawn anew.
+vanish at the start of a curve: the curve, the inputs and the prime are drawn anew. The prover and
+the arithmetic are those of what derived (see the package's docstring).
 """
 
 from __future__ import annotations
@@ -56,12 +57,15 @@ class Verification:
     reasons: tuple[str, ...]
     hypotheses: tuple[str, ...]
     scope: str
+    #: "name: reason" for each fact beside the certificate that was not verified.
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return {
             "verdict": self.verdict.value, "reasons": list(self.reasons),
             "hypotheses": list(self.hypotheses), "scope": self.scope,
+            "left_out": list(self.left_out),
         }
 
 
@@ -185,12 +189,12 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     if not isinstance(certificate, Certificate):
         certificate = Certificate.from_json(certificate)
     if not certificate.intact:
-        return _rejected("the data was edited after the digest was made")
+        return rejected("the data was edited after the digest was made")
     try:
         return _verify(certificate)
     except (SymgaugeError, *MALFORMED) as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
-        return _rejected(f"malformed: {text}")
+        return rejected(f"malformed: {text}")
 
 
 def _verify(certificate: Certificate) -> Verification:
@@ -201,12 +205,12 @@ def _verify(certificate: Certificate) -> Verification:
     cell = certificate.cell(network)
     tables = certificate.proofs()
     if bool(cell) != network.piecewise:
-        return _rejected("a cell is named for a network without branches, or none for one with")
+        return rejected("a cell is named for a network without branches, or none for one with")
     if len(tables) != len(generators):
-        return _rejected("there is not one proof table per generator")
+        return rejected("there is not one proof table per generator")
     wrong = [s for s in network.held if not HELD.fullmatch(s)]
     if wrong:
-        return _rejected(f"the program states {wrong[0][:120]!r}, which nothing here supports")
+        return rejected(f"the program states {wrong[0][:120]!r}, which nothing here supports")
     read = read_coordinates(network)
     total = int(read.sum())
     unread = network.num_coordinates - total
@@ -221,13 +225,13 @@ def _verify(certificate: Certificate) -> Verification:
         elif proof.lines != tables[i].lines:
             reasons.append(f"the proof table of generator {i} is not the one that proves it")
     if reasons:
-        return Verification(Verdict.REFUTED, tuple(reasons), (), "nothing")
+        return rejected(*reasons)
     orbit = orbit_dimension(network, generators, read, field, rng)
     evidence: dict[str, Any] = {}
     if "balls" in certificate.data:
         minor = Minor.from_json(certificate.data["balls"], network, read, cell)
         if network.has_flows or not is_shown(network, minor):
-            return _rejected("the minor is not shown to be the number that it is said to be")
+            return rejected("the minor is not shown to be the number that it is said to be")
         jacobian, found = minor.rank, Assumptions((minor.shown(),), ())
         evidence = {"balls": minor.to_json()}
     elif "series" in certificate.data:
@@ -325,5 +329,6 @@ def _masked(generator: VectorField, read: np.ndarray) -> VectorField:
     return VectorField({(k, m): c for (k, m), c in generator.terms.items() if read[k]})
 
 
-def _rejected(reason: str) -> Verification:
-    return Verification(Verdict.REFUTED, (reason,), (), "nothing")
+def rejected(*reasons: str) -> Verification:
+    """The answer to what is wrong, with the reasons."""
+    return Verification(Verdict.REFUTED, reasons, (), "nothing")

@@ -66,8 +66,6 @@ class Found:
     rank: int
     families: list[Proved]
     orbit_dimension: int
-    #: Orbit rank of the families that are proved for all sizes.
-    structural: int
     #: Shadow parameters whose cell the rank was found on (piecewise networks), else empty.
     cell: dict[str, Array]
     #: Token inputs that the rank was found with.
@@ -98,6 +96,39 @@ def generic_rank(
         if found > best:
             best, cell = found, dict(shadow)
     return best, cell
+
+
+def implicit_tensors(
+    network: Network, fields: Sequence[VectorField], read: npt.NDArray[np.bool_],
+    cell: Mapping[str, Array], tokens: Mapping[str, Array], prime_field: PrimeField,
+    rng: np.random.Generator,
+) -> list[str]:
+    """Tensors that null directions without a generator move.
+
+    Along them the kernel of J at a point exceeds the generators' values there.
+    """
+    p, total = prime_field.p, int(read.sum())
+    theta, salt = draw_theta(network, prime_field, rng)
+    rows = jacobian_rows(
+        network, prime_field, rng, total + SPARE, theta, cell, salt, tokens, RANK_ORDER,
+    ).read(read)
+    whole = rows.rank(p)
+    point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
+    values = np.array([f.at(point, prime_field)[read] for f in fields]).reshape(
+        len(fields), total)
+    names, start = [], 0
+    for q in network.parameters:
+        offset = network.offsets[q.name]
+        width = int(read[offset:offset + q.size].sum())
+        part = slice(start, start + width)
+        others = np.ones(total, dtype=bool)
+        others[part] = False
+        # the kernel's projection: its dimension less that of the kernel within the others
+        within = total - width - rows.read(others).rank(p)
+        if total - whole - within > rank(values[:, part], p):
+            names.append(q.name)
+        start += width
+    return names
 
 
 class _Basket:
@@ -154,7 +185,7 @@ class ExactDeriver:
         tokens = draw_tokens(self.network, self.rng)
         r, cell = generic_rank(self.network, self.field, self.rng, self.read, tokens)
         total = int(self.read.sum())
-        found = Found(self.network, self.read, r, [], 0, 0, cell, tokens)
+        found = Found(self.network, self.read, r, [], 0, cell, tokens)
         chosen, spare = self._select(total - r)
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together = FamilyProver(self.network) if self._many(chosen) else None
@@ -190,10 +221,6 @@ class ExactDeriver:
             values += new
             found.orbit_dimension = sparse_rank(values, self.field.p)
             found.families.append(Proved(candidate, proofs, by))
-        found.structural = sparse_rank([
-            row for p in found.families if p.family.all_sizes
-            for row in self._values(p.family.fields)
-        ], self.field.p)
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
         missing = total - r - found.orbit_dimension
@@ -205,7 +232,9 @@ class ExactDeriver:
                 order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
         if missing > 0:
-            found.implicit = self._implicit(found)
+            fields = [f for p in found.families for f in p.family.fields]
+            found.implicit = implicit_tensors(
+                self.network, fields, self.read, cell, tokens, self.field, self.rng)
         return found
 
     def _alone(self, family: Family) -> Family:
@@ -217,33 +246,6 @@ class ExactDeriver:
         """Whether proofs line by line, one for each field, would take minutes."""
         entries = sum(prod(n.shape) for n in self.network.nodes if n.op is not None)
         return entries * sum(len(f.fields) for f in families) > LINE_BY_LINE
-
-    def _implicit(self, found: Found) -> list[str]:
-        """Tensors along which the kernel of J at a point exceeds the generators' values there."""
-        network, p = self.network, self.field.p
-        theta, salt = draw_theta(network, self.field, self.rng)
-        rows = jacobian_rows(
-            network, self.field, self.rng, int(self.read.sum()) + SPARE, theta, found.cell, salt,
-            found.tokens, RANK_ORDER,
-        ).read(self.read)
-        total, whole = int(self.read.sum()), rows.rank(p)
-        point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
-        fields = [f for proved in found.families for f in proved.family.fields]
-        values = np.array([f.at(point, self.field)[self.read] for f in fields]).reshape(
-            len(fields), total)
-        names, start = [], 0
-        for q in network.parameters:
-            offset = network.offsets[q.name]
-            width = int(self.read[offset:offset + q.size].sum())
-            part = slice(start, start + width)
-            others = np.ones(total, dtype=bool)
-            others[part] = False
-            # the kernel's projection: its dimension less that of the kernel within the others
-            within = total - width - rows.read(others).rank(p)
-            if total - whole - within > rank(values[:, part], p):
-                names.append(q.name)
-            start += width
-        return names
 
     def _select(self, wanted: int) -> tuple[list[Family], list[Family]]:
         """Candidates up to the wanted orbit rank, and those that the others make superfluous.

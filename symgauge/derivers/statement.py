@@ -27,7 +27,7 @@ def statement(
     shapes = {p.name: p.shape for p in network.parameters}
     sound = all(p.verdict is Verdict.PROVED for p in proved.proofs)
     first = max(proved.proofs, key=lambda p: len(p.lines))
-    restated = None if full is None or family.kind == "other" else _at_full(family, network, full)
+    restated = None if full is None or family.kind == "other" else at_full(family, network, full)
     moves = family.moves if family.kind != "other" else ()
     also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
     return {
@@ -312,7 +312,7 @@ def _places(network: Network) -> Places:
     return found
 
 
-def _at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | None:
+def at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | None:
     """The same family on the full-size program: the same legs at the same places.
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.

@@ -328,7 +328,7 @@ class Network:
     def to_json(self) -> dict[str, Any]:
         """Plain data; exact numbers as strings."""
         return {
-            "nodes": [_node_to_json(n) for n in self.nodes],
+            "nodes": [node_to_json(n) for n in self.nodes],
             "outputs": list(self.outputs),
             "held": list(self.held),
         }
@@ -344,14 +344,14 @@ class Network:
         try:
             nodes: list[Node] = []
             for entry in data["nodes"]:
-                nodes.append(_node_from_json(entry, nodes, ops))
+                nodes.append(node_from_json(entry, nodes, ops))
             outputs = tuple(_integer(i) for i in data["outputs"])
             if not outputs or not all(0 <= i < len(nodes) for i in outputs):
                 raise ValueError("outputs out of range")
             network = Network(tuple(nodes), outputs, ops, tuple(str(s) for s in data["held"]))
             # one pass over every line: a missing attribute or a wrong number of inputs shows here
             read_coordinates(network)
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise BadInputError(f"this is not the network of a certificate: {error}") from error
         names = [p.name for p in network.parameters]
         if len(set(names)) != len(names):
@@ -365,7 +365,7 @@ class Network:
 
 
 #: What plain data that is no network may raise while it is read.
-_MALFORMED = (
+MALFORMED = (
     AssertionError, AttributeError, IndexError, KeyError, MemoryError, OverflowError, TypeError,
     ValueError, ZeroDivisionError,
 )
@@ -399,7 +399,8 @@ def _attr_from_json(value: Any) -> Any:
     return value
 
 
-def _node_to_json(node: Node) -> dict[str, Any]:
+def node_to_json(node: Node) -> dict[str, Any]:
+    """A line as plain data. Raises CaptureError for a constant without values."""
     if isinstance(node.leaf, Constant):
         node.leaf.require_values()
         index = node.leaf.index.ravel().tolist()
@@ -423,14 +424,16 @@ def _node_to_json(node: Node) -> dict[str, Any]:
     }
 
 
-def _node_from_json(
-    entry: Mapping[str, Any], nodes: list[Node], ops: Mapping[str, AbstractOp]
+def node_from_json(
+    entry: Mapping[str, Any], nodes: list[Node], ops: Mapping[str, AbstractOp],
+    limit: int = MAX_ENTRIES,
 ) -> Node:
+    """The line behind `nodes`, of at most `limit` entries. Raises one of MALFORMED."""
     shape = tuple(_integer(n) for n in entry["shape"])
     if any(n < 0 for n in shape):
         raise ValueError("negative size")
-    if prod(shape) > MAX_ENTRIES:
-        raise ValueError(f"a line of shape {shape}: above {MAX_ENTRIES} entries")
+    if prod(shape) > limit:
+        raise ValueError(f"a line of shape {shape}: above {limit} entries")
     if "constant" in entry:
         table = tuple(rational(v) for v in entry["constant"])
         index = np.array([_integer(i) for i in entry["index"]], dtype=np.int64)

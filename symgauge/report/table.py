@@ -23,6 +23,8 @@ class Verification(Protocol):
     def hypotheses(self) -> Sequence[Any]: ...
     @property
     def scope(self) -> str: ...
+    @property
+    def left_out(self) -> Sequence[str]: ...
 
 
 def _text(value: Any, console: Console, style: str = "") -> Text:
@@ -89,7 +91,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
 
 
 def print_verification(verification: Verification, console: Console) -> None:
-    """The verdict of `verify`, its reasons, the hypotheses left and the scope."""
+    """The verdict of `verify`, its reasons, the hypotheses left, the scope and what is open."""
     verdict = wording.verdict_name(verification.verdict)
     table = _grid(console, "verification")
     table.add_column("", no_wrap=True)
@@ -101,6 +103,13 @@ def print_verification(verification: Verification, console: Console) -> None:
     for hypothesis in wording.statements(verification.hypotheses):
         table.add_row("hypothesis", _text(hypothesis, console))
     table.add_row("scope", _text(verification.scope or "not given", console))
+    reasons: dict[str, list[str]] = {}
+    for entry in verification.left_out:
+        name, _, reason = entry.partition(": ")
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        text = f"not verified: {', '.join(names)} ({reason})"
+        table.add_row("left out", _text(text, console))
     console.print(table)
 
 

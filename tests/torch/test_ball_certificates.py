@@ -25,6 +25,7 @@ from symgauge.derivation import derive_network
 from symgauge.network.program import Network
 from symgauge.network.sampling import balanced_shadow, read_coordinates
 from symgauge.nn import OdeFlow
+from symgauge.record import sealed
 
 P = torch.nn.Module
 
@@ -245,6 +246,7 @@ def test_certify_rejects_what_verify_rejects(
     for edit in edits:
         edited = copy.deepcopy(data)
         edit(edited)
+        edited = sealed(edited)
         path.write_text(json.dumps(edited))
         text = path.read_bytes()
         status, out, err = command(capfd, "certify", "--balls", path)

@@ -28,7 +28,7 @@ from certify_command import TwoScales
 from torch import Tensor
 
 import symgauge
-from symgauge import BadInputError, Certificate, Derivation, Verdict, verify, zoo
+from symgauge import BadInputError, Certificate, Derivation, Verdict, Verification, verify, zoo
 from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.certify.balls import Minor, determinant
@@ -37,8 +37,8 @@ from symgauge.certify.verification import claim_of
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.network.program import canonical_digest
 from symgauge.network.sampling import draw_tokens, jacobian_rows
+from symgauge.record import sealed
 
 Data = dict[str, Any]
 
@@ -72,12 +72,6 @@ def derivation(name: str) -> Derivation:
 def certificate(name: str) -> Data:
     found: Data = copy.deepcopy(derivation(name).data["certificate"])
     return found
-
-
-def sealed(data: Data) -> Data:
-    """The data with a digest that fits."""
-    rest = {key: value for key, value in data.items() if key != "digest"}
-    return {**rest, "digest": canonical_digest(rest)}
 
 
 # -- the referee ---------------------------------------------------------------------------------
@@ -614,7 +608,7 @@ def test_facts_beside_the_certificate(name: str) -> None:
             # a fact that is absent is refused where the file is read
             if same or kind in (f"{fact} removed" for fact in FACTS) or not place:
                 continue
-            result = Derivation(facts).verify()
+            result = Derivation(sealed(facts)).verify()
             assert result.verdict is Verdict.REFUTED, (place, kind)
             count += 1
     assert count > 150
@@ -624,9 +618,19 @@ def test_a_statement_at_full_size_keeps_its_form() -> None:
     data: Data = json.loads(derivation("softmax").to_json())
     entry = data["generators"][-1]
     entry["full"] = copy.deepcopy({k: entry[k] for k in ("element", "action", "via")})
-    assert Derivation(data).verify().verdict is Verdict.PROVED
+    # a statement at full sizes that are not named
+    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
+    data["full_sizes"], data["full_tensors"] = {"tokens": 9}, data["tensors"]
+    result = Derivation(sealed(data)).verify()
+    assert result.verdict is Verdict.PROVED
+    assert {"full_sizes", "full_tensors", "generators.full"} <= open_names(result)
     entry["full"]["action"][0]["form"] = "g^-T"
-    assert Derivation(data).verify().verdict is Verdict.REFUTED
+    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
+
+
+def open_names(result: Verification) -> set[str]:
+    """The facts that a verification names as left open."""
+    return {entry.partition(": ")[0] for entry in result.left_out}
 
 
 def test_a_file_without_a_fact_is_bad_input() -> None:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 import symgauge
 from symgauge import Derivation, Verdict, zoo
 from symgauge.__main__ import main
+from symgauge.record import sealed
 
 #: Factories of a user's own file: the good ones, and one for each kind of bad input.
 TARGETS = '''
@@ -538,7 +539,10 @@ def test_a_derivation_that_was_edited(run: Any) -> None:
     assert run("derive", "own.py:factory", "--out", "x").status == 0
     data = json.loads(Path("x/derivation.json").read_text())
     data["generators"][0]["action"][0]["weight"] = "2"
-    Path("edited.json").write_text(json.dumps(data))
+    Path("unsealed.json").write_text(json.dumps(data))
+    result = run("verify", "unsealed.json")
+    assert result.status == 1 and "edited after its digest was made" in " ".join(result.out.split())
+    Path("edited.json").write_text(json.dumps(sealed(data)))
     save_file(dict(torch.nn.Linear(3, 2).state_dict()), "in.safetensors")
     for command in (
         ("verify", "edited.json"),
@@ -580,7 +584,11 @@ def test_check_and_verify(run: Any) -> None:
     result = run("verify", "x/derivation.json", "--target", "own.py:factory", "--json")
     answer = json.loads(result.out)
     assert (result.status, answer["verdict"]) == (0, "PROVED")
-    assert set(answer) == {"verdict", "reasons", "hypotheses", "scope"}
+    assert set(answer) == {"verdict", "reasons", "hypotheses", "scope", "left_out"}
+    assert {text.partition(":")[0] for text in answer["left_out"]} == {
+        "seed", "versions", "seconds"}
+    result = run("verify", "x/derivation.json", "--set", "width=3")
+    assert result.status == 3 and "--target" in result.sentence
     result = run("verify", "x/derivation.json", "--target", "own.py:two_outputs")
     assert result.status == 3 and "no size 'width'" in result.sentence
     result = run("verify", "x/derivation.json", "--target", "mlp", "--set", "bias=true")

@@ -26,9 +26,10 @@ from symgauge.derivers import exact
 from symgauge.derivers.structural import find, instantiate
 from symgauge.network.families import Coordinates, family_of, plain_family
 from symgauge.network.intertwiners.proof import METHOD, FamilyProver
-from symgauge.network.program import Network, canonical_digest
+from symgauge.network.program import Network
 from symgauge.network.sampling import jacobian_rows
 from symgauge.nn import OdeFlow
+from symgauge.record import sealed
 
 Data = dict[str, Any]
 
@@ -56,11 +57,6 @@ def _derived(name: str, threshold: int) -> Derivation:
 
 def together(name: str) -> Derivation:
     return _derived(name, 0)
-
-
-def sealed(data: Data) -> Data:
-    rest = {key: value for key, value in data.items() if key != "digest"}
-    return {**rest, "digest": canonical_digest(rest)}
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -163,7 +159,7 @@ def test_copies_that_no_place_numbers_are_refused() -> None:
     data = copy.deepcopy(dict(together("attention").data))
     entry = next(g for g in data["generators"] if not g["element"]["copies"])
     entry["element"]["copies"] = [1]
-    assert Derivation(data).verify().verdict is Verdict.REFUTED
+    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
 
 
 # -- the prover on families that are wrong -------------------------------------------------------

@@ -1,6 +1,9 @@
 """`derive --full`: the group of a model at sizes where no weight is allocated."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from symgauge.__main__ import main
 from symgauge.capture import load_target
 from symgauge.errors import BadInputError
 from symgauge.full_size import FullDerivation, class_of, derive_full
+from symgauge.record import sealed
 
 TARGETS = Path(__file__).parent / "targets"
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
@@ -102,6 +106,21 @@ def test_command_line(
     assert found["schema"] == "symgauge-full/1"
     assert {p.name for p in Path("x").iterdir()} >= {
         "full.json", "full.tex", "test_gpt2_lm_full.py"}
+    # verified from the program that it carries, without torch
+    program = (
+        "import sys; sys.modules['torch'] = None; from symgauge.__main__ import main; "
+        "sys.exit(main(['verify', 'x/full.json']))")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 0 and "PROVED" in text and "not verified" in text, done.stderr
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    found["dimension"] += 1
+    # keys in any order: the schema is read, not looked for
+    Path("edited.json").write_text(json.dumps(dict(reversed(sealed(found).items()))))
+    assert main(["verify", "edited.json"]) == main(["check", "edited.json"]) == 1
+    assert "another dimension" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_target_without_full_sizes(

@@ -26,6 +26,7 @@ from symgauge.checks.runtime.group import (
     random_generator,
 )
 from symgauge.derivation import derive_target
+from symgauge.record import sealed
 
 CPU = torch.device("cpu")
 
@@ -495,7 +496,7 @@ def test_a_tampered_slice_is_rejected(block: Derivation, change: Any) -> None:
     data = json.loads(block.to_json())
     family = next(f for f in data["generators"] if f["element"]["kind"] == "so1")
     change(family, {t["parameter"]: t for t in family["via"]})
-    assert Derivation(data).verify().verdict is Verdict.REFUTED
+    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
 
 
 def test_casts_to_float32_are_widened() -> None:

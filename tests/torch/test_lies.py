@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive
+from symgauge.derivation import Derivation, derive, same_program
 from symgauge.verdict import Verdict
 
 DATA = Path(__file__).parents[1] / "data" / "lies.csv"
@@ -78,7 +78,7 @@ def test_what_is_said_is_true(row: dict[str, str]) -> None:
         assert mine == truth
     assert found.verify().verdict is found.verdict
     again = capture(module, example).network
-    assert again.digest == found.network().digest
+    assert same_program(found.network(), again) is not None
     for seed in range(3):
         assert drift(module, example, found, seed) < DRIFT
 

@@ -25,6 +25,7 @@ from symgauge.exact.prime_field import is_prime
 from symgauge.network.program import Network, canonical_digest
 from symgauge.network.sampling import balanced_shadow, read_coordinates
 from symgauge.nn import OdeFlow
+from symgauge.record import sealed
 
 P = torch.nn.Module
 
@@ -434,7 +435,7 @@ def test_certify_rejects_what_was_edited(unknown: Path) -> None:
     data = json.loads(unknown.read_text())
     data["certificate"]["rank"] = 3
     with pytest.raises(InconsistentError, match="derive again"):
-        Derivation(data).certified_in_series()
+        Derivation(sealed(data)).certified_in_series()
 
 
 def test_derive_over_series(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
