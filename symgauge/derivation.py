@@ -181,6 +181,7 @@ class Derivation:
             "name": self.data["name"], "target": {**factory, "kind": kind},
             "sizes": {"small": self.data["sizes"], "full": self.data["full_sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
+            "outputs": self.data.get("outputs"),
             "families": self.data["generators"], "planted": self.data["planted"],
         })
 
@@ -437,19 +438,30 @@ def derive_target(
     module, args, kwargs = target.build()
     _check_module(module, force)
     captured = capture(module, args, kwargs, output=output, observable=observable)
-    full = None
+    full, training = None, {"small": training_flags(module)}
     if target.full is not None:
         progress("capture at full size")
         big, big_args, big_kwargs = target.build(target.full)
+        training["full"] = training_flags(big)
         full = capture(
             big, big_args, big_kwargs, output=output, observable=observable, check=False
         ).network
     seconds = {"capture": time.perf_counter() - start}
-    return derive_network(
+    found = derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
         target=target, full=full,
     )
+    # the check builds the module in the mode that was derived
+    return Derivation({**found.data, "factory": {**found.data["factory"], "training": training}})
+
+
+def training_flags(module: Any) -> bool | list[str]:
+    """Whether all modules (True) or none (False) are in training mode, else the names of those."""
+    flags = {name: part.training for name, part in module.named_modules()}
+    if len(set(flags.values())) == 1:
+        return bool(flags[""])
+    return [name for name, training in flags.items() if training]
 
 
 def _check_size(network: Network, force: bool) -> None:

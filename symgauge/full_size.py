@@ -19,7 +19,7 @@ import numpy as np
 
 from symgauge.checks import emit_check
 from symgauge.derivation import (
-    Progress, _factory, _planted, _silent, _tensors, _versions, write_atomically,
+    Progress, _factory, _planted, _silent, _tensors, _versions, training_flags, write_atomically,
 )
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
 from symgauge.derivers.statement import structural_statement
@@ -87,6 +87,7 @@ class FullDerivation:
             "name": self.data["name"], "target": {**factory, "kind": kind},
             "sizes": {"small": self.data["small_sizes"], "full": self.data["sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
+            "outputs": self.data.get("outputs"),
             "families": _paired(self.data["small"], self.data["generators"]),
             "planted": self.data["planted"],
         })
@@ -124,7 +125,9 @@ def derive_full(
     generators = statements(found)
     start = clock("statement", start)
     progress("small sizes, for the check")
-    here = capture(*small.build(), output=output, observable=observable).network
+    built = small.build()
+    training = {"small": training_flags(built[0]), "full": training_flags(module)}
+    here = capture(*built, output=output, observable=observable).network
     few = statements(find(here))
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
     planted = _planted(here, few, field, rng)
@@ -132,7 +135,8 @@ def derive_full(
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return FullDerivation({
-        "schema": SCHEMA, "name": target.name, "target": target.text, "factory": _factory(target),
+        "schema": SCHEMA, "name": target.name, "target": target.text,
+        "factory": {**(_factory(target) or {}), "training": training},
         "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
         "observable": observable, "output": output, "tensors": _tensors(network),
         "parameters": network.num_coordinates, "dimension": total, "polynomial": formula,
