@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -102,8 +103,15 @@ def _trade(family: Family) -> bool:
     return any(move["form"] == "+Tc" for move in family["action"])
 
 
-def _last(form: str) -> Callable[[Family], Any]:
-    return lambda family: family["action"][-1].update(form=form)
+def _dual(family: Family) -> None:
+    """g for g^-T, or the other way, in the first move."""
+    move = family["action"][0]
+    move["form"] = "g" if move["form"] == "g^-T" else "g^-T"
+
+
+def _sign(family: Family) -> None:
+    move = family["action"][-1]
+    move["weight"] = str(-Fraction(move["weight"]))
 
 
 def _weight(weight: str) -> Callable[[Family], Any]:
@@ -112,16 +120,16 @@ def _weight(weight: str) -> Callable[[Family], Any]:
 
 ALTERED = [
     Altered("a scaling by the square", "mlp", _scaling, _weight("-2")),
-    Altered("a sign flipped", "glu", _scaling, _weight("1")),
+    Altered("a sign flipped", "glu", _scaling, _sign),
     Altered("a move left out", "glu", _scaling, lambda family: family["action"].pop()),
-    Altered("g for its dual", "attention", _matrix, _last("g")),
+    Altered("g for its dual", "attention", _matrix, _dual),
     Altered("a move left out", "attention", _matrix, lambda family: family["action"].pop(0)),
-    Altered("a shift with the wrong sign", "attention", _trade, _weight("1")),
+    Altered("a shift with the wrong sign", "attention", _trade, _sign),
     Altered("a shift with the wrong weight", "deep_set", _trade, _weight("-2")),
     Altered("matrices for complex numbers", "rotary_attention",
             lambda family: family["element"]["kind"] == "complex",
             lambda family: family["element"].update(kind="gl")),
-    Altered("a slice left out", "decoder_block", lambda family: bool(family.get("via")),
+    Altered("a slice left out", "encoder_block", lambda family: bool(family.get("via")),
             lambda family: family["via"].pop()),
 ]
 

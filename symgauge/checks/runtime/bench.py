@@ -47,11 +47,15 @@ SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
 NEAR_FLOORS = 100.0  # up to here the floor itself is measured again,
 NEAR_SAMPLES = 4  # so many times
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
+# of the move that it scrambles: small, since a large one revives dead units that no scaling does
+CONTROL = {torch.float64: 2.0**-10, torch.float32: 2.0**-5}
 JVP_PASSES = 3
 FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
 TANGENT_BYTES = 2**30  # of one J X; a large model may take a quarter of its own size
 # a row that cannot fail is drawn again, with inputs of these sizes; the first is no redraw
 INPUT_SCALES = (1.0, 1.0, 3.0, 10.0, 1.0)
+OFF = len(INPUT_SCALES)  # the draw off a checkpoint: its weights, moved by a part of their size
+OFF_SIZE = 0.25
 STRIDE = 1_000_003  # between the seeds of two draws
 
 Families = list[dict[str, Any]]
@@ -271,10 +275,9 @@ class Bench:
         """The seed of this draw."""
         return self.seed + self.at * STRIDE
 
-    @property
-    def redrawable(self) -> bool:
-        """Whether another draw has other parameters or inputs, and not only other elements."""
-        return self.checkpoint is None or bool(floats(self.example))
+    def redraws(self, number: int) -> bool:
+        """Whether this draw has parameters or inputs of its own, and not only elements."""
+        return self.checkpoint is None or number == OFF or bool(floats(self.example))
 
     @contextlib.contextmanager
     def at_draw(self, number: int) -> Iterator[None]:
@@ -295,11 +298,12 @@ class Bench:
         if self.scales:  # measured
             held = ("base", "scales", "floors", "floor", "floor_measured")
             self.points[self.at] = {name: getattr(self, name) for name in held}
+        other = self.redraws(number) or self.redraws(self.at)
         self.at = number
-        if self.redrawable:
+        if other:
             self._draw_inputs()
             self.restore(self.free)
-        known = self.points.get(number if self.redrawable else 0)
+        known = self.points.get(number if self.redraws(number) else 0)
         if known is None:
             self.scales = []
             with self.extra_passes():
@@ -308,7 +312,8 @@ class Bench:
             self.__dict__.update(known)
 
     def _draw_inputs(self) -> None:
-        drawn = (self.seed_here, self.device, self.dtype, INPUT_SCALES[self.at])
+        scale = 1.0 if self.at == OFF else INPUT_SCALES[self.at]
+        drawn = (self.seed_here, self.device, self.dtype, scale)
         self.args = redrawn(self.example[0], "args", *drawn)
         self.kwargs = redrawn(self.example[1], "kwargs", *drawn)
 
@@ -320,6 +325,16 @@ class Bench:
                 draw(first, parameter, self.seed_here)
             else:
                 parameter.copy_(self.checkpoint.read(self.names[first], parameter))
+                if self.at == OFF:
+                    self._move_off(first, parameter)
+
+    def _move_off(self, name: str, parameter: Tensor) -> None:
+        rng = seeded(self.device, self.seed_here, "off " + name)
+        size = OFF_SIZE * (self._rms(name) or 1.0)
+        for cut in cuts(parameter):
+            part = piece(parameter, cut)
+            noise = torch.randn(part.shape, generator=rng, device=part.device)
+            part.add_(noise.mul_(size).to(part.dtype))
 
     def scale_of(self, name: str) -> float:
         """The root mean square of a parameter's entries; of one that is zero, the typical one."""
@@ -509,8 +524,8 @@ class Bench:
     def control(self, families: Families) -> Change | None:
         """The output's change when what the families move is moved at random; None: nothing is.
 
-        Entry by entry by D, times a random factor in [1/2, 1] and a random sign. D is what the
-        elements add to the parameters; of planted failures, what they add beyond the right ones.
+        Entry by entry by a small part of D, with a random sign. D is what the elements add to the
+        parameters; of planted failures, what they add beyond the right ones.
         """
         names = dict.fromkeys(
             self.names[name][0] for family in families
@@ -538,7 +553,8 @@ class Bench:
             moves = moves or bool(d.any())
             rng = seeded(self.device, self.seed_here, "control " + name)
             by = torch.rand(d.shape, generator=rng, device=self.device, dtype=torch.float32) - 0.5
-            parameter.add_(d.mul_((by + 0.5 * by.sign()).to(self.dtype)))
+            by = (by + 0.5 * by.sign()) * CONTROL.get(self.dtype, 1.0)
+            parameter.add_(d.mul_(by.to(self.dtype)))
         change = None
         if moves:
             with self.extra_passes():
