@@ -73,7 +73,9 @@ def not_looked_at(bench: Bench) -> Iterator[str]:
     """What these checks say nothing about."""
     if bench.checkpoint is not None:
         yield "whether the weights are right: any weights of these shapes have the symmetries"
-        yield "the checkpoint's buffers: they are those that the factory makes"
+        stored = [name for name, _ in bench.module.named_buffers() if bench.checkpoint.has(name)]
+        if stored:
+            yield f"buffers of the checkpoint, such as {stored[0]}: those of the factory are used"
     yield from (f"the output {name}" for name in bench.outputs_left_out)
 
 

@@ -41,6 +41,7 @@ WRONG_PRODUCTS = 3  # planted failures that are tried in a derivative until one 
 
 NOTHING = "at these weights it moves nothing"
 TOO = "at these weights it is a symmetry, too: it is seen to be wrong around them"
+INFINITE = "it makes the output infinite or undefined"
 ITSELF = "at these weights it is the symmetry itself"
 UNSEEN = "no change of what it moves is seen in the output, at these weights and inputs"
 UNDERIVED = "no change of what it moves is seen in the derivative, at these weights and inputs"
@@ -127,6 +128,8 @@ class Judge:
                 if _vacuous(families):
                     moved = f"moved a tensor by {row.moved or 0:.1e}, at any weights"
                     return replace(row, ok=False, note=moved)
+                if number and math.isnan(row.floors or 0):
+                    continue  # large inputs may overflow
                 if row.ok is False:
                     return row
                 why = self._cannot_fail(row, families)
@@ -178,8 +181,11 @@ class Judge:
                         row = bench.difference("planted", label, [dict(family)], wrong=True)
                 else:
                     row = first = bench.difference("planted", label, [dict(family)], wrong=True)
-                if limit is None or row.ok or math.isnan(row.floors or 0):
+                if limit is None or row.ok:
                     return _redrawn(row)
+                if math.isnan(row.floors or 0):
+                    reason = INFINITE
+                    continue
                 if under is not None:
                     continue
                 if bench.bytes_of(family) > bench.bytes_to_spare():

@@ -134,6 +134,9 @@ class Checkpoint:
             raise BadInput(f"cannot read the checkpoint {path}: {error}") from error
         self.start = 8 + length
 
+    def has(self, name: str) -> bool:
+        return name in self.header
+
     def read(self, names: list[str], like: Tensor) -> Tensor:
         """The tensor stored under the first of the names that the file has."""
         name = next((name for name in names if name in self.header), None)
