@@ -381,3 +381,16 @@ def test_the_judge_asks_once() -> None:
         assert judge.planted(planted) is judge.planted(planted)
         item = next(iter(bench.classes.items()))
         assert judge.symmetry(*item) is judge.symmetry(*item)
+
+
+def test_a_planted_failure_that_overflows_is_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    with generated(Given(STATEMENTS["mlp"])) as module:
+        bench = module.Bench(module.RECORD, "small", 0, torch.float64, CPU, None)
+        bench.measure_floor()
+        nan = module.Change(float("nan"), float("nan"))
+        monkeypatch.setattr(bench, "residual", lambda output: nan)
+        judge: Judge = module.Judge(bench)
+        row = judge.planted(bench.planted[0])
+        assert row.ok is None and "infinite" in row.untested
+        # of a symmetry it is a failure
+        assert judge.symmetry(*next(iter(bench.classes.items()))).ok is False
