@@ -62,7 +62,7 @@ SCHEMA = "symgauge-derivation/1"
 #: What every derivation.json has.
 KEYS = (
     "schema", "name", "about", "target", "factory", "sizes", "full_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "tensors", "full_tensors", "parameters", "unread",
+    "outputs", "outputs_left_out", "training", "tensors", "full_tensors", "parameters", "unread",
     "unread_tensors", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
     "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
@@ -200,9 +200,10 @@ class Derivation:
             )
         kind = "import" if factory["source"] is None else "source"
         return emit_check({
-            "name": self.data["name"], "target": {**factory, "kind": kind},
+            "name": self.data["name"], "target": {**factory, "kind": kind, "training": self.data["training"]},
             "sizes": {"small": self.data["sizes"], "full": self.data["full_sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
+            "outputs": self.data.get("outputs"),
             "families": self.data["generators"], "planted": self.data["planted"],
         })
 
@@ -517,6 +518,7 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
 
     found = _Again([], about_target(data, target, "sizes"))
     module, args, kwargs = target.build()
+    training = {"small": training_flags(module)}
     captured = capture(
         module, args, kwargs, output=data["output"], observable=data["observable"])
     said = same_program(network, captured.network)
@@ -531,22 +533,22 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
     if all(note == SPLIT for note in notes) and not (
             len(notes) < len(data["notes"]) and _has_evidence(data["certificate"])):
         found.settled.add("notes")
-    for key in ABOUT:
-        if key in data and key in captured.facts:
-            found.settled.add(key)
-            found.wrong += _difference(key, data[key], captured.facts[key])
-    if data["full_sizes"] is None:
-        return found
-    if target.full is not None and text_of(data["full_sizes"]) == text_of(dict(target.full)):
-        full = _at_full_sizes(target, data["output"], data["observable"])
+    if data["full_sizes"] is not None and target.full is not None and text_of(
+            data["full_sizes"]) == text_of(dict(target.full)):
+        full, training["full"] = _at_full_sizes(target, data["output"], data["observable"])
         found.settled |= {"full_sizes", "full_tensors", "generators.full"}
         found.wrong += _difference("full_tensors", data["full_tensors"], _tensors(full))
         for entry in data["generators"]:
             family = family_of(entry)
             restated = None if family.kind == "other" else at_full(family, network, full)
             found.wrong += _difference("full of a family", entry["full"], restated)
-    elif data["target"] == target.text:
+    elif data["full_sizes"] is not None and data["target"] == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
+    facts = {**captured.facts, "training": training}
+    for key in ABOUT:
+        if key in data and key in facts:
+            found.settled.add(key)
+            found.wrong += _difference(key, data[key], facts[key])
     return found
 
 
@@ -630,7 +632,8 @@ def derive(
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
         observable=observable, seed=seed, force=force, balls=balls, series=series,
-        progress=progress, seconds=seconds, said=captured.facts,
+        progress=progress, seconds=seconds,
+        said={**captured.facts, "training": {"small": training_flags(module)}},
     )
 
 
@@ -653,25 +656,37 @@ def derive_target(
     module, args, kwargs = target.build()
     _check_module(module, force)
     captured = capture(module, args, kwargs, output=output, observable=observable)
-    full = None
+    full, training = None, {"small": training_flags(module)}
     if target.full is not None:
         progress("capture at full size")
-        full = _at_full_sizes(target, output, observable)
+        full, training["full"] = _at_full_sizes(target, output, observable)
     seconds = {"capture": time.perf_counter() - start}
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
-        target=target, full=full, said=captured.facts,
+        target=target, full=full, said={**captured.facts, "training": training},
     )
 
 
-def _at_full_sizes(target: Target, output: str | int | None, observable: str) -> Network:
-    """The target's program at its full sizes."""
+def training_flags(module: Any) -> bool | list[str]:
+    """Whether all modules (True) or none (False) are in training mode, else the names of those."""
+    flags = {name: part.training for name, part in module.named_modules()}
+    if len(set(flags.values())) == 1:
+        return bool(flags[""])
+    return [name for name, training in flags.items() if training]
+
+
+def _at_full_sizes(
+    target: Target, output: str | int | None, observable: str
+) -> tuple[Network, bool | list[str]]:
+    """The target's program at its full sizes, and which modules are in training mode there."""
     from symgauge.capture import capture
 
     module, args, kwargs = target.build(target.full)
+    training = training_flags(module)
     return capture(
-        module, args, kwargs, output=output, observable=observable, check=False).network
+        module, args, kwargs, output=output, observable=observable, check=False
+    ).network, training
 
 
 def _check_size(network: Network, force: bool) -> None:
@@ -792,7 +807,7 @@ def derive_network(
     seconds["statement"] = time.perf_counter() - start
     facts = said or {
         "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],
-        "outputs_left_out": [],
+        "outputs_left_out": [], "training": None,
     }
     data: dict[str, Any] = {
         "schema": SCHEMA, "name": name, "about": list(facts["about"]),
@@ -800,7 +815,7 @@ def derive_network(
         "sizes": dict(target.sizes) if target else {},
         "full_sizes": dict(target.full) if target and target.full is not None else None,
         "observable": observable, "output": output, "outputs": facts["outputs"],
-        "outputs_left_out": facts["outputs_left_out"],
+        "outputs_left_out": facts["outputs_left_out"], "training": facts["training"],
         "tensors": _tensors(network), "unread_tensors": unread_tensors(network),
         "full_tensors": None if full is None else _tensors(full),
         **{k: claim[k] for k in (

@@ -21,7 +21,7 @@ from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.checks import emit_check
 from symgauge.derivation import (
     Progress, _factory, _planted, _silent, _tensors, _versions, about_target,
-    planted_disagreements, write_atomically,
+    planted_disagreements, training_flags, write_atomically,
 )
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
 from symgauge.derivers.statement import structural_statement
@@ -37,14 +37,15 @@ from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
+    from symgauge.capture import Captured
     from symgauge.capture.target import Target
 
 SCHEMA = "symgauge-full/1"
 KEYS = (
     "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "tensors", "parameters", "dimension", "polynomial", "symbols",
-    "orbit_dimension", "stabiliser", "generators", "small", "algebra", "verdict", "scope",
-    "planted", "program", "small_program", "versions", "seconds", "digest",
+    "outputs", "outputs_left_out", "training", "tensors", "parameters", "dimension", "polynomial",
+    "symbols", "orbit_dimension", "stabiliser", "generators", "small", "algebra", "verdict",
+    "scope", "planted", "program", "small_program", "versions", "seconds", "digest",
 )
 #: What `verify` derives anew from the two programs.
 DERIVED = (
@@ -134,9 +135,10 @@ class FullDerivation:
         factory = self.data["factory"]
         kind = "import" if factory["source"] is None else "source"
         return emit_check({
-            "name": self.data["name"], "target": {**factory, "kind": kind},
+            "name": self.data["name"], "target": {**factory, "kind": kind, "training": self.data["training"]},
             "sizes": {"small": self.data["small_sizes"], "full": self.data["sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
+            "outputs": self.data.get("outputs"),
             "families": _paired(self.data["small"], self.data["generators"]),
             "planted": self.data["planted"],
         })
@@ -155,7 +157,7 @@ def derive_full(
     The small sizes serve the check: wrong symmetries are planted that are refuted there exactly.
     Up to COMPARED parameters the module is built with weights and compared with its network.
     """
-    from symgauge.capture import build_without_weights, capture
+    from symgauge.capture import capture
 
     seconds: dict[str, float] = {}
 
@@ -164,14 +166,7 @@ def derive_full(
         return time.perf_counter()
 
     start = time.perf_counter()
-    progress("module")
-    module, args, kwargs = build_without_weights(target)
-    progress("graph")
-    count = sum(p.numel() for p in module.parameters())
-    if count <= COMPARED:
-        module, args, kwargs = target.build()
-    captured = capture(
-        module, args, kwargs, output=output, observable=observable, meta=count > COMPARED)
+    captured, mode = _read(target, output, observable, progress)
     network = captured.network
     start = clock("capture", start)
     found = find(network, progress)
@@ -179,8 +174,10 @@ def derive_full(
     generators = statements(found)
     start = clock("statement", start)
     progress("small sizes, for the check")
-    little = capture(*small.build(), output=output, observable=observable)
-    if little.through_closures and count > COMPARED:
+    built = small.build()
+    training = {"small": training_flags(built[0]), "full": mode}
+    little = capture(*built, output=output, observable=observable)
+    if little.through_closures and UNCOMPARED in captured.about:
         raise CaptureError(
             f"parameter {little.through_closures[0]} is read through a variable that holds it, "
             "which cannot be followed without weights; read it as an attribute of its module"
@@ -193,11 +190,28 @@ def derive_full(
     return FullDerivation(sealed({
         "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text,
         "factory": _factory(target), "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
-        "observable": observable, "output": output,
+        "observable": observable, "output": output, "training": training,
         **_facts(found, generators, captured.about), "small": few,
         "planted": planted, "program": outline(network), "small_program": here.to_json(),
         "versions": _versions(), "seconds": seconds,
     }))
+
+
+def _read(
+    target: Target, output: str | int | None, observable: str, progress: Progress = _silent
+) -> tuple[Captured, bool | list[str]]:
+    """The target at its own sizes, without weights above COMPARED parameters, and its mode."""
+    from symgauge.capture import build_without_weights, capture
+
+    progress("module")
+    module, args, kwargs = build_without_weights(target)
+    meta = sum(p.numel() for p in module.parameters()) > COMPARED
+    if not meta:
+        module, args, kwargs = target.build()
+    training = training_flags(module)
+    progress("graph")
+    return capture(
+        module, args, kwargs, output=output, observable=observable, meta=meta), training
 
 
 def _facts(
@@ -237,12 +251,12 @@ def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str],
 
     Raises what `capture` raises.
     """
-    from symgauge.capture import build_without_weights, capture
+    from symgauge.capture import capture
 
     chosen = {"output": data["output"], "observable": data["observable"]}
-    small = capture(*target.at(data["small_sizes"]).build(), **chosen)
-    module, args, kwargs = build_without_weights(target)
-    again = capture(module, args, kwargs, **chosen, meta=True)
+    built = target.at(data["small_sizes"]).build()
+    small = capture(*built, **chosen)
+    again, training = _read(target, **chosen)
     here = f"of {target.text} at these sizes"
     wrong = []
     if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
@@ -252,10 +266,12 @@ def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str],
     settled = {"output", "observable", *about_target(data, target, "sizes")}
     if text_of(dict(target.at(data["small_sizes"]).sizes)) == text_of(data["small_sizes"]):
         settled.add("small_sizes")
+    facts = {
+        **again.facts, "training": {"small": training_flags(built[0]), "full": training}}
     for key in ABOUT:
-        if key in data and key in again.facts:
+        if key in data and key in facts:
             settled.add(key)
-            if text_of(data[key]) != text_of(again.facts[key]):
+            if text_of(data[key]) != text_of(facts[key]):
                 wrong.append(f"{key} is not that {here}")
     return wrong, settled
 

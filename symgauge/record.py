@@ -14,7 +14,7 @@ from typing import Any
 from symgauge.network.program import canonical_digest
 
 #: What a statement is about, beside its program: what a capture tells, under the same names.
-ABOUT = ("about", "outputs", "outputs_left_out", "unread_tensors")
+ABOUT = ("about", "outputs", "outputs_left_out", "training")
 
 #: Said where a network is read and not compared with its module.
 UNCOMPARED = "the network was not compared with the module at these sizes"

@@ -42,7 +42,7 @@ def small_run() -> dict[str, Any]:
     """One run at the small sizes, shared by the tests."""
     result = run(RECORD, CHECKS)
     if result["ok"] is None:
-        raise unittest.SkipTest("no family has a finite action: nothing to check")
+        raise unittest.SkipTest("nothing to test: no finite action, or none that could fail")
     return result
 
 
@@ -72,8 +72,10 @@ def emit_check(spec: Mapping[str, Any]) -> str:
 
     `spec`: "name"; "target", {"kind": "source", "source", "factory"} or {"kind": "import",
     "module", "factory"}; "sizes", {"small": {...}, "full": {...} or None}; "observable";
-    "output"; "families" (the statement, each with its "full" entry); and optionally "planted",
-    a list of {"family": index or label, "kind": ...}, by default every `propose_planted`.
+    "output"; "families" (the statement, each with its "full" entry); and optionally "outputs",
+    names of those that the statement is about, and "planted", a list of {"family": index or label,
+    "kind": ...}, by default every `propose_planted`. The target's "training", {"small", "full"},
+    says in which mode each module is (`set_mode` of the runtime).
     Raises BadInputError where the statement is none.
     """
     families = spec["families"]
@@ -90,6 +92,7 @@ def emit_check(spec: Mapping[str, Any]) -> str:
         "sizes": spec["sizes"],
         "observable": spec["observable"],
         "output": spec["output"],
+        "outputs": spec.get("outputs"),
         "families": [_family(family) for family in families],
         "planted": wrong,
     }
@@ -225,6 +228,7 @@ def _docstring(
         "Each family below moves parameters and must leave the outputs unchanged: seen with random",
         "finite group elements and by Jacobian-vector products, against a measured noise floor.",
         "Each planted failure is a wrong symmetry, and must be seen to change the outputs.",
+        "What could not fail at the parameters and inputs at hand is drawn again, or not tested.",
         "",
         "    pytest FILE                 (small sizes, float64, CPU)",
         "    python FILE --device cuda --dtype float32 --size full --json record.json",
@@ -287,7 +291,7 @@ def _planted(
         full = family.get("full") and wrong_family(family["full"], kind)
         if full and "label" in family["full"]:
             full["label"] = f"{KINDS[kind]}, {family['full']['label']}"
-        yield _at_sizes(f"{KINDS[kind]}, {labels[where]}", small, full)
+        yield {"family": where, **_at_sizes(f"{KINDS[kind]}, {labels[where]}", small, full)}
 
 
 def _check_statement(label: str, entry: Mapping[str, Any]) -> None:

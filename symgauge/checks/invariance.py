@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symgauge.checks.runtime.bench import Bench, Row
+    from symgauge.checks.runtime.bench import Row
+    from symgauge.checks.runtime.judge import Judge
 
 
-def check_invariance(bench: Bench) -> Iterator[Row]:
+def check_invariance(judge: Judge) -> Iterator[Row]:
     """One pass for all families together, one for each class of families."""
-    if len(bench.classes) > 1:
-        yield bench.difference("invariance", "all symmetries at once", bench.families)
-    for label, families in bench.classes.items():
-        yield bench.difference("invariance", label, families)
+    if len(judge.bench.classes) > 1:
+        yield judge.all_at_once()
+    for label, families in judge.bench.classes.items():
+        yield judge.symmetry(label, families)
+    yield from judge.larger_inputs()

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symgauge.checks.runtime.bench import Bench, Row
+    from symgauge.checks.runtime.bench import Row
+    from symgauge.checks.runtime.judge import Judge
 
 
-def check_planted(bench: Bench) -> Iterator[Row]:
+def check_planted(judge: Judge) -> Iterator[Row]:
     """One pass for each planted failure; its residual must exceed the floor by far."""
-    for family in bench.planted:
-        yield bench.difference("planted", family["label"], [family], wrong=True)
+    for family in judge.bench.planted:
+        yield judge.planted(family)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symgauge.checks.runtime.bench import Bench, Row
+    from symgauge.checks.runtime.bench import Row
+    from symgauge.checks.runtime.judge import Judge
 
 
-def check_tangent(bench: Bench) -> Iterator[Row]:
+def check_tangent(judge: Judge) -> Iterator[Row]:
     """One product for each class, and one for a wrong generator, which must not vanish."""
-    for label, families in bench.classes.items():
-        yield bench.derivative("tangent", "J X, " + label, families)
-    for family in bench.wrong_generators():
-        yield bench.derivative("tangent", "wrong J X, " + family["label"], [family], wrong=True)
+    for label, families in judge.bench.classes.items():
+        yield judge.product(label, families)
+    yield from judge.wrong_products()

@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import statistics
 import sys
 import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
+from symgauge.checks.runtime.device import Widened, peak_memory, quiet
 from symgauge.checks.runtime.group import (
-    LEAST_MOVE,
     add_variation,
     apply_move,
     block,
@@ -37,16 +36,27 @@ from symgauge.checks.runtime.model import (
     Checkpoint,
     build,
     draw,
+    floats,
+    mode_of,
     redrawn,
     select,
 )
 from symgauge.checks.runtime.record import BadInput, seeded
 
 SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
+NEAR_FLOORS = 100.0  # up to here the floor itself is measured again,
+NEAR_SAMPLES = 4  # so many times
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
+# of the move that it scrambles: small, since a large one revives dead units that no scaling does
+CONTROL = {torch.float64: 2.0**-10, torch.float32: 2.0**-5}
 JVP_PASSES = 3
 FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
 TANGENT_BYTES = 2**30  # of one J X; a large model may take a quarter of its own size
+# a row that cannot fail is drawn again, with inputs of these sizes; the first is no redraw
+INPUT_SCALES = (1.0, 1.0, 3.0, 10.0, 1.0)
+OFF = len(INPUT_SCALES)  # the draw off a checkpoint: its weights, moved by a part of their size
+OFF_SIZE = 0.25
+STRIDE = 1_000_003  # between the seeds of two draws
 
 Families = list[dict[str, Any]]
 
@@ -70,48 +80,17 @@ class Row:
     action_seconds: float | None = None
     action_bytes: int | None = None
     note: str = ""
+    draw: int = 0  # of parameters, inputs and elements
+    changed: float | None = None  # the part of the output's entries that changed in any bit
+    untested: str = ""  # why the row could not have failed
 
 
-class Widened(TorchFunctionMode):
-    """In float64, casts to float32 written in the model become casts to float64.
+class Change(NamedTuple):
+    """max |y' - y| / max |y| of one output, in floors of its own, and the part that changed."""
 
-    The statement is about exact arithmetic, where a cast is nothing; a cast to float32 would hide
-    a small symmetry violation under its own rounding, and no perturbation of 1e-16 shows it.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is Tensor.float:
-            func = Tensor.double
-        args = tuple(torch.float64 if a is torch.float32 else a for a in args)
-        kwargs = kwargs or {}
-        kwargs = {k: torch.float64 if v is torch.float32 else v for k, v in kwargs.items()}
-        return func(*args, **kwargs)
-
-
-@contextlib.contextmanager
-def plain_kernels() -> Iterator[None]:
-    """Attention by its formula (fused kernels have no forward derivative), and no TF32."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    try:
-        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.cuda.matmul.allow_tf32 = matmul
-        torch.backends.cudnn.allow_tf32 = cudnn
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """torch's forward derivatives use what torch itself deprecates."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+    size: float
+    floors: float
+    changed: float = 1.0
 
 
 def readable(text: str) -> str:
@@ -126,33 +105,10 @@ def label_of(families: Families) -> str:
     return f"{families[0]['class']} ({len(families)} families)"
 
 
-def peak_memory(device: torch.device) -> int | None:
-    """Bytes: of the device, or of this process where the system tells."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:
-        return None
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used if sys.platform == "darwin" else used * 1024
-
-
-def copy_speed(device: torch.device) -> float:
-    """Bytes read and written in a second by plain copies of 64 MiB (1 GiB on a GPU)."""
-    length = 2**28 if device.type == "cuda" else 2**24
-    source = torch.ones(length, device=device)
-    target = torch.zeros(length, device=device)
-    best = math.inf
-    for _ in range(5):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        start = time.perf_counter()
-        target.copy_(source)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return 2 * source.numel() * source.element_size() / best
+def largest(ratios: Iterable[float]) -> float:
+    """The largest, nan if one is."""
+    numbers = list(ratios)
+    return math.nan if any(map(math.isnan, numbers)) else max(numbers, default=0.0)
 
 
 class Bench:
@@ -172,21 +128,31 @@ class Bench:
         self.dtype, self.device = dtype, device
         if record["sizes"][size] is None:
             raise BadInput(f"the target gives no {size} sizes")
-        self.module, args, kwargs = build(record["target"], record["sizes"][size])
+        self.module, *self.example = build(record["target"], record["sizes"][size], size)
         self.module.to(device=device, dtype=dtype)
-        self.args = redrawn(args, "args", seed, device, dtype)
-        self.kwargs = redrawn(kwargs, "kwargs", seed, device, dtype)
+        self.mode = mode_of(self.module)
         self._find_parameters()
         self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
         self.families = self._at_this_size("families")
         self.planted = self._at_this_size("planted")
-        self.passes = 0
+        self.passes = self.extra = 0
+        self.at, self.points = 0, {}  # type: int, dict[int, dict[str, Any]]
         self.unit = self.floor = self.floor_measured = math.nan
         self.base: tuple[Tensor, ...] = ()
+        self.scales: list[float] = []
+        self.floors: list[float] = []
+        self.outputs: list[str] = []
+        self.outputs_left_out: list[str] = []
+        self._draw_inputs()
         self.restore(self.free)
-        self.unreachable = [f["label"] for f in self.families if not self._reachable(f)]
-        self.families = [f for f in self.families if self._reachable(f)]
-        self.planted = [f for f in self.planted if self._reachable(f)]
+        self.unreachable = {
+            f["label"]: zero for f in self.families if (zero := self._zero_entry(f)) is not None
+        }
+        self.families = [f for f in self.families if f["label"] not in self.unreachable]
+        self.planted = [
+            f for f in self.planted
+            if self._zero_entry(f) is None and self._zero_entry(self._drawn_as(f)) is None
+        ]
         self.classes = self._classes()
         self.memory_built = peak_memory(device)
         with quiet():  # torch loads its derivative formulas once: not on the clock
@@ -206,9 +172,16 @@ class Bench:
         # no graph is recorded, and in-place actions are allowed
         self.module.requires_grad_(False)
         self.parameters: dict[str, Tensor] = {name: p.data for name, p in every.items()}
+        # a pass in training mode may write into its statistics
+        training = any(part.training for part in self.module.modules())
+        named = self.module.named_buffers() if training else ()
+        self.buffers = {name: (buffer, buffer.clone()) for name, buffer in named}
 
     def _at_this_size(self, which: str) -> list[dict[str, Any]]:
-        """The families with a finite action at this size, each verified to fit the module."""
+        """The families with a finite action at this size, each verified to fit the module.
+
+        A planted failure knows the `right` family that it was made from.
+        """
         found = []
         for family in self.record[which]:
             if family[self.size] is None:
@@ -219,7 +192,12 @@ class Bench:
             for through in slices:
                 self._fits_slice(family["label"], through)
             label = family[self.size].get("label", family["label"])
-            found.append({"class": label, **family[self.size], "label": label})
+            entry = {"class": label, **family[self.size], "label": label}
+            if family.get("family") is not None:
+                right = self.record["families"][family["family"]]
+                own = right[self.size].get("label", right["label"])
+                entry["right"] = {**right[self.size], "label": own}
+            found.append(entry)
         return found
 
     def _classes(self) -> dict[str, Families]:
@@ -233,13 +211,23 @@ class Bench:
         return {label_of(families): families for families in classes.values()}
 
     def allowed(self) -> int:
-        """The passes that these classes and planted failures may take."""
-        products = len(self.classes) + len(self.wrong_generators())
-        return FULL_SIZE_PASSES + len(self.classes) + len(self.planted) + JVP_PASSES * products
+        """The passes that these classes and planted failures may take, and those drawn again."""
+        products = len(self.classes) + len(self.wrong_generators()[:1])
+        ordinary = FULL_SIZE_PASSES + len(self.classes) + len(self.planted)
+        return ordinary + JVP_PASSES * products + self.extra
+
+    @contextlib.contextmanager
+    def extra_passes(self) -> Iterator[None]:
+        """The passes made here are for a control or another draw: counted apart."""
+        before, extra = self.passes, self.extra
+        try:
+            yield
+        finally:
+            self.extra = extra + self.passes - before
 
     def wrong_generators(self) -> Families:
-        """The first planted failure whose generator is wrong, not its finite action alone."""
-        return [f for f in self.planted if not f.get("same_generator")][:1]
+        """The planted failures whose generator is wrong, not their finite action alone."""
+        return [f for f in self.planted if not f.get("same_generator")]
 
     def _fits(self, label: str, move: Mapping[str, Any]) -> None:
         for key in ("parameter", "source"):
@@ -265,27 +253,109 @@ class Bench:
                 "at these sizes"
             )
 
-    def _reachable(self, family: Mapping[str, Any]) -> bool:
-        """Whether no scaling that leads to the family's slices starts at 0."""
-        return all(
-            bool(entries(through, self.parameters).all())
-            for through in family.get("via", ())
+    def _zero_entry(self, family: Mapping[str, Any]) -> str | None:
+        """The parameter with an entry of 0 at which a scaling to the family's slices starts."""
+        return next((
+            through["parameter"] for through in family.get("via", ())
             if through["element"]["kind"] == "diagonal"
-        )
+            and not bool(entries(through, self.parameters).all())
+        ), None)
 
-    def not_checked(self) -> list[str]:
-        """Labels of the families that have no finite action at this size, or at this point."""
-        none = [f["label"] for f in self.record["families"] if f[self.size] is None]
-        return none + self.unreachable
+    def not_checked(self) -> dict[str, str]:
+        """Families that have no finite action at this size, or at this point, and why."""
+        none = {
+            f["label"]: f"no finite action at the {self.size} size"
+            for f in self.record["families"] if f[self.size] is None
+        }
+        return none | {
+            label: f"{name} has an entry that is 0, where its action is not defined"
+            for label, name in self.unreachable.items()
+        }
+
+    # -- the point: parameters, inputs, outputs, floor --------------------------------------------
+
+    @property
+    def seed_here(self) -> int:
+        """The seed of this draw."""
+        return self.seed + self.at * STRIDE
+
+    def redraws(self, number: int) -> bool:
+        """Whether this draw has parameters or inputs of its own, and not only elements."""
+        return self.checkpoint is None or number == OFF or bool(floats(self.example))
+
+    @contextlib.contextmanager
+    def at_draw(self, number: int) -> Iterator[None]:
+        """Parameters, inputs and elements of another draw; its base and floor measured once.
+
+        Raises BadInput where the output is not finite there.
+        """
+        before = self.at
+        try:
+            self._go(number)
+            yield
+        finally:
+            self._go(before)
+
+    def _go(self, number: int) -> None:
+        if number == self.at:
+            return
+        if self.scales:  # measured
+            held = ("base", "scales", "floors", "floor", "floor_measured")
+            self.points[self.at] = {name: getattr(self, name) for name in held}
+        other = self.redraws(number) or self.redraws(self.at)
+        self.at = number
+        if other:
+            self._draw_inputs()
+            self.restore(self.free)
+        known = self.points.get(number if self.redraws(number) else 0)
+        if known is None:
+            self.scales = []
+            with self.extra_passes():
+                self.measure_floor()
+        else:
+            self.__dict__.update(known)
+
+    def _draw_inputs(self) -> None:
+        scale = 1.0 if self.at == OFF else INPUT_SCALES[self.at]
+        drawn = (self.seed_here, self.device, self.dtype, scale)
+        self.args = redrawn(self.example[0], "args", *drawn)
+        self.kwargs = redrawn(self.example[1], "kwargs", *drawn)
 
     def restore(self, names: list[str]) -> None:
         """Sets the named parameters back to their values, exactly: drawn or read again."""
         for first in dict.fromkeys(self.names[name][0] for name in names):
             parameter = self.parameters[first]
             if self.checkpoint is None:
-                draw(first, parameter, self.seed)
+                draw(first, parameter, self.seed_here)
             else:
                 parameter.copy_(self.checkpoint.read(self.names[first], parameter))
+                if self.at == OFF:
+                    self._move_off(first, parameter)
+
+    def _move_off(self, name: str, parameter: Tensor) -> None:
+        rng = seeded(self.device, self.seed_here, "off " + name)
+        size = OFF_SIZE * (self._rms(name) or 1.0)
+        for cut in cuts(parameter):
+            part = piece(parameter, cut)
+            noise = torch.randn(part.shape, generator=rng, device=part.device)
+            part.add_(noise.mul_(size).to(part.dtype))
+
+    def scale_of(self, name: str) -> float:
+        """The root mean square of a parameter's entries; of one that is zero, the typical one."""
+        return self._rms(name) or self.typical
+
+    def _rms(self, name: str) -> float:
+        tensor = self.parameters[name]
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for cut in cuts(tensor):
+            total += torch.linalg.vector_norm(piece(tensor, cut), dtype=torch.float64) ** 2
+        return math.sqrt(float(total) / max(1, tensor.numel()))
+
+    @property
+    def typical(self) -> float:
+        """The median over the parameters of the root mean square, zeros left out; else 1."""
+        found = [size for name in self.free if (size := self._rms(name))]
+        return statistics.median(found) if found else 1.0
 
     def clock(self) -> float:
         if self.device.type == "cuda":
@@ -300,7 +370,11 @@ class Bench:
         self.passes += 1
         with torch.no_grad(), self.exact_casts():
             value = self.module(*self.args, **self.kwargs)
-        return select(value, self.record["output"], self.record["observable"])
+        for buffer, held in self.buffers.values():
+            buffer.copy_(held)
+        chosen, self.outputs_left_out = select(value, self.record)
+        self.outputs = [name for name, _ in chosen]
+        return tuple(tensor for _, tensor in chosen)
 
     def measure_floor(self) -> float:
         """Passes 1 and 2: the output, and its change when every parameter moves by one ulp."""
@@ -311,33 +385,56 @@ class Bench:
             raise BadInput("the module's output is not finite at this point: try another --seed")
         # an output that is zero has no scale: it is compared as it is
         self.scales = [float(y.abs().max()) or 1.0 for y in self.base]
-        epsilon = torch.finfo(self.dtype).eps
-        for name in self.free:
-            parameter = self.parameters[name]
-            rng = seeded(self.device, self.seed, "floor " + name)
-            for cut in cuts(parameter):
-                part = piece(parameter, cut)
-                shape, kind = part.shape, torch.int8
-                bits = torch.randint(2, shape, generator=rng, device=self.device, dtype=kind)
-                part.mul_(1 + epsilon * (2 * bits - 1).to(self.dtype))
+        self.nudge("floor ")
         moved = self.clock()
-        change = self.residual(self.output())
+        changes = self.sizes(self.output(), self.base)
         # the first pass also pays for what is set up once
-        self.unit = min(middle - start, self.clock() - moved)
+        if not self.at:
+            self.unit = min(middle - start, self.clock() - moved)
         self.restore(self.free)
         # the output itself is only known to one unit in its last place
-        self.floor_measured = change
-        self.floor = max(change, epsilon)
+        self.floors = [max(change, torch.finfo(self.dtype).eps) for change in changes]
+        self.floor_measured, self.floor = largest(changes), largest(self.floors)
         return self.floor
 
-    def residual(self, output: tuple[Tensor, ...]) -> float:
-        """max |y' - y| / max |y|, the largest over the outputs."""
-        worst = 0.0
-        for new, old, scale in zip(output, self.base, self.scales):
+    def nudge(self, kind: str) -> None:
+        """Moves every free parameter by one unit in the last place, zeros at their tensor's scale.
+        """
+        epsilon = torch.finfo(self.dtype).eps
+        typical = self.typical
+        for name in self.free:
+            parameter = self.parameters[name]
+            scale = self._rms(name) or typical
+            rng = seeded(self.device, self.seed_here, kind + name)
+            for cut in cuts(parameter):
+                part = piece(parameter, cut)
+                shape, kind8 = part.shape, torch.int8
+                bits = torch.randint(2, shape, generator=rng, device=self.device, dtype=kind8)
+                size = part.abs().clamp_(min=scale).mul_(epsilon)
+                part.add_(size.mul_((2 * bits - 1).to(self.dtype)))
+
+    def sizes(self, output: Sequence[Tensor], base: Sequence[Tensor]) -> list[float]:
+        """max |y' - y| / max |y| of each output."""
+        found = []
+        for new, old, scale in zip(output, base, self.scales):
             pairs = ((piece(new, c).to(torch.float64), piece(old, c)) for c in cuts(old))
-            change = float(torch.stack([(a - b).abs().max() for a, b in pairs]).max()) / scale
-            worst = change if math.isnan(change) else max(worst, change)
-        return worst
+            found.append(float(torch.stack([(a - b).abs().max() for a, b in pairs]).max()) / scale)
+        return found
+
+    def worst(self, sizes: Sequence[float], noise: Sequence[float] = ()) -> Change:
+        """The size that is the most floors, each output's against its own floor."""
+        floors = [max(pair) for pair in zip(self.floors, noise)] if noise else self.floors
+        ratios = [size / floor for size, floor in zip(sizes, floors)]
+        place = next((i for i, r in enumerate(ratios) if math.isnan(r)), None)
+        place = ratios.index(max(ratios)) if place is None else place
+        return Change(sizes[place], ratios[place])
+
+    def residual(self, output: tuple[Tensor, ...]) -> Change:
+        """How far the output is from the base."""
+        changed = [float((a != b).double().mean()) for a, b in zip(output, self.base)]
+        return self.worst(self.sizes(output, self.base))._replace(changed=largest(changed))
+
+    # -- finite elements --------------------------------------------------------------------------
 
     def unit_of(self, family: Mapping[str, Any]) -> float:
         """The scale of a translation: the typical entry of the first tensor it shifts.
@@ -357,14 +454,21 @@ class Bench:
             if move["form"] == "+c":
                 tensor = self.parameters[move["parameter"]]
                 view = tensor if move.get("at") is None else block(tensor, move["at"])
-                return float(piece(view, next(cuts(view))).abs().median()) or 1.0
+                middle = float(piece(view, next(cuts(view))).abs().median())
+                return middle or self.scale_of(move["parameter"])
         return 1.0
+
+    def _drawn_as(self, family: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A planted failure takes the element of the family that it was made from."""
+        right: Mapping[str, Any] = family.get("right") or family
+        return right
 
     def act(self, family: Mapping[str, Any]) -> float | None:
         """Applies a random element in place; the least relative change among its moves."""
-        rng = seeded(self.device, self.seed, "element " + family["label"])
+        like = self._drawn_as(family)
+        rng = seeded(self.device, self.seed_here, "element " + like["label"])
         back = onto_slices(self.parameters, family)
-        element = random_element(family["element"], self.unit_of(family), rng)
+        element = random_element(family["element"], self.unit_of(like), rng)
         moved = [apply_move(self.parameters, move, element) for move in family["action"]]
         off_slices(self.parameters, family, back)
         least = min(moved, default=0.0)
@@ -388,15 +492,81 @@ class Bench:
         start, first = self.clock(), self.passes
         moved = [self.act(family) for family in families]
         acting = self.clock() - start
-        residual = self.residual(self.output())
+        output = self.output()
+        change = self.residual(output)
+        passes = self.passes - first
+        near = not wrong and SYMMETRY_FLOORS < change.floors <= NEAR_FLOORS
+        if near:
+            change = self._against_noise(output, families)
         self.restore([name for family in families for name in self.touched(family)])
         seconds = self.clock() - start
         least = min((m for m in moved if m is not None), default=None)
-        row = self.row(check, label, residual, least, self.passes - first, seconds, wrong)
+        row = self.row(check, label, change, least, passes, seconds, wrong)
         count = sum(map(self.bytes_of, families))
+        if near:
+            row = replace(row, note="against the floor where the element leads, too")
         return replace(
             row, families=len(families), action_seconds=acting, action_bytes=count
         )
+
+    def _against_noise(self, output: tuple[Tensor, ...], families: Families) -> Change:
+        """The residual in floors of this point, too: rounding may weigh more where g leads.
+
+        The largest of several, since of few outputs one sample may be small by chance.
+        """
+        noise = [0.0] * len(output)
+        with self.extra_passes():
+            for number in range(NEAR_SAMPLES):
+                self.nudge(f"floor there {number} ")
+                noise = [max(pair) for pair in zip(noise, self.sizes(self.output(), output))]
+                self.restore(self.free)
+                for family in families:
+                    self.act(family)
+        changed = self.residual(output).changed
+        return self.worst(self.sizes(output, self.base), noise)._replace(changed=changed)
+
+    def control(self, families: Families) -> Change | None:
+        """The output's change when what the families move is moved at random; None: nothing is.
+
+        Entry by entry by a small part of D, with a random sign. D is what the elements add to the
+        parameters; of planted failures, what they add beyond the right ones.
+        """
+        names = dict.fromkeys(
+            self.names[name][0] for family in families
+            for name in (*self.touched(family), *self.touched(self._drawn_as(family)))
+        )
+        rights = [family["right"] for family in families if "right" in family]
+        for family in families:
+            self.act(family)
+        there: dict[str, Tensor] = {}
+        if rights:
+            there = {name: self.parameters[name].clone() for name in names}
+            self.restore(list(names))
+            for family in rights:
+                self.act(family)
+        moves = False
+        for name in names:
+            parameter = self.parameters[name]
+            first = there.pop(name) if rights else parameter.clone()
+            second = parameter.clone() if rights else None
+            self.restore([name])
+            d = first - (parameter if second is None else second)
+            # less than this is the rounding of the moves
+            d[d.abs() <= 16 * torch.finfo(self.dtype).eps * parameter.abs().clamp(
+                min=self._rms(name))] = 0
+            moves = moves or bool(d.any())
+            rng = seeded(self.device, self.seed_here, "control " + name)
+            by = torch.rand(d.shape, generator=rng, device=self.device, dtype=torch.float32) - 0.5
+            by = (by + 0.5 * by.sign()) * CONTROL.get(self.dtype, 1.0)
+            parameter.add_(d.mul_(by.to(self.dtype)))
+        change = None
+        if moves:
+            with self.extra_passes():
+                change = self.residual(self.output())
+        self.restore(list(names))
+        return change
+
+    # -- generators -------------------------------------------------------------------------------
 
     def derivative(self, check: str, label: str, families: Families, wrong: bool = False) -> Row:
         """max |J X| / max |y| for a random generator X of all the families together.
@@ -407,41 +577,76 @@ class Bench:
         start = self.clock()
         chosen = self._with_small_tangents(families)
         if not chosen:
-            note = "not checked: the tangent is too large beside the model"
-            return self.row(check, label, None, None, 0, self.clock() - start, wrong, note)
+            why = "the tangent is too large beside the model"
+            return self.row(check, label, None, None, 0, self.clock() - start, wrong, why)
         tangents: dict[str, Tensor] = {}
         for family in chosen:
             for name, tangent in self.tangents(family).items():
                 tangents[name] = tangents[name].add_(tangent) if name in tangents else tangent
-        sizes = [
-            float(torch.linalg.vector_norm(tangents[name], dtype=torch.float64))
-            / float(torch.linalg.vector_norm(self.parameters[name], dtype=torch.float64))
-            for name in tangents
-            if bool(self.parameters[name].any())
-        ]
-        largest = max(sizes, default=0.0) or 1.0
-        names = list(tangents)
-        primals = tuple(self.parameters[name] for name in names)
-        vectors = tuple(tangents.pop(n).div_(largest).to(self.dtype) for n in names)
-        values, note = self.jvp(names, primals, vectors)
-        self.passes += JVP_PASSES
-        residual = None
-        if values is not None:
-            sizes = [float(v.abs().max()) for v in values]
-            ratios = [size / scale for size, scale in zip(sizes, self.scales)]
-            residual = math.nan if any(map(math.isnan, ratios)) else max(ratios)
+        change, why = self.product(tangents, again=not wrong)
         seconds = self.clock() - start
+        note = ""
+        if change is not None:
+            note, why = why, ""
         if len(chosen) < len(families):
             note = f"{note}; " if note else ""
             note += f"{len(chosen)} of {len(families)} families: the tangents of all are too large"
-        row = self.row(check, label, residual, None, JVP_PASSES, seconds, wrong, note)
-        return replace(row, families=len(chosen))
+        row = self.row(check, label, change, None, JVP_PASSES, seconds, wrong, why)
+        return replace(row, families=len(chosen), note=note)
+
+    def derivative_control(self, family: Mapping[str, Any]) -> Change | None:
+        """max |J D| / max |y|, D the wrong generator less the right one, times random factors."""
+        tangents = self.tangents(family)
+        for name, tangent in self.tangents(family["right"]).items():
+            tangents[name] = tangents[name].sub_(tangent) if name in tangents else -tangent
+        for name, tangent in tangents.items():
+            rng = seeded(self.device, self.seed_here, "control " + name)
+            by = torch.rand(tangent.shape, generator=rng, device=self.device) - 0.5
+            tangent.mul_((by + 0.5 * by.sign()).to(tangent.dtype))
+        if not any(bool(tangent.any()) for tangent in tangents.values()):
+            return None
+        with self.extra_passes():
+            return self.product(tangents)[0]
+
+    def product(
+        self, tangents: dict[str, Tensor], again: bool = False
+    ) -> tuple[Change | None, str]:
+        """J X of the tangents, scaled, and how it was made; None, and why there is none."""
+        largest_part = largest(
+            self._norm(tangent) / (self.scale_of(name) * math.sqrt(tangent.numel()))
+            for name, tangent in tangents.items()
+        ) or 1.0
+        names = list(tangents)
+        primals = tuple(self.parameters[name] for name in names)
+        vectors = tuple(tangents.pop(n).div_(largest_part).to(self.dtype) for n in names)
+        values, note = self.jvp(names, primals, vectors)
+        self.passes += JVP_PASSES
+        if values is None:
+            return None, note
+        sizes = [float(v.abs().max()) / scale for v, scale in zip(values, self.scales)]
+        change = self.worst(sizes)
+        if again and SYMMETRY_FLOORS < change.floors <= NEAR_FLOORS:
+            noise = [0.0] * len(values)
+            with self.extra_passes():
+                for number in range(NEAR_SAMPLES):  # the same X, every parameter off by one ulp
+                    self.nudge(f"floor of a derivative {number} ")
+                    there, _ = self.jvp(names, primals, vectors)
+                    self.passes += JVP_PASSES
+                    self.restore(self.free)
+                    off = [float((a - b).abs().max()) for a, b in zip(there or values, values)]
+                    noise = [max(n, x / s) for n, x, s in zip(noise, off, self.scales)]
+            change = self.worst(sizes, noise)
+        return change, note
+
+    def _norm(self, tensor: Tensor) -> float:
+        return float(torch.linalg.vector_norm(tensor, dtype=torch.float64))
 
     def tangents(self, family: Mapping[str, Any]) -> dict[str, Tensor]:
         """A random generator of the family, as the tangents of the parameters that it moves."""
-        rng = seeded(self.device, self.seed, "generator " + family["label"])
+        like = self._drawn_as(family)
+        rng = seeded(self.device, self.seed_here, "generator " + like["label"])
         back = onto_slices(self.parameters, family)
-        generator = random_generator(family["element"], self.unit_of(family), rng)
+        generator = random_generator(family["element"], self.unit_of(like), rng)
         tangents: dict[str, Tensor] = {}
         for move in family["action"]:
             add_variation(tangents, self.parameters, move, generator)
@@ -453,7 +658,7 @@ class Bench:
     def _with_small_tangents(self, families: Families) -> Families:
         """The first of them, as long as their tangents are small beside the model."""
         wide = 8 if self.dtype == torch.float64 else 4
-        left = max(TANGENT_BYTES, self.parameter_bytes() // 4)
+        left = self.bytes_to_spare()
         chosen = []
         for family in families:
             left -= sum(self.parameters[name].numel() * wide for name in set(self.touched(family)))
@@ -461,6 +666,10 @@ class Bench:
                 break
             chosen.append(family)
         return chosen
+
+    def bytes_to_spare(self) -> int:
+        """What may be held beside the model."""
+        return max(TANGENT_BYTES, self.parameter_bytes() // 4)
 
     def parameter_bytes(self) -> int:
         """Bytes of all parameters, each counted once."""
@@ -473,9 +682,11 @@ class Bench:
         """Forward mode; two reverse passes where an op has no forward derivative."""
 
         def function(*tensors: Tensor) -> tuple[Tensor, ...]:
-            touched = dict(zip(names, tensors))
+            # what a pass writes into statistics goes to copies of them
+            held = {name: buffer.clone() for name, (_, buffer) in self.buffers.items()}
+            touched = {**held, **dict(zip(names, tensors))}
             value = torch.func.functional_call(self.module, touched, self.args, self.kwargs)
-            return select(value, self.record["output"], self.record["observable"])
+            return tuple(tensor for _, tensor in select(value, self.record)[0])
 
         with self.exact_casts(), quiet():
             try:
@@ -487,27 +698,28 @@ class Bench:
                 return tuple(values), "double backward: an op has no forward derivative"
             except (NotImplementedError, RuntimeError) as error:
                 print(f"no derivative: {error}", file=sys.stderr)
-                return None, "not checked: an op has no derivative"
+                return None, "an op has no derivative"
+
+    # -- rows -------------------------------------------------------------------------------------
 
     def row(
         self,
         check: str,
         label: str,
-        residual: float | None,
+        change: Change | None,
         moved: float | None,
         passes: int,
         seconds: float,
         wrong: bool,
-        note: str = "",
+        untested: str = "",
     ) -> Row:
-        """Judges a residual: a symmetry within 10 floors, a wrong one above its limit."""
+        """Judges a change: a symmetry within 10 floors, a wrong one above its limit."""
         limit = PLANTED_FLOORS.get(self.dtype) if wrong else SYMMETRY_FLOORS
-        floors = None if residual is None else residual / self.floor
         ok = None
-        if floors is not None and limit is not None:
-            ok = floors > limit if wrong else floors <= limit
-            if moved is not None and not moved > LEAST_MOVE:
-                ok, note = False, f"moved a tensor by {moved:.1e} only"
-        time_in_passes = seconds / self.unit
-        numbers = (residual, floors, limit, moved, passes, seconds, time_in_passes)
-        return Row(check, label, 1, wrong, *numbers, ok, note=note)
+        if change is not None and limit is not None:
+            ok = change.floors > limit if wrong else change.floors <= limit
+        residual, floors, changed = (None, None, None) if change is None else change
+        numbers = (residual, floors, limit, moved, passes, seconds, seconds / self.unit)
+        return Row(
+            check, label, 1, wrong, *numbers, ok, draw=self.at, changed=changed, untested=untested
+        )

@@ -12,14 +12,9 @@ from typing import Any
 
 import torch
 
-from symgauge.checks.runtime.bench import (
-    Bench,
-    Row,
-    copy_speed,
-    peak_memory,
-    plain_kernels,
-    readable,
-)
+from symgauge.checks.runtime.bench import Bench, Row, readable
+from symgauge.checks.runtime.device import copy_speed, peak_memory, plain_kernels
+from symgauge.checks.runtime.judge import Judge
 from symgauge.checks.runtime.record import (
     device_name,
     exit_status,
@@ -30,9 +25,13 @@ from symgauge.checks.runtime.record import (
     write,
 )
 
-Check = Callable[[Bench], Iterator[Row]]
+Check = Callable[[Judge], Iterator[Row]]
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+LOOKED_AT = {
+    False: "the symmetries, at generic parameters",
+    True: "the symmetries, around the weights of the checkpoint",
+}
 HEAD = f"{'':36} {'residual':>8} {'floors':>8} {'limit':>7} {'passes':>6} {'time':>5}"
 
 
@@ -53,8 +52,43 @@ def line(row: Row) -> str:
     limit = "-" if row.limit is None else f"{'>' if row.wrong else '<='} {row.limit:.0f}"
     verdict = {True: "ok", False: "FAIL", None: "-"}[row.ok]
     text = f"{label:36} {residual:>8} {floors:>8} {limit:>7} {row.passes:>6} {row.time:5.1f}"
-    note = f"\n    {row.note}" if row.note else ""
-    return "\n".join([*above, f"{text} {verdict}{note}"])
+    notes = [row.note, row.untested and "not tested: " + row.untested]
+    below = [line for note in notes for line in textwrap.wrap(note, 74)]
+    return "\n".join([*above, f"{text} {verdict}", *("    " + line for line in below)])
+
+
+def about(bench: Bench) -> Iterator[str]:
+    """What is compared, in a few lines: the mode, and the outputs where there are several."""
+    left = bench.outputs_left_out
+    outputs = ", ".join(map(readable, bench.outputs))
+    text = bench.mode
+    if left or len(bench.outputs) > 1:
+        text += f"; outputs: {outputs}"
+    if left:
+        text += f"; not looked at: {', '.join(map(readable, left))}"
+    yield from textwrap.wrap(text, 78)
+
+
+def not_looked_at(bench: Bench) -> Iterator[str]:
+    """What these checks say nothing about."""
+    if bench.checkpoint is not None:
+        yield "whether the weights are right: any weights of these shapes have the symmetries"
+        stored = [name for name, _ in bench.module.named_buffers() if bench.checkpoint.has(name)]
+        if stored:
+            yield f"buffers of the checkpoint, such as {stored[0]}: those of the factory are used"
+    yield from (f"the output {name}" for name in bench.outputs_left_out)
+
+
+def conclusion(result: Mapping[str, Any]) -> Iterator[str]:
+    """The last lines: what holds, what was not tested, what was not looked at."""
+    count = len([row for row in result["rows"] if row["untested"]])
+    words = {False: "FAILED", None: "nothing could be checked"}
+    passed = "every check passed" if not count else "every check that could fail passed"
+    if result["checkpoint"] is not None:
+        passed = "the symmetries hold around these weights"
+    yield words.get(result["ok"], passed) + (f"; {count} rows not tested" if count else "")
+    if result["checkpoint"] is not None:
+        yield from textwrap.wrap("not looked at: " + "; ".join(result["not_looked_at"]), 78)
 
 
 def missing(record: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
@@ -89,19 +123,31 @@ def run(
         print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
         print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed")
         floor = bench.measure_floor()
+        for text in about(bench):
+            print(text)
         print(f"floor {floor:.1e}: output change, every parameter moved by one unit in its")
         print(f"last place; time in units of one forward pass ({bench.unit:.2g} s)\n\n{HEAD}")
-        rows, judged = [], []
+        rows, found = [], []
+        judge = Judge(bench)
         for check in checks:
-            for row in check(bench):
+            for row in check(judge):
                 rows.append(finite(asdict(row) | {"peak_memory_bytes": peak_memory(bench.device)}))
-                judged += [] if row.ok is None else [row.ok]
+                found.append(row)
                 print(line(row), flush=True)
         speed, peak = copy_speed(bench.device), peak_memory(bench.device)
-    for text in missing(record, bench.not_checked()):
-        print(f"not checked at this size: {text}")
-    print(f"\n{bench.passes} forward passes of {bench.allowed()} allowed")
-    ok = all(judged) and bench.passes <= bench.allowed() if judged else None
+    nowhere = bench.not_checked()
+    for reason in dict.fromkeys(nowhere.values()):
+        some = [label for label in nowhere if nowhere[label] == reason]
+        for text in missing(record, some):
+            where = reason if set(some) & set(bench.unreachable) else "not checked at this size"
+            print(f"{where}: {text}")
+    print(f"\n{bench.passes} forward passes of {bench.allowed()} allowed", end="")
+    print(f", {bench.extra} of them for controls and other draws" if bench.extra else "")
+    ok: bool | None = None
+    if any(row.ok is False for row in found) or bench.passes > bench.allowed():
+        ok = False
+    elif any(row.ok and not row.wrong for row in found):
+        ok = True
     return {
         "name": record["name"],
         "target": {k: v for k, v in record["target"].items() if k != "source"},
@@ -117,12 +163,25 @@ def run(
         "floor": floor,
         "floor_measured": bench.floor_measured,
         "rows": rows,
-        "not_checked": bench.not_checked(),
+        "not_checked": list(nowhere),
+        "not_tested": [
+            {"check": row.check, "label": row.label, "reason": row.untested}
+            for row in found if row.untested
+        ] + [
+            {"check": "invariance", "label": label, "reason": reason}
+            for label, reason in nowhere.items()
+        ],
+        "looked_at": LOOKED_AT[checkpoint is not None],
+        "not_looked_at": list(not_looked_at(bench)),
+        "mode": bench.mode,
+        "outputs": bench.outputs,
+        "outputs_left_out": bench.outputs_left_out,
         "forward_seconds": bench.unit,
         "seconds": time.perf_counter() - start[0],
         "processor_seconds": time.process_time() - start[1],
         "passes": bench.passes,
         "passes_allowed": bench.allowed(),
+        "passes_extra": bench.extra,
         "families": len(bench.families),
         "classes": len(bench.classes),
         "parameter_bytes": bench.parameter_bytes(),
@@ -139,7 +198,7 @@ def run(
 def main(
     record: Mapping[str, Any], checks: Sequence[Check], argv: Sequence[str] | None = None
 ) -> int:
-    """Exit status: 0 all holds, 1 a check failed, 2 nothing checked, 3 bad input, 4 a bug."""
+    """Exit status: 0 all holds, 1 a check failed, 2 nothing tested, 3 bad input, 4 a bug."""
 
     def work() -> int:
         asked = arguments(argv)
@@ -149,8 +208,8 @@ def main(
         )
         if asked.json:
             write(asked.json, result)
-        words = {True: "every check passed", False: "FAILED", None: "nothing could be checked"}
-        print(words[result["ok"]])
+        for text in conclusion(result):
+            print(text)
         return {True: 0, False: 1, None: 2}[result["ok"]]
 
     return exit_status(work, "a narrower --dtype")

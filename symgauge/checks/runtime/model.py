@@ -9,10 +9,11 @@ import math
 import os
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+import torch.utils._pytree
 from torch import Tensor
 
 from symgauge.checks.runtime.group import cuts, piece
@@ -55,10 +56,12 @@ def load_factory(target: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def build(
-    target: Mapping[str, Any], sizes: Mapping[str, Any]
+    target: Mapping[str, Any], sizes: Mapping[str, Any], size: str
 ) -> tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]:
-    """The factory's module (in eval mode), positional and keyword inputs.
+    """The factory's module in the mode that was derived, positional and keyword inputs.
 
+    `target["training"][size]` says which: True or False for all modules, or the names of those
+    in training mode; without it, what the factory made.
     Flows (symgauge.nn.OdeFlow) take fixed Runge-Kutta steps: those commute with affine changes of
     the state, so that rounding alone remains. An adaptive solver picks other steps.
     """
@@ -75,7 +78,25 @@ def build(
     for part in module.modules():
         if callable(getattr(part, "fix_steps", None)):
             part.fix_steps()
-    return module.eval(), tuple(args), dict(kwargs)
+    set_mode(module, (target.get("training") or {}).get(size))
+    return module, tuple(args), dict(kwargs)
+
+
+def set_mode(module: torch.nn.Module, training: bool | list[str] | None) -> None:
+    """Training or evaluation, for all modules or by the names of those that train."""
+    if isinstance(training, bool):
+        module.train(training)
+    elif training is not None:
+        for name, part in module.named_modules():
+            part.training = name in training
+
+
+def mode_of(module: torch.nn.Module) -> str:
+    """The mode, in words."""
+    flags = [part.training for part in module.modules()]
+    if all(flags) or not any(flags):
+        return "training mode" if flags[0] else "evaluation mode"
+    return f"{sum(flags)} of {len(flags)} modules in training mode"
 
 
 def draw(name: str, parameter: Tensor, seed: int) -> None:
@@ -113,6 +134,9 @@ class Checkpoint:
             raise BadInput(f"cannot read the checkpoint {path}: {error}") from error
         self.start = 8 + length
 
+    def has(self, name: str) -> bool:
+        return name in self.header
+
     def read(self, names: list[str], like: Tensor) -> Tensor:
         """The tensor stored under the first of the names that the file has."""
         name = next((name for name in names if name in self.header), None)
@@ -133,50 +157,87 @@ class Checkpoint:
         return torch.frombuffer(data, dtype=SAFETENSORS[entry["dtype"]]).reshape(like.shape)
 
 
-def redrawn(value: Any, place: str, seed: int, device: torch.device, dtype: torch.dtype) -> Any:
-    """Floating tensors drawn anew at their shape; integers, bools and other objects kept."""
+def redrawn(
+    value: Any, place: str, seed: int, device: torch.device, dtype: torch.dtype, scale: float = 1.0
+) -> Any:
+    """Floating tensors drawn anew at their shape, N(0, scale^2); all other objects kept."""
     if isinstance(value, Tensor):
         if not value.is_floating_point():
             return value.to(device)
         wide = torch.float64 if dtype == torch.float64 else torch.float32
         rng = seeded(device, seed, "input " + place)
         drawn = torch.randn(value.shape, generator=rng, device=device, dtype=wide)
-        return drawn.to(dtype)
+        return drawn.mul_(scale).to(dtype)
+    more = (seed, device, dtype, scale)
     if isinstance(value, (list, tuple)):
-        items = [redrawn(v, f"{place}.{i}", seed, device, dtype) for i, v in enumerate(value)]
+        items = [redrawn(v, f"{place}.{i}", *more) for i, v in enumerate(value)]
         return items if isinstance(value, list) else tuple(items)
     if isinstance(value, dict):
-        return {k: redrawn(v, f"{place}.{k}", seed, device, dtype) for k, v in value.items()}
+        return {k: redrawn(v, f"{place}.{k}", *more) for k, v in value.items()}
     return value
 
 
 def floats(value: Any) -> list[Tensor]:
     """All floating tensors in nested tuples, lists and dicts, in order."""
-    if isinstance(value, Tensor):
-        return [value] if value.is_floating_point() else []
+    return [leaf for _, leaf in leaves(value) if is_float(leaf)]
+
+
+def is_float(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def leaves(value: Any, name: str | None = None) -> Iterator[tuple[str | None, Any]]:
+    """What a module takes or returns, taken apart; the key or field of each leaf, if it has one."""
     if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [tensor for item in value for tensor in floats(item)]
-    return []
+        for key, item in value.items():
+            yield from leaves(item, str(key))
+    elif isinstance(value, (list, tuple)):
+        fields = getattr(value, "_fields", [None] * len(value))
+        for field, item in zip(fields, value):
+            yield from leaves(item, field)
+    elif isinstance(value, Tensor):
+        yield name, value
+    else:  # a cache, say, that its library takes apart
+        for item in torch.utils._pytree.tree_leaves(value):
+            yield name if item is value else None, item
 
 
-def select(value: Any, output: str | int | None, observable: str) -> tuple[Tensor, ...]:
-    """The outputs that count: `output`, else logits or last_hidden_state, else all floats."""
-    if output is not None:
-        try:
-            by_name = isinstance(output, str) and not isinstance(value, Mapping)
-            value = getattr(value, str(output)) if by_name else value[output]
-        except (AttributeError, KeyError, IndexError, TypeError) as error:
-            raise BadInput(f"the module has no output {json.dumps(output)}") from error
-    elif isinstance(value, Mapping):
-        for name in ("logits", "last_hidden_state"):
-            if name in value:
-                value = value[name]
-                break
-    tensors = floats(value)
-    if not tensors:
+def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tensor]], list[str]]:
+    """The outputs that the statement is about, with their names; the names of the others.
+
+    The record's `output`, by name or number; its list `outputs`; else every floating one, and of
+    a transformers ModelOutput that has logits (or logits_per_...) those alone.
+    """
+    found = [
+        (str(number) if name is None else name, str(number), leaf)
+        for number, (name, leaf) in enumerate(leaves(value)) if is_float(leaf) and leaf.numel()
+    ]
+    names, output = [name for name, _, _ in found], record["output"]
+    listed = record.get("outputs") if output is None else [str(output)]
+    if listed is None:
+        listed = names
+        if is_model_output(value):
+            logits = [name for name in names if name.startswith("logits_per_")]
+            listed = ["logits"] if "logits" in names else logits or names
+    numbers = [number for _, number, _ in found] if output is not None else []
+    lost = [name for name in listed if name not in names + numbers]
+    if lost:
+        raise BadInput(f"the module has no output {json.dumps(lost[0])}")
+    if not listed:
         raise BadInput("the module returns no floating-point tensor")
-    if observable == "probabilities":
-        tensors = [torch.log_softmax(tensor, -1) for tensor in tensors]
-    return tuple(tensors)
+    chosen, others = [], []
+    for name, number, tensor in found:
+        if name in listed or (output is not None and number in listed):
+            probable = record["observable"] == "probabilities"
+            chosen.append((name, torch.log_softmax(tensor, -1) if probable else tensor))
+        else:
+            others.append(name)
+    return chosen, others
+
+
+def is_model_output(value: Any) -> bool:
+    """Whether transformers made it; told by the name, since the library need not be there."""
+    return any(
+        kind.__name__ == "ModelOutput" and kind.__module__.partition(".")[0] == "transformers"
+        for kind in type(value).__mro__
+    )

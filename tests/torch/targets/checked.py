@@ -1,0 +1,71 @@
+"""Small modules on which a check is easily wrong: dead units, norms, training mode, two outputs."""
+
+import torch
+from torch import Tensor, nn
+
+Made = tuple[nn.Module, tuple[Tensor, ...]]
+
+
+def relus(d: int = 4, n: int = 5, out: int = 3, rows: int = 1) -> Made:
+    """Linear, ReLU, ReLU, Linear: of one input, all units may be dead."""
+    layers = nn.Linear(d, n), nn.ReLU(), nn.ReLU(), nn.Linear(n, out)
+    return nn.Sequential(*layers), (torch.randn(rows, d),)
+
+
+def two_units(d: int = 3, n: int = 2, out: int = 2) -> Made:
+    """Two units and one input: often dead, and as often linear."""
+    return relus(d, n, out)
+
+
+class GroupNormed(nn.Module):
+    """b(relu(GroupNorm(a(x))))"""
+
+    def __init__(self, d: int, n: int, groups: int) -> None:
+        super().__init__()
+        self.a, self.norm, self.b = nn.Linear(d, n), nn.GroupNorm(groups, n), nn.Linear(n, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.relu(self.norm(self.a(x))))  # type: ignore[no-any-return]
+
+
+def group_norm(d: int = 3, n: int = 6, groups: int = 2) -> Made:
+    return GroupNormed(d, n, groups), (torch.randn(1, d),)
+
+
+class BatchNormed(nn.Module):
+    """b(tanh(BatchNorm(a(x))))"""
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__()
+        self.a, self.norm, self.b = nn.Linear(d, n), nn.BatchNorm1d(n), nn.Linear(n, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.tanh(self.norm(self.a(x))))  # type: ignore[no-any-return]
+
+
+def batch_norm_in_training(d: int = 3, n: int = 4, rows: int = 6) -> Made:
+    """The statistics are those of the batch: the bias before the norm is gauge."""
+    return BatchNormed(d, n), (torch.randn(rows, d),)
+
+
+def batch_norm_frozen(d: int = 3, n: int = 4, rows: int = 6) -> Made:
+    """The same in evaluation mode, below a module that is in training mode."""
+    module = nn.Sequential(BatchNormed(d, n), nn.Identity())
+    module[0].eval()
+    return module, (torch.randn(rows, d),)
+
+
+class TwoHeads(nn.Module):
+    """Two outputs of one hidden layer."""
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__()
+        self.hidden, self.head, self.value = nn.Linear(d, n), nn.Linear(n, 2), nn.Linear(n, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.relu(self.hidden(x))
+        return self.head(h), self.value(h)
+
+
+def two_heads(d: int = 3, n: int = 4) -> Made:
+    return TwoHeads(d, n), (torch.randn(3, d),)
