@@ -55,7 +55,7 @@ SCHEMA = "symgauge-derivation/1"
 KEYS = (
     "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
     "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
-    "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
+    "unexplained", "closed", "cells", "structural", "generators", "discrete", "algebra", "shown",
     "hypotheses", "notes", "verdict", "scope", "planted", "certificate", "seed", "versions",
     "seconds",
 )
@@ -574,6 +574,7 @@ def derive_network(
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
         )},
+        "cells": found.cells,
         "structural": _structural(found.structural, found.orbit_dimension, statements),
         "generators": statements, "discrete": discrete, "algebra": algebra,
         "shown": claim["shown"], "hypotheses": claim["hypotheses"], "notes": found.notes,

@@ -38,16 +38,20 @@ CHUNK_ENTRIES = 1 << 24
 MARGIN = 1e-6
 #: Rows beyond the number of unknowns: a false solution survives with probability p**-SPARE.
 SPARE = 24
-#: Shadow points tried for a balanced one.
-SHADOWS = 60
+#: Shadow points tried for a balanced one, the first of them drawn at random; inputs of each.
+SHADOWS, DRAWS, BALANCED_ON = 120, 30, 64
 #: Inputs of a cell whose branches are taken, where values of FUNCTIONS or roots depend on them.
-PATTERNS = 24
+PATTERNS = 48
+#: Cells of a network whose patterns are kept.
+KEPT = 8
 #: Ops whose values the residues take as independent.
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
 #: Bits of the balls that confirm what floats decide; failures borne for each confirmed pattern.
 BRANCH_BITS, FAILURES = 384, 40
+#: Radius of those balls.
+RADIUS = Fraction(1, 1 << BRANCH_BITS)
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
 #: Coefficients of a power series that generators are sought with, and that a rank is found with.
@@ -149,7 +153,7 @@ def shadow_patterns(
     tokens: Mapping[str, Array],
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
-    judge = None if network.has_flows else _Judge(network.germ)
+    judge = None if network.has_flows else _Judge(network.germ, parameters)
     lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
@@ -197,13 +201,24 @@ def cell_patterns(
     They are the same for the same cell and tokens: the rank is found on no other branches than
     those on which independence is tested.
     """
-    text = b"".join(np.ascontiguousarray(cell[n], dtype=np.float64).tobytes() for n in sorted(cell))
-    seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
-    count = max((len(v) for v in tokens.values()), default=PATTERNS)
-    patterns, undecided = shadow_patterns(
-        network, cell, np.random.default_rng(seed), count, tokens
-    )
-    return patterns, np.flatnonzero(~undecided)
+    texts = [
+        b"".join(np.ascontiguousarray(t[n], dtype=np.float64).tobytes() for n in sorted(t))
+        for t in (cell, tokens)
+    ]
+    # balls take their time, and every batch of rows asks for the same
+    known: dict[bytes, tuple[list[Array], npt.NDArray[np.int64]]] = network.__dict__.setdefault(
+        "_cell_patterns", {})
+    key = hashlib.sha256(b"/".join(texts)).digest()
+    if key not in known:
+        if len(known) >= KEPT:
+            known.clear()
+        seed = int.from_bytes(hashlib.sha256(texts[0]).digest()[:8], "little")
+        count = max((len(v) for v in tokens.values()), default=PATTERNS)
+        patterns, undecided = shadow_patterns(
+            network, cell, np.random.default_rng(seed), count, tokens
+        )
+        known[key] = patterns, np.flatnonzero(~undecided)
+    return known[key]
 
 
 def _agreed(
@@ -225,16 +240,21 @@ def _agreed(
 class _Judge:
     """Patterns of branches confirmed in real balls: floats lose (z + 2^70) - 2^70 = z unseen.
 
-    One point in whose neighbourhood a pattern stands is enough for it.
+    One point in whose neighbourhood a pattern stands is enough for it. `cell` are the parameters
+    of all of them, or empty.
     """
 
-    def __init__(self, program: Network) -> None:
+    def __init__(self, program: Network, cell: Mapping[str, Array]) -> None:
         last = max(
             i for i, n in enumerate(program.nodes)
             if isinstance(n.op, Primitive) and n.op.branches)
         self._prefix = Network(program.nodes[:last + 1], (last,), program.ops)
         self._shown: set[bytes] = set()
         self._failures = 0
+        self._cell: dict[str, Array] = {}
+        if cell:
+            with balls.precision(BRANCH_BITS):
+                self._cell = {n: balls.balls(v[0], RADIUS)[None] for n, v in cell.items()}
 
     def confirmed(
         self, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
@@ -263,12 +283,13 @@ class _Judge:
     def _decided(
         self, theta: Mapping[str, Array], x: Mapping[str, Array], wanted: Sequence[Array]
     ) -> bool:
-        domain, radius = _BranchesInBalls(), Fraction(1, 1 << BRANCH_BITS)
+        domain = _BranchesInBalls()
         exact = {y.name for y in self._prefix.inputs if y.classes}
         with balls.precision(BRANCH_BITS):
-            parameters = {n: balls.balls(v, radius)[None] for n, v in theta.items()}
+            parameters = self._cell or {
+                n: balls.balls(v, RADIUS)[None] for n, v in theta.items()}
             given = {
-                n: balls.balls(v, Fraction(0) if n in exact else radius)[None]
+                n: balls.balls(v, Fraction(0) if n in exact else RADIUS)[None]
                 for n, v in x.items()
             }
             try:
@@ -296,22 +317,35 @@ class _BranchesInBalls(BallDomain):
 def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
     """A float parameter point at which every step is both on and off for many inputs.
 
-    At a badly balanced point units are dead or act linearly and the rank is not generic.
+    At a badly balanced point units are dead or act linearly and the rank is not generic. The best
+    of some random points is improved: one tensor after the other is drawn anew, at some size.
     """
-    best, score = {}, (-1.0, -1.0)
     lowered = network.germ
-    for _ in range(SHADOWS if network.piecewise else 1):
-        parameters, _ = draw_reals(lowered, rng, 1)
-        _, inputs = draw_reals(lowered, rng, 64)
-        domain = RealDomain()
-        values(lowered, domain, parameters, inputs)
-        shares = [b.reshape(len(b), -1).mean(axis=0) for b in domain.branches]
-        least = np.concatenate([np.ones(1), *(np.minimum(s, 1 - s) for s in shares)])
-        # as many undecided branches as possible, then the most evenly decided
-        balance = float((least > 0.0).mean()), float(least[least > 0.0].min())
-        if balance > score:
-            best, score = parameters, balance
+    if not network.piecewise:
+        return draw_reals(lowered, rng, 1)[0]
+    _, inputs = draw_reals(lowered, rng, BALANCED_ON)
+    best: dict[str, Array] = {}
+    highest = -1.0
+    for trial in range(SHADOWS):
+        drawn, _ = draw_reals(lowered, rng, 1)
+        if trial >= DRAWS and best:
+            name = lowered.parameters[rng.integers(len(lowered.parameters))].name
+            drawn = {**best, name: drawn[name] * 2.0 ** rng.integers(-2, 2)}
+        found = _balance(lowered, drawn, inputs)
+        if found > highest:
+            best, highest = drawn, found
     return best
+
+
+def _balance(
+    network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array]
+) -> float:
+    """The mean over all branches of the root of the rarer side's share of these inputs."""
+    domain = RealDomain()
+    values(network, domain, parameters, inputs)
+    shares = [b.reshape(len(b), -1).mean(axis=0) for b in domain.branches]
+    rarer = np.concatenate([np.minimum(s, 1.0 - s) for s in shares])
+    return float(np.sqrt(rarer).mean()) if rarer.size else 0.0
 
 
 def _chunk(network: Network, order: int) -> int:
