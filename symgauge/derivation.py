@@ -31,7 +31,10 @@ from symgauge.derivers.exact import ExactDeriver, Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
-from symgauge.errors import BadInputError, InconsistentError, SizeError
+from symgauge.errors import (
+    BadInputError, CaptureError, InconsistentError, SizeError, TargetError, UndecidedError,
+    UnsupportedOpError,
+)
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
@@ -437,19 +440,30 @@ def derive_target(
     module, args, kwargs = target.build()
     _check_module(module, force)
     captured = capture(module, args, kwargs, output=output, observable=observable)
-    full = None
+    full, notes = None, []
     if target.full is not None:
         progress("capture at full size")
-        big, big_args, big_kwargs = target.build(target.full)
-        full = capture(
-            big, big_args, big_kwargs, output=output, observable=observable, check=False
-        ).network
+        try:
+            full = _full_program(target, output, observable)
+        except (TargetError, CaptureError, UnsupportedOpError) as error:
+            notes = [f"the families are not restated at the full sizes: {error}"]
     seconds = {"capture": time.perf_counter() - start}
-    return derive_network(
+    found = derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
         target=target, full=full,
     )
+    return Derivation({**found.data, "notes": [*found.data["notes"], *notes]})
+
+
+def _full_program(target: Target, output: str | int | None, observable: str) -> Network:
+    """The program at the full sizes, for its shapes: no weights are made."""
+    from symgauge.capture import build_without_weights, capture
+
+    big, args, kwargs = build_without_weights(target.at(target.full or {}), strict=True)
+    return capture(
+        big, args, kwargs, output=output, observable=observable, meta=True
+    ).network
 
 
 def _check_size(network: Network, force: bool) -> None:
@@ -462,12 +476,23 @@ def _check_size(network: Network, force: bool) -> None:
 
 def _check_module(module: Any, force: bool) -> None:
     """The same limits before the capture, which takes its own time and memory."""
+    # `shape` alone: a lazy parameter has none yet, and the capture says so
     named = module.named_parameters() if hasattr(module, "named_parameters") else ()
-    sizes = {name: p.numel() for name, p in named if p.requires_grad}
+    sizes = {
+        name: prod(p.shape) for name, p in named if p.requires_grad and _has_shape(p)
+    }
     empty = [name for name, size in sizes.items() if not size]
     if empty:
         raise SizeError(f"parameter {empty[0]} has no entries; give sizes from 1 on")
     _limit(sum(sizes.values()), 0, force)
+
+
+def _has_shape(parameter: Any) -> bool:
+    """Whether a parameter is no lazy one."""
+    try:
+        return parameter.shape is not None
+    except RuntimeError:
+        return False
 
 
 def _limit(total: int, lines: int, force: bool) -> None:
@@ -501,7 +526,9 @@ def derive_network(
     `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
     over power series: residues are then used to find generators alone, and nothing is assumed of
     them.
-    Raises InconsistentError where rank J + rank G > P: a hypothesis of the arithmetic is false.
+    Raises UndecidedError where rank J + rank G > P with hypotheses (one of the arithmetic is
+    false) and where the arithmetic decides no branch or finds no root; InconsistentError where
+    rank J + rank G > P without any.
     """
     seconds = {} if seconds is None else seconds
     _check_size(network, force)
@@ -543,7 +570,8 @@ def derive_network(
             network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
         )
         if claim["inconsistent"]:
-            raise InconsistentError(
+            # with a hypothesis that may be false, nothing is refuted but that hypothesis
+            raise (UndecidedError if assumed.hypotheses else InconsistentError)(
                 f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
                 f"{found.parameters}: function values that the arithmetic takes as independent "
                 f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "

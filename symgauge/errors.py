@@ -15,6 +15,7 @@ __all__ = [
     "SizeError",
     "SymgaugeError",
     "TargetError",
+    "UndecidedError",
     "UnsupportedOpError",
 ]
 
@@ -52,3 +53,7 @@ class InconsistentError(SymgaugeError):
 
     For instance rank J + rank G > P, which no set of true generators can reach.
     """
+
+
+class UndecidedError(InconsistentError):
+    """A hypothesis of the arithmetic failed before anything was claimed: nothing was refuted."""

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -16,6 +17,12 @@ from symgauge.nn.ode_flow import make_exact, nested_flow
 
 
 def check_parameters(module: torch.nn.Module) -> None:
+    for kind, listed in (("parameter", module.named_parameters), ("buffer", module.named_buffers)):
+        for name, p in listed():
+            if isinstance(p, UninitializedTensorMixin):
+                raise CaptureError(
+                    f"{kind} {name} has no shape yet; run the module once in the factory"
+                )
     for name, p in module.named_parameters():
         if p.is_quantized:
             raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
@@ -45,6 +52,11 @@ def in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any
     try:
         double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
     except Exception as error:
+        absent = [n for n, x in (*module.named_parameters(), *module.named_buffers()) if x.is_meta]
+        if absent:
+            raise CaptureError(
+                f"{absent[0]} is on the meta device and has no values; give a module with weights"
+            ) from error
         raise CaptureError(
             f"the module cannot be copied to float64 ({first_line(error)})"
         ) from error
@@ -56,6 +68,8 @@ def in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any
 
     def widen(x: Any) -> Any:
         if isinstance(x, torch.Tensor):
+            if not has_values(x):
+                raise CaptureError("the example is on the meta device; give one with values")
             x = x.detach().cpu()
             return x.to(torch.float64) if x.is_floating_point() else x
         return x
@@ -106,7 +120,7 @@ def check_deterministic(module: torch.nn.Module, args: Any, kwargs: Any) -> None
     state = copy.deepcopy(module.state_dict())
     try:
         one, two = _run(module, args, kwargs), _run(module, args, kwargs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CaptureError(
             f"the module does not run on the example in float64: {first_line(error)}"
         ) from error

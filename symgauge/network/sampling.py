@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import InconsistentError
+from symgauge.errors import UndecidedError
 from symgauge.exact import balls
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
@@ -31,6 +31,7 @@ from symgauge.network.evaluate import cotangents, outputs, values
 from symgauge.network.op import Array, Primitive
 from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
+from symgauge.network.ties import ties, untied
 
 #: Entries of the lines of one chunk of rows that are held at once (about 0.5 GB of float64).
 CHUNK_ENTRIES = 1 << 24
@@ -127,13 +128,13 @@ def branch_patterns(
     `rows` are the inputs that the patterns are for: a shadow has its row's tokens, because other
     tokens may be in another cell. Rows whose tokens decide no branch (a maximum over equal
     tokens) become copies of rows that do. Floats alone decide nothing but in programs with flows.
-    Raises InconsistentError where no input decides the branches.
+    Raises UndecidedError where no input decides the branches.
     """
     if not network.piecewise:
         return []
     kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
     if undecided.all():
-        raise InconsistentError(
+        raise UndecidedError(
             "the branches of this network are not decided at generic points: a branch quantity "
             "is identically 0 or too close to it"
         )
@@ -153,19 +154,22 @@ def shadow_patterns(
     tokens: Mapping[str, Array],
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
-    judge = None if network.has_flows else _Judge(network.germ, parameters)
+    judge = None if network.has_flows else _Judge(
+        network.germ, parameters, network.__dict__.get("_ties", ()))
     lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
+    tied: Sequence[Array | None] = () if judge is None else judge.ties
+    asked = False
     undecided = np.ones(batch, dtype=bool)
     for _ in range(SHADOW_TRIES):
         drawn, inputs = draw_reals(lowered, rng, batch)
         inputs.update(held)
-        domain = RealDomain(zero_decides=not flows)
+        domain = RealDomain(zero_decides=not flows, ties=tied)
         values(lowered, domain, parameters or drawn, inputs)
         assert domain.margin is not None
         good = undecided & np.broadcast_to(domain.margin > MARGIN, (batch,))
-        good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch)
+        good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch, tied)
         full = [np.broadcast_to(b, (batch, *b.shape[1:])) for b in domain.branches]
         if judge is not None:
             good &= judge.confirmed(parameters or drawn, inputs, full, good)
@@ -176,7 +180,19 @@ def shadow_patterns(
         undecided &= ~good
         if not undecided.any():
             break
+        if undecided.all() and judge is not None and not asked:
+            # is there a branch that is none?
+            asked = True
+            tied = judge.ties = _ties(network)
     return kept, undecided
+
+
+def _ties(network: Network) -> list[Array | None]:
+    """The ties of the program's branches, found once for a network."""
+    if "_ties" not in network.__dict__:
+        network.__dict__["_ties"] = ties(network.germ)
+    known: list[Array | None] = network.__dict__["_ties"]
+    return known
 
 
 def branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
@@ -223,10 +239,10 @@ def cell_patterns(
 
 def _agreed(
     network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
-    branches: Sequence[Array], batch: int,
+    branches: Sequence[Array], batch: int, tied: Sequence[Array | None],
 ) -> npt.NDArray[np.bool_]:
     """Rows whose branches wider floats decide alike: (2^53 + 1) - 2^53 - 1/2 is positive."""
-    wide = RealDomain(extended=True)
+    wide = RealDomain(extended=True, ties=tied)
     values(
         network, wide, {n: v.astype(np.longdouble) for n, v in parameters.items()},
         {n: v.astype(np.longdouble) for n, v in inputs.items()},
@@ -244,13 +260,16 @@ class _Judge:
     of all of them, or empty.
     """
 
-    def __init__(self, program: Network, cell: Mapping[str, Array]) -> None:
+    def __init__(
+        self, program: Network, cell: Mapping[str, Array], tied: Sequence[Array | None],
+    ) -> None:
         last = max(
             i for i, n in enumerate(program.nodes)
             if isinstance(n.op, Primitive) and n.op.branches)
         self._prefix = Network(program.nodes[:last + 1], (last,), program.ops)
         self._shown: set[bytes] = set()
         self._failures = 0
+        self.ties = tied
         self._cell: dict[str, Array] = {}
         if cell:
             with balls.precision(BRANCH_BITS):
@@ -283,7 +302,7 @@ class _Judge:
     def _decided(
         self, theta: Mapping[str, Array], x: Mapping[str, Array], wanted: Sequence[Array]
     ) -> bool:
-        domain = _BranchesInBalls()
+        domain = _BranchesInBalls(self.ties)
         exact = {y.name for y in self._prefix.inputs if y.classes}
         with balls.precision(BRANCH_BITS):
             parameters = self._cell or {
@@ -305,9 +324,20 @@ class _Judge:
 class _BranchesInBalls(BallDomain):
     """Balls that keep the branches that they meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, tied: Sequence[Array | None]) -> None:
         super().__init__()
         self.met: list[npt.NDArray[np.bool_]] = []
+        self._ties = iter(tied)
+
+    def step(self, a: Array) -> Array:
+        return super().step(untied(a, next(self._ties, None), balls.ball(Fraction(0))))
+
+    def ranking(self, a: Array, count: int) -> Array:
+        return super().ranking(untied(a, next(self._ties, None), None), count)
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        next(self._ties, None)
+        return super().one_hot(a, count)
 
     def _pattern(self, pattern: Array) -> Array:
         self.met.append(pattern)
@@ -375,7 +405,7 @@ def _batches(
     if shadow and any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
         pool = cell_patterns(network, shadow, tokens or {})
         if not len(pool[1]):
-            raise InconsistentError("no branch of this network is decided on the cell")
+            raise UndecidedError("no branch of this network is decided on the cell")
     have, tried = 0, 0
     while have < count:
         batch = min(_chunk(lowered, order), max(8, 2 * (count - have)) if tried else count)
@@ -415,7 +445,7 @@ def _batches(
             have += int(good.sum())
             yield _Drawn(joined if good.all() else joined[:, good], points)
         if tried > 64 * count + 20000:
-            raise InconsistentError(
+            raise UndecidedError(
                 f"only {have} of {tried} random points had a root for every square root and no "
                 "division by zero"
             )
@@ -439,7 +469,7 @@ def jacobian_rows(
     salt: which residues stand for transcendental values; a theta with roots has one of its own.
     tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
     order: with flows, the number of coefficients of the power series.
-    Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
+    Raises UndecidedError where hardly any row is free of zero divisors and missing roots.
     """
     order = order if network.has_flows else 1
     found = list(_batches(network, field, rng, count, theta, shadow, salt, tokens, order))
