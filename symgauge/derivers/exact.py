@@ -40,6 +40,8 @@ from symgauge.verdict import Verdict
 #: Cells of a piecewise network tried for the largest rank where structural families do not
 #: close the first, and where all that was found does not.
 CELLS, MORE_CELLS = 4, 12
+#: Cells of one rank, none of a larger, after which no further one is tried.
+AGREEING = 6
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
 #: Slices of slices tried.
@@ -110,9 +112,13 @@ class Cells:
         return self.ranks.total()
 
     def extend(self, until: int, limit: int) -> int:
-        """Try further cells until one has this rank or so many were tried; the largest rank."""
+        """Try further cells until one has this rank or so many were tried; the largest rank.
+
+        Where the largest rank has come often enough no more are tried.
+        """
         network, prime_field, rng, read = self._point
-        while self.rank < until and self.tried < (limit if network.piecewise else 1):
+        limit = limit if network.piecewise else 1
+        while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
             shadow = balanced_shadow(network, rng) if network.piecewise else {}
             found = rank_at_point(network, prime_field, rng, read, shadow, self._tokens)
             self.ranks[found] += 1
