@@ -18,13 +18,14 @@ from symgauge.errors import (
     SizeError,
     SymgaugeError,
     TargetError,
+    UndecidedError,
     UnsupportedOpError,
 )
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
-    from symgauge.derivation import Derivation, GroupElement, derive
+    from symgauge.derivation import Derivation, GroupElement, derive, derive_target
     from symgauge.equivalence import EquivalenceAlgebra, equivalence_algebra
 
 __version__ = "0.1.0"
@@ -41,11 +42,13 @@ __all__ = [
     "SizeError",
     "SymgaugeError",
     "TargetError",
+    "UndecidedError",
     "UnsupportedOpError",
     "Verdict",
     "Verification",
     "__version__",
     "derive",
+    "derive_target",
     "equivalence_algebra",
     "verify",
 ]
@@ -57,6 +60,7 @@ _LAZY = {
     "GroupElement": "symgauge.derivation",
     "Verification": "symgauge.certify",
     "derive": "symgauge.derivation",
+    "derive_target": "symgauge.derivation",
     "equivalence_algebra": "symgauge.equivalence",
     "verify": "symgauge.certify",
 }

@@ -21,7 +21,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from symgauge.errors import BadInputError, HypothesisError, InconsistentError, SymgaugeError
+from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, UndecidedError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
         return status
-    except HypothesisError as error:
+    except UndecidedError as error:
         return _complain(error, UNKNOWN)
     except InconsistentError as error:
         return _complain(error, REFUTED)
@@ -333,7 +333,6 @@ def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> De
 
 def _derive(options: argparse.Namespace) -> int:
     from symgauge.derivation import write_atomically
-    from symgauge.report.compile import compile_pdf
     from symgauge.report.table import print_derivation
 
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
@@ -353,10 +352,7 @@ def _derive(options: argparse.Namespace) -> int:
         for path, text in texts.items():
             write_atomically(path, text)
         progress("PDF")
-        pdf = compile_pdf(folder / "derivation.tex")
-    if pdf is None:
-        print("symgauge: no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only",
-              file=sys.stderr)
+        pdf = _pdf(folder / "derivation.tex")
     if derivation.hypotheses and not derivation.network().has_flows:
         place = _plain(folder / "derivation.json")
         print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
@@ -375,7 +371,6 @@ def _derive(options: argparse.Namespace) -> int:
 def _derive_full(options: argparse.Namespace) -> int:
     from symgauge.derivation import write_atomically
     from symgauge.full_size import derive_full
-    from symgauge.report.compile import compile_pdf
     from symgauge.report.full_size import print_full
 
     with _progress() as progress, redirect_stdout(sys.stderr):
@@ -397,7 +392,7 @@ def _derive_full(options: argparse.Namespace) -> int:
         for path, text in texts.items():
             write_atomically(path, text)
         progress("PDF")
-        pdf = compile_pdf(folder / "full.tex")
+        pdf = _pdf(folder / "full.tex")
     if options.json:
         sys.stdout.write(found.to_json())
         return HOLDS
@@ -407,6 +402,21 @@ def _derive_full(options: argparse.Namespace) -> int:
     console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
                   markup=False, soft_wrap=True)
     return HOLDS
+
+
+def _pdf(path: Path) -> Path | None:
+    """The PDF of a LaTeX file; without one, a sentence on standard error that says why."""
+    from symgauge.report.compile import compile_pdf
+
+    # what is written already is worth more than its picture
+    try:
+        made = compile_pdf(path)
+    except (SymgaugeError, OSError) as error:
+        _complain(f"no PDF, the rest is written: {error}", HOLDS)
+        return None
+    if made is None:
+        _complain("no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only", HOLDS)
+    return made
 
 
 def _equivalence(options: argparse.Namespace) -> int:

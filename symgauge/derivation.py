@@ -33,7 +33,8 @@ from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.derivers.statement import at_full, plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import (
-    BadInputError, HypothesisError, InconsistentError, SizeError, SymgaugeError,
+    BadInputError, CaptureError, InconsistentError, SizeError, SymgaugeError, TargetError,
+    UndecidedError, UnsupportedOpError,
 )
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.algebra import (
@@ -63,10 +64,9 @@ SCHEMA = "symgauge-derivation/1"
 KEYS = (
     "schema", "name", "about", "target", "factory", "sizes", "full_sizes", "observable", "output",
     "outputs", "outputs_left_out", "training", "tensors", "full_tensors", "parameters", "unread",
-    "unread_tensors", "rank", "redundancy", "orbit_dimension",
-    "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
-    "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
-    "versions", "seconds", "digest",
+    "unread_tensors", "rank", "redundancy", "orbit_dimension", "unexplained", "closed", "cells",
+    "structural", "generators", "discrete", "algebra", "shown", "hypotheses", "notes", "implicit",
+    "verdict", "scope", "planted", "certificate", "seed", "versions", "seconds", "digest",
 )
 #: Those that are the certificate's claim.
 CLAIMED = (
@@ -200,7 +200,8 @@ class Derivation:
             )
         kind = "import" if factory["source"] is None else "source"
         return emit_check({
-            "name": self.data["name"], "target": {**factory, "kind": kind, "training": self.data["training"]},
+            "name": self.data["name"],
+            "target": {**factory, "kind": kind, "training": self.data["training"]},
             "sizes": {"small": self.data["sizes"], "full": self.data["full_sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
             "outputs": self.data.get("outputs"),
@@ -323,9 +324,9 @@ def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterato
         network = certificate.network()
         yield from _difference("tensors", data["tensors"], _tensors(network))
         yield from _difference("unread_tensors", data["unread_tensors"], unread_tensors(network))
-        full = [data["full_sizes"], data["full_tensors"]]
         restated = any(entry["full"] is not None for entry in data["generators"])
-        if (None in full and full != [None, None]) or (restated and None in full):
+        if data["full_tensors"] is None and restated or (
+                data["full_sizes"] is None and data["full_tensors"] is not None):
             yield "it speaks of full sizes, and names none"
         yield from _family_disagreements(data, network, certificate)
         yield from planted_disagreements(data["planted"], data["generators"], network)
@@ -533,7 +534,7 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
     if all(note == SPLIT for note in notes) and not (
             len(notes) < len(data["notes"]) and _has_evidence(data["certificate"])):
         found.settled.add("notes")
-    if data["full_sizes"] is not None and target.full is not None and text_of(
+    if data["full_tensors"] is not None and target.full is not None and text_of(
             data["full_sizes"]) == text_of(dict(target.full)):
         full, training["full"] = _at_full_sizes(target, data["output"], data["observable"])
         found.settled |= {"full_sizes", "full_tensors", "generators.full"}
@@ -542,7 +543,7 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
             family = family_of(entry)
             restated = None if family.kind == "other" else at_full(family, network, full)
             found.wrong += _difference("full of a family", entry["full"], restated)
-    elif data["full_sizes"] is not None and data["target"] == target.text:
+    elif data["full_tensors"] is not None and data["target"] == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
     facts = {**captured.facts, "training": training}
     for key in ABOUT:
@@ -656,16 +657,20 @@ def derive_target(
     module, args, kwargs = target.build()
     _check_module(module, force)
     captured = capture(module, args, kwargs, output=output, observable=observable)
-    full, training = None, {"small": training_flags(module)}
+    full, notes, training = None, [], {"small": training_flags(module)}
     if target.full is not None:
         progress("capture at full size")
-        full, training["full"] = _at_full_sizes(target, output, observable)
+        try:
+            full, training["full"] = _at_full_sizes(target, output, observable)
+        except (TargetError, CaptureError, UnsupportedOpError) as error:
+            notes = [f"the families are not restated at the full sizes: {error}"]
     seconds = {"capture": time.perf_counter() - start}
-    return derive_network(
+    found = derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
         target=target, full=full, said={**captured.facts, "training": training},
     )
+    return Derivation(sealed({**found.data, "notes": [*found.data["notes"], *notes]}))
 
 
 def training_flags(module: Any) -> bool | list[str]:
@@ -679,14 +684,16 @@ def training_flags(module: Any) -> bool | list[str]:
 def _at_full_sizes(
     target: Target, output: str | int | None, observable: str
 ) -> tuple[Network, bool | list[str]]:
-    """The target's program at its full sizes, and which modules are in training mode there."""
-    from symgauge.capture import capture
+    """The program at the full sizes, for its shapes, and which modules are in training mode there.
 
-    module, args, kwargs = target.build(target.full)
+    No weights are made.
+    """
+    from symgauge.capture import build_without_weights, capture
+
+    module, args, kwargs = build_without_weights(target.at(target.full or {}), strict=True)
     training = training_flags(module)
-    return capture(
-        module, args, kwargs, output=output, observable=observable, check=False
-    ).network, training
+    captured = capture(module, args, kwargs, output=output, observable=observable, meta=True)
+    return captured.network, training
 
 
 def _check_size(network: Network, force: bool) -> None:
@@ -699,12 +706,23 @@ def _check_size(network: Network, force: bool) -> None:
 
 def _check_module(module: Any, force: bool) -> None:
     """The same limits before the capture, which takes its own time and memory."""
+    # `shape` alone: a lazy parameter has none yet, and the capture says so
     named = module.named_parameters() if hasattr(module, "named_parameters") else ()
-    sizes = {name: p.numel() for name, p in named if p.requires_grad}
+    sizes = {
+        name: prod(p.shape) for name, p in named if p.requires_grad and _has_shape(p)
+    }
     empty = [name for name, size in sizes.items() if not size]
     if empty:
         raise SizeError(f"parameter {empty[0]} has no entries; give sizes from 1 on")
     _limit(sum(sizes.values()), 0, force)
+
+
+def _has_shape(parameter: Any) -> bool:
+    """Whether a parameter is no lazy one."""
+    try:
+        return parameter.shape is not None
+    except RuntimeError:
+        return False
 
 
 def _limit(total: int, lines: int, force: bool) -> None:
@@ -740,7 +758,9 @@ def derive_network(
     `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
     over power series: residues are then used to find generators alone, and nothing is assumed of
     them.
-    Raises HypothesisError where rank J + rank G > P: a hypothesis of the arithmetic is false.
+    Raises UndecidedError where rank J + rank G > P with hypotheses (one of the arithmetic is
+    false) and where the arithmetic decides no branch or finds no root; InconsistentError where
+    rank J + rank G > P without any.
     """
     seconds = {} if seconds is None else seconds
     _check_size(network, force)
@@ -785,7 +805,8 @@ def derive_network(
         if better is not None:
             claim, evidence = better
         if claim["inconsistent"]:
-            raise HypothesisError(
+            # with a hypothesis that may be false, nothing is refuted but that hypothesis
+            raise (UndecidedError if assumed.hypotheses else InconsistentError)(
                 f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
                 f"{found.parameters}: function values that the arithmetic takes as independent "
                 f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
@@ -822,6 +843,7 @@ def derive_network(
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
         )},
+        "cells": found.cells,
         "structural": _structural(
             _rank_of(network, [
                 f for p in families if p.family.all_sizes for f in p.family.fields]),

@@ -15,6 +15,7 @@ __all__ = [
     "SizeError",
     "SymgaugeError",
     "TargetError",
+    "UndecidedError",
     "UnsupportedOpError",
 ]
 
@@ -54,5 +55,5 @@ class InconsistentError(SymgaugeError):
     """
 
 
-class HypothesisError(InconsistentError):
-    """A hypothesis of the arithmetic is false, so nothing is decided; nothing was refuted."""
+class UndecidedError(InconsistentError):
+    """A hypothesis of the arithmetic failed before anything was claimed: nothing was refuted."""

@@ -135,7 +135,8 @@ class FullDerivation:
         factory = self.data["factory"]
         kind = "import" if factory["source"] is None else "source"
         return emit_check({
-            "name": self.data["name"], "target": {**factory, "kind": kind, "training": self.data["training"]},
+            "name": self.data["name"],
+            "target": {**factory, "kind": kind, "training": self.data["training"]},
             "sizes": {"small": self.data["small_sizes"], "full": self.data["sizes"]},
             "observable": self.data["observable"], "output": self.data["output"],
             "outputs": self.data.get("outputs"),

@@ -30,6 +30,7 @@ REASONS: Mapping[str, str] = {
         _MODULE),
     **dict.fromkeys(("full_sizes", "full_tensors", "generators.full"), _FULL),
     **dict.fromkeys(("seed", "versions", "seconds"), _HISTORY),
+    "cells": "what the search tried; the certificate has the cell that was taken",
     "notes": "what the search or the capture met; the program does not tell",
 }
 UNKNOWN_KEY = "nothing here decides it"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, rational_network, two_branches
 
-from symgauge.errors import BadInputError, CaptureError, InconsistentError
+from symgauge.errors import BadInputError, CaptureError, InconsistentError, UndecidedError
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
@@ -565,16 +565,25 @@ def test_branches_come_from_a_shadow_point() -> None:
 
 def test_a_branch_that_nothing_decides_is_an_error() -> None:
     sketch = Sketch()
-    x = sketch.input("x", 32)
-    third = Fraction(1, 3)
-    # identically 0, and in floats the noise of a rounding
-    noise = sketch.build.add(
-        sketch.build.add(sketch.build.add(x, third), sketch.build.scale(x, -1)), -third
-    )
-    p = sketch.parameter("p", 32)
-    network = sketch.network(sketch.build.mul(p, sketch.build.apply("relu", noise)))
-    with pytest.raises(InconsistentError, match="not decided"):
+    build, x, p = sketch.build, sketch.input("x", 32), sketch.parameter("p", 32)
+    # identically 0, but not as a polynomial; in floats the noise of a rounding
+    product = build.mul(build.apply("exp", x), build.apply("exp", p))
+    noise = build.add(build.apply("exp", build.add(x, p)), build.scale(product, -1))
+    network = sketch.network(build.mul(p, build.apply("relu", noise)))
+    with pytest.raises(UndecidedError, match="not decided"):
         jacobian_rows(network, FIELD, np.random.default_rng(0), 4)
+
+
+def test_a_quantity_that_is_identically_0_is_no_branch() -> None:
+    sketch = Sketch()
+    build, x, p = sketch.build, sketch.input("x", 32), sketch.parameter("p", 32)
+    third = Fraction(1, 3)
+    # 0 as a polynomial, and in floats the noise of a rounding
+    noise = build.add(build.add(build.add(x, third), build.scale(x, -1)), -third)
+    network = sketch.network(build.mul(p, build.add(build.apply("relu", noise), x)))
+    read = read_coordinates(network)
+    cell = balanced_shadow(network, np.random.default_rng(0))
+    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, cell) == 32
 
 
 def test_leaves_are_told_apart_by_kind() -> None:

@@ -17,10 +17,13 @@ from symgauge.errors import CaptureError
 
 
 def check_parameters(module: torch.nn.Module) -> None:
+    for kind, listed in (("parameter", module.named_parameters), ("buffer", module.named_buffers)):
+        for name, p in listed():
+            if isinstance(p, UninitializedTensorMixin):
+                raise CaptureError(
+                    f"{kind} {name} has no shape yet; run the module once in the factory"
+                )
     for name, p in module.named_parameters():
-        if isinstance(p, UninitializedTensorMixin):
-            raise CaptureError(
-                f"parameter {name} has no shape yet; run the module once in the factory")
         if p.is_quantized:
             raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
         if p.is_complex():
@@ -103,7 +106,7 @@ def check_deterministic(
             one, two = _run(module, args, kwargs), _run(module, args, kwargs)
     except CaptureError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CaptureError(
             f"the module does not run on the example in float64: {first_line(error)}"
         ) from error

@@ -271,7 +271,8 @@ def _rows(build: Builder, x: Any, dtype: torch.dtype) -> Tokens:
         values, index = x.to(dtype).unique(return_inverse=True)
         x = Tokens(build.floats(np.eye(len(values))[index.numpy()]), values)
     hot = x.one_hot
-    return x.moved(build.reshape(hot, (prod(x.shape), hot.shape[-1])))  # type: ignore[no-any-return]
+    flat: Tokens = x.moved(build.reshape(hot, (prod(x.shape), hot.shape[-1])))
+    return flat
 
 
 def _relabelled(build: Builder, x: Tokens, labels: Sequence[Any]) -> Value:
@@ -309,17 +310,18 @@ def _folded(build: Builder, overload: str, target: Any, args: Any, kwargs: Any) 
     given = dict(zip(names.get(overload, ("dim", "keepdim")), args[1:]), **kwargs)
     wanted = given.get("dim")
     axes = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-    if len(axes) != 1 or axes[0] is None:
+    axis = axes[0] if len(axes) == 1 else None
+    if axis is None:
         if prod(x.shape) != max(x.shape, default=1):
             return None  # the axes are merged by the numbers' own ops
-        axes = [x.shape.index(max(x.shape))] if x.shape else [0]
+        axis = x.shape.index(max(x.shape)) if x.shape else 0
         if not given.get("keepdim") and wanted is None:
             flat = x.moved(build.reshape(x.one_hot, (prod(x.shape), len(x.labels))))
             return _folded(build, overload, target, (flat, 0 if "arg" in overload or "cum" in
                            overload or "." not in overload else [0]), {})
     if not x.shape:
         return None
-    axis = axes[0] % len(x.shape)
+    axis %= len(x.shape)
     start, step, end = _FOLDS[overload]
     shape = (*x.shape[:axis], *x.shape[axis + 1:])
     dtype = target(torch.zeros((1,) * len(x.shape), dtype=x.labels.dtype), *args[1:],

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.errors import BadInputError, InconsistentError, SizeError
+from symgauge.errors import BadInputError, UndecidedError, SizeError
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
 from symgauge.exact.polynomial import Polynomial, add, scale
 from symgauge.exact.prime_field import Array, PrimeField, primes
@@ -153,7 +153,7 @@ class _System:
             have += len(part["xi"])
             tried += 1
             if tried > PATIENCE + count:
-                raise InconsistentError("hardly any point is in the domain of this vector field")
+                raise UndecidedError("hardly any point is in the domain of this vector field")
         return {k: np.concatenate([f[k] for f in found])[:count] for k in found[0]}
 
     def _batch(self, field: PrimeField, batch: int, theta: Any) -> dict[str, Array]:

@@ -9,10 +9,13 @@ generators that the proof table proves are reported.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +38,11 @@ from symgauge.network.sampling import (
 )
 from symgauge.verdict import Verdict
 
-#: Cells tried for the largest rank of a piecewise network.
-CELLS = 4
+#: Cells of a piecewise network tried for the largest rank where structural families do not
+#: close the first, and where all that was found does not.
+CELLS, MORE_CELLS = 4, 12
+#: Cells of one rank, none of a larger, after which no further one is tried.
+AGREEING = 6
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
 #: Slices of slices tried.
@@ -73,6 +79,8 @@ class Found:
     notes: list[str] = field(default_factory=list)
     #: Tensors that null directions without a generator move.
     implicit: list[str] = field(default_factory=list)
+    #: Cells tried and their ranks (`Cells.to_json`); None for smooth networks.
+    cells: dict[str, Any] | None = None
 
     @property
     def parameters(self) -> int:
@@ -80,22 +88,54 @@ class Found:
         return int(self.read.sum())
 
 
-def generic_rank(
-    network: Network, prime_field: PrimeField, rng: np.random.Generator,
-    read: npt.NDArray[np.bool_], tokens: Mapping[str, Array],
-) -> tuple[int, dict[str, Array]]:
-    """Rank of the Jacobian at an exact random point: a lower bound on the generic rank.
+class Cells:
+    """The largest rank of the Jacobian over exact random points, one on each cell that is tried.
 
-    Piecewise networks: the largest over several well balanced cells, and the shadow of that cell.
+    A rank at a point is a lower bound on the generic one. Piecewise networks have a rank on each
+    cell: the cells are well balanced ones. A smooth network is tried at one point, without a cell.
     """
-    piecewise = network.piecewise
-    best, cell = -1, {}
-    for _ in range(CELLS if piecewise else 1):
-        shadow = balanced_shadow(network, rng) if piecewise else {}
-        found = rank_at_point(network, prime_field, rng, read, shadow, tokens)
-        if found > best:
-            best, cell = found, dict(shadow)
-    return best, cell
+
+    def __init__(
+        self, network: Network, prime_field: PrimeField, rng: np.random.Generator,
+        read: npt.NDArray[np.bool_], tokens: Mapping[str, Array],
+    ) -> None:
+        self._point = network, prime_field, rng, read
+        self._tokens = tokens
+        #: The ranks found, and how often.
+        self.ranks: Counter[int] = Counter()
+        self.rank = -1
+        #: The shadow point of the cell of largest rank; empty for smooth networks.
+        self.best: dict[str, Array] = {}
+
+    @property
+    def tried(self) -> int:
+        """How many."""
+        return self.ranks.total()
+
+    def extend(self, until: int, limit: int) -> int:
+        """Try further cells until one has this rank or so many were tried; the largest rank.
+
+        Where the largest rank has come often enough no more are tried.
+        """
+        network, prime_field, rng, read = self._point
+        limit = limit if network.piecewise else 1
+        while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
+            shadow = balanced_shadow(network, rng) if network.piecewise else {}
+            found = rank_at_point(network, prime_field, rng, read, shadow, self._tokens)
+            self.ranks[found] += 1
+            if found > self.rank:
+                self.rank, self.best = found, shadow
+        return self.rank
+
+    def to_json(self) -> dict[str, Any] | None:
+        """How many were tried, and how many had which rank; None for smooth networks."""
+        if not self._point[0].piecewise:
+            return None
+        return {"tried": self.tried, "ranks": {str(r): n for r, n in sorted(self.ranks.items())}}
+
+    def __str__(self) -> str:
+        ranks = ", ".join(f"{r} on {n}" for r, n in sorted(self.ranks.items(), reverse=True))
+        return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks})"
 
 
 def implicit_tensors(
@@ -183,9 +223,13 @@ class ExactDeriver:
         """The rank, the proved families, and their orbit rank."""
         self.progress("rank of the Jacobian")
         tokens = draw_tokens(self.network, self.rng)
-        r, cell = generic_rank(self.network, self.field, self.rng, self.read, tokens)
         total = int(self.read.sum())
-        found = Found(self.network, self.read, r, [], 0, cell, tokens)
+        cells = Cells(self.network, self.field, self.rng, self.read, tokens)
+        r = cells.extend(total, 1)
+        if self.network.piecewise and r < total:
+            fields = [f for family in self._structural for f in family.fields]
+            r = cells.extend(total - sparse_rank(self._values(fields), self.field.p), CELLS)
+        found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
         chosen, spare = self._select(total - r)
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together = FamilyProver(self.network) if self._many(chosen) else None
@@ -228,19 +272,32 @@ class ExactDeriver:
             # a minor may start at a higher power of the duration
             self.progress("rank to a higher order")
             found.rank = r = max(r, rank_at_point(
-                self.network, self.field, self.rng, self.read, cell, tokens,
+                self.network, self.field, self.rng, self.read, found.cell, tokens,
                 order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
+        elif missing > 0 and self.network.piecewise:
+            self.progress("further cells")
+            found.rank = r = cells.extend(total - found.orbit_dimension, MORE_CELLS)
+            found.cell = cells.best
+            missing = total - r - found.orbit_dimension
+        found.cells = cells.to_json()
+        if missing > 0 and found.cells:
+            found.notes.append(str(cells))
         if missing > 0:
             fields = [f for p in found.families for f in p.family.fields]
             found.implicit = implicit_tensors(
-                self.network, fields, self.read, cell, tokens, self.field, self.rng)
+                self.network, fields, self.read, found.cell, tokens, self.field, self.rng)
         return found
 
     def _alone(self, family: Family) -> Family:
         """The family's generators without a finite action."""
         moved = dict.fromkeys(m for f in family.fields for m in touched(self.network, f))
         return Family("other", (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
+
+    @cached_property
+    def _structural(self) -> list[Family]:
+        """The families that are proved for all sizes."""
+        return list(instantiate(find(self.network, self.progress)))
 
     def _many(self, families: Sequence[Family]) -> bool:
         """Whether proofs line by line, one for each field, would take minutes."""
@@ -315,7 +372,7 @@ class ExactDeriver:
         """Structural families, those of the network, of its slices carried back, and the ansatz."""
         if done():
             return
-        yield from instantiate(find(self.network, self.progress))
+        yield from self._structural
         if done():
             return
         level: Level | None = Level.top(self.network, self.field, self.rng)

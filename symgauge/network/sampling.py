@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import InconsistentError
+from symgauge.errors import UndecidedError
 from symgauge.exact import balls
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
@@ -32,6 +32,7 @@ from symgauge.network.evaluate import cotangents, outputs, values
 from symgauge.network.op import Array, Primitive
 from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
+from symgauge.network.ties import ties, untied
 
 #: Entries of the lines of one chunk of rows that are held at once (about 0.5 GB of float64).
 CHUNK_ENTRIES = 1 << 24
@@ -39,16 +40,20 @@ CHUNK_ENTRIES = 1 << 24
 MARGIN = 1e-6
 #: Rows beyond the number of unknowns: a false solution survives with probability p**-SPARE.
 SPARE = 24
-#: Shadow points tried for a balanced one.
-SHADOWS = 60
+#: Shadow points tried for a balanced one, the first of them drawn at random; inputs of each.
+SHADOWS, DRAWS, BALANCED_ON = 120, 30, 64
 #: Inputs of a cell whose branches are taken, where values of FUNCTIONS or roots depend on them.
-PATTERNS = 24
+PATTERNS = 48
+#: Cells of a network whose patterns are kept.
+KEPT = 8
 #: Ops whose values the residues take as independent.
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
 #: Bits of the balls that confirm what floats decide; failures borne for each confirmed pattern.
 BRANCH_BITS, FAILURES = 384, 40
+#: Radius of those balls.
+RADIUS = Fraction(1, 1 << BRANCH_BITS)
 #: Shadow inputs tried for a row whose branches are decided.
 SHADOW_TRIES = 40
 #: Coefficients of a power series that generators are sought with, and that a rank is found with.
@@ -126,13 +131,13 @@ def branch_patterns(
     `rows` are the inputs that the patterns are for: a shadow has its row's tokens, because other
     tokens may be in another cell. Rows whose tokens decide no branch (a maximum over equal
     tokens) become copies of rows that do. Floats alone decide nothing but in programs with flows.
-    Raises InconsistentError where no input decides the branches.
+    Raises UndecidedError where no input decides the branches.
     """
     if not network.piecewise:
         return []
     kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
     if undecided.all():
-        raise InconsistentError(
+        raise UndecidedError(
             "the branches of this network are not decided at generic points: a branch quantity "
             "is identically 0 or too close to it"
         )
@@ -152,19 +157,22 @@ def shadow_patterns(
     tokens: Mapping[str, Array],
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
-    judge = None if network.has_flows else _Judge(network.germ)
+    judge = None if network.has_flows else _Judge(
+        network.germ, parameters, network.__dict__.get("_ties", ()))
     lowered, flows = network.germ, network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
+    tied: Sequence[Array | None] = () if judge is None else judge.ties
+    asked = False
     undecided = np.ones(batch, dtype=bool)
     for _ in range(SHADOW_TRIES):
         drawn, inputs = draw_reals(lowered, rng, batch)
         inputs.update(held)
-        domain = RealDomain(zero_decides=not flows)
+        domain = RealDomain(zero_decides=not flows, ties=tied)
         values(lowered, domain, parameters or drawn, inputs)
         assert domain.margin is not None
         good = undecided & np.broadcast_to(domain.margin > MARGIN, (batch,))
-        good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch)
+        good = good & _agreed(lowered, parameters or drawn, inputs, domain.branches, batch, tied)
         full = [np.broadcast_to(b, (batch, *b.shape[1:])) for b in domain.branches]
         if judge is not None:
             good &= judge.confirmed(parameters or drawn, inputs, full, good)
@@ -175,7 +183,19 @@ def shadow_patterns(
         undecided &= ~good
         if not undecided.any():
             break
+        if undecided.all() and judge is not None and not asked:
+            # is there a branch that is none?
+            asked = True
+            tied = judge.ties = _ties(network)
     return kept, undecided
+
+
+def _ties(network: Network) -> list[Array | None]:
+    """The ties of the program's branches, found once for a network."""
+    if "_ties" not in network.__dict__:
+        network.__dict__["_ties"] = ties(network.germ)
+    known: list[Array | None] = network.__dict__["_ties"]
+    return known
 
 
 def branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
@@ -200,21 +220,32 @@ def cell_patterns(
     They are the same for the same cell and tokens: the rank is found on no other branches than
     those on which independence is tested.
     """
-    text = b"".join(np.ascontiguousarray(cell[n], dtype=np.float64).tobytes() for n in sorted(cell))
-    seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "little")
-    count = max((len(v) for v in tokens.values()), default=PATTERNS)
-    patterns, undecided = shadow_patterns(
-        network, cell, np.random.default_rng(seed), count, tokens
-    )
-    return patterns, np.flatnonzero(~undecided)
+    texts = [
+        b"".join(np.ascontiguousarray(t[n], dtype=np.float64).tobytes() for n in sorted(t))
+        for t in (cell, tokens)
+    ]
+    # balls take their time, and every batch of rows asks for the same
+    known: dict[bytes, tuple[list[Array], npt.NDArray[np.int64]]] = network.__dict__.setdefault(
+        "_cell_patterns", {})
+    key = hashlib.sha256(b"/".join(texts)).digest()
+    if key not in known:
+        if len(known) >= KEPT:
+            known.clear()
+        seed = int.from_bytes(hashlib.sha256(texts[0]).digest()[:8], "little")
+        count = max((len(v) for v in tokens.values()), default=PATTERNS)
+        patterns, undecided = shadow_patterns(
+            network, cell, np.random.default_rng(seed), count, tokens
+        )
+        known[key] = patterns, np.flatnonzero(~undecided)
+    return known[key]
 
 
 def _agreed(
     network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
-    branches: Sequence[Array], batch: int,
+    branches: Sequence[Array], batch: int, tied: Sequence[Array | None],
 ) -> npt.NDArray[np.bool_]:
     """Rows whose branches wider floats decide alike: (2^53 + 1) - 2^53 - 1/2 is positive."""
-    wide = RealDomain(extended=True)
+    wide = RealDomain(extended=True, ties=tied)
     values(
         network, wide, {n: v.astype(np.longdouble) for n, v in parameters.items()},
         {n: v.astype(np.longdouble) for n, v in inputs.items()},
@@ -228,16 +259,24 @@ def _agreed(
 class _Judge:
     """Patterns of branches confirmed in real balls: floats lose (z + 2^70) - 2^70 = z unseen.
 
-    One point in whose neighbourhood a pattern stands is enough for it.
+    One point in whose neighbourhood a pattern stands is enough for it. `cell` are the parameters
+    of all of them, or empty.
     """
 
-    def __init__(self, program: Network) -> None:
+    def __init__(
+        self, program: Network, cell: Mapping[str, Array], tied: Sequence[Array | None],
+    ) -> None:
         last = max(
             i for i, n in enumerate(program.nodes)
             if isinstance(n.op, Primitive) and n.op.branches)
         self._prefix = Network(program.nodes[:last + 1], (last,), program.ops)
         self._shown: set[bytes] = set()
         self._failures = 0
+        self.ties = tied
+        self._cell: dict[str, Array] = {}
+        if cell:
+            with balls.precision(BRANCH_BITS):
+                self._cell = {n: balls.balls(v[0], RADIUS)[None] for n, v in cell.items()}
 
     def confirmed(
         self, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
@@ -266,12 +305,13 @@ class _Judge:
     def _decided(
         self, theta: Mapping[str, Array], x: Mapping[str, Array], wanted: Sequence[Array]
     ) -> bool:
-        domain, radius = _BranchesInBalls(), Fraction(1, 1 << BRANCH_BITS)
+        domain = _BranchesInBalls(self.ties)
         exact = {y.name for y in self._prefix.inputs if y.classes}
         with balls.precision(BRANCH_BITS):
-            parameters = {n: balls.balls(v, radius)[None] for n, v in theta.items()}
+            parameters = self._cell or {
+                n: balls.balls(v, RADIUS)[None] for n, v in theta.items()}
             given = {
-                n: balls.balls(v, Fraction(0) if n in exact else radius)[None]
+                n: balls.balls(v, Fraction(0) if n in exact else RADIUS)[None]
                 for n, v in x.items()
             }
             try:
@@ -287,9 +327,20 @@ class _Judge:
 class _BranchesInBalls(BallDomain):
     """Balls that keep the branches that they meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, tied: Sequence[Array | None]) -> None:
         super().__init__()
         self.met: list[Array] = []
+        self._ties = iter(tied)
+
+    def step(self, a: Array) -> Array:
+        return super().step(untied(a, next(self._ties, None), balls.ball(Fraction(0))))
+
+    def ranking(self, a: Array, count: int) -> Array:
+        return super().ranking(untied(a, next(self._ties, None), None), count)
+
+    def one_hot(self, a: Array, count: int) -> Array:
+        next(self._ties, None)
+        return super().one_hot(a, count)
 
     def _pattern(self, pattern: Array) -> Array:
         self.met.append(pattern)
@@ -299,22 +350,35 @@ class _BranchesInBalls(BallDomain):
 def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
     """A float parameter point at which every step is both on and off for many inputs.
 
-    At a badly balanced point units are dead or act linearly and the rank is not generic.
+    At a badly balanced point units are dead or act linearly and the rank is not generic. The best
+    of some random points is improved: one tensor after the other is drawn anew, at some size.
     """
-    best, score = {}, (-1.0, -1.0)
     lowered = network.germ
-    for _ in range(SHADOWS if network.piecewise else 1):
-        parameters, _ = draw_reals(lowered, rng, 1)
-        _, inputs = draw_reals(lowered, rng, 64)
-        domain = RealDomain()
-        values(lowered, domain, parameters, inputs)
-        shares = [(b != 0.0).reshape(len(b), -1).mean(axis=0) for b in domain.branches]
-        least = np.concatenate([np.ones(1), *(np.minimum(s, 1 - s) for s in shares)])
-        # as many undecided branches as possible, then the most evenly decided
-        balance = float((least > 0.0).mean()), float(least[least > 0.0].min())
-        if balance > score:
-            best, score = parameters, balance
+    if not network.piecewise:
+        return draw_reals(lowered, rng, 1)[0]
+    _, inputs = draw_reals(lowered, rng, BALANCED_ON)
+    best: dict[str, Array] = {}
+    highest = -1.0
+    for trial in range(SHADOWS):
+        drawn, _ = draw_reals(lowered, rng, 1)
+        if trial >= DRAWS and best:
+            name = lowered.parameters[rng.integers(len(lowered.parameters))].name
+            drawn = {**best, name: drawn[name] * 2.0 ** rng.integers(-2, 2)}
+        found = _balance(lowered, drawn, inputs)
+        if found > highest:
+            best, highest = drawn, found
     return best
+
+
+def _balance(
+    network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array]
+) -> float:
+    """The mean over all branches of the root of the rarer side's share of these inputs."""
+    domain = RealDomain()
+    values(network, domain, parameters, inputs)
+    shares = [(b != 0.0).reshape(len(b), -1).mean(axis=0) for b in domain.branches]
+    rarer = np.concatenate([np.minimum(s, 1.0 - s) for s in shares])
+    return float(np.sqrt(rarer).mean()) if rarer.size else 0.0
 
 
 def _chunk(network: Network, order: int) -> int:
@@ -344,7 +408,7 @@ def _batches(
     if shadow and any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
         pool = cell_patterns(network, shadow, tokens or {})
         if not len(pool[1]):
-            raise InconsistentError("no branch of this network is decided on the cell")
+            raise UndecidedError("no branch of this network is decided on the cell")
     have, tried = 0, 0
     first = int(rng.integers(1 << 30)) if tokens else 0  # each call goes on elsewhere
     while have < count:
@@ -385,7 +449,7 @@ def _batches(
             have += int(good.sum())
             yield _Drawn(joined if good.all() else joined[:, good], points)
         if tried > 64 * count + 20000:
-            raise InconsistentError(
+            raise UndecidedError(
                 f"only {have} of {tried} random points had a root for every square root and no "
                 "division by zero"
             )
@@ -409,7 +473,7 @@ def jacobian_rows(
     salt: which residues stand for transcendental values; a theta with roots has one of its own.
     tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
     order: with flows, the number of coefficients of the power series.
-    Raises InconsistentError where hardly any row is free of zero divisors and missing roots.
+    Raises UndecidedError where hardly any row is free of zero divisors and missing roots.
     """
     order = order if network.has_flows else 1
     found = list(_batches(network, field, rng, count, theta, shadow, salt, tokens, order))

@@ -24,6 +24,8 @@ from symgauge.errors import BadInputError, FlowError
 REMEMBERED = 64
 #: Steps of an adaptive solver after which the field is taken to blow up.
 MAX_STEPS = 100_000
+#: The same at capture: a smooth field needs some hundred at most, a random one uses up any number.
+CAPTURE_STEPS = 2_000
 
 _FLOWS: ContextVar[list[OdeFlow] | None] = ContextVar("flows", default=None)
 
@@ -61,6 +63,8 @@ class OdeFlow(torch.nn.Module):
         self.options = dict(options or {})
         self.time_scale = time_scale
         self._takes_time = _arguments(vector_field) > 1
+        #: Whether an integration first asks that the field has one value at a state.
+        self._examined = False
         #: Its number among the flows of a module that is being captured.
         self._place: int | None = None
 
@@ -99,6 +103,8 @@ class OdeFlow(torch.nn.Module):
             seen.append((t.detach(), state.detach()))
             return self.field(t, state)
 
+        if self._examined:
+            self._examine(x)
         times = torch.tensor([self.t0, self.t1], dtype=x.dtype, device=x.device)
         options = dict(self.options)
         if self.method.startswith(("dopri", "bosh", "fehlberg", "adaptive")):
@@ -115,6 +121,16 @@ class OdeFlow(torch.nn.Module):
             raise FlowError(f"{self._where(seen)}: the state is not finite afterwards")
         return end
 
+    def _examine(self, x: Tensor) -> None:
+        """Raise FlowError where the field has two values at one state: no step is small enough."""
+        t = torch.tensor(self.t0, dtype=x.dtype, device=x.device)
+        one, two = (self.field(t, x).nan_to_num() for _ in range(2))
+        if not torch.equal(one, two):
+            raise FlowError(
+                "a vector field has two values at one state (dropout in train mode, randomness, or "
+                "a count of its calls); call .eval() on it in the factory"
+            )
+
     def fix_steps(self, count: int = 16) -> None:
         """Take `count` equal steps of the classical Runge-Kutta method from now on.
 
@@ -130,7 +146,8 @@ class OdeFlow(torch.nn.Module):
             return f"{head}: no finite state at t = {self.t0:g}"
         return (
             f"{head}; it was followed to t = {float(last[0]):.6g}, where the state has norm "
-            f"{float(last[1].norm()):.3g} (a field that grows too fast blows up in finite time)"
+            f"{float(last[1].norm()):.3g} (a field that grows too fast blows up in finite time; "
+            "one that jumps or is stiff takes too many steps)"
         )
 
     def extra_repr(self) -> str:
@@ -190,10 +207,14 @@ def nested_flow(module: torch.nn.Module) -> bool:
 
 
 def make_exact(module: torch.nn.Module) -> None:
-    """Tight tolerances for every flow of a module: an adaptive solver close to the exact flow."""
+    """Tight tolerances for every flow of a module: an adaptive solver close to the exact flow.
+
+    Its steps are bounded, and its field is asked for one value at a state.
+    """
     for part in module.modules():
         if isinstance(part, OdeFlow):
-            part.method, part.rtol, part.atol, part.options = "dopri5", 1e-10, 1e-12, {}
+            part.method, part.rtol, part.atol = "dopri5", 1e-10, 1e-12
+            part.options, part._examined = {"max_num_steps": CAPTURE_STEPS}, True
 
 
 torch.library.define(

@@ -33,6 +33,8 @@ class Standardise(Composite):
 
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
         centred, variance = moments(build, xs[0], attrs["axes"])
+        if prod(xs[0].shape[a] for a in attrs["axes"]) == 1 and attrs["eps"] > 0:
+            return centred
         root = build.apply("rsqrt", build.add(variance, attrs["eps"]))
         return build.mul(centred, build.broadcast(root, xs[0].shape))
 
@@ -48,6 +50,10 @@ def mean(build: Builder, x: Value, axes: tuple[int, ...]) -> Value:
 
 def moments(build: Builder, x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
     """x minus its mean, and the mean of its square: the (biased) variance, axes kept."""
+    if prod(x.shape[a] for a in axes) == 1:
+        # x is its own mean
+        kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+        return build.full(0, x.shape), build.full(0, kept)
     shift = build.broadcast(mean(build, x, axes), x.shape)
     centred = build.add(x, build.scale(shift, -1))
     return centred, mean(build, build.apply("power", centred, exponent=2), axes)

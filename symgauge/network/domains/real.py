@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import erf as _erf
 from math import pi, sqrt
@@ -12,6 +13,7 @@ import numpy as np
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array
 from symgauge.network.program import Constant
+from symgauge.network.ties import untied
 
 _ERF = np.frompyfunc(_erf, 1, 1)
 
@@ -20,10 +22,15 @@ class RealDomain(Domain):
     """Floating point arithmetic. `branches` records each step's pattern and its least margin.
 
     `extended` takes the widest floats of the machine: a second opinion on branches. Without
-    `zero_decides` a quantity that is 0 to the last bit decides nothing.
+    `zero_decides` a quantity that is 0 to the last bit decides nothing. `ties` are those of the
+    branching lines in order (`network.ties`), where they are known.
     """
 
-    def __init__(self, extended: bool = False, zero_decides: bool = True) -> None:
+    def __init__(
+        self, extended: bool = False, zero_decides: bool = True,
+        ties: Sequence[Array | None] = (),
+    ) -> None:
+        self._ties: Iterator[Array | None] = iter(ties)
         self._zero_decides = zero_decides
         self.branches: list[Array] = []
         self.margin: Array | None = None
@@ -92,36 +99,41 @@ class RealDomain(Domain):
         return out
 
     def step(self, a: Array) -> Array:
-        return self._decide((a > 0.0).astype(np.float64), a, a)
+        a = untied(a, next(self._ties, None), 0.0)
+        largest = np.abs(a).reshape(len(a), -1).max(axis=1, initial=0.0)
+        size = largest.reshape(-1, *(1,) * (a.ndim - 1))
+        return self._decide((a > 0.0).astype(np.float64), a, size)
 
     def floor(self, a: Array) -> Array:
         return self._decide(np.floor(a), a - np.rint(a), np.ones_like(a))
 
     def ranking(self, a: Array, count: int) -> Array:
+        a = untied(a, next(self._ties, None), 0.0)
         order = np.argsort(-a, axis=-1, kind="stable")
-        gaps = np.diff(np.take_along_axis(a, order, axis=-1)[..., :count + 1], axis=-1)
+        best = np.take_along_axis(a, order, axis=-1)[..., :count + 1]
+        # a gap is compared with its own two entries: a masked one is huge
+        size = np.maximum(np.abs(best[..., 1:]), np.abs(best[..., :-1]))
         pattern = order[..., :count, None] == np.arange(a.shape[-1])
-        return self._decide(pattern.astype(np.float64), gaps, a)
+        return self._decide(pattern.astype(np.float64), np.diff(best, axis=-1), size)
 
     def one_hot(self, a: Array, count: int) -> Array:
+        next(self._ties, None)
         whole = np.rint(a)
         pattern = whole[..., None] == np.arange(count)
         # half an integer away from the next one is as clear as can be
         return self._decide(pattern.astype(np.float64), 0.5 - np.abs(a - whole), np.ones_like(a))
 
-    def _decide(self, pattern: Array, quantity: Array, peers: Array) -> Array:
-        """Record a pattern that is decided where `quantity` is clear of 0 compared with `peers`.
+    def _decide(self, pattern: Array, quantity: Array, size: Array) -> Array:
+        """Record a pattern that is decided where `quantity` is clear of 0 compared with `size`.
 
         A quantity that is 0 to the last bit is 0 on the whole cell (a difference of two dead
         units, a padded entry): it decides like its neighbours. At the start of a flow it may
         grow, and `zero_decides` is off.
         """
         self.branches.append(pattern)
-        size = np.maximum(np.abs(peers).reshape(len(peers), -1).max(axis=1, initial=0.0), 1e-3)
-        clear = np.abs(quantity)
+        clear = np.abs(quantity) / np.maximum(size, 1e-3)
         if self._zero_decides:
             clear = np.where(quantity == 0.0, np.inf, clear)
-        clear = clear.reshape(len(peers), -1)
-        least = clear.min(axis=1, initial=np.inf) / size
+        least = clear.reshape(len(clear), -1).min(axis=1, initial=np.inf)
         self.margin = least if self.margin is None else np.minimum(self.margin, least)
         return pattern
