@@ -259,6 +259,7 @@ class Derivation:
     def verify(self) -> Verification:
         """Verify the certificate, and that the facts beside it are the certificate's.
 
+        That the moves of each family are a group action with its generators is among them.
         Names, sizes and times, the discrete elements (which are checked, not proved), the planted
         failures and the statement at the full sizes are no facts of the certificate.
         """
