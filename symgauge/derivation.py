@@ -287,9 +287,10 @@ class Derivation:
     def verify(self, target: Target | None = None) -> Verification:
         """Verify the certificate, and the facts beside it.
 
-        What follows from the program is decided anew. What the module alone tells (`left_out` of
-        the answer names it) is decided where `target` is given: it is captured again, at its
-        sizes, and at the full ones where both name the same.
+        What follows from the program is decided anew, that the moves of each family are a group
+        action with its generators among it. What the module alone tells (`left_out` of the answer
+        names it) is decided where `target` is given: it is captured again, at its sizes, and at
+        the full ones where both name the same.
         """
         certificate = Certificate.from_json(self.data["certificate"])
         changed = edited(self.data)

@@ -209,6 +209,15 @@ def exponential_gain() -> Network:
         sketch.linear(sketch.build.mul(gain, sketch.input("x", 4, 3)), "read", 2))
 
 
+def router() -> Network:
+    """The two largest probabilities of a router: its logits may shift together."""
+    sketch = Sketch()
+    logits = sketch.linear(sketch.input("x", 5, 3), "router", 4)
+    chosen = sketch.build.apply("ranking", logits, count=2)
+    gates = sketch.build.reshape(sketch.build.apply("softmax", logits, axis=1), (5, 4, 1))
+    return sketch.network(sketch.build.apply("matmul", chosen, gates))
+
+
 NETWORKS = {
     "1 + w": gain_network(1), "2 - w": gain_network(2, -1),
     "1/2 + 2 w": gain_network(Fraction(1, 2), 2), "-1/3 - w/5": gain_network(
@@ -216,6 +225,7 @@ NETWORKS = {
     "relu((1 + w) x)": gain_network(1, 1, "relu"),
     "one gain 1 + n": scalar_gain(), "a row of gains": gain_of_one_row(),
     "(1 + u) (1 + w)": two_gains(1, 1), "u (2 + w)": two_gains(0, 2), "exp w": exponential_gain(),
+    "router": router(),
     "mlp": mlp("relu", 3, 4, 2), "attention": attention(4, 2, 2, bias=True),
 }
 

@@ -11,7 +11,7 @@ from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
 from symgauge.checks.runtime import group
-from symgauge.derivation import GroupElement
+from symgauge.derivation import GroupElement, derive
 from symgauge.errors import BadInputError
 from symgauge.network.families import Family
 
@@ -113,6 +113,41 @@ def test_tensors_keep_their_type(dtype: torch.dtype) -> None:
     narrow, wide = element.apply(theta), element.apply({n: t.double() for n, t in theta.items()})
     for n in SHAPES:
         assert narrow[n].dtype == dtype and torch.equal(narrow[n], wide[n].to(dtype))
+
+
+class Gated(torch.nn.Module):
+    """A gate that jumps with parameters, beside a product x A B."""
+
+    def __init__(self, gate: str) -> None:
+        super().__init__()
+        self.gate = gate
+        self.a, self.b = (torch.nn.Parameter(torch.randn(2, 2)) for _ in "ab")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = self.a
+        jump = {
+            "orientation": a[0, 0] * a[1, 1] - a[0, 1] * a[1, 0], "entry": a[0, 0] - 0.2,
+            "hidden": (x @ a)[:, :1] - 0.2,
+        }[self.gate]
+        return torch.sign(jump) * (x @ a) @ self.b
+
+
+@pytest.mark.parametrize("gate, groups", [
+    ("orientation", ["GL+(2)"]),  # X f = 0 says nothing of determinants below 0
+    ("entry", []), ("hidden", []),
+])
+def test_elements_are_those_that_are_shown_to_act(gate: str, groups: list[str]) -> None:
+    torch.manual_seed(0)
+    module = Gated(gate).double()
+    x = torch.randn(5, 2, dtype=torch.float64)
+    found = derive(module, (x,))
+    assert found.verify().verdict is found.verdict
+    assert [f["group"] for f in found.generators if f["element"]["kind"] == "gl"] == groups
+    before = {n: t.clone() for n, t in module.state_dict().items()}
+    old = module(x)
+    for seed in range(8):
+        module.load_state_dict(found.sample(seed, before).apply(before))
+        torch.testing.assert_close(module(x), old, rtol=1e-12, atol=1e-12)
 
 
 def test_integer_tensors_that_would_move_are_refused() -> None:

@@ -275,7 +275,9 @@ def test_a_nan_is_not_a_pass() -> None:
 def test_torch_and_numpy_act_alike(kind: str, form: str, at: dict[str, Any]) -> None:
     family = {"element": element(kind, [2], 3), "action": [move("w", form, at)], "full": None}
     weight = torch.randn(5, 24, 2, dtype=torch.float64)
-    sampled = actions.sample([family], {"w": (5, 24, 2)}, 0)
+    # a planted form is no action of its own: the element is drawn for g
+    right_one = family | {"action": [move("w", "g", at)]}
+    sampled = actions.sample([right_one], {"w": (5, 24, 2)}, 0)
     expected = actions.apply([family], sampled, {"w": weight.numpy().copy()})["w"]
     part = sampled[0]
     left, right, scale, shift = map(
