@@ -99,8 +99,10 @@ class FullDerivation:
         Raises BadInputError where one is malformed.
         """
         ops = all_ops()
-        return (from_outline(self.data["program"], ops),
-                Network.from_json(self.data["small_program"], ops))
+        small = Network.from_json(self.data["small_program"], ops)
+        if text_of(small.to_json()) != text_of(self.data["small_program"]):
+            raise BadInputError("the small program carries data that no capture writes")
+        return from_outline(self.data["program"], ops), small
 
     def verify(self, target: Target | None = None) -> Verification:
         """Derive the families, their proofs and the dimension anew from the programs it carries.

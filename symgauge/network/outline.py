@@ -113,6 +113,8 @@ def _unpacked(entry: Mapping[str, Any]) -> Constant:
     table = tuple(rational(v) for v in entry["constant"])
     if prod(shape) > MAX_ENTRIES:
         raise ValueError(f"a constant of shape {shape}: above {MAX_ENTRIES} entries")
+    if not table and prod(shape):
+        raise ValueError("a constant without values or a name")
     # never more than the shape asks for, whatever the text expands to
     size = 4 * prod(shape) if len(table) > 1 else 0
     reader = zlib.decompressobj()

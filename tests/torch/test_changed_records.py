@@ -395,3 +395,7 @@ def test_an_outline_that_expands_is_not_read() -> None:
         nodes = [{**entry, **change} if n is entry else n for n in data["nodes"]]
         with pytest.raises(symgauge.BadInputError):
             from_outline({**data, "nodes": nodes}, all_ops())
+    one = next(n for n in data["nodes"] if len(n.get("constant", ())) == 1)
+    nodes = [{**one, "constant": []} if n is one else n for n in data["nodes"]]
+    with pytest.raises(symgauge.BadInputError):
+        from_outline({**data, "nodes": nodes}, all_ops())
