@@ -1,6 +1,7 @@
 """What the tests of `certify` share: a derivation with a hypothesis, and the command line."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -26,8 +27,9 @@ class TwoScales(nn.Module):
 
 
 def unknown_derivation(folder: Path) -> Path:
-    """A derivation.json that is UNKNOWN for that hypothesis."""
-    derivation = symgauge.derive(TwoScales(), (torch.ones(1, 1),), name="two_scales")
+    """A derivation.json that is UNKNOWN for that hypothesis, as that of more parameters is."""
+    with patch("symgauge.derivation.FEW_PARAMETERS", 0):
+        derivation = symgauge.derive(TwoScales(), (torch.ones(1, 1),), name="two_scales")
     assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
     path = folder / "derivation.json"
     path.write_text(derivation.to_json(), encoding="utf-8")

@@ -46,6 +46,8 @@ MALFORMED = (
 HELD = re.compile(
     r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
     + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
+#: Said with the scope where constants came as floats: buffers, and numbers of the module's code.
+FLOATS = "constants are the floats' exact values"
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def _scope(
             f"redundancy <= {redundancy} {place}{sizes}, at most {unexplained} unexplained"
             + (", if the hypotheses hold" if conditional else "")
         )
-    return "; ".join([text, *network.held])
+    floats = [FLOATS] if network.holds_floats else []
+    return "; ".join([text, *network.held, *floats])
 
 
 def refuted_at_points(

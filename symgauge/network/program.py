@@ -44,6 +44,13 @@ def exact_value(value: float) -> Fraction:
     return decimal if digits <= SHORT_DECIMAL and float(decimal) == value else dyadic
 
 
+def is_float(value: Fraction) -> bool:
+    """Whether a rational is the dyadic value of a float that `exact_value` reads as no other."""
+    d = value.denominator
+    return d > SMALL_DENOMINATOR and d & (d - 1) == 0 and exact_value(float(value)) == value and (
+        len(str(abs(Fraction(repr(float(value))).numerator)).rstrip("0")) > SHORT_DECIMAL)
+
+
 @dataclass(frozen=True)
 class Constant:
     """An array of exact rationals: a table of distinct values and an index array."""
@@ -182,6 +189,13 @@ class Network:
     def arguments(self) -> Mapping[int, Constant]:
         """The argument of each function of rational constants (exp 1, sqrt 2), by line."""
         return self._functions_of_constants[0]
+
+    @cached_property
+    def holds_floats(self) -> bool:
+        """Whether a constant or an attribute is a float's dyadic value, read as no short number."""
+        numbers = [v for n in self.nodes for v in n.attrs.values() if isinstance(v, Fraction)]
+        tables = [n.leaf.table for n in self.nodes if isinstance(n.leaf, Constant)]
+        return any(is_float(v) for table in (numbers, *tables) for v in table)
 
     @cached_property
     def rounded(self) -> tuple[str, ...]:

@@ -295,6 +295,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("symgauge.derivation.FEW_PARAMETERS", 0)
     Path("scales.py").write_text(
         "import torch\n\n\n"
         "class Scales(torch.nn.Module):\n"
