@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 SCHEMA = "symgauge-full/1"
 KEYS = (
     "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
+    "outputs", "outputs_left_out", "tensors",
+    "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
     "generators", "small", "algebra", "verdict", "scope", "planted", "versions", "seconds",
 )
 SCOPE = (
@@ -147,7 +148,8 @@ def derive_full(
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return FullDerivation({
-        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text, "factory": _factory(target),
+        "schema": SCHEMA, "name": target.name, **captured.facts,
+        "target": target.text, "factory": _factory(target),
         "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
         "observable": observable, "output": output, "tensors": _tensors(network),
         "parameters": network.num_coordinates, "dimension": total, "polynomial": formula,

@@ -159,7 +159,7 @@ class Watch(TorchDispatchMode):
     """
 
     def __init__(self, module: torch.nn.Module, memory: Memory) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._own = {_address(p) for p in module.parameters() if has_values(p)}
         self._memory = memory
 
