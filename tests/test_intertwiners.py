@@ -160,6 +160,7 @@ PROGRAMS: dict[str, list[Callable[[], Network]]] = {
     "step": [],
     "sum": [of("sum", (2, 4), axes=(1,)), heads("sum", axes=(1,)), program(
         lambda s: s.build.sum(s.build.mul(s.parameter("p0", 3, 4), s.parameter("p0", 3, 4)), 1))],
+    "tabulated": [of("tabulated", (2, 3), (2, 2), table=(0, 1, 1, 0, 2, 1), count=3)],
     "take": [of("take", (4, 3), axis=0, index=(2, 0, 2)), of("take", (4, 3), axis=1, index=(1,))],
 }
 #: What is not the value of parameters alone: a flow (tests/torch), and the value 0 of a derivative.
@@ -474,7 +475,7 @@ def test_weights(make: Callable[[], Network]) -> None:
     t = Tangent(make())
     # what forgets nothing of a scaling: a constant is added, or a function is not homogeneous
     none = [PROGRAMS["add"][1], PROGRAMS["add"][3], PROGRAMS["standardise"][0],
-            PROGRAMS["log_softmax"][0], *PROGRAMS["softmax"]]
+            PROGRAMS["log_softmax"][0], *PROGRAMS["softmax"], *PROGRAMS["tabulated"]]
     assert bool(weighted(t)) == (make not in none)
 
 

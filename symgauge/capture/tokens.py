@@ -270,9 +270,8 @@ def _rows(build: Builder, x: Any, dtype: torch.dtype) -> Tokens:
     if isinstance(x, torch.Tensor):
         values, index = x.to(dtype).unique(return_inverse=True)
         x = Tokens(build.floats(np.eye(len(values))[index.numpy()]), values)
-    hot = x.one_hot
-    flat: Tokens = x.moved(build.reshape(hot, (prod(x.shape), hot.shape[-1])))
-    return flat
+    made: Tokens = x
+    return made.moved(build.reshape(made.one_hot, (prod(made.shape), len(made.labels))))
 
 
 def _relabelled(build: Builder, x: Tokens, labels: Sequence[Any]) -> Value:
@@ -289,12 +288,16 @@ def _relabelled(build: Builder, x: Tokens, labels: Sequence[Any]) -> Value:
 Step = Callable[[Any, Any, int], Any]
 #: For each reduction: the state after one entry, that after one more, and the result.
 _FOLDS: dict[str, tuple[Callable[[Any], Any], Step, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("cumsum.default", "sum.dim_IntList"), (
+    **dict.fromkeys(("cumsum.default", "sum.dim_IntList", "sum.default"), (
         int, lambda s, x, i: s + int(x), lambda s: s)),
-    "any.dim": (bool, lambda s, x, i: s or bool(x), lambda s: s),
-    "all.dim": (bool, lambda s, x, i: s and bool(x), lambda s: s),
-    "amax.default": (lambda x: x, lambda s, x, i: max(s, x), lambda s: s),
-    "amin.default": (lambda x: x, lambda s, x, i: min(s, x), lambda s: s),
+    **dict.fromkeys(("any.default", "any.dim", "any.dims"), (
+        bool, lambda s, x, i: s or bool(x), lambda s: s)),
+    **dict.fromkeys(("all.default", "all.dim", "all.dims"), (
+        bool, lambda s, x, i: s and bool(x), lambda s: s)),
+    **dict.fromkeys(("amax.default", "max.default"), (
+        lambda x: x, lambda s, x, i: max(s, x), lambda s: s)),
+    **dict.fromkeys(("amin.default", "min.default"), (
+        lambda x: x, lambda s, x, i: min(s, x), lambda s: s)),
     "argmax.default": (
         lambda x: (x, 0), lambda s, x, i: (x, i) if x > s[0] else s, lambda s: s[1]),
     "argmin.default": (
@@ -303,34 +306,24 @@ _FOLDS: dict[str, tuple[Callable[[Any], Any], Step, Callable[[Any], Any]]] = {
 
 
 def _folded(build: Builder, overload: str, target: Any, args: Any, kwargs: Any) -> Any:
-    """A sum, maximum, search, ... along one axis, entry by entry."""
-    x = args[0]
-    names = {"sum.dim_IntList": ("dim", "keepdim"), "amax.default": ("dim", "keepdim"),
-             "cumsum.default": ("dim",)}
-    given = dict(zip(names.get(overload, ("dim", "keepdim")), args[1:]), **kwargs)
+    """A sum, maximum, search, ... along some axes, entry by entry."""
+    x, rank = args[0], len(args[0].shape)
+    given = dict(zip(("dim", "keepdim"), args[1:]), **kwargs)
     wanted = given.get("dim")
-    axes = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
-    axis = axes[0] if len(axes) == 1 else None
-    if axis is None:
-        if prod(x.shape) != max(x.shape, default=1):
-            return None  # the axes are merged by the numbers' own ops
-        axis = x.shape.index(max(x.shape)) if x.shape else 0
-        if not given.get("keepdim") and wanted is None:
-            flat = x.moved(build.reshape(x.one_hot, (prod(x.shape), len(x.labels))))
-            return _folded(build, overload, target, (flat, 0 if "arg" in overload or "cum" in
-                           overload or "." not in overload else [0]), {})
-    if not x.shape:
+    listed = list(wanted) if isinstance(wanted, (list, tuple)) else [wanted]
+    axes = [a % rank for a in listed if a is not None] or list(range(rank))
+    dtype = target(torch.zeros((1,) * rank, dtype=x.labels.dtype), *args[1:], **kwargs).dtype
+    if not rank or dtype.is_floating_point:
         return None
-    axis %= len(x.shape)
     start, step, end = _FOLDS[overload]
-    shape = (*x.shape[:axis], *x.shape[axis + 1:])
-    dtype = target(torch.zeros((1,) * len(x.shape), dtype=x.labels.dtype), *args[1:],
-                   **kwargs).dtype
-    if dtype.is_floating_point:
-        return None
+    rest = [a for a in range(rank) if a not in axes]
+    shape = tuple(x.shape[a] for a in rest)
+    moved = build.permute(x.one_hot, (*rest, *axes, rank))
+    count = prod(x.shape[a] for a in axes)
+    moved = build.reshape(moved, (*shape, count, len(x.labels)))
     entries = []
-    for i in range(x.shape[axis]):
-        one = build.slice(x.one_hot, axis, i, i + 1)
+    for i in range(count):
+        one = build.slice(moved, len(shape), i, i + 1)
         entries.append(build.reshape(one, (*shape, len(x.labels))))
     own = x.labels.tolist()
     hot, states = _tabulated(build, entries[:1], [start(a) for a in own])
@@ -344,15 +337,16 @@ def _folded(build: Builder, overload: str, target: Any, args: Any, kwargs: Any) 
     done = [_finished(build, h, [end(s) for s in states], shape, dtype) for h, states in (
         after if overload == "cumsum.default" else after[-1:])]
     if overload == "cumsum.default":
-        return _entries_moved(build, torch.ops.aten.stack.default, (done, axis), {}) if any(
-            isinstance(d, Tokens) for d in done) else torch.stack(done, axis)
+        if not any(isinstance(d, Tokens) for d in done):
+            return torch.stack(done, axes[0])
+        return _entries_moved(build, torch.ops.aten.stack.default, (done, axes[0]), {})
     (result,) = done
     if not given.get("keepdim", False):
         return result
+    kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
     if isinstance(result, Tokens):
-        kept = (*shape[:axis], 1, *shape[axis:])
         return result.moved(build.reshape(result.one_hot, (*kept, len(result.labels))))
-    return result.unsqueeze(axis)
+    return result.reshape(kept)
 
 
 def _finished(
