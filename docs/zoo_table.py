@@ -21,9 +21,10 @@ The zoo
 ``symgauge derive NAME`` takes each of these architectures by its name, and ``--set KEY=VALUE`` sets
 a size or an option. The numbers hold at the sizes of their row, the other sizes being the small
 ones of the factory: P parameters, the redundancy P - rank J of the Jacobian at a generic point, the
-dimension of the orbit of the gauge group, and its Lie algebra where it is a direct sum. A dash
-stands for what is not stated: there the orbit that symgauge finds is smaller than the redundancy,
-and it says which parameters the directions without a generator move.
+dimension of the orbit of the gauge group, and its Lie algebra. "below" stands where the orbit that
+symgauge finds is smaller than the redundancy: it says which parameters the directions without a
+generator move. "not named" stands for an algebra that this table does not name; ``derive`` prints
+what it is, or its dimension and that of its radical.
 """
 
 COLUMNS = ("sizes", "P", "redundancy", "orbit", "algebra")
@@ -54,8 +55,8 @@ def rows(expected: list[dict[str, Any]]) -> list[str]:
             settings(entry["sizes"]) or "small sizes",
             entry["parameters"],
             entry["redundancy"],
-            "–" if orbit is None else orbit,
-            "–" if algebra is None else f"``{algebra}``",
+            "below" if orbit is None else orbit,
+            "not named" if algebra is None else f"``{algebra}``",
         ))
     for row in table:
         marks = ("*", *[" "] * (len(row) - 1))

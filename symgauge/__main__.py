@@ -550,7 +550,10 @@ def _apply(options: argparse.Namespace) -> int:
     tensors, header = _read_safetensors(options.source)
     _require_intact(derivation, options.file)
     element = derivation.sample(options.seed, tensors)
-    from safetensors.numpy import save
+    if any(hasattr(tensor, "detach") for tensor in tensors.values()):
+        from safetensors.torch import save
+    else:
+        from safetensors.numpy import save
 
     moved = element.apply(tensors)
     write_atomically(Path(options.result), save(moved, metadata=header))
@@ -571,6 +574,9 @@ def _read_safetensors(path: str) -> tuple[dict[str, Any], dict[str, str] | None]
         raise BadInputError(f"there is no file {path}")
     try:
         with safe_open(path, framework="numpy") as file:
+            kinds = {file.get_slice(n).get_dtype() for n in file.keys()}
+        # numpy has no bfloat16
+        with safe_open(path, framework="pt" if "BF16" in kinds else "numpy") as file:
             tensors = {n: file.get_tensor(n) for n in file.keys()}
             return tensors, file.metadata()
     except (SafetensorError, TypeError, ValueError) as error:

@@ -41,9 +41,11 @@ from symgauge.network.exponents import split_exponentials
 from symgauge.network.families import (
     MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, family_of, touched,
 )
+from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Prover
 from symgauge.network.sampling import RANK_ORDER, jacobian_rows
+from symgauge.network.unread import unread_tensors
 from symgauge.report.latex import document
 from symgauge.verdict import Verdict
 
@@ -53,11 +55,12 @@ if TYPE_CHECKING:
 SCHEMA = "symgauge-derivation/1"
 #: What every derivation.json has.
 KEYS = (
-    "schema", "name", "target", "factory", "sizes", "full_sizes", "observable", "output",
-    "tensors", "full_tensors", "parameters", "unread", "rank", "redundancy", "orbit_dimension",
+    "schema", "name", "about", "target", "factory", "sizes", "full_sizes", "observable", "output",
+    "outputs", "outputs_left_out", "tensors", "full_tensors", "parameters", "unread",
+    "unread_tensors", "rank", "redundancy", "orbit_dimension",
     "unexplained", "closed", "structural", "generators", "discrete", "algebra", "shown",
-    "hypotheses", "notes", "verdict", "scope", "planted", "certificate", "seed", "versions",
-    "seconds",
+    "hypotheses", "notes", "implicit", "verdict", "scope", "planted", "certificate", "seed",
+    "versions", "seconds",
 )
 #: Those that are the certificate's claim.
 CLAIMED = (
@@ -234,7 +237,12 @@ class Derivation:
         found, verification = upgrade(certificate, seed, progress)
         seconds = {**self.data["seconds"], way: round(time.perf_counter() - start, 4)}
         facts = {name: found.data[name] for name in CLAIMED}
-        data = {**self.data, **facts, "certificate": found.to_json(), "seconds": seconds}
+        # the rank may be another now, and with it how many directions lack a generator
+        said = _implicit(self.data, self.data["implicit"])
+        notes = [n for n in self.data["notes"] if n not in said]
+        notes += _implicit(facts, self.data["implicit"])
+        data = {**self.data, **facts, "notes": notes, "certificate": found.to_json(),
+                "seconds": seconds}
         return Derivation(data), verification
 
     def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -275,6 +283,7 @@ def _disagreements(data: Mapping[str, Any], certificate: Certificate) -> Iterato
     try:
         network = certificate.network()
         yield from _difference("tensors", data["tensors"], _tensors(network))
+        yield from _difference("unread_tensors", data["unread_tensors"], unread_tensors(network))
         yield from _family_disagreements(data, network, certificate)
     except (BadInputError, *MALFORMED) as error:
         yield f"the facts of derivation.json are malformed: {error}"
@@ -292,15 +301,20 @@ def _family_disagreements(
     """Statements, made anew from the certificate's vectors and the actions that are named."""
     coordinates = Coordinates(network)
     vectors, proofs = certificate.generators(network), certificate.proofs()
+    finite = FiniteActions(network)
     used: list[int] = []
     families: list[Family] = []
     for entry in data["generators"]:
         numbers = list(entry["generators"])
         used += numbers
         family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
+        mine = tuple(proofs[k] for k in numbers)
+        reason = None if family.kind == "other" else finite.missing(family, mine)
+        if reason:
+            yield f"family {entry['label']!r:.80} has no finite action: {reason}"
         if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
             yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
-        again = statement(Proved(family, tuple(proofs[k] for k in numbers)), numbers, network, None)
+        again = statement(Proved(family, mine), numbers, network, None)
         for key in sorted({*entry, *again} - {"full", "all_sizes"}):
             yield from _difference(f"{key} of a family", entry.get(key), again.get(key))
         if entry["full"] is not None:
@@ -349,7 +363,8 @@ def _family_of(
 ) -> Family:
     if entry["full"] is not None:
         family_of(entry["full"])
-    family = family_of(entry, fields)
+    # what is said to hold for all sizes is derived anew below
+    family = replace(family_of(entry, fields), all_sizes=entry["all_sizes"] == "proved")
     if family.kind == "other":
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
@@ -414,7 +429,7 @@ def derive(
     return derive_network(
         captured.network, name=name or type(module).__name__, output=output,
         observable=observable, seed=seed, force=force, balls=balls, series=series,
-        progress=progress, seconds=seconds,
+        progress=progress, seconds=seconds, said=captured.facts,
     )
 
 
@@ -448,7 +463,7 @@ def derive_target(
     return derive_network(
         captured.network, name=target.name, output=output, observable=observable, seed=seed,
         force=force, balls=balls, series=series, progress=progress, seconds=seconds,
-        target=target, full=full,
+        target=target, full=full, said=captured.facts,
     )
 
 
@@ -495,9 +510,11 @@ def derive_network(
     seconds: dict[str, float] | None = None,
     target: Target | None = None,
     full: Network | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Derivation:
     """The derivation of a captured network.
 
+    `said` is what the capture says of the module: about, outputs, outputs_left_out.
     `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
     over power series: residues are then used to find generators alone, and nothing is assumed of
     them.
@@ -535,6 +552,7 @@ def derive_network(
                 again = derive_network(
                     split, name=name, output=output, observable=observable, seed=seed,
                     force=force, progress=progress, seconds=seconds, target=target, full=full,
+                    said=said,
                 )
                 note = "exponentials of sums are written as products: an identity"
                 return Derivation({**again.data, "notes": [*again.data["notes"], note]})
@@ -563,25 +581,41 @@ def derive_network(
         statements.append(statement(p, numbers, network, full))
     planted = _planted(network, statements, field, rng)
     seconds["statement"] = time.perf_counter() - start
+    facts = said or {
+        "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],
+        "outputs_left_out": [],
+    }
     data: dict[str, Any] = {
-        "schema": SCHEMA, "name": name, "target": target.text if target else None,
-        "factory": _factory(target),
+        "schema": SCHEMA, "name": name, "about": list(facts["about"]),
+        "target": target.text if target else None, "factory": _factory(target),
         "sizes": dict(target.sizes) if target else {},
         "full_sizes": dict(target.full) if target and target.full is not None else None,
-        "observable": observable, "output": output,
-        "tensors": _tensors(network), "full_tensors": None if full is None else _tensors(full),
+        "observable": observable, "output": output, "outputs": facts["outputs"],
+        "outputs_left_out": facts["outputs_left_out"],
+        "tensors": _tensors(network), "unread_tensors": unread_tensors(network),
+        "full_tensors": None if full is None else _tensors(full),
         **{k: claim[k] for k in (
             "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
             "closed",
         )},
         "structural": _structural(found.structural, found.orbit_dimension, statements),
         "generators": statements, "discrete": discrete, "algebra": algebra,
-        "shown": claim["shown"], "hypotheses": claim["hypotheses"], "notes": found.notes,
+        "shown": claim["shown"], "hypotheses": claim["hypotheses"],
+        "notes": [*found.notes, *_implicit(claim, found.implicit)], "implicit": found.implicit,
         "verdict": claim["verdict"], "scope": claim["scope"], "planted": planted,
         "certificate": certificate.to_json(), "seed": seed, "versions": _versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
     }
     return Derivation(data)
+
+
+def _implicit(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
+    """The note on null directions without a generator: as many as the claim leaves unexplained."""
+    left = claim["unexplained"]
+    if left <= 0:
+        return []
+    what = ", ".join(tensors) or "nothing beyond the generators"
+    return [f"{left} null directions are implicit: no generator found; they move {what}"]
 
 
 def _algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[str, Any]]:
@@ -706,7 +740,14 @@ def _planted(
 def _refuted(
     coordinates: Coordinates, wrong: Mapping[str, Any], rows: Any, theta: Any, field: PrimeField
 ) -> bool:
-    """Whether the wrong family's generic generator has J X not 0 at exact points."""
+    """Whether the wrong family's generic generator has J X not 0 at exact points.
+
+    One with the right generator differs from the right action by shifts alone: those are refuted.
+    """
+    if wrong.get("same_generator"):
+        shifts = [m for m in wrong["action"] if m["form"] == "+c"]
+        element = {**wrong["element"], "kind": "translation"}
+        wrong = {**wrong, "element": element, "action": shifts}
     fields = plain_fields(coordinates, wrong)
     if fields is None:
         return False

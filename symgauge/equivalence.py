@@ -183,15 +183,15 @@ def _plain(g: Equivalence, found: Equivalences, state: Sequence[str]) -> dict[st
     tex_space, tex_theta = (
         [rf"\texttt{{{escape(n)}}}" for n in names] for names in (space, theta)
     )
-    moved = [part for part in g.dtheta]
+    moved = g.dtheta
+    entries = sorted({k for part in moved for k in part.components})
     return {
         "xi": _sum([
             (f"({_polynomial(terms, space.__getitem__)}) d/d{space[k]}")
             for k, terms in g.xi.components.items()
         ]),
         "parameters": "; ".join(
-            f"d {theta[k]} = {_polynomial(terms, theta.__getitem__, space[0], a)}"
-            for a, part in enumerate(moved) for k, terms in part.components.items()
+            f"d {theta[k]} = {_in_time(moved, k, theta.__getitem__, space[0])}" for k in entries
         ) or "none",
         "latex": {
             "xi": _sum([
@@ -200,8 +200,7 @@ def _plain(g: Equivalence, found: Equivalences, state: Sequence[str]) -> dict[st
             ]),
             "parameters": ";\\ ".join(
                 rf"\delta {tex_theta[k]} = "
-                + _polynomial(terms, tex_theta.__getitem__, tex_space[0], a)
-                for a, part in enumerate(moved) for k, terms in part.components.items()
+                + _in_time(moved, k, tex_theta.__getitem__, tex_space[0]) for k in entries
             ) or "0",
         },
         "vector": {
@@ -213,6 +212,15 @@ def _plain(g: Equivalence, found: Equivalences, state: Sequence[str]) -> dict[st
 def _terms(f: VectorField) -> list[Any]:
     """Plain data: coordinate, powers, coefficient."""
     return [[k, [list(power) for power in m], str(c)] for (k, m), c in f.terms.items()]
+
+
+def _in_time(moved: Sequence[VectorField], k: int, name: Name, clock: str) -> str:
+    """How one entry of theta moves: a polynomial in t, its powers together."""
+    parts = [
+        _polynomial(part.components[k], name, clock, a)
+        for a, part in enumerate(moved) if k in part.components
+    ]
+    return " + ".join(parts).replace("+ -", "- ")
 
 
 def _sum(parts: Sequence[str]) -> str:

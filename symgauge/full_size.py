@@ -24,7 +24,7 @@ from symgauge.derivation import (
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import Found, find
-from symgauge.errors import BadInputError
+from symgauge.errors import BadInputError, CaptureError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.intertwiners.lines import proof_lines
 from symgauge.report.full_size import document
@@ -35,14 +35,18 @@ if TYPE_CHECKING:
 
 SCHEMA = "symgauge-full/1"
 KEYS = (
-    "schema", "name", "target", "factory", "sizes", "small_sizes", "observable", "output",
-    "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
+    "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
+    "outputs", "outputs_left_out", "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
     "generators", "small", "algebra", "verdict", "scope", "planted", "versions", "seconds",
 )
 SCOPE = (
     "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
     "lower bound on the redundancy: nothing says that no other symmetry exists"
 )
+
+
+#: Parameters up to which a module is built with weights, to be compared with its network.
+COMPARED = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,9 @@ def derive_full(
     """The group of a TARGET at its own sizes; `small` is the same factory at small sizes.
 
     The small sizes serve the check: wrong symmetries are planted that are refuted there exactly.
+    Up to COMPARED parameters the module is built with weights and compared with its network.
     """
-    from symgauge.capture import build_without_weights, capture
+    from symgauge.capture import UNCOMPARED, build_without_weights, capture
 
     seconds: dict[str, float] = {}
 
@@ -116,15 +121,25 @@ def derive_full(
     progress("module")
     module, args, kwargs = build_without_weights(target)
     progress("graph")
-    network = capture(
-        module, args, kwargs, output=output, observable=observable, meta=True).network
+    count = sum(p.numel() for p in module.parameters())
+    if count <= COMPARED:
+        module, args, kwargs = target.build()
+    captured = capture(
+        module, args, kwargs, output=output, observable=observable, meta=count > COMPARED)
+    network = captured.network
     start = clock("capture", start)
     found = find(network, progress)
     start = clock("derive", start)
     generators = statements(found)
     start = clock("statement", start)
     progress("small sizes, for the check")
-    here = capture(*small.build(), output=output, observable=observable).network
+    little = capture(*small.build(), output=output, observable=observable)
+    if little.through_closures and count > COMPARED:
+        raise CaptureError(
+            f"parameter {little.through_closures[0]} is read through a variable that holds it, "
+            "which cannot be followed without weights; read it as an attribute of its module"
+        )
+    here = little.network
     few = statements(find(here))
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
     planted = _planted(here, few, field, rng)
@@ -132,14 +147,15 @@ def derive_full(
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return FullDerivation({
-        "schema": SCHEMA, "name": target.name, "target": target.text, "factory": _factory(target),
+        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text, "factory": _factory(target),
         "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
         "observable": observable, "output": output, "tensors": _tensors(network),
         "parameters": network.num_coordinates, "dimension": total, "polynomial": formula,
         "symbols": symbols, "orbit_dimension": total if reason is None else None,
         "stabiliser": reason, "generators": generators, "small": few,
         "algebra": algebra_text(generators), "verdict": Verdict.PROVED.value,
-        "scope": "; ".join([SCOPE, *network.held]),
+        "scope": "; ".join(
+            [SCOPE, *network.held, *([] if count <= COMPARED else [UNCOMPARED])]),
         "planted": planted,
         "versions": _versions(), "seconds": seconds,
     })

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from typing import Any
 
 import pytest
 from statements import STATEMENTS, Spec
@@ -115,6 +116,32 @@ def test_the_header_says_when_few_failures_are_planted() -> None:
     text = emit_check(spec)
     assert '"wrong sign, hidden units"' in text and "Fewer than three" in text
     assert "larger group" not in text.split('"""')[1]
+
+
+def gain(**changes: str) -> Spec:
+    """The units of the network scaled as gains with an offset."""
+    spec = copy.deepcopy(STATEMENTS["mlp"])
+    (family,) = (f for f in spec["families"] if f["element"]["kind"] == "diagonal")
+    family["action"][0].update(changes)
+    return spec
+
+
+def test_the_false_action_on_a_gain_is_planted_as_an_action_alone() -> None:
+    spec = gain(offset="1")
+    record: Any = data(emit_check(spec))[0]
+    found = [p for p in record["planted"] if "scaled and then shifted" in p["label"]]
+    assert len(found) == 1 and found[0]["small"]["same_generator"] is True
+    first, second = found[0]["small"]["action"][:2]
+    assert "offset" not in first and second["form"] == "+c"
+    assert second["weight"] == first["weight"]
+    assert not any(p["small"].get("same_generator") for p in record["planted"] if p not in found)
+    plain: Any = data(emit_check(STATEMENTS["mlp"]))[0]
+    assert all("scaled and then" not in p["label"] for p in plain["planted"])
+
+
+def test_an_offset_is_of_scalings_alone() -> None:
+    with pytest.raises(BadInputError, match="has no offset"):
+        emit_check(gain(offset="1", form="+c"))
 
 
 def test_importing_the_room_imports_neither_torch_nor_numpy() -> None:

@@ -61,7 +61,7 @@ CASES: dict[str, tuple[list[sympy.Expr], dict[str, Any], str, int, int, int]] = 
     # zeta (1, v) is divided out: of the five proved fields 2 are motion along the worldlines
     "x' = a x^2, time too": (
         [ONE[0] * X[0]**2], {"degree": 2, "time_degree": 1, "time_change": True},
-        "dimension 5", 3, 2, 2),
+        "dimension 3", 3, 2, 2),
 }
 
 
@@ -213,3 +213,35 @@ def test_what_moves_is_a_polynomial_in_t() -> None:
     found = symgauge.equivalence_algebra(
         [ONE[0] * X[0] * sympy.exp(T)], state=X[:1], time=T, time_degree=1, moving=True)
     assert "d theta polynomial in t of degree 1" in found.scope
+
+
+@pytest.mark.parametrize("function", [sympy.cosh, sympy.sinh])
+def test_hyperbolic_functions_are_read(function: Any) -> None:
+    """a f(b x) keeps its form under x -> s x: they were offered and raised an AssertionError."""
+    a, b, x = symbols("a b x")
+    found = symgauge.equivalence_algebra([a * function(b * x)], state=(x,))
+    assert (found.algebra, found.dimension, found.verdict) == ("gl(1)", 1, Verdict.PROVED)
+
+
+def test_the_algebra_that_is_named_has_the_dimension_that_is_stated() -> None:
+    """With the time, d/dt is motion along the worldlines up to d/dx and x d/dx: no third one."""
+    a, b, x = symbols("a b x")
+    for field, name, dimension in (([a * x + b], "aff(1)", 2), ([a * x], "gl(1)", 1)):
+        found = symgauge.equivalence_algebra(field, state=(x,), time_change=True)
+        assert (found.algebra, found.dimension, found.proved) == (name, dimension, dimension)
+
+
+def test_an_entry_that_moves_is_printed_once() -> None:
+    """Its powers of t together, in the terminal's words and in LaTeX."""
+    a, b, x = symbols("a b x")
+    found = symgauge.equivalence_algebra([a * x + b], state=(x,), time_degree=1, moving=True)
+    assert found.dimension == 4
+    both = 0
+    for g in found.generators:
+        parts = g["parameters"].split("; ")
+        names = [part.split(" = ")[0] for part in parts]
+        assert len(set(names)) == len(names)
+        assert g["latex"]["parameters"].count(r"\delta") == len(names)
+        both += any(" t " in part and part != f"{name} = t" for part, name in zip(parts, names))
+    # d b = 1 - t a, in one
+    assert both

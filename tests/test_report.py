@@ -321,6 +321,21 @@ def whole(axis: int, size: int = 2) -> dict[str, Any]:
             r"-c\,\mathbf{1}^{\top}",
         ),
         ("translation", [2, 3], [("+c", None, "1")], r"W + c\,\mathbf{1}", r"c\,\mathbf{1}"),
+        (
+            "diagonal", [2], [("s^k", 0, "1", "1")],
+            r"\operatorname{diag}(s)\,(W + \mathbf{1}) - \mathbf{1}",
+            r"\operatorname{diag}(t)\,(W + \mathbf{1})",
+        ),
+        (
+            "diagonal", [3, 2], [("s^k", 1, "-1/2", "-2/3")],
+            r"(W - \tfrac{2}{3}\,\mathbf{1})\,\operatorname{diag}(s)^{-1/2} + "
+            r"\tfrac{2}{3}\,\mathbf{1}",
+            r"-\tfrac{1}{2}\,(W - \tfrac{2}{3}\,\mathbf{1})\,\operatorname{diag}(t)",
+        ),
+        (
+            "diagonal", [3], [("s^k", None, "2", "-4")],
+            r"s^{2}\,(W - 4\,\mathbf{1}) + 4\,\mathbf{1}", r"2\,t\,(W - 4\,\mathbf{1})",
+        ),
     ],
 )
 def test_formula_of_each_move(
@@ -332,6 +347,7 @@ def test_formula_of_each_move(
             "form": form,
             "weight": weight[0] if weight else "1",
             "at": None if axis is None else whole(axis),
+            **({"offset": weight[1]} if len(weight) > 1 else {}),
         }
         for form, axis, *weight in moves
     ]
@@ -372,7 +388,7 @@ def test_a_family_on_slices_is_written_conjugated() -> None:
     assert follower.infinitesimal == r"\delta b = -\delta W\,\beta"
     sentence = action.element_sentence(normed()) + conjugation.slice_sentence(normed(), SYMBOLS)
     assert sentence == (
-        r"For $g \in \mathrm{O}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
+        r"For $g \in \mathrm{SO}(2)$ fixing the vector of ones in $\mathbb{R}^{3}$, with "
         r"$a \in \mathfrak{so}(3),\ a\,\mathbf{1} = 0$ and $g = \exp a$ near the identity, on the "
         r"slice $\beta = \mathbf{0}$, $\gamma = \mathbf{1}$ and conjugated back; with "
         r"$\Gamma = \operatorname{diag}(\gamma)$, a prime for the image"
@@ -403,6 +419,28 @@ def test_what_is_added_on_a_slice_is_scaled_back() -> None:
     line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
     assert line.finite == r"W \mapsto W - 2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
     assert line.infinitesimal == r"\delta W = -2\,c\,\mathbf{1}^{\top}\,\Gamma^{-1}"
+
+
+def test_a_gain_with_an_offset_is_written_conjugated() -> None:
+    family = normed()
+    family["element"] = {"kind": "diagonal", "copies": [], "size": 2}
+    family["action"] = [
+        {"parameter": "W", "form": "s^k", "weight": "1", "offset": "1", "at": whole(0)}]
+    line = conjugation.conjugated_lines(family, SHAPES, SYMBOLS)[0]
+    assert line.finite == (
+        r"W \mapsto (\operatorname{diag}(s)\,(W\,\Gamma + \mathbf{1}) - \mathbf{1})\,\Gamma^{-1}")
+    assert line.infinitesimal == (
+        r"\delta W = \operatorname{diag}(t)\,(W\,\Gamma + \mathbf{1})\,\Gamma^{-1}")
+
+
+def test_the_element_is_of_the_group_that_is_named() -> None:
+    for kind, group, space in (
+        ("gl", "GL(3)", r"\mathrm{GL}(3)"), ("gl", "GL+(3)", r"\mathrm{GL}^{+}(3)"),
+        ("so", "SO(3)", r"\mathrm{SO}(3)"), ("diagonal", "R_+^3", r"\mathbb{R}_{>0}^{3}"),
+    ):
+        family = {"element": {"kind": kind, "copies": [], "size": 3}, "group": group}
+        assert rf"\in {space}$" in action.element_sentence(family)
+        assert action.structure(group) == f"${space}$"
 
 
 def test_without_a_short_formula_a_tensor_is_written_on_the_slice() -> None:
@@ -656,3 +694,34 @@ def test_report_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_several_numbers_of_copies_have_letters_of_their_own() -> None:
+    """(h, r, i, h) would name two factors by one letter."""
+    place = {"axis": 0, "start": 0, "sizes": [2, 3, 4, 5], "along": 2, "per": [0, 3]}
+    move = {"parameter": "w", "form": "g", "at": place}
+    element = {"kind": "gl", "copies": [2, 5], "size": 4}
+    (line,) = action.lines({"element": element, "action": [move]}, {"w": [120, 7]}, {"w": "W"})
+    assert "(h_1,r,i,h_2)" in line.place
+
+
+def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
+    """A weight of shape (in, out), as GPT-2 holds them: b -> b - W^T c."""
+    from fractions import Fraction
+
+    from symgauge.derivers.statement import formula
+    from symgauge.network.families import Move, Place
+
+    for axis, wanted in ((0, "b -> b - w^T c"), (1, "b -> b - w c")):
+        size = (4, 12)[axis]
+        move = Move("b", "+Tc", Place(axis, 0, (size,), 0), Fraction(-1), source="w")
+        assert formula(move, {"b": (12,), "w": (4, 12)}) == wanted
+
+
+def test_an_algebra_larger_than_its_orbit_says_why() -> None:
+    data = {"algebra": {"form": "2 gl(4)", "dimension": 32, "closed": True}, "orbit_dimension": 29}
+    assert wording.stabiliser(data) == (
+        "of dimension 32 (of which a stabiliser of dimension 3 fixes a generic point, so that its "
+        "orbit has dimension 29)"
+    )
+    assert not wording.stabiliser({**data, "orbit_dimension": 32})

@@ -8,16 +8,22 @@ from typing import Any
 
 import torch
 
+from symgauge.capture.about import about
+from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
-from symgauge.capture.module import (
-    check_deterministic, check_example, check_parameters, in_double,
-)
-from symgauge.capture.reader import Reader, field_program
+from symgauge.capture.module import check_deterministic, check_example, check_parameters
+from symgauge.capture.outputs import Chosen
+from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
-from symgauge.errors import CaptureError
+from symgauge.capture.tokens import Narrower
+from symgauge.errors import BadInputError, CaptureError
 from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
+
+
+#: Said where a network is read and not compared with its module.
+UNCOMPARED = "the network was not compared with the module at these sizes"
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,25 @@ class Captured:
     """A network and what was read off the module."""
 
     network: Network
-    output_names: tuple[str, ...]
-    seconds: float = 0.0
+    chosen: Chosen
+    #: What a statement about the network is about, in sentences.
+    about: tuple[str, ...] = ()
+    #: Parameters that are read through variables which hold them.
+    through_closures: tuple[str, ...] = ()
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs that are looked at."""
+        return tuple(x.name for x in self.chosen.outputs)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the record of a derivation says of it."""
+        return {
+            "about": list(self.about),
+            "outputs": [[x.index, x.name] for x in self.chosen.outputs],
+            "outputs_left_out": list(self.chosen.left_out),
+        }
 
 
 def capture(
@@ -60,18 +83,42 @@ def capture(
     if meta:
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
-        reader = Reader(module, exported(module, args, kwargs), output, observable)
-        return Captured(reader.read(), tuple(reader.output_names))
-    double, args, kwargs = in_double(module, args, kwargs)
+        program = exported(module, args, kwargs)
+        network, reader = _read(module, program, output, observable, ())
+        return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
+    args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
-    check_deterministic(double, args, kwargs)
-    with numbered_flows(double) as flows:
-        program = exported(double, args, kwargs)
-    reader = Reader(double, program, output, observable, flows)
-    network = reader.read()
-    if check:
-        check_fidelity(double, network, args, kwargs, reader)
-    return Captured(network, tuple(reader.output_names))
+    with borrowed(module) as memory:
+        check_deterministic(module, args, kwargs, Watch(module, memory))
+        with numbered_flows(module) as flows:
+            program = exported(module, args, kwargs)
+        network, reader = _read(module, program, output, observable, flows)
+        if check:
+            check_fidelity(module, network, args, kwargs, reader)
+        said = about(module, reader) if check else (*about(module, reader), UNCOMPARED)
+        return Captured(network, reader.chosen, said, tuple(sorted(reader.through_closures)))
+
+
+def _read(
+    module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
+    flows: Sequence[OdeFlow],
+) -> tuple[Network, Reader]:
+    """The exported program as a network, token ids ranging as far as every table allows.
+
+    Where what is done with them is not understood they are held at the example.
+    """
+    limits: dict[str, int] = {}
+    hold = False
+    while True:
+        reader = Reader(module, program, output, observable, flows, None, limits, hold)
+        try:
+            return reader.read(), reader
+        except Narrower as found:
+            limits[found.name] = found.classes
+        except BadInputError:
+            if hold or not reader.token_places:
+                raise
+            hold = True
 
 
 def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
@@ -92,8 +139,12 @@ def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
             raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")
         return fields.popitem()[1]
     check_parameters(module)
-    flow, args, _ = in_double(OdeFlow(module), tuple(args), {})
+    args, _ = wide_example(tuple(args), {})
     if not args or not isinstance(args[-1], torch.Tensor):
         raise CaptureError("the last argument of a vector field is a tensor, its state")
     check_example(args, {})
-    return field_program(flow, tuple(args[-1].shape))
+    flow = OdeFlow(module)
+    with borrowed(flow) as memory:
+        start = torch.tensor(flow.t0, dtype=torch.float64)
+        check_deterministic(VectorField(flow), (start, args[-1]), {}, Watch(flow, memory))
+        return field_program(flow, tuple(args[-1].shape), flow)[0]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.skeleton import has_values
 from symgauge.errors import CaptureError
-from symgauge.nn.ode_flow import make_exact, nested_flow
 
 
 def check_parameters(module: torch.nn.Module) -> None:
     for name, p in module.named_parameters():
+        if isinstance(p, UninitializedTensorMixin):
+            raise CaptureError(
+                f"parameter {name} has no shape yet; run the module once in the factory")
         if p.is_quantized:
             raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
         if p.is_complex():
@@ -38,29 +42,6 @@ def check_parameters(module: torch.nn.Module) -> None:
             "the module has no parameters that require grad, so there is nothing to derive; "
             "give a module with trainable parameters"
         )
-
-
-def in_double(module: torch.nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
-    """A float64 copy on the CPU: exact arithmetic starts from the widest floats."""
-    try:
-        double = copy.deepcopy(module).to(device="cpu", dtype=torch.float64)
-    except Exception as error:
-        raise CaptureError(
-            f"the module cannot be copied to float64 ({first_line(error)})"
-        ) from error
-    if nested_flow(double):
-        raise CaptureError(
-            "a vector field integrates another OdeFlow; take flows one after the other"
-        )
-    make_exact(double)
-
-    def widen(x: Any) -> Any:
-        if isinstance(x, torch.Tensor):
-            x = x.detach().cpu()
-            return x.to(torch.float64) if x.is_floating_point() else x
-        return x
-
-    return double, pytree.tree_map(widen, args), pytree.tree_map(widen, kwargs)
 
 
 def check_example(args: Any, kwargs: Any) -> None:
@@ -102,16 +83,30 @@ def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
     return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
 
 
-def check_deterministic(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
-    state = copy.deepcopy(module.state_dict())
+@contextmanager
+def buffers_kept(module: torch.nn.Module) -> Iterator[None]:
+    """Buffers (running statistics) are afterwards what they were before."""
+    before = [(b, b.clone()) for b in module.buffers()]
     try:
-        one, two = _run(module, args, kwargs), _run(module, args, kwargs)
+        yield
+    finally:
+        for b, value in before:
+            b.data = value
+
+
+def check_deterministic(
+    module: torch.nn.Module, args: Any, kwargs: Any, watch: TorchDispatchMode
+) -> None:
+    """Two runs on the example agree, under `watch`. Raises CaptureError."""
+    try:
+        with buffers_kept(module), watch:
+            one, two = _run(module, args, kwargs), _run(module, args, kwargs)
+    except CaptureError:
+        raise
     except Exception as error:
         raise CaptureError(
             f"the module does not run on the example in float64: {first_line(error)}"
         ) from error
-    finally:
-        module.load_state_dict(state)
     if any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, two, strict=True)):
         raise random(module)
     if not any(x.is_floating_point() for x in one):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -14,20 +14,28 @@ import torch
 from torch.utils import _pytree as pytree
 
 from symgauge.capture.casts import target, typed
-from symgauge.capture.constants import folded, without_masks
+from symgauge.capture.constants import (
+    Computed, computed, floats_of, folded, is_exact, without_masks,
+)
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
 from symgauge.capture.module import random
-from symgauge.capture.outputs import output_names
+from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, output_names
 from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
-from symgauge.capture.tokens import INDEXING, SHAPING, Tokens, classes_of
+from symgauge.capture.tokens import Tokens, call, classes_of, numbers
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
+from symgauge.network.program import (
+    ROUNDED, Constant, Input, Network, Parameter, exact_value,
+)
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
 
 
+#: What a rule of an op may raise on arguments that it does not understand.
+MALFORMED = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 
@@ -37,17 +45,32 @@ class Reader:
 
     def __init__(
         self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
-        flows: Sequence[OdeFlow] = (),
+        flows: Sequence[OdeFlow] = (), root: torch.nn.Module | None = None,
+        limits: Mapping[str, int] | None = None, hold_tokens: bool = False,
     ) -> None:
+        """`root` is the module around a vector field: a closure may read its parameters.
+
+        `limits` bounds token ids; with `hold_tokens` they are held at the example.
+        """
+        self.limits, self.hold_tokens = limits or {}, hold_tokens
         self.module, self.program, self.flows = module, program, flows
+        self.root = module if root is None else root
+        #: Lines of the trainable parameters, by identity.
+        self.parameters: dict[int, Value] = {}
+        #: Parameters of the root that the module reads through a closure and does not own.
+        self.reached: list[torch.nn.Parameter] = []
         self.output, self.observable = output, observable
         self.build = Builder(all_ops())
         self.environment: dict[Any, Any] = {}
         self.token_places: dict[str, int] = {}
         self.input_places: list[tuple[str, str]] = []  # network input, placeholder
-        self.output_names: list[str] = []
-        self.picked: list[int] = []
+        self.chosen = Chosen((), ())
         self.held: list[str] = []
+        #: Names of parameters that a constant of the export turned out to be.
+        self.through_closures: set[str] = set()
+        #: Buffers that are read, and how many other tensors are.
+        self.held_buffers: set[str] = set()
+        self.constants = 0
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
     def read(self) -> Network:
@@ -65,13 +88,9 @@ class Reader:
     def _leaves(self) -> None:
         signature = self.program.graph_signature
         own = dict(self.module.named_parameters(remove_duplicate=False))
-        first: dict[int, str] = {}
-        for name, p in own.items():
-            first.setdefault(id(p), name)
-        made: dict[str, Value] = {}
         for name, p in self.module.named_parameters():
             if p.requires_grad:
-                made[name] = self.build.leaf(Parameter(name, tuple(p.shape)))
+                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
         kinds = {s.arg.name: s for s in signature.input_specs}
         for node in self.program.graph.nodes:
             if node.op != "placeholder":
@@ -80,22 +99,45 @@ class Reader:
             kind = spec.kind.name
             if kind == "PARAMETER":
                 held = own.get(spec.target, self.program.state_dict.get(spec.target))
-                tied = made.get(first.get(id(held), spec.target))
+                tied = self.parameters.get(id(held))
                 self.environment[node] = held.detach() if tied is None else tied
             elif kind == "BUFFER":
+                if node.users:
+                    self.held_buffers.add(spec.target)
                 table = self.program.state_dict
                 if spec.target in table:
                     self.environment[node] = table[spec.target].detach()
                 else:
                     self.environment[node] = self.program.constants[spec.target].detach()
             elif kind == "CONSTANT_TENSOR":
-                self.environment[node] = self.program.constants[spec.target].detach()
+                self.environment[node] = self._constant(self.program.constants[spec.target])
             elif kind == "USER_INPUT":
                 self.environment[node] = self._input(node)
             else:
                 self.environment[node] = None
         for node, x in self.environment.items():
             self.environment[node] = hollow(x)
+
+    def _constant(self, x: torch.Tensor) -> torch.Tensor | Value:
+        """A tensor that is neither parameter nor buffer; a parameter, where a closure holds it."""
+        if not has_values(x) or x.layout is not torch.strided:
+            return x.detach()
+        for name, p in self.root.named_parameters():
+            if not (p.requires_grad and has_values(p) and x.numel()) or (
+                    x.untyped_storage().data_ptr() != p.untyped_storage().data_ptr()):
+                continue
+            if (x.shape, x.stride(), x.data_ptr()) != (p.shape, p.stride(), p.data_ptr()):
+                raise CaptureError(
+                    f"a constant of shape {tuple(x.shape)} is a view of parameter {name}; read "
+                    "the parameter itself"
+                )
+            self.through_closures.add(name)
+            if id(p) not in self.parameters:
+                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
+                self.reached.append(p)
+            return self.parameters[id(p)]
+        self.constants += 1
+        return x.detach()
 
     def _input(self, node: Any) -> Any:
         value = node.meta.get("val")
@@ -105,15 +147,15 @@ class Reader:
             name = node.name
             self.input_places.append((name, node.name))
             return self.build.leaf(Input(name, tuple(value.shape)))
-        example = self._example(node.name)
-        classes = classes_of(node, self.program)
-        if classes:
-            name = node.name
+        name, classes = node.name, classes_of(node)
+        classes = min(classes, self.limits.get(name, classes))
+        if classes > 1 and not self.hold_tokens:
             self.token_places[name] = classes
-            shape = (*value.shape, classes)
-            return Tokens(self.build.leaf(Input(name, shape, classes)))
-        self.held.append(f"input {node.name} held at the example")
-        return example
+            one_hot = self.build.leaf(Input(name, (*value.shape, classes), classes))
+            return Tokens(one_hot, torch.arange(classes, dtype=value.dtype), name)
+        kind = "token ids" if classes > 1 else "input"
+        self.held.append(f"{kind} {name} held at the example")
+        return self._example(name)
 
     def _example(self, name: str) -> torch.Tensor:
         flat = pytree.tree_leaves(self.program.example_inputs)
@@ -153,16 +195,21 @@ class Reader:
                     "rule; derive a part of the model without it")
         leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
         if any(isinstance(x, Tokens) for x in leaves):
-            return self._tokens(overload, args)
+            made = call(self.build, lambda x: self._lift((x,))[0], node.target, args, kwargs)
+            if made is not None:
+                return made
+            args, kwargs, leaves = pytree.tree_map(
+                self._plain, (args, kwargs, leaves), is_leaf=lambda x: isinstance(x, Value))
         if any(overload.split(".")[0].endswith(word) for word in RANDOM):
             # two runs may agree by luck, so the graph is asked as well
             raise random(self.module)
         if overload == "ode_flow.default":
             return self._flow(node, args)
         if not any(isinstance(x, Value) for x in leaves):
-            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in leaves):
-                return self._folded_shape(node, args, kwargs)
-            return folded(node.target, overload, args, kwargs)
+            tensors = pytree.tree_leaves(floats_of(leaves))
+            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in tensors):
+                return self._folded_shape(node, floats_of(args), floats_of(kwargs))
+            return self._computed(node.target, overload, args, kwargs)
         if overload == "sym_size.int":
             return args[0].shape[args[1]]
         if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
@@ -183,17 +230,33 @@ class Reader:
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
 
+    def _computed(self, target: Any, overload: str, args: Any, kwargs: Any) -> Any:
+        """An op on constants alone: folded with torch where floats do not round."""
+        floats = folded(target, overload, args, kwargs)
+        if is_exact(overload, args, kwargs, floats):
+            return floats
+        plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
+        try:
+            return computed(self.build, overload, self._lift(args), self._lift(plain), floats)
+        except (CaptureError, UnsupportedOpError, *MALFORMED):
+            # what no rule makes is rounded, and is no longer what the module says
+            statement = ROUNDED.format(op=overload.split(".")[0])
+            if statement not in self.held:
+                self.held.append(statement)
+            return floats
+
     def _flow(self, node: Any, args: Any) -> Value:
         """An OdeFlow is one line: the exact flow of the program of its vector field."""
         start, parameters, index = args
         flow = self.flows[index]
         try:
-            field = field_program(flow, tuple(start.shape))
+            field, reached = field_program(flow, tuple(start.shape), self.root)
         except CaptureError as error:
             raise CaptureError(f"the vector field of {path_of(node)}: {error}") from error
         for statement in field.held:
             self.build.note(statement)
         field = replace(field, held=())
+        parameters = [*parameters, *(self.parameters[id(p)] for p in reached)]
         shapes = [tuple(p.shape) for p in parameters]
         if shapes != [p.shape for p in field.parameters]:
             raise CaptureError(
@@ -204,27 +267,6 @@ class Reader:
             "ode_flow", *self._lift((start, *parameters)), field=text,
             t0=exact_value(flow.t0), t1=exact_value(flow.t1),
         )
-
-    def _tokens(self, overload: str, args: Any) -> Any:
-        """What may be done with tokens: other shapes, and rows of a table."""
-        if overload in INDEXING:
-            table, index = args[0], args[1][0] if isinstance(args[1], list) else args[1]
-            (table,) = self._lift((table,))
-            hot = index.one_hot
-            flat = self.build.reshape(hot, (math.prod(hot.shape[:-1]), hot.shape[-1]))
-            wide = self.build.reshape(table, (table.shape[0], math.prod(table.shape[1:])))
-            rows = self.build.apply("matmul", flat, wide)
-            return self.build.reshape(rows, (*hot.shape[:-1], *table.shape[1:]))
-        hot = args[0].one_hot
-        if overload in SHAPING:
-            op = by_overload()["view.default"]
-            bare = Value(hot.index, hot.shape[:-1])
-            # the shape that the op gives, computed on the places alone
-            probe = Builder(all_ops())
-            stand_in = probe.leaf(Input("tokens", bare.shape))
-            shape = op.capture(probe, overload, stand_in, *args[1:]).shape
-            return Tokens(self.build.reshape(hot, (*shape, hot.shape[-1])))
-        return args[0]
 
     @staticmethod
     def _folded_shape(node: Any, args: Any, kwargs: Any) -> Any:
@@ -248,11 +290,17 @@ class Reader:
         dtype = node.meta["val"].dtype
         return full if dtype.is_floating_point else full.to(dtype)
 
+    def _plain(self, x: Any) -> Any:
+        """The numbers behind tokens; anything else as it is."""
+        return numbers(self.build, x) if isinstance(x, Tokens) else x
+
     def _resolve(self, x: Any) -> Any:
         return self.environment[x] if is_node(x) else x
 
     def _lift(self, arguments: Any) -> Any:
         def one(x: Any) -> Any:
+            if isinstance(x, Computed):
+                return x.line
             if not isinstance(x, torch.Tensor):
                 return x
             if x.is_complex():
@@ -277,29 +325,17 @@ class Reader:
         # what a module writes into its buffers (running statistics) is no output
         kinds = [s.kind.name for s in self.program.graph_signature.output_specs]
         result = [x for x, kind in zip(result, kinds, strict=True) if kind == "USER_OUTPUT"]
-        names = output_names(self.module, self.program, len(result))
-        found: list[tuple[str, int, Value]] = []
-        for i, (name, x) in enumerate(zip(names, result, strict=True)):
-            value = self._resolve(x)
-            if isinstance(value, Value):
-                found.append((name, i, value))
-        if not found:
-            raise CaptureError("no output depends on a parameter or a floating input")
-        labels = [name for name, _, _ in found]
-        if self.output is not None:
-            wanted = str(self.output)
-            number = int(wanted) if wanted.isdigit() else -1
-            found = [f for f in found if f[0] == wanted or f[1] == number]
-            if not found:
-                raise CaptureError(f"no output {wanted!r}; the outputs are {', '.join(labels)}")
-        else:
-            for preferred in ("logits", "last_hidden_state"):
-                if preferred in labels and len(labels) > 1:
-                    found = [f for f in found if f[0] == preferred]
-                    break
-        picked = [value for _, _, value in found]
-        self.output_names = [name for name, _, _ in found]
-        self.picked = [i for _, i, _ in found]
+        names = output_names(self.program, len(result))
+        resolved = [
+            self._plain(self._resolve(x)) if _is_floating(x) else self._resolve(x) for x in result
+        ]
+        found = [
+            Output(i, name, _is_floating(node), not isinstance(value, torch.Tensor))
+            for i, (name, node, value) in enumerate(zip(names, result, resolved, strict=True))
+            if isinstance(value, (Value, Tokens, torch.Tensor))
+        ]
+        self.chosen = choose(found, self.output, is_model_output(self.program))
+        picked = [resolved[x.index] for x in self.chosen.outputs]
         if any(v.minus_infinity is not None for v in picked):
             raise CaptureError("an output is minus infinity; only a softmax may absorb it")
         if self.observable == "probabilities":
@@ -309,7 +345,7 @@ class Reader:
         return picked
 
 
-class _Field(torch.nn.Module):
+class VectorField(torch.nn.Module):
     """The vector field of a flow as a module of (t, x)."""
 
     def __init__(self, flow: OdeFlow) -> None:
@@ -320,16 +356,27 @@ class _Field(torch.nn.Module):
         return self.flow.field(t, x)
 
 
-def field_program(flow: OdeFlow, shape: tuple[int, ...]) -> Network:
-    """The program of a flow's vector field on states of a shape; its inputs are t and x."""
-    module = _Field(flow)
+def field_program(
+    flow: OdeFlow, shape: tuple[int, ...], root: torch.nn.Module
+) -> tuple[Network, list[torch.nn.Parameter]]:
+    """The program of a flow's vector field on states of a shape; its inputs are t and x.
+
+    With it come the parameters of the root that the field reads and the flow does not own: they
+    are the program's last ones.
+    """
+    module = VectorField(flow)
     example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
     program = exported(module, example, {})
-    reader = Reader(module, program, None, "logits")
+    reader = Reader(module, program, None, "logits", root=root)
     network = reader.read()
     if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
         raise CaptureError("it must map (t, x) to one velocity")
-    return network
+    return network, reader.reached
+
+
+def _is_floating(node: Any) -> bool:
+    value = node.meta.get("val") if is_node(node) else None
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def is_mask(example: torch.Tensor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -162,12 +163,23 @@ def _parse(name: str, value: str, default: Any) -> Any:
         if isinstance(default, float):
             return float(value)
         if default is None:
-            return None if value.lower() == "none" else int(value) if value.isdigit() else value
+            return _untyped(value)
         if isinstance(default, (tuple, list)):
             return type(default)(int(v) for v in value.split(",") if v.strip())
     except (ValueError, KeyError):
         kind = type(default).__name__
         raise SizeError(f"size {name}={value!r} is not of the default's type {kind}") from None
+    return value
+
+
+def _untyped(value: str) -> Any:
+    """What the text says where no default gives a type: the string "False" would be true."""
+    words = {"none": None, "true": True, "false": False}
+    if value.lower() in words:
+        return words[value.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(value)
     return value
 
 

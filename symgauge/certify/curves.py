@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from symgauge.certify.series import (
-    FUNCTIONS, ODD, ORDERS, Curve, Start, known_lines, no_curve, random_field, ranks_along,
-    require_reached, start_of,
+    FUNCTIONS, ODD, ORDERS, POWERS, Curve, Start, known_lines, no_curve, random_field,
+    ranks_along, require_reached, start_of,
 )
 from symgauge.exact.prime_field import PrimeField
 from symgauge.network.domains.known import inverse_root
@@ -30,8 +30,8 @@ Progress = Callable[[str], None]
 
 #: Choices of parameters that are kept for a line.
 CHOICES = 6
-#: Rows at which radicands are counted.
-ROWS = 8
+#: Rows at which radicands are counted, and the salt of their residues.
+ROWS, SALT = 8, 1
 #: Ops that are 0 where all that enters is, and those that are known there.
 VANISHING = ("add", "scale", "sum", "power", "erf", "sin")
 KNOWN = (*VANISHING, "exp", "cos", "log", "reciprocal", "rsqrt")
@@ -112,9 +112,11 @@ def _for_functions(network: Network) -> Names:
     """Parameters whose zeros make every argument known."""
     lowered, names = network.lowered, Names()
     lines = known_lines(network, names)
-    for node in lowered.nodes:
+    for i, node in enumerate(lowered.nodes):
         if node.op is None or node.op.name not in FUNCTIONS:
             continue
+        if i in lowered.arguments and node.op.name in POWERS:
+            continue  # a number, wherever the parameters are
         argument, zero = node.inputs[0], node.op.name in ODD
 
         def fits(lines: Sequence[Array], line: int = argument, zero: bool = zero) -> bool:
@@ -140,7 +142,7 @@ class _Radicands:
         rng: np.random.Generator,
     ) -> None:
         self._lowered, self._field = network.lowered, field
-        self._tables = start.tables(field, rng)
+        self._tables = start.tables(field, SALT)
         self._theta = {p.name: field.random(rng, (1, *p.shape)) for p in self._lowered.parameters}
         self._inputs = residue_inputs(self._lowered, field, rng, ROWS)
         for x in self._lowered.inputs:
@@ -151,7 +153,7 @@ class _Radicands:
     def count(self, names: Names, last: int) -> int | None:
         """Different ones up to a line; None where one of them vanishes."""
         nodes = self._lowered.nodes[:last + 1]
-        domain = LeadingDomain(self._field, 1, ROWS, self._tables, self._patterns, True)
+        domain = LeadingDomain(self._field, SALT, ROWS, self._tables, self._patterns, True)
         theta = {n: np.zeros_like(v) if n in names else v for n, v in self._theta.items()}
         values(Network(nodes, (last,), self._lowered.ops), domain, theta, self._inputs)
         found = np.concatenate(domain.radicands, axis=1)

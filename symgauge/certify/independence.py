@@ -3,9 +3,19 @@
 exp, log: values of a_1, ..., a_n (and of log b_i) are algebraically independent over the field
 of the arguments if no integer combination sum m_j a_j + sum n_i log b_i is constant (Ax, On
 Schanuel's conjectures, Ann. Math. 93 (1971)), level by level of nesting. Tested by differentials:
-the columns D a_j and (D b_i)/b_i over fresh points have full column rank mod p. For values that
+the columns D a_j and (D b_i)/b_i over fresh points have full column rank mod p. A value is named
+by its function and argument: exp q and log q are two. For values that
 depend on an input the direction D moves inputs alone, so that the values at different inputs and
 one theta are independent together; values of parameters alone are tested along parameters.
+
+sin, cos: (cos c, sin c) is exp(i c), one more exponential. As a, b and c are real, a combination
+sum m_j a_j + sum n_i log b_i + i sum k_l c_l is constant only if both parts are: the columns D c_l
+are tested apart, also where exp c stands beside sin c.
+
+Functions of constants have no differentials. exp, sin and cos of rationals have no relations but
+those of powers, which the residues keep (`network.domains.residues`); so have square roots. Of
+logarithms of several primes, of these beside e, of erf at constants and of functions of such
+values nothing is known: a hypothesis.
 
 erf: values at arguments z_i that are distinct up to sign are independent over the exponentials,
 these being independent with those of -z_i^2 among them (proofs/l1_erf.py).
@@ -28,6 +38,7 @@ import numpy as np
 
 from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.rational import factors
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
 from symgauge.network.op import Primitive
@@ -142,6 +153,7 @@ def assumptions(
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
+    pi = False
     if kinds & set(FUNCTIONS):
         # what comes after the last argument may have roots and divisions that are none here
         last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name in FUNCTIONS)
@@ -149,7 +161,8 @@ def assumptions(
         spots = _spots(network, tokens or {}, cell or {}, FUNCTIONS)
         branches = sum(isinstance(n.op, Primitive) and n.op.branches for n in head.nodes)
         spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
-        _transcendental(head, field, rng, spots, bool(tokens), shown, missing)
+        pi = _transcendental(head, field, rng, spots, bool(tokens), shown, missing)
+    _constants(network, pi, shown, missing)
     if "rsqrt" in kinds:
         if root_plan(network, field, True).twisted:
             missing.append(
@@ -162,87 +175,101 @@ def assumptions(
     return Assumptions(tuple(shown), tuple(missing))
 
 
-#: An argument's residues at the points, and its differentials along inputs and parameters.
-_Column = tuple[Array, Array, Array]
+@dataclass(frozen=True)
+class _Columns:
+    """What values of functions depend on at the points, by a key that names function and argument.
 
-
-def _columns(
-    network: Network, points: _Points, field: PrimeField
-) -> tuple[list[tuple[Array, Array, Array]], int]:
-    """Distinct (value, differential along x, along theta) of exp and log arguments.
-
-    exp arguments are distinct up to sign; log ones carry D b / b. Also the number of distinct
-    erf arguments.
+    Each column is an argument's residues and its differentials along inputs and parameters:
+    D a for exp a and for the point (cos a, sin a), D b / b for log b.
     """
-    exps: dict[bytes, tuple[Array, Array, Array]] = {}
-    logs: dict[bytes, tuple[Array, Array, Array]] = {}
-    erfs: set[bytes] = set()
+
+    #: Exponentials and logarithms, whose arguments are tested together.
+    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]]
+    #: Points of the circle, exp(i a): independent of all exp a and log b, and tested apart.
+    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]]
+    #: Arguments of erf up to sign, and how many exponents -z^2 of theirs exp is taken of as well.
+    erfs: set[bytes]
+    shared: bool
+
+
+def _columns(network: Network, points: _Points, field: PrimeField) -> _Columns:
+    """The distinct arguments of functions, those of exp, erf and the circle up to sign."""
     batch = len(points.domain.valid)
+    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
+    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
+    erfs: set[bytes] = set()
+    shared = False
 
     def flat(a: Array | None, like: Array) -> Array:
         shape = (batch, *like.shape[1:])
         full = np.zeros(shape) if a is None else np.broadcast_to(a, shape)
         return full.reshape(batch, -1)
 
-    def put(table: dict[bytes, tuple[Array, Array, Array]], a: Array, dx: Array, dt: Array,
-            up_to_sign: bool) -> None:
-        for j in range(a.shape[1]):
-            column = np.ascontiguousarray(a[:, j])
-            if up_to_sign and not column.any():
-                continue
-            key = column.tobytes()
-            if up_to_sign and field.neg(column).tobytes() in table:
-                continue
-            table.setdefault(key, (column, dx[:, j], dt[:, j]))
+    def key(function: str, column: Array) -> tuple[str, bytes]:
+        # exp(-a) = 1 / exp(a), and so on: of a and -a, the one whose first residue is the smaller
+        if function != "log" and 2 * column[np.argmax(column != 0.0)] > field.p:
+            column = field.neg(column)
+        return function, np.ascontiguousarray(column).tobytes()
 
+    def put(function: str, a: Array, dx: Array, dt: Array) -> None:
+        table = circle if function == "circle" else powers
+        for j in range(a.shape[1]):
+            # values at 0, and log 1, are exact
+            if (a[:, j] != (1.0 if function == "log" else 0.0)).any():
+                table.setdefault(key(function, a[:, j]), (a[:, j], dx[:, j], dt[:, j]))
+
+    exponents: set[tuple[str, bytes]] = set()
     for i, node in enumerate(network.nodes):
-        if node.op is None or node.op.name not in ("exp", "log", "erf", "sin", "cos"):
+        if node.op is None or node.op.name not in FUNCTIONS or network.is_constant[i]:
             continue
         j = node.inputs[0]
         value = points.lines[j]
         a = flat(value, value)
         dx, dt = flat(points.along_inputs[j], value), flat(points.along_parameters[j], value)
-        if node.op.name in ("exp", "sin", "cos"):
-            # sin and cos of a are one point of the circle, as exp(i a) is
-            put(exps, a, dx, dt, True)
-        elif node.op.name == "log":
+        if node.op.name == "log":
             inverse = field.inverse(a)
-            put(logs, a, field.mul(dx, inverse), field.mul(dt, inverse), False)
+            put("log", a, field.mul(dx, inverse), field.mul(dt, inverse))
+        elif node.op.name == "erf":
+            erfs |= {key("erf", c)[1] for c in a.T if c.any()}
+            two, square = field.neg(field.add(a, a)), field.neg(field.mul(a, a))
+            exponents |= {key("exp", c) for c in square.T if c.any()}
+            put("exp", square, field.mul(two, dx), field.mul(two, dt))
         else:
-            for k in range(a.shape[1]):
-                low = np.minimum(a[:, k], field.neg(a[:, k]))
-                if low.any():
-                    erfs.add(low.tobytes())
-            two = field.neg(field.add(a, a))
-            square = field.neg(field.mul(a, a))
-            put(exps, square, field.mul(two, dx), field.mul(two, dt), True)
-    return [*exps.values(), *logs.values()], len(erfs)
+            put("exp" if node.op.name == "exp" else "circle", a, dx, dt)
+    for i, node in enumerate(network.nodes):
+        if exponents and node.op is not None and node.op.name == "exp" and not network.is_constant[i]:
+            value = points.lines[node.inputs[0]]
+            shared = shared or any(key("exp", c) in exponents for c in flat(value, value).T)
+    return _Columns(powers, circle, erfs, shared)
 
 
 def _transcendental(
     network: Network, field: PrimeField, rng: np.random.Generator, spots: Sequence[_Spot],
     tokens: bool, shown: list[str], missing: list[str],
-) -> None:
+) -> bool:
+    """Whether pi is among the numbers that the residues stand for (see `_constants`)."""
     # one theta is looked at with many inputs: the values on all of them together
-    n, full, erfs, _ = _tested(network, field, rng, 8, spots[:FEW])
-    if n <= MAX_COLUMNS and len(spots) > FEW:
-        n, full, erfs, _ = _tested(network, field, rng, 8, spots)
-    if n <= MAX_COLUMNS:
-        batch = 2 * n + 4 * SPARE
-        n, full, erfs, least = _tested(network, field, rng, batch, spots)
-        if not full and least < n + SPARE:
+    found = _tested(network, field, rng, 8, spots[:FEW])
+    if found.count <= MAX_COLUMNS and len(spots) > FEW:
+        found = _tested(network, field, rng, 8, spots)
+    if found.count <= MAX_COLUMNS:
+        batch = 2 * found.count + 4 * SPARE
+        found = _tested(network, field, rng, batch, spots)
+        if not found.full and found.least < found.count + SPARE:
             # points were lost for want of a root, and nothing was seen
-            _, full, _, _ = _tested(network, field, rng, 8 * batch, spots)
+            full = _tested(network, field, rng, 8 * batch, spots).full
+            found = replace(found, full=full)
+    n = found.count
     values_text = "exponential and logarithm values"
     branched = any(branches_below(network, FUNCTIONS))
     if n > MAX_COLUMNS:
         missing.append(f"the {values_text} are independent (too many to test)")
-    elif not full:
+    elif not found.full:
         missing.append(
             f"the {values_text} are independent (the rank of their arguments' differentials "
             "falls short)"
         )
-    else:
+    elif n:
         # how many arguments coincide depends on what was drawn: no number is claimed then
         tally = f"{n} of {n}"
         if tokens:
@@ -251,44 +278,94 @@ def _transcendental(
             tally = f"on the branches at {PATTERNS} inputs"
         shown.append(f"independence of {values_text}: proved ({tally})")
     # their exponents -z^2 are among the columns: independent, or nothing is known of erf either
-    if erfs and full and n <= MAX_COLUMNS:
+    if found.erfs and found.full and n <= MAX_COLUMNS:
         shown.append("independence of erf values over the exponentials: proved (proofs/l1_erf.py)")
-    elif erfs:
+    elif found.erfs:
         missing.append("the values of erf are independent over the exponentials")
+    return found.shared
+
+
+def _constants(
+    network: Network, pi: bool, shown: list[str], missing: list[str]
+) -> None:
+    """What is assumed of functions of constants, and of pi.
+
+    sqrt(pi) stands in the derivative of erf z alone, beside exp(-z^2). Where exp(-z^2) stands
+    nowhere else, their product is one independent value, and nothing is assumed.
+    """
+    numbers: set[str] = {"pi"} if pi else set()
+    for i, argument in network.arguments.items():
+        name = network.nodes[i].label
+        if name == "log":
+            numbers |= {f"log {q}" for r in argument.table if r > 0 for q in factors(r)}
+        elif name == "erf" and any(argument.table):
+            missing.append("the values of erf at constants are independent of all others")
+        elif name != "rsqrt" and any(argument.table):
+            numbers.add("e")
+    if network.nested:
+        missing.append(
+            f"values of {', '.join(network.nested)} at constants that are not rational are "
+            "independent of all others"
+        )
+    if len(numbers) > 1:
+        names = sorted(numbers)
+        missing.append(f"{', '.join(names[:-1])} and {names[-1]} are algebraically independent")
+    elif "e" in numbers:
+        shown.append(
+            "exponentials, sines and cosines of constants: no relations but those of powers "
+            "(Lindemann and Weierstrass)"
+        )
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Number of distinct arguments, whether their differentials are independent, at how few points.
+
+    Also whether there are values of erf, and whether exp is taken of an exponent -z^2 of theirs.
+    """
+
+    count: int
+    full: bool
+    least: int
+    erfs: bool
+    shared: bool
 
 
 def _tested(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
     spots: Sequence[_Spot],
-) -> tuple[int, bool, int, int]:
-    """Number of distinct arguments, whether their differentials are independent, erf arguments,
-    and at how few points that was seen.
+) -> _Test:
+    """The test at fresh points.
 
-    Those that move with an input are tested spot by spot, because the inputs of two spots are
+    Arguments that move with an input are tested spot by spot, because the inputs of two spots are
     different indeterminates; those of parameters alone over all spots together, at the same
     thetas.
     """
     seed = int(rng.integers(1 << 62))
-    fixed: dict[bytes, Array] = {}
-    most, erfs, full, least = 0, 0, bool(spots), batch
+    fixed: list[dict[tuple[str, bytes], Array]] = [{}, {}]
+    most, full, least, erfs, shared = 0, bool(spots), batch, False, False
     good = np.ones(batch, dtype=bool)
     for spot in spots:
         points = _evaluate(network, field, rng, batch, spot, seed)
-        columns, count = _columns(network, points, field)
+        columns = _columns(network, points, field)
         here = points.domain.valid
-        moved = [dx[here] for _, dx, _ in columns if dx[here].any()]
-        if moved and full:
-            full = rank(np.stack(moved, axis=1), field.p) == len(moved)
-        for value, dx, dt in columns:
-            if not dx[here].any() and field.neg(value).tobytes() not in fixed:
-                fixed.setdefault(value.tobytes(), dt)
-        most, erfs = max(most, len(moved)), max(erfs, count)
-        least = min(least, int(here.sum()))
+        count = 0
+        for table, kept in zip((columns.powers, columns.circle), fixed, strict=True):
+            moved = [dx[here] for _, dx, _ in table.values() if dx[here].any()]
+            count += len(moved)
+            if moved and full:
+                full = rank(np.stack(moved, axis=1), field.p) == len(moved)
+            for name, (_, dx, dt) in table.items():
+                if not dx[here].any():
+                    kept.setdefault(name, dt)
+        most, least = max(most, count), min(least, int(here.sum()))
+        erfs, shared = erfs or bool(columns.erfs), shared or columns.shared
         good &= here
-    if fixed and full:
-        part = np.stack([dt[good] for dt in fixed.values()], axis=1)
-        full = rank(part, field.p) == len(fixed)
-    return most + len(fixed), full, erfs, least
+    for kept in fixed:
+        if kept and full:
+            part = np.stack([dt[good] for dt in kept.values()], axis=1)
+            full = rank(part, field.p) == len(kept)
+    return _Test(most + sum(len(kept) for kept in fixed), full, least, erfs, shared)
 
 
 def _levels(network: Network) -> dict[int, int]:
@@ -297,7 +374,7 @@ def _levels(network: Network) -> dict[int, int]:
     found: dict[int, int] = {}
     for i, node in enumerate(network.nodes):
         below = max((depth[j] for j in node.inputs), default=0)
-        if node.op is not None and node.op.name == "rsqrt":
+        if node.op is not None and node.op.name == "rsqrt" and not network.is_constant[i]:
             found[i] = below
             below += 1
         depth.append(below)

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import lcm, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from symgauge.exact.linear_algebra import rank_gf2, series_ranks
 from symgauge.exact.prime_field import PrimeField, is_prime
 from symgauge.network.domains.known import KnownDomain, inverse_root
 from symgauge.network.domains.leading import LeadingDomain
+from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.domains.series import SeriesDomain
 from symgauge.network.domains.signs import analytic_everywhere, may_be_negative
 from symgauge.network.duration import LINEAR
@@ -52,6 +53,8 @@ MAX_ENTRIES = 1 << 28
 #: Functions whose arguments must be known at e = 0; those whose argument must be 0.
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 ODD = ("erf", "sin", "cos")
+#: Those whose values at rational constants are powers of one number, for each kind of number.
+POWERS = ("exp", "sin", "cos")
 #: Draws of a slice beyond the number of radicands; draws at most.
 DRAWS, MAX_DRAWS = 40, 1 << 14
 #: Rows among which slices are looked for that reach a radicand.
@@ -114,13 +117,12 @@ class Start:
     logs: frozenset[Fraction]
     roots: frozenset[Fraction]
 
-    def tables(self, field: PrimeField, rng: np.random.Generator) -> Tables:
-        """Residues of the values: exp(k/n) = t^k, one log, t and the log being random."""
-        n = lcm(*(c.denominator for c in self.exps))
-        t = int(rng.integers(2, field.p - 1))
-        exps = {field.residue(c): pow(t, int(c * n) % (field.p - 1), field.p) for c in self.exps}
+    def tables(self, field: PrimeField, salt: int) -> Tables:
+        """Residues of the values: those of the functions of constants."""
+        known = ResidueDomain(field, salt, 1)
+        exps = {field.residue(c): known.at_rational("exp", c) for c in self.exps}
         exps[0] = 1  # erf has exp(0) in its slope
-        logs = {field.residue(v): 0 if v == 1 else t for v in self.logs}
+        logs = {field.residue(v): known.at_rational("log", v) for v in self.logs}
         roots = {field.residue(v): field.residue(_known_root(v)) for v in self.roots}
         sizes = len(exps), len(logs), len(roots)
         if sizes != (len(self.exps | {0}), len(self.logs), len(self.roots)):
@@ -151,11 +153,16 @@ def start_of(network: Network, lines: Sequence[Array]) -> Start:
     kinds: set[str] = set()
     logarithms: set[Fraction] = set()
     linear = _read_linearly(network)
+    powers = False
     for i, node in enumerate(network.lowered.nodes):
         name = "" if node.op is None else node.op.name
         if name not in FUNCTIONS and name != "rsqrt":
             continue
         kinds.add(name)
+        constant = network.lowered.arguments.get(i)
+        if constant is not None and name in POWERS:
+            powers = powers or any(constant.table)
+            continue
         arguments = set(lines[node.inputs[0]].reshape(-1).tolist())
         if name == "rsqrt":
             known = {v for v in arguments if v is not None}
@@ -173,7 +180,7 @@ def start_of(network: Network, lines: Sequence[Array]) -> Start:
         if name == "log" and not linear[i]:
             logarithms |= known
     numbers = [f"log {v}" for v in sorted(logarithms - {1})]
-    numbers += ["e"] * bool(found["exp"] - {0}) + ["pi"] * ("erf" in kinds)
+    numbers += ["e"] * bool(powers or found["exp"] - {0}) + ["pi"] * ("erf" in kinds)
     if len(numbers) > 1:
         raise no_curve(
             f"{' and '.join(numbers[:3])} stand at its start, of which algebraic independence is "
@@ -520,9 +527,9 @@ def ranks_along(
     inputs = residue_inputs(lowered, field, rng, count)
     for name, listed in draw_tokens(network, rng).items():
         inputs[name] = listed[np.arange(count) % len(listed)]
+    salt = int(rng.integers(1 << 62))
     point = _Point(
-        network, field, rng, frozenset(curve.scaled), start.tables(field, rng),
-        int(rng.integers(1 << 62)),
+        network, field, rng, frozenset(curve.scaled), start.tables(field, salt), salt,
         {p.name: field.random(rng, (1, *p.shape)) for p in lowered.parameters}, inputs,
         _branches(network, cell, rng, count, inputs),
     )

@@ -27,7 +27,7 @@ from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.domains.signs import analytic_everywhere
 from symgauge.network.duration import durations_absorbed
 from symgauge.network.intertwiners.proof import FamilyProver
-from symgauge.network.program import Network
+from symgauge.network.program import ROUNDED, Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
 from symgauge.network.sampling import (
     RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
@@ -43,7 +43,8 @@ MALFORMED = (
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
-    r"input [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS))
+    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
+    + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,23 @@ def claim_of(
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
+    found = Assumptions(found.shown, (*found.hypotheses, *network.rounded))
     redundancy = total - jacobian_rank
     unexplained = redundancy - orbit
     closed = unexplained == 0
-    sound = closed and proved and not found.hypotheses
+    hypotheses = [*found.hypotheses, *(
+        f"the statement is that of all token ids, not of these alone: {s}"
+        for s in network.held if s.startswith("token ids")
+    )]
+    sound = closed and proved and not hypotheses
     verdict = Verdict.PROVED if sound else Verdict.UNKNOWN
     return {
         "parameters": total, "unread": unread, "rank": jacobian_rank, "redundancy": redundancy,
         "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
         "inconsistent": unexplained < 0, "shown": list(found.shown),
-        "hypotheses": list(found.hypotheses), "verdict": verdict.value,
+        "hypotheses": hypotheses, "verdict": verdict.value,
         "scope": _scope(
-            network, closed, bool(found.hypotheses), redundancy, unexplained, by_minor),
+            network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
     }
 
 
@@ -121,7 +127,10 @@ def _scope(
         sizes += (
             ", for all but a discrete set of common factors of the flows' durations"
             + (", up to those at which a branch is crossed" if network.piecewise else "")
-        ) + ", exact flows of locally Lipschitz fields where they exist"
+        ) + (
+            ", exact flows of locally Lipschitz fields where they exist (a solver's steps are not "
+            "looked at)"
+        )
     if closed and not conditional:
         text = f"complete {place}{sizes}"
     elif closed:
@@ -261,7 +270,7 @@ def _verify(certificate: Certificate) -> Verification:
         f"rank J = {jacobian}, rank G = {orbit}, P = {total}",
     ]
     return Verification(
-        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), found.hypotheses,
+        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), tuple(claim["hypotheses"]),
         claim["scope"],
     )
 

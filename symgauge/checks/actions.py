@@ -6,6 +6,7 @@ Rotations are L alone, and shifts at most as large as what they shift. A centred
 g = 1 + u 1^T with |u| sqrt(n) at most 1/2, so 1^T u at least -1/2, and its inverse is of that form.
 A family with slices ("via") acts where their parameters are 1 or 0: the state is brought there,
 moved, and brought back; the element of each slice is read from its parameter, which stays as it is.
+A gain w + u is scaled by w -> s^k (w + u) - u, with the move's offset u.
 Everything is computed in float64 and rounded once to the array's own dtype.
 """
 
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgauge.errors import BadInputError
+from symgauge.network.families import family_of
+from symgauge.network.finite_actions import no_action
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]
@@ -99,7 +102,8 @@ def sample(
     drawn at the scale of the first tensor that it shifts, 1 where it is not given.
 
     The full sizes are taken where they fit the shapes, else the small ones; a family without a
-    statement at that size is left out. Raises BadInputError where neither fits.
+    statement at that size is left out. Raises BadInputError where neither fits, and where the moves
+    of a family, one after the other, are no group action.
     """
     size = _fitting_size(families, shapes)
     rng = np.random.default_rng(seed)
@@ -108,10 +112,22 @@ def sample(
         entry = _at_size(family, size)
         if entry is None or entry["element"]["kind"] == "other":
             continue
+        _require_action(entry, shapes)
         shifted = [m["parameter"] for m in entry["action"] if m["form"] == "+c"]
         unit = (scales or {}).get(shifted[0], 1.0) if shifted else 1.0
         found.append(_random(index, size, entry["element"], unit or 1.0, rng))
     return tuple(found)
+
+
+def _require_action(entry: Family, shapes: Mapping[str, Sequence[int]]) -> None:
+    try:
+        reason = no_action(family_of(entry), shapes)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        reason = f"it is malformed ({error!r:.80})"
+    if reason:
+        names = ", ".join(str(m.get("parameter"))[:40] for m in entry["action"][:3])
+        raise BadInputError(
+            f"the family on {names} is no finite group action: {reason}; derive again")
 
 
 def inverse(element: Element) -> Element:
@@ -124,7 +140,9 @@ def apply(
 ) -> dict[str, Array]:
     """The state with the element applied: touched arrays are new, all keep their dtype.
 
-    Families act in the element's order, the moves of each in the statement's order.
+    Families act in the element's order, the moves of each in the statement's order. Raises
+    BadInputError, before anything moves, where a tensor that moves or is read is missing or holds
+    no floating-point numbers (the integers of a quantised weight are not its entries).
     """
     # in float64 until the end, so that several families round once
     touched: dict[str, Real] = {}
@@ -133,6 +151,7 @@ def apply(
         if name not in touched:
             if name not in state:
                 raise BadInputError(f"the weights have no tensor named {name!r}")
+            _require_floating(name, state[name])
             touched[name] = np.array(state[name], dtype=np.float64)
         return touched[name]
 
@@ -156,6 +175,16 @@ def apply(
         name: touched[name].astype(array.dtype) if name in moved else array
         for name, array in state.items()
     }
+
+
+def _require_floating(name: str, array: Array) -> None:
+    kind = array.dtype
+    # numpy does not count bfloat16 and its like among its own
+    if np.issubdtype(kind, np.floating) or kind.name.startswith(("bfloat", "float")):
+        return
+    raise BadInputError(
+        f"{name} holds {kind.name} entries, and the symmetry moves it: give floating-point weights "
+        "(a quantised model is moved before it is quantised)")
 
 
 def _onto(
@@ -329,7 +358,9 @@ def _move(target: Real, source: Real | None, move: Mapping[str, Any], part: Fami
         return
     view = target if at is None else _block(target, at)
     if form == "s^k":
-        view *= _spread(part.scale, at, target.ndim) ** float(Fraction(move["weight"]))
+        offset = float(Fraction(move.get("offset", "0")))
+        scale = _spread(part.scale, at, target.ndim) ** float(Fraction(move["weight"]))
+        view[...] = (view + offset) * scale - offset
     elif form == "+c":
         view += float(Fraction(move["weight"])) * _spread(part.shift, at, target.ndim)
     else:

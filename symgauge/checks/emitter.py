@@ -250,7 +250,7 @@ def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
 
     The full size has a label and a class of its own where they name other locations.
     """
-    keys = ("label", "class", "element", "action", "via")
+    keys = ("label", "class", "element", "action", "via", "same_generator")
     entries = {"small": small, "full": full}
     return {"label": label} | {
         size: {key: entry[key] for key in keys if key in entry}
@@ -307,6 +307,8 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
         form, at = move["form"], move.get("at")
         if form not in FORMS[kind]:
             raise BadInputError(f"family {label!r}: a {kind} element cannot act by {form!r}")
+        if form != "s^k" and "offset" in move:
+            raise BadInputError(f"family {label!r}: {form!r} has no offset")
         if at is None:
             if form not in ("s^k", "+c") or entry["element"]["size"] != 1:
                 raise BadInputError(f"family {label!r}: {form!r} needs a location")
@@ -322,6 +324,8 @@ def _check_slice(label: str, through: Mapping[str, Any]) -> None:
     own = [move for move in through["action"] if move["parameter"] == name]
     if any(move["form"] not in forms for move in through["action"]):
         raise BadInputError(f"family {label!r}: a slice is reached by a scaling or a shift")
+    if any("offset" in move for move in through["action"]):
+        raise BadInputError(f"family {label!r}: a slice is reached by gains without an offset")
     weights = [Fraction(move["weight"]) for move in through["action"]]
     if kind == "diagonal" and any(weight.denominator != 1 for weight in weights):
         raise BadInputError(f"family {label!r}: a root of {name!r} may not exist")

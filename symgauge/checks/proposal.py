@@ -22,6 +22,7 @@ KINDS = {
     "larger": "larger group",
     "omitted": "move left out",
     "slice": "not on the slice",
+    "order": "scaled and then shifted, for a gain with an offset",
 }
 
 
@@ -50,7 +51,8 @@ def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
     """The element and moves of the wrong symmetry of this kind, or None where it has none.
 
     Beyond the statement's own forms it may use "g^-1", and in a larger group a location whose
-    `along` is a list: the factors that the enlarged index runs over, row-major.
+    `along` is a list: the factors that the enlarged index runs over, row-major. "same_generator"
+    says that only its finite action is wrong.
     """
     element, moves = dict(family["element"]), [dict(move) for move in family["action"]]
     via = list(family.get("via", ()))
@@ -59,6 +61,8 @@ def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
     if kind == "slice":
         # the moves of the slice, on the whole space
         return {"element": element, "action": moves, "via": []} if via else None
+    if kind == "order":
+        return _in_order(element, moves, via)
     wrong = _MISTAKES[kind](element, moves) if len(moves) > 1 else None
     return None if wrong is None else {**wrong, "via": via}
 
@@ -103,7 +107,8 @@ def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
         return None
     if kind == "diagonal":
         forms = {"1": "g", "-1": "g^-T"}
-        if any(m["form"] != "s^k" or str(m["weight"]) not in forms for m in moves):
+        if any(m["form"] != "s^k" or str(m["weight"]) not in forms or "offset" in m
+               for m in moves):
             return None
         for move in moves:
             move["form"] = forms[str(move.pop("weight"))]
@@ -132,6 +137,20 @@ def _joined(at: Mapping[str, Any]) -> dict[str, Any]:
 def _omitted(element: dict[str, Any], moves: Moves) -> dict[str, Any]:
     """The first move left out."""
     return {"element": element, "action": moves[1:]}
+
+
+def _in_order(element: dict[str, Any], moves: Moves, via: list[Any]) -> dict[str, Any] | None:
+    """s^k w and then + k u log s, in place of s^k (w + u) - u: the same generator."""
+    wrong: Moves = []
+    for move in moves:
+        offset = Fraction(move.pop("offset", 0))
+        wrong.append(move)
+        if offset:
+            weight = str(Fraction(move["weight"]) * offset)
+            wrong.append({**move, "form": "+c", "weight": weight})
+    if len(wrong) == len(moves):
+        return None
+    return {"element": element, "action": wrong, "via": via, "same_generator": True}
 
 
 _MISTAKES: dict[str, Callable[[dict[str, Any], Moves], dict[str, Any] | None]] = {

@@ -113,7 +113,8 @@ def _negative(
     found = []
     for family in families:
         plain = family.kind == "diagonal" and not family.via and all(
-            m.form == "s^k" and m.weight.denominator == 1 for m in family.moves
+            m.form == "s^k" and m.weight.denominator == 1 and not m.offset
+            for m in family.moves
         )
         if not plain:
             continue

@@ -67,8 +67,9 @@ class Equivalences:
     trivial: int
     isotropy: int
     generators: tuple[Equivalence, ...]
-    #: Rank of the proved xi, the trivial ones divided out: the lower bound.
-    proved: int
+    #: Proved elements, the trivial ones divided out: one for each dimension, t at rest where it
+    #: can be. Their number is the lower bound.
+    representatives: tuple[VectorField, ...]
     notes: tuple[str, ...]
 
     @property
@@ -77,14 +78,19 @@ class Equivalences:
         return self.solutions - self.gauge - self.trivial
 
     @property
+    def proved(self) -> int:
+        """Rank of the proved xi, the trivial ones divided out: the lower bound."""
+        return len(self.representatives)
+
+    @property
     def closed(self) -> bool:
         """Whether the proved elements are all."""
         return self.proved == self.dimension
 
     @property
     def algebra(self) -> str:
-        """What the proved diffeomorphisms are."""
-        return _name([g.xi for g in self.generators], self.size, self.time_degree)
+        """What the proved diffeomorphisms are, up to motion along the worldlines."""
+        return _name(self.representatives, self.size, self.time_degree)
 
     @property
     def size(self) -> int:
@@ -272,15 +278,16 @@ def find_equivalences(
     if solutions > gauge:
         progress("named fields")
         generators = _named(system, notes)
-    lists = [g.xi for g in generators]
+    lists = sorted((g.xi for g in generators), key=lambda xi: 0 in xi.support)
     coefficients = np.array([
         [field.residue(f.terms.get((k, m), Fraction(0)))
          for k in system.directions for m in system.monomials] for f in lists
     ]).reshape(len(lists), unknowns)
-    proved = rank(np.concatenate([along, coefficients]), p) - len(along)
+    kept = independent_rows(np.concatenate([along, coefficients]), p)
+    representatives = tuple(lists[k - len(along)] for k in kept if k >= len(along))
     return Equivalences(
         network, degree, time_degree, solutions, gauge, len(along), isotropy - len(along),
-        tuple(generators), proved, tuple(notes),
+        tuple(generators), representatives, tuple(notes),
     )
 
 

@@ -24,7 +24,8 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
-from symgauge.network.families import Family
+from symgauge.network.families import Family, touched
+from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.intertwiners.proof import FamilyProver
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
@@ -72,6 +73,8 @@ class Found:
     #: Token inputs that the rank was found with.
     tokens: dict[str, Array]
     notes: list[str] = field(default_factory=list)
+    #: Tensors that null directions without a generator move.
+    implicit: list[str] = field(default_factory=list)
 
     @property
     def parameters(self) -> int:
@@ -153,7 +156,7 @@ class ExactDeriver:
         total = int(self.read.sum())
         found = Found(self.network, self.read, r, [], 0, 0, cell, tokens)
         chosen, spare = self._select(total - r)
-        prover = Prover(self.network)
+        prover, finite = Prover(self.network), FiniteActions(self.network)
         together = FamilyProver(self.network) if self._many(chosen) else None
         values: Values = []
         unproved = 0
@@ -172,16 +175,21 @@ class ExactDeriver:
             if not good:
                 continue
             if len(good) < len(proofs):
-                candidate = replace(
-                    candidate, kind="other", via=(),
-                    fields=tuple(candidate.fields[i] for i in good),
-                )
+                candidate = self._alone(
+                    replace(candidate, fields=tuple(candidate.fields[i] for i in good)))
                 proofs = tuple(proofs[i] for i in good)
                 new = self._values(candidate.fields)
+            by = None if shown is None else candidate
+            if candidate.kind != "other":
+                reason = finite.missing(candidate, proofs)
+                if reason is not None:
+                    found.notes.append(
+                        f"no finite action is given for the {candidate.kind} family on "
+                        f"{', '.join(candidate.tensors[:4])}: {reason}")
+                    candidate = self._alone(candidate)
             values += new
             found.orbit_dimension = sparse_rank(values, self.field.p)
-            found.families.append(
-                Proved(candidate, proofs, None if shown is None else candidate))
+            found.families.append(Proved(candidate, proofs, by))
         found.structural = sparse_rank([
             row for p in found.families if p.family.all_sizes
             for row in self._values(p.family.fields)
@@ -197,12 +205,13 @@ class ExactDeriver:
                 order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
         if missing > 0:
-            names = self._implicit(found)
-            found.notes.append(
-                f"{missing} null directions are implicit: no generator found; they move "
-                f"{', '.join(names) or 'nothing beyond the generators'}"
-            )
+            found.implicit = self._implicit(found)
         return found
+
+    def _alone(self, family: Family) -> Family:
+        """The family's generators without a finite action."""
+        moved = dict.fromkeys(m for f in family.fields for m in touched(self.network, f))
+        return Family("other", (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
 
     def _many(self, families: Sequence[Family]) -> bool:
         """Whether proofs line by line, one for each field, would take minutes."""

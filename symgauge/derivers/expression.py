@@ -11,9 +11,9 @@ import sympy
 from symgauge.errors import BadInputError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.program import Input, Network, Parameter
-from symgauge.ops import all_ops
+from symgauge.ops import all_ops, by_overload
 
-#: SymPy's functions of one argument that have an op of the same name.
+#: SymPy's functions of one argument that torch has under the same name.
 FUNCTIONS = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "erf")
 
 
@@ -76,7 +76,10 @@ def _value(build: Builder, e: Any, known: dict[Any, Value]) -> Value:
         )
     name = type(e).__name__
     if isinstance(e, sympy.Function) and name in FUNCTIONS:
-        return build.apply(name, _value(build, e.args[0], known))
+        overload = f"{name}.default"
+        made: Value = by_overload()[overload].capture(
+            build, overload, _value(build, e.args[0], known))
+        return made
     raise BadInputError(
         f"the vector field holds {str(e)[:80]}, which has no op; write it with +, *, integer "
         f"powers, sqrt and {', '.join(FUNCTIONS)}"

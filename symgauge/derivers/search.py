@@ -20,7 +20,7 @@ from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.network.families import (
-    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, touched,
+    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
 )
 from symgauge.network.legs import Axis, Location, follow
 from symgauge.network.program import Network
@@ -157,6 +157,9 @@ class Search:
             finite = all(moves[m].form != "+T*c" for m, _ in pattern)
             if len(covered) == slots and finite:
                 chosen = [replace(moves[m], weight=w) for m, w in pattern]
+                if kind == "diagonal":
+                    together = joined(chosen)
+                    chosen = [replace(m, weight=m.weight / together[0].weight) for m in together]
                 yield self._family(kind, copies, size, chosen)
             else:
                 where = uneven.setdefault(pattern[-1][0], [])
@@ -304,22 +307,28 @@ class Search:
         return None
 
     def _diagonals(self, leg: int, places: Sequence[Location]) -> Iterator[Family]:
-        """A number for each index: weights on the axes, and log s added to one-axis tensors."""
+        """A number for each index: weights on the axes, and log s added to rows of numbers.
+
+        Both on one tensor scale a gain with an offset, w + u.
+        """
         places = self._places(leg, places)
         if not places:
             return
         copies = common_copies(places, leg)
         shifts = [
             Move(p.parameter, "+c", Place.of(p, copies)) for p in places
-            if len(self.coordinates.shapes[p.parameter]) == 1
+            if max(shape := self.coordinates.shapes[p.parameter]) == prod(shape)
         ]
         scalings = [Move(p.parameter, "s^k", Place.of(p, copies)) for p in places]
         moves = [*shifts, *scalings]
         yield from self._patterns(moves, "diagonal", self._copies(copies), self.legs.leg_size(leg))
 
     def _scalars(self) -> Iterator[Family]:
-        """Whole tensors, and blocks of packed ones, scaled by powers of one number."""
-        moves: list[Move] = []
+        """Whole tensors, and blocks of packed ones, scaled by powers of one number.
+
+        Its logarithm is added to whole tensors, for gains with an offset.
+        """
+        moves: list[Move] = [Move(p.name, "+c", None) for p in self.network.parameters]
         for p in self.network.parameters:
             blocks = [
                 Place(q.axis, q.start, (1, prod(q.sizes)), 0)

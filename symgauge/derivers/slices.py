@@ -120,7 +120,9 @@ def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
     if any(m.source == name for m in family.moves):
         return False
     if family.kind == "diagonal":
-        plain = all(m.form == "s^k" and m.weight.denominator == 1 for m in family.moves)
+        # a gain with an offset would bring 1/(w + u), which is no Laurent monomial
+        plain = all(m.form == "s^k" and m.weight.denominator == 1 and not m.offset
+                    for m in family.moves)
         if not plain or abs(move.weight) != 1:
             return False
     moved = {m.parameter for m in family.moves}

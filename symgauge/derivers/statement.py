@@ -115,11 +115,15 @@ def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
 
 
 def group(family: Family) -> str:
-    """The group's name: GL(2)^2, R_+^4, R^4."""
+    """The name of the group that is shown to act: GL(2)^2, SO(3), R_+^4, R^4.
+
+    Matrices of negative determinant are no exponentials: X f = 0 says nothing of them. Lemmas on g
+    itself do: intertwiners give all of GL(n).
+    """
     n, copies = family.size, prod(family.copies)
     power = "" if copies == 1 else f"^{copies}"
     if family.kind == "gl":
-        return f"GL({n}){power}"
+        return f"GL({n}){power}" if family.all_sizes else f"GL+({n}){power}"
     if family.kind in ("so", "so1"):
         return f"SO({n - (family.kind == 'so1')}){power}"
     if family.kind == "complex":
@@ -206,7 +210,7 @@ def _scales_an_axis(
     move: Move, on: Move, through: Through, shapes: Mapping[str, tuple[int, ...]]
 ) -> bool:
     """Whether a slice's move is diag(T) or its inverse, on a whole axis of what `on` turns."""
-    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc"):
+    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc") or on.offset:
         return False
     shape = shapes[move.parameter]
     size = shape[move.at.axis]
@@ -252,7 +256,9 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
     if move.form == "+Tc":
         assert move.source is not None
         source = _block(replace(move, parameter=move.source), shapes)
-        return f"{body} {sign} {size}{source} c"
+        # c runs along the rows of the source: the columns are what its transpose sums
+        rows = move.at is not None and move.at.axis == 0 and len(shapes[move.source]) > 1
+        return f"{body} {sign} {size}{source}{'^T' if rows else ''} c"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])
@@ -262,7 +268,11 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
             return f"{body} {'g^T' if move.form == 'g' else 'g^-1'}"
         return f"{move.form} {body} (axis {move.at.axis})"
     if move.form == "s^k":
-        return f"{_power(move.weight, 's')} {body}{_axis(move, shapes)}"
+        image, u = f"{_power(move.weight, 's')} {body}", move.offset
+        if u:
+            there, back = ("+", "-") if u > 0 else ("-", "+")
+            image = f"{_power(move.weight, 's')} ({body} {there} {abs(u)}) {back} {abs(u)}"
+        return f"{image}{_axis(move, shapes)}"
     return f"{body} {sign} {size}c{_axis(move, shapes)}"
 
 

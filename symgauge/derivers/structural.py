@@ -24,6 +24,7 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import orbit_rank
 from symgauge.network.carry import Slice, carried
 from symgauge.network.families import Coordinates, Family, Move, Through, held_values
+from symgauge.network.finite_actions import no_action
 from symgauge.network.intertwiners.matrices import (
     Mark, MatrixKind, prove_joined, prove_matrix,
 )
@@ -97,6 +98,8 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
         found.families = [_with_slices(f, found, same) for f in found.families]
+    shapes = {p.name: p.shape for p in network.parameters}
+    found.families = [f for f in found.families if no_action(f.family, shapes) is None]
     return found
 
 
@@ -483,6 +486,9 @@ def _through(
                 m.source == name for m in family.moves):
             continue
         if prod(family.copies) * family.size != prod(stage.shapes[node]):
+            continue
+        shapes = {p.name: p.shape for p in stage.structure.network.parameters}
+        if no_action(family, shapes) is not None:
             continue
         held.add(name)
         through = Through(name, family.kind, family.copies, family.size, family.moves)

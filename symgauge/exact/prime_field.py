@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from itertools import count
+from math import gcd, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -46,17 +49,58 @@ def is_prime(n: int) -> bool:
     return True
 
 
-def primes() -> Iterator[int]:
-    """Primes p = 3 mod 4 below 2**26, from the largest down (then -1 is not a square).
+#: Numbers whose roots are residues for every prime that is used.
+ROOTED = (2, 3, 5, 7, 11, 13)
+#: Primes that divide no order of a group in which constants have powers.
+_SMALL = prod(q for q in range(7, 1000) if is_prime(q))
 
-    >>> next(primes()) % 4
-    3
+
+def is_suitable(n: int) -> bool:
+    """Whether n is a prime p = 7 mod 16 with large groups, modulo which small roots exist.
+
+    -1 is no square and the numbers ROOTED are. (p - 1) / 10 and (p + 1) / 24 have no prime factor
+    below 1000: in groups of these orders an element has one root of any small degree.
     """
-    n = (1 << 26) - 1
-    while n > 1 << 20:
-        if n % 4 == 3 and is_prime(n):
-            yield n
-        n -= 4 if n % 4 == 3 else 1
+    return (
+        n % 16 == 7 and n % 9 in (2, 5) and n % 5 == 1 and n % 25 != 1
+        and gcd((n - 1) * (n + 1), _SMALL) == 1 and is_prime(n)
+        and all(pow(q, (n - 1) // 2, n) == 1 for q in ROOTED)
+    )
+
+
+@cache
+def _prime(number: int) -> int:
+    n = (1 << 26) + 7 if number == 0 else _prime(number - 1)
+    while True:
+        n -= 16
+        if n < 1 << 20:
+            raise StopIteration
+        if is_suitable(n):
+            return n
+
+
+def primes() -> Iterator[int]:
+    """The suitable primes below 2**26, from the largest down.
+
+    >>> next(primes()) % 16
+    7
+    """
+    for number in count():
+        try:
+            yield _prime(number)
+        except StopIteration:
+            return
+
+
+def _exponent(r: Fraction, order: int) -> int:
+    """r in a cyclic group: in its subgroup of order prime to 30, where small roots exist once."""
+    large = order
+    for q in (2, 3, 5):
+        while large % q == 0:
+            large //= q
+    if gcd(r.denominator, large) != 1:
+        raise ZeroDivisionError(f"a constant with denominator {r.denominator} has no power here")
+    return order // large * (r.numerator * pow(r.denominator, -1, large) % large)
 
 
 @dataclass(frozen=True)
@@ -186,6 +230,30 @@ class PrimeField:
         if d == 0:
             raise ZeroDivisionError(f"{self.p} divides the denominator of {value}")
         return value.numerator * pow(d, -1, self.p) % self.p
+
+    def exponential(self, r: Fraction, start: int) -> int:
+        """A homomorphism from rationals to residues, r -> g^r, g made of `start`.
+
+        Raises ZeroDivisionError where the order of g divides the denominator of r.
+        """
+        return pow(start, _exponent(r, self.p - 1), self.p)
+
+    def turned(self, r: Fraction, start: int) -> tuple[int, int]:
+        """A homomorphism from rationals to the circle x^2 + y^2 = 1, r -> (x, y).
+
+        It is the power of a point that is made of `start`. Raises ZeroDivisionError where its
+        order divides the denominator of r.
+        """
+        below = pow(start * start + 1, -1, self.p)
+        x, y = (1 - start * start) * below % self.p, 2 * start * below % self.p
+        found = (1, 0)
+        for bit in bin(_exponent(r, self.p + 1))[2:]:
+            a, b = found
+            found = (a * a - b * b) % self.p, 2 * a * b % self.p
+            if bit == "1":
+                a, b = found
+                found = (a * x - b * y) % self.p, (a * y + b * x) % self.p
+        return found
 
     def random(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Uniform residues."""

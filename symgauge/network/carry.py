@@ -57,6 +57,8 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     if copies * through.size != prod(coordinates.shapes[name]):
         raise ValueError(f"the slice of {name} fixes a part of it")
     roots = any(m.weight.denominator > 1 for m in through.moves) or abs(own[0].weight) != 1
+    if any(m.offset for m in through.moves):
+        raise ValueError(f"the slice of {name} is reached by a gain with an offset")
     if scaling and roots:
         raise ValueError(f"the slice of {name} needs a root of it")
 

@@ -16,7 +16,7 @@ def values(
 ) -> list[Array]:
     """The value of every line of a program of primitives, batch axis first."""
     out: list[Array] = []
-    for node in network.nodes:
+    for i, node in enumerate(network.nodes):
         if isinstance(node.leaf, Constant):
             out.append(domain.constant(node.leaf))
         elif isinstance(node.leaf, Parameter):
@@ -25,7 +25,11 @@ def values(
             out.append(inputs[node.leaf.name])
         else:
             assert isinstance(node.op, Primitive)
-            out.append(node.op.apply(domain, *(out[i] for i in node.inputs), **node.attrs))
+            known = network.arguments.get(i)
+            out.append(
+                node.op.apply(domain, *(out[j] for j in node.inputs), **node.attrs)
+                if known is None else domain.at(node.op.name, known)
+            )
     return out
 
 
@@ -60,7 +64,7 @@ def pulled(
         accumulate(i, seed)
     for i in range(len(network.nodes) - 1, -1, -1):
         node = network.nodes[i]
-        if node.op is None or i not in held:
+        if node.op is None or i not in held or network.is_constant[i]:
             continue
         assert isinstance(node.op, Primitive)
         xs = [lines[j] for j in node.inputs]
@@ -68,7 +72,7 @@ def pulled(
             node.inputs, node.op.cotangent(domain, xs, lines[i], held.pop(i), **node.attrs),
             strict=True,
         ):
-            if ct is not None and not isinstance(network.nodes[j].leaf, Constant):
+            if ct is not None and not network.is_constant[j]:
                 accumulate(j, ct)
     return held
 

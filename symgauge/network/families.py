@@ -7,7 +7,7 @@ says what it does to one parameter along one leg. The vector fields follow from 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any, Literal, get_args
@@ -27,6 +27,7 @@ Kind = Literal["gl", "so", "so1", "complex", "centred", "diagonal", "translation
 
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]
+#: "s^k" is w -> s^k (w + u) - u, with the move's offset u: it scales the gain w + u.
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
 #: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
 Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+T*c"]
@@ -75,12 +76,16 @@ class Move:
     at: Place | None
     weight: Fraction = Fraction(1)
     source: str | None = None
+    #: Of "s^k" alone.
+    offset: Fraction = Fraction(0)
 
     def plain(self) -> dict[str, Any]:
         """Plain data, the keys of the statement of a family."""
         out: dict[str, Any] = {"parameter": self.parameter, "form": self.form}
         if self.form in ("s^k", "+c", "+Tc"):
             out["weight"] = str(self.weight)
+        if self.offset:
+            out["offset"] = str(self.offset)
         if self.source is not None:
             out["source"] = self.source
         out["at"] = None if self.at is None else self.at.plain()
@@ -153,15 +158,37 @@ def family_of(
         Through(t["parameter"], f.kind, f.copies, f.size, f.moves)
         for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
     )
-    moves = tuple(
-        Move(
-            m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
-            m.get("source"),
-        )
-        for m in entry["action"]
-    )
+    moves = tuple(_move(m, wrong) for m in entry["action"])
     return Family(
         element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
+
+
+def joined(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """A scaling and a shift of a tensor at one place, k t w + m t, as one scaling of w + m/k.
+
+    The moves of a diagonal family: one after the other the two would be another action.
+    """
+    shifts = {(m.parameter, m.at): m.weight for m in moves if m.form == "+c"}
+    scaled = {(m.parameter, m.at) for m in moves if m.form == "s^k"}
+    out = []
+    for m in moves:
+        here = m.parameter, m.at
+        if m.form == "s^k" and here in shifts:
+            out.append(replace(m, offset=m.offset + shifts[here] / m.weight))
+        elif m.form != "+c" or here not in scaled:
+            out.append(m)
+    return tuple(out)
+
+
+def _move(m: Mapping[str, Any], wrong: bool) -> Move:
+    offset = rational(m.get("offset", "0"))
+    if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
+            "source" in m) != (m["form"] in ("+Tc", "+T*c")):
+        raise ValueError(f"the move {m!r:.120}")
+    return Move(
+        m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
+        m.get("source"), offset,
+    )
 
 
 def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
@@ -296,6 +323,7 @@ class Coordinates:
                 continue
             if move.form == "s^k":
                 linear += [(int(k), int(k), move.weight) for k in index]
+                shift += [(int(k), move.weight * move.offset) for k in index]
             else:
                 shift += [(int(k), move.weight) for k in index]
         return VectorField.build(shift, linear)

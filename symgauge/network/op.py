@@ -177,6 +177,8 @@ class Composite(NodeOp):
 
     #: An entrywise function of one input that a proof may treat as a symbol with a slope.
     opaque: ClassVar[bool] = False
+    #: Whether a proof keeps the value, while it is short, a polynomial in what tokens select.
+    of_tokens: ClassVar[bool] = False
 
     @abstractmethod
     def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:

@@ -21,6 +21,10 @@ from symgauge.network.op import AbstractOp, NodeOp, Primitive, Shape
 #: A float is read as this small a fraction where it round-trips, else as its dyadic value.
 SMALL_DENOMINATOR = 1000
 SHORT_DECIMAL = 6
+#: What a program says of a constant that floats have rounded: a hypothesis of all claims about it.
+ROUNDED = "constants made by {op} are the floats' exact values"
+#: Functions whose values at rational numbers each domain knows (`Domain.at`).
+FUNCTIONS_OF_CONSTANTS = ("exp", "log", "erf", "sin", "cos", "rsqrt")
 #: Entries of one line of a program that is read from plain data: nothing larger is evaluated.
 MAX_ENTRIES = 1 << 26
 
@@ -164,6 +168,51 @@ class Network:
     def input_nodes(self) -> tuple[int, ...]:
         """Positions of the inputs."""
         return tuple(i for i, n in enumerate(self.nodes) if isinstance(n.leaf, Input))
+
+    @cached_property
+    def is_constant(self) -> tuple[bool, ...]:
+        """Which lines depend on no parameter and no input."""
+        out: list[bool] = []
+        for n in self.nodes:
+            out.append(isinstance(n.leaf, Constant) or (
+                n.op is not None and all(out[j] for j in n.inputs)))
+        return tuple(out)
+
+    @cached_property
+    def arguments(self) -> Mapping[int, Constant]:
+        """The argument of each function of rational constants (exp 1, sqrt 2), by line."""
+        return self._functions_of_constants[0]
+
+    @cached_property
+    def rounded(self) -> tuple[str, ...]:
+        """Those of its statements that say that constants were rounded."""
+        parts = ROUNDED.split("{op}")
+        return tuple(
+            s for s in self.held if s.startswith(parts[0]) and s.endswith(parts[1]))
+
+    @cached_property
+    def nested(self) -> tuple[str, ...]:
+        """The functions of constants that are not rational, such as exp of exp 1."""
+        return self._functions_of_constants[1]
+
+    @cached_property
+    def _functions_of_constants(self) -> tuple[Mapping[int, Constant], tuple[str, ...]]:
+        from symgauge.network.domains.known import KnownDomain
+
+        found = {
+            i: n.inputs[0] for i, n in enumerate(self.nodes)
+            if self.is_constant[i] and n.op is not None and n.op.name in FUNCTIONS_OF_CONSTANTS
+        }
+        lines, domain = KnownDomain().lines(self, found.values()), KnownDomain()
+        known: dict[int, Constant] = {}
+        nested: list[str] = []
+        for i, j in found.items():
+            argument = domain.as_constant(lines[j])
+            if argument is None:
+                nested.append(self.nodes[i].label)
+            else:
+                known[i] = argument
+        return known, tuple(sorted(set(nested)))
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

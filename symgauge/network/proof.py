@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from symgauge.exact.polynomial import (
 )
 from symgauge.lie.fields import VectorField
 from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.polynomials import PolynomialDomain
+from symgauge.network.domains.polynomials import PolynomialDomain, units_of
 from symgauge.network.evaluate import tangents, values
 from symgauge.network.op import Array, Composite, NodeOp, Primitive, Structural
 from symgauge.network.program import Constant, Input, Network, Node, Parameter
@@ -49,6 +50,8 @@ TIME_DEGREE = 2
 IN_TIME = ", from a variation that grows with time, to the power "
 #: Terms of a polynomial that a line may keep when it does not fold.
 MAX_TERMS = 4000
+#: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
+MAX_CONSTANT_TERMS = 64
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,10 @@ class Prover:
         self._setup()
 
     def _setup(self) -> None:
-        self.domain = PolynomialDomain(self.ring)
+        self.domain = PolynomialDomain(self.ring, units_of(self.network))
         self._leaf: dict[int, Array] = {}
         self._opaque: dict[int, Array] = {}
+        self._numbers: dict[int, Array | None] = {}
         self._parameter_ids: set[int] = set(self._constants)
         self.parameter_symbols: dict[str, Array] = {}
         for i, node in enumerate(self.network.nodes):
@@ -166,6 +170,27 @@ class Prover:
                 worst = next(p for p in delta[i].reshape(-1) if p)
                 return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
         return Proof(Verdict.PROVED, METHOD, tuple(lines))
+
+    def _constant(self, i: int) -> Array | None:
+        """A line made of constants with all its relations; None where it is too long for that.
+
+        What is rational is a number. It is kept: it is the same in all sweeps.
+        """
+        if i not in self._numbers:
+            build = Builder(self.network.ops)
+            moved: dict[int, Value] = {}
+            for j in sorted(_below(self.network, [i])):
+                line = self.network.nodes[j]
+                moved[j] = build.leaf(line.leaf) if line.op is None else build.apply(  # type: ignore
+                    line.op.name, *(moved[k] for k in line.inputs), **line.attrs)
+            lowered = build.network([moved[i]]).lowered
+            try:
+                found = values(lowered, self.domain, {}, {})[lowered.outputs[0]]
+                terms = max((len(p) for p in found.reshape(-1)), default=0)
+                self._numbers[i] = found if terms <= MAX_CONSTANT_TERMS else None
+            except (SizeLimit, ZeroDivisionError):
+                self._numbers[i] = None
+        return self._numbers[i]
 
     def symbols(self, i: int) -> Array:
         """The symbols of a leaf."""
@@ -270,7 +295,10 @@ class Prover:
                 return self._leaf[i]
             node = network.nodes[i]
             assert node.op is not None
-            if isinstance(node.op, Structural):
+            number = self._constant(i) if network.is_constant[i] else None
+            if number is not None:
+                known[i] = number
+            elif isinstance(node.op, Structural):
                 xs = (value(j) for j in node.inputs)
                 known[i] = node.op.apply(self.domain, *xs, **node.attrs)
             elif opaque:
@@ -337,6 +365,10 @@ class Prover:
                     self.domain, *xs, **node.attrs
                 )
                 return out
+        if isinstance(node.op, Composite) and node.op.of_tokens:
+            xs = [value(j) for j in node.inputs]
+            if prod(x.shape[-1] * max(len(p) for p in x.reshape(-1)) for x in xs) <= MAX_TERMS:
+                return self._plain(i, node, xs, False)
         return self._opaque_value(i, node, value)
 
     def _opaque_value(self, i: int, node: Node, value: Any) -> Array:
@@ -397,18 +429,20 @@ class Prover:
         """A composite line as a program of primitives on its inputs."""
         known = self._expansions.get(i)
         if known is None:
-            build = Builder(self.network.ops)
-            xs: list[Value] = []
-            for k, j in enumerate(node.inputs):
-                leaf = self.network.nodes[j].leaf
-                made = leaf if isinstance(leaf, Constant) else Input(
-                    str(k), self.network.nodes[j].shape
-                )
-                xs.append(build.leaf(made))
-            assert node.op is not None
-            known = build.network([build.lower(node.op, xs, node.attrs)])
-            self._expansions[i] = known
+            known = self._expansions[i] = expansion(self.network, node)
         return known
+
+
+def expansion(network: Network, node: Node) -> Network:
+    """A composite line as a program of primitives on its inputs, which are named by numbers."""
+    build = Builder(network.ops)
+    xs: list[Value] = []
+    for k, j in enumerate(node.inputs):
+        leaf = network.nodes[j].leaf
+        made = leaf if isinstance(leaf, Constant) else Input(str(k), network.nodes[j].shape)
+        xs.append(build.leaf(made))
+    assert node.op is not None
+    return build.network([build.lower(node.op, xs, node.attrs)])
 
 
 def _terms(node: Node, xs: Sequence[Array]) -> int:
@@ -426,8 +460,13 @@ def _terms(node: Node, xs: Sequence[Array]) -> int:
 
 def _needed(network: Network) -> set[int]:
     """Lines that an output reads."""
+    return _below(network, network.outputs)
+
+
+def _below(network: Network, lines: Sequence[int]) -> set[int]:
+    """These lines and all that they are made of."""
     found: set[int] = set()
-    stack = list(network.outputs)
+    stack = list(lines)
     while stack:
         i = stack.pop()
         if i not in found:

@@ -21,6 +21,7 @@ from symgauge.errors import InconsistentError
 from symgauge.exact import balls
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.rational import root_free
 from symgauge.exact.running_rank import RunningRank
 from symgauge.network.domains.balls import BallDomain
 from symgauge.network.domains.reads import ReadsDomain
@@ -90,9 +91,11 @@ class Rows:
         )
 
 
-def read_coordinates(network: Network) -> npt.NDArray[np.bool_]:
+def read_coordinates(
+    network: Network, domain: ReadsDomain | None = None
+) -> npt.NDArray[np.bool_]:
     """Which coordinates of the flat parameter vector some output reads."""
-    lowered, domain = network.lowered, ReadsDomain()
+    lowered, domain = network.lowered, domain or ReadsDomain()
     ones = {p.name: np.ones((1, *p.shape)) for p in lowered.parameters}
     inputs = {x.name: np.ones((1, *x.shape)) for x in lowered.inputs}
     lines = values(lowered, domain, ones, inputs)
@@ -509,8 +512,15 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     lowered = network.germ
     if not network.uses("rsqrt"):
         return RootPlan(())
-    if has_tokens(network):
-        # one theta must serve many sequences: too many radicands at once
+    constants = [
+        lowered.arguments.get(i) for i, n in enumerate(lowered.nodes)
+        if lowered.is_constant[i] and n.op is not None and n.op.name == "rsqrt"
+    ]
+    if has_tokens(network) or any(c is None for c in constants) or any(
+            field.character(np.array(float(root_free(r)[1] % field.p))) != 1.0
+            for c in constants if c is not None for r in c.table if r > 0):
+        # one theta must serve many sequences: too many radicands at once; a constant is moved
+        # by nothing
         return RootPlan((), True)
     rng = np.random.default_rng(0)
     tensors = [(x.name, x.shape) for x in lowered.inputs]

@@ -327,7 +327,8 @@ class Structure:
         return frozenset()
 
     def _flat(self, line: Line, found: Mapping[int, frozenset[Address]]) -> frozenset[Address]:
-        if line.law in ("parameter", "input", "flow", "locally constant", "rotary"):
+        if line.law in ("parameter", "input", "flow", "locally constant", "rotary",
+                        "function of tokens"):
             return frozenset()
         if line.law in ("sum of lines", "product", "general", "homogeneous", "normaliser",
                         "centring", "standardising", "maximum"):
@@ -369,7 +370,7 @@ class Structure:
         leaf = self.network.nodes[line.node].leaf
         if isinstance(leaf, Input) and leaf.classes:
             return {len(line.shape) - 1: 1}
-        if line.op == "one_hot" or line.op == "ranking":
+        if line.op in ("one_hot", "ranking", "tabulated"):
             return {len(line.shape) - 1: 1}
         if line.op == "softmax":
             return {line.attrs["axis"]: 1} if self._no_row_is_left_out(line) else {}
@@ -545,25 +546,42 @@ class Structure:
         return found
 
 
+#: A rational multiple of a product of named numbers, such as (2, ("cos 1/2", "cos 1/2")).
+_Number = tuple[Fraction, tuple[str, ...]]
+
+
 class _Numbers:
-    """Rationals by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1."""
+    """Numbers by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1.
+
+    Those that are no rationals are known by their names: equal names are equal numbers.
+    """
 
     def __init__(self) -> None:
-        self.values = [Fraction(0), Fraction(1)]
+        self.values: list[_Number] = [(Fraction(0), ()), (Fraction(1), ())]
         self._ids = {v: i for i, v in enumerate(self.values)}
 
-    def of(self, value: Fraction) -> int:
-        """The number of a rational."""
-        if value not in self._ids:
-            self._ids[value] = len(self.values)
-            self.values.append(value)
-        return self._ids[value]
+    def of(self, value: Fraction, *names: str) -> int:
+        """The number of a rational multiple of a product."""
+        key = value, tuple(sorted(names)) if value else ()
+        if key not in self._ids:
+            self._ids[key] = len(self.values)
+            self.values.append(key)
+        return self._ids[key]
+
+    def wave(self, function: str, r: Fraction) -> int:
+        """The number of cos r, which is even, or sin r, which is odd."""
+        if not r:
+            return self.of(Fraction(function == "cos"))
+        return self.of(Fraction(-1 if function == "sin" and r < 0 else 1), f"{function} {abs(r)}")
 
     def times(self, a: Array, b: Array) -> Array:
         """Products, entry by entry."""
         width = len(self.values)
         pairs, where = np.unique(a * width + b, return_inverse=True)
-        found = [self.of(self.values[q // width] * self.values[q % width]) for q in pairs.tolist()]
+        found = []
+        for q in pairs.tolist():
+            (x, left), (y, right) = self.values[q // width], self.values[q % width]
+            found.append(self.of(x * y, *left, *right))
         return np.array(found)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
 
     def scaled(self, a: Array, factor: Fraction) -> Array:
@@ -845,18 +863,27 @@ class _Lines:
         return [(index, factor) for index, factor in moved]
 
     def _known(self, i: int) -> Array | None:
-        """A constant's values by number, through moves of it."""
+        """A constant's values by number: rationals, cosines and sines, and what is made of them."""
         node = self.network.nodes[i]
         if isinstance(node.leaf, Constant):
             if node.leaf.unknown:
                 return None
             return np.array([self.numbers.of(v) for v in node.leaf.table])[node.leaf.index]
-        if node.op is not None and node.op.name == "scale":
-            inner = self._known(node.inputs[0])
-            return None if inner is None else self.numbers.scaled(inner, node.attrs["factor"])
-        if isinstance(node.op, Structural) and len(node.inputs) == 1:
-            inner = self._known(node.inputs[0])
-            if inner is not None:
-                out: Array = node.op.apply(None, inner[None], **node.attrs)[0]  # type: ignore
-                return out
-        return None
+        if node.op is None:
+            return None
+        argument = self.network.arguments.get(i)
+        if argument is not None and node.op.name in ("cos", "sin"):
+            found = [self.numbers.wave(node.op.name, r) for r in argument.table]
+            return np.array(found)[argument.index]
+        if node.op.name not in ("scale", "mul") and not isinstance(node.op, Structural):
+            return None
+        inner = [self._known(j) for j in node.inputs]
+        if any(x is None for x in inner):
+            return None
+        if node.op.name == "scale":
+            return self.numbers.scaled(inner[0], node.attrs["factor"])
+        if node.op.name == "mul":
+            return self.numbers.times(*inner)
+        out: Array = node.op.apply(
+            None, *(x[None] for x in inner), **node.attrs)[0]  # type: ignore
+        return out

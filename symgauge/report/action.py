@@ -113,8 +113,9 @@ def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
         return rf"\text{{{axis}}}"
     index = ["r"] * len(sizes)
     index[int(at["along"])] = "i"
-    for factor in at.get("per", ()):
-        index[int(factor)] = "h"
+    per = at.get("per", ())
+    for number, factor in enumerate(per, 1):
+        index[int(factor)] = "h" if len(per) == 1 else f"h_{number}"
     shape = r" \times ".join(map(str, sizes))
     return rf"\text{{{axis} }}({','.join(index)}) \in {shape}"
 
@@ -155,13 +156,7 @@ def changes(
             return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", "", name), False
         return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
     if form == "s^k":
-        power = "" if weight == 1 else f"^{{{weight}}}"
-        if move.get("at") is None:
-            return f"{group}{power}\\,@", coefficient(weight, f"{algebra}\\,{name}"), False
-        diagonal = rf"\operatorname{{diag}}({group}){power}"
-        small = rf"\operatorname{{diag}}({algebra})"
-        finite = along(tensor, diagonal, diagonal, "@")
-        return finite, coefficient(weight, along(tensor, small, small, name)), False
+        return _scaling(move, tensor, group, algebra)
     finite_c = rf"\log {group}" if element["kind"] == "diagonal" else group
     if form == "+c":
         ones = tensor.dimensions > 1 or move.get("at") is None
@@ -183,6 +178,25 @@ def changes(
             else:
                 shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
     return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+
+
+def _scaling(
+    move: Mapping[str, Any], tensor: Tensor, group: str, algebra: str
+) -> tuple[str, str, bool]:
+    """s^k W, or s^k (W + u 1) - u 1 for a gain W + u 1, every entry with the same offset."""
+    weight, u = Fraction(move["weight"]), Fraction(move.get("offset", "0"))
+    body, varied, back = "@", tensor.slice, ""
+    if u:
+        ones, back = coefficient(u, r"\mathbf{1}"), coefficient(-u, r"\mathbf{1}")
+        body, varied = f"({plus(body, ones)})", f"({plus(varied, ones)})"
+    power = "" if weight == 1 else f"^{{{weight}}}"
+    if move.get("at") is None:
+        finite, small = f"{group}{power}\\,{body}", f"{algebra}\\,{varied}"
+    else:
+        left, right = (rf"\operatorname{{diag}}({v})" for v in (group, algebra))
+        finite = along(tensor, left + power, left + power, body)
+        small = along(tensor, right, right, varied)
+    return plus(finite, back) if back else finite, coefficient(weight, small), bool(back)
 
 
 def by_tensor(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Group]:
@@ -235,10 +249,12 @@ def element_sentence(family: Family) -> str:
     if kind == "other":
         return "No finite action is given: the generators are vectors of the certificate"
     group, algebra = Letters.of(element)
+    # as the group is named: "GL+(2)" are the matrices of positive determinant
+    positive = "^{+}" if str(family.get("group", "")).startswith("GL+") else ""
     space, small = {
-        "gl": (rf"\mathrm{{GL}}({size})", rf"\mathfrak{{gl}}({size})"),
-        "so": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
-        "so1": (rf"\mathrm{{O}}({size})", rf"\mathfrak{{so}}({size})"),
+        "gl": (rf"\mathrm{{GL}}{positive}({size})", rf"\mathfrak{{gl}}({size})"),
+        "so": (rf"\mathrm{{SO}}({size})", rf"\mathfrak{{so}}({size})"),
+        "so1": (rf"\mathrm{{SO}}({size})", rf"\mathfrak{{so}}({size})"),
         "complex": (r"\mathrm{GL}(1,\mathbb{C})", r"\mathfrak{gl}(1,\mathbb{C})"),
         "centred": ("", ""),
         "diagonal": (rf"\mathbb{{R}}_{{>0}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
@@ -247,7 +263,7 @@ def element_sentence(family: Family) -> str:
     text = rf"For ${group} \in {space}$"
     if kind == "so1":
         text = (
-            rf"For ${group} \in \mathrm{{O}}({size - 1})$ fixing the vector of ones in "
+            rf"For ${group} \in \mathrm{{SO}}({size - 1})$ fixing the vector of ones in "
             rf"$\mathbb{{R}}^{{{size}}}$"
         )
     if kind == "centred":
@@ -279,8 +295,8 @@ def structure(name: str) -> str:
     terms = []
     for term in str(name).split(" + "):
         match = re.fullmatch(
-            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|(R(?:_>0)?))"
-            r"(?:\^(\d+)|\^\((\d+)\))?",
+            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL\+?|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|"
+            r"(R(?:_>0|_\+)?))(?:\^(\d+)|\^\((\d+)\))?",
             term.strip(),
         )
         if match is None:
@@ -290,7 +306,9 @@ def structure(name: str) -> str:
             body = r"\mathbb{R}" + ("_{>0}" if reals != "R" else "")
         else:
             font = r"\mathfrak" if letters.islower() else r"\mathrm"
-            body = rf"{font}{{{letters}}}({size.replace('C', chr(92) + 'mathbb{C}')})"
+            connected = "^{+}" if letters.endswith("+") else ""
+            fields = size.replace("C", r"\mathbb{C}")
+            body = rf"{font}{{{letters.rstrip('+')}}}{connected}({fields})"
         power = powers[0] or powers[1]
         terms.append((f"{count}\\," if count else "") + body + (f"^{{{power}}}" if power else ""))
     total = r" \oplus ".join(terms)

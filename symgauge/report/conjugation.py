@@ -4,6 +4,7 @@ r"""A family on slices, written there and back: :math:`W \mapsto W \Gamma g^{-1}
 to the slice has no short formula is written as it moves on the slice.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -143,7 +144,10 @@ def _scales(way: Move, move: Move, shapes: Shapes) -> bool:
 
 def _filled(pattern: str, body: str) -> str:
     """The pattern with `@` replaced: a sum in brackets, a sign in front of all."""
-    if (" + " in body or " - " in body) and not pattern.startswith("@ "):
+    plain = body  # without what stands in brackets
+    for _ in range(body.count("(")):
+        plain = re.sub(r"\([^()]*\)", "", plain)
+    if (" + " in plain or " - " in plain) and not pattern.startswith("@ "):
         body = f"({body})"
     sign, body = ("-", body[1:]) if body.startswith("-") else ("", body)
     return sign + pattern.replace("@", body)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from symgauge.report import wording
 from symgauge.report.escape import escape, verbatim
 from symgauge.report.latex import _PREAMBLE, _table
 from symgauge.report.table import _grid, _text
@@ -35,6 +36,8 @@ def print_full(derivation: Data, console: Console) -> None:
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
     sizes = ", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())
+    for sentence in wording.about(derivation):
+        facts.add_row("about", _text(sentence, console))
     for label, value in (
         ("sizes", sizes or "of the example"),
         ("observable", derivation["observable"]),
@@ -74,6 +77,7 @@ def document(derivation: Data) -> str:
         r"\author{symgauge}\date{}",
         r"\begin{document}\maketitle",
         r"\section{The result}",
+        *(f"{escape(said[:1].upper() + said[1:])}." for said in wording.about(derivation)),
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
         f"{escape(str(derivation['observable']))}. "
         + escape(", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())) + ".\n",

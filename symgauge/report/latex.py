@@ -107,14 +107,17 @@ def _result(derivation: Data) -> str:
     value = derivation.get("algebra")
     dimension = value.get("dimension") if isinstance(value, Mapping) else None
     algebra = structure(wording.algebra(derivation))
-    if dimension is not None and "dimension" not in algebra:
+    stabiliser = wording.stabiliser(derivation)
+    if stabiliser:
+        algebra += f", {stabiliser}"
+    elif dimension is not None and "dimension" not in algebra:
         algebra += f", dimension {dimension}"
     left = wording.condition(derivation)
     rank = "the rank on the cell" if wording.on_cell(derivation) else "the generic rank"
     rank_note = rank if certified else f"a lower bound on {rank}{left}"
     rows = [
         ["parameters $P$", str(derivation["parameters"])],
-        ["unread coordinates, not in $P$", str(derivation.get("unread", 0))],
+        ["unread coordinates, not in $P$", escape(wording.unread(derivation))],
         [r"$\operatorname{rank} J(\theta_0)$", f"{derivation['rank']} ({rank_note})"],
         [r"redundancy $P - r$", f"${k}$" if certified else rf"$\le {k}${left}"],
         [
@@ -131,7 +134,8 @@ def _result(derivation: Data) -> str:
     words = "; ".join(rf"\emph{{{w.lower()}}}: {meaning}" for w, meaning in wording.WORDS)
     return (
         "\\section{The result}\n"
-        f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
+        + "".join(f"{escape(said[:1].upper() + said[1:])}.\n" for said in wording.about(derivation))
+        + f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
         "A \\emph{generic} point is one off a proper analytic subset.}\n"
         + _table((0.36, 0.58), ["quantity", "value"], rows)
     )
@@ -213,7 +217,8 @@ def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> st
         return text + "No generator was found.\n"
     text += (
         "Each line gives the finite action, its generator, and the axis on which the element's "
-        "index sits. $X^{(h)}$ is the slice of $X$ at index $h$ of that axis, split as shown; "
+        "index sits. $X^{(h)}$ is the slice of $X$ at index $h$ of that axis, split as shown "
+        "($h = (h_1, h_2, \\dots)$ where several factors number the copies); "
         "$i$ is the index that the element acts on, $r$ one along which it is repeated. "
         r"$(X \times_a g)_{\ldots i \ldots} = \sum_j g_{ij} X_{\ldots j \ldots}$ along axis $a$."
         "\n\n"

@@ -45,17 +45,20 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     facts = _grid(console, f"{derivation['name']}: gauge symmetries")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
+    for sentence in wording.about(derivation):
+        facts.add_row("about", _text(sentence, console))
     for label, value in (
         ("sizes", wording.sizes_text(derivation.get("sizes")) or "of the example"),
         ("observable", derivation.get("observable") or "outputs"),
         ("parameters P", derivation["parameters"]),
-        ("unread", derivation.get("unread", 0)),
+        ("unread", wording.unread(derivation)),
         ("rank J", wording.bounded(derivation, "rank", ">= ")),
         ("redundancy", wording.bounded(derivation, "redundancy", "<= ")),
         ("rank G", derivation["orbit_dimension"]),
         ("unexplained", wording.bounded(derivation, "unexplained", "at most ")),
         ("closed", "yes" if derivation["closed"] else "no"),
-        ("algebra", wording.algebra(derivation)),
+        ("algebra", ", ".join(filter(None, (
+            wording.algebra(derivation), wording.stabiliser(derivation))))),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):

@@ -57,6 +57,19 @@ def structural(derivation: Data) -> str:
     return f"{found} of rank G is proved sound; not structural: {rest} ({names})"
 
 
+def about(derivation: Data) -> list[str]:
+    """What the statement is about: outputs, held inputs, mode, buffers, constants."""
+    return [str(x) for x in derivation.get("about") or ()]
+
+
+def unread(derivation: Data) -> str:
+    """How many coordinates no output reads, and why."""
+    count = derivation.get("unread", 0)
+    parts = [f"{x['count']} of {x['tensor']}: {x['reason']}"
+             for x in derivation.get("unread_tensors") or ()]
+    return f"{count} ({'; '.join(parts)})" if parts else str(count)
+
+
 def require_consistent(derivation: Data) -> None:
     """Raise InconsistentError where the derivation contradicts itself; it is then not printed."""
     parameters, rank = int(derivation["parameters"]), int(derivation["rank"])
@@ -171,3 +184,17 @@ def algebra(derivation: Data) -> str:
         name = next((str(value[k]) for k in ("form", "name", "levi", "label") if value.get(k)), "")
         return name or f"dimension {value.get('dimension', 'unknown')}"
     return str(value or "not identified")
+
+
+def stabiliser(derivation: Data) -> str:
+    """Why the algebra has more dimensions than the orbit, or nothing where it has as many."""
+    value = derivation.get("algebra")
+    if not isinstance(value, Mapping) or not value.get("closed"):
+        return ""
+    size, orbit = int(value["dimension"]), int(derivation["orbit_dimension"])
+    if size == orbit:
+        return ""
+    return (
+        f"of dimension {size} (of which a stabiliser of dimension {size - orbit} fixes a generic "
+        f"point, so that its orbit has dimension {orbit})"
+    )

@@ -512,3 +512,15 @@ def test_a_zoo_name_is_looked_up() -> None:
     assert isinstance(module, nn.Module) and args
     with pytest.raises(BadInputError):
         load_target("no_such_architecture", zoo.load)
+
+
+def test_a_size_without_a_type_is_read_as_it_is_written() -> None:
+    """--set out_bias=False, where the default is None, is no string that counts as true."""
+    from symgauge.zoo import load
+
+    for text, value in (("False", False), ("true", True), ("none", None), ("3", 3), ("-2", -2),
+                        ("0.5", 0.5), ("relu", "relu")):
+        size = load_target("attention", load, {"out_bias": text}).sizes["out_bias"]
+        assert size == value and type(size) is type(value)
+    module, _, _ = load_target("attention", load, {"out_bias": "False"}).build()
+    assert "out_proj.bias" not in dict(module.named_parameters())

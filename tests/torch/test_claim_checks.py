@@ -255,3 +255,34 @@ def test_records_are_of_full_size() -> None:
         for row in record["rows"]:
             assert row["ok"] in (True, None)
             assert row["floor"] is None or math.isfinite(row["residual"])
+
+
+def test_an_order_is_looked_for_where_steps_are_small_enough() -> None:
+    """Coarse steps show no order at some fields; a wrong one is still seen."""
+    from symgauge.checks.claims.runtime.solver import fitted_order, settled
+
+    def late(n: int) -> float:
+        return n**-4.0 * (1 + (100 / n) ** 3)
+
+    coarse = [16, 32, 64]
+    assert fitted_order(coarse, [late(n) for n in coarse]) > 5
+    steps, errors, small = settled(late, coarse, 1e-16)
+    assert small and abs(fitted_order(steps, errors) - 4) < 0.25
+    steps, errors, small = settled(lambda n: 1e-3 + late(n), coarse, 1e-16)
+    assert small and fitted_order(steps, errors) < 0.5
+    assert not settled(late, coarse, 1e-3)[2]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("c2_pushforward", 'return mlp_field(bench.draw, "f", bench.sizes["dim"], '
+                       'bench.sizes["width"])', "return lambda t, x: 0 * x"),
+    ("c2_pushforward", 'return coupling_flow(bench.draw, "phi", bench.sizes["dim"], '
+                       'bench.sizes["hidden"], ends)',
+     "return Diffeo(lambda t, x: x, lambda t, x: x)"),
+])
+def test_what_shows_no_planted_failure_is_bad_input(
+    tmp_path: Path, name: str, old: str, new: str
+) -> None:
+    done = python(edited(tmp_path, name, old, new))
+    assert done.returncode == 3
+    assert "moves no point" in done.stderr and "Traceback" not in done.stderr

@@ -720,6 +720,52 @@ def test_apply_at_the_full_sizes(run: Any) -> None:
     torch.testing.assert_close(output(module, (x,), after), module(x).detach())
 
 
+GAIN = '''
+import torch
+from torch import nn
+
+
+class Gain(nn.Module):
+    """x (1 + w) / |x|, read: the norm of Gemma."""
+    def __init__(self, d):
+        super().__init__()
+        self.w, self.read = nn.Parameter(torch.randn(d)), nn.Linear(d, 2)
+    def forward(self, x):
+        return self.read(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * (1 + self.w))
+
+
+def factory(d=3):
+    return Gain(d), (torch.randn(4, d, generator=torch.Generator().manual_seed(0)),)
+'''
+
+
+@pytest.mark.parametrize("dtype, tolerance", [
+    (torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 5e-2)])
+def test_apply_to_a_gain_with_an_offset(run: Any, dtype: torch.dtype, tolerance: float) -> None:
+    Path("gain.py").write_text(GAIN)
+    assert run("derive", "gain.py:factory", "--out", "x").status == 0
+    scope: dict[str, Any] = {}
+    exec(GAIN, scope)
+    module, args = scope["factory"]()
+    save_file(dict(module.to(dtype).state_dict()), "in.safetensors")
+    result = run("apply", "x/derivation.json", "in.safetensors", "out.safetensors", "--seed", 1)
+    assert result.status == 0, result.err
+    before, after = load_file("in.safetensors"), load_file("out.safetensors")
+    assert {t.dtype for t in after.values()} == {dtype}
+    assert float((after["w"] - before["w"]).abs().max()) > 0.05
+    wide = [{n: t.double() for n, t in state.items()} for state in (before, after)]
+    args = [a.double() for a in args]
+    old, new = (output(module.double(), args, state) for state in wide)
+    torch.testing.assert_close(new, old, rtol=tolerance, atol=tolerance)
+    # what is quantised is not moved, and nothing is written
+    packed = {**before, "read.weight": torch.ones(2, 3, dtype=torch.int8)}
+    save_file(packed, "packed.safetensors")
+    there = files()
+    result = run("apply", "x/derivation.json", "packed.safetensors", "other.safetensors")
+    assert result.status == 3 and "read.weight holds int8 entries" in result.sentence
+    assert files() == there
+
+
 def test_weights_that_do_not_fit(run: Any) -> None:
     assert run("derive", "own.py:factory", "--out", "x").status == 0
     state = dict(torch.nn.Sequential(

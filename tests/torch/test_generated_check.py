@@ -414,7 +414,7 @@ def test_a_pre_norm_block_is_derived_and_verified(block: Derivation) -> None:
     text = block.to_latex()
     assert r"W_{\mathrm{out}}\,\Gamma_{2}\,g^{\top}\,\Gamma_{2}^{-1}" in text
     assert r"$\Gamma_{2} = \operatorname{diag}(W_{\mathrm{norm2}})$" in text
-    assert r"$g \in \mathrm{O}(3)$ fixing the vector of ones in $\mathbb{R}^{4}$" in text
+    assert r"$g \in \mathrm{SO}(3)$ fixing the vector of ones in $\mathbb{R}^{4}$" in text
 
 
 @pytest.mark.parametrize("size", ["small", "full"])

@@ -30,6 +30,7 @@ from symgauge.checks.claims.runtime.solver import (
     endpoint,
     jvp,
     solve,
+    solve_moving,
     stepped,
 )
 from symgauge.checks.runtime.record import BadInput
@@ -86,7 +87,7 @@ def check(bench: Bench) -> Iterator[Row]:
     f, t = vector_field(bench), clock(bench)
     x = bench.draw.normal("x", bench.sizes["samples"], bench.sizes["dim"])
     require_clock(t, x)
-    base = solve("f", f, x)
+    base = solve_moving("f", f, x)
     moved = retimed(f, t)
     image = solve("the retimed f", moved, x)
     floor = base.error + image.error
@@ -101,8 +102,8 @@ def check(bench: Bench) -> Iterator[Row]:
         yield bench.planted(label, distance(endpoint("f'", field, x), base.end), floor)
     yield from infinitesimal(bench, f, x)
     for method, order, steps in METHODS:
-        errors = [distance(stepped("f'", moved, x, method, n), base.finer) for n in steps]
-        yield bench.order(f"{method}: error of f' against F_f", steps, errors, order)
+        yield bench.converges(f"{method}: error of f' against F_f", lambda n: distance(
+            stepped("f'", moved, x, method, n), base.finer), steps, order, base.error)
 
 
 def infinitesimal(bench: Bench, f: Field, x: Tensor) -> Iterator[Row]:

@@ -25,6 +25,7 @@ from symgauge.checks.claims.runtime.solver import (
     endpoint,
     jvp,
     solve,
+    solve_moving,
     stepped,
 )
 from symgauge.checks.runtime.record import BadInput
@@ -93,7 +94,7 @@ def check(bench: Bench) -> Iterator[Row]:
     A, U = connection(bench), gauge(bench)
     x = bench.draw.normal("x", bench.sizes["samples"], bench.sizes["dim"])
     require_gauge(U, x)
-    base = solve("A", linear(A), x)
+    base = solve_moving("A", linear(A), x)
     moved = transformed(A, U)
     image = solve("A'", moved, x)
     floor = base.error + image.error
@@ -115,8 +116,8 @@ def check(bench: Bench) -> Iterator[Row]:
     yield from affine(bench, A, U, x)
     yield from periods(bench)
     for method, order, steps in METHODS:
-        errors = [distance(stepped("A'", moved, x, method, n), base.finer) for n in steps]
-        yield bench.order(f"{method}: error of A' against W", steps, errors, order)
+        yield bench.converges(f"{method}: error of A' against W", lambda n: distance(
+            stepped("A'", moved, x, method, n), base.finer), steps, order, base.error)
 
 
 def affine(bench: Bench, A: Path, U: Path, x: Tensor) -> Iterator[Row]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from symgauge.checks.claims.runtime.solver import Field
 
 from symgauge.checks.claims.runtime.fields import rounding
-from symgauge.checks.claims.runtime.solver import METHODS, distance, endpoint, jvp, solve, stepped
+from symgauge.checks.claims.runtime.solver import (
+    METHODS, distance, endpoint, jvp, solve, solve_moving, stepped,
+)
 
 SIZES = {
     "small": {"dim": 6, "tokens": 5, "heads": 2, "head_dim": 3, "samples": 2},
@@ -97,7 +99,7 @@ def check(bench: Bench) -> Iterator[Row]:
     def plain(t: Tensor, tokens: Tensor) -> Tensor:
         return heads.attend(tokens)
 
-    base = solve("Attn", plain, X)
+    base = solve_moving("Attn", plain, X)
     image = solve("Attn'", moved(heads, U), X)
     floor = base.error + image.error
     yield bench.reported("Attn moves the tokens by", distance(base.end, X))
@@ -118,9 +120,8 @@ def check(bench: Bench) -> Iterator[Row]:
     yield from internal(bench, heads, X)
     yield from discrete(bench, heads, X)
     for method, order, steps in METHODS:
-        errors = [distance(stepped("Attn'", moved(heads, U), X, method, n), base.finer)
-                  for n in steps]
-        yield bench.order(f"{method}: error of Attn' against Attn", steps, errors, order)
+        yield bench.converges(f"{method}: error of Attn' against Attn", lambda n: distance(
+            stepped("Attn'", moved(heads, U), X, method, n), base.finer), steps, order, base.error)
 
 
 def internal(bench: Bench, heads: Heads, X: Tensor) -> Iterator[Row]:

@@ -234,8 +234,12 @@ class Bench:
 
     def allowed(self) -> int:
         """The passes that these classes and planted failures may take."""
-        products = len(self.classes) + len(self.planted[:1])
+        products = len(self.classes) + len(self.wrong_generators())
         return FULL_SIZE_PASSES + len(self.classes) + len(self.planted) + JVP_PASSES * products
+
+    def wrong_generators(self) -> Families:
+        """The first planted failure whose generator is wrong, not its finite action alone."""
+        return [f for f in self.planted if not f.get("same_generator")][:1]
 
     def _fits(self, label: str, move: Mapping[str, Any]) -> None:
         for key in ("parameter", "source"):

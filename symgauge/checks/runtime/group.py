@@ -6,6 +6,7 @@ condition number is at most 2; with 4, rounding alone reached 10 floors once in 
 Rotations are L alone, and shifts at most as large as what they shift, for the same reason; a
 centred element is g = 1 + u 1^T with |u| at most 1/2 and 1^T u >= 0, and smaller for a bias with a
 large sum, which moves by u times its sum.
+A gain w + u is scaled by w -> s^k (w + u) - u, with the move's offset u.
 Every move is computed in float64 and rounded once, a piece of its tensor at a time: beside the
 parameters no copy of a whole tensor is in memory.
 
@@ -247,6 +248,11 @@ def varied(parameters: Parameters, move: Move, by: Element | Generator) -> Tenso
     return spread(vector, at, ndim) * weight
 
 
+def offset(move: Move) -> float:
+    """The u of s^k (w + u) - u."""
+    return float(Fraction(move.get("offset", "0")))
+
+
 def touched_view(tensor: Tensor, move: Move) -> tuple[Tensor, list[int]]:
     """What a move changes of its tensor, and the axes of it that must stay whole."""
     form, at = move["form"], move.get("at")
@@ -275,7 +281,8 @@ def apply_move(
         else:
             other = piece(vector, cut)
             wide = old.to(torch.float64)
-            new = wide * other if form == "s^k" else wide + other
+            u = offset(move)
+            new = (wide + u) * other - u if form == "s^k" else wide + other
         if measured:
             pair = (old.to(torch.float64), new - old)
             sums += torch.stack([torch.linalg.vector_norm(part) ** 2 for part in pair])
@@ -311,7 +318,7 @@ def add_variation(
         else:
             change = piece(vector, cut)
             if form == "s^k":
-                change = piece(view, cut).to(torch.float64) * change
+                change = (piece(view, cut).to(torch.float64) + offset(move)) * change
         piece(target, cut).add_(change)
 
 

@@ -19,6 +19,11 @@ class Domain(ABC):
     def constant(self, constant: Constant) -> Array:
         """The exact constant in this domain, batch of one."""
 
+    def at(self, function: str, argument: Constant) -> Array:
+        """A function of one of FUNCTIONS or rsqrt at rational numbers, batch of one."""
+        out: Array = getattr(self, function)(self.constant(argument))
+        return out
+
     @abstractmethod
     def add(self, a: Array, b: Array) -> Array:
         """a + b."""

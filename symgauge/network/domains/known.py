@@ -7,15 +7,15 @@ one stands, nothing that is read off here holds (residues mark such rows).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import isqrt
 
 import numpy as np
 
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
+from symgauge.network.op import Array, Primitive
+from symgauge.network.program import Constant, Network
 
 Known = Fraction | None
 
@@ -121,6 +121,36 @@ class KnownDomain(Domain):
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return np.full(shape, Fraction(0), dtype=object)
+
+    def lines(self, network: Network, wanted: Iterable[int]) -> dict[int, Array]:
+        """Some lines that depend on constants alone, and what they are made of."""
+        needed, stack = set(), list(wanted)
+        while stack:
+            i = stack.pop()
+            if i not in needed:
+                needed.add(i)
+                stack += network.nodes[i].inputs
+        out: dict[int, Array] = {}
+        for i in sorted(needed):
+            node = network.nodes[i]
+            if isinstance(node.leaf, Constant):
+                unknown = bool(node.leaf.unknown)
+                out[i] = self.unknown((1, *node.shape)) if unknown else self.constant(node.leaf)
+            elif isinstance(node.op, Primitive) and node.op.inner(**node.attrs) is None:
+                out[i] = node.op.apply(self, *(out[j] for j in node.inputs), **node.attrs)
+            else:
+                out[i] = self.unknown((1, *node.shape))
+        return out
+
+    @staticmethod
+    def as_constant(a: Array) -> Constant | None:
+        """A batch of one as a constant, where every entry is known."""
+        flat = a[0].reshape(-1).tolist() if a.ndim > 1 else [a[0]]
+        if any(v is None for v in flat):
+            return None
+        number = {v: k for k, v in enumerate(dict.fromkeys(flat))}
+        index = np.array([number[v] for v in flat], dtype=np.int64).reshape(a.shape[1:])
+        return Constant(tuple(number), index)
 
     def unknown(self, shape: tuple[int, ...]) -> Array:
         """Entries of which nothing is known."""

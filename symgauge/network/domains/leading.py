@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symgauge.exact.prime_field import PrimeField
+from symgauge.network.domains.base import Domain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.op import Array
+from symgauge.network.program import Constant
 
 
 class LeadingDomain(ResidueDomain):
@@ -29,6 +31,11 @@ class LeadingDomain(ResidueDomain):
         super().__init__(field, salt, batch, branches, twisted)
         self._tables, self._batch = tables, batch
         self.radicands: list[Array] = []
+
+    def at(self, function: str, argument: Constant) -> Array:
+        # roots of constants are listed with the others
+        return Domain.at(self, function, argument) if function in ("rsqrt", "erf") else (
+            super().at(function, argument))
 
     def _listed(self, function: str, a: Array, value: Array) -> tuple[Array, Array]:
         """The value, listed ones put in, and where one was."""

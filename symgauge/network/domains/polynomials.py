@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from math import gcd, lcm
 
 import numpy as np
 
 from symgauge.exact import polynomial as poly
 from symgauge.exact.polynomial import Polynomial, Ring
+from symgauge.exact.rational import factors, root_free
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array
-from symgauge.network.program import Constant
+from symgauge.network.program import Constant, Network
 
 _ADD = np.frompyfunc(poly.add, 2, 1)
+#: Multiples of a unit whose exponentials and angles are written by those of the unit.
+MAX_MULTIPLE = 64
+
+
+def units_of(network: Network) -> dict[str, Fraction]:
+    """The largest numbers of which the constants under exp, and under sin and cos, are multiples.
+
+    >>> from symgauge.network.program import Network
+    >>> units_of(Network((), (), {}))
+    {}
+    """
+    found: dict[str, Fraction] = {}
+    lowered = network.lowered
+    for i, argument in lowered.arguments.items():
+        name = "exp" if lowered.nodes[i].label == "exp" else "circle"
+        if lowered.nodes[i].label in ("exp", "sin", "cos"):
+            for r in filter(None, argument.table):
+                g = found.get(name, Fraction(0))
+                below = lcm(g.denominator, r.denominator)
+                found[name] = Fraction(gcd(int(g * below), int(r * below)), below)
+    return found
 
 
 def _integral(value: Fraction) -> poly.Number:
@@ -22,8 +46,13 @@ def _integral(value: Fraction) -> poly.Number:
 class PolynomialDomain(Domain):
     """Object arrays of polynomials of one ring, batch of one."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, units: Mapping[str, Fraction] | None = None) -> None:
+        """`units`: what the rationals that exp, and that sin and cos are taken of are multiples of.
+
+        See `units_of`. Without them such values are symbols without relations.
+        """
         self.ring = ring
+        self._units = units or {}
         self._mul = np.frompyfunc(ring.mul, 2, 1)
 
     def constant(self, constant: Constant) -> Array:
@@ -31,6 +60,67 @@ class PolynomialDomain(Domain):
         table[:] = [poly.constant(_integral(v)) for v in constant.table]
         # flat: an object array with an index without axes would give the bare entry
         out: Array = table[constant.index.reshape(-1)].reshape(1, *constant.shape)
+        return out
+
+    def at(self, function: str, argument: Constant) -> Array:
+        """Powers of exp g, multiple angles of g, roots of and logarithms of primes."""
+        rules: dict[str, Callable[[Fraction], Polynomial | None]] = {
+            "exp": self._exp_at, "cos": lambda r: self._circle_at(r, 0),
+            "sin": lambda r: self._circle_at(r, 1), "log": self._log_at, "rsqrt": self._rsqrt_at,
+        }
+        rule = rules.get(function)
+        if rule is None:
+            return super().at(function, argument)
+        found = [rule(r) for r in argument.table]
+        if None in found:
+            return super().at(function, argument)
+        table = np.empty(len(found), dtype=object)
+        table[:] = found
+        out: Array = table[argument.index.reshape(-1)].reshape(1, *argument.shape)
+        return out
+
+    def _multiple(self, function: str, r: Fraction) -> int | None:
+        """r over the unit, where it is a small number."""
+        k = r / self._units[function] if r else Fraction(0)
+        return int(k) if k.denominator == 1 and abs(k) <= MAX_MULTIPLE else None
+
+    def _exp_at(self, r: Fraction) -> Polynomial | None:
+        k = self._multiple("exp", r) if "exp" in self._units or not r else None
+        if k is None:
+            return None
+        if not k:
+            return poly.constant(1)
+        base: Polynomial = {
+            (self.ring.function("exp", poly.constant(_integral(self._units["exp"]))),): 1}
+        return self.ring.power(self.ring.inverse(base, 1) if k < 0 else base, abs(k))
+
+    def _circle_at(self, r: Fraction, which: int) -> Polynomial | None:
+        k = self._multiple("circle", r) if "circle" in self._units or not r else None
+        if k is None:
+            return None
+        x, y = poly.constant(1), poly.constant(0)
+        if k:
+            unit = poly.constant(_integral(self._units["circle"]))
+            c, s = ({(symbol,): 1} for symbol in self.ring.circle(unit))
+            mul = self.ring.mul
+            for _ in range(abs(k)):
+                x, y = (poly.add(mul(x, c), poly.scale(mul(y, s), -1)),
+                        poly.add(mul(x, s), mul(y, c)))
+        return x if not which else poly.scale(y, 1 if k > 0 else -1)
+
+    def _log_at(self, r: Fraction) -> Polynomial | None:
+        if r <= 0:
+            return None
+        return self.ring.sum(
+            {(self.ring.function("log", poly.constant(q)),): e} for q, e in factors(r).items())
+
+    def _rsqrt_at(self, r: Fraction) -> Polynomial | None:
+        if r <= 0:
+            return None
+        s, m = root_free(r)
+        out = poly.constant(_integral(1 / s))
+        for q in factors(Fraction(m)):
+            out = self.ring.mul(out, self.ring.inverse(poly.constant(q), 2))
         return out
 
     def fresh(self, name: str, shape: tuple[int, ...]) -> Array:

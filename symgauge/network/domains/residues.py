@@ -5,6 +5,12 @@ exp(-a) = 1/exp(a); log and erf likewise (erf odd); cos and sin of one argument 
 the circle, cos even, sin odd. What this forgets, and how that is guarded,
 is the business of `certify.independence`. Roots are those that are squares themselves; rows
 with a radicand that is no square, or with a zero divisor, are marked invalid.
+
+At rational numbers r nothing is forgotten: exp r is g^r and (cos r, sin r) the power P^r of a
+point of the circle, for one random g and P. All their relations are those of powers, because
+exp(a + i b) of distinct pairs of rationals (a, b) are independent over the algebraic numbers
+(Lindemann and Weierstrass). sqrt(r) is s sqrt(m) with r = s^2 m, log r a sum of logarithms of
+primes.
 """
 
 from __future__ import annotations
@@ -17,6 +23,7 @@ import numpy.typing as npt
 
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.rational import factors, root_free
 from symgauge.network.domains.base import Domain
 from symgauge.network.op import Array
 from symgauge.network.program import Constant
@@ -57,6 +64,43 @@ class ResidueDomain(Domain):
     def constant(self, constant: Constant) -> Array:
         table = np.array([self.field.residue(v) for v in constant.table], dtype=np.float64)
         return table[constant.index][None]
+
+    def at(self, function: str, argument: Constant) -> Array:
+        """The function's value at each rational, as said above."""
+        if function == "rsqrt":
+            return self._roots(argument)
+        if function == "erf":
+            return super().at(function, argument)
+        found = [self.at_rational(function, r) for r in argument.table]
+        return np.array(found, dtype=np.float64)[argument.index][None]
+
+    def at_rational(self, function: str, r: Fraction) -> int:
+        """exp, log, sin or cos of a rational."""
+        start = int(self._hash(np.zeros(1), {"exp": 6, "log": 8}.get(function, 7))[0])
+        if function == "exp":
+            return self.field.exponential(r, start)
+        if function == "log":
+            if r <= 0:
+                self._mark(np.ones((1, 1)))
+                return 0
+            logs = self._hash(np.array([q % self.p for q in factors(r)], dtype=np.float64), 8)
+            return sum(e * int(v) for e, v in zip(factors(r).values(), logs, strict=True)) % self.p
+        return self.field.turned(r, start)[function == "sin"]
+
+    def _roots(self, argument: Constant) -> Array:
+        """r**(-1/2) = m**(-1/2) / s for r = s^2 m."""
+        values, missing = [], []
+        for r in argument.table:
+            s, m = root_free(r) if r > 0 else (Fraction(1), 0)
+            root = self.field.sqrt(np.array(float(m % self.p)))
+            found = self.field.mul(root, root) == m % self.p
+            missing.append(not found or r <= 0)
+            values.append(self.scale(self.field.inverse(root), 1 / s).item())
+        absent = np.array(missing)[argument.index][None]
+        self.missing_roots.append(absent.reshape(1, -1))
+        if not self.twisted or any(r <= 0 for r in argument.table):
+            self._mark(absent)
+        return np.array(values)[argument.index][None]
 
     def add(self, a: Array, b: Array) -> Array:
         return self.field.add(a, b)

@@ -67,6 +67,9 @@ class SeriesDomain(Domain):
     def constant(self, constant: Constant) -> Array:
         return self.lift(self.base.constant(constant))
 
+    def at(self, function: str, argument: Constant) -> Array:
+        return self.lift(self.base.at(function, argument))
+
     def add(self, a: Array, b: Array) -> Array:
         return self.base.add(a, b)
 

@@ -142,17 +142,28 @@ def analytic_everywhere(network: Network) -> bool:
     logarithms: f is single-valued and holomorphic off a complex hypersurface, whose complement is
     connected. Only sufficient; not for piecewise networks.
     """
-    domain = _signs(network)
+    domain, _ = _signs(network)
     return not (domain.partial or domain.rooted and domain.divides)
+
+
+def ends_somewhere(network: Network) -> bool:
+    """Whether a division may be by 0, or a root or a logarithm of what is not positive."""
+    domain, _ = _signs(network)
+    return domain.partial or domain.divides
 
 
 def may_be_negative(network: Network, zero: Sequence[str]) -> bool:
     """Whether a root or logarithm may be of a negative number where these parameters are 0."""
-    return _signs(network, zero).negative
+    return _signs(network, zero)[0].negative
 
 
-def _signs(network: Network, zero: Sequence[str] = ()) -> SignDomain:
-    """What is met at all parameters, some of them 0, and all inputs."""
+def positive_lines(network: Network) -> list[bool]:
+    """Which lines of the lowered program are positive at all parameters and inputs."""
+    return [bool((a == POSITIVE).all()) for a in _signs(network)[1]]
+
+
+def _signs(network: Network, zero: Sequence[str] = ()) -> tuple[SignDomain, list[Array]]:
+    """What is met at all parameters, some of them 0, and all inputs; and the signs of all lines."""
     lowered, domain = network.lowered, SignDomain()
     theta = {
         p.name: np.full((1, *p.shape), ZERO if p.name in zero else ANY, dtype=np.int8)
@@ -162,5 +173,4 @@ def _signs(network: Network, zero: Sequence[str] = ()) -> SignDomain:
         x.name: np.full((1, *x.shape), NOT_NEGATIVE if x.classes else ANY, dtype=np.int8)
         for x in lowered.inputs
     }
-    values(lowered, domain, theta, inputs)
-    return domain
+    return domain, values(lowered, domain, theta, inputs)

@@ -141,7 +141,7 @@ def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> S
     for move in family.moves:
         node = numbers[move.parameter]
         address, copies, halves = _located(structure, family, move, node)
-        if move.form != "s^k" or halves or address in start.get(node, {}):
+        if move.form != "s^k" or move.offset or halves or address in start.get(node, {}):
             raise NoLemma(f"{move.form} on {move.parameter}")
         start.setdefault(node, {})[address] = Weight({0: move.weight}, copies)
     return prove_weights(structure, start)

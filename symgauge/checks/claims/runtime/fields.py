@@ -116,9 +116,10 @@ def bump_field(draw: Draw, name: str, dim: int, width: int, ends: float = 0.0) -
 
 
 def require_diffeo(phi: Diffeo, x: Tensor, ends: bool = True) -> None:
-    """Raises BadInput unless the inverse is one at five times, and phi is the identity at the
-    ends; both are tested at the points x."""
+    """Raises BadInput unless the inverse is one at five times, phi is the identity at the ends and
+    moves a point between them; all are tested at the points x."""
     limit = 1e4 * torch.finfo(x.dtype).eps
+    moved = False
     for time in (0.0, 0.25, 0.5, 0.75, 1.0):
         t = torch.tensor(time, dtype=x.dtype, device=x.device)
         y = phi.forward(t, x)
@@ -131,11 +132,17 @@ def require_diffeo(phi: Diffeo, x: Tensor, ends: bool = True) -> None:
             )
         gap = (y - x).abs()
         bad = ~(gap <= limit * (1 + x.abs()))
+        moved = moved or (time not in ENDS and bool(bad.any()))
         if ends and time in ENDS and bad.any():
             raise BadInput(
                 f"the diffeomorphism is not the identity at the end {place(t, x, bad)}: it moves "
                 f"a point by {float(gap.max()):.2g}; multiply it by a factor that vanishes there"
             )
+    if not moved:
+        raise BadInput(
+            "the diffeomorphism moves no point between the ends, so that no planted failure would "
+            "be seen: give one that is not the identity"
+        )
 
 
 def pushforward(f: Field, phi: Diffeo, time_part: float = 1.0) -> Field:

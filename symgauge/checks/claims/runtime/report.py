@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from symgauge.checks.claims.runtime.fields import Draw
-from symgauge.checks.claims.runtime.solver import fitted_order
+from symgauge.checks.claims.runtime.solver import fitted_order, settled
 from symgauge.checks.runtime.record import (
     BadInput,
     device_name,
@@ -84,11 +84,12 @@ class Bench:
 
     def order(
         self, label: str, steps: Sequence[int], errors: Sequence[float], expected: float,
-        wrong: bool = False,
+        wrong: bool = False, settled: bool = True,
     ) -> Row:
         """Errors that fall as (1 / steps)^expected; a wrong claim's fall slower by half an order.
 
-        In float32 rounding hides the order: it is reported, not judged.
+        In float32 rounding hides the order, and steps that have not `settled` show none: it is
+        reported, not judged.
         """
         order = fitted_order(steps, errors)
         ok: bool | None
@@ -96,10 +97,18 @@ class Bench:
             ok, limit = order < expected - 0.5, f"< {expected - 0.5:g}"
         else:
             ok, limit = abs(order - expected) <= ORDER_WITHIN, f"{expected:g}+-{ORDER_WITHIN:g}"
-        if self.dtype is not torch.float64:
+        if self.dtype is not torch.float64 or not settled:
             ok = None
         row = self.timed(label, "order", wrong, errors[-1], None, order, limit, ok)
         return replace(row, steps=list(steps), errors=list(errors))
+
+    def converges(
+        self, label: str, error_of: Callable[[int], float], steps: Sequence[int], expected: float,
+        error: float,
+    ) -> Row:
+        """A method's order, seen at as many steps as it takes (see `settled`)."""
+        numbers, errors, small = settled(error_of, steps, error)
+        return self.order(label, numbers, errors, expected, settled=small)
 
     def reported(self, label: str, value: float) -> Row:
         """A number without a verdict."""

@@ -25,6 +25,9 @@ METHODS = (  # fixed steps: torchdiffeq's name, the order of the method, numbers
 )
 LARGEST = 1e8  # a state or a velocity beyond it is taken for a solution that blows up
 EVALUATIONS = 20_000  # of the vector field, for one solution
+SEEN = 1e4  # a motion beyond so many of the solver's own errors is one
+ORDERS_AGREE = 0.15  # neighbouring orders, where steps are small enough to show one
+MOST_STEPS = 4096  # of a fixed-step solution
 
 
 def place(t: Tensor, x: Tensor, bad: Tensor) -> str:
@@ -144,6 +147,18 @@ def solve(name: str, field: Field, x: Tensor, times: Sequence[float] = (0.0, 1.0
     return Solution(states, finer, error)
 
 
+def solve_moving(name: str, field: Field, x: Tensor) -> Solution:
+    """The solution from x at 0 to 1, which must move x: what is wrong of a field at rest is not
+    seen. Raises BadInput."""
+    solution = solve(name, field, x)
+    if not distance(solution.end, x) > SEEN * solution.error:
+        raise BadInput(
+            f"{name} moves no point, so that no planted failure would be seen: give a vector "
+            "field that is not 0"
+        )
+    return solution
+
+
 def endpoint(name: str, field: Field, x: Tensor, times: Sequence[float] = (0.0, 1.0)) -> Tensor:
     """The end alone, at the tolerance: for what needs no error of its own."""
     return integrate(name, field, x, times, rtol=TOLERANCES[x.dtype][0])[-1]
@@ -152,6 +167,26 @@ def endpoint(name: str, field: Field, x: Tensor, times: Sequence[float] = (0.0, 
 def stepped(name: str, field: Field, x: Tensor, method: str, steps: int) -> Tensor:
     """The end at t = 1 by equal steps of euler, midpoint or rk4."""
     return integrate(name, field, x, [k / steps for k in range(steps + 1)], method)[-1]
+
+
+def settled(
+    error_of: Callable[[int], float], steps: Sequence[int], error: float
+) -> tuple[list[int], list[float], bool]:
+    """Numbers of steps and their errors, doubled until the order is that of small steps.
+
+    It is where the last two orders between neighbours agree: coarse steps show none of a method,
+    at some fields. Doubling ends where the solution's own `error` comes near, or at MOST_STEPS;
+    the flag says whether the order settled before.
+    """
+    numbers, errors = list(steps), [error_of(n) for n in steps]
+
+    def agree() -> bool:
+        a, b, c = errors[-3:]
+        return min(a, b, c) > 0 and abs(math.log2(a / b) - math.log2(b / c)) < ORDERS_AGREE
+
+    while not agree() and errors[-1] > 10 * error and numbers[-1] < MOST_STEPS:
+        numbers, errors = [*numbers[1:], 2 * numbers[-1]], [*errors[1:], error_of(2 * numbers[-1])]
+    return numbers, errors, agree()
 
 
 def fitted_order(steps: Sequence[int], errors: Sequence[float]) -> float:

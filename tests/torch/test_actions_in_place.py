@@ -1,0 +1,125 @@
+"""The contract of finite actions, for the code that is put into generated checks."""
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
+
+from symgauge.checks import actions
+from symgauge.checks.runtime import group
+from symgauge.derivation import GroupElement
+from symgauge.errors import BadInputError
+from symgauge.network.families import Family
+
+ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+Tensors = dict[str, torch.Tensor]
+
+
+def point() -> Tensors:
+    rng = np.random.default_rng(3)
+    theta = {n: rng.uniform(0.5, 2, shape) for n, shape in SHAPES.items()}
+    theta["gain"][::2] *= -1
+    return {n: torch.tensor(a) for n, a in theta.items()}
+
+
+def drawn(family: Family, seed: int) -> group.Element:
+    rng = torch.Generator().manual_seed(seed)
+    return group.random_element(entry(family)["element"], 1.0, rng)
+
+
+def exact(family: Family, element: Any) -> Exact:
+    """The same element for the second writing."""
+    copies, n = prod(family.copies), family.size
+    if is_matrix(family):
+        rows = torch.eye(n, dtype=torch.float64).repeat(*family.copies, 1, 1)
+        g = element.act("g", rows).mT.reshape(copies, n, n).numpy()
+        return Exact(g, np.linalg.inv(g))
+    s, log = (None if v is None else v.reshape(copies, n).numpy()
+              for v in (element.scale, element.shift))
+    return Exact(s=s, log=log)
+
+
+def act(family: Family, element: group.Element, theta: Tensors) -> Tensors:
+    here, plain = {n: t.clone() for n, t in theta.items()}, entry(family)
+    back = group.onto_slices(here, plain)
+    for move in plain["action"]:
+        group.apply_move(here, move, element)
+    group.off_slices(here, plain, back)
+    return here
+
+
+def close(found: Tensors, wanted: dict[str, Any], within: float = 1e-12) -> None:
+    for n in SHAPES:
+        there = torch.as_tensor(np.asarray(wanted[n], dtype=float))
+        torch.testing.assert_close(found[n], there, rtol=0, atol=within)
+
+
+@ACTIONS
+@pytest.mark.parametrize("piece", [2**18, 5], ids=["at once", "in pieces"])
+def test_torch_acts_as_written(
+    family: Family, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(group.PIECE, "cpu", piece)
+    theta, g, h = point(), drawn(family, 4), drawn(family, 5)
+    once = act(family, g, theta)
+    arrays = {n: t.numpy() for n, t in theta.items()}
+    close(once, moved(family, exact(family, g), arrays))
+    assert max(float((once[n] - theta[n]).abs().max()) for n in SHAPES) > 1e-2
+    close(act(family, h, once),
+          moved(family, exact(family, h).times(exact(family, g)), arrays))
+    if not is_matrix(family):
+        inverse = replace(g, scale=None if g.scale is None else 1 / g.scale,
+                          shift=None if g.shift is None else -g.shift)
+        close(act(family, inverse, once), arrays)
+
+
+@ACTIONS
+def test_the_tangent_is_the_derivative(family: Family) -> None:
+    """(g(t).theta - g(-t).theta) / 2t, g(t) = 1 + t xi, against the tangents of the check."""
+    theta, plain = point(), entry(family)
+    rng = torch.Generator().manual_seed(6)
+    generator = group.random_generator(plain["element"], 1.0, rng)
+    copies, n = prod(family.copies), family.size
+
+    def near(t: float) -> Exact:
+        if is_matrix(family):
+            rows = torch.eye(n, dtype=torch.float64).repeat(*family.copies, 1, 1)
+            xi = generator.act("g", rows).mT.reshape(copies, n, n).numpy()
+            g = np.eye(n) + t * xi
+            return Exact(g, np.linalg.inv(g))
+        log = t * generator.t.reshape(copies, n).numpy()
+        return Exact(s=np.exp(log), log=log)
+
+    here, tangents = {n: t.clone() for n, t in theta.items()}, dict[str, torch.Tensor]()
+    back = group.onto_slices(here, plain)
+    for move in plain["action"]:
+        group.add_variation(tangents, here, move, generator)
+    group.carry_back(tangents, here, plain, back)
+    arrays = {n: t.numpy() for n, t in theta.items()}
+    ahead, behind = (moved(family, near(t), arrays) for t in (1e-4, -1e-4))
+    found = {n: tangents.get(n, torch.zeros_like(theta[n])) for n in SHAPES}
+    close(found, {n: (ahead[n] - behind[n]) / 2e-4 for n in SHAPES}, 1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_tensors_keep_their_type(dtype: torch.dtype) -> None:
+    family = FAMILIES["gain with an offset"]
+    theta = {n: t.to(dtype) for n, t in point().items()}
+    element = GroupElement((entry(family),), actions.sample([entry(family)], SHAPES, 8))
+    narrow, wide = element.apply(theta), element.apply({n: t.double() for n, t in theta.items()})
+    for n in SHAPES:
+        assert narrow[n].dtype == dtype and torch.equal(narrow[n], wide[n].to(dtype))
+
+
+def test_integer_tensors_that_would_move_are_refused() -> None:
+    family = FAMILIES["gain with an offset"]
+    element = GroupElement((entry(family),), actions.sample([entry(family)], SHAPES, 8))
+    theta = {**point(), "b": torch.ones(6, dtype=torch.int8)}
+    assert torch.equal(element.apply(theta)["b"], theta["b"])
+    for name in ("gain", "w"):
+        with pytest.raises(BadInputError, match=f"{name} holds int8 entries"):
+            element.apply({**theta, name: torch.ones(SHAPES[name], dtype=torch.int8)})

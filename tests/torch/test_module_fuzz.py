@@ -1,0 +1,108 @@
+"""Random modules of which a false statement is easily made, before four judges.
+
+One module of each kind by default; the environment variable SYMGAUGE_MODULE_FUZZ sets how many of
+all kinds together `pytest -m slow` runs (200 unless told), SYMGAUGE_MODULE_FUZZ_SEED which.
+"""
+
+import csv
+import importlib.util
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from module_faults import FAULTS
+from module_judges import DRAWS, PATIENCE, Referee, judge
+from random_modules import FORMS, MAX_PARAMETERS, SOURCES, SPECIAL, STAGES, RandomModule, draw
+
+MANY = int(os.environ.get("SYMGAUGE_MODULE_FUZZ", "200"))
+SEED = int(os.environ.get("SYMGAUGE_MODULE_FUZZ_SEED", "0"))
+HERE = Path(__file__).parent
+#: Modules of its kinds within which a planted fault is found.
+TRIES = 12
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_a_module_of_each_kind(kind: str) -> None:
+    outcome = judge(0, kind)
+    assert not outcome.failures, draw(0, kind)
+
+
+@pytest.mark.slow
+def test_many_modules() -> None:
+    tally: Counter[str] = Counter()
+    failures = []
+    for seed in range(SEED, SEED + MANY):
+        outcome = judge(seed)
+        tally.update(outcome.tally)
+        failures += [(seed, draw(seed), *failure) for failure in outcome.failures]
+    print(f"\n{MANY} modules:", dict(tally))
+    assert not failures
+    # what is refused or undecided is no evidence
+    assert tally["compared"] > 0.7 * MANY and tally["PROVED"] > 0.4 * MANY
+
+
+def found(fault: str, kind: str) -> str | None:
+    """The judge that finds the planted fault among modules of a kind, and does not without it."""
+    for seed in range(TRIES):
+        with FAULTS[fault].plant():
+            planted = {name for name, _ in judge(seed, kind).failures}
+        if planted:
+            planted -= {name for name, _ in judge(seed, kind).failures}
+        if planted:
+            return min(planted)
+    return None
+
+
+@pytest.mark.parametrize("fault", ["softplus_threshold", "casts", "one_output"])
+def test_some_planted_faults_are_found(fault: str) -> None:
+    assert found(fault, FAULTS[fault].finds[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_planted_faults_are_found(fault: str) -> None:
+    assert any(found(fault, kind) for kind in FAULTS[fault].finds)
+
+
+def test_a_fault_is_planted_for_a_while() -> None:
+    for fault in FAULTS.values():
+        assert set(fault.finds) <= {*STAGES, *SOURCES, *FORMS}
+    before = judge(0, "softplus_threshold")
+    with FAULTS["softplus_threshold"].plant():
+        pass
+    assert judge(0, "softplus_threshold") == before
+
+
+def test_the_referee_is_right() -> None:
+    """Where the truth was found by hand (data/lies.csv), the referee's rank is the same."""
+    spec = importlib.util.spec_from_file_location("lies", HERE / "targets" / "lies.py")
+    assert spec is not None and spec.loader is not None
+    lies = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lies)
+    with (HERE.parent / "data" / "lies.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        torch.manual_seed(1)
+        referee = Referee(*getattr(lies, row["name"])())
+        while referee.draws < len(DRAWS) or (
+                referee.redundancy > int(row["true_redundancy"]) and referee.draws < PATIENCE):
+            referee.more()
+        assert referee.clear, row["name"]
+        assert referee.redundancy == int(row["true_redundancy"]), row["name"]
+
+
+def test_recipes_are_modules() -> None:
+    met: set[str] = set()
+    for seed in range(400):
+        recipe = draw(seed)
+        met |= {recipe.source, recipe.form, *(kind for kind, _ in recipe.stages)}
+        assert recipe == draw(seed)
+    assert met == {*SOURCES, *STAGES, *FORMS}
+    one, two = RandomModule(draw(7)), RandomModule(draw(7))
+    assert sum(p.numel() for p in one.parameters()) <= MAX_PARAMETERS
+    pairs = zip(one.state_dict().items(), two.state_dict().items(), strict=True)
+    assert all(n == m and torch.equal(a, b) for (n, a), (m, b) in pairs)
