@@ -21,7 +21,7 @@ def about(module: torch.nn.Module, reader: Reader) -> tuple[str, ...]:
         limited = name in reader.limits
         said.append(f"token ids {name} range over 0 to {classes - 1}" + (
             ", the ids that every table has a row for" if limited else ""))
-    said += reader.held
+    said += [*reader.held, *reader.build.notes]
     said.append(_mode(module))
     buffers = [n for n, _ in module.named_buffers() if n in reader.held_buffers]
     frozen = [n for n, p in module.named_parameters() if not p.requires_grad]
