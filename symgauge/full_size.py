@@ -29,10 +29,10 @@ from symgauge.derivers.structural import Found, find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.intertwiners.lines import proof_lines
-from symgauge.network.outline import from_outline, outline, outline_digest
+from symgauge.network.outline import UNCOMPARED, from_outline, outline, outline_digest
 from symgauge.network.program import Network
 from symgauge.ops import all_ops
-from symgauge.record import ABOUT, UNCOMPARED, edited, left_open, misshapen, sealed, text_of
+from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 

@@ -16,9 +16,6 @@ from symgauge.network.program import canonical_digest
 #: What a statement is about, beside its program: what a capture tells, under the same names.
 ABOUT = ("about", "outputs", "outputs_left_out", "training")
 
-#: Said where a network is read and not compared with its module.
-UNCOMPARED = "the network was not compared with the module at these sizes"
-
 _MODULE = "only the module tells; --target captures it again"
 _HISTORY = "how it was derived; nothing is read from it"
 _FULL = "restated at the full sizes; --target TARGET with its FULL captures those too"

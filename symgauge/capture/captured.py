@@ -18,9 +18,9 @@ from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
 from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
+from symgauge.network.outline import UNCOMPARED
 from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
-from symgauge.record import UNCOMPARED
 
 
 @dataclass(frozen=True)

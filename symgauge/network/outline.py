@@ -24,6 +24,8 @@ from symgauge.network.program import (
     node_to_json,
 )
 
+#: Said where a network is read and not compared with its module.
+UNCOMPARED = "the network was not compared with the module at these sizes"
 #: Entries of one line: a larger tensor is no model's.
 MAX_SIZE = 1 << 48
 

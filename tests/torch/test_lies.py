@@ -5,10 +5,10 @@ capture of the module once more.
 """
 
 import csv
-import importlib.util
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import lies
 import numpy as np
 import pytest
 import torch
@@ -27,13 +27,12 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def lies() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "lies", Path(__file__).parent / "targets" / "lies.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@cache
+def derived(name: str) -> tuple[torch.nn.Module, tuple, Derivation]:
+    """The network, its example and its derivation."""
+    torch.manual_seed(1)
+    module, example = getattr(lies, name)()
+    return module, example, derive(module, example)
 
 
 def leaves(value: object) -> list[torch.Tensor]:
@@ -66,10 +65,8 @@ def drift(module: torch.nn.Module, example: tuple, derivation: Derivation, seed:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["name"])
 def test_what_is_said_is_true(row: dict[str, str]) -> None:
-    torch.manual_seed(1)
-    module, example = getattr(lies(), row["name"])()
+    module, example, found = derived(row["name"])
     truth = int(row["true_redundancy"])
-    found = derive(module, example)
     mine = found.redundancy + found.unread
     assert found.parameters + found.unread == int(row["P"])
     # what is proved is the truth; what is not may be less known, never more than is so
@@ -85,18 +82,13 @@ def test_what_is_said_is_true(row: dict[str, str]) -> None:
 
 def test_most_are_decided() -> None:
     """UNKNOWN is honest, and no use: it stays the exception."""
-    module = lies()
-    undecided = []
-    for row in rows():
-        torch.manual_seed(1)
-        found = derive(*getattr(module, row["name"])())
-        if found.verdict is not Verdict.PROVED:
-            undecided.append(row["name"])
+    names = [row["name"] for row in rows()]
+    undecided = [name for name in names if derived(name)[2].verdict is not Verdict.PROVED]
     assert len(undecided) <= 4, undecided
 
 
 def test_data_and_networks_are_the_same() -> None:
     names = [row["name"] for row in rows()]
     assert len(set(names)) == len(names) >= 38
-    assert all(callable(getattr(lies(), name)) for name in names)
+    assert all(callable(getattr(lies, name)) for name in names)
     assert np.all([int(row["P"]) >= int(row["true_redundancy"]) for row in rows()])
