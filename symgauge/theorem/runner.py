@@ -123,8 +123,10 @@ def _write(folder: str, results: Sequence[Result]) -> list[Path]:
         return [path]
     try:
         pdf = compile_pdf(path)
-    except SymgaugeError as error:
-        raise BadInputError(f"{error}; correct the LaTeX of the proof file") from error
+    except (SymgaugeError, OSError) as error:
+        # the proofs are proved, and their .tex is written
+        print(f"symgauge: no PDF: {error}; correct the LaTeX of the proof file", file=sys.stderr)
+        return [path]
     return [path, pdf] if pdf else [path]
 
 
