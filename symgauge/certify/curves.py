@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from symgauge.certify.series import (
-    FUNCTIONS, ODD, ORDERS, POWERS, Curve, Start, known_lines, no_curve, random_field,
-    ranks_along, require_reached, start_of,
+    FUNCTIONS, ODD, ORDERS, POWERS, Curve, Start, field_for, known_lines, no_curve, ranks_along,
+    require_reached, start_of,
 )
 from symgauge.exact.prime_field import PrimeField
 from symgauge.network.domains.known import inverse_root
@@ -202,9 +202,10 @@ def find_curve(
     where no curve is found, or none that proves anything.
     """
     require_reached(network, ())
-    field = random_field()
     progress("series: curve")
-    names = _for_roots(network, _for_functions(network), cell, field, rng)
+    names = _for_functions(network)
+    field = field_for(network, names)
+    names = _for_roots(network, names, cell, field, rng)
     scaled = tuple(p.name for p in network.parameters if p.name in names)
     best = Curve(scaled, 1), -1
     # a series without e is a number

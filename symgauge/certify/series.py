@@ -55,6 +55,8 @@ FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 ODD = ("erf", "sin", "cos")
 #: Those whose values at rational constants are powers of one number, for each kind of number.
 POWERS = ("exp", "sin", "cos")
+#: Fields tried for one in which constants have exponentials.
+MAX_FIELDS = 1000
 #: Draws of a slice beyond the number of radicands; draws at most.
 DRAWS, MAX_DRAWS = 40, 1 << 14
 #: Rows among which slices are looked for that reach a radicand.
@@ -221,6 +223,26 @@ def random_field() -> PrimeField:
         n = (1 << 25) + 4 * secrets.randbelow(1 << 23) + 3
         if is_prime(n):
             return PrimeField(n)
+
+
+def field_for(network: Network, scaled: Sequence[str] | frozenset[str]) -> PrimeField:
+    """A random field in which e has the powers that stand at the start of a curve.
+
+    Raises BadInputError where what stands there is not known.
+    """
+    start = start_of(network, known_lines(network, scaled))
+    below = {c.denominator for c in start.exps}
+    below |= {r.denominator for a in network.lowered.arguments.values() for r in a.table}
+    for _ in range(MAX_FIELDS):
+        field = random_field()
+        try:
+            for d in below:
+                field.exponential(Fraction(1, d), 2)
+                field.turned(Fraction(1, d), 2)
+        except ZeroDivisionError:
+            continue
+        return field
+    raise no_curve("constants of which no random field has the exponentials")
 
 
 @dataclass

@@ -21,7 +21,7 @@ import numpy as np
 from symgauge.certify.balls import Minor, is_shown
 from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import Assumptions, assumptions
-from symgauge.certify.series import Curve, random_field, ranks_along
+from symgauge.certify.series import Curve, field_for, ranks_along
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
@@ -320,9 +320,11 @@ def _by_series(
 ) -> int:
     """rank J along the curve from a start that is drawn here; once more where one was unlucky."""
     claimed = certificate.data.get("rank")
-    found = ranks_along(network, curve, read, cell, closing, random_field(), rng)[-1]
+    field = field_for(network, curve.scaled)
+    found = ranks_along(network, curve, read, cell, closing, field, rng)[-1]
     if found != claimed:
-        again = ranks_along(network, curve, read, cell, closing, random_field(), rng)[-1]
+        field = field_for(network, curve.scaled)
+        again = ranks_along(network, curve, read, cell, closing, field, rng)[-1]
         found = max(found, again)
     return found
 

@@ -24,6 +24,7 @@ from symgauge.exact.polynomial import Ring
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.domains.polynomials import PolynomialDomain
 from symgauge.network.domains.residues import ResidueDomain
+from symgauge.network.exponents import split_exponentials
 from symgauge.network.program import Constant
 from symgauge.network.sampling import root_plan
 from symgauge.verdict import Verdict
@@ -154,6 +155,9 @@ def agreed(name: str, found: Derivation) -> None:
     if found.verdict is Verdict.PROVED:
         assert found.redundancy + found.unread == truth(name)
     assert found.verify().verdict is found.verdict
+    # the certificate is of this module, as it is or rewritten
+    again = capture(*module(name)).network
+    assert found.network().digest in (again.digest, split_exponentials(again).digest)
 
 
 @pytest.mark.parametrize("name", [*ZERO, *SPAN, *MIX])
