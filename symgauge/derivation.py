@@ -615,8 +615,10 @@ def derive(
 ) -> Derivation:
     """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
 
-    Parameters that require grad are the coordinates; floating inputs are indeterminates,
-    integer ones are held. All floating outputs jointly unless `output` picks one.
+    Parameters that require grad are the coordinates; floating inputs are indeterminates, integers
+    that pick rows of a table range over them, other integers are held. All floating outputs
+    jointly unless `output` picks one, or a transformers output has logits. The module is changed
+    while it is read (float64), and is afterwards as it was.
     `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
     certifies the rank of the Jacobian in real balls, `series` over power series: both without
     hypotheses on values.

@@ -62,8 +62,10 @@ def capture(
     """The network that a module computes on inputs of the example's shapes.
 
     Parameters that require grad are the coordinates; other parameters and buffers are constants.
-    Floating inputs are indeterminates; integer and Boolean ones are held at the example.
-    `output` picks one output by name or index; `observable="probabilities"` appends log_softmax.
+    Floating inputs are indeterminates; integers that pick rows of a table range over them, other
+    integer and Boolean inputs are held at the example. All floating outputs jointly, of a
+    transformers output its logits; `output` picks one by name or index;
+    `observable="probabilities"` appends log_softmax.
 
     With `meta` the module is read for its shapes alone, at any size: its parameters need no
     values and are replaced by fake ones in place, constants without values stand in the network
