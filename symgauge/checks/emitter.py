@@ -73,9 +73,9 @@ def emit_check(spec: Mapping[str, Any]) -> str:
     `spec`: "name"; "target", {"kind": "source", "source", "factory"} or {"kind": "import",
     "module", "factory"}; "sizes", {"small": {...}, "full": {...} or None}; "observable";
     "output"; "families" (the statement, each with its "full" entry); and optionally "outputs",
-    names of those that the statement is about, and "planted", a list of {"family": index or label,
-    "kind": ...}, by default every `propose_planted`. The target's "training", {"small", "full"},
-    says in which mode each module is (`set_mode` of the runtime).
+    [number, name] of each that the statement is about, and "planted", a list of {"family": index
+    or label, "kind": ...}, by default every `propose_planted`. The target's "training", {"small",
+    "full"}, says in which mode each module is (`set_mode` of the runtime).
     Raises BadInputError where the statement is none.
     """
     families = spec["families"]

@@ -289,7 +289,7 @@ def test_every_floating_output_counts() -> None:
     assert chosen(ModelOutput(last_hidden_state=x, pooler_output=x)) == [
         "last_hidden_state", "pooler_output"]
     assert chosen({"a": x, "b": x}, "b") == chosen({"a": x, "b": x}, 1) == ["b"]
-    assert chosen({"a": x, "b": x, "c": x}, outputs=["a", "c"]) == ["a", "c"]
+    assert chosen({"a": x, "b": x, "c": x}, outputs=[[0, "a"], [2, "c"]]) == ["a", "c"]
 
 
 def test_an_output_beside_logits_is_looked_at() -> None:

@@ -205,31 +205,36 @@ def leaves(value: Any, name: str | None = None) -> Iterator[tuple[str | None, An
 def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tensor]], list[str]]:
     """The outputs that the statement is about, with their names; the names of the others.
 
-    The record's `output`, by name or number; its list `outputs`; else every floating one, and of
-    a transformers ModelOutput that has logits (or logits_per_...) those alone.
+    The record's `outputs`, [number, name] each; else the one that its `output` names or numbers;
+    else every floating one, and of a transformers ModelOutput that has logits (or
+    logits_per_...) those alone.
     """
     found = [
-        (str(number) if name is None else name, str(number), leaf)
+        (number, str(number) if name is None else name, leaf)
         for number, (name, leaf) in enumerate(leaves(value)) if is_float(leaf) and leaf.numel()
     ]
-    names, output = [name for name, _, _ in found], record["output"]
-    listed = record.get("outputs") if output is None else [str(output)]
-    if listed is None:
-        listed = names
+    names, output = {number: name for number, name, _ in found}, record["output"]
+    if record.get("outputs") is not None:
+        listed = {int(number): str(name) for number, name in record["outputs"]}
+    elif output is not None:
+        listed = {k: n for k, n in names.items() if str(output) in (n, str(k))}
+    else:
+        logits = {}
         if is_model_output(value):
-            logits = [name for name in names if name.startswith("logits_per_")]
-            listed = ["logits"] if "logits" in names else logits or names
-    numbers = [number for _, number, _ in found] if output is not None else []
-    lost = [name for name in listed if name not in names + numbers]
-    if lost:
-        raise BadInput(f"the module has no output {json.dumps(lost[0])}")
+            logits = {k: n for k, n in names.items() if n == "logits"}
+            logits = logits or {k: n for k, n in names.items() if n.startswith("logits_per_")}
+        listed = logits or names
+    lost = [name for number, name in listed.items() if number not in names]
+    if lost or (output is not None and not listed):
+        raise BadInput(f"the module has no output {json.dumps((lost or [output])[0])}")
     if not listed:
         raise BadInput("the module returns no floating-point tensor")
     chosen, others = [], []
-    for name, number, tensor in found:
-        if name in listed or (output is not None and number in listed):
+    for number, name, tensor in found:
+        if number in listed:
             probable = record["observable"] == "probabilities"
-            chosen.append((name, torch.log_softmax(tensor, -1) if probable else tensor))
+            tensor = torch.log_softmax(tensor, -1) if probable else tensor
+            chosen.append((listed[number], tensor))
         else:
             others.append(name)
     return chosen, others
