@@ -141,7 +141,7 @@ def _beside(build: Builder, made: Any, floats: Any) -> Any:
     line = Value(line.index, line.shape, made.minus_infinity)
     if any(exact_value(float(v)) != v for v in constant.table):
         return Computed(line, floats)
-    exact = torch.from_numpy(constant.floats().copy())
+    exact = torch.from_numpy(np.array(constant.floats()))
     if made.minus_infinity is not None:
         exact[torch.from_numpy(made.minus_infinity)] = -torch.inf
     return exact
