@@ -37,6 +37,8 @@ MALFORMED = (
     ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
 )
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
+#: Logarithms and powers to bases, whose factors are rounded.
+BASES = {"log2.default", "log10.default", "exp2.default", "pow.Scalar"}
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 
 
@@ -82,8 +84,15 @@ class Reader:
                 self.environment[node] = self._call(node)
             elif node.op == "output":
                 result = node.args[0]
-        return rewritten(
-            self.build.network(self._outputs(result), (*self.held, *self.build.notes)))
+        outputs = self._outputs(result)
+        used = {overload_of(n.target) for n in self.program.graph.nodes
+                if hasattr(n.target, "_schema")}
+        if used & BASES:
+            lowered = self.build.network(outputs).lowered
+            if any(lowered.nodes[i].label == "log" for i in lowered.arguments):
+                # 1 / log 2 in floats, beside log 2 itself
+                self.held.append(ROUNDED.format(op="log2"))
+        return rewritten(self.build.network(outputs, (*self.held, *self.build.notes)))
 
     def _leaves(self) -> None:
         signature = self.program.graph_signature

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log
 from typing import Any
 
 from symgauge.network.builder import Builder
 from symgauge.network.op import Rewrite, Sample
+from symgauge.network.program import exact_value
 
 
 class Logarithm(Rewrite):
@@ -16,11 +18,9 @@ class Logarithm(Rewrite):
     aten = ("log2.default", "log10.default")
 
     def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
-        """log x over log c, for the bases 2 and 10."""
+        """1 / log c is the dyadic value of the nearest float."""
         base = 2 if overload.startswith("log2") else 10
-        value = build.apply("log", args[0])
-        unit = build.reciprocal(build.apply("log", build.full(base, ())))
-        return build.mul(value, unit)
+        return build.scale(build.apply("log", args[0]), exact_value(1 / log(base)))
 
     def samples(self) -> Iterator[Sample]:
         for overload in self.aten:

@@ -133,6 +133,7 @@ UNDECIDED = {
     "double_root": "is a square",
     "root_of_seventeen": "square",
     "arctangent": "constants made by",
+    "log_to_the_base_2": "constants made by",
 }
 
 
