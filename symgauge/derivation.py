@@ -458,7 +458,7 @@ def _note_disagreements(
     for _ in range(TRIES):
         found = implicit_tensors(
             network, vectors, read, certificate.cell(network), draw_tokens(network, rng),
-            field, rng)
+            field, rng, data["rank"])
         if data["implicit"] == found:
             return
     yield from _difference("implicit", data["implicit"], found)

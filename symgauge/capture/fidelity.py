@@ -101,7 +101,8 @@ class _Comparison:
             warnings.simplefilter("ignore")
             with WideFloats():  # type: ignore[no-untyped-call]
                 leaves = pytree.tree_leaves(self.module(*args, **kwargs))
-        found = [leaves[x.index].to(torch.float64) for x in self.reader.chosen.outputs]
+        # an output may be a parameter itself
+        found = [leaves[x.index].detach().to(torch.float64) for x in self.reader.chosen.outputs]
         if self.reader.observable == "probabilities":
             found = [x.log_softmax(-1) for x in found]
         return [x.numpy() for x in found]
