@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import symgauge
+from symgauge.errors import CaptureError, UnsupportedOpError
+from symgauge.ops.upsample_nearest import UpsampleNearest
 from symgauge.verdict import Verdict
 
 X = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
@@ -97,9 +99,6 @@ def test_an_output_may_be_a_parameter() -> None:
 
 
 def test_an_op_that_does_not_understand_its_arguments_says_so() -> None:
-    from symgauge.errors import CaptureError
-    from symgauge.ops.upsample_nearest import UpsampleNearest
-
     module = Made(
         lambda m, x: F.interpolate(m.p[None, None], size=(5, 5)).sum() * x,
         p=nn.Parameter(torch.randn(3, 3)))
@@ -108,3 +107,44 @@ def test_an_op_that_does_not_understand_its_arguments_says_so() -> None:
         with pytest.raises(CaptureError, match="upsample_nearest2d"):
             symgauge.derive(module, (X,))
     assert symgauge.derive(module, (X,)).redundancy == 8
+
+
+@pytest.mark.parametrize(("function", "words"), [
+    (lambda m, x: m.b(x)[m.b(x) > 0], "a mask that inputs or parameters decide"),
+    (lambda m, x: m.b(x) + m.kept.add_(1).sum(), "changes its own tensors"),
+])
+def test_refusals_say_what_is_so(function: Callable[..., Any], words: str) -> None:
+    module = Made(function, b=nn.Linear(4, 2))
+    module.register_buffer("kept", torch.zeros(2))
+    with pytest.raises(CaptureError, match=words):
+        symgauge.derive(module, (X,))
+
+
+def test_a_sparse_buffer_is_refused_where_it_is_read() -> None:
+    module = Made(lambda m, x: m.b(torch.sparse.mm(m.sparse, x)), b=nn.Linear(4, 2))
+    module.register_buffer("sparse", torch.eye(3).to_sparse())
+    with pytest.raises(UnsupportedOpError):
+        symgauge.derive(module, (X,))
+
+
+def test_an_input_that_is_written_to_is_read() -> None:
+    module = Made(lambda m, x: m.b(x.add_(1.0)), b=nn.Linear(4, 2))
+    before = X.clone()
+    assert symgauge.derive(module, (X,)).redundancy == 0 and torch.equal(X, before)
+
+
+def test_what_a_module_does_to_itself_is_undone() -> None:
+    """Tensors in its lists, gradients that it turns off, random numbers that it draws."""
+    def function(m: Any, x: Tensor) -> Tensor:
+        m.listed[0].add_(1)
+        m.b.weight.requires_grad_(False)
+        return m.b(F.dropout(x))  # type: ignore[no-any-return]
+
+    module = Made(function, b=nn.Linear(4, 2))
+    module.listed = [torch.zeros(2)]  # type: ignore[assignment]
+    state = torch.get_rng_state()
+    with pytest.raises(CaptureError):
+        symgauge.derive(module, (X,))
+    assert torch.equal(module.listed[0], torch.zeros(2))  # type: ignore[index]
+    assert module.b.weight.requires_grad  # type: ignore[union-attr]
+    assert torch.equal(state, torch.get_rng_state())
