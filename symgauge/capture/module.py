@@ -49,6 +49,16 @@ def check_parameters(module: torch.nn.Module) -> None:
         )
 
 
+def check_values(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    """Raise CaptureError where a parameter or the example lies on the meta device."""
+    for name, p in module.named_parameters():
+        if not has_values(p):
+            raise CaptureError(f"parameter {name} is on the meta device; give it values")
+    for x in pytree.tree_leaves((args, kwargs)):
+        if isinstance(x, torch.Tensor) and not has_values(x):
+            raise CaptureError("the example is on the meta device; give it values")
+
+
 def check_example(args: Any, kwargs: Any) -> None:
     for x in pytree.tree_leaves((args, kwargs)):
         if isinstance(x, torch.Tensor) and not x.numel():
