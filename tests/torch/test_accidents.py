@@ -178,21 +178,12 @@ REFUSED: dict[str, tuple[Callable[[], Example], str]] = {
         lambda: (_with_parameter(torch.eye(3).to_sparse()), (X,)), "is sparse"),
     "exponential map": (
         lambda: (parametrizations.orthogonal(nn.Linear(3, 3)), (X,)), "without a rule"),
-    "lock": (lambda: (_locked(), (X,)), "is sparse to float64"),
 }
 
 
 def _with_parameter(value: Tensor) -> nn.Module:
     module = Through(lambda m, x: m.layer(x))
     module.extra = nn.Parameter(value)
-    return module
-
-
-def _locked() -> nn.Module:
-    import threading
-
-    module = Through(lambda m, x: m.layer(x))
-    module.lock = threading.Lock()  # type: ignore[assignment]
     return module
 
 
