@@ -300,7 +300,8 @@ class Derivation:
         found = verify(certificate)
         if found.verdict is Verdict.REFUTED:
             return found
-        reasons, settled = list(found.reasons), {*DECIDED, *_settled_notes(self.data)}
+        reasons, settled = list(found.reasons), {*DECIDED, *_settled(self.data)}
+        settled -= _shortened(self.data, certificate)
         if self.data["full_sizes"] is None:
             settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
         if self.data["discrete"]:
@@ -444,6 +445,31 @@ def planted_disagreements(
         yield f"the planted failure {text:.160} is not refuted"
 
 
+def _shortened(data: Mapping[str, Any], certificate: Certificate) -> set[str]:
+    """Lists of the record that are true as far as they go, and shorter than what is found anew."""
+    network, coordinates = certificate.network(), Coordinates(certificate.network())
+    vectors = certificate.generators(network)
+    families = [
+        _family_of(entry, coordinates, tuple(vectors[k] for k in entry["generators"]))
+        for entry in data["generators"]
+    ]
+    try:
+        found = discrete_symmetries(network, families, PrimeField(next(primes())), _fresh())
+        fewer = fewer_planted(data["planted"], data["generators"], network)
+    except UndecidedError:
+        return {"planted", "discrete"}
+    return ({"planted"} if fewer else set()) | (
+        {"discrete"} if len(found) > len(data["discrete"]) else set())
+
+
+def fewer_planted(
+    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+) -> bool:
+    """Whether wrong symmetries that exact points refute are missing: a check would see less."""
+    found = _planted(network, families, PrimeField(next(primes())), _fresh())
+    return not {text_of(p) for p in found} <= {text_of(p) for p in said}
+
+
 def _note_disagreements(
     data: Mapping[str, Any], vectors: Sequence[VectorField], network: Network,
     certificate: Certificate,
@@ -458,7 +484,7 @@ def _note_disagreements(
     for _ in range(TRIES):
         found = implicit_tensors(
             network, vectors, read, certificate.cell(network), draw_tokens(network, rng),
-            field, rng)
+            field, rng, data["rank"])
         if data["implicit"] == found:
             return
     yield from _difference("implicit", data["implicit"], found)
@@ -473,12 +499,9 @@ def _has_evidence(certificate: Mapping[str, Any]) -> bool:
     return "balls" in certificate or "series" in certificate
 
 
-def _settled_notes(data: Mapping[str, Any]) -> set[str]:
-    """{"notes", "implicit"} where they were made anew."""
-    if data["implicit"] and _has_evidence(data["certificate"]):
-        return set()
-    made = all(map(_counts_directions, data["notes"]))
-    return {"implicit", "notes"} if made else {"implicit"}
+def _settled(data: Mapping[str, Any]) -> set[str]:
+    """{"implicit"} where it was made anew. A note may be missing: notes are never settled."""
+    return set() if data["implicit"] and _has_evidence(data["certificate"]) else {"implicit"}
 
 
 def _fresh() -> np.random.Generator:
@@ -532,9 +555,6 @@ def _captured_again(data: Mapping[str, Any], network: Network, target: Target) -
     notes = [note for note in data["notes"] if not _counts_directions(note)]
     if SPLIT in notes and SPLIT not in said:
         found.wrong.append(f"nothing is rewritten: {SPLIT!r} is not so")
-    if all(note == SPLIT for note in notes) and not (
-            len(notes) < len(data["notes"]) and _has_evidence(data["certificate"])):
-        found.settled.add("notes")
     if data["full_tensors"] is not None and target.full is not None and text_of(
             data["full_sizes"]) == text_of(dict(target.full)):
         full, training["full"] = _at_full_sizes(target, data["output"], data["observable"])

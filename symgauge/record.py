@@ -29,6 +29,8 @@ REASONS: Mapping[str, str] = {
     **dict.fromkeys(("seed", "versions", "seconds"), _HISTORY),
     "cells": "what the search tried; the certificate has the cell that was taken",
     "notes": "what the search or the capture met; the program does not tell",
+    "planted": "wrong symmetries that are refuted here are missing: the check sees less",
+    "discrete": "elements that hold here are missing",
 }
 UNKNOWN_KEY = "nothing here decides it"
 #: Why a fact is left open where a target was captured again.

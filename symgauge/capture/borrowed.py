@@ -30,7 +30,7 @@ class Memory:
 
     def owner(self, x: torch.Tensor) -> str | None:
         """The parameter whose memory a tensor shares, if any."""
-        return self.names.get(_address(x)) if has_values(x) else None
+        return self.names.get(_address(x)) if _lies_somewhere(x) else None
 
 
 @contextmanager
@@ -38,13 +38,15 @@ def borrowed(module: torch.nn.Module) -> Iterator[Memory]:
     """Within it the module is in float64 on the CPU; the memory that its parameters had is given.
 
     Afterwards, also where reading fails, it is as it was to the last bit: parameters and their
-    gradients, buffers, attributes, modes and hooks. Parameters stay the same objects throughout.
+    gradients, buffers, attributes, modes and hooks; torch's random state too. Parameters stay the
+    same objects throughout.
     Raises CaptureError for tensors that share memory with a parameter, and for nested flows.
     """
     tensors = [*_tensors(module)]
     memory = _memory(module)
-    before = [(x, x.data, x.grad if x.is_leaf else None) for x in tensors]
+    before = [(x, x.data, x.grad if x.is_leaf else None, x.requires_grad) for x in tensors]
     attributes = [(part.__dict__, _copied(part.__dict__)) for part in module.modules()]
+    random = torch.get_rng_state()
     try:
         try:
             for x in tensors:
@@ -63,10 +65,12 @@ def borrowed(module: torch.nn.Module) -> Iterator[Memory]:
     finally:
         for held, saved in attributes:
             _restore(held, saved)
-        for x, data, grad in before:
+        for x, data, grad, required in before:
             x.data = data
             if x.is_leaf:
                 x.grad = grad
+                x.requires_grad_(required)
+        torch.set_rng_state(random)
 
 
 def widened(x: torch.Tensor) -> torch.Tensor:
@@ -86,10 +90,10 @@ def wide_example(args: Any, kwargs: Any) -> tuple[Any, Any]:
 
 
 def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
-    """Parameters, buffers and plain attributes that are tensors, each once."""
+    """Parameters, buffers, and tensors among plain attributes and in their lists, each once."""
     seen: set[int] = set()
     for part in module.modules():
-        plain = [x for x in vars(part).values() if isinstance(x, torch.Tensor)]
+        plain = [x for x in pytree.tree_leaves(dict(vars(part))) if isinstance(x, torch.Tensor)]
         for x in (*part._parameters.values(), *part._buffers.values(), *plain):
             if x is not None and id(x) not in seen and has_values(x):
                 seen.add(id(x))
@@ -123,6 +127,11 @@ def _memory(module: torch.nn.Module) -> Memory:
                 + "; a buffer is a constant: compute it from the parameters when the module runs"
             )
     return memory
+
+
+def _lies_somewhere(x: torch.Tensor) -> bool:
+    """Whether a tensor has one memory of its own: a sparse one or one without values has none."""
+    return has_values(x) and x.layout is torch.strided
 
 
 def _address(x: torch.Tensor) -> int:
@@ -167,12 +176,13 @@ class Watch(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         for x in pytree.tree_leaves((args, kwargs)):
-            if isinstance(x, torch.Tensor) and has_values(x) and x.layout is torch.strided:
+            if isinstance(x, torch.Tensor) and _lies_somewhere(x):
                 self._look(x)
         out = func(*args, **(kwargs or {}))
         if torch.is_grad_enabled():  # what is made while it runs may require grad
             made = pytree.tree_leaves(out)
-            self._own |= {_address(x) for x in made if isinstance(x, torch.Tensor)}
+            self._own |= {
+                _address(x) for x in made if isinstance(x, torch.Tensor) and _lies_somewhere(x)}
         return out
 
     def _look(self, x: torch.Tensor) -> None:

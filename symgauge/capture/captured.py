@@ -12,7 +12,9 @@ from symgauge.capture.about import about
 from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
-from symgauge.capture.module import check_deterministic, check_example, check_parameters
+from symgauge.capture.module import (
+    check_deterministic, check_example, check_parameters, check_values,
+)
 from symgauge.capture.outputs import Chosen
 from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
@@ -85,6 +87,7 @@ def capture(
         program = exported(module, args, kwargs)
         network, reader = _read(module, program, output, observable, ())
         return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
+    check_values(module, args, kwargs)
     args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
     with borrowed(module) as memory:

@@ -37,6 +37,12 @@ def typed(build: Builder, node: Any, overload: str, args: Any) -> tuple[str, Any
         for i in range(len(args)) if kind in LOGICAL else (MASK[kind],):
             if isinstance(args[i], Value) and _dtype(node.args[i]) != torch.bool:
                 args[i] = nonzero(build, args[i])
+    elif kind in ("index", "index_put") and any(
+        isinstance(value, Value) and _dtype(x) == torch.bool
+        for x, value in zip(node.args[1], args[1])
+    ):
+        raise CaptureError("a mask that inputs or parameters decide picks entries: their number "
+                           "is none that one program has; write it with torch.where")
     elif kind.startswith("bitwise") and out != torch.bool:
         raise CaptureError(f"{overload} on integers that a branch decides has no rule")
     elif kind == "add" and out == torch.bool:

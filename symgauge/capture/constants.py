@@ -29,7 +29,8 @@ from symgauge.ops import by_overload
 
 #: Ops whose value holds entries of their arguments, by their names without the overload.
 MOVES = frozenset("""
-    _reshape_copy _to_copy _unsafe_view abs alias amax amin as_strided cat chunk clamp clamp_max
+    _reshape_copy _to_copy _to_dense
+    _unsafe_view abs alias amax amin as_strided cat chunk clamp clamp_max
     clamp_min clone constant_pad_nd contiguous copy detach diag_embed diagonal embedding empty
     empty_like empty_strided expand eye fill flip full full_like gather hardtanh index index_put
     index_select lift_fresh_copy masked_fill max max_pool1d max_pool2d max_pool2d_with_indices

@@ -101,7 +101,8 @@ class _Comparison:
             warnings.simplefilter("ignore")
             with WideFloats():  # type: ignore[no-untyped-call]
                 leaves = pytree.tree_leaves(self.module(*args, **kwargs))
-        found = [leaves[x.index].to(torch.float64) for x in self.reader.chosen.outputs]
+        # an output may be a parameter itself
+        found = [leaves[x.index].detach().to(torch.float64) for x in self.reader.chosen.outputs]
         if self.reader.observable == "probabilities":
             found = [x.log_softmax(-1) for x in found]
         return [x.numpy() for x in found]
@@ -246,11 +247,13 @@ def _moves(x: Any) -> bool:
 def _difference(wanted: Sequence[Array], found: Sequence[Array], strict: bool) -> float:
     """The largest difference, relative to the largest entry of its output.
 
-    Infinite where what is wanted is finite and what is found is not; if `strict`, the other way
-    round too: else the module may overflow where the network does not.
+    Infinite where shapes differ, or what is wanted is finite and what is found is not; if
+    `strict`, the other way round too: else the module may overflow where the network does not.
     """
     worst = 0.0
     for a, b in zip(wanted, found, strict=True):
+        if a.shape != b.shape:
+            return math.inf
         finite = np.isfinite(a)
         if (finite & ~np.isfinite(b)).any() or strict and (np.isfinite(b) & ~finite).any():
             return math.inf

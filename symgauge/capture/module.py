@@ -26,6 +26,8 @@ def check_parameters(module: torch.nn.Module) -> None:
     for name, p in module.named_parameters():
         if p.is_quantized:
             raise CaptureError(f"parameter {name} is quantised; give the unquantised module")
+        if p.layout is not torch.strided:
+            raise CaptureError(f"parameter {name} is sparse; make it dense")
         if p.is_complex():
             raise CaptureError(
                 f"parameter {name} is complex; symgauge derives real parameters: "
@@ -45,6 +47,16 @@ def check_parameters(module: torch.nn.Module) -> None:
             "the module has no parameters that require grad, so there is nothing to derive; "
             "give a module with trainable parameters"
         )
+
+
+def check_values(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+    """Raise CaptureError where a parameter or the example lies on the meta device."""
+    for name, p in module.named_parameters():
+        if not has_values(p):
+            raise CaptureError(f"parameter {name} is on the meta device; give it values")
+    for x in pytree.tree_leaves((args, kwargs)):
+        if isinstance(x, torch.Tensor) and not has_values(x):
+            raise CaptureError("the example is on the meta device; give it values")
 
 
 def check_example(args: Any, kwargs: Any) -> None:
@@ -81,6 +93,9 @@ def _grouped_mm(x: torch.Tensor, w: torch.Tensor, offsets: torch.Tensor) -> torc
 
 
 def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
+    # it may write into its inputs
+    args, kwargs = pytree.tree_map(
+        lambda x: x.clone() if isinstance(x, torch.Tensor) else x, (args, kwargs))
     with torch.no_grad(), WideFloats():  # type: ignore[no-untyped-call]
         out = module(*args, **kwargs)
     return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
@@ -113,7 +128,9 @@ def check_deterministic(
     if any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, two, strict=True)):
         raise random(module)
     if not any(x.is_floating_point() for x in one):
-        raise CaptureError("the module returns no floating tensor")
+        raise CaptureError(
+            "the module returns no floating tensor, alone or in tuples, lists and dicts (a class "
+            "of its own has to be known to torch.utils._pytree)")
 
 
 def random(module: torch.nn.Module) -> CaptureError:
@@ -121,9 +138,13 @@ def random(module: torch.nn.Module) -> CaptureError:
         n for n, m in module.named_modules()
         if isinstance(m, torch.nn.modules.dropout._DropoutNd) and m.p > 0 and m.training
     ]
-    cause = f"dropout in train mode at {dropout[0] or 'the top'}" if dropout else "randomness"
+    if not dropout:
+        return CaptureError(
+            "the module is not deterministic: it draws random numbers, or changes its own tensors "
+            "as it runs; call .eval() on it in the factory")
     return CaptureError(
-        f"the module is not deterministic ({cause}); call .eval() on it in the factory"
+        f"the module is not deterministic (dropout in train mode at {dropout[0] or 'the top'}); "
+        "call .eval() on it in the factory"
     )
 
 

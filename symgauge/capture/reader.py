@@ -22,7 +22,7 @@ from symgauge.capture.module import random
 from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, output_names
 from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
-from symgauge.capture.tokens import Tokens, call, classes_of, numbers
+from symgauge.capture.tokens import Tokens, call, classes_of, numbers, picks_rows
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.network.builder import Builder, Value
 from symgauge.network.program import (
@@ -162,7 +162,7 @@ class Reader:
             self.token_places[name] = classes
             one_hot = self.build.leaf(Input(name, (*value.shape, classes), classes))
             return Tokens(one_hot, torch.arange(classes, dtype=value.dtype), name)
-        kind = "token ids" if classes > 1 else "input"
+        kind = "token ids" if classes > 1 or picks_rows(node) else "input"
         self.held.append(f"{kind} {name} held at the example")
         return self._example(name)
 
@@ -235,6 +235,10 @@ class Reader:
             made = op.capture(self.build, overload, *self._lift(args), **self._lift(plain))
         except CaptureError as error:
             raise CaptureError(f"{path_of(node)}: {error}") from error
+        except MALFORMED as error:
+            raise CaptureError(
+                f"{path_of(node)}: {overload} has no rule for these arguments "
+                f"({type(error).__name__}: {error!s:.80})") from error
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made

@@ -27,6 +27,8 @@ SHAPING = ("view.default", "_unsafe_view.default", "reshape.default", "unsqueeze
 PASSING = ("clone.default", "alias.default", "_to_copy.default", "detach.default",
            "lift_fresh_copy.default")
 INDEXING = ("embedding.default", "index.Tensor")
+#: Beginnings of the names of ops that pick rows of their first argument.
+PICKING = ("embedding", "_embedding_bag", "index.Tensor", "index_select", "gather")
 #: Ops that move entries of one tensor or of several, and do nothing else.
 MOVING = (
     "expand.default", "permute.default", "transpose.int", "t.default", "squeeze.dim",
@@ -101,6 +103,26 @@ def classes_of(node: Any) -> int:
                 found.add(int(user.args[0].meta["val"].shape[0]))
     classes = min(direct) if direct else max(shifted, default=0)
     return classes if classes > 1 else 0
+
+
+def picks_rows(node: Any) -> bool:
+    """Whether rows of a parameter are picked by an integer input, or by integers made of it."""
+    stack, seen = [node], {node}
+    while stack:
+        current = stack.pop()
+        for user in current.users:
+            if user.op != "call_function" or user in seen:
+                continue
+            seen.add(user)
+            table = user.args[0] if user.args else None
+            if overload_of(user.target).startswith(PICKING) and table is not current and (
+                    getattr(table, "op", "") == "placeholder"):
+                return True
+            value = user.meta.get("val")
+            if isinstance(value, (tuple, list)) or (
+                    isinstance(value, torch.Tensor) and not value.is_floating_point()):
+                stack.append(user)
+    return False
 
 
 def _picks_rows(user: Any, index: Any) -> bool:

@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.families import MATRIX_KINDS, Coordinates, Family
 from symgauge.network.legs import Location, follow
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
-from symgauge.network.sampling import branch_patterns, draw_reals, evaluate_at
+from symgauge.network.sampling import (
+    balanced_shadow, branch_patterns, draw_reals, evaluate_at,
+)
 
 POINTS = 12
+#: Sizes of the parameters whose cells are looked at, where there are branches.
+SIZES = (1.0, 4.0, 16.0)
 
 #: A map of parameter vectors (points, coordinates), given how its number system negates.
 Action = Callable[[Array, Callable[[Array], Array]], Array]
@@ -40,6 +45,7 @@ def discrete_symmetries(
         for i, other in enumerate(p.factors) if i != p.along
     }
     found: list[dict[str, Any]] = []
+    shadows = _shadows(network, rng)
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
         n = legs.leg_size(leg)
@@ -48,19 +54,19 @@ def discrete_symmetries(
         indices = [_index(coordinates, p) for p in where]
         names = ", ".join(dict.fromkeys(p.parameter for p in where))
         swap = _permutation(indices, n)
-        if _holds(network, swap, field, rng):
+        if _holds(network, swap, field, rng, shadows):
             found.append({
                 "label": f"permutations of the {n} indices shared by {names}",
                 "group": f"S_{n}", "order": factorial(n), "status": "checked",
             })
         signs = _signs(indices)
         # -1 in each copy of a matrix group belongs to the group
-        if leg not in numbered and _holds(network, signs, field, rng):
+        if leg not in numbered and _holds(network, signs, field, rng, shadows):
             found.append({
                 "label": f"signs of the {n} indices shared by {names}",
                 "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
             })
-    found += _negative(network, families, coordinates, field, rng)
+    found += _negative(network, families, coordinates, field, rng, shadows)
     return found
 
 
@@ -107,7 +113,7 @@ def _signs(indices: Sequence[Any]) -> Action:
 
 def _negative(
     network: Network, families: Sequence[Family], coordinates: Coordinates, field: PrimeField,
-    rng: np.random.Generator,
+    rng: np.random.Generator, shadows: Sequence[Mapping[str, Array]],
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found = []
@@ -122,7 +128,7 @@ def _negative(
             coordinates.at(m.parameter, m.at) for m in family.moves if m.weight.numerator % 2
         ]
         first = [index.reshape(-1, *index.shape[2:])[:1].reshape(1, -1) for index in odd]
-        if first and _holds(network, _signs(first), field, rng):
+        if first and _holds(network, _signs(first), field, rng, shadows):
             n = len(family.fields)
             names = ", ".join(family.tensors)
             found.append({
@@ -147,21 +153,44 @@ def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
     )
 
 
-def _holds(network: Network, act: Action, field: PrimeField, rng: np.random.Generator) -> bool:
+def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:
+    """Parameters on whose cells a symmetry is looked for: small and large ones, a balanced one."""
+    if not network.piecewise:
+        return [draw_reals(network, rng, 1)[0]]
+    drawn = [
+        {n: size * v for n, v in draw_reals(network, rng, 1)[0].items()} for size in SIZES]
+    return [*drawn, balanced_shadow(network, rng)]
+
+
+def _holds(
+    network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
+    shadows: Sequence[Mapping[str, Array]],
+) -> bool:
     """f(act(theta), x) = f(theta, x) at random exact points, on the same cells."""
+    found = [_holds_on(network, act, field, rng, shadow) for shadow in shadows]
+    return True in found and False not in found
+
+
+def _holds_on(
+    network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
+    shadow: Mapping[str, Array],
+) -> bool | None:
+    """Whether it holds on the cells that one shadow names; None where too few are decided."""
     salt = int(rng.integers(1 << 62))
     theta = field.random(rng, (POINTS, network.num_coordinates))
     inputs = residue_inputs(network, field, rng, POINTS)
     seed = int(rng.integers(1 << 62))
-    shadow, _ = draw_reals(network, np.random.default_rng(seed), 1)
     moved_shadow = _split(network, act(_join(network, shadow), np.negative))
-    patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
-    moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    try:
+        patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
+        moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    except UndecidedError:
+        return None
     before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
     one, d1 = evaluate_at(network, field, salt, before, inputs, patterns)
     two, d2 = evaluate_at(network, field, salt, after, inputs, moved)
     good = d1.valid & d2.valid
     if good.sum() < 3:
-        return False
+        return None
     full = [np.broadcast_to(v, (POINTS, *v.shape[1:]))[good] for v in (*one, *two)]
     return all(np.array_equal(a, b) for a, b in zip(full[:len(one)], full[len(one):], strict=True))

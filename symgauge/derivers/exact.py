@@ -33,7 +33,7 @@ from symgauge.network.intertwiners.proof import FamilyProver
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
 from symgauge.network.sampling import (
-    RANK_ORDER, SPARE, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
+    RANK_ORDER, SPARE, Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
     read_coordinates,
 )
 from symgauge.verdict import Verdict
@@ -45,6 +45,8 @@ CELLS, MORE_CELLS = 4, 12
 AGREEING = 6
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
+#: Batches of rows that are added to reach the rank that was found.
+MORE_ROWS = 8
 #: Slices of slices tried.
 DEPTH = 6
 
@@ -141,18 +143,28 @@ class Cells:
 def implicit_tensors(
     network: Network, fields: Sequence[VectorField], read: npt.NDArray[np.bool_],
     cell: Mapping[str, Array], tokens: Mapping[str, Array], prime_field: PrimeField,
-    rng: np.random.Generator,
+    rng: np.random.Generator, wanted: int,
 ) -> list[str]:
-    """Tensors that null directions without a generator move.
+    """Tensors that null directions without a generator move, where J has the rank `wanted`.
 
     Along them the kernel of J at a point exceeds the generators' values there.
     """
     p, total = prime_field.p, int(read.sum())
     theta, salt = draw_theta(network, prime_field, rng)
-    rows = jacobian_rows(
-        network, prime_field, rng, total + SPARE, theta, cell, salt, tokens, RANK_ORDER,
-    ).read(read)
+
+    def drawn() -> Rows:
+        return jacobian_rows(
+            network, prime_field, rng, total + SPARE, theta, cell, salt, tokens, RANK_ORDER,
+        ).read(read)
+
+    rows = drawn()
     whole = rows.rank(p)
+    for _ in range(MORE_ROWS):
+        # rows that branches or tokens make rare are still missing: the kernel is too large
+        if whole >= wanted:
+            break
+        rows = rows.and_more(drawn())
+        whole = rows.rank(p)
     point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
     values = np.array([f.at(point, prime_field)[read] for f in fields]).reshape(
         len(fields), total)
@@ -286,7 +298,7 @@ class ExactDeriver:
         if missing > 0:
             fields = [f for p in found.families for f in p.family.fields]
             found.implicit = implicit_tensors(
-                self.network, fields, self.read, found.cell, tokens, self.field, self.rng)
+                self.network, fields, self.read, found.cell, tokens, self.field, self.rng, r)
         return found
 
     def _alone(self, family: Family) -> Family:

@@ -42,6 +42,8 @@ MARGIN = 1e-6
 SPARE = 24
 #: Shadow points tried for a balanced one, the first of them drawn at random; inputs of each.
 SHADOWS, DRAWS, BALANCED_ON = 120, 30, 64
+#: What a branch that is taken counts beside one that is balanced.
+TAKEN = 1e-3
 #: Inputs of a cell whose branches are taken, where values of FUNCTIONS or roots depend on them.
 PATTERNS = 48
 #: Cells of a network whose patterns are kept.
@@ -152,6 +154,7 @@ def branch_patterns(
     return kept
 
 
+@np.errstate(all="ignore")
 def shadow_patterns(
     network: Network, parameters: Mapping[str, Array], rng: np.random.Generator, batch: int,
     tokens: Mapping[str, Array],
@@ -347,6 +350,7 @@ class _BranchesInBalls(BallDomain):
         return super()._pattern(pattern)
 
 
+@np.errstate(all="ignore")
 def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
     """A float parameter point at which every step is both on and off for many inputs.
 
@@ -363,7 +367,10 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
         drawn, _ = draw_reals(lowered, rng, 1)
         if trial >= DRAWS and best:
             name = lowered.parameters[rng.integers(len(lowered.parameters))].name
-            drawn = {**best, name: drawn[name] * 2.0 ** rng.integers(-2, 2)}
+            anew = drawn[name] * 2.0 ** rng.integers(-2, 2)
+            # all entries, or half of them
+            some = rng.random(anew.shape) < rng.choice([0.5, 1.0])
+            drawn = {**best, name: np.where(some, anew, best[name])}
         found = _balance(lowered, drawn, inputs)
         if found > highest:
             best, highest = drawn, found
@@ -373,12 +380,17 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
 def _balance(
     network: Network, parameters: Mapping[str, Array], inputs: Mapping[str, Array]
 ) -> float:
-    """The mean over all branches of the root of the rarer side's share of these inputs."""
+    """The mean over all branches of the root of the rarer side's share of these inputs.
+
+    Next to it, how many are taken: a step of parameters alone has one side, better not 0.
+    """
     domain = RealDomain()
     values(network, domain, parameters, inputs)
     shares = [(b != 0.0).reshape(len(b), -1).mean(axis=0) for b in domain.branches]
     rarer = np.concatenate([np.minimum(s, 1.0 - s) for s in shares])
-    return float(np.sqrt(rarer).mean()) if rarer.size else 0.0
+    if not rarer.size:
+        return 0.0
+    return float(np.sqrt(rarer).mean() + TAKEN * np.concatenate(shares).mean())
 
 
 def _chunk(network: Network, order: int) -> int:
@@ -740,7 +752,21 @@ def draw_tokens(network: Network, rng: np.random.Generator) -> dict[str, Array]:
             for where in np.ndindex(*x.shape[:-1]):
                 drawn[x.name][(slice(None), *where)] = np.eye(x.classes)[number % x.classes]
                 number = number // x.classes
+    elif ids_decide(network):
+        # one id at all places is rare, and decides much: nothing but padding, a largest id of 0
+        same = np.arange(min(count, max((x.classes for x in network.inputs), default=0)))
+        for x in network.inputs:
+            if x.classes:
+                alike = np.eye(x.classes)[same % x.classes]
+                alike = alike.reshape(len(same), *(1,) * (len(x.shape) - 1), x.classes)
+                alike = np.broadcast_to(alike, (len(same), *x.shape))
+                drawn[x.name] = np.concatenate([drawn[x.name], alike])
     return drawn
+
+
+def ids_decide(network: Network) -> bool:
+    """Whether something else is made of token ids than rows of a table."""
+    return any(n.op is not None and n.op.name == "tabulated" for n in network.nodes)
 
 
 def draw_theta(
@@ -770,8 +796,7 @@ def rank_at_point(
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
     # what ids decide is decided by few of them: every drawn sequence counts, and again
-    rare = few_tokens(network, count) or any(
-        n.op is not None and n.op.name == "tabulated" for n in network.nodes)
+    rare = few_tokens(network, count) or ids_decide(network)
     if rare:
         count = max(count, *(len(v) for v in (tokens or {}).values()), 0)
     if network.has_flows:

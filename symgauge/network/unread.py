@@ -17,7 +17,7 @@ from symgauge.network.program import Constant, Network
 from symgauge.network.sampling import read_coordinates
 
 NO_PATH = "no path to an output"
-COMPARED = "read in comparisons alone"
+COMPARED = "read in comparisons and roundings alone"
 ZERO = "behind a zero"
 BEYOND = "position beyond the example"
 
@@ -25,8 +25,9 @@ BEYOND = "position beyond the example"
 def unread_tensors(network: Network) -> list[dict[str, Any]]:
     """The unread coordinates: {tensor, count, reason}, tensors in their order.
 
-    No path to an output; read in comparisons alone, which are locally constant; behind a zero
-    (a constant factor is 0); else entries that no op picks at the example's shape.
+    No path to an output; behind a zero (a constant factor is 0); read in comparisons and
+    roundings alone, which are locally constant; else entries that no op picks at the example's
+    shape.
     """
     read = read_coordinates(network)
     if read.all():

@@ -23,7 +23,7 @@ class UpsampleNearest(Rewrite):
         x, sizes, *rest = args
         d = int(overload.split(".")[0][-2])
         first = len(x.shape) - d
-        factors = rest[0] if rest and isinstance(rest[0], (list, tuple)) else rest
+        factors = (rest[0] or () if rest else ()) if overload.endswith(".vec") else rest
         for a in range(d):
             n = x.shape[first + a]
             m = int(n * factors[a]) if sizes is None and factors else sizes[a]
@@ -36,5 +36,6 @@ class UpsampleNearest(Rewrite):
     def samples(self) -> Iterator[Sample]:
         yield Sample("upsample_nearest2d.vec", (Sample.Tensor((1, 1, 2, 3)), None, [2.0, 2.0]))
         yield Sample("upsample_nearest1d.vec", (Sample.Tensor((1, 2, 3)), [5], None))
+        yield Sample("upsample_nearest2d.vec", (Sample.Tensor((1, 1, 2, 3)), [3, 5], None))
         yield Sample("upsample_nearest1d.vec", (Sample.Tensor((1, 2, 5)), None, [1.3]))
         yield Sample("upsample_nearest1d.default", (Sample.Tensor((1, 2, 5)), [6], 1.3))

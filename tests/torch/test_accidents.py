@@ -175,24 +175,15 @@ REFUSED: dict[str, tuple[Callable[[], Example], str]] = {
     "frozen": (lambda: (nn.Linear(3, 2).requires_grad_(False), (X,)), "no parameters that"),
     "script": (lambda: (torch.jit.script(nn.Linear(3, 2)), (X,)), "ScriptModule"),
     "sparse parameter": (
-        lambda: (_with_parameter(torch.eye(3).to_sparse()), (X,)), "cannot be copied"),
+        lambda: (_with_parameter(torch.eye(3).to_sparse()), (X,)), "is sparse"),
     "exponential map": (
         lambda: (parametrizations.orthogonal(nn.Linear(3, 3)), (X,)), "without a rule"),
-    "lock": (lambda: (_locked(), (X,)), "cannot be copied to float64"),
 }
 
 
 def _with_parameter(value: Tensor) -> nn.Module:
     module = Through(lambda m, x: m.layer(x))
     module.extra = nn.Parameter(value)
-    return module
-
-
-def _locked() -> nn.Module:
-    import threading
-
-    module = Through(lambda m, x: m.layer(x))
-    module.lock = threading.Lock()  # type: ignore[assignment]
     return module
 
 

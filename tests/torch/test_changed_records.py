@@ -293,7 +293,7 @@ def test_a_capture_decides_what_only_the_module_tells() -> None:
     target = load_target("mlp", zoo.load, {}).at(data["sizes"])
     result = Derivation(data).verify(target)
     assert result.verdict is Verdict(data["verdict"])
-    assert open_names(result) == {"seed", "versions", "seconds"}
+    assert open_names(result) == {"cells", "notes", "seed", "versions", "seconds"}
     for key, value in (
         ("observable", "probabilities"), ("output", "nosuch"), ("output", 1),
         ("sizes", {**data["sizes"], next(iter(data["sizes"])): 3}),
@@ -327,7 +327,7 @@ def test_sizes_that_were_set_reach_the_full_sizes(tmp_path: Path) -> None:
     found = derive_target(load_target(text, zoo.load, {"m": "3"}))
     assert found.full_sizes == {"n": 5, "m": 3}
     result = found.verify(load_target(text, zoo.load, {}).at(found.sizes))
-    assert open_names(result) == {"seed", "versions", "seconds"}
+    assert open_names(result) == {"cells", "notes", "seed", "versions", "seconds"}
 
 
 @pytest.mark.parametrize("name", FULL)
@@ -399,3 +399,23 @@ def test_an_outline_that_expands_is_not_read() -> None:
     nodes = [{**one, "constant": []} if n is one else n for n in data["nodes"]]
     with pytest.raises(symgauge.BadInputError):
         from_outline({**data, "nodes": nodes}, all_ops())
+
+
+@pytest.mark.parametrize(("key", "less"), [
+    ("planted", []), ("planted", slice(1, None)), ("discrete", []), ("notes", []),
+])
+def test_what_is_taken_from_a_list_is_named(key: str, less: Any) -> None:
+    """A shorter list is true, but a check without planted failures cannot fail."""
+    data = record("mlp").data
+    shorter = data[key][less] if isinstance(less, slice) else less
+    found = Derivation(sealed({**data, key: shorter})).verify()
+    assert found.verdict is Verdict.PROVED and key in open_names(found)
+    if key != "notes":
+        assert data[key] and key not in open_names(Derivation(data).verify())
+
+
+def test_planted_failures_that_are_taken_from_full_json_are_named() -> None:
+    data = record("llama").data
+    assert data["planted"] and "planted" not in open_names(FullDerivation(data).verify())
+    found = FullDerivation(sealed({**data, "planted": []})).verify()
+    assert "planted" in open_names(found)

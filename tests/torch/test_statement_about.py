@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from symgauge.capture import capture
 from symgauge.derivation import derive
-from symgauge.derivers.exact import ExactDeriver, generic_rank
+from symgauge.derivers.exact import Cells, ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.network.program import Network
 from symgauge.network.sampling import draw_tokens
@@ -49,7 +49,8 @@ def rank(network: Network) -> int:
     """The largest rank of the Jacobian that the deriver finds."""
     deriver = ExactDeriver(network, 0)
     tokens = draw_tokens(network, deriver.rng)
-    return generic_rank(network, deriver.field, deriver.rng, deriver.read, tokens)[0]
+    cells = Cells(network, deriver.field, deriver.rng, deriver.read, tokens)
+    return cells.extend(int(deriver.read.sum()), 12)
 
 
 # -- closures ------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ def run(
         print(f"{readable(record['name'])[:78]}\n{size} sizes, {count} parameters", end=", ")
         print(f"{dtype}, {device}, seed {seed}, torch {torch.__version__}")
         print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
-        print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed")
+        print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed,")
+        print("and those that controls and other draws take")
         floor = bench.measure_floor()
         for text in about(bench):
             print(text)
