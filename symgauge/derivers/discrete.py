@@ -6,20 +6,29 @@ included. That is evidence, not proof: the status is "checked".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import factorial, prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.network.families import MATRIX_KINDS, Coordinates, Family
 from symgauge.network.legs import Location, follow
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
-from symgauge.network.sampling import branch_patterns, draw_reals, evaluate_at
+from symgauge.network.sampling import (
+    branch_patterns, draw_reals, evaluate_at, read_coordinates, root_plan, settle_roots,
+)
 
 POINTS = 12
+#: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.
+SIZES = (1.0, 4.0, 16.0, 1.0, 4.0, 16.0)
+#: Points with all their roots at which it has to hold, and how often POINTS of them are drawn.
+ENOUGH, DRAWS = 8, 12
 
 #: A map of parameter vectors (points, coordinates), given how its number system negates.
 Action = Callable[[Array, Callable[[Array], Array]], Array]
@@ -39,14 +48,22 @@ def discrete_symmetries(
         if (p.parameter, p.axis, p.start, p.along) in covered
         for i, other in enumerate(p.factors) if i != p.along
     }
-    found: list[dict[str, Any]] = []
+    read = read_coordinates(network)
+    candidates: list[tuple[Any, list[Location], list[Any]]] = []
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
-        n = legs.leg_size(leg)
         if not where or any((p.parameter, p.axis, p.start, p.along) in covered for p in where):
             continue
         indices = [_index(coordinates, p) for p in where]
-        names = ", ".join(dict.fromkeys(p.parameter for p in where))
+        if any(read[index].any() for index in indices):
+            candidates.append((leg, where, indices))
+    shared = Counter(_tensors(where) for _, where, _ in candidates)
+    found: list[dict[str, Any]] = []
+    for leg, where, indices in candidates:
+        n, names = legs.leg_size(leg), _tensors(where)
+        if shared[names] > 1:
+            # two legs of the same tensors are told apart by their axes
+            names = ", ".join(dict.fromkeys(f"axis {p.axis} of {p.parameter}" for p in where))
         swap = _permutation(indices, n)
         if _holds(network, swap, field, rng):
             found.append({
@@ -62,6 +79,10 @@ def discrete_symmetries(
             })
     found += _negative(network, families, coordinates, field, rng)
     return found
+
+
+def _tensors(where: Sequence[Location]) -> str:
+    return ", ".join(dict.fromkeys(p.parameter for p in where))
 
 
 def _first_place(family: Family) -> tuple[str, int, int, int | tuple[int, ...]] | None:
@@ -148,20 +169,48 @@ def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
 
 
 def _holds(network: Network, act: Action, field: PrimeField, rng: np.random.Generator) -> bool:
-    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells."""
+    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
+
+    With branches, on cells of several sizes: on one cell a unit may be dead that is moved.
+    """
+    seen = 0
+    sizes = SIZES if network.piecewise else SIZES[:1]
+    for k in range(DRAWS):
+        if k >= len(sizes) and seen >= ENOUGH:
+            break
+        try:
+            same = _compared(network, act, field, rng, sizes[k % len(sizes)])
+        except UndecidedError:
+            continue  # no branch is decided there
+        if not same.all():
+            return False
+        seen += len(same)
+    return seen >= ENOUGH
+
+
+def _compared(
+    network: Network, act: Action, field: PrimeField, rng: np.random.Generator, size: float
+) -> npt.NDArray[np.bool_]:
+    """Whether the values are the same, at each point of one cell that has its roots."""
     salt = int(rng.integers(1 << 62))
-    theta = field.random(rng, (POINTS, network.num_coordinates))
+    parameters = {p.name: field.random(rng, (POINTS, *p.shape)) for p in network.parameters}
     inputs = residue_inputs(network, field, rng, POINTS)
     seed = int(rng.integers(1 << 62))
     shadow, _ = draw_reals(network, np.random.default_rng(seed), 1)
+    shadow = {n: size * v for n, v in shadow.items()}
     moved_shadow = _split(network, act(_join(network, shadow), np.negative))
     patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
     moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    plan = root_plan(network, field, True)
+    settle_roots(network.germ, field, rng, salt, plan, parameters, inputs, patterns)
+    theta = _join(network, parameters)
     before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
-    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns)
-    two, d2 = evaluate_at(network, field, salt, after, inputs, moved)
-    good = d1.valid & d2.valid
-    if good.sum() < 3:
-        return False
-    full = [np.broadcast_to(v, (POINTS, *v.shape[1:]))[good] for v in (*one, *two)]
-    return all(np.array_equal(a, b) for a, b in zip(full[:len(one)], full[len(one):], strict=True))
+    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)
+    two, d2 = evaluate_at(network, field, salt, after, inputs, moved, plan.twisted)
+    same = np.ones(POINTS, dtype=bool)
+    for a, b in zip(one, two, strict=True):
+        equal = np.broadcast_to(a, (POINTS, *a.shape[1:])) == np.broadcast_to(
+            b, (POINTS, *b.shape[1:]))
+        same &= equal.reshape(POINTS, -1).all(axis=1)
+    valid: npt.NDArray[np.bool_] = np.broadcast_to(d1.valid & d2.valid, (POINTS,))
+    return same[valid]
