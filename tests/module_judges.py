@@ -389,7 +389,7 @@ def _too_slow(*_: object) -> None:
     raise TooSlow
 
 
-def judge(seed: int, kind: str = "", limit: float = 10.0) -> Outcome:
+def judge(seed: int, kind: str = "", limit: float = 6.0) -> Outcome:
     """Every judge of the module of a seed, within `limit` seconds of the processor."""
     before = signal.signal(signal.SIGVTALRM, _too_slow)
     try:

@@ -62,8 +62,8 @@ def discrete_symmetries(
     for leg, where, indices in candidates:
         n, names = legs.leg_size(leg), _tensors(where)
         if shared[names] > 1:
-            # two legs of the same tensors are told apart by their axes
-            names = ", ".join(dict.fromkeys(f"axis {p.axis} of {p.parameter}" for p in where))
+            # two legs of the same tensors are told apart by their axes, and by their parts of them
+            names = ", ".join(dict.fromkeys(map(_place, where)))
         swap = _permutation(indices, n)
         if _holds(network, swap, field, rng):
             found.append({
@@ -83,6 +83,12 @@ def discrete_symmetries(
 
 def _tensors(where: Sequence[Location]) -> str:
     return ", ".join(dict.fromkeys(p.parameter for p in where))
+
+
+def _place(p: Location) -> str:
+    part = f"factor {p.along + 1} of " if len(p.sizes) > 1 else ""
+    start = f" from {p.start}" if p.start else ""
+    return f"{part}axis {p.axis} of {p.parameter}{start}"
 
 
 def _first_place(family: Family) -> tuple[str, int, int, int | tuple[int, ...]] | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from symgauge.capture import capture
 from symgauge.derivation import derive
-from symgauge.derivers.exact import ExactDeriver, generic_rank
+from symgauge.derivers.exact import CELLS, Cells, ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.network.program import Network
 from symgauge.network.sampling import draw_tokens
@@ -49,7 +49,8 @@ def rank(network: Network) -> int:
     """The largest rank of the Jacobian that the deriver finds."""
     deriver = ExactDeriver(network, 0)
     tokens = draw_tokens(network, deriver.rng)
-    return generic_rank(network, deriver.field, deriver.rng, deriver.read, tokens)[0]
+    cells = Cells(network, deriver.field, deriver.rng, deriver.read, tokens)
+    return cells.extend(int(deriver.read.sum()), CELLS)
 
 
 # -- closures ------------------------------------------------------------------------------------
@@ -295,6 +296,12 @@ def _largest(self: Made, ids: Tensor) -> Tensor:
     return h[torch.arange(len(ids)), ids.argmax(-1)] @ self.w
 
 
+def _selected(self: Made, ids: Tensor) -> Tensor:
+    """The column of the largest id of a single text, by a number that is no tensor's entry."""
+    h = torch.tanh(self.table(ids[0]) + self.places.weight[:ids.shape[1]])
+    return h[ids[0].argmax()] @ self.w + h.T[:, ids[0].argmin()] @ self.w
+
+
 def _last(self: Made, ids: Tensor) -> Tensor:
     """The last position that is no padding: GPT-2 for classification."""
     h = torch.tanh(self.table(ids) + self.places.weight[:ids.shape[1]]) @ self.w
@@ -343,7 +350,7 @@ def _offset(self: Made, ids: Tensor) -> Tensor:
     return torch.tanh(self.places(ids + 2)) @ self.w
 
 
-KINDS = [_positions, _end, _largest, _last, _two_tables, _shifted, _masked_mean, _compared,
+KINDS = [_positions, _end, _largest, _selected, _last, _two_tables, _shifted, _masked_mean, _compared,
          _counted, _offset]
 
 
