@@ -47,7 +47,7 @@ DRAWS = ((0.7, SIZES), (1.5, SIZES), (0.7, (1.0,)))
 #: An entry of a row of length 1 above this is no rounding: its coordinate is read.
 SEEN = 1e-9
 #: Draws before a rank is said to be below the true one: cells may be rare.
-PATIENCE = 24
+PATIENCE = 60
 #: The largest change of an output beside its size, in float64.
 DRIFT = 1e-6
 CHECK_SEEDS = range(5)
@@ -181,8 +181,11 @@ def judge_cell(found: Derivation, target: Target) -> list[tuple[str, str]]:
     """What is left unexplained is not the fault of a poor cell: other seeds leave as much."""
     if not found.unexplained or not found.network().piecewise:
         return []
-    others = [derive_target(target, seed=seed).redundancy for seed in (1, 2)]
-    if min(others) >= found.redundancy:
+    others = []
+    for seed in (1, 2):
+        with contextlib.suppress(UndecidedError):
+            others.append(derive_target(target, seed=seed).redundancy)
+    if min(others, default=found.redundancy) >= found.redundancy:
         return []
     return [("cell", f"redundancy {found.redundancy} with {found.unexplained} unexplained, "
                      f"{min(others)} at another seed")]
