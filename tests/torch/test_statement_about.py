@@ -350,8 +350,8 @@ def _offset(self: Made, ids: Tensor) -> Tensor:
     return torch.tanh(self.places(ids + 2)) @ self.w
 
 
-KINDS = [_positions, _end, _largest, _selected, _last, _two_tables, _shifted, _masked_mean, _compared,
-         _counted, _offset]
+KINDS = [_positions, _end, _largest, _selected, _last, _two_tables, _shifted, _masked_mean,
+         _compared, _counted, _offset]
 
 
 def _module(function: Callable[..., Any]) -> Made:
