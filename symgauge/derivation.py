@@ -420,7 +420,9 @@ def _discrete_disagreements(
     if len(set(left)) < len(left):
         yield "a discrete element is listed twice"
     field, rng = PrimeField(next(primes())), _fresh()
-    for _ in range(TRIES if left else 0):
+    for _ in range(TRIES):
+        if not left:
+            break
         found = {text_of(e) for e in discrete_symmetries(network, families, field, rng)}
         left = [text for text in left if text not in found]
     for text in left:

@@ -333,7 +333,7 @@ FAULTS: dict[str, Fault] = {
                     "module.eval()"))),
     "check_of_logits": Fault(
         "the check looks at the logits alone", NAMED,
-        check_with(("if listed is None:", "if output is None:"),
+        check_with(('if record.get("outputs") is not None:', "if False:"),
                    ("if is_model_output(value):", "if True:"))),
     "check_judges_all": Fault(
         "the check judges rows that could not fail", ("relu_twice", "group_norm", "norm_relu"),

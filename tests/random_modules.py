@@ -399,6 +399,7 @@ ZEROS: tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...] = (
 )
 COMPANY: tuple[Callable[[Tensor], Tensor], ...] = (
     torch.exp, torch.sin, lambda q: torch.exp(-q), torch.cos, torch.erf, F.softplus, torch.tanh,
+    lambda q: torch.exp(-q), lambda q: torch.cos(-q),
 )
 
 

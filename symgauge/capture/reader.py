@@ -187,7 +187,8 @@ class Reader:
             items = [self._resolve(a) for a in node.args]
             if getattr(node.target, "__name__", "") == "getitem":
                 return items[0][items[1]]
-            if not node.kwargs and not any(isinstance(x, (Value, torch.Tensor)) for x in items):
+            if not node.kwargs and not any(
+                    isinstance(x, (Value, Tokens, torch.Tensor)) for x in items):
                 return node.target(*floats_of(items))
             raise self._unsupported(node, str(node.target))
         overload = overload_of(node.target)

@@ -141,6 +141,11 @@ def call(build: Builder, lift: Lift, target: Any, args: Any, kwargs: Any) -> Any
     overload = overload_of(target)
     if overload in INDEXING:
         return _indexed(build, lift, args)
+    if overload == "_local_scalar_dense.default":
+        return args[0]  # an id that is taken out of its tensor, to select by
+    if overload == "select.int" and isinstance(args[2], Tokens):
+        table, axis = args[0], args[1] % len(args[0].shape)
+        return _indexed(build, lift, (table, [None] * axis + [args[2]]))
     if overload == "gather.default":
         return _gathered(build, lift, *args[:3])
     leaves = torch.utils._pytree.tree_leaves(

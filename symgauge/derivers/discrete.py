@@ -6,11 +6,13 @@ included. That is evidence, not proof: the status is "checked".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import factorial, prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
@@ -19,12 +21,15 @@ from symgauge.network.legs import Location, follow
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import (
-    balanced_shadow, branch_patterns, draw_reals, evaluate_at,
+    balanced_shadow, branch_patterns, draw_reals, evaluate_at, read_coordinates, root_plan,
+    settle_roots,
 )
 
 POINTS = 12
-#: Sizes of the parameters whose cells are looked at, where there are branches.
+#: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.
 SIZES = (1.0, 4.0, 16.0)
+#: Points with all their roots at which it has to hold, and how often POINTS of them are drawn.
+ENOUGH, DRAWS = 8, 12
 
 #: A map of parameter vectors (points, coordinates), given how its number system negates.
 Action = Callable[[Array, Callable[[Array], Array]], Array]
@@ -44,15 +49,23 @@ def discrete_symmetries(
         if (p.parameter, p.axis, p.start, p.along) in covered
         for i, other in enumerate(p.factors) if i != p.along
     }
-    found: list[dict[str, Any]] = []
     shadows = _shadows(network, rng)
+    read = read_coordinates(network)
+    candidates: list[tuple[Any, list[Location], list[Any]]] = []
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
-        n = legs.leg_size(leg)
         if not where or any((p.parameter, p.axis, p.start, p.along) in covered for p in where):
             continue
         indices = [_index(coordinates, p) for p in where]
-        names = ", ".join(dict.fromkeys(p.parameter for p in where))
+        if any(read[index].any() for index in indices):
+            candidates.append((leg, where, indices))
+    shared = Counter(_tensors(where) for _, where, _ in candidates)
+    found: list[dict[str, Any]] = []
+    for leg, where, indices in candidates:
+        n, names = legs.leg_size(leg), _tensors(where)
+        if shared[names] > 1:
+            # two legs of the same tensors are told apart by their axes, and by their parts of them
+            names = ", ".join(dict.fromkeys(map(_place, where)))
         swap = _permutation(indices, n)
         if _holds(network, swap, field, rng, shadows):
             found.append({
@@ -68,6 +81,16 @@ def discrete_symmetries(
             })
     found += _negative(network, families, coordinates, field, rng, shadows)
     return found
+
+
+def _tensors(where: Sequence[Location]) -> str:
+    return ", ".join(dict.fromkeys(p.parameter for p in where))
+
+
+def _place(p: Location) -> str:
+    part = f"factor {p.along + 1} of " if len(p.sizes) > 1 else ""
+    start = f" from {p.start}" if p.start else ""
+    return f"{part}axis {p.axis} of {p.parameter}{start}"
 
 
 def _first_place(family: Family) -> tuple[str, int, int, int | tuple[int, ...]] | None:
@@ -166,31 +189,46 @@ def _holds(
     network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
     shadows: Sequence[Mapping[str, Array]],
 ) -> bool:
-    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells."""
-    found = [_holds_on(network, act, field, rng, shadow) for shadow in shadows]
-    return True in found and False not in found
+    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
+
+    With branches, on cells of several sizes: on one cell a unit may be dead that is moved.
+    """
+    seen = 0
+    for k in range(DRAWS):
+        if k >= len(shadows) and seen >= ENOUGH:
+            break
+        try:
+            same = _compared(network, act, field, rng, shadows[k % len(shadows)])
+        except UndecidedError:
+            continue  # no branch is decided there
+        if not same.all():
+            return False
+        seen += len(same)
+    return seen >= ENOUGH
 
 
-def _holds_on(
+def _compared(
     network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
     shadow: Mapping[str, Array],
-) -> bool | None:
-    """Whether it holds on the cells that one shadow names; None where too few are decided."""
+) -> npt.NDArray[np.bool_]:
+    """Whether the values are the same, at each point of one cell that has its roots."""
     salt = int(rng.integers(1 << 62))
-    theta = field.random(rng, (POINTS, network.num_coordinates))
+    parameters = {p.name: field.random(rng, (POINTS, *p.shape)) for p in network.parameters}
     inputs = residue_inputs(network, field, rng, POINTS)
     seed = int(rng.integers(1 << 62))
     moved_shadow = _split(network, act(_join(network, shadow), np.negative))
-    try:
-        patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
-        moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
-    except UndecidedError:
-        return None
+    patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
+    moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    plan = root_plan(network, field, True)
+    settle_roots(network.germ, field, rng, salt, plan, parameters, inputs, patterns)
+    theta = _join(network, parameters)
     before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
-    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns)
-    two, d2 = evaluate_at(network, field, salt, after, inputs, moved)
-    good = d1.valid & d2.valid
-    if good.sum() < 3:
-        return None
-    full = [np.broadcast_to(v, (POINTS, *v.shape[1:]))[good] for v in (*one, *two)]
-    return all(np.array_equal(a, b) for a, b in zip(full[:len(one)], full[len(one):], strict=True))
+    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)
+    two, d2 = evaluate_at(network, field, salt, after, inputs, moved, plan.twisted)
+    same = np.ones(POINTS, dtype=bool)
+    for a, b in zip(one, two, strict=True):
+        equal = np.broadcast_to(a, (POINTS, *a.shape[1:])) == np.broadcast_to(
+            b, (POINTS, *b.shape[1:]))
+        same &= equal.reshape(POINTS, -1).all(axis=1)
+    valid: npt.NDArray[np.bool_] = np.broadcast_to(d1.valid & d2.valid, (POINTS,))
+    return same[valid]

@@ -713,11 +713,14 @@ def _rows_of(table: Mapping[str, Array], rows: npt.NDArray[np.int64]) -> dict[st
 
 def evaluate_at(
     network: Network, field: PrimeField, salt: int, parameters: Mapping[str, Array],
-    inputs: Mapping[str, Array], patterns: Sequence[Array] = (),
+    inputs: Mapping[str, Array], patterns: Sequence[Array] = (), twisted: bool = False,
 ) -> tuple[list[Array], ResidueDomain]:
-    """The output values over GF(p), and the domain that tells which rows are valid."""
+    """The output values over GF(p), and the domain that tells which rows are valid.
+
+    `twisted`: as in the plan by which points with roots were found.
+    """
     batch = max((len(v) for v in (*inputs.values(), *parameters.values())), default=1)
-    domain = ResidueDomain(field, salt, batch, patterns)
+    domain = ResidueDomain(field, salt, batch, patterns, twisted)
     lifted = Lifted(network, domain, batch)
     found = outputs(network.lowered, lifted.values(parameters, inputs))
     # a series counts as one value: its coefficients stand side by side
@@ -796,9 +799,10 @@ def rank_at_point(
     count = int(read.sum()) + SPARE
     theta, salt = draw_theta(network, field, rng)
     # what ids decide is decided by few of them: every drawn sequence counts, and again
-    rare = few_tokens(network, count) or ids_decide(network)
+    given = max((len(v) for v in (tokens or {}).values()), default=0)
+    rare = few_tokens(network, max(count, given)) or ids_decide(network)
     if rare:
-        count = max(count, *(len(v) for v in (tokens or {}).values()), 0)
+        count = max(count, given)
     if network.has_flows:
         return _series_rank_at(network, field, rng, read, cell, tokens, wanted, order, theta, salt)
     # a row that could be new is new but for bad luck, unless tokens or branches make it a rare one

@@ -402,3 +402,55 @@ def test_cells_stand_in_the_notes_where_the_sandwich_does_not_close() -> None:
 
 def test_a_smooth_network_has_no_cells() -> None:
     assert derive(nn.Linear(2, 1), (torch.ones(1, 2),)).cells is None
+
+
+# -- discrete elements ---------------------------------------------------------------------------
+
+
+class Linears(nn.Module):
+    """Matrices, and a function of (the module, its input)."""
+
+    def __init__(self, function: Callable[..., Any], *shapes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.function = function
+        torch.manual_seed(3)
+        self.w = nn.ParameterList(torch.randn(s) for s in shapes)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(self.w, x)
+
+
+def labels(module: nn.Module, *example: Tensor, seed: int = 0) -> list[str]:
+    return [e["label"].partition(" indices shared")[0] for e in derive(
+        module, example, seed=seed).discrete]
+
+
+@pytest.mark.parametrize("function", [
+    lambda w, x: x @ w[1] + torch.trunc((x @ w[0]).abs()) @ w[2],
+    lambda w, x: x @ w[1] + torch.nn.functional.hardshrink((x @ w[0]).abs(), 4.0) @ w[2],
+    lambda w, x: x @ w[1] + torch.relu((x @ w[0]) ** 2 - 9.0) @ w[2],
+], ids=["truncated", "shrunk", "rare"])
+def test_a_sign_that_only_rare_branches_tell_is_no_symmetry(function: Callable[..., Any]) -> None:
+    """The units are 0 near x = 0: there, what reads them may take any sign."""
+    for seed in range(3):
+        found = labels(Linears(function, (3, 2), (3, 2), (2, 2)), X, seed=seed)
+        assert "permutations of the 2" in found and "signs of the 2" not in found
+
+
+def test_what_is_said_of_two_legs_of_the_same_tensors_is_said_apart() -> None:
+    def grouped(w: Any, x: Tensor) -> Tensor:
+        h = nn.functional.group_norm(torch.nn.functional.silu(x) @ w[0], 2)
+        return h @ w[1]
+
+    found = derive(Linears(grouped, (3, 4), (4, 2)), (X,))
+    said = [e["label"] for e in found.discrete]
+    assert len(said) == len(set(said)) and any("factor" in text for text in said)
+    assert found.verify().verdict is found.verdict
+
+
+def test_nothing_is_said_of_the_indices_of_what_is_not_read() -> None:
+    def constant(w: Any, x: Tensor) -> Tensor:
+        return 0.0 * (x @ w[0]) + torch.tanh(x @ w[1]) @ w[2]
+
+    found = derive(Linears(constant, (3, 2), (3, 2), (2, 2)), (X,))
+    assert found.discrete and not any("w.0" in e["label"] for e in found.discrete)

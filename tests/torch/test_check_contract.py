@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -78,6 +78,19 @@ def test_no_seed_raises_a_false_alarm(target: str, seeds: range) -> None:
             found = record(module, seed)
             assert found["ok"] is not False, (seed, failed(found))
             assert found["passes"] <= found["passes_allowed"]
+
+
+def test_two_reverse_passes_reach_what_a_function_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an op has no forward derivative, J X is the same number."""
+    def missing(*_: object) -> None:
+        raise NotImplementedError
+
+    with generated(derived(CHECKED + "held_by_a_function")) as module:
+        right = [row for row in record(module, 0)["rows"] if row["check"] == "tangent"]
+        monkeypatch.setattr(module, "forward_ad", SimpleNamespace(dual_level=missing))
+        found = [row for row in record(module, 0)["rows"] if row["check"] == "tangent"]
+    assert len(found) == len(right) and all(row["ok"] is True for row in found)
+    assert any("double backward" in row["note"] for row in found)
 
 
 def test_units_that_are_dead_are_drawn_again() -> None:

@@ -296,6 +296,12 @@ def _largest(self: Made, ids: Tensor) -> Tensor:
     return h[torch.arange(len(ids)), ids.argmax(-1)] @ self.w
 
 
+def _selected(self: Made, ids: Tensor) -> Tensor:
+    """The column of the largest id of a single text, by a number that is no tensor's entry."""
+    h = torch.tanh(self.table(ids[0]) + self.places.weight[:ids.shape[1]])
+    return h[ids[0].argmax()] @ self.w + h.T[:, ids[0].argmin()] @ self.w
+
+
 def _last(self: Made, ids: Tensor) -> Tensor:
     """The last position that is no padding: GPT-2 for classification."""
     h = torch.tanh(self.table(ids) + self.places.weight[:ids.shape[1]]) @ self.w
@@ -344,8 +350,8 @@ def _offset(self: Made, ids: Tensor) -> Tensor:
     return torch.tanh(self.places(ids + 2)) @ self.w
 
 
-KINDS = [_positions, _end, _largest, _last, _two_tables, _shifted, _masked_mean, _compared,
-         _counted, _offset]
+KINDS = [_positions, _end, _largest, _selected, _last, _two_tables, _shifted, _masked_mean,
+         _compared, _counted, _offset]
 
 
 def _module(function: Callable[..., Any]) -> Made:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from symgauge.checks.runtime.device import Widened, peak_memory, quiet
 from symgauge.checks.runtime.group import (
@@ -679,26 +680,60 @@ class Bench:
     def jvp(
         self, names: list[str], primals: tuple[Tensor, ...], vectors: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...] | None, str]:
-        """Forward mode; two reverse passes where an op has no forward derivative."""
+        """Forward mode; two reverse passes where an op has no forward derivative.
 
-        def function(*tensors: Tensor) -> tuple[Tensor, ...]:
-            # what a pass writes into statistics goes to copies of them
-            held = {name: buffer.clone() for name, (_, buffer) in self.buffers.items()}
-            touched = {**held, **dict(zip(names, tensors))}
-            value = torch.func.functional_call(self.module, touched, self.args, self.kwargs)
-            return tuple(tensor for _, tensor in select(value, self.record)[0])
-
+        The parameters themselves carry the tangents: a function may read them by another way
+        than their names in the module.
+        """
+        own = dict(self.module.named_parameters(remove_duplicate=False))
+        free = [own[name] for name in names]
         with self.exact_casts(), quiet():
             try:
-                return torch.func.jvp(function, primals, vectors)[1], ""
+                with torch.no_grad(), forward_ad.dual_level():
+                    for parameter, primal, vector in zip(free, primals, vectors):
+                        parameter.copy_(forward_ad.make_dual(primal, vector))
+                    pairs = [forward_ad.unpack_dual(tensor) for tensor in self.values()]
+                    return tuple(
+                        torch.zeros_like(primal) if tangent is None else tangent.clone()
+                        for primal, tangent in pairs
+                    ), ""
             except (NotImplementedError, RuntimeError):
                 pass
             try:
-                _, values = torch.autograd.functional.jvp(function, primals, vectors)
-                return tuple(values), "double backward: an op has no forward derivative"
+                for parameter in free:
+                    parameter.requires_grad_(True)
+                found = self.by_two_reverse_passes(free, vectors)
+                return found, "double backward: an op has no forward derivative"
             except (NotImplementedError, RuntimeError) as error:
                 print(f"no derivative: {error}", file=sys.stderr)
                 return None, "an op has no derivative"
+            finally:
+                self.module.requires_grad_(False)
+
+    def values(self) -> tuple[Tensor, ...]:
+        """The outputs; what the pass writes into statistics goes to copies of them."""
+        held = {name: buffer.clone() for name, (_, buffer) in self.buffers.items()}
+        value = torch.func.functional_call(self.module, held, self.args, self.kwargs)
+        return tuple(tensor for _, tensor in select(value, self.record)[0])
+
+    def by_two_reverse_passes(
+        self, free: list[torch.nn.Parameter], vectors: tuple[Tensor, ...]
+    ) -> tuple[Tensor, ...]:
+        """J X, as the derivative of v -> (J^T v) X."""
+        values = self.values()
+        weights = [torch.ones_like(value, requires_grad=True) for value in values]
+        moving = [(y, v) for y, v in zip(values, weights) if y.requires_grad]
+        if not moving:
+            return tuple(torch.zeros_like(v) for v in weights)
+        ys, vs = zip(*moving)
+        rows = torch.autograd.grad(ys, free, vs, create_graph=True, allow_unused=True)
+        pairs = [(g, x) for g, x in zip(rows, vectors) if g is not None and g.requires_grad]
+        if not pairs:
+            return tuple(torch.zeros_like(v) for v in weights)
+        found = torch.autograd.grad(
+            [g for g, _ in pairs], weights, [x for _, x in pairs], allow_unused=True)
+        return tuple(
+            torch.zeros_like(v) if d is None else d for d, v in zip(found, weights))
 
     # -- rows -------------------------------------------------------------------------------------
 

@@ -69,3 +69,20 @@ class TwoHeads(nn.Module):
 
 def two_heads(d: int = 3, n: int = 4) -> Made:
     return TwoHeads(d, n), (torch.randn(3, d),)
+
+
+class Held(nn.Module):
+    """b(c h(a(x))): a function holds the parameter c, which a call by names does not reach."""
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(d, n), nn.Linear(n, 2)
+        c = self.c = nn.Parameter(torch.randn(n))
+        self.function = lambda z: c * torch.tanh(z)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.function(self.a(x)))  # type: ignore[no-any-return]
+
+
+def held_by_a_function(d: int = 3, n: int = 4) -> Made:
+    return Held(d, n), (torch.randn(3, d),)
