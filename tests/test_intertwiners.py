@@ -682,6 +682,8 @@ FALSE: dict[str, tuple[Callable[[], Network], str, list[tuple[str, int, int]]]] 
         lambda: binary("mul"), "diagonal",
         [("w.weight", 0, 1), ("v.weight", 0, 1), ("o", 1, -1)]),
     "a shift of a single entry": (largest, "translation", [("w.bias", 0, 1)]),
+    "a positive factor, which leaves a sign as it is": (
+        lambda: nonlinear("floor"), "diagonal", [("w.weight", 0, 1), ("o", 1, -1)]),
     "a shift before tanh": (lambda: mlp("tanh", 2, 2, 2), "translation", [("fc0.bias", 0, 1)]),
 }
 
