@@ -140,7 +140,9 @@ class FiniteActions:
             how = _variations(self.network, field, proof) if self._jumps else []
             for i in self._jumps:
                 node = self.network.nodes[i]
-                allowed = EACH_SCALED if node.op is not None and node.op.name == "step" else SCALED
+                name = node.op.name if node.op is not None else ""
+                # positive factors keep a sign, a common one an order, and none a floor
+                allowed = {"step": EACH_SCALED, "floor": STILL}.get(name, SCALED)
                 if any(how[j] > allowed for j in node.inputs):
                     return f"the function may jump at v{i} ({node.label}) on the way there"
         return None

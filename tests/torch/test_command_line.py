@@ -586,7 +586,7 @@ def test_check_and_verify(run: Any) -> None:
     assert (result.status, answer["verdict"]) == (0, "PROVED")
     assert set(answer) == {"verdict", "reasons", "hypotheses", "scope", "left_out"}
     assert {text.partition(":")[0] for text in answer["left_out"]} == {
-        "seed", "versions", "seconds"}
+        "cells", "notes", "seed", "versions", "seconds"}
     result = run("verify", "x/derivation.json", "--set", "width=3")
     assert result.status == 3 and "--target" in result.sentence
     result = run("verify", "x/derivation.json", "--target", "own.py:two_outputs")
