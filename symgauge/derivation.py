@@ -48,6 +48,7 @@ from symgauge.network.families import (
 from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.program import Constant, Network, Parameter
 from symgauge.network.proof import Proof, Prover
+from symgauge.network.rounded_roots import with_rounded_roots
 from symgauge.network.sampling import (
     RANK_ORDER, draw_tokens, jacobian_rows, read_coordinates,
 )
@@ -80,6 +81,8 @@ DECIDED = (
 )
 #: What is rewritten after the capture, and what is said of it.
 SPLIT = "exponentials of sums are written as products: an identity"
+#: What is put in the place of roots, and what is said of it.
+ROOTS = "roots of constants are the nearest floats; with the roots themselves J has the same rank"
 #: Rewritings that are tried, one after another.
 REWRITINGS = 4
 #: Fresh points at which what holds, or is refuted, at random exact points is looked for again.
@@ -514,12 +517,14 @@ def same_program(carried: Network, captured: Network) -> str | None:
     """How a program that is captured is the one that is carried; None where it is another.
 
     They are the same, or the same once the captured one is rewritten as `derive_network` may
-    rewrite it: by identities alone, so that the function is the same.
+    rewrite it: by identities, so that the function is the same, or with floats for roots.
     """
     said = "the network is that of the module"
     for _ in range(REWRITINGS):
         if captured.digest == carried.digest:
             return said
+        if with_rounded_roots(captured).digest == carried.digest:
+            return f"{said}; {ROOTS}"
         split = split_exponentials(captured)
         if split is captured:
             break
@@ -837,6 +842,19 @@ def derive_network(
                 f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
                 "is made; --balls assumes nothing of them"
             )
+        rounded = with_rounded_roots(network)
+        if claim["unexplained"] and not claim["hypotheses"] and rounded is not network:
+            # a generator may have coefficients that are roots, which no ansatz over QQ holds
+            with contextlib.suppress(InconsistentError):
+                again = derive_network(
+                    rounded, name=name, output=output, observable=observable, seed=seed,
+                    force=force, progress=progress, seconds=seconds, target=target, full=full,
+                    said=said,
+                )
+                if again.closed and (again.parameters, again.rank) == (
+                        claim["parameters"], claim["rank"]):
+                    return Derivation(
+                        sealed({**again.data, "notes": [*again.data["notes"], ROOTS]}))
     vectors = [f for p in families for f in p.family.fields]
     certificate = Certificate.issue(
         network, vectors, proofs, found.cell, claim, evidence, _together(families))
