@@ -62,7 +62,7 @@ def structural_statement(
     also = [m.parameter for t in family.via for m in t.moves]
     return {
         "label": label(family, shapes),
-        "group": group(family),
+        "group": group(replace(family, all_sizes=True)),
         "algebra": algebra(family),
         "dimension": family.dimension,
         "tensors": list(dict.fromkeys([*family.tensors, *also])),
