@@ -10,6 +10,9 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.network.op import Array
 from symgauge.network.program import Input, Network
 
+#: Sizes of real inputs at which branches are looked for: some are taken at large ones alone.
+SIZES = (1.0, 1.0, 4.0, 16.0)
+
 Draw = Callable[[tuple[int, ...]], Array]
 
 
@@ -32,11 +35,13 @@ def residue_inputs(
 
 
 def real_inputs(network: Network, rng: np.random.Generator, batch: int) -> dict[str, Array]:
-    """Standard normal numbers, and random classes."""
-    return {
-        x.name: draw_input(x, rng, batch, lambda shape: rng.normal(size=shape))
-        for x in network.inputs
-    }
+    """Normal numbers, and random classes; of several sizes where there are branches to take."""
+    sizes = rng.choice(SIZES, size=batch) if network.piecewise else np.ones(batch)
+
+    def draw(shape: tuple[int, ...]) -> Array:
+        return rng.normal(size=shape) * sizes.reshape(-1, *(1,) * (len(shape) - 1))
+
+    return {x.name: draw_input(x, rng, batch, draw) for x in network.inputs}
 
 
 def has_tokens(network: Network) -> bool:
