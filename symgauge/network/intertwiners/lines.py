@@ -87,7 +87,9 @@ def _number(c: Fraction) -> str:
 def _term(structure: Structure, term: Term) -> str:
     if term.source is None:
         return "c"
-    return f"{structure.network.nodes[term.source].label} c"
+    source = structure.network.nodes[term.source]
+    rows = len(source.shape) > 1 and {address[0] for address in term.contracted} == {0}
+    return f"{source.label}{'^T' if rows else ''} c"
 
 
 def _axis(structure: Structure, node: int, address: Address) -> str:
