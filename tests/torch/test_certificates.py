@@ -521,6 +521,23 @@ def test_a_dropped_generator_cannot_look_closed() -> None:
     rejected({**data, **honest, "unexplained": 0, "closed": True}, "unexplained", "closed")
 
 
+def test_a_larger_rank_than_is_claimed_refutes_no_bound() -> None:
+    """What is claimed of an open sandwich is a bound: few points may show less of the rank."""
+    data = certificate("relu")
+    rank, redundancy = data["rank"], data["redundancy"]
+    weaker = {
+        "rank": rank - 1, "redundancy": redundancy + 1, "unexplained": 1, "closed": False,
+        "verdict": "UNKNOWN",
+        "scope": f"redundancy <= {redundancy + 1} on the cell of theta0, at the sizes of the "
+                 "program, at most 1 unexplained",
+    }
+    result = verify(sealed({**data, **weaker}))
+    assert (result.verdict, result.scope) == (Verdict.UNKNOWN, weaker["scope"])
+    assert f"rank J is at least {rank}: more than is claimed" in result.reasons
+    rejected({**data, **weaker, "verdict": "PROVED"}, "verdict")
+    rejected({**data, **weaker, "unexplained": 0, "closed": True}, "unexplained", "closed")
+
+
 def test_hypotheses_cannot_be_left_out() -> None:
     data = certificate("two_scales")
     bare = {**data, "hypotheses": []}
