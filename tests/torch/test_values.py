@@ -18,7 +18,7 @@ from symgauge import __main__ as command
 from symgauge.capture import capture
 from symgauge.certify.independence import assumptions
 from symgauge.derivation import Derivation, derive
-from symgauge.errors import HypothesisError
+from symgauge.errors import UndecidedError
 from symgauge.exact import polynomial as poly
 from symgauge.exact.polynomial import Ring
 from symgauge.exact.prime_field import PrimeField, primes
@@ -289,7 +289,7 @@ def test_radicands_without_roots_at_once_are_told_apart() -> None:
 
 def test_a_false_hypothesis_is_no_refutation(monkeypatch: pytest.MonkeyPatch) -> None:
     def undecided(*args: object, **kwargs: object) -> None:
-        raise HypothesisError("values are related")
+        raise UndecidedError("values are related")
 
     monkeypatch.setattr("symgauge.derivation.derive_target", undecided)
     assert command.main(["derive", "mlp"]) == 2
