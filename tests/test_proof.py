@@ -271,7 +271,7 @@ def prove(network: Network, field: VectorField, prover: Prover | None = None) ->
     return prover.prove(field).verdict
 
 
-def residual(network: Network, field: VectorField, draws: int = 4) -> float:
+def residual(network: Network, field: VectorField, draws: int = 16) -> float:
     """The largest |X f| over floats at random points, relative to the sizes of X and f."""
     lowered = network.lowered
     theta, x = draw_reals(lowered, np.random.default_rng(0), draws)

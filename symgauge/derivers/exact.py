@@ -9,6 +9,7 @@ generators that the proof table proves are reported.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,8 @@ from symgauge.verdict import Verdict
 CELLS, MORE_CELLS = 4, 12
 #: Cells of one rank, none of a larger, after which no further one is tried.
 AGREEING = 6
+#: Seconds after which candidates without a form are no longer tried to be proved.
+PATIENCE = 100.0
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
 #: Batches of rows that are added to reach the rank that was found.
@@ -246,17 +249,23 @@ class ExactDeriver:
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together = FamilyProver(self.network) if self._many(chosen) else None
         values: Values = []
-        unproved = 0
+        unproved, spent = 0, 0.0
         for candidate in [*chosen, *spare]:
             new = self._values(candidate.fields)
             if sparse_rank([*values, *new], self.field.p) == found.orbit_dimension:
                 continue
+            if candidate.kind == "other" and spent > PATIENCE:
+                unproved += len(candidate.fields)
+                continue
+            start = time.perf_counter()
             self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
             shown = together.prove(candidate) if together and candidate.all_sizes else None
             if shown is not None and shown.verdict is Verdict.PROVED:
                 proofs = (shown,) * len(candidate.fields)
             else:
                 shown, proofs = None, tuple(prover.prove(f) for f in candidate.fields)
+            if candidate.kind == "other":
+                spent += time.perf_counter() - start
             good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
             unproved += len(proofs) - len(good)
             if not good:
