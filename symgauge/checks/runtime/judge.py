@@ -22,6 +22,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import torch
+
 from symgauge.checks.runtime.bench import (
     INPUT_SCALES,
     OFF,
@@ -87,7 +89,7 @@ class Judge:
     def larger_inputs(self) -> Iterator[Row]:
         """All families together where inputs are large: behind thresholds and rare branches.
 
-        FAILED where it exceeds what a planted failure must; rounding may weigh more there.
+        FAILED where it exceeds what a planted failure must, in the leading half of the digits.
 
         None where the inputs or the parameters are given, or where a class has failed already.
         """
@@ -106,8 +108,10 @@ class Judge:
             return
         if math.isnan(row.floors or 0):
             return
-        if row.ok is False and (row.floors or 0) <= PLANTED_FLOORS[bench.dtype]:
-            # the inputs are no part of the statement: what shows is rounding or a failure
+        # at such inputs cancellation may be all that shows; a threshold shows in leading digits
+        digits = math.sqrt(torch.finfo(bench.dtype).eps)
+        if row.ok is False and not (
+                (row.floors or 0) > PLANTED_FLOORS[bench.dtype] and (row.residual or 0) > digits):
             row = _untested(row, ROUNDED)
         yield row
 
