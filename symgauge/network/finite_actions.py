@@ -65,7 +65,7 @@ def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | Non
             return f"the element has another size at {move.parameter}"
     for k, a in enumerate(family.moves):
         for b in family.moves[k:]:
-            if not _commute(a, b, family, shapes):
+            if not _commute(a, b):
                 return f"the moves of {a.parameter} and {b.parameter} do not commute"
     return None
 
@@ -84,12 +84,12 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     )
 
 
-def _commute(a: Move, b: Move, family: Family, shapes: Shapes) -> bool:
+def _commute(a: Move, b: Move) -> bool:
     """Whether a at one element and b at another commute; of a move with itself, likewise."""
     for mine, other in ((a, b), (b, a)):
-        if mine.source is not None and _meet(mine.source, mine.at, other, shapes):
+        if mine.source is not None and _meet(mine.source, mine.at, other):
             return False
-    if not _meet(a.parameter, None if a.form == "+Tc" else a.at, b, shapes):
+    if not _meet(a.parameter, None if a.form == "+Tc" else a.at, b):
         return True
     if a is b or {a.form, b.form} <= {"+c", "+Tc"}:
         return True  # one form alone; constants, or functions of what does not move
@@ -104,7 +104,7 @@ def _commute(a: Move, b: Move, family: Family, shapes: Shapes) -> bool:
         a.at.along not in b.at.per and b.at.along not in a.at.per)
 
 
-def _meet(parameter: str, at: Place | None, other: Move, shapes: Shapes) -> bool:
+def _meet(parameter: str, at: Place | None, other: Move) -> bool:
     """Whether a move changes entries of a block of a parameter, as far as its axis tells."""
     if parameter != other.parameter:
         return False

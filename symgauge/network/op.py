@@ -152,6 +152,28 @@ class Primitive(NodeOp):
         """The adjoint of the derivative applied to ct, one entry per input (None is zero)."""
 
 
+class LocallyConstant(Primitive):
+    """An op entry by entry whose value a branch decides: its derivative is 0."""
+
+    branches = True
+
+    def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
+        (shape,) = shapes
+        return shape
+
+    def tangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],
+        **attrs: Any,
+    ) -> Array:
+        assert dxs[0] is not None
+        return domain.zeros(dxs[0].shape)
+
+    def cotangent(
+        self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
+    ) -> tuple[Array | None, ...]:
+        return (None,)
+
+
 class Structural(Primitive):
     """A linear op that only moves, repeats or selects entries: written in plain numpy."""
 
