@@ -21,6 +21,7 @@ The residue field is drawn as well: a program cannot be made for one prime.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -50,6 +51,8 @@ from symgauge.network.sampling import CHUNK_ENTRIES, SPARE, branch_patterns, dra
 ORDERS = (6, 12, 24)
 #: Entries of the coefficients of all rows at most (2 GB of float64).
 MAX_ENTRIES = 1 << 28
+#: Rows that are drawn for each that is taken, where there are pieces.
+SHARE = 4
 #: Functions whose arguments must be known at e = 0; those whose argument must be 0.
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 ODD = ("erf", "sin", "cos")
@@ -546,14 +549,21 @@ def ranks_along(
             f"{MAX_ENTRIES} numbers; make the network smaller with --set, or certify without series"
         )
     lowered = network.lowered
-    inputs = residue_inputs(lowered, field, rng, count)
+    # a piece that few inputs are in must have its rows
+    drawn = count * SHARE if cell else count
+    inputs = residue_inputs(lowered, field, rng, drawn)
     for name, listed in draw_tokens(network, rng).items():
-        inputs[name] = listed[np.arange(count) % len(listed)]
+        inputs[name] = listed[np.arange(drawn) % len(listed)]
+    patterns = _branches(network, cell, rng, drawn, inputs)
+    if cell:
+        chosen = _from_every_piece(patterns, count)
+        inputs = {n: v[chosen] for n, v in inputs.items()}
+        patterns = [b[chosen] for b in patterns]
     salt = int(rng.integers(1 << 62))
     point = _Point(
         network, field, rng, frozenset(curve.scaled), start.tables(field, salt), salt,
         {p.name: field.random(rng, (1, *p.shape)) for p in lowered.parameters}, inputs,
-        _branches(network, cell, rng, count, inputs),
+        patterns,
     )
     reason = point.settle()
     if reason:
@@ -573,6 +583,18 @@ def _branches(
         return branch_patterns(network, cell, rng, count, inputs)
     except InconsistentError as error:
         raise no_curve("real balls decide no branches at the shadow point of its cell") from error
+
+
+def _from_every_piece(patterns: Sequence[Array], count: int) -> npt.NDArray[np.int64]:
+    """`count` rows: the first of every piece, then the second of every piece, and so on."""
+    joined = np.concatenate([b.reshape(len(b), -1) for b in patterns], axis=1)
+    _, piece = np.unique(joined, axis=0, return_inverse=True)
+    met: Counter[int] = Counter()
+    turn = np.zeros(len(joined), dtype=np.int64)
+    for k, mine in enumerate(piece.reshape(-1).tolist()):
+        turn[k] = met[mine]
+        met[mine] += 1
+    return np.sort(np.argsort(turn, kind="stable")[:count])
 
 
 def _rows(point: _Point, order: int, count: int) -> Iterator[Array]:
