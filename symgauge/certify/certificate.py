@@ -16,6 +16,7 @@ from symgauge.network.families import Family, family_of, plain_family
 from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.network.program import Network, canonical_digest
 from symgauge.network.proof import METHOD, Line, Proof
+from symgauge.network.sampling import read_coordinates
 from symgauge.ops import all_ops
 from symgauge.verdict import Verdict
 
@@ -56,6 +57,7 @@ class Certificate:
             if table not in tables:
                 tables.append(table)
             numbers.append(tables.index(table))
+        unread = np.flatnonzero(~read_coordinates(network)).tolist()
         data: dict[str, Any] = {
             "schema": SCHEMA,
             "network": network.to_json(),
@@ -70,6 +72,8 @@ class Certificate:
                 for name, values in cell.items()
             },
             **(evidence or {}),
+            # which they are is for a reader without the rule that says so
+            **({"unread_coordinates": unread} if unread else {}),
             **claim,
         }
         data["digest"] = canonical_digest(data)

@@ -263,7 +263,7 @@ def _verify(certificate: Certificate) -> Verification:
         )
     beside = (
         "schema", "network", "generators", "tables", "proofs", "families", "cell", "balls",
-        "series", "digest",
+        "series", "unread_coordinates", "digest",
     )
     carried = {k: v for k, v in certificate.data.items() if k not in beside}
     for name in sorted(set(carried) | set(claim)):
