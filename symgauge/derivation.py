@@ -41,17 +41,20 @@ from symgauge.lie.algebra import (
     Block, Constants, close, identify, radical_dimension, structure_constants,
 )
 from symgauge.lie.fields import VectorField, combination, independent
+from symgauge.network.constant import Constant
 from symgauge.network.exponents import split_exponentials
 from symgauge.network.families import (
     MATRIX_KINDS, Coordinates, Family, Move, basis_matrices, family_of, touched,
 )
 from symgauge.network.finite_actions import FiniteActions
-from symgauge.network.program import Constant, Network, Parameter
+from symgauge.network.leaf import Parameter
+from symgauge.network.lower import germ_of
+from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
+from symgauge.network.reads import read_coordinates
 from symgauge.network.rounded_roots import with_rounded_roots
-from symgauge.network.sampling import (
-    RANK_ORDER, draw_tokens, jacobian_rows, read_coordinates,
-)
+from symgauge.network.sampling import RANK_ORDER, draw_tokens, jacobian_rows
+from symgauge.network.serial import digest_of
 from symgauge.network.unread import unread_tensors
 from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.latex import document
@@ -521,9 +524,9 @@ def same_program(carried: Network, captured: Network) -> str | None:
     """
     said = "the network is that of the module"
     for _ in range(REWRITINGS):
-        if captured.digest == carried.digest:
+        if digest_of(captured) == digest_of(carried):
             return said
-        if with_rounded_roots(captured).digest == carried.digest:
+        if digest_of(with_rounded_roots(captured)) == digest_of(carried):
             return f"{said}; {ROOTS}"
         split = split_exponentials(captured)
         if split is captured:
@@ -728,7 +731,7 @@ def _at_full_sizes(
 
 def _check_size(network: Network, force: bool) -> None:
     """Stop above the limits: seconds and bytes by measured constants."""
-    lines = sum(prod(n.shape) for n in network.germ.nodes if not isinstance(n.leaf, Constant))
+    lines = sum(prod(n.shape) for n in germ_of(network).nodes if not isinstance(n.leaf, Constant))
     if network.has_flows:
         lines *= RANK_ORDER**2  # a trajectory is a series of series
     _limit(network.num_coordinates, lines, force)
@@ -1121,7 +1124,7 @@ def _listing(network: Network, inside: str = "") -> list[dict[str, Any]]:
         )
         name = symbols[i].translate({ord(c): None for c in "\\_{}"})
         lines.append({"name": name, "op": node.label, "latex": latex, "shape": list(node.shape)})
-        field = None if node.op is None else node.op.inner(**node.attrs)
+        field = node.body
         if field is not None:
             lines += _listing(field, f"{i}.")
     return lines

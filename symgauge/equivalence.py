@@ -15,6 +15,7 @@ from symgauge.derivers.equivalence import Equivalence, Equivalences, find_equiva
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import Monomial, Number, VectorField
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
 from symgauge.network.sampling import FUNCTIONS, balanced_shadow, branches_below
 from symgauge.report.escape import escape
@@ -108,7 +109,7 @@ def equivalence_algebra(
     names = symbols or _state_names(found.size)
     scope = (
         f"xi of degree {degree} in x and {time_degree} in t, at generic parameters"
-        + (" of one cell" if network.piecewise else "") + ", at the sizes of the program"
+        + (" of one cell" if is_piecewise(network) else "") + ", at the sizes of the program"
         + (f"; d theta polynomial in t of degree {time_degree}" if moving else "")
         + ("; t may change" if time_change else "")
     )
@@ -156,7 +157,7 @@ def _assumed(network: Network, seed: int) -> tuple[tuple[str, ...], tuple[str, .
     if any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
         return (), ("function values and roots are independent on the branches they depend on",)
     field, rng = PrimeField(next(primes())), np.random.default_rng(seed)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     found = assumptions(network, field, rng, None, cell)
     return found.shown, found.hypotheses
 

@@ -31,6 +31,8 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.network.intertwiners.lines import proof_lines
 from symgauge.network.outline import UNCOMPARED, from_outline, outline, outline_digest
 from symgauge.network.program import Network
+from symgauge.network.reads import readable_network
+from symgauge.network.serial import network_to_json
 from symgauge.ops import all_ops
 from symgauge.record import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.report.full_size import document
@@ -99,8 +101,8 @@ class FullDerivation:
         Raises BadInputError where one is malformed.
         """
         ops = all_ops()
-        small = Network.from_json(self.data["small_program"], ops)
-        if text_of(small.to_json()) != text_of(self.data["small_program"]):
+        small = readable_network(self.data["small_program"], ops)
+        if text_of(network_to_json(small)) != text_of(self.data["small_program"]):
             raise BadInputError("the small program carries data that no capture writes")
         return from_outline(self.data["program"], ops), small
 
@@ -197,7 +199,7 @@ def derive_full(
         "factory": _factory(target), "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
         "observable": observable, "output": output, "training": training,
         **_facts(found, generators, captured.about), "small": few,
-        "planted": planted, "program": outline(network), "small_program": here.to_json(),
+        "planted": planted, "program": outline(network), "small_program": network_to_json(here),
         "versions": _versions(), "seconds": seconds,
     }))
 
@@ -266,7 +268,7 @@ def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str],
     wrong = []
     if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
         wrong.append(f"the network is not that {here}")
-    if text_of(small.network.to_json()) != text_of(data["small_program"]):
+    if text_of(network_to_json(small.network)) != text_of(data["small_program"]):
         wrong.append(f"the network at the small sizes is not that {here}")
     settled = {"output", "observable", *about_target(data, target, "sizes")}
     if text_of(dict(target.at(data["small_sizes"]).sizes)) == text_of(data["small_sizes"]):

@@ -35,6 +35,7 @@ from symgauge.capture import Target, load_target
 from symgauge.checks import actions
 from symgauge.derivation import Derivation, derive_target
 from symgauge.errors import BadInputError, InconsistentError, UndecidedError
+from symgauge.network.lower import is_piecewise
 from symgauge.record import sealed
 from symgauge.verdict import Verdict
 
@@ -181,7 +182,7 @@ def judge_rank(
 
 def judge_cell(found: Derivation, target: Target) -> list[tuple[str, str]]:
     """What is left unexplained is not the fault of a poor cell: other seeds leave as much."""
-    if not found.unexplained or not found.network().piecewise:
+    if not found.unexplained or not is_piecewise(found.network()):
         return []
     others = []
     for seed in (1, 2):

@@ -6,8 +6,10 @@ Weights are (out, in) as in torch; inputs are rows.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Input, Network, Parameter
+from symgauge.network.builder import Builder
+from symgauge.network.leaf import Input, Parameter
+from symgauge.network.program import Network
+from symgauge.network.writer import Value
 from symgauge.ops import all_ops
 
 

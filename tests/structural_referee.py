@@ -15,15 +15,11 @@ from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.network.families import Family
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
+from symgauge.network.reads import read_coordinates
 from symgauge.network.sampling import (
-    Rows,
-    balanced_shadow,
-    draw_theta,
-    draw_tokens,
-    jacobian_rows,
-    rank_at_point,
-    read_coordinates,
+    Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
 )
 
 FIELD = PrimeField(next(primes()))
@@ -96,8 +92,8 @@ def redundancy_of(network: Network, seed: int = 0, cells: int = 4) -> int:
     rng = np.random.default_rng(seed)
     read = read_coordinates(network)
     best = 0
-    for _ in range(cells if network.piecewise else 1):
-        cell = balanced_shadow(network, rng) if network.piecewise else {}
+    for _ in range(cells if is_piecewise(network) else 1):
+        cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
         tokens = draw_tokens(network, rng)
         best = max(best, rank_at_point(network, FIELD, rng, read, cell, tokens))
     return int(read.sum()) - best

@@ -26,8 +26,10 @@ from symgauge.network.domains.balls import BallDomain
 from symgauge.network.domains.signs import (
     ANY, NEGATIVE, NOT_NEGATIVE, POSITIVE, ZERO, SignDomain, analytic_everywhere,
 )
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import balanced_shadow
 
 RNG = np.random.default_rng
 
@@ -229,7 +231,7 @@ NETWORKS: dict[str, tuple[Callable[[], Network], int]] = {
 def minor_of(network: Network, wanted: int | None = None, seed: int = 0) -> Minor:
     """A minor as large as is found; `wanted` None asks for every coordinate."""
     read = read_coordinates(network)
-    cell = balanced_shadow(network, RNG(seed)) if network.piecewise else {}
+    cell = balanced_shadow(network, RNG(seed)) if is_piecewise(network) else {}
     return find_minor(network, read, cell, wanted or int(read.sum()), RNG(seed))
 
 

@@ -25,6 +25,7 @@ from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
 from symgauge.network.families import Coordinates, Family, Form, Kind, Move, basis_matrices, joined
 from symgauge.network.finite_actions import FORMS, MATRIX_FORMS, no_action
+from symgauge.network.lower import lower
 from symgauge.network.program import Network
 from symgauge.record import sealed
 from symgauge.verdict import Verdict
@@ -244,8 +245,8 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 
     def f(state: Values) -> Any:
         given = {n: a[None] for n, a in state.items()}
-        lines = values(program.lowered, RealDomain(), given, inputs)
-        return outputs(program.lowered, lines)[0]
+        lines = values(lower(program), RealDomain(), given, inputs)
+        return outputs(lower(program), lines)[0]
 
     for seed in range(3):
         element = found.sample(seed, theta)

@@ -19,7 +19,6 @@ from networks import Sketch, attention, mlp, packed_attention
 from structural_referee import FIELD, ROWS, paired, referee
 
 from symgauge.derivers.structural import Stage
-from symgauge.network.builder import Value
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
 from symgauge.network.families import Coordinates, Move, Place
@@ -28,10 +27,12 @@ from symgauge.network.intertwiners.matrices import Mark, MatrixKind, Turned, pro
 from symgauge.network.intertwiners.shifts import Shifted, Term, prove_shift
 from symgauge.network.intertwiners.sweep import sweep
 from symgauge.network.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
+from symgauge.network.lower import has_op, lower
 from symgauge.network.op import NodeOp
 from symgauge.network.program import Network
 from symgauge.network.sampling import jacobian_rows
 from symgauge.network.structure import Address, NoLemma, Structure
+from symgauge.network.writer import Value
 from symgauge.ops import all_ops
 
 KINDS: tuple[MatrixKind, ...] = get_args(MatrixKind)
@@ -195,14 +196,14 @@ class Tangent:
     def __init__(self, network: Network, seed: int = 0) -> None:
         self.network, self.structure = network, Structure(network)
         rng = np.random.default_rng(seed)
-        lowered = network.lowered
+        lowered = lower(network)
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
         from symgauge.network.domains.real import RealDomain
 
         real = RealDomain()
         # squares where a root is taken: the program's only op
-        rooted = network.uses("rsqrt") or network.uses("sqrt")
+        rooted = has_op(network, "rsqrt") or has_op(network, "sqrt")
         values(lowered, real, {n: abs(v) for n, v in shadows.items()} if rooted else shadows,
                real_inputs)
         patterns = [np.asarray(b[:1] if not rooted else b[:1]) for b in real.branches]
@@ -223,13 +224,13 @@ class Tangent:
 
     @property
     def value(self) -> np.ndarray:
-        return self.lines[self.network.lowered.outputs[0]][0]
+        return self.lines[lower(self.network).outputs[0]][0]
 
     def along(self, seeds: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of the output."""
         given = {self.at[n]: v[None] for n, v in seeds.items()}
-        out = tangents(self.network.lowered, self.domain, self.lines, given)
-        found = out[self.network.lowered.outputs[0]]
+        out = tangents(lower(self.network), self.domain, self.lines, given)
+        found = out[lower(self.network).outputs[0]]
         return np.zeros(self.value.shape) if found is None else np.broadcast_to(
             found[0], self.value.shape)
 

@@ -3,7 +3,8 @@
 import pytest
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
-from symgauge.network.legs import Legs, Location, follow
+from symgauge.network.follow import follow
+from symgauge.network.legs import Legs, Location
 from symgauge.network.program import Network
 
 #: (parameter, axis, start, sizes, along)

@@ -16,23 +16,22 @@ from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
 from symgauge.network import sampling
+from symgauge.network.array import Array
 from symgauge.network.builder import Builder
+from symgauge.network.constant import Constant, exact_value
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.domains.symbols import SymbolDomain
 from symgauge.network.evaluate import cotangents, outputs, tangents, values
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
+from symgauge.network.leaf import Input, Parameter
+from symgauge.network.lower import has_op, is_piecewise, lower
+from symgauge.network.op import Primitive
+from symgauge.network.program import Network
+from symgauge.network.reads import read_coordinates, readable_network
 from symgauge.network.sampling import (
-    SPARE,
-    balanced_shadow,
-    draw_reals,
-    draw_theta,
-    evaluate_at,
-    jacobian_rows,
-    rank_at_point,
-    read_coordinates,
+    SPARE, balanced_shadow, draw_reals, draw_theta, evaluate_at, jacobian_rows, rank_at_point,
 )
+from symgauge.network.serial import digest_of, network_to_json
 from symgauge.ops import all_ops
 
 FIELD = PrimeField(next(primes()))
@@ -200,28 +199,29 @@ def test_a_slice_of_a_reshape_is_a_slice_of_a_reshape(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_plain_data_round_trip(name: str) -> None:
     network = NETWORKS[name]()
-    again = Network.from_json(network.to_json(), all_ops())
-    assert again.to_json() == network.to_json() and again.digest == network.digest
+    again = readable_network(network_to_json(network), all_ops())
+    assert network_to_json(again) == network_to_json(network)
+    assert digest_of(again) == digest_of(network)
     theta, x = draw_reals(network, np.random.default_rng(0), 2)
     left, right = (
-        outputs(n.lowered, values(n.lowered, RealDomain(), theta, x)) for n in (network, again)
+        outputs(lower(n), values(lower(n), RealDomain(), theta, x)) for n in (network, again)
     )
     assert all((a == b).all() for a, b in zip(left, right, strict=True))
 
 
 def test_digests_tell_networks_apart() -> None:
-    digests = {make().digest for make in NETWORKS.values()}
+    digests = {digest_of(make()) for make in NETWORKS.values()}
     assert len(digests) == len(NETWORKS)
-    assert mlp("tanh", 2, 3, 1).digest == mlp("tanh", 2, 3, 1).digest
-    assert mlp("tanh", 2, 3, 1).digest != mlp("tanh", 2, 3, 1, bias=False).digest
+    assert digest_of(mlp("tanh", 2, 3, 1)) == digest_of(mlp("tanh", 2, 3, 1))
+    assert digest_of(mlp("tanh", 2, 3, 1)) != digest_of(mlp("tanh", 2, 3, 1, bias=False))
 
 
 def _with(**changes: Any) -> dict[str, Any]:
-    return {**two_branches().to_json(), **changes}
+    return {**network_to_json(two_branches()), **changes}
 
 
 def _node(**changes: Any) -> dict[str, Any]:
-    data = two_branches().to_json()
+    data = network_to_json(two_branches())
     data["nodes"][-1] = {**data["nodes"][-1], **changes}
     return data
 
@@ -282,7 +282,7 @@ def _op(**entry: Any) -> dict[str, Any]:
 )
 def test_other_data_is_no_network(data: Any) -> None:
     with pytest.raises(BadInputError, match="not the network of a certificate"):
-        Network.from_json(data, all_ops())
+        readable_network(data, all_ops())
 
 
 def test_entrywise_lines_need_equal_shapes() -> None:
@@ -291,7 +291,7 @@ def test_entrywise_lines_need_equal_shapes() -> None:
     for op in ("add", "mul"):
         line = {"op": op, "inputs": [0, 1], "attrs": {}, "shape": [2, 3]}
         with pytest.raises(BadInputError, match="not the network of a certificate"):
-            Network.from_json({"nodes": [*leaves, line], "outputs": [2], "held": []}, all_ops())
+            readable_network({"nodes": [*leaves, line], "outputs": [2], "held": []}, all_ops())
 
 
 # -- lowering ------------------------------------------------------------------------------------
@@ -300,9 +300,9 @@ def test_entrywise_lines_need_equal_shapes() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_lowered_program_has_primitives_alone(name: str) -> None:
     network = NETWORKS[name]()
-    lowered = network.lowered
+    lowered = lower(network)
     assert all(n.op is None or isinstance(n.op, Primitive) for n in lowered.nodes)
-    assert lowered.lowered is lowered
+    assert lower(lowered) is lowered
     assert lowered.parameters == network.parameters and lowered.inputs == network.inputs
     assert [lowered.nodes[i].shape for i in lowered.outputs] == [
         network.nodes[i].shape for i in network.outputs
@@ -310,8 +310,8 @@ def test_the_lowered_program_has_primitives_alone(name: str) -> None:
 
 
 def test_uses_looks_inside_composites() -> None:
-    assert mlp("relu", 2, 2, 1).uses("step") and not mlp("tanh", 2, 2, 1).uses("step")
-    assert mlp("silu", 2, 2, 1).uses("exp") and not mlp(None, 2, 2, 1).uses("exp")
+    assert has_op(mlp("relu", 2, 2, 1), "step") and not has_op(mlp("tanh", 2, 2, 1), "step")
+    assert has_op(mlp("silu", 2, 2, 1), "exp") and not has_op(mlp(None, 2, 2, 1), "exp")
 
 
 # -- coordinates that are read -------------------------------------------------------------------
@@ -446,7 +446,7 @@ def test_tangents_and_cotangents_agree_in_three_domains(name: str) -> None:
     ids=["square", "tanh", "silu", "erf", "sqrt", "exp", "attention"],
 )
 def test_tangent_of_formulas_is_their_derivative(make: Callable[[], Network]) -> None:
-    lowered, domain = make().lowered, SymbolDomain()
+    lowered, domain = lower(make()), SymbolDomain()
     theta, x = ({
         leaf.name: np.array(
             sympy.symbols(f"{leaf.name.replace('.', '_')}_:{np.prod(leaf.shape, dtype=int)}",
@@ -515,7 +515,7 @@ def test_residues_warn_of_nothing() -> None:
 def test_the_rank_at_a_point_is_that_of_its_rows(name: str) -> None:
     network = NETWORKS[name]()
     read, rng = read_coordinates(network), np.random.default_rng(7)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     state = rng.bit_generator.state
     found = rank_at_point(network, FIELD, rng, read, cell)
     rng.bit_generator.state = state

@@ -35,7 +35,7 @@ from symgauge.capture import capture  # noqa: E402
 from symgauge.certify.balls import is_shown  # noqa: E402
 from symgauge.certify.minors import find_minor  # noqa: E402
 from symgauge.derivation import derive_network  # noqa: E402
-from symgauge.network.sampling import read_coordinates  # noqa: E402
+from symgauge.network.reads import read_coordinates  # noqa: E402
 
 REPETITIONS = 3
 #: Above this many parameters the search for one rank more is left out.

@@ -51,6 +51,7 @@ from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network import sampling
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import cotangents, values
+from symgauge.network.lower import lower
 from symgauge.network.program import Network
 
 FIELD = PrimeField(next(primes()))
@@ -181,7 +182,7 @@ class Timed(RunningRank):
 
 def float_rank(network: Network, count: int, read: np.ndarray) -> int:
     """The rank that singular values give for float64 rows at one point."""
-    rng, lowered = np.random.default_rng(0), network.lowered
+    rng, lowered = np.random.default_rng(0), lower(network)
     parameters, _ = sampling.draw_reals(lowered, rng, 1)
     _, inputs = sampling.draw_reals(lowered, rng, count)
     domain = RealDomain()

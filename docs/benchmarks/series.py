@@ -42,10 +42,10 @@ from symgauge.certify.series import random_field, ranks_along  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
+from symgauge.network.lower import is_piecewise  # noqa: E402
 from symgauge.network.program import Network  # noqa: E402
-from symgauge.network.sampling import (  # noqa: E402
-    balanced_shadow, draw_tokens, rank_at_point, read_coordinates,
-)
+from symgauge.network.reads import read_coordinates  # noqa: E402
+from symgauge.network.sampling import balanced_shadow, draw_tokens, rank_at_point  # noqa: E402
 from symgauge.zoo import llama_like  # noqa: E402
 
 #: Above this many parameters balls, and the search for one rank more, are left out.
@@ -97,7 +97,7 @@ def main() -> int:
         count, rng = count + 1, np.random.default_rng(0)
         read = read_coordinates(network)
         total, small = int(read.sum()), network.num_coordinates <= SMALL
-        cell = balanced_shadow(network, rng) if network.piecewise else {}
+        cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
         start = perf_counter()
         try:
             curve, found = find_curve(network, read, cell, rank, rng)

@@ -22,6 +22,7 @@ from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
 from symgauge.network.outline import UNCOMPARED
 from symgauge.network.program import Network
+from symgauge.network.serial import digest_of
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
 
 
@@ -134,8 +135,8 @@ def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
     if any(isinstance(part, OdeFlow) for part in module.modules()):
         network = capture(module, args).network
         fields = {
-            field.digest: field for n in network.nodes
-            if n.op is not None and (field := n.op.inner(**n.attrs)) is not None
+            digest_of(field): field for n in network.nodes
+            if (field := n.body) is not None
         }
         if len(fields) != 1:
             raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")

@@ -12,7 +12,8 @@ import torch
 
 from symgauge.capture.exported import is_node
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
+from symgauge.network.builder import Builder
+from symgauge.network.writer import Value
 from symgauge.ops.cast import cast
 from symgauge.ops.rounding import nonzero
 

@@ -18,8 +18,9 @@ import torch
 from symgauge.capture.exported import overload_of
 from symgauge.capture.skeleton import has_values
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Shape
+from symgauge.network.array import Shape
+from symgauge.network.builder import Builder
+from symgauge.network.writer import Value
 from symgauge.ops.take import take
 
 #: Ops through which tokens stay tokens, and those by which they pick rows of a table.

@@ -22,9 +22,10 @@ from symgauge.errors import BadInputError
 from symgauge.exact import balls
 from symgauge.exact.balls import Balls, Undecided
 from symgauge.exact.rational import rational
+from symgauge.network.array import Array
 from symgauge.network.domains.balls import BallDomain
 from symgauge.network.evaluate import cotangents, values
-from symgauge.network.op import Array
+from symgauge.network.lower import lower
 from symgauge.network.program import Network
 
 #: Precisions that are tried one after the other; no other one is accepted.
@@ -162,7 +163,7 @@ def jacobian(
     Raises Undecided where a ball does not decide a branch, or an output may be no number there:
     the derivative of a logarithm is one where its value is none.
     """
-    lowered, domain = network.lowered, BallDomain()
+    lowered, domain = lower(network), BallDomain()
     radius = Fraction(1, 1 << bits)
     with balls.precision(bits):
         parameters = {n: balls.balls(a, radius)[None] for n, a in theta.items()}

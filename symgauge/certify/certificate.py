@@ -14,8 +14,10 @@ from symgauge.exact.prime_field import Array
 from symgauge.lie.fields import VectorField
 from symgauge.network.families import Family, family_of, plain_family
 from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.network.program import Network, canonical_digest
+from symgauge.network.program import Network
 from symgauge.network.proof import METHOD, Line, Proof
+from symgauge.network.reads import readable_network
+from symgauge.network.serial import canonical_digest, network_to_json
 from symgauge.ops import all_ops
 from symgauge.verdict import Verdict
 
@@ -58,7 +60,7 @@ class Certificate:
             numbers.append(tables.index(table))
         data: dict[str, Any] = {
             "schema": SCHEMA,
-            "network": network.to_json(),
+            "network": network_to_json(network),
             "generators": [g.to_json() for g in generators],
             "tables": tables,
             "proofs": numbers,
@@ -104,7 +106,7 @@ class Certificate:
 
     def network(self) -> Network:
         """The program. Raises BadInputError where it is malformed."""
-        return Network.from_json(self.data["network"], all_ops())
+        return readable_network(self.data["network"], all_ops())
 
     def generators(self, network: Network) -> list[VectorField]:
         """The generators. Raises BadInputError where one is malformed."""

@@ -17,12 +17,15 @@ from symgauge.certify.series import (
     require_reached, start_of,
 )
 from symgauge.exact.prime_field import PrimeField
-from symgauge.network.domains.known import inverse_root
+from symgauge.network.array import Array
+from symgauge.network.domains.known import arguments_of, inverse_root
 from symgauge.network.domains.leading import LeadingDomain
 from symgauge.network.evaluate import values
-from symgauge.network.op import Array, Structural
+from symgauge.network.leaf import Parameter
+from symgauge.network.lower import lower
+from symgauge.network.op import Structural
 from symgauge.network.points import residue_inputs
-from symgauge.network.program import Network, Parameter
+from symgauge.network.program import Network
 from symgauge.network.sampling import branch_patterns
 
 Names = frozenset[str]
@@ -88,7 +91,7 @@ def _roots_exist(network: Network, lines: Sequence[Array]) -> bool:
     """Whether radicands that are known are squares of rational numbers, and not 0."""
     return all(
         v is None or inverse_root(v) is not None
-        for node in network.lowered.nodes if node.op is not None and node.op.name == "rsqrt"
+        for node in lower(network).nodes if node.op is not None and node.op.name == "rsqrt"
         for v in lines[node.inputs[0]].reshape(-1).tolist()
     )
 
@@ -110,12 +113,12 @@ def _least_known(
 
 def _for_functions(network: Network) -> Names:
     """Parameters whose zeros make every argument known."""
-    lowered, names = network.lowered, Names()
+    lowered, names = lower(network), Names()
     lines = known_lines(network, names)
     for i, node in enumerate(lowered.nodes):
         if node.op is None or node.op.name not in FUNCTIONS:
             continue
-        if i in lowered.arguments and node.op.name in POWERS:
+        if i in arguments_of(lowered) and node.op.name in POWERS:
             continue  # a number, wherever the parameters are
         argument, zero = node.inputs[0], node.op.name in ODD
 
@@ -141,7 +144,7 @@ class _Radicands:
         self, network: Network, cell: Mapping[str, Array], start: Start, field: PrimeField,
         rng: np.random.Generator,
     ) -> None:
-        self._lowered, self._field = network.lowered, field
+        self._lowered, self._field = lower(network), field
         self._tables = start.tables(field, SALT)
         self._theta = {p.name: field.random(rng, (1, *p.shape)) for p in self._lowered.parameters}
         self._inputs = residue_inputs(self._lowered, field, rng, ROWS)
@@ -165,7 +168,7 @@ def _for_roots(
     rng: np.random.Generator,
 ) -> Names:
     """More parameters, whose zeros make radicands equal."""
-    lowered, first = network.lowered, 0
+    lowered, first = lower(network), 0
     roots = [i for i, n in enumerate(lowered.nodes) if n.op is not None and n.op.name == "rsqrt"]
     if not roots:
         return names

@@ -39,8 +39,10 @@ import numpy as np
 from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational import factors
+from symgauge.network.domains.known import arguments_of, nested_functions
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import tangents, values
+from symgauge.network.lower import germ_of
 from symgauge.network.op import Primitive
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
@@ -149,7 +151,7 @@ def assumptions(
     `tokens` are the token inputs that the rank was found with, `cell` the shadow point whose cell
     it is the rank of.
     """
-    network = network.germ
+    network = germ_of(network)
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
@@ -295,7 +297,7 @@ def _constants(
     nowhere else, their product is one independent value, and nothing is assumed.
     """
     numbers: set[str] = {"pi"} if pi else set()
-    for i, argument in network.arguments.items():
+    for i, argument in arguments_of(network).items():
         name = network.nodes[i].label
         if name == "log":
             numbers |= {f"log {q}" for r in argument.table if r > 0 for q in factors(r)}
@@ -303,9 +305,10 @@ def _constants(
             missing.append("the values of erf at constants are independent of all others")
         elif name != "rsqrt" and any(argument.table):
             numbers.add("e")
-    if network.nested:
+    nested = nested_functions(network)
+    if nested:
         missing.append(
-            f"values of {', '.join(network.nested)} at constants that are not rational are "
+            f"values of {', '.join(nested)} at constants that are not rational are "
             "independent of all others"
         )
     if len(numbers) > 1:

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from symgauge.certify.balls import BITS, Minor, Point, determinant, jacobian
 from symgauge.exact import balls
 from symgauge.exact.balls import Undecided
+from symgauge.network.array import Array
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import cotangents, values
-from symgauge.network.op import Array
+from symgauge.network.lower import lower
 from symgauge.network.program import Network
 from symgauge.network.sampling import CHUNK_ENTRIES, MARGIN, SPARE, draw_reals
 
@@ -222,7 +223,7 @@ def _rounded(a: Array) -> Array:
 
 def _draw_theta(network: Network, cell: Mapping[str, Array], rng: np.random.Generator) -> Point:
     if not cell:
-        drawn, _ = draw_reals(network.lowered, rng, 1)
+        drawn, _ = draw_reals(lower(network), rng, 1)
         cell = {n: _rounded(a) for n, a in drawn.items()}
     return {p.name: _fractions(np.asarray(cell[p.name]).reshape(p.shape))
             for p in network.parameters}
@@ -230,7 +231,7 @@ def _draw_theta(network: Network, cell: Mapping[str, Array], rng: np.random.Gene
 
 def _pool(network: Network, theta: Point, size: int, rng: np.random.Generator) -> _Pool:
     """About `size` rows at inputs where floats decide every branch and every value is a number."""
-    lowered = network.lowered
+    lowered = lower(network)
     per = min(ENTRIES, sum(prod(lowered.nodes[i].shape) for i in lowered.outputs))
     entries = sum(prod(n.shape) for n in lowered.nodes)
     left, chunk = -(-size // per), max(8, CHUNK_ENTRIES // max(entries, 1))

@@ -35,14 +35,16 @@ import numpy.typing as npt
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import rank_gf2, series_ranks
 from symgauge.exact.prime_field import PrimeField, is_prime
-from symgauge.network.domains.known import KnownDomain, inverse_root
+from symgauge.network.array import Array
+from symgauge.network.domains.known import KnownDomain, arguments_of, inverse_root
 from symgauge.network.domains.leading import LeadingDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.domains.series import SeriesDomain
 from symgauge.network.domains.signs import analytic_everywhere, may_be_negative
 from symgauge.network.duration import LINEAR
 from symgauge.network.evaluate import cotangents, values
-from symgauge.network.op import Array, Structural
+from symgauge.network.lower import has_op, is_piecewise, lower
+from symgauge.network.op import Structural
 from symgauge.network.points import has_tokens, residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.sampling import CHUNK_ENTRIES, SPARE, branch_patterns, draw_tokens
@@ -143,7 +145,7 @@ def _known_root(v: Fraction) -> Fraction:
 
 def known_lines(network: Network, scaled: Sequence[str] | frozenset[str]) -> list[Array]:
     """What is known of every line of the lowered program where these parameters are 0."""
-    lowered, domain = network.lowered, KnownDomain()
+    lowered, domain = lower(network), KnownDomain()
     theta = {
         p.name: domain.zeros((1, *p.shape)) if p.name in scaled else domain.unknown((1, *p.shape))
         for p in lowered.parameters
@@ -159,12 +161,12 @@ def start_of(network: Network, lines: Sequence[Array]) -> Start:
     logarithms: set[Fraction] = set()
     linear = _read_linearly(network)
     powers = False
-    for i, node in enumerate(network.lowered.nodes):
+    for i, node in enumerate(lower(network).nodes):
         name = "" if node.op is None else node.op.name
         if name not in FUNCTIONS and name != "rsqrt":
             continue
         kinds.add(name)
-        constant = network.lowered.arguments.get(i)
+        constant = arguments_of(lower(network)).get(i)
         if constant is not None and name in POWERS:
             powers = powers or any(constant.table)
             continue
@@ -195,7 +197,7 @@ def start_of(network: Network, lines: Sequence[Array]) -> Start:
 
 def _read_linearly(network: Network) -> list[bool]:
     """Which lines reach the outputs by linear ops alone: no derivative depends on their values."""
-    nodes = network.lowered.nodes
+    nodes = lower(network).nodes
     linear = [True] * len(nodes)
     for i in range(len(nodes) - 1, -1, -1):
         op = nodes[i].op
@@ -211,7 +213,7 @@ def require_reached(network: Network, scaled: Sequence[str]) -> None:
         raise no_curve("it has flows of vector fields (ode_flow)")
     if analytic_everywhere(network):
         return
-    if network.piecewise:
+    if is_piecewise(network):
         raise no_curve("it has branches, and a root or logarithm of what may be 0 or negative")
     if may_be_negative(network, scaled):
         raise no_curve("a root of what may be negative")
@@ -235,7 +237,7 @@ def field_for(network: Network, scaled: Sequence[str] | frozenset[str]) -> Prime
     """
     start = start_of(network, known_lines(network, scaled))
     below = {c.denominator for c in start.exps}
-    below |= {r.denominator for a in network.lowered.arguments.values() for r in a.table}
+    below |= {r.denominator for a in arguments_of(lower(network)).values() for r in a.table}
     for _ in range(MAX_FIELDS):
         field = random_field()
         try:
@@ -284,18 +286,18 @@ class _Point:
     @cached_property
     def _prefix(self) -> Network:
         """The program up to its last root."""
-        lowered = self.network.lowered
+        lowered = lower(self.network)
         last = max(i for i, n in enumerate(lowered.nodes) if n.op and n.op.name == "rsqrt")
         return Network(lowered.nodes[:last + 1], (last,), lowered.ops)
 
     def settle(self) -> str:
         """Draw parameters and inputs until every radicand is a square: "" or why that fails."""
-        if not self.network.uses("rsqrt"):
+        if not has_op(self.network, "rsqrt"):
             return ""
         count = len(next(iter(self.inputs.values()))) if self.inputs else 1
         everything = np.arange(count)
         base = self._all(everything)
-        free = [x.name for x in self.network.lowered.inputs if not x.classes]
+        free = [x.name for x in lower(self.network).inputs if not x.classes]
         moving = np.zeros(base.shape, dtype=bool)
         if free:
             drawn = {n: self.field.random(self.rng, self.inputs[n].shape) for n in free}
@@ -332,7 +334,7 @@ class _Point:
         base = self.radicands(rows)
         wanted = ~moved[None] & ~np.isin(base, list(self.tables["rsqrt"]))
         slices = []
-        for p in self.network.lowered.parameters:
+        for p in lower(self.network).parameters:
             if p.name in self.scaled or not p.shape:
                 continue
             other = {p.name: self.field.random(self.rng, self.theta[p.name].shape)}
@@ -386,7 +388,7 @@ class _Point:
     def _settle_inputs(
         self, rows: npt.NDArray[np.int64], moved: npt.NDArray[np.bool_]
     ) -> str:
-        lowered = self.network.lowered
+        lowered = lower(self.network)
         few = rows[:FEW]
         base = self.radicands(few)
         slices = [
@@ -453,7 +455,7 @@ class _Point:
 
     def _kinds(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The first row of each choice of tokens and branches."""
-        tokens = [self.inputs[x.name] for x in self.network.lowered.inputs if x.classes]
+        tokens = [self.inputs[x.name] for x in lower(self.network).inputs if x.classes]
         parts = [a.reshape(len(rows), -1) for a in (*tokens, *self.patterns)]
         if not parts:
             return rows[:1]
@@ -548,7 +550,7 @@ def ranks_along(
             f"{count} rows of {total} power series of order {curve.order} are more than "
             f"{MAX_ENTRIES} numbers; make the network smaller with --set, or certify without series"
         )
-    lowered = network.lowered
+    lowered = lower(network)
     # a piece that few inputs are in must have its rows
     drawn = count * SHARE if cell else count
     inputs = residue_inputs(lowered, field, rng, drawn)
@@ -599,7 +601,7 @@ def _from_every_piece(patterns: Sequence[Array], count: int) -> npt.NDArray[np.i
 
 def _rows(point: _Point, order: int, count: int) -> Iterator[Array]:
     """Rows v^T J as power series, shape (order, rows, coordinates), some at a time."""
-    lowered, field = point.network.lowered, point.field
+    lowered, field = lower(point.network), point.field
     entries = sum(prod(n.shape) for n in lowered.nodes) * order
     step = int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
     for first in range(0, count, step):

@@ -19,9 +19,10 @@ from symgauge.certify.series import Curve
 from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.op import Array
+from symgauge.network.array import Array
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
-from symgauge.network.sampling import read_coordinates
+from symgauge.network.reads import read_coordinates
 from symgauge.verdict import Verdict
 
 Progress = Callable[[str], None]
@@ -102,7 +103,7 @@ def _upgraded(
         )
     network = certificate.network()
     cell, generators = certificate.cell(network), certificate.generators(network)
-    if bool(cell) != network.piecewise:
+    if bool(cell) != is_piecewise(network):
         raise InconsistentError(
             "the certificate does not verify: a cell is named for a network without branches, or "
             "none for one with; derive again"

@@ -28,12 +28,12 @@ from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.domains.signs import analytic_everywhere
 from symgauge.network.duration import durations_absorbed
 from symgauge.network.intertwiners.proof import FamilyProver
+from symgauge.network.lower import is_piecewise
 from symgauge.network.points import has_tokens
 from symgauge.network.program import ROUNDED, Network
 from symgauge.network.proof import IN_TIME, Proof, Prover
-from symgauge.network.sampling import (
-    RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point, read_coordinates,
-)
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point
 from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.verdict import Verdict
 
@@ -124,8 +124,8 @@ def _scope(
     by_minor: bool,
 ) -> str:
     """Where and how far the claim reaches."""
-    place = "on the cell of theta0" if network.piecewise else "at generic parameters"
-    if by_minor and not network.piecewise and not analytic_everywhere(network):
+    place = "on the cell of theta0" if is_piecewise(network) else "at generic parameters"
+    if by_minor and not is_piecewise(network) and not analytic_everywhere(network):
         # a minor that is not 0 at a point says nothing beyond where a root or logarithm ends
         place = "at generic parameters of the component of theta0"
     sizes = ", at the sizes of the program"
@@ -133,7 +133,7 @@ def _scope(
         # a minor is a power series in the factor of the durations: analytic, and not 0
         sizes += (
             ", for all but a discrete set of common factors of the flows' durations"
-            + (", up to those at which a branch is crossed" if network.piecewise else "")
+            + (", up to those at which a branch is crossed" if is_piecewise(network) else "")
         ) + (
             ", exact flows of locally Lipschitz fields where they exist (a solver's steps are not "
             "looked at)"
@@ -208,7 +208,7 @@ def _verify(certificate: Certificate) -> Verification:
     generators = certificate.generators(network)
     cell = certificate.cell(network)
     tables = certificate.proofs()
-    if bool(cell) != network.piecewise:
+    if bool(cell) != is_piecewise(network):
         return rejected("a cell is named for a network without branches, or none for one with")
     if len(tables) != len(generators):
         return rejected("there is not one proof table per generator")
@@ -247,7 +247,7 @@ def _verify(certificate: Certificate) -> Verification:
         jacobian, found = _by_residues(
             certificate, network, proofs, read, cell, total - orbit, field, rng)
     claimed = certificate.data.get("rank")
-    by_luck = network.piecewise or has_tokens(network)
+    by_luck = is_piecewise(network) or has_tokens(network)
     if by_luck and type(claimed) is int and claimed < jacobian <= total - orbit and (
             claimed + orbit < total):
         # few points on rare branches or tokens show all of the rank: what is claimed of an open

@@ -31,6 +31,7 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import Monomial, VectorField, matrix
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.evaluate import pulled, values
+from symgauge.network.lower import is_piecewise, lower
 from symgauge.network.points import residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.proof import BUDGET, Prover, field_polynomials
@@ -127,12 +128,12 @@ class _System:
         rng: np.random.Generator,
     ) -> None:
         self.network, self.rng, self.time_change = network, rng, time_change
-        self.lowered = network.lowered
+        self.lowered = lower(network)
         self.state = _state(network)
         self.total = network.num_coordinates
         self.monomials = _monomials(self.state.size, degree, time_degree)
         self.powers = time_degree + 1 if moving else 1
-        self.shadow = balanced_shadow(network, rng) if network.piecewise else {}
+        self.shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
 
     @property
     def directions(self) -> list[int]:
@@ -296,7 +297,7 @@ def _enough(
 ) -> dict[str, Array]:
     """Rows at one theta: more than unknowns; with branches, until rarely met cells add nothing."""
     rows = system.rows(field, unknowns + SPARE, theta)
-    idle = 0 if system.network.piecewise else IDLE_BATCHES
+    idle = 0 if is_piecewise(system.network) else IDLE_BATCHES
     found = -1
     while idle < IDLE_BATCHES:
         grown = rank(np.concatenate([rows["theta"], rows["xi"]], axis=1), field.p)

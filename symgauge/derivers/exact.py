@@ -31,11 +31,12 @@ from symgauge.lie.fields import VectorField, matrix
 from symgauge.network.families import Family, touched
 from symgauge.network.finite_actions import FiniteActions
 from symgauge.network.intertwiners.proof import FamilyProver
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof, Prover
+from symgauge.network.reads import read_coordinates
 from symgauge.network.sampling import (
     RANK_ORDER, SPARE, Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
-    read_coordinates,
 )
 from symgauge.verdict import Verdict
 
@@ -123,9 +124,9 @@ class Cells:
         Where the largest rank has come often enough no more are tried.
         """
         network, prime_field, rng, read = self._point
-        limit = limit if network.piecewise else 1
+        limit = limit if is_piecewise(network) else 1
         while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
-            shadow = balanced_shadow(network, rng) if network.piecewise else {}
+            shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
             found = rank_at_point(network, prime_field, rng, read, shadow, self._tokens)
             self.ranks[found] += 1
             if found > self.rank:
@@ -134,7 +135,7 @@ class Cells:
 
     def to_json(self) -> dict[str, Any] | None:
         """How many were tried, and how many had which rank; None for smooth networks."""
-        if not self._point[0].piecewise:
+        if not is_piecewise(self._point[0]):
             return None
         return {"tried": self.tried, "ranks": {str(r): n for r, n in sorted(self.ranks.items())}}
 
@@ -241,7 +242,7 @@ class ExactDeriver:
         total = int(self.read.sum())
         cells = Cells(self.network, self.field, self.rng, self.read, tokens)
         r = cells.extend(total, 1)
-        if self.network.piecewise and r < total:
+        if is_piecewise(self.network) and r < total:
             fields = [f for family in self._structural for f in family.fields]
             r = cells.extend(total - sparse_rank(self._values(fields), self.field.p), CELLS)
         found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
@@ -296,7 +297,7 @@ class ExactDeriver:
                 self.network, self.field, self.rng, self.read, found.cell, tokens,
                 order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
-        elif missing > 0 and self.network.piecewise:
+        elif missing > 0 and is_piecewise(self.network):
             self.progress("further cells")
             found.rank = r = cells.extend(total - found.orbit_dimension, MORE_CELLS)
             found.cell = cells.best

@@ -9,8 +9,10 @@ from typing import Any
 import sympy
 
 from symgauge.errors import BadInputError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Input, Network, Parameter
+from symgauge.network.builder import Builder
+from symgauge.network.leaf import Input, Parameter
+from symgauge.network.program import Network
+from symgauge.network.writer import Value
 from symgauge.ops import all_ops, by_overload
 
 #: SymPy's functions of one argument that torch has under the same name.

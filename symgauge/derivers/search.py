@@ -22,7 +22,8 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.network.families import (
     Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
 )
-from symgauge.network.legs import Axis, Location, follow
+from symgauge.network.follow import follow
+from symgauge.network.legs import Axis, Location
 from symgauge.network.program import Network
 from symgauge.network.sampling import SPARE, jacobian_rows
 

@@ -13,8 +13,9 @@ from symgauge.network.carry import Slice, carried, require_transitive
 from symgauge.network.families import (
     Coordinates, Family, Kind, Move, Place, Through, held_values, family_of, plain_family, touched,
 )
+from symgauge.network.follow import follow
 from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.network.legs import Location, follow
+from symgauge.network.legs import Location
 from symgauge.network.program import Network
 from symgauge.verdict import Verdict
 

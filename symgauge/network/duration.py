@@ -9,6 +9,7 @@ parameters would be all factors. So at generic parameters s = 1 is not among the
 
 from __future__ import annotations
 
+from symgauge.network.lower import lower
 from symgauge.network.op import Structural
 from symgauge.network.program import Network, Node
 
@@ -19,15 +20,15 @@ LINEAR = ("add", "scale", "sum")
 
 def durations_absorbed(network: Network) -> bool:
     """Whether scaling some parameters is scaling all durations: exact, but only sufficient."""
-    lowered = network.lowered
+    lowered = lower(network)
     fields: list[tuple[Node, Network]] = []
     elsewhere = set(lowered.outputs)
     for node in lowered.nodes:
-        field = None if node.op is None else node.op.inner(**node.attrs)
+        field = node.body
         if field is None:
             elsewhere |= set(node.inputs)
         else:
-            fields.append((node, field.lowered))
+            fields.append((node, lower(field)))
             elsewhere.add(node.inputs[0])  # the state at the start
     chosen: set[int] = set()
     for node, field in fields:

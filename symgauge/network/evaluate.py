@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Network, Parameter
+from symgauge.network.domains.known import arguments_of
+from symgauge.network.leaf import Parameter
+from symgauge.network.op import Primitive
+from symgauge.network.program import Network
 
 
 def values(
@@ -25,7 +29,7 @@ def values(
             out.append(inputs[node.leaf.name])
         else:
             assert isinstance(node.op, Primitive)
-            known = network.arguments.get(i)
+            known = arguments_of(network).get(i)
             out.append(
                 node.op.apply(domain, *(out[j] for j in node.inputs), **node.attrs)
                 if known is None else domain.at(node.op.name, known)

@@ -14,10 +14,15 @@ from collections import defaultdict
 from fractions import Fraction
 from math import gcd, lcm
 
-from symgauge.network.builder import Builder, Value
+from symgauge.network.builder import Builder
+from symgauge.network.constant import Constant
+from symgauge.network.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.network.domains.signs import positive_lines
+from symgauge.network.lower import lower
 from symgauge.network.op import Structural
-from symgauge.network.program import FUNCTIONS_OF_CONSTANTS, Constant, Network
+from symgauge.network.program import Network
+from symgauge.network.serial import digest_of
+from symgauge.network.writer import Value
 
 #: Summands of one argument, and powers of one exponential, beyond which it is left whole.
 MAX_TERMS = 8
@@ -32,7 +37,7 @@ def split_exponentials(network: Network) -> Network:
 
     The network itself if there are none.
     """
-    lowered = network.lowered
+    lowered = lower(network)
     if not any(n.op is not None and n.op.name in ("exp", "log") for n in lowered.nodes):
         return network
     plain = _Copy(lowered, Builder(lowered.ops), [False] * len(lowered.nodes), None)
@@ -45,7 +50,7 @@ def split_exponentials(network: Network) -> Network:
     # the same builder: bases are lines of it
     split = _Copy(lowered, copy.build, positive_lines(lowered), units)
     found = split.network(network.held)
-    return network if found.digest == plain.network(network.held).digest else found
+    return network if digest_of(found) == digest_of(plain.network(network.held)) else found
 
 
 class _Copy:

@@ -21,8 +21,10 @@ from math import prod
 from symgauge.lie.fields import VectorField
 from symgauge.network.domains.signs import analytic_everywhere, ends_somewhere
 from symgauge.network.families import MATRIX_KINDS, Family, Move, Place
+from symgauge.network.leaf import Parameter
+from symgauge.network.lower import is_piecewise, lower
 from symgauge.network.op import Composite, Primitive, Structural
-from symgauge.network.program import Network, Node, Parameter
+from symgauge.network.program import Network, Node
 from symgauge.network.proof import Proof, expansion
 
 Shapes = Mapping[str, Sequence[int]]
@@ -153,9 +155,9 @@ class FiniteActions:
         network = self.network
         fields = {
             i: f for i, n in enumerate(network.nodes)
-            if n.op is not None and (f := n.op.inner(**n.attrs)) is not None
+            if (f := n.body) is not None
         }
-        if not network.piecewise and not fields and analytic_everywhere(network):
+        if not is_piecewise(network) and not fields and analytic_everywhere(network):
             return []
         ends = bool(fields) or ends_somewhere(network)
         return [
@@ -172,7 +174,7 @@ def _jumps_at(node: Node) -> bool:
 def _ends_at(network: Network, node: Node) -> bool:
     """Whether an op divides, or takes a root or a logarithm."""
     if isinstance(node.op, Composite):
-        lowered = expansion(network, node).lowered
+        lowered = lower(expansion(network, node))
         return any(n.op is not None and n.op.name in ENDS for n in lowered.nodes)
     return node.op is not None and node.op.name in ENDS
 

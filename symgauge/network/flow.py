@@ -15,13 +15,14 @@ from typing import Protocol
 import numpy as np
 
 from symgauge.errors import FlowError, UnsupportedOpError
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
 from symgauge.network.domains.reads import ReadsDomain
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.series import Coefficients, SeriesDomain
 from symgauge.network.evaluate import pulled, tangents, values
-from symgauge.network.op import Array
-from symgauge.network.program import Constant, Network
+from symgauge.network.program import Network
 
 #: Relative and absolute error of one step of the real solver.
 TOLERANCE = 1e-11

@@ -8,55 +8,18 @@ batch axis; attributes and shapes speak of the axes behind it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy.typing as npt
-
 from symgauge.errors import CaptureError
+from symgauge.network.array import Array, Shape
 
 if TYPE_CHECKING:
-    from symgauge.network.builder import Builder, Value
     from symgauge.network.domains.base import Domain
     from symgauge.network.legs import Axis, Legs
-    from symgauge.network.program import Network
-
-Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Arguments on which an op is compared with torch's own.
-
-    `args` may hold `Sample.Tensor` placeholders: a tensor of that shape, drawn in [low, high].
-    """
-
-    @dataclass(frozen=True)
-    class Tensor:
-        """A random tensor argument."""
-
-        shape: Shape
-        low: float = -1.5
-        high: float = 1.5
-
-    @dataclass(frozen=True)
-    class Mask:
-        """A constant Boolean mask."""
-
-        rows: tuple[tuple[bool, ...], ...]
-
-    @dataclass(frozen=True)
-    class Indices:
-        """A constant tensor of integers, as nested tuples."""
-
-        values: tuple[Any, ...]
-
-    overload: str
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    from symgauge.network.sample import Sample
+    from symgauge.network.writer import Value, Writer
 
 
 class AbstractOp(ABC):
@@ -68,7 +31,7 @@ class AbstractOp(ABC):
     #: Attributes that hold exact rationals.
     rational_attrs: ClassVar[tuple[str, ...]] = ()
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Nodes for a call of one of `aten`; the default passes values on and refuses the rest."""
         rest = [a for a in args if not _is_value(a)]
         if rest or any(v is not None for v in kwargs.values()):
@@ -113,8 +76,8 @@ class NodeOp(AbstractOp):
         """Axes of the value as products of legs. Default: entrywise, all inputs alike."""
         return legs.entrywise(inputs, shape)
 
-    def inner(self, **attrs: Any) -> Network | None:
-        """The program of the vector field, for an op that is its flow; else None.
+    def body(self, **attrs: Any) -> object | None:
+        """The program of the vector field, for an op that is its flow; else None (`Node.body`).
 
         Its inputs are t and x; the op's inputs are x at the start and the program's parameters.
         """
@@ -203,7 +166,7 @@ class Composite(NodeOp):
     of_tokens: ClassVar[bool] = False
 
     @abstractmethod
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         """The same value by other ops."""
 
     def variation(
@@ -223,5 +186,5 @@ class Rewrite(AbstractOp):
     """An ATen op that becomes other ops at capture."""
 
     @abstractmethod
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The nodes it becomes."""

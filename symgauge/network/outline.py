@@ -1,6 +1,6 @@
 """A program of any size as plain data: no line is evaluated, neither when written nor when read.
 
-Only the constants differ from `Network.to_json`: their indices are packed, and one of which the
+Only the constants differ from `network_to_json`: their indices are packed, and one of which the
 shape alone is known has its name. Parameters may be larger than what memory holds.
 """
 
@@ -18,10 +18,11 @@ import numpy as np
 
 from symgauge.errors import BadInputError
 from symgauge.exact.rational import rational
+from symgauge.network.constant import Constant
 from symgauge.network.op import AbstractOp
-from symgauge.network.program import (
-    MALFORMED, MAX_ENTRIES, Constant, Network, Node, canonical_digest, node_from_json,
-    node_to_json,
+from symgauge.network.program import Network, Node
+from symgauge.network.serial import (
+    MALFORMED, MAX_ENTRIES, canonical_digest, node_from_json, node_to_json,
 )
 
 #: Said where a network is read and not compared with its module.

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from symgauge.exact.prime_field import PrimeField
-from symgauge.network.op import Array
-from symgauge.network.program import Input, Network
+from symgauge.network.array import Array
+from symgauge.network.leaf import Input
+from symgauge.network.lower import is_piecewise
+from symgauge.network.program import Network
 
 #: Sizes of real inputs at which branches are looked for: some are taken at large ones alone.
 SIZES = (1.0, 1.0, 4.0, 16.0)
@@ -36,7 +38,7 @@ def residue_inputs(
 
 def real_inputs(network: Network, rng: np.random.Generator, batch: int) -> dict[str, Array]:
     """Normal numbers, and random classes; of several sizes where there are branches to take."""
-    sizes = rng.choice(SIZES, size=batch) if network.piecewise else np.ones(batch)
+    sizes = rng.choice(SIZES, size=batch) if is_piecewise(network) else np.ones(batch)
 
     def draw(shape: tuple[int, ...]) -> Array:
         return rng.normal(size=shape) * sizes.reshape(-1, *(1,) * (len(shape) - 1))

@@ -27,11 +27,16 @@ from symgauge.exact.polynomial import (
     Monomial, Number, Polynomial, Ring, SizeLimit, add, ratio, scale,
 )
 from symgauge.lie.fields import VectorField
-from symgauge.network.builder import Builder, Value
+from symgauge.network.array import Array
+from symgauge.network.builder import Builder
+from symgauge.network.constant import Constant
 from symgauge.network.domains.polynomials import PolynomialDomain, units_of
 from symgauge.network.evaluate import tangents, values
-from symgauge.network.op import Array, Composite, NodeOp, Primitive, Structural
-from symgauge.network.program import Constant, Input, Network, Node, Parameter
+from symgauge.network.leaf import Input, Parameter
+from symgauge.network.lower import lower
+from symgauge.network.op import Composite, NodeOp, Primitive, Structural
+from symgauge.network.program import Network, Node
+from symgauge.network.writer import Value
 from symgauge.verdict import Verdict
 
 METHOD = "polynomial identity over QQ, line by line"
@@ -186,7 +191,7 @@ class Prover:
                 else:
                     xs = (moved[k] for k in line.inputs)
                     moved[j] = build.apply(line.op.name, *xs, **line.attrs)
-            lowered = build.network([moved[i]]).lowered
+            lowered = lower(build.network([moved[i]]))
             try:
                 found = values(lowered, self.domain, {}, {})[lowered.outputs[0]]
                 terms = max((len(p) for p in found.reshape(-1)), default=0)
@@ -320,7 +325,7 @@ class Prover:
                 continue
             xs = [value(j) for j in node.inputs]
             dxs = [delta.get(j) for j in node.inputs]
-            field = node.op.inner(**node.attrs)
+            field = node.body
             if field is not None:
                 y, dy, table = self._through_flow(i, node, field, xs, dxs)
                 lines += table
@@ -383,7 +388,7 @@ class Prover:
     def _plain(self, i: int, node: Node, xs: list[Array], closed: bool) -> Array:
         op = node.op
         assert op is not None
-        if op.inner(**node.attrs) is not None:
+        if node.body is not None:
             return self._symbols_of(i, node)
         if isinstance(op, Primitive):
             return op.apply(self.domain, *xs, **node.attrs)

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from symgauge.network.legs import Axis, Legs, Location, follow
-from symgauge.network.program import Input, Network
+from symgauge.network.follow import follow
+from symgauge.network.leaf import Input
+from symgauge.network.legs import Axis, Legs, Location
+from symgauge.network.program import Network
 
 #: Words in a parameter's name that tell queries and keys where no softmax follows.
 _SCORES = {"q", "k", "query", "key", "qk", "qkv", "wq", "wk"}

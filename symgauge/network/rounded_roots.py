@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
+from symgauge.network.builder import Builder
+from symgauge.network.domains.known import arguments_of, nested_functions
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.evaluate import outputs, values
+from symgauge.network.lower import lower
 from symgauge.network.program import Network
+from symgauge.network.writer import Value
 
 
 def with_rounded_roots(network: Network) -> Network:
@@ -29,9 +32,9 @@ def with_rounded_roots(network: Network) -> Network:
             continue
         line = build.apply(node.op.name, *(lines[j] for j in node.inputs), **node.attrs)
         if i in read:
-            part = build.network([line]).lowered
-            functions = {part.nodes[k].label for k in part.arguments}
-            if functions == {"rsqrt"} and not part.nested:
+            part = lower(build.network([line]))
+            functions = {part.nodes[k].label for k in arguments_of(part)}
+            if functions == {"rsqrt"} and not nested_functions(part):
                 # leaves stand in every program of the builder; no constant reads them
                 theta = {p.name: np.zeros((1, *p.shape)) for p in part.parameters}
                 inputs = {x.name: np.zeros((1, *x.shape)) for x in part.inputs}

@@ -23,13 +23,15 @@ from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.rational import root_free
 from symgauge.exact.running_rank import RunningRank
+from symgauge.network.array import Array
 from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.reads import ReadsDomain
+from symgauge.network.domains.known import arguments_of
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.residues import ResidueDomain
 from symgauge.network.domains.series import SeriesDomain
 from symgauge.network.evaluate import cotangents, outputs, values
-from symgauge.network.op import Array, Primitive
+from symgauge.network.lower import germ_of, has_op, is_piecewise, lower
+from symgauge.network.op import Primitive
 from symgauge.network.points import draw_input, has_tokens, real_inputs, residue_inputs
 from symgauge.network.program import Network
 from symgauge.network.ties import ties, untied
@@ -98,20 +100,6 @@ class Rows:
         )
 
 
-def read_coordinates(
-    network: Network, domain: ReadsDomain | None = None
-) -> npt.NDArray[np.bool_]:
-    """Which coordinates of the flat parameter vector some output reads."""
-    lowered, domain = network.lowered, domain or ReadsDomain()
-    ones = {p.name: np.ones((1, *p.shape)) for p in lowered.parameters}
-    inputs = {x.name: np.ones((1, *x.shape)) for x in lowered.inputs}
-    lines = values(lowered, domain, ones, inputs)
-    seeds = [np.ones((1, *lowered.nodes[i].shape)) for i in lowered.outputs]
-    rows = cotangents(lowered, domain, lines, seeds)
-    flat = [rows[p.name].reshape(-1) for p in lowered.parameters]
-    return np.concatenate(flat) > 0.0 if flat else np.zeros(0, dtype=bool)
-
-
 def draw_reals(
     network: Network, rng: np.random.Generator, batch: int
 ) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -135,7 +123,7 @@ def branch_patterns(
     tokens) become copies of rows that do. Floats alone decide nothing but in programs with flows.
     Raises UndecidedError where no input decides the branches.
     """
-    if not network.piecewise:
+    if not is_piecewise(network):
         return []
     kept, undecided = shadow_patterns(network, parameters, rng, batch, rows or {})
     if undecided.all():
@@ -147,7 +135,7 @@ def branch_patterns(
         source = rng.choice(np.flatnonzero(~undecided), int(undecided.sum()))
         for k, b in enumerate(kept):
             kept[k][undecided] = b[source]
-        for x in network.lowered.inputs:
+        for x in lower(network).inputs:
             if x.classes and rows is not None:
                 rows[x.name] = np.array(np.broadcast_to(rows[x.name], (batch, *x.shape)))
                 rows[x.name][undecided] = rows[x.name][source]
@@ -161,8 +149,8 @@ def shadow_patterns(
 ) -> tuple[list[Array], npt.NDArray[np.bool_]]:
     """Patterns at shadow inputs with these tokens, and the rows at which a branch is undecided."""
     judge = None if network.has_flows else _Judge(
-        network.germ, parameters, network.__dict__.get("_ties", ()))
-    lowered, flows = network.germ, network.has_flows
+        germ_of(network), parameters, network.__dict__.get("_ties", ()))
+    lowered, flows = germ_of(network), network.has_flows
     held = {x.name: tokens[x.name] for x in lowered.inputs if x.classes and x.name in tokens}
     kept: list[Array] = []
     tied: Sequence[Array | None] = () if judge is None else judge.ties
@@ -196,14 +184,14 @@ def shadow_patterns(
 def _ties(network: Network) -> list[Array | None]:
     """The ties of the program's branches, found once for a network."""
     if "_ties" not in network.__dict__:
-        network.__dict__["_ties"] = ties(network.germ)
+        network.__dict__["_ties"] = ties(germ_of(network))
     known: list[Array | None] = network.__dict__["_ties"]
     return known
 
 
 def branches_below(network: Network, kinds: Sequence[str]) -> list[bool]:
     """For each branching line, in order, whether an argument of these ops depends on it."""
-    nodes = network.germ.nodes
+    nodes = germ_of(network).nodes
     needed: set[int] = set()
     for i in range(len(nodes) - 1, -1, -1):
         node = nodes[i]
@@ -357,8 +345,8 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
     At a badly balanced point units are dead or act linearly and the rank is not generic. The best
     of some random points is improved: one tensor after the other is drawn anew, at some size.
     """
-    lowered = network.germ
-    if not network.piecewise:
+    lowered = germ_of(network)
+    if not is_piecewise(network):
         return draw_reals(lowered, rng, 1)[0]
     _, inputs = draw_reals(lowered, rng, BALANCED_ON)
     best: dict[str, Array] = {}
@@ -413,7 +401,7 @@ def _batches(
     tokens: Mapping[str, Array] | None, order: int,
 ) -> Iterator[_Drawn]:
     """At least `count` rows, batch by batch (see `jacobian_rows`)."""
-    lowered, germ = network.lowered, network.germ
+    lowered, germ = lower(network), germ_of(network)
     salt = int(rng.integers(1 << 62)) if salt is None else salt
     plan = root_plan(network, field, theta is None)
     pool = None
@@ -498,7 +486,7 @@ def jacobian_rows(
     else:
         merged = {
             p.name: np.broadcast_to(theta[p.name], (count, *p.shape))
-            for p in network.lowered.parameters
+            for p in lower(network).parameters
         }
     if order == 1:
         return Rows(coefficients[0], merged, coefficients, np.zeros(coefficients.shape[1:]))
@@ -530,7 +518,7 @@ class Lifted:
     def __init__(
         self, network: Network, residues: ResidueDomain, batch: int, order: int = SEARCH_ORDER
     ) -> None:
-        self._network, self._batch = network.lowered, batch
+        self._network, self._batch = lower(network), batch
         self.domain = SeriesDomain(residues, order, batch) if network.has_flows else residues
 
     def constant(self, a: Array) -> Array:
@@ -588,11 +576,11 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
 
 
 def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
-    lowered = network.germ
-    if not network.uses("rsqrt"):
+    lowered = germ_of(network)
+    if not has_op(network, "rsqrt"):
         return RootPlan(())
     constants = [
-        lowered.arguments.get(i) for i, n in enumerate(lowered.nodes)
+        arguments_of(lowered).get(i) for i, n in enumerate(lowered.nodes)
         if lowered.is_constant[i] and n.op is not None and n.op.name == "rsqrt"
     ]
     if has_tokens(network) or any(c is None for c in constants) or any(
@@ -650,7 +638,7 @@ def _radicands(
     inputs: Mapping[str, Array], patterns: Sequence[Array], batch: int,
 ) -> Array:
     """What every root is taken of, shape (batch, radicands), wherever the roots exist."""
-    lowered = network.germ
+    lowered = germ_of(network)
     lines = values(
         lowered, ResidueDomain(field, 1, batch, patterns, True), parameters, inputs)
     parts = [
@@ -662,7 +650,7 @@ def _radicands(
 
 def _never_together(network: Network, field: PrimeField, rng: np.random.Generator) -> bool:
     """Whether the product of two radicands is never a square: q and 17 q have no roots at once."""
-    lowered, batch = network.germ, TWO_AT_ONCE
+    lowered, batch = germ_of(network), TWO_AT_ONCE
     inputs = residue_inputs(lowered, field, rng, batch)
     parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
     patterns = branch_patterns(network, {}, rng, batch, inputs)
@@ -722,7 +710,7 @@ def evaluate_at(
     batch = max((len(v) for v in (*inputs.values(), *parameters.values())), default=1)
     domain = ResidueDomain(field, salt, batch, patterns, twisted)
     lifted = Lifted(network, domain, batch)
-    found = outputs(network.lowered, lifted.values(parameters, inputs))
+    found = outputs(lower(network), lifted.values(parameters, inputs))
     # a series counts as one value: its coefficients stand side by side
     return [
         v if len(v) <= batch else np.moveaxis(
@@ -777,7 +765,7 @@ def draw_theta(
 ) -> tuple[dict[str, Array], int]:
     """One exact random theta, at which some input has a root for every root, and its salt."""
     salt = int(rng.integers(1 << 62))
-    if not network.uses("rsqrt"):
+    if not has_op(network, "rsqrt"):
         return {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}, salt
     rows = jacobian_rows(network, field, rng, 1, salt=salt)
     return {n: v[:1] for n, v in rows.parameters.items()}, salt

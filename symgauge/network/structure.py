@@ -21,9 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.legs import Axis, Legs, Ref, follow_lines
-from symgauge.network.op import Array, Shape, Structural
-from symgauge.network.program import Constant, Input, Network, Parameter
+from symgauge.network.array import Array, Shape
+from symgauge.network.constant import Constant
+from symgauge.network.domains.known import arguments_of
+from symgauge.network.follow import follow_lines
+from symgauge.network.leaf import Input, Parameter
+from symgauge.network.legs import Axis, Legs, Ref
+from symgauge.network.op import Structural
+from symgauge.network.program import Network
 
 #: (axis, factor), inside a direct sum (axis, factor, part, factor, ...).
 Address = tuple[int, ...]
@@ -81,8 +86,7 @@ class Structure:
     def field(self, line: Line) -> Structure:
         """The program of the vector field of a flow, on the same legs."""
         if line.node not in self._fields:
-            op = self.network.nodes[line.node].op
-            program = None if op is None else op.inner(**line.attrs)
+            program = self.network.nodes[line.node].body
             assert program is not None
             state, *rest = line.inputs
             given = {
@@ -871,7 +875,7 @@ class _Lines:
             return np.array([self.numbers.of(v) for v in node.leaf.table])[node.leaf.index]
         if node.op is None:
             return None
-        argument = self.network.arguments.get(i)
+        argument = arguments_of(self.network).get(i)
         if argument is not None and node.op.name in ("cos", "sin"):
             waves = [self.numbers.wave(node.op.name, r) for r in argument.table]
             return np.array(waves)[argument.index]

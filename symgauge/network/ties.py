@@ -12,9 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.polynomials import PolynomialDomain
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Network
+from symgauge.network.op import Primitive
+from symgauge.network.program import Network
 
 #: Monomial products for one line, and terms of an entry, above which a line is symbols of its own.
 PRODUCTS, TERMS = 50_000, 200

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.reads import ReadsDomain
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Network
-from symgauge.network.sampling import read_coordinates
+from symgauge.network.lower import is_piecewise, lower
+from symgauge.network.op import Primitive
+from symgauge.network.program import Network
+from symgauge.network.reads import read_coordinates
 
 NO_PATH = "no path to an output"
 COMPARED = "read in comparisons and roundings alone"
@@ -33,7 +36,7 @@ def unread_tensors(network: Network) -> list[dict[str, Any]]:
     if read.all():
         return []
     reached = _reached(network)
-    compared = read_coordinates(_with_comparisons(network)) if network.piecewise else read
+    compared = read_coordinates(_with_comparisons(network)) if is_piecewise(network) else read
     nonzero = read_coordinates(network, _WithoutZeros())
     out = []
     for p in network.parameters:
@@ -64,7 +67,7 @@ def _reached(network: Network) -> set[str]:
 
 def _with_comparisons(network: Network) -> Network:
     """The program in which what a branch depends on is an output too."""
-    lowered = network.lowered
+    lowered = lower(network)
     stack, seen = list(lowered.outputs), set(lowered.outputs)
     found = list(lowered.outputs)
     while stack:

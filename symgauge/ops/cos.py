@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
+from symgauge.network.array import Array, Shape
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.network.op import Primitive
+from symgauge.network.sample import Sample
 
 
 class Cos(Primitive):

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.network.op import Rewrite
+from symgauge.network.sample import Sample
+from symgauge.network.writer import Value, Writer
 from symgauge.ops.take import take
 
 
@@ -18,7 +19,7 @@ class Diagonal(Rewrite):
     name = "diagonal"
     aten = ("diagonal.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The two axes are merged and the places of the diagonal taken."""
         given = dict(zip(("offset", "dim1", "dim2"), args[1:]), **kwargs)
         x, rank = args[0], len(args[0].shape)

@@ -7,8 +7,9 @@ from math import prod
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.network.op import Rewrite
+from symgauge.network.sample import Sample
+from symgauge.network.writer import Value, Writer
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.rounding import is_integer
 
@@ -19,7 +20,7 @@ class Histc(Rewrite):
     name = "histc"
     aten = ("histc.default", "bincount.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Bins of width 1 around the integers from 0."""
         x = args[0]
         if overload.startswith("bincount"):

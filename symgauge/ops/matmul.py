@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.network.array import Array, Shape
 from symgauge.network.domains.base import Domain
 from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.network.op import Primitive
+from symgauge.network.sample import Sample
 
 
 class Matmul(Primitive):

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
+from symgauge.network.array import Array, Shape
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.network.op import Primitive
+from symgauge.network.sample import Sample
+from symgauge.network.writer import Value, Writer
 
 
 class Scale(Primitive):
@@ -19,7 +21,7 @@ class Scale(Primitive):
     aten = ("neg.default",)
     rational_attrs = ("factor",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """-x."""
         return build.scale(args[0], -1)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.network.op import Rewrite
+from symgauge.network.sample import Sample
+from symgauge.network.writer import Writer
 from symgauge.ops.take import take
 
 
@@ -18,7 +19,7 @@ class UpsampleNearest(Rewrite):
     name = "upsample_nearest"
     aten = tuple(f"upsample_nearest{d}d.{form}" for d in (1, 2, 3) for form in ("default", "vec"))
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """By sizes or by factors."""
         x, sizes, *rest = args
         d = int(overload.split(".")[0][-2])

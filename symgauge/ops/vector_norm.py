@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.network.op import Rewrite
+from symgauge.network.sample import Sample
+from symgauge.network.writer import Value, Writer
 from symgauge.ops.amax import largest
 
 
@@ -18,7 +19,7 @@ class VectorNorm(Rewrite):
     name = "vector_norm"
     aten = ("linalg_vector_norm.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """No axes means all."""
         x, order, dims, keep = (*args, *(2, None, False)[len(args) - 1:])[:4]
         keep = bool(kwargs.get("keepdim", keep))

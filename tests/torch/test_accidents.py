@@ -18,6 +18,7 @@ from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
 from symgauge.derivation import derive_network
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
+from symgauge.network.lower import germ_of
 from symgauge.network.sampling import branch_patterns
 from symgauge.network.ties import ties
 from symgauge.nn import OdeFlow
@@ -265,10 +266,10 @@ def test_ties_are_what_is_identically_equal_and_nothing_else() -> None:
         return torch.relu(torch.cat([h[:, :1] - h[:, :1], h[:, 1:] - h[:, :1]], -1))
 
     network = capture(Through(function), (X,)).network
-    (mask,) = ties(network.germ)
+    (mask,) = ties(germ_of(network))
     assert mask is not None and mask.tolist() == [[True, False]] * 2
     network = capture(Through(lambda m, x: torch.relu(m.layer(x))), (X,)).network
-    assert ties(network.germ) == [None]
+    assert ties(germ_of(network)) == [None]
 
 
 class Undecidable(nn.Module):

@@ -22,8 +22,10 @@ from symgauge.capture import capture
 from symgauge.certify.balls import is_shown
 from symgauge.certify.minors import find_minor
 from symgauge.derivation import derive_network
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import balanced_shadow
 from symgauge.nn import OdeFlow
 from symgauge.record import sealed
 
@@ -33,7 +35,7 @@ P = torch.nn.Module
 def shown_rank(network: Network, seed: int = 0) -> int:
     """The largest rank that balls show; it is asked for all coordinates."""
     read, rng = read_coordinates(network), np.random.default_rng(seed)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     minor = find_minor(network, read, cell, int(read.sum()), rng)
     assert is_shown(network, minor)
     return minor.rank

@@ -26,9 +26,12 @@ from symgauge.lie.fields import VectorField
 from symgauge.network.domains.real import RealDomain
 from symgauge.network.domains.series import SeriesDomain
 from symgauge.network.evaluate import cotangents, tangents, values
-from symgauge.network.program import Network, canonical_digest
+from symgauge.network.lower import lower
+from symgauge.network.program import Network
 from symgauge.network.proof import Prover
-from symgauge.network.sampling import RANK_ORDER, jacobian_rows, read_coordinates
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import RANK_ORDER, jacobian_rows
+from symgauge.network.serial import canonical_digest
 from symgauge.nn import OdeFlow
 from symgauge.verdict import Verdict
 
@@ -209,7 +212,7 @@ def test_adjoint_tangent_and_power_series_agree(name: str) -> None:
     """<v, J u> = <J^T v, u> in floats; the series summed at s = 1 is the float value."""
     make, shape = CASES[name]
     torch.manual_seed(5)
-    network = network_of(make(), *shape).lowered
+    network = lower(network_of(make(), *shape))
     rng = np.random.default_rng(7)
     theta = {p.name: 0.5 * rng.normal(size=(1, *p.shape)) for p in network.parameters}
     inputs = {x.name: 0.5 * rng.normal(size=(1, *x.shape)) for x in network.inputs}
@@ -380,7 +383,7 @@ def test_the_rank_is_that_of_the_float_jacobian_at_t1(name: str) -> None:
     make, shape, redundancy = FLOAT_CASES[name]
     torch.manual_seed(4)
     found = derived(make(), *shape)
-    network = found.network().lowered
+    network = lower(found.network())
     rng = np.random.default_rng(3)
     rows = network.num_coordinates + 40
     theta = {p.name: 0.6 * rng.normal(size=(1, *p.shape)) for p in network.parameters}

@@ -22,8 +22,11 @@ from symgauge.certify.curves import find_curve
 from symgauge.certify.series import Curve, known_lines, random_field, ranks_along, start_of
 from symgauge.derivation import derive_network
 from symgauge.exact.prime_field import is_prime
-from symgauge.network.program import Network, canonical_digest
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.network.lower import is_piecewise
+from symgauge.network.program import Network
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import balanced_shadow
+from symgauge.network.serial import canonical_digest
 from symgauge.nn import OdeFlow
 from symgauge.record import sealed
 
@@ -42,7 +45,7 @@ def known(name: str) -> Network:
 def found(network: Network, wanted: int | None = None) -> tuple[Curve, int]:
     """The curve and the largest rank along it; asked for all coordinates."""
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     return find_curve(network, read, cell, int(read.sum()) if wanted is None else wanted, rng)
 
 

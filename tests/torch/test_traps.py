@@ -24,7 +24,9 @@ from symgauge.certify.curves import find_curve
 from symgauge.certify.minors import find_minor
 from symgauge.derivation import Derivation, derive_network
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.network.lower import is_piecewise
+from symgauge.network.reads import read_coordinates
+from symgauge.network.sampling import balanced_shadow
 from symgauge.verdict import Verdict
 
 Example = tuple[torch.nn.Module, tuple[Tensor, ...]]
@@ -432,7 +434,7 @@ def test_balls_show_the_right_rank_and_no_more(name: str) -> None:
     (module, args), redundancy = example(name)
     network = capture(module, args).network
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     minor = find_minor(network, read, cell, int(read.sum()), rng)
     assert minor.rank == network.num_coordinates - redundancy
     assert is_shown(network, minor)
@@ -446,7 +448,7 @@ def test_traps_are_answered_in_balls(name: str) -> None:
     derivation = derive_network(network, name=name, balls=True)
     found = derivation.redundancy + derivation.unread
     # of a piecewise network it is that of the cell, which may be a poorer one
-    assert found == redundancy or network.piecewise and found > redundancy
+    assert found == redundancy or is_piecewise(network) and found > redundancy
     assert derivation.orbit_dimension <= derivation.redundancy
     assert not derivation.hypotheses
     assert (derivation.verdict is Verdict.PROVED) is (derivation.unexplained == 0)
@@ -476,7 +478,7 @@ def test_series_show_the_right_rank_and_no_more(name: str) -> None:
     (module, args), redundancy = example(name)
     network = capture(module, args).network
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     if name in OUT_OF_REACH:
         with pytest.raises(BadInputError, match=OUT_OF_REACH[name]):
             find_curve(network, read, cell, int(read.sum()), rng)

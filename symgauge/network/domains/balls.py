@@ -14,9 +14,9 @@ import numpy as np
 
 from symgauge.exact import balls
 from symgauge.exact.balls import Undecided
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 _EXP, _LOG, _ERF = (balls.entrywise(f) for f in ("exp", "log", "erf"))
 _FLOOR = balls.entrywise("floor")

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 
 from symgauge.errors import UnsupportedOpError
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 
 
 class Domain(ABC):

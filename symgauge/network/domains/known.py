@@ -7,17 +7,22 @@ one stands, nothing that is read off here holds (residues mark such rows).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from math import isqrt
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Network
+from symgauge.network.kept import kept
+from symgauge.network.op import Primitive
+from symgauge.network.program import Network
 
 Known = Fraction | None
+#: Functions whose values at rational numbers each domain knows (`Domain.at`).
+FUNCTIONS_OF_CONSTANTS = ("exp", "log", "erf", "sin", "cos", "rsqrt")
 
 
 def _add(a: Known, b: Known) -> Known:
@@ -136,7 +141,7 @@ class KnownDomain(Domain):
             if isinstance(node.leaf, Constant):
                 unknown = bool(node.leaf.unknown)
                 out[i] = self.unknown((1, *node.shape)) if unknown else self.constant(node.leaf)
-            elif isinstance(node.op, Primitive) and node.op.inner(**node.attrs) is None:
+            elif isinstance(node.op, Primitive) and node.body is None:
                 out[i] = node.op.apply(self, *(out[j] for j in node.inputs), **node.attrs)
             else:
                 out[i] = self.unknown((1, *node.shape))
@@ -155,3 +160,32 @@ class KnownDomain(Domain):
     def unknown(self, shape: tuple[int, ...]) -> Array:
         """Entries of which nothing is known."""
         return np.full(shape, None, dtype=object)
+
+
+def arguments_of(network: Network) -> Mapping[int, Constant]:
+    """The argument of each function of rational constants (exp 1, sqrt 2), by line."""
+    return _functions_of_constants(network)[0]
+
+
+def nested_functions(network: Network) -> tuple[str, ...]:
+    """The functions of constants that are not rational, such as exp of exp 1."""
+    return _functions_of_constants(network)[1]
+
+
+@kept
+def _functions_of_constants(network: Network) -> tuple[Mapping[int, Constant], tuple[str, ...]]:
+    found = {
+        i: n.inputs[0] for i, n in enumerate(network.nodes)
+        if network.is_constant[i] and n.op is not None and n.op.name in FUNCTIONS_OF_CONSTANTS
+    }
+    domain = KnownDomain()
+    lines = domain.lines(network, found.values())
+    known: dict[int, Constant] = {}
+    nested: list[str] = []
+    for i, j in found.items():
+        argument = domain.as_constant(lines[j])
+        if argument is None:
+            nested.append(network.nodes[i].label)
+        else:
+            known[i] = argument
+    return known, tuple(sorted(set(nested)))

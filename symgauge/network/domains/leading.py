@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from symgauge.exact.prime_field import PrimeField
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
 from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 
 class LeadingDomain(ResidueDomain):

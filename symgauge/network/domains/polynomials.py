@@ -11,9 +11,12 @@ import numpy as np
 from symgauge.exact import polynomial as poly
 from symgauge.exact.polynomial import Polynomial, Ring
 from symgauge.exact.rational import factors, root_free
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant, Network
+from symgauge.network.domains.known import arguments_of
+from symgauge.network.lower import lower
+from symgauge.network.program import Network
 
 _ADD = np.frompyfunc(poly.add, 2, 1)
 #: Multiples of a unit whose exponentials and angles are written by those of the unit.
@@ -28,8 +31,8 @@ def units_of(network: Network) -> dict[str, Fraction]:
     {}
     """
     found: dict[str, Fraction] = {}
-    lowered = network.lowered
-    for i, argument in lowered.arguments.items():
+    lowered = lower(network)
+    for i, argument in arguments_of(lowered).items():
         name = "exp" if lowered.nodes[i].label == "exp" else "circle"
         if lowered.nodes[i].label in ("exp", "sin", "cos"):
             for r in filter(None, argument.table):

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 
 class ReadsDomain(Domain):

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 from symgauge.network.ties import untied
 
 _ERF = np.frompyfunc(_erf, 1, 1)

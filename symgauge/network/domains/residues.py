@@ -24,9 +24,9 @@ import numpy.typing as npt
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.rational import factors, root_free
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 _MIX1, _MIX2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -12,9 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 #: Coefficients from s^0 on; None is zero.
 Coefficients = list[Array | None]

@@ -12,10 +12,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
 from symgauge.network.evaluate import values
-from symgauge.network.op import Array
-from symgauge.network.program import Constant, Network
+from symgauge.network.lower import lower
+from symgauge.network.program import Network
 
 NEGATIVE, ZERO, POSITIVE = 1, 2, 4
 ANY, NOT_NEGATIVE = NEGATIVE | ZERO | POSITIVE, ZERO | POSITIVE
@@ -164,7 +166,7 @@ def positive_lines(network: Network) -> list[bool]:
 
 def _signs(network: Network, zero: Sequence[str] = ()) -> tuple[SignDomain, list[Array]]:
     """What is met at all parameters, some of them 0, and all inputs; and the signs of all lines."""
-    lowered, domain = network.lowered, SignDomain()
+    lowered, domain = lower(network), SignDomain()
     theta = {
         p.name: np.full((1, *p.shape), ZERO if p.name in zero else ANY, dtype=np.int8)
         for p in lowered.parameters

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import sympy
 
+from symgauge.network.array import Array
+from symgauge.network.constant import Constant
 from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array
-from symgauge.network.program import Constant
 
 
 def _entrywise(function: Callable[[Any], Any]) -> Callable[[Array], Array]:

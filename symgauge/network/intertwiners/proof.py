@@ -24,6 +24,7 @@ from symgauge.network.intertwiners.places import address_of, shift_moves
 from symgauge.network.intertwiners.shifts import prove_shift
 from symgauge.network.intertwiners.sweep import Step
 from symgauge.network.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
+from symgauge.network.lower import is_piecewise
 from symgauge.network.program import Network
 from symgauge.network.proof import Proof
 from symgauge.network.structure import Address, NoLemma, Structure
@@ -66,7 +67,7 @@ class FamilyProver:
     @cached_property
     def _analytic(self) -> bool:
         """Whether f is known to be analytic for all parameters (never said where it has flows)."""
-        return not (self.network.piecewise or self.network.has_flows) and (
+        return not (is_piecewise(self.network) or self.network.has_flows) and (
             analytic_everywhere(self.network))
 
     def _on(self, via: tuple[Through, ...]) -> tuple[Structure, list[Slice]]:
