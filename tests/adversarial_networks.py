@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 from networks import Sketch
 
-from symgauge.network.constant import Constant
-from symgauge.network.program import Network
-from symgauge.network.writer import Value
+from symgauge.program.constant import Constant
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 NETWORKS: dict[str, Callable[[], Network]] = {}
 

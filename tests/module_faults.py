@@ -16,25 +16,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import symgauge.capture
-from symgauge import derivation
-from symgauge.capture import borrowed, captured, tokens
 from symgauge.capture import reader as reading
+from symgauge.capture import borrowed, captured, tokens
 from symgauge.capture.exported import DROP, overload_of
-from symgauge.certify import independence
+from symgauge.certify.evidence import residues as independence
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
+from symgauge.derivation import derive as derivation
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network import sampling
-from symgauge.network.builder import Builder
-from symgauge.network.leaf import Parameter
-from symgauge.network.lower import germ_of
-from symgauge.network.program import Network
-from symgauge.network.sampling import draw_reals, jacobian_rows
-from symgauge.network.serial import digest_of
-from symgauge.network.writer import Value
 from symgauge.ops.softplus import Softplus
+from symgauge.points import rows as sampling
+from symgauge.points.rows import draw_reals, jacobian_rows
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Parameter
+from symgauge.program.lower import germ_of
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
+from symgauge.program.writer import Value
 
 
 class Fault(NamedTuple):

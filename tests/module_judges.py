@@ -33,10 +33,10 @@ from torch import Tensor, nn
 
 from symgauge.capture import Target, load_target
 from symgauge.checks import actions
-from symgauge.derivation import Derivation, derive_target
+from symgauge.derivation.derive import Derivation, derive_target
+from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError, InconsistentError, UndecidedError
-from symgauge.network.lower import is_piecewise
-from symgauge.record import sealed
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 #: The widest gap of the singular values must be at least this.

@@ -6,11 +6,11 @@ Weights are (out, in) as in torch; inputs are rows.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from symgauge.network.builder import Builder
-from symgauge.network.leaf import Input, Parameter
-from symgauge.network.program import Network
-from symgauge.network.writer import Value
 from symgauge.ops import all_ops
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 
 class Sketch:

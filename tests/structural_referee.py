@@ -13,14 +13,14 @@ from symgauge.derivers.dimension import dimension, generic_stabiliser
 from symgauge.derivers.structural import Found, find, instantiate
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.family import Family
 from symgauge.lie.fields import VectorField
-from symgauge.network.families import Family
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import (
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import (
     Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
 )
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 FIELD = PrimeField(next(primes()))
 #: Rows that a field is paired with: a wrong one survives with probability p^-ROWS.

@@ -18,18 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, rational_network
 
-from symgauge.certify.balls import Minor, determinant, is_shown, jacobian, matrix
-from symgauge.certify.minors import find_minor
-from symgauge.exact import balls
-from symgauge.exact.balls import Undecided
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.signs import (
+from symgauge.certify.evidence.balls import Minor, determinant, is_shown, jacobian, matrix
+from symgauge.certify.find.minors import find_minor
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.signs import (
     ANY, NEGATIVE, NOT_NEGATIVE, POSITIVE, ZERO, SignDomain, analytic_everywhere,
 )
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import balanced_shadow
+from symgauge.exact import balls
+from symgauge.exact.balls import Undecided
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import balanced_shadow
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 RNG = np.random.default_rng
 

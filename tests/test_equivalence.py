@@ -130,7 +130,7 @@ def test_what_is_not_closed_is_unknown() -> None:
 def test_a_wrong_element_is_not_proved() -> None:
     import numpy as np
 
-    from symgauge.network.proof import Prover
+    from symgauge.proof.prover import Prover
 
     network = field_of_expressions(LINEAR, X)
     system = _System(network, 1, 0, False, False, np.random.default_rng(0))

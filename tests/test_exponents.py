@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from networks import Sketch, attention, mlp
 
+from symgauge.derivation.exponents import MAX_POWER, split_exponentials
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.exponents import MAX_POWER, split_exponentials
-from symgauge.network.lower import has_op
-from symgauge.network.program import Network
-from symgauge.network.sampling import draw_theta, evaluate_at
-from symgauge.network.writer import Value
+from symgauge.points.rows import draw_theta, evaluate_at
+from symgauge.program.lower import has_op
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 FIELD = PrimeField(next(primes()))
 

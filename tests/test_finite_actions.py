@@ -18,16 +18,16 @@ from finite_actions import (
 from networks import Sketch, attention, mlp
 
 from symgauge.checks import actions, emitter
-from symgauge.derivation import derive_network
+from symgauge.derivation.derive import derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.derivers.statement import plain_fields
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.families import Coordinates, Family, Form, Kind, Move, basis_matrices, joined
-from symgauge.network.finite_actions import FORMS, MATRIX_FORMS, no_action
-from symgauge.network.lower import lower
-from symgauge.network.program import Network
-from symgauge.record import sealed
+from symgauge.families.family import Coordinates, Family, Form, Kind, Move, basis_matrices, joined
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.proof.finite_actions import FORMS, MATRIX_FORMS, no_action
 from symgauge.verdict import Verdict
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -19,21 +19,21 @@ from networks import Sketch, attention, mlp, packed_attention
 from structural_referee import FIELD, ROWS, paired, referee
 
 from symgauge.derivers.structural import Stage
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.evaluate import tangents, values
-from symgauge.network.families import Coordinates, Move, Place
-from symgauge.network.intertwiners import matrices, shifts, weights
-from symgauge.network.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
-from symgauge.network.intertwiners.shifts import Shifted, Term, prove_shift
-from symgauge.network.intertwiners.sweep import sweep
-from symgauge.network.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
-from symgauge.network.lower import has_op, lower
-from symgauge.network.op import NodeOp
-from symgauge.network.program import Network
-from symgauge.network.sampling import jacobian_rows
-from symgauge.network.structure import Address, NoLemma, Structure
-from symgauge.network.writer import Value
+from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.residues import ResidueDomain
+from symgauge.families.family import Coordinates, Move, Place
 from symgauge.ops import all_ops
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.lower import has_op, lower
+from symgauge.program.network import Network
+from symgauge.program.op import NodeOp
+from symgauge.program.writer import Value
+from symgauge.proof.intertwiners import matrices, shifts, weights
+from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
+from symgauge.proof.intertwiners.shifts import Shifted, Term, prove_shift
+from symgauge.proof.intertwiners.sweep import sweep
+from symgauge.proof.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
+from symgauge.spaces.structure import Address, NoLemma, Structure
 
 KINDS: tuple[MatrixKind, ...] = get_args(MatrixKind)
 
@@ -199,7 +199,7 @@ class Tangent:
         lowered = lower(network)
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
-        from symgauge.network.domains.real import RealDomain
+        from symgauge.domains.real import RealDomain
 
         real = RealDomain()
         # squares where a root is taken: the program's only op

@@ -11,28 +11,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, rational_network, two_branches
 
+from symgauge.domains.evaluate import cotangents, outputs, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.residues import ResidueDomain
+from symgauge.domains.symbols import SymbolDomain
 from symgauge.errors import BadInputError, CaptureError, InconsistentError, UndecidedError
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
-from symgauge.network import sampling
-from symgauge.network.array import Array
-from symgauge.network.builder import Builder
-from symgauge.network.constant import Constant, exact_value
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.domains.symbols import SymbolDomain
-from symgauge.network.evaluate import cotangents, outputs, tangents, values
-from symgauge.network.leaf import Input, Parameter
-from symgauge.network.lower import has_op, is_piecewise, lower
-from symgauge.network.op import Primitive
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates, readable_network
-from symgauge.network.sampling import (
+from symgauge.ops import all_ops
+from symgauge.points import rows as sampling
+from symgauge.points.reads import read_coordinates, readable_network
+from symgauge.points.rows import (
     SPARE, balanced_shadow, draw_reals, draw_theta, evaluate_at, jacobian_rows, rank_at_point,
 )
-from symgauge.network.serial import digest_of, network_to_json
-from symgauge.ops import all_ops
+from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import has_op, is_piecewise, lower
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+from symgauge.program.serial import digest_of, network_to_json
 
 FIELD = PrimeField(next(primes()))
 
@@ -88,8 +88,8 @@ def test_a_constant_keeps_its_floats(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
 def test_a_constant_means_the_same_in_every_domain(shape: tuple[int, ...]) -> None:
+    from symgauge.domains.polynomials import PolynomialDomain
     from symgauge.exact.polynomial import Ring
-    from symgauge.network.domains.polynomials import PolynomialDomain
 
     table = np.arange(np.prod(shape, dtype=int)).reshape(shape) / 3 - 0.5
     constant = Constant.from_floats(table)

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
+from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.families.family import Coordinates, Form, Kind, Move, Place
 from symgauge.lie.fields import VectorField, combination, times
-from symgauge.network.array import Array
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import tangents, values
-from symgauge.network.families import Coordinates, Form, Kind, Move, Place
-from symgauge.network.lower import lower
-from symgauge.network.program import Network
-from symgauge.network.proof import Prover
-from symgauge.network.sampling import draw_reals
+from symgauge.points.rows import draw_reals
+from symgauge.program.array import Array
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.proof.prover import Prover
 from symgauge.verdict import Verdict
 
 ONE = Fraction(1)

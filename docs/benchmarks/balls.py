@@ -32,10 +32,10 @@ import numpy as np  # noqa: E402
 from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.certify.balls import is_shown  # noqa: E402
-from symgauge.certify.minors import find_minor  # noqa: E402
-from symgauge.derivation import derive_network  # noqa: E402
-from symgauge.network.reads import read_coordinates  # noqa: E402
+from symgauge.certify.evidence.balls import is_shown  # noqa: E402
+from symgauge.certify.find.minors import find_minor  # noqa: E402
+from symgauge.derivation.derive import derive_network  # noqa: E402
+from symgauge.points.reads import read_coordinates  # noqa: E402
 
 REPETITIONS = 3
 #: Above this many parameters the search for one rank more is left out.

@@ -33,11 +33,11 @@ import torch
 
 from symgauge import zoo
 from symgauge.capture import capture
-from symgauge.derivation import derive_network
+from symgauge.derivation.derive import derive_network
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.program import Network
-from symgauge.network.sampling import SPARE, jacobian_rows
+from symgauge.points.rows import SPARE, jacobian_rows
+from symgauge.program.network import Network
 
 REPETITIONS = 7
 PUBLISHED = {3: 17.0, 4: 215.0}

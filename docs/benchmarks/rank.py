@@ -44,15 +44,15 @@ from sympy.polys.matrices import DomainMatrix
 
 from symgauge import zoo
 from symgauge.capture import capture
+from symgauge.domains.evaluate import cotangents, values
+from symgauge.domains.real import RealDomain
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.fields import VectorField, orbit_rank
-from symgauge.network import sampling
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import cotangents, values
-from symgauge.network.lower import lower
-from symgauge.network.program import Network
+from symgauge.points import rows as sampling
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
 
 FIELD = PrimeField(next(primes()))
 P = FIELD.p

@@ -36,16 +36,16 @@ from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noq
 from sandwich import BLOCK, SMALL as NARROW  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.certify.curves import find_curve  # noqa: E402
-from symgauge.certify.minors import find_minor  # noqa: E402
-from symgauge.certify.series import random_field, ranks_along  # noqa: E402
+from symgauge.certify.evidence.series import random_field, ranks_along  # noqa: E402
+from symgauge.certify.find.curves import find_curve  # noqa: E402
+from symgauge.certify.find.minors import find_minor  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
-from symgauge.network.lower import is_piecewise  # noqa: E402
-from symgauge.network.program import Network  # noqa: E402
-from symgauge.network.reads import read_coordinates  # noqa: E402
-from symgauge.network.sampling import balanced_shadow, draw_tokens, rank_at_point  # noqa: E402
+from symgauge.points.reads import read_coordinates  # noqa: E402
+from symgauge.points.rows import balanced_shadow, draw_tokens, rank_at_point  # noqa: E402
+from symgauge.program.lower import is_piecewise  # noqa: E402
+from symgauge.program.network import Network  # noqa: E402
 from symgauge.zoo import llama_like  # noqa: E402
 
 #: Above this many parameters balls, and the search for one rank more, are left out.

@@ -20,10 +20,10 @@ from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
 from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
-from symgauge.network.outline import UNCOMPARED
-from symgauge.network.program import Network
-from symgauge.network.serial import digest_of
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
+from symgauge.program.network import Network
+from symgauge.program.outline import UNCOMPARED
+from symgauge.program.serial import digest_of
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from torch.utils import _pytree as pytree
 
 from symgauge.capture.module import WideFloats
 from symgauge.capture.skeleton import has_values
+from symgauge.domains.known import KnownDomain
 from symgauge.errors import CaptureError
 from symgauge.exact.rational import power
-from symgauge.network.builder import Builder
-from symgauge.network.constant import Constant, exact_value
-from symgauge.network.domains.known import KnownDomain
-from symgauge.network.lower import lower
-from symgauge.network.writer import Value
 from symgauge.ops import by_overload
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.lower import lower
+from symgauge.program.writer import Value
 
 #: Ops whose value holds entries of their arguments, by their names without the overload.
 MOVES = frozenset("""

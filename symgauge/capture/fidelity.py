@@ -16,14 +16,14 @@ from torch.utils import _pytree as pytree
 
 from symgauge.capture.module import WideFloats, buffers_kept
 from symgauge.capture.reader import Reader, is_mask
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, FlowError
 from symgauge.exact import balls
-from symgauge.network.array import Array
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.lower import is_piecewise, lower
-from symgauge.network.program import Network
+from symgauge.program.array import Array
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
 
 
 #: Largest relative difference from the module in float64.

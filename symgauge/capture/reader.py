@@ -23,17 +23,17 @@ from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, ou
 from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
 from symgauge.capture.tokens import Tokens, call, classes_of, numbers, picks_rows
+from symgauge.domains.known import arguments_of
 from symgauge.errors import CaptureError, UnsupportedOpError
-from symgauge.network.builder import Builder
-from symgauge.network.constant import Constant, exact_value
-from symgauge.network.domains.known import arguments_of
-from symgauge.network.leaf import Input, Parameter
-from symgauge.network.lower import lower
-from symgauge.network.program import ROUNDED, Network
-from symgauge.network.serial import network_to_json
-from symgauge.network.writer import Value
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import ROUNDED, Network
+from symgauge.program.serial import network_to_json
+from symgauge.program.writer import Value
 
 
 #: What a rule of an op may raise on arguments that it does not understand.

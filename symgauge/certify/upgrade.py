@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.certify.balls import Minor
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.curves import find_curve
-from symgauge.certify.independence import Assumptions
-from symgauge.certify.minors import find_minor
-from symgauge.certify.series import Curve
+from symgauge.certify.evidence.balls import Minor
+from symgauge.certify.evidence.residues import Assumptions
+from symgauge.certify.evidence.series import Curve
+from symgauge.certify.find.curves import find_curve
+from symgauge.certify.find.minors import find_minor
 from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.array import Array
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
+from symgauge.points.reads import read_coordinates
+from symgauge.program.array import Array
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 from symgauge.verdict import Verdict
 
 Progress = Callable[[str], None]

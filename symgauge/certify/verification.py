@@ -18,23 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.certify.balls import Minor, is_shown
 from symgauge.certify.certificate import Certificate, Stated
-from symgauge.certify.independence import Assumptions, assumptions
-from symgauge.certify.series import Curve, field_for, ranks_along
+from symgauge.certify.duration import durations_absorbed
+from symgauge.certify.evidence.balls import Minor, is_shown
+from symgauge.certify.evidence.residues import Assumptions, assumptions
+from symgauge.certify.evidence.series import Curve, field_for, ranks_along
+from symgauge.domains.signs import analytic_everywhere
 from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
-from symgauge.network.domains.signs import analytic_everywhere
-from symgauge.network.duration import durations_absorbed
-from symgauge.network.intertwiners.proof import FamilyProver
-from symgauge.network.lower import is_piecewise
-from symgauge.network.points import has_tokens
-from symgauge.network.program import ROUNDED, Network
-from symgauge.network.proof import IN_TIME, Proof, Prover
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point
 from symgauge.ops.softplus import EXACT as SOFTPLUS
+from symgauge.points.inputs import has_tokens
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import ROUNDED, Network
+from symgauge.proof.intertwiners.proof import FamilyProver
+from symgauge.proof.prover import IN_TIME, Proof, Prover
 from symgauge.verdict import Verdict
 
 

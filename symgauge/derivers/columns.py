@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.families import Coordinates, Move
-from symgauge.network.legs import Location
+from symgauge.families.family import Coordinates, Move
+from symgauge.program.legs import Location
 
 
 def common_copies(places: Sequence[Location], leg: int) -> list[int]:

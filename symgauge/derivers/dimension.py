@@ -19,7 +19,7 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.network.structure import Address, Structure
+from symgauge.spaces.structure import Address, Structure
 
 if TYPE_CHECKING:
     from symgauge.derivers.structural import Entry, Found, Structural
@@ -354,7 +354,7 @@ class _Symbols:
 
 def _roles(found: Found) -> Iterator[tuple[tuple[bool, int], str]]:
     """The role of every leg that meets a parameter, by its place."""
-    from symgauge.network.roles import named_legs
+    from symgauge.spaces.roles import named_legs
 
     places: dict[tuple[str, int, int, tuple[int, ...], int], str] = {}
     for leg in named_legs(found.structure.network):

@@ -16,16 +16,16 @@ import numpy.typing as npt
 
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.network.families import MATRIX_KINDS, Coordinates, Family
-from symgauge.network.follow import follow
-from symgauge.network.legs import Location
-from symgauge.network.lower import germ_of, is_piecewise
-from symgauge.network.points import residue_inputs
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import (
+from symgauge.families.family import MATRIX_KINDS, Coordinates, Family
+from symgauge.points.inputs import residue_inputs
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import (
     balanced_shadow, branch_patterns, draw_reals, evaluate_at, root_plan, settle_roots,
 )
+from symgauge.program.legs import Location
+from symgauge.program.lower import germ_of, is_piecewise
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
 
 POINTS = 12
 #: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.

@@ -24,20 +24,20 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.domains.evaluate import pulled, values
+from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import BadInputError, UndecidedError, SizeError
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
 from symgauge.exact.polynomial import Polynomial, add, scale
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import Monomial, VectorField, matrix
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.evaluate import pulled, values
-from symgauge.network.lower import is_piecewise, lower
-from symgauge.network.points import residue_inputs
-from symgauge.network.program import Network
-from symgauge.network.proof import BUDGET, Prover, field_polynomials
-from symgauge.network.sampling import (
+from symgauge.points.inputs import residue_inputs
+from symgauge.points.rows import (
     IDLE_BATCHES, SPARE, balanced_shadow, branch_patterns, draw_theta, root_plan, settle_roots,
 )
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
+from symgauge.proof.prover import BUDGET, Prover, field_polynomials
 from symgauge.verdict import Verdict
 
 #: Unknowns of one system above which it is refused (pointwise) or left out (named fields).

@@ -26,18 +26,18 @@ from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
+from symgauge.families.family import Family, touched
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
-from symgauge.network.families import Family, touched
-from symgauge.network.finite_actions import FiniteActions
-from symgauge.network.intertwiners.proof import FamilyProver
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.proof import Proof, Prover
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import (
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import (
     RANK_ORDER, SPARE, Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
 )
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.proof.finite_actions import FiniteActions
+from symgauge.proof.intertwiners.proof import FamilyProver
+from symgauge.proof.prover import Proof, Prover
 from symgauge.verdict import Verdict
 
 #: Cells of a piecewise network tried for the largest rank where structural families do not

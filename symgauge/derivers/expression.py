@@ -9,11 +9,11 @@ from typing import Any
 import sympy
 
 from symgauge.errors import BadInputError
-from symgauge.network.builder import Builder
-from symgauge.network.leaf import Input, Parameter
-from symgauge.network.program import Network
-from symgauge.network.writer import Value
 from symgauge.ops import all_ops, by_overload
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 #: SymPy's functions of one argument that torch has under the same name.
 FUNCTIONS = ("exp", "log", "tanh", "sinh", "cosh", "sin", "cos", "erf")

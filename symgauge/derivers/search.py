@@ -19,13 +19,13 @@ from symgauge.derivers.ansatz import general_candidates
 from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.network.families import (
+from symgauge.families.family import (
     Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
 )
-from symgauge.network.follow import follow
-from symgauge.network.legs import Axis, Location
-from symgauge.network.program import Network
-from symgauge.network.sampling import SPARE, jacobian_rows
+from symgauge.points.rows import SPARE, jacobian_rows
+from symgauge.program.legs import Axis, Location
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
 
 #: Unknowns of one system above which it is not tried.
 MAX_UNKNOWNS = 2500

@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
+from symgauge.families.carry import Slice, carried
+from symgauge.families.family import Coordinates, Family, Move, Through, held_values, touched
 from symgauge.lie.fields import VectorField
-from symgauge.network.carry import Slice, carried
-from symgauge.network.families import Coordinates, Family, Move, Through, held_values, touched
-from symgauge.network.program import Network
+from symgauge.program.network import Network
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,17 @@ from typing import Any
 import numpy as np
 
 from symgauge.exact.prime_field import PrimeField
+from symgauge.families.carry import Slice, carried
+from symgauge.families.family import Coordinates, Family, Move, Through, held_values
 from symgauge.lie.fields import orbit_rank
-from symgauge.network.carry import Slice, carried
-from symgauge.network.families import Coordinates, Family, Move, Through, held_values
-from symgauge.network.finite_actions import no_action
-from symgauge.network.intertwiners.matrices import (
-    Mark, MatrixKind, prove_joined, prove_matrix,
-)
-from symgauge.network.intertwiners.places import halves_of, place_of, shift_moves
-from symgauge.network.intertwiners.shifts import prove_shift
-from symgauge.network.intertwiners.sweep import Step
-from symgauge.network.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
-from symgauge.network.program import Network
-from symgauge.network.structure import Address, NoLemma, Structure
+from symgauge.program.network import Network
+from symgauge.proof.finite_actions import no_action
+from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_joined, prove_matrix
+from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
+from symgauge.proof.intertwiners.shifts import prove_shift
+from symgauge.proof.intertwiners.sweep import Step
+from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
+from symgauge.spaces.structure import Address, NoLemma, Structure
 
 Progress = Callable[[str], None]
 

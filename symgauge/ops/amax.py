@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.array import Shape
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Composite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Shape
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Amax(Composite):

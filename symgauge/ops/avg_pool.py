@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Writer
 from symgauge.ops.cumsum import along
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class AvgPool(Rewrite):

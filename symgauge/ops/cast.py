@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.op import Rewrite
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.amax import require_finite
 from symgauge.ops.rounding import nonzero, rounded
+from symgauge.program.op import Rewrite
+from symgauge.program.writer import Value, Writer
 
 
 class Cast(Rewrite):

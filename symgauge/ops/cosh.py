@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Writer
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Cosh(Rewrite):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.constant import Constant
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.reciprocal import quotient
 from symgauge.ops.rounding import rounded
+from symgauge.program.constant import Constant
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Div(Rewrite):

@@ -7,10 +7,10 @@ from math import log
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.constant import exact_value
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Writer
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Exponential(Rewrite):

@@ -7,11 +7,11 @@ from fractions import Fraction
 from math import pi, sqrt
 from typing import Any
 
-from symgauge.network.array import Shape
-from symgauge.network.constant import exact_value
-from symgauge.network.op import Composite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Shape
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Gelu(Composite):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import log
 from typing import Any
 
-from symgauge.network.constant import exact_value
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Writer
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Logarithm(Rewrite):

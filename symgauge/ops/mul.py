@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.array import Array, Shape
-from symgauge.network.constant import Constant
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Primitive
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Mul(Primitive):

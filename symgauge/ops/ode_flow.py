@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from symgauge.network.array import Array, Shape
-from symgauge.network.domains.base import Domain
-from symgauge.network.flow import Flow, method
-from symgauge.network.follow import follow_lines
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.lower import lower
-from symgauge.network.op import Primitive
-from symgauge.network.program import Network
-from symgauge.network.reads import readable_network
+from symgauge.domains.flow import Flow, method
+from symgauge.points.reads import readable_network
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+from symgauge.spaces.follow import follow_lines
 
 
 class OdeFlow(Primitive):

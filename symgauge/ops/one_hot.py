@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.array import Array, Shape
-from symgauge.network.constant import Constant
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Primitive
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Primitive
+from symgauge.program.writer import Value, Writer
 
 
 class OneHot(Primitive):

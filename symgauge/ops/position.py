@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.array import Shape
-from symgauge.network.constant import Constant
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Composite
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Shape
+from symgauge.program.constant import Constant
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Composite
+from symgauge.program.writer import Value, Writer
 
 
 class Position(Composite):

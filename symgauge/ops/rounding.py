@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.constant import Constant
-from symgauge.network.leaf import Input
-from symgauge.network.op import Primitive, Rewrite, Structural
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.reciprocal import quotient
+from symgauge.program.constant import Constant
+from symgauge.program.leaf import Input
+from symgauge.program.op import Primitive, Rewrite, Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Rounding(Rewrite):

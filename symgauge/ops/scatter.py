@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.array import Shape
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.take import Places, take, whole, wrapped
+from symgauge.program.array import Shape
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Scatter(Rewrite):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.array import Array, Shape
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Composite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Softmax(Composite):

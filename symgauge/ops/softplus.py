@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.op import Composite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 #: The threshold of torch's softplus, if none is given.
 THRESHOLD = 20

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.array import Array
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Composite
-from symgauge.network.writer import Value, Writer
+from symgauge.program.array import Array
+from symgauge.program.domain import Domain
+from symgauge.program.op import Composite
+from symgauge.program.writer import Value, Writer
 
 
 class Standardise(Composite):

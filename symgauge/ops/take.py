@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.network.array import Array, Shape
-from symgauge.network.constant import Constant
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Structural
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.one_hot import one_hot
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 #: Constant places on an axis.
 Places: TypeAlias = npt.NDArray[Any]

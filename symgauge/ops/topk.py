@@ -7,11 +7,11 @@ from math import prod
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
 from symgauge.ops.amax import below, last_axis, require_finite
 from symgauge.ops.position import position
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Topk(Rewrite):

@@ -7,10 +7,10 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Writer
 from symgauge.ops.standardise import mean, moments
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Var(Rewrite):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.op import Rewrite
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value, Writer
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Where(Rewrite):

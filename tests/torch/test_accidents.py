@@ -13,15 +13,15 @@ from torch.nn.utils import parametrizations
 
 import symgauge
 from symgauge import Derivation, derive
-from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
-from symgauge.derivation import derive_network
+from symgauge.cli.main import main
+from symgauge.derivation.derive import derive_network
+from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
-from symgauge.network.lower import germ_of
-from symgauge.network.sampling import branch_patterns
-from symgauge.network.ties import ties
 from symgauge.nn import OdeFlow
+from symgauge.points.rows import branch_patterns
+from symgauge.program.lower import germ_of
 
 X = torch.arange(6.0).reshape(2, 3) / 5
 Example = tuple[Any, Sequence[Any]]

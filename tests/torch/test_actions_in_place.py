@@ -11,9 +11,9 @@ from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
 from symgauge.checks.runtime import group
-from symgauge.derivation import GroupElement, derive
+from symgauge.derivation.derive import GroupElement, derive
 from symgauge.errors import BadInputError
-from symgauge.network.families import Family
+from symgauge.families.family import Family
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 Tensors = dict[str, torch.Tensor]

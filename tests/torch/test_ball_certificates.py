@@ -19,15 +19,15 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
-from symgauge.certify.balls import is_shown
-from symgauge.certify.minors import find_minor
-from symgauge.derivation import derive_network
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import balanced_shadow
+from symgauge.certify.evidence.balls import is_shown
+from symgauge.certify.find.minors import find_minor
+from symgauge.derivation.derive import derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.nn import OdeFlow
-from symgauge.record import sealed
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import balanced_shadow
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 P = torch.nn.Module
 
@@ -297,7 +297,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("symgauge.derivation.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
     Path("scales.py").write_text(
         "import torch\n\n\n"
         "class Scales(torch.nn.Module):\n"

@@ -15,17 +15,17 @@ from torch.nn import functional
 
 from symgauge import zoo
 from symgauge.capture import capture, load_target
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.known import arguments_of
+from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError, CaptureError, SizeError, TargetError, UnsupportedOpError
-from symgauge.network.array import Array
-from symgauge.network.constant import Constant
-from symgauge.network.domains.known import arguments_of
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.lower import has_op, lower
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.serial import digest_of
 from symgauge.ops.softplus import EXACT
+from symgauge.points.reads import read_coordinates
+from symgauge.program.array import Array
+from symgauge.program.constant import Constant
+from symgauge.program.lower import has_op, lower
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
 
 TARGETS = Path(__file__).parent / "targets"
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive
+from symgauge.derivation.derive import Derivation, derive
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, UnsupportedOpError
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.lower import is_piecewise, lower
-from symgauge.network.program import Network
 from symgauge.ops.softplus import EXACT
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
 from symgauge.verdict import Verdict
 
 Function = Callable[["Net", Tensor], Tensor]

@@ -30,16 +30,16 @@ from torch import Tensor
 
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, Verdict, Verification, verify, zoo
-from symgauge.__main__ import main
 from symgauge.capture import capture
-from symgauge.certify.balls import Minor, determinant
-from symgauge.certify.independence import assumptions
+from symgauge.certify.evidence.balls import Minor, determinant
+from symgauge.certify.evidence.residues import assumptions
 from symgauge.certify.verification import claim_of
+from symgauge.cli.main import main
+from symgauge.derivation.seal import sealed
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.network.sampling import draw_tokens, jacobian_rows
-from symgauge.record import sealed
+from symgauge.points.rows import draw_tokens, jacobian_rows
 
 Data = dict[str, Any]
 
@@ -66,7 +66,7 @@ def derivation(name: str) -> Derivation:
         return derivation(base).certified_in_balls()[0]
     architecture, sizes = NETWORKS[name]
     if not architecture:
-        with patch("symgauge.derivation.FEW_PARAMETERS", 0):  # its hypothesis stays
+        with patch("symgauge.derivation.derive.FEW_PARAMETERS", 0):  # its hypothesis stays
             return symgauge.derive(TwoScales(), (torch.ones(1, 1),), name=name)
     return symgauge.derive(*zoo.load(architecture).factory(**sizes), name=name)
 

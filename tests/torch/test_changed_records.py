@@ -28,15 +28,15 @@ from torch import Tensor, nn
 import symgauge
 from symgauge import Derivation, SymgaugeError, Verdict, Verification, zoo
 from symgauge.capture import Target, capture, load_target
-from symgauge.derivation import SPLIT, derive_target, same_program
+from symgauge.derivation.derive import SPLIT, derive_target, same_program
+from symgauge.derivation.full import FullDerivation, derive_full
+from symgauge.derivation.seal import edited, sealed
 from symgauge.derivers.structural import find, instantiate
-from symgauge.full_size import FullDerivation, derive_full
-from symgauge.network.outline import from_outline, outline, outline_digest
-from symgauge.network.reads import readable_network
-from symgauge.network.sampling import jacobian_rows
-from symgauge.network.serial import digest_of, network_to_json
 from symgauge.ops import all_ops
-from symgauge.record import edited, sealed
+from symgauge.points.reads import readable_network
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.outline import from_outline, outline, outline_digest
+from symgauge.program.serial import digest_of, network_to_json
 from symgauge.report.table import print_verification
 
 Data = dict[str, Any]

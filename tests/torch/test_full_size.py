@@ -11,11 +11,11 @@ import pytest
 from sympy import sympify
 
 from symgauge import zoo
-from symgauge.__main__ import main
 from symgauge.capture import load_target
+from symgauge.cli.main import main
+from symgauge.derivation.full import FullDerivation, class_of, derive_full
+from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
-from symgauge.full_size import FullDerivation, class_of, derive_full
-from symgauge.record import sealed
 
 TARGETS = Path(__file__).parent / "targets"
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"

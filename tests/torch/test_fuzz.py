@@ -16,9 +16,9 @@ from random_networks import STEPS, VOCABULARY, RandomNetwork, Recipe, recipes
 from singular_values import FloatRank, float_rank
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive_network
+from symgauge.derivation.derive import Derivation, derive_network
 from symgauge.errors import SymgaugeError
-from symgauge.network.lower import is_piecewise
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 MANY = int(os.environ.get("SYMGAUGE_FUZZ", "500"))

@@ -11,13 +11,13 @@ import torch
 from rich.console import Console
 
 from symgauge import CaptureError, zoo
-from symgauge.__main__ import main
 from symgauge.capture import capture, load_target, without_weights
-from symgauge.network.constant import Constant
-from symgauge.network.follow import follow
-from symgauge.network.roles import named_legs
-from symgauge.network.serial import digest_of
+from symgauge.cli.main import main
+from symgauge.program.constant import Constant
+from symgauge.program.serial import digest_of
 from symgauge.report.legs import print_legs
+from symgauge.spaces.follow import follow
+from symgauge.spaces.roles import named_legs
 
 TARGETS = Path(__file__).parent / "targets"
 MLP = f"{TARGETS / 'sequential_mlp.py'}:factory"

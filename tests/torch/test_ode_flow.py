@@ -19,20 +19,20 @@ from torch.nn import Linear, Module, Parameter, ReLU, Sequential, Tanh
 
 import symgauge
 from symgauge.capture import capture
+from symgauge.domains.evaluate import cotangents, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.series import SeriesDomain
 from symgauge.errors import BadInputError, CaptureError, FlowError
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.series import SeriesDomain
-from symgauge.network.evaluate import cotangents, tangents, values
-from symgauge.network.lower import lower
-from symgauge.network.program import Network
-from symgauge.network.proof import Prover
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import RANK_ORDER, jacobian_rows
-from symgauge.network.serial import canonical_digest
 from symgauge.nn import OdeFlow
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import RANK_ORDER, jacobian_rows
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.serial import canonical_digest
+from symgauge.proof.prover import Prover
 from symgauge.verdict import Verdict
 
 FIELD = PrimeField(next(primes()))
@@ -781,7 +781,7 @@ def test_an_edited_certificate_is_rejected(certificate: dict[str, Any], edit: An
 def test_from_a_target_to_a_check_that_passes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from symgauge.__main__ import main
+    from symgauge.cli.main import main
 
     path = tmp_path / "node.py"
     path.write_text(

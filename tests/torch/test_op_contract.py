@@ -15,23 +15,23 @@ import sympy
 import torch
 from torch import Tensor
 
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.evaluate import cotangents, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.residues import ResidueDomain
+from symgauge.domains.symbols import SymbolDomain
 from symgauge.errors import CaptureError
 from symgauge.exact import balls
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.array import Array
-from symgauge.network.builder import Builder
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.domains.symbols import SymbolDomain
-from symgauge.network.evaluate import cotangents, tangents, values
-from symgauge.network.leaf import Input, Parameter
-from symgauge.network.lower import lower
-from symgauge.network.op import AbstractOp, Composite, Primitive
-from symgauge.network.program import Network
-from symgauge.network.sample import Sample
-from symgauge.network.writer import Value
 from symgauge.ops import all_ops, by_overload
+from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import AbstractOp, Composite, Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value
 
 FIELD = PrimeField(next(primes()))
 BATCH = 3  # points in one pass: the batch axis must never be taken for another

@@ -12,8 +12,8 @@ import pytest
 from singular_values import float_rank
 
 from symgauge.capture.target import Target, load_target
-from symgauge.derivation import derive_target
-from symgauge.network.lower import is_piecewise
+from symgauge.derivation.derive import derive_target
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 from symgauge.zoo import load
 

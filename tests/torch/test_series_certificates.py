@@ -17,18 +17,18 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
-from symgauge.certify import series
-from symgauge.certify.curves import find_curve
-from symgauge.certify.series import Curve, known_lines, random_field, ranks_along, start_of
-from symgauge.derivation import derive_network
+from symgauge.certify.evidence import series
+from symgauge.certify.evidence.series import Curve, known_lines, random_field, ranks_along, start_of
+from symgauge.certify.find.curves import find_curve
+from symgauge.derivation.derive import derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.exact.prime_field import is_prime
-from symgauge.network.lower import is_piecewise
-from symgauge.network.program import Network
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import balanced_shadow
-from symgauge.network.serial import canonical_digest
 from symgauge.nn import OdeFlow
-from symgauge.record import sealed
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import balanced_shadow
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.program.serial import canonical_digest
 
 P = torch.nn.Module
 
@@ -269,7 +269,7 @@ def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
 
 def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) -> None:
     """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
-    monkeypatch.setattr("symgauge.derivation.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
 
     def formula(p: P, tokens: Tensor) -> Tensor:
         x = torch.nn.functional.embedding(tokens, p.E)

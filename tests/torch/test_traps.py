@@ -19,14 +19,14 @@ from torch import Tensor
 from torch.nn.functional import embedding, gelu, relu, silu, softplus
 
 from symgauge.capture import capture
-from symgauge.certify.balls import is_shown
-from symgauge.certify.curves import find_curve
-from symgauge.certify.minors import find_minor
-from symgauge.derivation import Derivation, derive_network
+from symgauge.certify.evidence.balls import is_shown
+from symgauge.certify.find.curves import find_curve
+from symgauge.certify.find.minors import find_minor
+from symgauge.derivation.derive import Derivation, derive_network
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.network.lower import is_piecewise
-from symgauge.network.reads import read_coordinates
-from symgauge.network.sampling import balanced_shadow
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import balanced_shadow
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 Example = tuple[torch.nn.Module, tuple[Tensor, ...]]

@@ -14,20 +14,20 @@ from singular_values import float_rank
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from symgauge import __main__ as command
 from symgauge.capture import capture
-from symgauge.certify.independence import assumptions
-from symgauge.derivation import Derivation, derive
+from symgauge.certify.evidence.residues import assumptions
+from symgauge.cli import main as command
+from symgauge.derivation.derive import Derivation, derive
+from symgauge.derivation.exponents import split_exponentials
+from symgauge.domains.polynomials import PolynomialDomain
+from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import UndecidedError
 from symgauge.exact import polynomial as poly
 from symgauge.exact.polynomial import Ring
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.constant import Constant
-from symgauge.network.domains.polynomials import PolynomialDomain
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.exponents import split_exponentials
-from symgauge.network.sampling import root_plan
-from symgauge.network.serial import digest_of
+from symgauge.points.rows import root_plan
+from symgauge.program.constant import Constant
+from symgauge.program.serial import digest_of
 from symgauge.verdict import Verdict
 
 FIELD = PrimeField(next(primes()))
@@ -292,5 +292,5 @@ def test_a_false_hypothesis_is_no_refutation(monkeypatch: pytest.MonkeyPatch) ->
     def undecided(*args: object, **kwargs: object) -> None:
         raise UndecidedError("values are related")
 
-    monkeypatch.setattr("symgauge.derivation.derive_target", undecided)
+    monkeypatch.setattr("symgauge.derivation.derive.derive_target", undecided)
     assert command.main(["derive", "mlp"]) == 2
