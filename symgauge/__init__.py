@@ -25,8 +25,10 @@ from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
-    from symgauge.derivation.derive import Derivation, GroupElement, derive, derive_target
+    from symgauge.derivation.derive import derive, derive_target
+    from symgauge.derivation.element import GroupElement
     from symgauge.derivation.equivalence import EquivalenceAlgebra, equivalence_algebra
+    from symgauge.derivation.record import Derivation
 
 __version__ = "0.1.0"
 

@@ -22,13 +22,14 @@ from symgauge.capture.exported import DROP, overload_of
 from symgauge.certify.evidence import residues as independence
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
-from symgauge.derivation import derive as derivation
+from symgauge.derivation import again, record
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.ops.softplus import Softplus
-from symgauge.points import rows as sampling
-from symgauge.points.rows import draw_reals, jacobian_rows
+from symgauge.points import cells, rows
+from symgauge.points.cells import draw_reals
+from symgauge.points.rows import jacobian_rows
 from symgauge.program.build import Builder
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import germ_of
@@ -234,8 +235,9 @@ def the_first_cell_is_enough() -> Iterator[None]:
 @contextmanager
 def ties_are_refuted() -> Iterator[None]:
     with ExitStack() as stack:
-        stack.enter_context(replaced(sampling, "_ties", lambda network: []))
-        stack.enter_context(replaced(sampling, "UndecidedError", InconsistentError))
+        stack.enter_context(replaced(cells, "_ties", lambda network: []))
+        for room in (cells, rows):
+            stack.enter_context(replaced(room, "UndecidedError", InconsistentError))
         yield
 
 
@@ -263,7 +265,7 @@ def programs_are_compared_as_they_are() -> Iterator[None]:
         same = digest_of(carried) == digest_of(captured)
         return "the network is that of the module" if same else None
 
-    with replaced(derivation, "same_program", same):
+    with replaced(again, "same_program", same):
         yield
 
 
@@ -272,13 +274,13 @@ def the_certificate_alone_is_verified() -> Iterator[None]:
     def alone(self: Any, target: Any = None) -> Any:
         return verify(self.data["certificate"])
 
-    with replaced(derivation.Derivation, "verify", alone):
+    with replaced(record.Derivation, "verify", alone):
         yield
 
 
 def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[None]]:
     """The generated check with other lines in its text."""
-    right = derivation.emit_check
+    right = record.emit_check
 
     def emit(spec: Any) -> str:
         text = right(spec)
@@ -288,7 +290,7 @@ def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[N
             text = text.replace(old, new)
         return text
 
-    return lambda: replaced(derivation, "emit_check", emit)
+    return lambda: replaced(record, "emit_check", emit)
 
 
 NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")

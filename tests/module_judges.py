@@ -33,7 +33,8 @@ from torch import Tensor, nn
 
 from symgauge.capture import Target, load_target
 from symgauge.checks import actions
-from symgauge.derivation.derive import Derivation, derive_target
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.record import Derivation
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError, InconsistentError, UndecidedError
 from symgauge.program.lower import is_piecewise

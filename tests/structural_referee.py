@@ -15,10 +15,11 @@ from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.family import Family
 from symgauge.lie.fields import VectorField
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import (
-    Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
-)
+from symgauge.points.rows import Rows, jacobian_rows
+from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 

@@ -26,8 +26,8 @@ from symgauge.domains.signs import (
 )
 from symgauge.exact import balls
 from symgauge.exact.balls import Undecided
+from symgauge.points.cells import balanced_shadow
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import balanced_shadow
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 

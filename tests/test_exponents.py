@@ -10,7 +10,8 @@ from symgauge.derivation.exponents import MAX_POWER, split_exponentials
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.points.rows import draw_theta, evaluate_at
+from symgauge.points.rank import draw_theta
+from symgauge.points.rows import evaluate_at
 from symgauge.program.lower import has_op
 from symgauge.program.network import Network
 from symgauge.program.writer import Value

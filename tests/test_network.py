@@ -20,11 +20,12 @@ from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
 from symgauge.ops import all_ops
-from symgauge.points import rows as sampling
+from symgauge.points import rank as ranks
+from symgauge.points import rows as rows_at
+from symgauge.points.cells import balanced_shadow, draw_reals
+from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates, readable_network
-from symgauge.points.rows import (
-    SPARE, balanced_shadow, draw_reals, draw_theta, evaluate_at, jacobian_rows, rank_at_point,
-)
+from symgauge.points.rows import SPARE, evaluate_at, jacobian_rows
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant, exact_value
@@ -534,8 +535,8 @@ def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyP
             made.append(len(rows))
             super().add(rows)
 
-    monkeypatch.setattr(sampling, "RunningRank", Counting)
-    monkeypatch.setattr(sampling, "_chunk", lambda network, order: 64)
+    monkeypatch.setattr(ranks, "RunningRank", Counting)
+    monkeypatch.setattr(rows_at, "_chunk", lambda network, order: 64)
     network = mlp(None, 16, 12, 16)  # P = 412: a matrix of rank 12, and a bias
     rank_j = 16 * 12 * 2 - 12**2 + 16
     read = read_coordinates(network)
@@ -543,7 +544,7 @@ def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyP
     assert rank_j + SPARE <= sum(made) < 412
     made.clear()
     # a row of a rare token may be new after many that are not: all are made
-    monkeypatch.setattr(sampling, "has_tokens", lambda network: True)
+    monkeypatch.setattr(ranks, "has_tokens", lambda network: True)
     assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
     assert sum(made) == 412 + SPARE
 

@@ -14,7 +14,7 @@ from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.real import RealDomain
 from symgauge.families.family import Coordinates, Form, Kind, Move, Place
 from symgauge.lie.fields import VectorField, combination, times
-from symgauge.points.rows import draw_reals
+from symgauge.points.cells import draw_reals
 from symgauge.program.array import Array
 from symgauge.program.lower import lower
 from symgauge.program.network import Network

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from known_networks import KNOWN_DIMENSIONS, NETWORKS  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.derivation.derive import Derivation, derive_network  # noqa: E402
+from symgauge.derivation.derive import derive_network  # noqa: E402
+from symgauge.derivation.record import Derivation  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 

@@ -42,8 +42,10 @@ from symgauge.certify.find.minors import find_minor  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
+from symgauge.points.cells import balanced_shadow  # noqa: E402
+from symgauge.points.rank import rank_at_point  # noqa: E402
 from symgauge.points.reads import read_coordinates  # noqa: E402
-from symgauge.points.rows import balanced_shadow, draw_tokens, rank_at_point  # noqa: E402
+from symgauge.points.tokens import draw_tokens  # noqa: E402
 from symgauge.program.lower import is_piecewise  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 from symgauge.zoo import llama_like  # noqa: E402

@@ -23,9 +23,8 @@ from symgauge.points.reads import read_coordinates
 from symgauge.program.array import Array
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.progress import Progress
 from symgauge.verdict import Verdict
-
-Progress = Callable[[str], None]
 
 
 def claim_in_balls(

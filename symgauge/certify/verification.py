@@ -29,8 +29,10 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.points.inputs import has_tokens
+from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import RANK_ORDER, SPARE, draw_tokens, jacobian_rows, rank_at_point
+from symgauge.points.rows import RANK_ORDER, SPARE, jacobian_rows
+from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import ROUNDED, Network
 from symgauge.proof.intertwiners.proof import FamilyProver

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from symgauge.capture.target import Target
-    from symgauge.derivation.derive import Derivation
     from symgauge.derivation.full import FullDerivation
+    from symgauge.derivation.record import Derivation
 
 HOLDS, REFUTED, UNKNOWN, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 STATUS = {Verdict.PROVED: HOLDS, Verdict.REFUTED: REFUTED, Verdict.UNKNOWN: UNKNOWN}
@@ -297,15 +297,15 @@ def _text_of(path: str) -> str:
 
 
 def _read(path: str) -> Derivation:
-    from symgauge.derivation.derive import Derivation
+    from symgauge.derivation.record import Derivation
 
     return Derivation.from_json(_text_of(path))
 
 
 def _read_any(path: str) -> Derivation | FullDerivation:
     """A derivation.json or a full.json."""
-    from symgauge.derivation.derive import Derivation
     from symgauge.derivation.full import SCHEMA, FullDerivation
+    from symgauge.derivation.record import Derivation
 
     text = _text_of(path)
     with contextlib.suppress(ValueError, RecursionError):
@@ -332,7 +332,7 @@ def _derived(options: argparse.Namespace, progress: Callable[[str], None]) -> De
 
 
 def _derive(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import write_atomically
+    from symgauge.files import write_atomically
     from symgauge.report.table import print_derivation
 
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
@@ -369,8 +369,8 @@ def _derive(options: argparse.Namespace) -> int:
 
 
 def _derive_full(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import write_atomically
     from symgauge.derivation.full import derive_full
+    from symgauge.files import write_atomically
     from symgauge.report.full_size import print_full
 
     with _progress() as progress, redirect_stdout(sys.stderr):
@@ -420,8 +420,8 @@ def _pdf(path: Path) -> Path | None:
 
 
 def _equivalence(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import write_atomically
     from symgauge.derivation.equivalence import equivalence_algebra
+    from symgauge.files import write_atomically
     from symgauge.report.table import print_equivalence
 
     with _progress() as progress, redirect_stdout(sys.stderr):
@@ -445,7 +445,7 @@ def _equivalence(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import Derivation
+    from symgauge.derivation.record import Derivation
 
     derivation: Derivation | FullDerivation
     if options.target.endswith(".json"):
@@ -513,7 +513,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _certify(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import write_atomically
+    from symgauge.files import write_atomically
     from symgauge.report.table import print_verification
 
     before = _read(options.file)
@@ -551,7 +551,7 @@ def _precision(certificate: dict[str, Any]) -> dict[str, int]:
 
 
 def _apply(options: argparse.Namespace) -> int:
-    from symgauge.derivation.derive import write_atomically
+    from symgauge.files import write_atomically
 
     derivation = _read(options.file)
     tensors, header = _read_safetensors(options.source)
@@ -667,7 +667,7 @@ def _check_claim(options: argparse.Namespace) -> int:
 def _run_claim(name: str, folder: Path, options: argparse.Namespace) -> tuple[int, Any]:
     """Writes one check of a claim and runs it: exit status and record (None if it made none)."""
     from symgauge.checks.claims import emit_claim
-    from symgauge.derivation.derive import write_atomically
+    from symgauge.files import write_atomically
 
     path, record = folder / f"test_{name}.py", folder / f"{name}.json"
     write_atomically(path, emit_claim(name))

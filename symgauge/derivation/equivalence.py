@@ -15,7 +15,8 @@ from symgauge.derivers.equivalence import Equivalence, Equivalences, find_equiva
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import Monomial, Number, VectorField
-from symgauge.points.rows import FUNCTIONS, balanced_shadow, branches_below
+from symgauge.points.cells import balanced_shadow, branches_below
+from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 from symgauge.report.escape import escape

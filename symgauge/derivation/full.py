@@ -19,21 +19,22 @@ import numpy as np
 
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.checks import emit_check
-from symgauge.derivation.derive import (
-    Progress, _factory, _planted, _silent, _tensors, _versions, about_target, fewer_planted,
-    planted_disagreements, training_flags, write_atomically,
-)
+from symgauge.derivation.again import about_target
+from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
+from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, edited, left_open, misshapen, sealed, text_of
 from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import Found, find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.files import write_atomically
 from symgauge.ops import all_ops
 from symgauge.points.reads import readable_network
 from symgauge.program.network import Network
 from symgauge.program.outline import UNCOMPARED, from_outline, outline, outline_digest
 from symgauge.program.serial import network_to_json
+from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
@@ -157,7 +158,7 @@ class FullDerivation:
 
 def derive_full(
     target: Target, small: Target, *, output: str | int | None = None,
-    observable: str = "logits", progress: Progress = _silent,
+    observable: str = "logits", progress: Progress = silent,
 ) -> FullDerivation:
     """The group of a TARGET at its own sizes; `small` is the same factory at small sizes.
 
@@ -192,20 +193,21 @@ def derive_full(
     here = little.network
     few = statements(find(here))
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
-    planted = _planted(here, few, field, rng)
+    planted = plant(here, few, field, rng)
     clock("small", start)
     return FullDerivation(sealed({
         "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text,
-        "factory": _factory(target), "sizes": dict(target.sizes), "small_sizes": dict(small.sizes),
-        "observable": observable, "output": output, "training": training,
+        "factory": factory_of(target), "sizes": dict(target.sizes),
+        "small_sizes": dict(small.sizes), "observable": observable, "output": output,
+        "training": training,
         **_facts(found, generators, captured.about), "small": few,
         "planted": planted, "program": outline(network), "small_program": network_to_json(here),
-        "versions": _versions(), "seconds": seconds,
+        "versions": versions(), "seconds": seconds,
     }))
 
 
 def _read(
-    target: Target, output: str | int | None, observable: str, progress: Progress = _silent
+    target: Target, output: str | int | None, observable: str, progress: Progress = silent
 ) -> tuple[Captured, bool | list[str]]:
     """The target at its own sizes, without weights above COMPARED parameters, and its mode."""
     from symgauge.capture import build_without_weights, capture
@@ -229,7 +231,7 @@ def _facts(
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return {
-        "tensors": _tensors(network), "parameters": network.num_coordinates, "dimension": total,
+        "tensors": tensors_of(network), "parameters": network.num_coordinates, "dimension": total,
         "polynomial": formula, "symbols": symbols,
         "orbit_dimension": total if reason is None else None, "stabiliser": reason,
         "generators": generators, "algebra": algebra_text(generators),

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.family import MATRIX_KINDS, Coordinates, Family
+from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import (
-    balanced_shadow, branch_patterns, draw_reals, evaluate_at, root_plan, settle_roots,
-)
+from symgauge.points.roots import root_plan, settle_roots
+from symgauge.points.rows import evaluate_at
 from symgauge.program.legs import Location
 from symgauge.program.lower import germ_of, is_piecewise
 from symgauge.program.network import Network

@@ -26,15 +26,16 @@ import numpy as np
 
 from symgauge.domains.evaluate import pulled, values
 from symgauge.domains.residues import ResidueDomain
-from symgauge.errors import BadInputError, UndecidedError, SizeError
+from symgauge.errors import BadInputError, SizeError, UndecidedError
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
 from symgauge.exact.polynomial import Polynomial, add, scale
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import Monomial, VectorField, matrix
+from symgauge.points.cells import balanced_shadow, branch_patterns
 from symgauge.points.inputs import residue_inputs
-from symgauge.points.rows import (
-    IDLE_BATCHES, SPARE, balanced_shadow, branch_patterns, draw_theta, root_plan, settle_roots,
-)
+from symgauge.points.rank import IDLE_BATCHES, draw_theta
+from symgauge.points.roots import root_plan, settle_roots
+from symgauge.points.rows import SPARE
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 from symgauge.proof.prover import BUDGET, Prover, field_polynomials

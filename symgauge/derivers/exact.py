@@ -29,12 +29,14 @@ from symgauge.exact.sparse import sparse_rank
 from symgauge.families.family import Family, touched
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import (
-    RANK_ORDER, SPARE, Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
-)
+from symgauge.points.rows import RANK_ORDER, SPARE, Rows, jacobian_rows
+from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.progress import Progress
 from symgauge.proof.finite_actions import FiniteActions
 from symgauge.proof.intertwiners.proof import FamilyProver
 from symgauge.proof.prover import Proof, Prover
@@ -54,7 +56,6 @@ MORE_ROWS = 8
 #: Slices of slices tried.
 DEPTH = 6
 
-Progress = Callable[[str], None]
 #: Fields at one point: their components that are not 0, by coordinate.
 Values = list[dict[int, int]]
 

@@ -10,7 +10,7 @@ carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -25,6 +25,7 @@ from symgauge.families.carry import Slice, carried
 from symgauge.families.family import Coordinates, Family, Move, Through, held_values
 from symgauge.lie.fields import orbit_rank
 from symgauge.program.network import Network
+from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
 from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_joined, prove_matrix
 from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
@@ -32,9 +33,6 @@ from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.sweep import Step
 from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
 from symgauge.spaces.structure import Address, NoLemma, Structure
-
-Progress = Callable[[str], None]
-
 
 #: (parameter, where each index of the element sits, what else tells it apart, weight).
 Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]

@@ -20,7 +20,7 @@ from symgauge.derivation.derive import derive_network
 from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
 from symgauge.nn import OdeFlow
-from symgauge.points.rows import branch_patterns
+from symgauge.points.cells import branch_patterns
 from symgauge.program.lower import germ_of
 
 X = torch.arange(6.0).reshape(2, 3) / 5

@@ -11,7 +11,8 @@ from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
 from symgauge.checks.runtime import group
-from symgauge.derivation.derive import GroupElement, derive
+from symgauge.derivation.derive import derive
+from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
 from symgauge.families.family import Family
 

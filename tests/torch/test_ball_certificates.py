@@ -24,8 +24,8 @@ from symgauge.certify.find.minors import find_minor
 from symgauge.derivation.derive import derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.nn import OdeFlow
+from symgauge.points.cells import balanced_shadow
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import balanced_shadow
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
-from symgauge.derivation.derive import Derivation, derive
+from symgauge.derivation.derive import derive
+from symgauge.derivation.record import Derivation
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, UnsupportedOpError

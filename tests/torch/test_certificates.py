@@ -39,7 +39,8 @@ from symgauge.derivation.seal import sealed
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.points.rows import draw_tokens, jacobian_rows
+from symgauge.points.rows import jacobian_rows
+from symgauge.points.tokens import draw_tokens
 
 Data = dict[str, Any]
 

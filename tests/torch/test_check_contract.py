@@ -24,7 +24,8 @@ from symgauge.checks.runtime.bench import Bench
 from symgauge.checks.runtime.judge import Judge
 from symgauge.checks.runtime.model import select
 from symgauge.cli.main import main
-from symgauge.derivation.derive import derive_target, training_flags
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.facts import training_flags
 from symgauge.derivation.full import FullDerivation, derive_full
 
 CPU = torch.device("cpu")

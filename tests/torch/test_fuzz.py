@@ -16,7 +16,8 @@ from random_networks import STEPS, VOCABULARY, RandomNetwork, Recipe, recipes
 from singular_values import FloatRank, float_rank
 
 from symgauge.capture import capture
-from symgauge.derivation.derive import Derivation, derive_network
+from symgauge.derivation.derive import derive_network
+from symgauge.derivation.record import Derivation
 from symgauge.errors import SymgaugeError
 from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict

@@ -12,8 +12,9 @@ import pytest
 from known_networks import KNOWN_DIMENSIONS, NETWORKS
 
 from symgauge.capture import capture
+from symgauge.derivation.again import same_program
 from symgauge.derivation.derive import derive as derive_module
-from symgauge.derivation.derive import ROOTS, same_program
+from symgauge.derivation.notes import ROOTS
 from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes

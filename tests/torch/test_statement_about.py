@@ -16,7 +16,7 @@ from symgauge.derivation.derive import derive
 from symgauge.derivers.exact import Cells, ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.nn import OdeFlow
-from symgauge.points.rows import draw_tokens
+from symgauge.points.tokens import draw_tokens
 from symgauge.points.unread import BEYOND, COMPARED, NO_PATH, ZERO, unread_tensors
 from symgauge.program.network import Network
 from symgauge.report.table import print_derivation

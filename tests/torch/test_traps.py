@@ -22,10 +22,11 @@ from symgauge.capture import capture
 from symgauge.certify.evidence.balls import is_shown
 from symgauge.certify.find.curves import find_curve
 from symgauge.certify.find.minors import find_minor
-from symgauge.derivation.derive import Derivation, derive_network
+from symgauge.derivation.derive import derive_network
+from symgauge.derivation.record import Derivation
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.points.cells import balanced_shadow
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import balanced_shadow
 from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 

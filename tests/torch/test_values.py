@@ -17,15 +17,16 @@ from torch.nn.functional import interpolate
 from symgauge.capture import capture
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.cli import main as command
-from symgauge.derivation.derive import Derivation, derive
+from symgauge.derivation.derive import derive
 from symgauge.derivation.exponents import split_exponentials
+from symgauge.derivation.record import Derivation
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import UndecidedError
 from symgauge.exact import polynomial as poly
 from symgauge.exact.polynomial import Ring
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.points.rows import root_plan
+from symgauge.points.roots import root_plan
 from symgauge.program.constant import Constant
 from symgauge.program.serial import digest_of
 from symgauge.verdict import Verdict

@@ -42,11 +42,11 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.linear_algebra import rank, rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational import factors
+from symgauge.points.cells import PATTERNS, branch_patterns, branches_below, cell_patterns
 from symgauge.points.inputs import residue_inputs
-from symgauge.points.rows import (
-    FUNCTIONS, PATTERNS, RootPlan, branch_patterns, branches_below, cell_patterns, draw_theta,
-    root_plan, settle_roots,
-)
+from symgauge.points.rank import draw_theta
+from symgauge.points.roots import RootPlan, root_plan, settle_roots
+from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 from symgauge.program.op import Primitive

@@ -42,8 +42,10 @@ from symgauge.domains.signs import analytic_everywhere, may_be_negative
 from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import rank_gf2, series_ranks
 from symgauge.exact.prime_field import PrimeField, is_prime
+from symgauge.points.cells import branch_patterns
 from symgauge.points.inputs import has_tokens, residue_inputs
-from symgauge.points.rows import CHUNK_ENTRIES, SPARE, branch_patterns, draw_tokens
+from symgauge.points.rows import CHUNK_ENTRIES, SPARE
+from symgauge.points.tokens import draw_tokens
 from symgauge.program.array import Array
 from symgauge.program.lower import has_op, is_piecewise, lower
 from symgauge.program.network import Network

@@ -20,16 +20,16 @@ from symgauge.domains.evaluate import values
 from symgauge.domains.known import arguments_of, inverse_root
 from symgauge.domains.leading import LeadingDomain
 from symgauge.exact.prime_field import PrimeField
+from symgauge.points.cells import branch_patterns
 from symgauge.points.inputs import residue_inputs
-from symgauge.points.rows import branch_patterns
 from symgauge.program.array import Array
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 from symgauge.program.op import Structural
+from symgauge.progress import Progress
 
 Names = frozenset[str]
-Progress = Callable[[str], None]
 
 #: Choices of parameters that are kept for a line.
 CHOICES = 6

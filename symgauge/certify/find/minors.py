@@ -8,7 +8,7 @@ than are needed are evaluated in balls and eliminated there with complete pivoti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -21,10 +21,12 @@ from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact import balls
 from symgauge.exact.balls import Undecided
-from symgauge.points.rows import CHUNK_ENTRIES, MARGIN, SPARE, draw_reals
+from symgauge.points.cells import MARGIN, draw_reals
+from symgauge.points.rows import CHUNK_ENTRIES, SPARE
 from symgauge.program.array import Array
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
+from symgauge.progress import Progress
 
 #: Points and inputs are multiples of 1/GRID.
 GRID = 1 << 10
@@ -38,8 +40,6 @@ SEEN = 1e-13
 POINTS = 2
 #: Multiplications of one elimination in balls at most.
 MAX_ELIMINATION = 1 << 27
-
-Progress = Callable[[str], None]
 
 
 def find_minor(
