@@ -47,7 +47,7 @@ COMMAND = """
 import sys, time, torch
 import symgauge.report.compile
 symgauge.report.compile.find_engine = lambda: None
-from symgauge.__main__ import main
+from symgauge.cli.main import main
 start = time.perf_counter()
 status = main(["derive", "attention", "--out", sys.argv[1]])
 print(time.perf_counter() - start)

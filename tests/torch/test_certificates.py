@@ -679,7 +679,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_verify_needs_no_torch(written: Path) -> None:
     program = (
-        "import sys; sys.modules['torch'] = None; from symgauge.__main__ import main; "
+        "import sys; sys.modules['torch'] = None; from symgauge.cli.main import main; "
         "sys.exit(main())"
     )
     command = [sys.executable, "-c", program, "verify", str(written), "--json"]

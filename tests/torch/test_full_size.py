@@ -108,7 +108,7 @@ def test_command_line(
         "full.json", "full.tex", "test_gpt2_lm_full.py"}
     # verified from the program that it carries, without torch
     program = (
-        "import sys; sys.modules['torch'] = None; from symgauge.__main__ import main; "
+        "import sys; sys.modules['torch'] = None; from symgauge.cli.main import main; "
         "sys.exit(main(['verify', 'x/full.json']))")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
     done = subprocess.run(
