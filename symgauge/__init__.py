@@ -57,9 +57,9 @@ __all__ = [
 
 _LAZY = {
     "Certificate": "symgauge.certify",
-    "Derivation": "symgauge.derivation.derive",
+    "Derivation": "symgauge.derivation.record",
     "EquivalenceAlgebra": "symgauge.derivation.equivalence",
-    "GroupElement": "symgauge.derivation.derive",
+    "GroupElement": "symgauge.derivation.element",
     "Verification": "symgauge.certify",
     "derive": "symgauge.derivation.derive",
     "derive_target": "symgauge.derivation.derive",

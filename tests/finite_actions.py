@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from networks import Sketch
 
-from symgauge.families.family import (
-    MATRIX_KINDS, Coordinates, Family, Move, Place, Through, plain_family,
-)
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family, Move, Place, Through
+from symgauge.families.serial import plain_family
 from symgauge.program.network import Network
 
 Values = dict[str, np.ndarray[Any, Any]]

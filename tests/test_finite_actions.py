@@ -24,7 +24,8 @@ from symgauge.derivers.statement import plain_fields
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError
-from symgauge.families.family import Coordinates, Family, Form, Kind, Move, basis_matrices, joined
+from symgauge.families.coordinates import Coordinates, basis_matrices
+from symgauge.families.family import Family, Form, Kind, Move, joined
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 from symgauge.proof.finite_actions import FORMS, MATRIX_FORMS, no_action

@@ -21,7 +21,8 @@ from structural_referee import FIELD, ROWS, paired, referee
 from symgauge.derivers.structural import Stage
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
-from symgauge.families.family import Coordinates, Move, Place
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move, Place
 from symgauge.ops import all_ops
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.lower import has_op, lower

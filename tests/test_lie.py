@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.family import Kind, basis_matrices
+from symgauge.families.coordinates import basis_matrices
+from symgauge.families.family import Kind
 from symgauge.lie.algebra import (
     Block,
     Constants,

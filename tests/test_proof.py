@@ -12,7 +12,8 @@ from networks import Sketch, attention, mlp, packed_attention, two_branches
 
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.real import RealDomain
-from symgauge.families.family import Coordinates, Form, Kind, Move, Place
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Form, Kind, Move, Place
 from symgauge.lie.fields import VectorField, combination, times
 from symgauge.points.cells import draw_reals
 from symgauge.program.array import Array

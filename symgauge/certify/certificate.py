@@ -11,14 +11,15 @@ import numpy as np
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
-from symgauge.families.family import Family, family_of, plain_family
+from symgauge.families.family import Family
+from symgauge.families.serial import family_of, plain_family
 from symgauge.lie.fields import VectorField
 from symgauge.ops import all_ops
 from symgauge.points.reads import readable_network
 from symgauge.program.network import Network
 from symgauge.program.serial import canonical_digest, network_to_json
 from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.proof.prover import METHOD, Line, Proof
+from symgauge.proof.record import METHOD, Line, Proof
 from symgauge.verdict import Verdict
 
 SCHEMA = "symgauge-certificate/1"

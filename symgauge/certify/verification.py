@@ -35,8 +35,10 @@ from symgauge.points.rows import RANK_ORDER, SPARE, jacobian_rows
 from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import ROUNDED, Network
+from symgauge.proof.in_time import IN_TIME
 from symgauge.proof.intertwiners.proof import FamilyProver
-from symgauge.proof.prover import IN_TIME, Proof, Prover
+from symgauge.proof.prover import Prover
+from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
 

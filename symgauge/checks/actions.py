@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgauge.errors import BadInputError
-from symgauge.families.family import family_of
+from symgauge.families.serial import family_of
 from symgauge.proof.finite_actions import no_action
 
 Array = NDArray[Any]

@@ -13,7 +13,7 @@ from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import ABOUT, text_of
 from symgauge.derivers.statement import at_full
-from symgauge.families.family import family_of
+from symgauge.families.serial import family_of
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of
 

@@ -21,7 +21,9 @@ from symgauge.derivers.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.family import Coordinates, Family, Move, family_of, touched
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Move
+from symgauge.families.serial import family_of
 from symgauge.lie.algebra import structure_constants
 from symgauge.lie.fields import VectorField
 from symgauge.points.reads import read_coordinates
@@ -29,7 +31,7 @@ from symgauge.points.tokens import draw_tokens
 from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
 from symgauge.proof.finite_actions import FiniteActions
-from symgauge.proof.prover import Proof
+from symgauge.proof.record import Proof
 
 #: Those that are the certificate's claim.
 CLAIMED = (

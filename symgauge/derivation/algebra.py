@@ -13,7 +13,8 @@ from symgauge.derivation.fresh import fresh
 from symgauge.derivers.exact import Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.family import MATRIX_KINDS, Family, basis_matrices, touched
+from symgauge.families.coordinates import basis_matrices, touched
+from symgauge.families.family import MATRIX_KINDS, Family
 from symgauge.lie.algebra import Block, Constants, close, identify, radical_dimension
 from symgauge.lie.fields import VectorField, independent
 from symgauge.points.reads import read_coordinates

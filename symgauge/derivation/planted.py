@@ -13,7 +13,7 @@ from symgauge.derivation.fresh import TRIES, fresh
 from symgauge.derivation.seal import text_of
 from symgauge.derivers.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.family import Coordinates
+from symgauge.families.coordinates import Coordinates
 from symgauge.lie.fields import combination
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.families.family import Coordinates
+from symgauge.families.coordinates import Coordinates
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Axis
 from symgauge.program.network import Network

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.families.family import Coordinates, Move
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move
 from symgauge.program.legs import Location
 
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.families.family import MATRIX_KINDS, Coordinates, Family
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family
 from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.reads import read_coordinates

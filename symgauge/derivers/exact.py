@@ -26,7 +26,8 @@ from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
-from symgauge.families.family import Family, touched
+from symgauge.families.coordinates import touched
+from symgauge.families.family import Family
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.points.cells import balanced_shadow
@@ -39,7 +40,8 @@ from symgauge.program.network import Network
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import FiniteActions
 from symgauge.proof.intertwiners.proof import FamilyProver
-from symgauge.proof.prover import Proof, Prover
+from symgauge.proof.prover import Prover
+from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
 #: Cells of a piecewise network tried for the largest rank where structural families do not

@@ -19,9 +19,8 @@ from symgauge.derivers.ansatz import general_candidates
 from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.families.family import (
-    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
-)
+from symgauge.families.coordinates import Coordinates, basis_matrices, touched
+from symgauge.families.family import Family, Form, Kind, Move, Place, joined
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.legs import Axis, Location
 from symgauge.program.network import Network

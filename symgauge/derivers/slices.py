@@ -20,7 +20,8 @@ import numpy.typing as npt
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
-from symgauge.families.family import Coordinates, Family, Move, Through, held_values, touched
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Move, Through, held_values
 from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
 

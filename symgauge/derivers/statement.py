@@ -9,9 +9,9 @@ from typing import Any
 
 from symgauge.derivers.exact import Proved
 from symgauge.families.carry import Slice, carried, require_transitive
-from symgauge.families.family import (
-    Coordinates, Family, Kind, Move, Place, Through, family_of, held_values, plain_family, touched,
-)
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Kind, Move, Place, Through, held_values
+from symgauge.families.serial import family_of, plain_family
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.program.network import Network

@@ -22,7 +22,8 @@ import numpy as np
 
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
-from symgauge.families.family import Coordinates, Family, Move, Through, held_values
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Family, Move, Through, held_values
 from symgauge.lie.fields import orbit_rank
 from symgauge.program.network import Network
 from symgauge.progress import Progress

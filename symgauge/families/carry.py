@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 
-from symgauge.families.family import Coordinates, Move, Through
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move, Through
 from symgauge.lie.fields import Monomial, Number, VectorField, times
 
 #: A polynomial in the coordinates: monomials and coefficients.

@@ -25,7 +25,8 @@ from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network, Node
 from symgauge.program.op import Composite, Primitive, Structural
-from symgauge.proof.prover import Proof, expansion
+from symgauge.proof.record import Proof
+from symgauge.proof.regions import expansion
 
 Shapes = Mapping[str, Sequence[int]]
 

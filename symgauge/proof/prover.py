@@ -15,19 +15,14 @@ program of v, whose state and time are symbols of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from math import prod
-from typing import Any
 
 import numpy as np
 
-from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.evaluate import values
 from symgauge.domains.polynomials import PolynomialDomain, units_of
-from symgauge.exact.polynomial import (
-    Monomial, Number, Polynomial, Ring, SizeLimit, add, ratio, scale,
-)
+from symgauge.exact.polynomial import Monomial, Polynomial, Ring, SizeLimit, add
 from symgauge.lie.fields import VectorField
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
@@ -35,47 +30,27 @@ from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
-from symgauge.program.op import Composite, NodeOp, Primitive, Structural
+from symgauge.program.op import Structural
 from symgauge.program.writer import Value
+from symgauge.proof.folding import as_number, fold_variation, recombine
+from symgauge.proof.in_time import (
+    IN_TIME, TIME_DEGREE, at_time, coefficient, in_time, inputs_of, rate,
+)
+from symgauge.proof.line_rules import MAX_TERMS, LineRules
+from symgauge.proof.record import METHOD, Line, Proof
+from symgauge.proof.regions import lines_below, needed_lines
 from symgauge.verdict import Verdict
 
-METHOD = "polynomial identity over QQ, line by line"
 #: Monomial products that one attempt may use.
 BUDGET = 1_000_000
-#: Ops whose unmoved values stay expanded while they have few terms.
-CHEAP = ("add", "mul", "scale", "sum", "power")
 #: What is tried in turn: folding, ops' own rules, unmoved lines as symbols, and how few terms
 #: keep an unmoved sum or product expanded. The first that proves the identity ends the search.
 STRATEGIES = (
     (True, True, True, 12), (True, True, True, 256), (False, True, True, 64),
     (False, False, False, 0),
 )
-#: Degree in time of the variations tried along a flow, and the words for it in a table.
-TIME_DEGREE = 2
-IN_TIME = ", from a variation that grows with time, to the power "
-#: Terms of a polynomial that a line may keep when it does not fold.
-MAX_TERMS = 4000
 #: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
 MAX_CONSTANT_TERMS = 64
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a proof table."""
-
-    node: int
-    op: str
-    variation: str
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Verdict on X f = 0, its method, and the table. UNKNOWN carries the residual."""
-
-    verdict: Verdict
-    method: str
-    lines: tuple[Line, ...]
-    residual: str = ""
 
 
 class Prover:
@@ -101,15 +76,12 @@ class Prover:
         #: The symbol of the time since a flow's start, for the program of its field.
         self.elapsed: Monomial = ()
         self._budget = budget
-        self._needed = _needed(network)
-        self._short = 0
-        self._expansions: dict[int, Network] = {}
+        self._needed = needed_lines(network)
         self._setup()
 
     def _setup(self) -> None:
         self.domain = PolynomialDomain(self.ring, units_of(self.network))
         self._leaf: dict[int, Array] = {}
-        self._opaque: dict[int, Array] = {}
         self._numbers: dict[int, Array | None] = {}
         self._parameter_ids: set[int] = set(self._constants)
         self.parameter_symbols: dict[str, Array] = {}
@@ -128,6 +100,7 @@ class Prover:
                     ).reshape(node.shape)
                     self.parameter_symbols[node.leaf.name] = numbers
                     self._parameter_ids.update(numbers.reshape(-1).tolist())
+        self._rules = LineRules(self.network, self.domain, self._leaf)
 
     def _one_hot(self, x: Input) -> Array:
         """Symbols h with h h = h, distinct ones exclusive, and sum 1 over the classes."""
@@ -149,7 +122,7 @@ class Prover:
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
         for fold, closed, opaque, short in STRATEGIES:
             self.ring.budget = self._budget
-            self._short = short
+            self._rules.short = short
             try:
                 last = self._attempt(field, fold, closed, opaque)
             except SizeLimit as limit:
@@ -184,7 +157,7 @@ class Prover:
         if i not in self._numbers:
             build = Builder(self.network.ops)
             moved: dict[int, Value] = {}
-            for j in sorted(_below(self.network, [i])):
+            for j in sorted(lines_below(self.network, [i])):
                 line = self.network.nodes[j]
                 if line.op is None:
                     moved[j] = build.leaf(line.leaf)  # type: ignore[arg-type]
@@ -215,7 +188,7 @@ class Prover:
         first: Array | None = None
         (output,) = self.network.outputs
         for fold, closed, opaque, short in STRATEGIES:
-            self._short = short
+            self._rules.short = short
             delta = {i: d for i, d in moved.items() if any(d.reshape(-1))}
             try:
                 lines, value = self._sweep(delta, fold, closed, opaque)
@@ -237,11 +210,11 @@ class Prover:
     ) -> tuple[Array, Array, list[Line]]:
         """Value and variation of a flow's end, and the table of its velocity."""
         zero = self.domain.zeros(xs[0].shape)
-        folded = _fold(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
+        folded = fold_variation(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
         if folded is None:
             raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
         inner = self._field_prover(i, node, field, xs)
-        state, _ = _inputs_of(field)
+        state, _ = inputs_of(field)
         x, clock = inner.symbols(state), inner.elapsed
         moved = {
             k: d for k, d in zip(field.parameter_nodes, dxs[1:], strict=True) if d is not None
@@ -249,33 +222,33 @@ class Prover:
         # xi as a polynomial in the elapsed time: each coefficient is what the last ones leave
         powers = [folded]
         while True:
-            xi = _in_time(powers, x, clock, self.ring, 0)
+            xi = in_time(powers, x, clock, self.ring, 0)
             proof, rest = inner.covariant(
-                {**moved, state: xi}, lambda y: _rate(powers, x, y, clock, self.ring))
+                {**moved, state: xi}, lambda y: rate(powers, x, y, clock, self.ring))
             if proof.verdict is Verdict.PROVED:
                 break
-            following = None if rest is None or len(powers) > TIME_DEGREE else _fold(
-                x, _coefficient(rest, clock, len(powers) - 1, len(powers)), self._parameter_ids)
+            following = None if rest is None or len(powers) > TIME_DEGREE else fold_variation(
+                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self._parameter_ids)
             if following is None or not following:
                 raise SizeLimit(
                     f"line {i} ({node.label}): the velocity does not vary as its state: "
                     f"{proof.residual[:120]}"
                 )
             powers.append(following)
-        end = _at_time(powers, node.attrs["t1"] - node.attrs["t0"])
-        symbols = self._symbols_of(i, node)
+        end = at_time(powers, node.attrs["t1"] - node.attrs["t0"])
+        symbols = self._rules.symbols_of(i, node)
         table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
         degree = len(powers) - 1
         table.append(Line(i, node.label, end.describe() + (
             f"{IN_TIME}{degree}" if degree else "")))
-        return symbols, _recombine(end, symbols), table
+        return symbols, recombine(end, symbols), table
 
     def _field_prover(self, i: int, node: Node, field: Network, xs: list[Array]) -> Prover:
         """The prover of a flow's field, in this ring, with time t0 + (elapsed time)."""
         given = {at: xs[1 + k] for k, at in enumerate(field.parameter_nodes)}
         inner = self._fields.get(i)
         if inner is None:
-            _, at = _inputs_of(field)
+            _, at = inputs_of(field)
             t = self.domain.fresh("elapsed", ())
             if at is not None:
                 start = Constant((node.attrs["t0"],), np.zeros((), dtype=np.int64))
@@ -310,9 +283,9 @@ class Prover:
                 xs = (value(j) for j in node.inputs)
                 known[i] = node.op.apply(self.domain, *xs, **node.attrs)
             elif opaque:
-                known[i] = self._unmoved(i, node, value)
+                known[i] = self._rules.unmoved(i, node, value)
             elif i not in expanded:
-                expanded[i] = self._plain(i, node, [value(j) for j in node.inputs], closed)
+                expanded[i] = self._rules.plain(i, node, [value(j) for j in node.inputs], closed)
                 return expanded[i]
             else:
                 return expanded[i]
@@ -332,17 +305,17 @@ class Prover:
                 if any(dy.reshape(-1)):
                     known[i], delta[i] = y, dy
                 continue
-            y, dy = self._step(i, node, xs, dxs, closed, opaque)
+            y, dy = self._rules.step(i, node, xs, dxs, closed, opaque)
             if not any(dy.reshape(-1)):
                 lines.append(Line(i, node.op.name, "0"))
                 continue
             if isinstance(node.op, Structural):
                 known[i], delta[i] = y, dy
                 continue
-            folded = _fold(y, dy, self._parameter_ids) if fold else None
+            folded = fold_variation(y, dy, self._parameter_ids) if fold else None
             if folded is not None:
-                symbols = self._symbols_of(i, node)
-                known[i], delta[i] = symbols, _recombine(folded, symbols)
+                symbols = self._rules.symbols_of(i, node)
+                known[i], delta[i] = symbols, recombine(folded, symbols)
                 lines.append(Line(i, node.op.name, folded.describe()))
             else:
                 terms = max(len(p) for p in dy.reshape(-1))
@@ -351,305 +324,6 @@ class Prover:
                 known[i], delta[i] = y, dy
                 lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
         return lines, value
-
-    def _symbols_of(self, i: int, node: Node) -> Array:
-        known = self._opaque.get(i)
-        if known is None:
-            known = self.domain.fresh(f"v{i}", node.shape)
-            self._opaque[i] = known
-        return known
-
-    def _unmoved(self, i: int, node: Node, value: Any) -> Array:
-        """The value of a line that does not vary: short sums and products stay what they are.
-
-        A gain times a standardised vector must stay a product, for a reader's row to meet the
-        sum of its entries; everything else is a symbol.
-        """
-        assert node.op is not None
-        if node.op.name in CHEAP:
-            xs = [value(j) for j in node.inputs]
-            if _terms(node, xs) <= self._short:
-                out: Array = node.op.apply(  # type: ignore[attr-defined]
-                    self.domain, *xs, **node.attrs
-                )
-                return out
-        if isinstance(node.op, Composite) and node.op.of_tokens:
-            xs = [value(j) for j in node.inputs]
-            if prod(x.shape[-1] * max(len(p) for p in x.reshape(-1)) for x in xs) <= MAX_TERMS:
-                return self._plain(i, node, xs, False)
-        return self._opaque_value(i, node, value)
-
-    def _opaque_value(self, i: int, node: Node, value: Any) -> Array:
-        if node.op is not None and node.op.closed:
-            xs = [self._leaf.get(j, np.zeros(0)) for j in node.inputs]
-            return node.op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
-        return self._symbols_of(i, node)
-
-    def _plain(self, i: int, node: Node, xs: list[Array], closed: bool) -> Array:
-        op = node.op
-        assert op is not None
-        if node.body is not None:
-            return self._symbols_of(i, node)
-        if isinstance(op, Primitive):
-            return op.apply(self.domain, *xs, **node.attrs)
-        assert isinstance(op, Composite)
-        if closed and op.closed and type(op).variation is not Composite.variation:
-            return op.symbols(self.domain, self._symbols_of(i, node), *xs, **node.attrs)
-        network = self._expansion(i, node)
-        inputs = {x.name: xs[int(x.name)] for x in network.inputs}
-        lines = values(network, self.domain, {}, inputs)
-        return lines[network.outputs[0]]
-
-    def _step(
-        self, i: int, node: Node, xs: list[Array], dxs: list[Array | None], closed: bool,
-        opaque: bool,
-    ) -> tuple[Array, Array]:
-        """Value and variation of one line from its inputs'."""
-        op: NodeOp | None = node.op
-        domain = self.domain
-        if isinstance(op, Primitive):
-            if op.branches and dxs[0] is not None and not _decides_alike(op, xs[0], dxs[0]):
-                raise SizeLimit(f"line {i} ({op.name}): where it jumps is moved")
-            y = op.apply(domain, *xs, **node.attrs)
-            return y, op.tangent(domain, xs, y, dxs, **node.attrs)
-        assert isinstance(op, Composite)
-        if closed and op.closed and type(op).variation is not Composite.variation:
-            y = op.symbols(domain, self._symbols_of(i, node), *xs, **node.attrs)
-            return y, op.variation(domain, xs, y, dxs, **node.attrs)
-        if opaque and op.opaque:
-            assert dxs[0] is not None
-            kind = op.name + "".join(f",{v}" for _, v in sorted(node.attrs.items()))
-            slope = domain.function(f"d {kind}", xs[0])
-            return domain.function(kind, xs[0]), domain.mul(slope, dxs[0])
-        network = self._expansion(i, node)
-        inputs = {x.name: xs[int(x.name)] for x in network.inputs}
-        seeds = {
-            position: moved
-            for position, leaf in zip(network.input_nodes, network.inputs, strict=True)
-            if (moved := dxs[int(leaf.name)]) is not None
-        }
-        lines = values(network, domain, {}, inputs)
-        moved_lines = tangents(network, domain, lines, seeds)
-        y, dy = lines[network.outputs[0]], moved_lines[network.outputs[0]]
-        return y, domain.zeros(y.shape) if dy is None else dy
-
-    def _expansion(self, i: int, node: Node) -> Network:
-        """A composite line as a program of primitives on its inputs."""
-        known = self._expansions.get(i)
-        if known is None:
-            known = self._expansions[i] = expansion(self.network, node)
-        return known
-
-
-def expansion(network: Network, node: Node) -> Network:
-    """A composite line as a program of primitives on its inputs, which are named by numbers."""
-    build = Builder(network.ops)
-    xs: list[Value] = []
-    for k, j in enumerate(node.inputs):
-        leaf = network.nodes[j].leaf
-        made = leaf if isinstance(leaf, Constant) else Input(str(k), network.nodes[j].shape)
-        xs.append(build.leaf(made))
-    assert node.op is not None
-    return build.network([build.lower(node.op, xs, node.attrs)])
-
-
-def _terms(node: Node, xs: Sequence[Array]) -> int:
-    """A bound on the terms of an unmoved sum or product, before it is made."""
-    lengths = [max((len(p) for p in x.reshape(-1)), default=0) for x in xs]
-    assert node.op is not None
-    if node.op.name == "mul":
-        return lengths[0] * lengths[1]
-    if node.op.name == "power":
-        return int(lengths[0] ** node.attrs["exponent"])
-    if node.op.name == "sum":
-        return lengths[0] * int(np.prod([xs[0].shape[a + 1] for a in node.attrs["axes"]]))
-    return sum(lengths)
-
-
-def _needed(network: Network) -> set[int]:
-    """Lines that an output reads."""
-    return _below(network, network.outputs)
-
-
-def _below(network: Network, lines: Sequence[int]) -> set[int]:
-    """These lines and all that they are made of."""
-    found: set[int] = set()
-    stack = list(lines)
-    while stack:
-        i = stack.pop()
-        if i not in found:
-            found.add(i)
-            stack.extend(network.nodes[i].inputs)
-    return found
-
-
-# -- variations along a flow: xi(t, x) = sum over k of (t - t0)^k (L_k x + c_k) ------------------
-
-
-def _inputs_of(field: Network) -> tuple[int, int | None]:
-    """The lines of the state and of the time."""
-    places = {x.name: i for i, x in zip(field.input_nodes, field.inputs, strict=True)}
-    return places["x"], places.get("t")
-
-
-def _in_time(
-    powers: Sequence[_Folded], x: Array, clock: Monomial, ring: Ring, derivative: int
-) -> Array:
-    """xi, or its derivative with respect to time (1)."""
-    out = np.empty(x.shape, dtype=object)
-    flat = out.reshape(-1)
-    flat[:] = [dict[Monomial, Number]() for _ in range(flat.size)]
-    for k, part in enumerate(powers):
-        if k < derivative:
-            continue
-        factor: Polynomial = {clock * (k - derivative): k if derivative else 1}
-        for n, p in enumerate(_recombine(part, x).reshape(-1)):
-            flat[n] = add(flat[n], ring.mul(p, factor))
-    return out
-
-
-def _rate(
-    powers: Sequence[_Folded], x: Array, y: Array, clock: Monomial, ring: Ring
-) -> Array:
-    """d xi / dt along the field: d_t xi + (grad xi) y."""
-    linear = [_Folded(part.linear, [{} for _ in part.shift]) for part in powers]
-    turned = _in_time(linear, y, clock, ring, 0)
-    own = _in_time(powers, x, clock, ring, 1)
-    out: Array = np.asarray(np.frompyfunc(add, 2, 1)(turned, own), dtype=object)
-    return out
-
-
-def _coefficient(a: Array, clock: Monomial, power: int, divisor: int) -> Array:
-    """The coefficient of a power of the elapsed time, over a number."""
-    (t,) = clock
-    out = np.empty(a.shape, dtype=object)
-    out.reshape(-1)[:] = [
-        {tuple(s for s in m if s != t): ratio(c, divisor) for m, c in p.items()
-         if m.count(t) == power}
-        for p in a.reshape(-1)
-    ]
-    return out
-
-
-def _at_time(powers: Sequence[_Folded], elapsed: Fraction) -> _Folded:
-    """xi at one time."""
-    linear: list[dict[int, Number]] = [{} for _ in powers[0].linear]
-    shift: list[Polynomial] = [{} for _ in powers[0].shift]
-    for k, part in enumerate(powers):
-        size = _number(elapsed**k)
-        for n, (row, c) in enumerate(zip(part.linear, part.shift, strict=True)):
-            for j, w in row.items():
-                linear[n][j] = linear[n].get(j, 0) + w * size
-            shift[n] = add(shift[n], scale(c, size))
-    return _Folded([{j: w for j, w in row.items() if w} for row in linear], shift)
-
-
-# -- folding -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Folded:
-    """delta v = L v + c: rows of L as dicts, c as polynomials in the parameters."""
-
-    linear: list[dict[int, Number]]
-    shift: list[Polynomial]
-
-    def __bool__(self) -> bool:
-        return any(self.linear) or any(self.shift)
-
-    def describe(self) -> str:
-        entries = sum(len(row) for row in self.linear)
-        shifted = any(self.shift)
-        if not entries:
-            return "delta v = c"
-        diagonal = all(set(row) <= {k} for k, row in enumerate(self.linear))
-        same = {v for row in self.linear for v in row.values()}
-        if diagonal and len(same) == 1 and all(self.linear):
-            left = f"{same.pop()} v"
-        elif diagonal:
-            left = "D v"
-        else:
-            left = "A v"
-        return f"delta v = {left} + c" if shifted else f"delta v = {left}"
-
-
-def _decides_alike(op: Primitive, x: Array, dx: Array) -> bool:
-    """Whether a branch decides the same all along a flow dx/dt on its argument x.
-
-    Its derivative is 0 anyway, but what jumps there would move. Composite lines (a ReLU, a
-    maximum) are continuous where their branches change and are not asked.
-    """
-    if op.name == "ranking":
-        first, moved = (np.broadcast_to(a[..., :1], a.shape) for a in (x, dx))
-        less = np.frompyfunc(lambda a, b: add(a, scale(b, -1)), 2, 1)
-        rows = (less(a, b).reshape(-1, a.shape[-1]) for a, b in ((x, first), (dx, moved)))
-        return all(_one_factor(a, b) for a, b in zip(*rows, strict=True))
-    if op.name == "step":
-        return all(
-            _one_factor([a], [b]) or len(a) == 1 and _divides(next(iter(a)), b)
-            for a, b in zip(x.reshape(-1), dx.reshape(-1), strict=True))
-    return not any(dx.reshape(-1))
-
-
-def _one_factor(x: Sequence[Polynomial], dx: Sequence[Polynomial]) -> bool:
-    """Whether dx is one number times x."""
-    k = next((i for i, p in enumerate(x) if p), None)
-    if k is None:
-        return not any(dx)
-    m = min(x[k])
-    c = ratio(dx[k].get(m, 0), x[k][m])
-    return all(b == scale(a, c) for a, b in zip(x, dx, strict=True))
-
-
-def _divides(m: Monomial, p: Polynomial) -> bool:
-    """Whether every term of p has the symbols of a monomial."""
-    return all(all(other.count(s) >= m.count(s) for s in m) for other in p)
-
-
-def _fold(y: Array, dy: Array, parameters: set[int]) -> _Folded | None:
-    """L and c with dy = L y + c as polynomials, or None.
-
-    An entry of y is recognised by a monomial that no other entry has.
-    """
-    ys: Sequence[Polynomial] = y.reshape(-1).tolist()
-    dys: Sequence[Polynomial] = dy.reshape(-1).tolist()
-    owner: dict[Monomial, int] = {}
-    for k, p in enumerate(ys):
-        for m in p:
-            owner[m] = -1 if m in owner else k
-    # the last symbols are the newest: a private monomial without parameters alone is preferred
-    chosen: dict[Monomial, int] = {}
-    for k, p in enumerate(ys):
-        private = [m for m in p if m and owner[m] == k]
-        if private:
-            chosen[max(private, key=lambda m: (len(m), m))] = k
-    linear: list[dict[int, Number]] = []
-    shift: list[Polynomial] = []
-    for p in dys:
-        row: dict[int, Number] = {}
-        for m, c in p.items():
-            if m in chosen:
-                k = chosen[m]
-                row[k] = ratio(c, ys[k][m])
-        rest = p
-        for k, c in row.items():
-            rest = add(rest, scale(ys[k], -c))
-        if any(not parameters.issuperset(m) for m in rest):
-            return None
-        linear.append(row)
-        shift.append(rest)
-    return _Folded(linear, shift)
-
-
-def _recombine(folded: _Folded, symbols: Array) -> Array:
-    out = np.empty(symbols.shape, dtype=object)
-    flat, source = out.reshape(-1), symbols.reshape(-1)
-    for k, (row, shift) in enumerate(zip(folded.linear, folded.shift, strict=True)):
-        total = dict(shift)
-        for j, c in row.items():
-            total = add(total, scale(source[j], c))
-        flat[k] = total
-    return out
 
 
 def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
@@ -663,7 +337,7 @@ def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
     ring = prover.ring
     moved: dict[int, Polynomial] = {}
     for (k, monomial), c in field.terms.items():
-        term: Polynomial = {(): _number(c)}
+        term: Polynomial = {(): as_number(c)}
         for j, e in monomial:
             base: Polynomial = {(int(symbols[j]),): 1}
             term = ring.mul(term, ring.power(ring.inverse(base, 1) if e < 0 else base, abs(e)))
@@ -678,7 +352,3 @@ def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
                 array[k - start] = moved[k]
             out[p.name] = array.reshape(p.shape)
     return out
-
-
-def _number(c: Fraction) -> Number:
-    return c.numerator if c.denominator == 1 else c

@@ -25,7 +25,8 @@ from symgauge.checks import propose_planted, wrong_family
 from symgauge.derivation.seal import sealed
 from symgauge.derivers import exact
 from symgauge.derivers.structural import find, instantiate
-from symgauge.families.family import Coordinates, family_of, plain_family
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.serial import family_of, plain_family
 from symgauge.nn import OdeFlow
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network

@@ -9,7 +9,7 @@ from typing import Any
 from symgauge.proof.intertwiners.matrices import Turned
 from symgauge.proof.intertwiners.shifts import Shifted, Term
 from symgauge.proof.intertwiners.sweep import Step
-from symgauge.proof.prover import Line
+from symgauge.proof.record import Line
 from symgauge.spaces.structure import Address, Structure
 
 #: What each law's lemma says where the value no longer varies.

@@ -16,7 +16,8 @@ from typing import Any, cast
 
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.families.carry import Slice, carried, require_transitive
-from symgauge.families.family import MATRIX_KINDS, Coordinates, Family, Move, Through, held_values
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family, Move, Through, held_values
 from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
@@ -26,7 +27,7 @@ from symgauge.proof.intertwiners.places import address_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.sweep import Step
 from symgauge.proof.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
-from symgauge.proof.prover import Proof
+from symgauge.proof.record import Proof
 from symgauge.spaces.structure import Address, NoLemma, Structure
 from symgauge.verdict import Verdict
 
