@@ -19,7 +19,7 @@ import symgauge.capture
 from symgauge.capture import reader as reading
 from symgauge.capture import borrowed, captured, tokens
 from symgauge.capture.exported import DROP, overload_of
-from symgauge.certify.evidence import residues as independence
+from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
 from symgauge.derivation import again, record
@@ -195,7 +195,7 @@ def a_copy_is_read() -> Iterator[None]:
 
 def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
     """log b is no value of its own where exp or the circle has b (sign 1) or -b."""
-    right = independence._columns
+    right = transcendental._columns
 
     def columns(network: Any, points: Any, field: PrimeField) -> Any:
         found = right(network, points, field)
@@ -210,7 +210,7 @@ def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
         }
         return replace(found, powers=powers)
 
-    return replaced(independence, "_columns", columns)
+    return replaced(transcendental, "_columns", columns)
 
 
 def values_without_their_function() -> AbstractContextManager[None]:

@@ -36,7 +36,8 @@ from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noq
 from sandwich import BLOCK, SMALL as NARROW  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.certify.evidence.series import random_field, ranks_along  # noqa: E402
+from symgauge.certify.evidence.series import ranks_along  # noqa: E402
+from symgauge.certify.evidence.start import random_field  # noqa: E402
 from symgauge.certify.find.curves import find_curve  # noqa: E402
 from symgauge.certify.find.minors import find_minor  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402

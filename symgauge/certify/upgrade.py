@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.certificate import Certificate
+from symgauge.certify.claim import claim_of
 from symgauge.certify.evidence.balls import Minor
-from symgauge.certify.evidence.residues import Assumptions
 from symgauge.certify.evidence.series import Curve
 from symgauge.certify.find.curves import find_curve
 from symgauge.certify.find.minors import find_minor
-from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
+from symgauge.certify.orbit import orbit_dimension
+from symgauge.certify.verification import Verification, verify
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.reads import read_coordinates

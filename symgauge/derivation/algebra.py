@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from symgauge.certify.certificate import Stated
-from symgauge.certify.verification import orbit_dimension
+from symgauge.certify.orbit import orbit_dimension
 from symgauge.derivation.fresh import fresh
 from symgauge.derivers.exact import Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name

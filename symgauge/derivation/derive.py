@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgauge.certify.certificate import Certificate
+from symgauge.certify.claim import at_these_durations, claim_of
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.certify.upgrade import claim_in_balls, claim_in_series
-from symgauge.certify.verification import at_these_durations, claim_of
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import (

@@ -31,9 +31,9 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, Verdict, Verification, verify, zoo
 from symgauge.capture import capture
+from symgauge.certify.claim import claim_of
 from symgauge.certify.evidence.balls import Minor, determinant
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.verification import claim_of
 from symgauge.cli.main import main
 from symgauge.derivation.seal import sealed
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array

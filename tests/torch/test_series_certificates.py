@@ -17,8 +17,9 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
-from symgauge.certify.evidence import series
-from symgauge.certify.evidence.series import Curve, known_lines, random_field, ranks_along, start_of
+from symgauge.certify.evidence import roots_along
+from symgauge.certify.evidence.series import Curve, ranks_along
+from symgauge.certify.evidence.start import known_lines, random_field, start_of
 from symgauge.certify.find.curves import find_curve
 from symgauge.derivation.derive import derive_network
 from symgauge.derivation.seal import sealed
@@ -140,7 +141,7 @@ def test_a_sign_that_is_not_free_would_raise_the_rank(monkeypatch: pytest.Monkey
     network = network_of("W:2x3 A:2x2 B:2x2 b:2", formula, real(1, 3))
     with pytest.raises(BadInputError, match="a product of radicands"):
         along(network, order=1)
-    monkeypatch.setattr(series._Point, "_independent", lambda *_: True)
+    monkeypatch.setattr(roots_along.Point, "_independent", lambda *_: True)
     # |z| (w A + B): on a cell of signs z it is linear in x, rank 6
     assert along(network, order=1)[-1] > 6
 

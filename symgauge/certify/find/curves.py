@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from symgauge.certify.evidence.series import (
-    FUNCTIONS, ODD, ORDERS, POWERS, Curve, Start, field_for, known_lines, no_curve, ranks_along,
-    require_reached, start_of,
+from symgauge.certify.evidence.series import ORDERS, Curve, ranks_along
+from symgauge.certify.evidence.start import (
+    FUNCTIONS, ODD, POWERS, Start, field_for, known_lines, no_curve, require_reached, start_of,
 )
 from symgauge.domains.evaluate import values
 from symgauge.domains.known import arguments_of, inverse_root
