@@ -34,7 +34,8 @@ from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, Turned, prove
 from symgauge.proof.intertwiners.shifts import Shifted, Term, prove_shift
 from symgauge.proof.intertwiners.sweep import sweep
 from symgauge.proof.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
-from symgauge.spaces.structure import Address, NoLemma, Structure
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.structure import Structure
 
 KINDS: tuple[MatrixKind, ...] = get_args(MatrixKind)
 

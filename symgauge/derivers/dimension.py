@@ -19,7 +19,9 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.spaces.structure import Address, Structure
+from symgauge.spaces.line import Address
+from symgauge.spaces.reads import unread_summands
+from symgauge.spaces.structure import Structure
 
 if TYPE_CHECKING:
     from symgauge.derivers.structural import Entry, Found, Structural
@@ -99,7 +101,7 @@ class Components:
             elif parts:
                 choices = [
                     (axis, 0, j) for j in range(len(parts))
-                    if (node, axis, 0, j) not in structure.unread
+                    if (node, axis, 0, j) not in unread_summands(structure)
                 ]
             else:
                 choices = [(axis,)]

@@ -33,7 +33,10 @@ from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.sweep import Step
 from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
-from symgauge.spaces.structure import Address, NoLemma, Structure
+from symgauge.spaces.facts import totals_of
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.reads import is_used, unread_summands, views_of
+from symgauge.spaces.structure import Structure
 
 #: (parameter, where each index of the element sits, what else tells it apart, weight).
 Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]
@@ -135,7 +138,7 @@ class Stage:
         self.structure = structure
         network = structure.network
         read = [
-            i for i in network.parameter_nodes if i in structure.lines and structure.used(i)]
+            i for i in network.parameter_nodes if i in structure.lines and is_used(structure, i)]
         self.parameters = read
         self.names = structure.names
         self.shapes = {i: network.nodes[i].shape for i in read}
@@ -146,7 +149,7 @@ class Stage:
         self._turned: set[int] = set()
         for i in read:
             for address, (leg, parity) in structure.addresses(i):
-                if (i, *address[:3]) in structure.unread:
+                if (i, *address[:3]) in unread_summands(structure):
                     continue
                 root, turn = structure.legs.find(leg)
                 parts = [
@@ -282,9 +285,9 @@ class Stage:
             if line.law != "sum of lines":
                 continue
             for k, other in enumerate(line.inputs[::-1]):
-                view = structure.views.get(line.inputs[k])
+                view = views_of(structure).get(line.inputs[k])
                 back = {} if view is None else {there: a for a, there in view.places.items()}
-                for axis, total in structure.totals.get(other, {}).items():
+                for axis, total in totals_of(structure).get(other, {}).items():
                     if view is not None and total == 0 and (axis, 0) in back:
                         yield view.parameter, back[axis, 0]
 
@@ -310,7 +313,7 @@ class Stage:
     @cached_property
     def gains(self) -> frozenset[int]:
         """Parameters that enter a product entry by entry."""
-        views = self.structure.views
+        views = views_of(self.structure)
         return frozenset(
             views[j].parameter for line in self.structure.lines.values()
             if line.law == "product" for j in line.inputs if j in views
@@ -415,7 +418,7 @@ class Stage:
             groups.append([
                 [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
                 for j, part in enumerate(parts)
-                if (node, axis, 0, j) not in self.structure.unread
+                if (node, axis, 0, j) not in unread_summands(self.structure)
             ])
         for chosen in product(*groups):
             yield [a for group in chosen for a in group]
@@ -499,7 +502,7 @@ def _norm_biases(structure: Structure) -> Iterator[int]:
         if line.law != "sum of lines":
             continue
         for bias, other in (line.inputs, line.inputs[::-1]):
-            view = structure.views.get(bias)
+            view = views_of(structure).get(bias)
             if view is None or len(structure.network.nodes[view.parameter].shape) != 1:
                 continue
             if _standardised(structure, other):
@@ -508,11 +511,11 @@ def _norm_biases(structure: Structure) -> Iterator[int]:
 
 def _standardised(structure: Structure, node: int) -> bool:
     """Whether a value is a gain times a value of sum 0."""
-    if 0 in structure.totals.get(node, {}).values():
+    if 0 in totals_of(structure).get(node, {}).values():
         return True
     line = structure.lines.get(node)
     return line is not None and line.law == "product" and any(
-        0 in structure.totals.get(j, {}).values() and k in structure.views
+        0 in totals_of(structure).get(j, {}).values() and k in views_of(structure)
         for j, k in (line.inputs, line.inputs[::-1])
     )
 

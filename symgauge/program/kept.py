@@ -1,4 +1,4 @@
-"""Functions of a network that are computed once for each network."""
+"""Functions of a network, or of what is made of one, that are computed once for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N = TypeVar("N")
 
 
 def kept(function: Callable[[N], T]) -> Callable[[N], T]:
-    """The function, its value kept beside the network's cached properties (networks are frozen)."""
+    """The function, its value kept beside the cached properties of its frozen argument."""
     key = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)

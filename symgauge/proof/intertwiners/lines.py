@@ -10,7 +10,9 @@ from symgauge.proof.intertwiners.matrices import Turned
 from symgauge.proof.intertwiners.shifts import Shifted, Term
 from symgauge.proof.intertwiners.sweep import Step
 from symgauge.proof.record import Line
-from symgauge.spaces.structure import Address, Structure
+from symgauge.spaces.facts import totals_of
+from symgauge.spaces.line import Address
+from symgauge.spaces.structure import Structure
 
 #: What each law's lemma says where the value no longer varies.
 FORGETS = {
@@ -39,7 +41,7 @@ def proof_lines(
             yield Line(line.node, line.op, f"does not vary ({forgets})")
         elif line.law != "move":
             fixed = kind == "centred" and line.law == "sum of lines" and any(
-                0 in structure.totals.get(j, {}).values() for j in line.inputs)
+                0 in totals_of(structure).get(j, {}).values() for j in line.inputs)
             text = variation(structure, line.node, step.variation)
             yield Line(line.node, line.op, text + (
                 " (what is added sums to 0 there: g fixes it)" if fixed else ""))

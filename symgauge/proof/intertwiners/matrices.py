@@ -24,7 +24,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symgauge.proof.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
-from symgauge.spaces.structure import Address, Line, NoLemma, Structure
+from symgauge.spaces.facts import flat_leaves, is_one, is_zero, totals_of
+from symgauge.spaces.line import Address, Line, NoLemma
+from symgauge.spaces.reads import views_of
+from symgauge.spaces.structure import Structure
 
 MatrixKind = Literal["gl", "so", "so1", "complex", "centred"]
 
@@ -155,7 +158,7 @@ class _Lemmas:
         self.structure.require_aligned(line, _places(*a.values(), *b.values(), at=(*a, *b)))
         for mine, other, k in ((a, b, 1), (b, a, 0)):
             for address, mark in mine.items():
-                if self._same(other.get(address), mark) or self.structure.is_zero(line.inputs[k]):
+                if self._same(other.get(address), mark) or is_zero(self.structure, line.inputs[k]):
                     continue
                 if address not in other and self._fixed_by(address, line.inputs[k], mark.parity):
                     continue
@@ -171,14 +174,14 @@ class _Lemmas:
     def _fixed_by(self, address: Address, node: int, parity: int) -> bool:
         """Whether A, acting with this parity, is 0 on a value: A 1 = 0, or u 1^T z = 0."""
         if self.kind == "so1":
-            return address in self.structure.flat[node]
+            return address in flat_leaves(self.structure)[node]
         whole = [a for a in self.structure.top(node) if a[0] == address[0]] == [address]
         return self.kind == "centred" and parity == 1 and whole and (
-            self.structure.totals.get(node, {}).get(address[0]) == 0)
+            totals_of(self.structure).get(node, {}).get(address[0]) == 0)
 
     def _joins(self, node: int, address: Address, mark: Mark) -> bool:
         """Whether a line shows a parameter that can turn so there, or adds one; it joins."""
-        view, line = self.structure.views.get(node), self.structure.lines.get(node)
+        view, line = views_of(self.structure).get(node), self.structure.lines.get(node)
         if self.start is None or line is None:
             return False
         if view is None:
@@ -201,7 +204,8 @@ class _Lemmas:
             marks = {} if turned is None else turned.marks
             self.structure.require_aligned(line, _places(*marks.values(), at=marks))
             for address, mark in marks.items():
-                flat = address in self.structure.flat[other] or self.structure.is_one(other)
+                flat = address in flat_leaves(self.structure)[other] or (
+                    is_one(self.structure, other))
                 if not flat or address in out:
                     raise NoLemma("an entrywise product along a leg that turns")
                 out[address] = mark
@@ -277,7 +281,7 @@ class _Lemmas:
             for address, mark in mine.items():
                 if address[0] == inner[k]:
                     continue
-                if address[0] < rank - 2 and address not in self.structure.flat[
+                if address[0] < rank - 2 and address not in flat_leaves(self.structure)[
                         line.inputs[1 - k]]:
                     raise NoLemma("an entrywise product along a leg that turns")
                 if any(c[0] == inner[k] for c in mark.copies):

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from symgauge.families.family import Move, Place
 from symgauge.proof.intertwiners.shifts import Compensated, Term
-from symgauge.spaces.structure import Address, NoLemma, Structure
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.structure import Structure
 
 
 def place_of(

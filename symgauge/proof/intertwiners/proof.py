@@ -28,7 +28,8 @@ from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.sweep import Step
 from symgauge.proof.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
 from symgauge.proof.record import Proof
-from symgauge.spaces.structure import Address, NoLemma, Structure
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
 METHOD = "intertwiners, one lemma a line, for every size of the legs"

@@ -24,7 +24,10 @@ from typing import Any
 
 from symgauge.program.legs import Ref
 from symgauge.proof.intertwiners.sweep import Step, start_of_field, sweep
-from symgauge.spaces.structure import Address, Line, NoLemma, Structure
+from symgauge.spaces.facts import flat_leaves, is_one, mask_at, totals_of
+from symgauge.spaces.line import Address, Line, NoLemma
+from symgauge.spaces.reads import views_of
+from symgauge.spaces.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ class _Lemmas:
         self, node: int, given: Shifted
     ) -> tuple[int, dict[Term, Fraction]] | None:
         """The parameter behind a summand, and what it must move by to cancel all terms."""
-        view = self.structure.views.get(node)
+        view = views_of(self.structure).get(node)
         line = self.structure.lines.get(node)
         if self.deep and view is None and line is not None and line.law == "sum of lines":
             found = (self._absorber(j, given) for j in line.inputs)
@@ -252,12 +255,12 @@ class _Lemmas:
         k = 0 if inputs[0] is not None else 1
         given, other = inputs[k], line.inputs[1 - k]
         assert given is not None
-        if self.structure.is_one(other):
+        if is_one(self.structure, other):
             return given
-        mask = self.structure.mask(other)
+        mask = mask_at(self.structure, other)
         if mask is not None and given.mask in (None, mask):
             return Shifted(given.terms, given.varying, mask)
-        along = frozenset(self.structure.top(line.node)) - self.structure.flat[other]
+        along = frozenset(self.structure.top(line.node)) - flat_leaves(self.structure)[other]
         return Shifted({}, given.carried | along)
 
     def _contraction(self, line: Line, inputs: list[Shifted | None]) -> Shifted:
@@ -275,7 +278,7 @@ class _Lemmas:
         if given.varying is None:
             return out
         if not any(a[0] == inner[k] for a in given.varying):
-            total = self.structure.totals.get(other, {}).get(inner[1 - k])
+            total = totals_of(self.structure).get(other, {}).get(inner[1 - k])
             if total is not None:
                 return self._join(out, Shifted({}, given.varying)) if total else out
         rest = frozenset(a for a in given.varying if a[0] != inner[k])
@@ -288,7 +291,7 @@ class _Lemmas:
         own = (rank - 1, rank - 2)[1 - k]
         return frozenset(
             a for a in self.structure.top(other)
-            if a[0] != own and a not in self.structure.flat[other]
+            if a[0] != own and a not in flat_leaves(self.structure)[other]
         )
 
     def _contracted(self, line: Line, k: int, term: Term, c: Fraction) -> Shifted:
@@ -298,11 +301,11 @@ class _Lemmas:
         on = [(key, a) for key, a in term.at if a[0] == inner[k]]
         free = frozenset(a for a in term.carried if a[0] != inner[k])
         if not on:
-            total = self.structure.totals.get(other, {}).get(inner[1 - k])
+            total = totals_of(self.structure).get(other, {}).get(inner[1 - k])
             if total is not None:
                 return Shifted({term: c}) if total else Shifted()
             return Shifted({}, free | self._of_other(line, k))
-        view = self.structure.views.get(other)
+        view = views_of(self.structure).get(other)
         exact = (
             view is not None and term.source is None and not free
             and view.parameter not in self.moves
@@ -353,7 +356,7 @@ class _Lemmas:
         if given is None or any(s is not None for s in inputs[1:]):
             raise NoLemma("the mask of a softmax varies")
         if given.mask is not None and (
-                len(line.inputs) < 2 or self.structure.mask(line.inputs[1]) != given.mask):
+                len(line.inputs) < 2 or mask_at(self.structure, line.inputs[1]) != given.mask):
             raise NoLemma("a softmax over entries that are masked otherwise")
         return self._without((line.attrs["axis"],), given)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from symgauge.spaces.structure import Address, Line, Structure
+from symgauge.spaces.line import Address, Line
+from symgauge.spaces.structure import Structure
 
 V = TypeVar("V")
 

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symgauge.proof.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
-from symgauge.spaces.structure import Address, Line, NoLemma, Structure
+from symgauge.spaces.facts import is_zero
+from symgauge.spaces.line import Address, Line, NoLemma
+from symgauge.spaces.structure import Structure
 
 #: A linear form in the unknown weights.
 Form = Mapping[int, Fraction]
@@ -190,7 +192,7 @@ class _Lemmas:
     def _alike(self, line: Line, inputs: Sequence[Weights]) -> Weights:
         a, b = inputs = self._off_line(line, inputs)
         for k in (0, 1):
-            if line.law == "sum of lines" and self.structure.is_zero(line.inputs[k]):
+            if line.law == "sum of lines" and is_zero(self.structure, line.inputs[k]):
                 return dict(inputs[1 - k])
         for mine, other in ((a, b), (b, a)):
             for address, weight in mine.items():
