@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
     from symgauge.derivation.derive import derive, derive_target
     from symgauge.derivation.element import GroupElement
-    from symgauge.derivation.equivalence import EquivalenceAlgebra, equivalence_algebra
     from symgauge.derivation.record import Derivation
+    from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
 
 __version__ = "0.1.0"
 
@@ -58,12 +58,12 @@ __all__ = [
 _LAZY = {
     "Certificate": "symgauge.certify",
     "Derivation": "symgauge.derivation.record",
-    "EquivalenceAlgebra": "symgauge.derivation.equivalence",
+    "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
     "Verification": "symgauge.certify",
     "derive": "symgauge.derivation.derive",
     "derive_target": "symgauge.derivation.derive",
-    "equivalence_algebra": "symgauge.derivation.equivalence",
+    "equivalence_algebra": "symgauge.equivalence.algebra",
     "verify": "symgauge.certify",
 }
 

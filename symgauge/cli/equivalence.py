@@ -38,7 +38,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.derivation.equivalence import equivalence_algebra
+    from symgauge.equivalence.algebra import equivalence_algebra
     from symgauge.files import write_atomically
     from symgauge.report.table import print_equivalence
 

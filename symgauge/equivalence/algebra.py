@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.derivers.equivalence import Equivalence, Equivalences, find_equivalences
+from symgauge.equivalence.find import Equivalences, find_equivalences
+from symgauge.equivalence.named import Equivalence
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import Monomial, Number, VectorField
@@ -140,7 +141,7 @@ def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]
         args = tuple(state) if isinstance(state, (tuple, list)) else (state,)
         return capture_field(v, args), None
     if isinstance(v, Sequence) or hasattr(v, "free_symbols"):
-        from symgauge.derivers.expression import field_of_expressions
+        from symgauge.equivalence.expression import field_of_expressions
 
         parts = list(v) if isinstance(v, Sequence) or hasattr(v, "shape") else [v]
         listed = list(state) if hasattr(state, "__len__") else [state]
