@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgauge.derivers.dimension import dimension, generic_stabiliser
-from symgauge.derivers.structural import Found, find, instantiate
+from symgauge.derivers.element import Found
+from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.family import Family

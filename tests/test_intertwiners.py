@@ -18,7 +18,7 @@ from adversarial_networks import constant, rotary, rotated, times
 from networks import Sketch, attention, mlp, packed_attention
 from structural_referee import FIELD, ROWS, paired, referee
 
-from symgauge.derivers.structural import Stage
+from symgauge.derivers.stage import Stage
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates

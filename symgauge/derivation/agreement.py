@@ -16,7 +16,8 @@ from symgauge.derivation.notes import counts_directions, implicit_note
 from symgauge.derivation.planted import fewer_planted, planted_disagreements
 from symgauge.derivation.seal import misshapen, text_of
 from symgauge.derivers.discrete import discrete_symmetries
-from symgauge.derivers.exact import Proved, implicit_tensors
+from symgauge.derivers.exact import Proved
+from symgauge.derivers.implicit import implicit_tensors
 from symgauge.derivers.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import SymgaugeError, UndecidedError

@@ -24,7 +24,7 @@ from symgauge.spaces.reads import unread_summands
 from symgauge.spaces.structure import Structure
 
 if TYPE_CHECKING:
-    from symgauge.derivers.structural import Entry, Found, Structural
+    from symgauge.derivers.element import Entry, Found, Structural
 
 #: ("scale" or "shift", the legs of U): each leg stands for the factor n - 1.
 Component = tuple[str, tuple[int, ...]]
