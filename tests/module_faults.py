@@ -29,6 +29,7 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.ops.softplus import Softplus
 from symgauge.points import cells, rows
 from symgauge.points.cells import draw_reals
+from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.build import Builder
 from symgauge.program.leaf import Parameter
@@ -74,7 +75,7 @@ def _without_unseen_maxima(network: Network) -> Network:
         freed = _with_leaf(network, i, leaf)
         field = PrimeField(next(primes()))
         try:
-            rows = jacobian_rows(freed, field, np.random.default_rng(i), 8).rows
+            rows = jacobian_rows(Draw(freed, field, np.random.default_rng(i)), 8).rows
         except InconsistentError:
             continue
         start = freed.offsets[leaf.name]

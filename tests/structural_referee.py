@@ -17,6 +17,7 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.family import Family
 from symgauge.lie.fields import VectorField
 from symgauge.points.cells import balanced_shadow
+from symgauge.points.draw import Draw
 from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import Rows, jacobian_rows
@@ -72,7 +73,7 @@ def paired(fields: Sequence[VectorField], rows: Rows, network: Network) -> np.nd
 
 def wrong_families(network: Network, families: Sequence[Family], seed: int = 0) -> list[Family]:
     """Families with a field that is not in the kernel, at fresh parameters and inputs."""
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(seed), ROWS)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(seed)), ROWS)
     return [f for f in families if paired(f.fields, rows, network).any()]
 
 
@@ -97,7 +98,8 @@ def redundancy_of(network: Network, seed: int = 0, cells: int = 4) -> int:
     for _ in range(cells if is_piecewise(network) else 1):
         cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
         tokens = draw_tokens(network, rng)
-        best = max(best, rank_at_point(network, FIELD, rng, read, cell, tokens))
+        draw = Draw(network, FIELD, rng, cell=cell, tokens=tokens)
+        best = max(best, rank_at_point(draw, read))
     return int(read.sum()) - best
 
 

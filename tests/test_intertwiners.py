@@ -24,6 +24,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Move, Place
 from symgauge.ops import all_ops
+from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.lower import has_op, lower
 from symgauge.program.network import Network
@@ -719,7 +720,7 @@ def test_false_relatives(name: str) -> None:
         for p, axis, w in spec
     ]
     fields = Coordinates(network).fields(kind, 1, n, moves)  # type: ignore[arg-type]
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(0), ROWS)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), ROWS)
     assert paired(fields, rows, network).any()
 
 

@@ -23,6 +23,7 @@ from symgauge.ops import all_ops
 from symgauge.points import rank as ranks
 from symgauge.points import rows as rows_at
 from symgauge.points.cells import balanced_shadow, draw_reals
+from symgauge.points.draw import Draw
 from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates, readable_network
 from symgauge.points.rows import SPARE, evaluate_at, jacobian_rows
@@ -336,7 +337,7 @@ def test_unread_coordinates() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_coordinate_with_a_derivative_is_read(name: str) -> None:
     network = NETWORKS[name]()
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(0), 12).rows
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), 12).rows
     moving, read = (rows != 0).any(axis=0), read_coordinates(network)
     # the key bias is read, and yet the softmax kills its derivative
     start = network.offsets.get("k.bias", network.num_coordinates)
@@ -518,10 +519,11 @@ def test_the_rank_at_a_point_is_that_of_its_rows(name: str) -> None:
     read, rng = read_coordinates(network), np.random.default_rng(7)
     cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     state = rng.bit_generator.state
-    found = rank_at_point(network, FIELD, rng, read, cell)
+    found = rank_at_point(Draw(network, FIELD, rng, cell=cell), read)
     rng.bit_generator.state = state
     theta, salt = draw_theta(network, FIELD, rng)
-    drawn = jacobian_rows(network, FIELD, rng, int(read.sum()) + SPARE, theta, cell, salt)
+    drawn = jacobian_rows(
+        Draw(network, FIELD, rng, theta, cell, salt), int(read.sum()) + SPARE)
     whole = rank(drawn.rows[:, read], FIELD.p, "flint")
     # on a cell more rows are drawn until the rank has stopped growing
     assert found == whole if not cell else whole <= found <= read.sum()
@@ -540,12 +542,12 @@ def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyP
     network = mlp(None, 16, 12, 16)  # P = 412: a matrix of rank 12, and a bias
     rank_j = 16 * 12 * 2 - 12**2 + 16
     read = read_coordinates(network)
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0)), read) == rank_j
     assert rank_j + SPARE <= sum(made) < 412
     made.clear()
     # a row of a rare token may be new after many that are not: all are made
     monkeypatch.setattr(ranks, "has_tokens", lambda network: True)
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0)), read) == rank_j
     assert sum(made) == 412 + SPARE
 
 
@@ -557,7 +559,7 @@ def test_branches_come_from_a_shadow_point() -> None:
     rng = np.random.default_rng(0)
     shadow = balanced_shadow(network, rng)
     assert set(shadow) == {p.name for p in network.parameters}
-    rows = jacobian_rows(network, FIELD, rng, 30, shadow=shadow)
+    rows = jacobian_rows(Draw(network, FIELD, rng, cell=shadow), 30)
     assert rows.rows.shape == (30, network.num_coordinates)
     theta = {n: v[:1] for n, v in rows.parameters.items()}
     with pytest.raises(InconsistentError, match="no shadow point decided"):
@@ -572,7 +574,7 @@ def test_a_branch_that_nothing_decides_is_an_error() -> None:
     noise = build.add(build.apply("exp", build.add(x, p)), build.scale(product, -1))
     network = sketch.network(build.mul(p, build.apply("relu", noise)))
     with pytest.raises(UndecidedError, match="not decided"):
-        jacobian_rows(network, FIELD, np.random.default_rng(0), 4)
+        jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), 4)
 
 
 def test_a_quantity_that_is_identically_0_is_no_branch() -> None:
@@ -584,7 +586,7 @@ def test_a_quantity_that_is_identically_0_is_no_branch() -> None:
     network = sketch.network(build.mul(p, build.add(build.apply("relu", noise), x)))
     read = read_coordinates(network)
     cell = balanced_shadow(network, np.random.default_rng(0))
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, cell) == 32
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0), cell=cell), read) == 32
 
 
 def test_leaves_are_told_apart_by_kind() -> None:

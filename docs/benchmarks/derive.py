@@ -36,6 +36,7 @@ from symgauge.capture import capture
 from symgauge.derivation.derive import derive_network
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.network import Network
 
@@ -66,7 +67,7 @@ def dense_kernel(network: Network, seed: int) -> int:
     """Dimension of {A theta + a : X f = 0} mod p, by one dense nullspace."""
     field, rng = PrimeField(next(primes())), np.random.default_rng(seed)
     total = network.num_coordinates
-    drawn = jacobian_rows(network, field, rng, total * (total + 1) + SPARE)
+    drawn = jacobian_rows(Draw(network, field, rng), total * (total + 1) + SPARE)
     flat = [drawn.parameters[p.name].reshape(len(drawn.rows), -1) for p in network.parameters]
     theta = np.concatenate([*flat, np.ones((len(drawn.rows), 1))], axis=1)
     system = field.mul(drawn.rows[:, :, None], theta[:, None, :])

@@ -52,6 +52,7 @@ from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.points import rank as at_point
 from symgauge.points.cells import draw_reals
+from symgauge.points.draw import Draw
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import SPARE
 from symgauge.points.tokens import draw_tokens
@@ -213,7 +214,8 @@ def networks(only: str, repeat: int) -> None:
             tokens = draw_tokens(network, rng)
             Timed.seconds = 0.0
             with mock.patch.object(at_point, "RunningRank", Timed):
-                t, r = clock(lambda: at_point.rank_at_point(network, FIELD, rng, read, {}, tokens))
+                draw = Draw(network, FIELD, rng, tokens=tokens)
+                t, r = clock(lambda: at_point.rank_at_point(draw, read))
             rows.append(t - Timed.seconds)
             ranks.append(Timed.seconds)
             found.add(r)

@@ -44,6 +44,7 @@ from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
 from symgauge.points.cells import balanced_shadow  # noqa: E402
+from symgauge.points.draw import Draw  # noqa: E402
 from symgauge.points.rank import rank_at_point  # noqa: E402
 from symgauge.points.reads import read_coordinates  # noqa: E402
 from symgauge.points.tokens import draw_tokens  # noqa: E402
@@ -117,7 +118,8 @@ def main() -> int:
             larger = find_curve(network, read, cell, total, rng)[1]
             more, wrong = str(larger), wrong + (larger != rank)
         tokens = draw_tokens(network, rng)
-        residues = f"{timed(lambda: rank_at_point(network, field, rng, read, cell, tokens)):.2f}"
+        draw = Draw(network, field, rng, cell=cell, tokens=tokens)
+        residues = f"{timed(lambda: rank_at_point(draw, read)):.2f}"
         wrong += found != rank or ranks[-1] != rank
         reached += found == rank
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

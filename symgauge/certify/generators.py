@@ -10,6 +10,7 @@ import numpy as np
 from symgauge.certify.certificate import Stated
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.fields import VectorField
+from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import FamilyProver
@@ -22,7 +23,7 @@ def refuted_at_points(
     network: Network, generator: VectorField, field: PrimeField, rng: np.random.Generator
 ) -> bool:
     """Whether J X is not 0 at exact random points (inputs, parameters and cells drawn fresh)."""
-    rows = jacobian_rows(network, field, rng, SPARE)
+    rows = jacobian_rows(Draw(network, field, rng), SPARE)
     theta = np.concatenate(
         [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
     )

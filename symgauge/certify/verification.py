@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from symgauge.errors import SymgaugeError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.ops.softplus import EXACT as SOFTPLUS
+from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
@@ -111,7 +112,8 @@ def _verify(certificate: Certificate) -> Verification:
     if unproved:
         return rejected(*unproved)
     orbit = orbit_dimension(network, generators, read, field, rng)
-    shown = _rank_shown(certificate, network, proofs, read, cell, total - orbit, field, rng)
+    draw = Draw(network, field, rng, cell=cell)
+    shown = _rank_shown(certificate, draw, proofs, read, total - orbit)
     if shown is None:
         return rejected("the minor is not shown to be the number that it is said to be")
     jacobian, found, evidence = shown
@@ -174,20 +176,23 @@ def _unproved(
 
 
 def _rank_shown(
-    certificate: Certificate, network: Network, proofs: Sequence[Proof], read: np.ndarray,
-    cell: Mapping[str, Array], closing: int, field: PrimeField, rng: np.random.Generator,
+    certificate: Certificate, draw: Draw, proofs: Sequence[Proof], read: np.ndarray, closing: int
 ) -> tuple[int, Assumptions, dict[str, Any]] | None:
-    """rank J, what it rests on, and the evidence as it is written; None: a false minor."""
+    """rank J, what it rests on, and the evidence as it is written; None: a false minor.
+
+    `closing` is the rank that closes.
+    """
+    network = draw.network
     if "balls" in certificate.data:
-        minor = Minor.from_json(certificate.data["balls"], network, read, cell)
+        minor = Minor.from_json(certificate.data["balls"], network, read, draw.cell)
         if network.has_flows or not is_shown(network, minor):
             return None
         return minor.rank, Assumptions((minor.shown(),), ()), {"balls": minor.to_json()}
     if "series" in certificate.data:
         curve = Curve.from_json(certificate.data["series"], network)
-        jacobian = _by_series(certificate, network, curve, read, cell, closing, rng)
+        jacobian = _by_series(certificate, draw, curve, read, closing)
         return jacobian, Assumptions((curve.shown(jacobian),), ()), {"series": curve.to_json()}
-    return *_by_residues(certificate, network, proofs, read, cell, closing, field, rng), {}
+    return *_by_residues(certificate, draw, proofs, read, closing), {}
 
 
 def _differences(certificate: Certificate, claim: Mapping[str, Any]) -> Iterator[str]:
@@ -210,30 +215,29 @@ def _differences(certificate: Certificate, claim: Mapping[str, Any]) -> Iterator
 
 
 def _by_residues(
-    certificate: Certificate, network: Network, proofs: Sequence[Proof], read: np.ndarray,
-    cell: Mapping[str, Array], closing: int, field: PrimeField, rng: np.random.Generator,
+    certificate: Certificate, draw: Draw, proofs: Sequence[Proof], read: np.ndarray, closing: int
 ) -> tuple[int, Assumptions]:
-    """rank J over residues, and what it assumes of them. `closing` is the rank that closes."""
-    tokens = draw_tokens(network, rng)
+    """rank J over residues, and what it assumes of them."""
+    network, rng = draw.network, draw.rng
+    draw = replace(draw, tokens=draw_tokens(network, rng))
     found = at_these_durations(
-        assumptions(network, field, rng, tokens, cell), network, proofs)
+        assumptions(network, draw.field, rng, draw.tokens, draw.cell), network, proofs)
     # the claimed rank only says how long to look: a rank at a point is a lower bound
     claimed = certificate.data.get("rank")
     wanted = min(int(read.sum()), claimed) if isinstance(claimed, int) else 0
-    jacobian = rank_at_point(network, field, rng, read, cell, tokens, wanted)
+    jacobian = rank_at_point(draw, read, wanted)
     if jacobian < closing:
         # a random point can be unlucky: one more
         order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
-        jacobian = max(jacobian, rank_at_point(
-            network, field, rng, read, cell, tokens, wanted, order))
+        jacobian = max(jacobian, rank_at_point(draw, read, wanted, order))
     return jacobian, found
 
 
 def _by_series(
-    certificate: Certificate, network: Network, curve: Curve, read: np.ndarray,
-    cell: Mapping[str, Array], closing: int, rng: np.random.Generator,
+    certificate: Certificate, draw: Draw, curve: Curve, read: np.ndarray, closing: int
 ) -> int:
     """rank J along the curve from a start that is drawn here; once more where one was unlucky."""
+    network, cell, rng = draw.network, draw.cell, draw.rng
     claimed = certificate.data.get("rank")
     field = field_for(network, curve.scaled)
     found = ranks_along(network, curve, read, cell, closing, field, rng)[-1]

@@ -27,6 +27,7 @@ from symgauge.families.family import Family, Move
 from symgauge.families.serial import family_of
 from symgauge.lie.algebra import structure_constants
 from symgauge.lie.fields import VectorField
+from symgauge.points.draw import Draw
 from symgauge.points.reads import read_coordinates
 from symgauge.points.tokens import draw_tokens
 from symgauge.points.unread import unread_tensors
@@ -187,9 +188,9 @@ def _note_disagreements(
     read, field, rng = read_coordinates(network), PrimeField(next(primes())), fresh()
     # few tokens that are drawn may not show all of the rank
     for _ in range(TRIES):
-        found = implicit_tensors(
-            network, vectors, read, certificate.cell(network), draw_tokens(network, rng),
-            field, rng, data["rank"])
+        draw = Draw(network, field, rng, cell=certificate.cell(network),
+                    tokens=draw_tokens(network, rng))
+        found = implicit_tensors(draw, vectors, read, data["rank"])
         if data["implicit"] == found:
             return
     yield from difference_of("implicit", data["implicit"], found)

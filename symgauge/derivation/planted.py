@@ -15,6 +15,7 @@ from symgauge.derivers.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
 from symgauge.lie.fields import combination
+from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
 
@@ -73,7 +74,7 @@ def _refutable(
 ) -> list[dict[str, Any]]:
     """The proposals that an exact point refutes."""
     coordinates = Coordinates(network)
-    rows = jacobian_rows(network, field, rng, REFUTING)
+    rows = jacobian_rows(Draw(network, field, rng), REFUTING)
     theta = np.concatenate(
         [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
     )

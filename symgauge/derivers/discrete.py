@@ -19,6 +19,7 @@ from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import MATRIX_KINDS, Family
 from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
+from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.reads import read_coordinates
 from symgauge.points.roots import root_plan, settle_roots
@@ -223,7 +224,8 @@ def _compared(
     patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
     moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
     plan = root_plan(network, field, True)
-    settle_roots(germ_of(network), field, rng, salt, plan, parameters, inputs, patterns)
+    point = Point(salt, parameters, inputs, patterns)
+    settle_roots(germ_of(network), field, rng, plan, point)
     theta = _join(network, parameters)
     before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
     one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)

@@ -32,6 +32,7 @@ from symgauge.families.family import Family
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.points.cells import balanced_shadow
+from symgauge.points.draw import Draw
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import RANK_ORDER
@@ -126,7 +127,8 @@ class Cells:
         limit = limit if is_piecewise(network) else 1
         while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
             shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
-            found = rank_at_point(network, prime_field, rng, read, shadow, self._tokens)
+            draw = Draw(network, prime_field, rng, cell=shadow, tokens=self._tokens)
+            found = rank_at_point(draw, read)
             self.ranks[found] += 1
             if found > self.rank:
                 self.rank, self.best = found, shadow
@@ -215,9 +217,8 @@ class ExactDeriver:
         if missing > 0 and self.network.has_flows:
             # a minor may start at a higher power of the duration
             self.progress("rank to a higher order")
-            found.rank = r = max(r, rank_at_point(
-                self.network, self.field, self.rng, self.read, found.cell, tokens,
-                order=2 * RANK_ORDER))
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.rank = r = max(r, rank_at_point(draw, self.read, order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
         elif missing > 0 and is_piecewise(self.network):
             self.progress("further cells")
@@ -229,8 +230,8 @@ class ExactDeriver:
             found.notes.append(str(cells))
         if missing > 0:
             fields = [f for p in found.families for f in p.family.fields]
-            found.implicit = implicit_tensors(
-                self.network, fields, self.read, found.cell, tokens, self.field, self.rng, r)
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.implicit = implicit_tensors(draw, fields, self.read, r)
         return found
 
     def _alone(self, family: Family) -> Family:

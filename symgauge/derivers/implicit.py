@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from symgauge.exact.linear_algebra import rank
-from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.lie.fields import VectorField
+from symgauge.points.draw import Draw
 from symgauge.points.rank import draw_theta
 from symgauge.points.rows import RANK_ORDER, SPARE, Rows, jacobian_rows
-from symgauge.program.network import Network
 
 #: Batches of rows that are added to reach the rank that was found.
 MORE_ROWS = 8
 
 
 def implicit_tensors(
-    network: Network, fields: Sequence[VectorField], read: npt.NDArray[np.bool_],
-    cell: Mapping[str, Array], tokens: Mapping[str, Array], prime_field: PrimeField,
-    rng: np.random.Generator, wanted: int,
+    draw: Draw, fields: Sequence[VectorField], read: npt.NDArray[np.bool_], wanted: int
 ) -> list[str]:
     """Tensors that null directions without a generator move, where J has the rank `wanted`.
 
     Along them the kernel of J at a point exceeds the generators' values there.
     """
+    network, prime_field = draw.network, draw.field
     p, total = prime_field.p, int(read.sum())
-    theta, salt = draw_theta(network, prime_field, rng)
+    theta, salt = draw_theta(network, prime_field, draw.rng)
+    draw = replace(draw, theta=theta, salt=salt)
 
     def drawn() -> Rows:
-        return jacobian_rows(
-            network, prime_field, rng, total + SPARE, theta, cell, salt, tokens, RANK_ORDER,
-        ).read(read)
+        return jacobian_rows(draw, total + SPARE, RANK_ORDER).read(read)
 
     rows = drawn()
     whole = rows.rank(p)

@@ -21,6 +21,7 @@ from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.families.coordinates import Coordinates, basis_matrices, touched
 from symgauge.families.family import Family, Form, Kind, Move, Place, joined
+from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.legs import Axis, Location
 from symgauge.program.network import Network
@@ -55,7 +56,7 @@ class Search:
         have = self._pools.get(field.p)
         if have is None or len(have[0]) < count:
             missing = count - (0 if have is None else len(have[0]))
-            fresh = jacobian_rows(self.network, field, self.rng, missing)
+            fresh = jacobian_rows(Draw(self.network, field, self.rng), missing)
             theta = np.concatenate(
                 [fresh.parameters[p.name].reshape(len(fresh.rows), -1)
                  for p in self.network.parameters], axis=1,

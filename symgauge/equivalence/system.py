@@ -14,6 +14,7 @@ from symgauge.errors import BadInputError, UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.lie.fields import Monomial
 from symgauge.points.cells import balanced_shadow, branch_patterns
+from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import root_plan, settle_roots
 from symgauge.program.lower import is_piecewise, lower
@@ -91,7 +92,7 @@ class System:
         inputs = residue_inputs(net, field, rng, batch)
         patterns = branch_patterns(net, self.shadow if theta is not None else {}, rng, batch)
         plan = root_plan(net, field, theta is None)
-        settle_roots(net, field, rng, salt, plan, parameters, inputs, patterns)
+        settle_roots(net, field, rng, plan, Point(salt, parameters, inputs, patterns))
         domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
         lines = values(net, domain, parameters, inputs)
         places = state_of(net)

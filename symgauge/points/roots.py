@@ -15,6 +15,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.rational import root_free
 from symgauge.points.cells import branch_patterns
+from symgauge.points.draw import Point
 from symgauge.points.inputs import has_tokens, residue_inputs
 from symgauge.program.array import Array
 from symgauge.program.lower import germ_of, has_op
@@ -151,12 +152,12 @@ def _redrawn(
 
 
 def settle_roots(
-    network: Network, field: PrimeField, rng: np.random.Generator, salt: int, plan: RootPlan,
-    parameters: dict[str, Array], inputs: dict[str, Array], patterns: Sequence[Array],
+    network: Network, field: PrimeField, rng: np.random.Generator, plan: RootPlan, point: Point
 ) -> None:
-    """Redraw slices of parameters and inputs in place until the plan's radicands are squares."""
+    """Redraw slices of the point in place until the plan's radicands are squares."""
     if not plan.stages:
         return
+    parameters, inputs = point.parameters, point.inputs
     last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name == "rsqrt")
     prefix = Network(network.nodes[:last + 1], (last,), network.ops)
     batch = max(len(v) for v in (*parameters.values(), *inputs.values()))
@@ -166,7 +167,7 @@ def settle_roots(
         for _ in range(24 * 2 ** min(int(final.sum()), MAX_TOGETHER)):
             # only the rows that still miss a root are evaluated again
             domain = ResidueDomain(
-                field, salt, len(wrong), [b[wrong] for b in patterns]
+                field, point.salt, len(wrong), [b[wrong] for b in point.patterns]
             )
             values(prefix, domain, _rows_of(parameters, wrong), _rows_of(inputs, wrong))
             wrong = wrong[(_missing(domain, len(wrong)) & final).any(axis=1)]

@@ -7,7 +7,7 @@ of few inputs undersamples and invents symmetries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -20,6 +20,7 @@ from symgauge.errors import UndecidedError
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
+from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import root_plan, settle_roots
 from symgauge.program.array import Array
@@ -86,59 +87,25 @@ class Drawn:
     parameters: dict[str, Array]
 
 
-def batches(
-    network: Network, field: PrimeField, rng: np.random.Generator, count: int,
-    theta: Mapping[str, Array] | None, shadow: Mapping[str, Array] | None, salt: int | None,
-    tokens: Mapping[str, Array] | None, order: int,
-) -> Iterator[Drawn]:
+def batches(draw: Draw, count: int, order: int) -> Iterator[Drawn]:
     """At least `count` rows, batch by batch (see `jacobian_rows`)."""
-    lowered, germ = lower(network), germ_of(network)
-    salt = int(rng.integers(1 << 62)) if salt is None else salt
-    plan = root_plan(network, field, theta is None)
-    pool = None
-    if shadow and any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
-        pool = cell_patterns(network, shadow, tokens or {})
-        if not len(pool[1]):
-            raise UndecidedError("no branch of this network is decided on the cell")
+    network, field, rng = draw.network, draw.field, draw.rng
+    salt = int(rng.integers(1 << 62)) if draw.salt is None else draw.salt
+    draw = replace(draw, salt=salt)
+    plan = root_plan(network, field, draw.theta is None)
+    pool = _pool(draw)
     have, tried = 0, 0
-    first = int(rng.integers(1 << 30)) if tokens else 0  # each call goes on elsewhere
+    first = int(rng.integers(1 << 30)) if draw.tokens else 0  # each call goes on elsewhere
     while have < count:
-        batch = min(_chunk(lowered, order), max(8, 2 * (count - have)) if tried else count)
-        parameters = {
-            p.name: theta[p.name] if theta is not None else field.random(rng, (batch, *p.shape))
-            for p in lowered.parameters
-        }
-        inputs = residue_inputs(lowered, field, rng, batch)
-        for name, listed in (tokens or {}).items():
-            inputs[name] = listed[(first + tried + np.arange(batch)) % len(listed)]
-        if pool is None:
-            patterns = branch_patterns(network, shadow or {}, rng, batch, inputs)
-        else:
-            listed_patterns, decided = pool
-            at = decided[(first + tried + np.arange(batch)) % len(decided)]
-            patterns = [b[at] for b in listed_patterns]
-            inputs.update({n: v[at] for n, v in (tokens or {}).items()})
-        settle_roots(germ, field, rng, salt, plan, parameters, inputs, patterns)
-        domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
-        lifted = Lifted(network, domain, batch, order)
-        lines = lifted.values(parameters, inputs)
-        good = np.broadcast_to(domain.valid, (batch,))
+        batch = min(
+            _chunk(lower(network), order), max(8, 2 * (count - have)) if tried else count)
+        point = _point(draw, salt, pool, first + tried + np.arange(batch))
+        settle_roots(germ_of(network), field, rng, plan, point)
         tried += batch
-        if good.any():
-            seeds = [
-                lifted.constant(field.random(rng, (batch, *lowered.nodes[i].shape)))
-                for i in lowered.outputs
-            ]
-            rows = cotangents(lowered, lifted.domain, lines, seeds)
-            flat = [rows[p.name].reshape(order, batch, -1) for p in lowered.parameters]
-            joined = np.concatenate(flat, axis=2)
-            # a theta that all rows share is not copied for each of them
-            points = {
-                n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
-                for n, v in parameters.items() if theta is None
-            }
-            have += int(good.sum())
-            yield Drawn(joined if good.all() else joined[:, good], points)
+        drawn = _rows_at(draw, point, batch, plan.twisted, order)
+        if drawn is not None:
+            have += drawn.coefficients.shape[1]
+            yield drawn
         if tried > 64 * count + 20000:
             raise UndecidedError(
                 f"only {have} of {tried} random points had a root for every square root and no "
@@ -146,28 +113,73 @@ def batches(
             )
 
 
-def jacobian_rows(
-    network: Network,
-    field: PrimeField,
-    rng: np.random.Generator,
-    count: int,
-    theta: Mapping[str, Array] | None = None,
-    shadow: Mapping[str, Array] | None = None,
-    salt: int | None = None,
-    tokens: Mapping[str, Array] | None = None,
-    order: int = SEARCH_ORDER,
-) -> Rows:
+def _pool(draw: Draw) -> tuple[list[Array], npt.NDArray[np.int64]] | None:
+    """The patterns of the cell, where values of functions or roots depend on branches."""
+    if not (draw.cell and any(branches_below(draw.network, (*FUNCTIONS, "rsqrt")))):
+        return None
+    pool = cell_patterns(draw.network, draw.cell, draw.tokens)
+    if not len(pool[1]):
+        raise UndecidedError("no branch of this network is decided on the cell")
+    return pool
+
+
+def _point(
+    draw: Draw, salt: int, pool: tuple[list[Array], npt.NDArray[np.int64]] | None,
+    turn: npt.NDArray[np.int64],
+) -> Point:
+    """Fresh points; `turn` counts the tokens and patterns that are taken one after another."""
+    lowered, field, rng, theta = lower(draw.network), draw.field, draw.rng, draw.theta
+    batch = len(turn)
+    parameters = {
+        p.name: theta[p.name] if theta is not None else field.random(rng, (batch, *p.shape))
+        for p in lowered.parameters
+    }
+    inputs = residue_inputs(lowered, field, rng, batch)
+    for name, listed in draw.tokens.items():
+        inputs[name] = listed[turn % len(listed)]
+    if pool is None:
+        patterns = branch_patterns(draw.network, draw.cell, rng, batch, inputs)
+    else:
+        listed_patterns, decided = pool
+        at = decided[turn % len(decided)]
+        patterns = [b[at] for b in listed_patterns]
+        inputs.update({n: v[at] for n, v in draw.tokens.items()})
+    return Point(salt, parameters, inputs, patterns)
+
+
+def _rows_at(draw: Draw, point: Point, batch: int, twisted: bool, order: int) -> Drawn | None:
+    """Rows with a random cotangent each; None where a quotient or a root is undefined at all."""
+    lowered, field = lower(draw.network), draw.field
+    domain = ResidueDomain(field, point.salt, batch, point.patterns, twisted)
+    lifted = Lifted(draw.network, domain, batch, order)
+    lines = lifted.values(point.parameters, point.inputs)
+    good = np.broadcast_to(domain.valid, (batch,))
+    if not good.any():
+        return None
+    seeds = [
+        lifted.constant(field.random(draw.rng, (batch, *lowered.nodes[i].shape)))
+        for i in lowered.outputs
+    ]
+    rows = cotangents(lowered, lifted.domain, lines, seeds)
+    flat = [rows[p.name].reshape(order, batch, -1) for p in lowered.parameters]
+    joined = np.concatenate(flat, axis=2)
+    # a theta that all rows share is not copied for each of them
+    points = {
+        n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
+        for n, v in point.parameters.items() if draw.theta is None
+    }
+    return Drawn(joined if good.all() else joined[:, good], points)
+
+
+def jacobian_rows(draw: Draw, count: int, order: int = SEARCH_ORDER) -> Rows:
     """`count` rows v^T J(theta, x), each with its own x and v.
 
-    theta: residues with batch 1, the same for all rows; None draws a fresh theta for each row.
-    shadow: the float point whose cell the rows live on; None takes a fresh cell for each row.
-    salt: which residues stand for transcendental values; a theta with roots has one of its own.
-    tokens: token inputs to take in turn (see `draw_tokens`); None draws fresh ones.
     order: with flows, the number of coefficients of the power series.
     Raises UndecidedError where hardly any row is free of zero divisors and missing roots.
     """
+    network, field, theta = draw.network, draw.field, draw.theta
     order = order if network.has_flows else 1
-    found = list(batches(network, field, rng, count, theta, shadow, salt, tokens, order))
+    found = list(batches(draw, count, order))
     coefficients = np.concatenate([d.coefficients for d in found], axis=1)[:, :count]
     if theta is None:
         merged = {
@@ -181,7 +193,7 @@ def jacobian_rows(
         }
     if order == 1:
         return Rows(coefficients[0], merged, coefficients, np.zeros(coefficients.shape[1:]))
-    weights = field.random(rng, (order, count, 1))
+    weights = field.random(draw.rng, (order, count, 1))
     return Rows(
         field.sum(field.mul(weights, coefficients), (0,)), merged, coefficients,
         field.sum(field.mul(weights[1:], coefficients[:-1]), (0,)),

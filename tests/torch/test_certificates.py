@@ -39,6 +39,7 @@ from symgauge.derivation.seal import sealed
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
+from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.points.tokens import draw_tokens
 
@@ -455,7 +456,7 @@ def test_an_undersampled_jacobian_with_its_false_generators_is_refused(name: str
     network = honest.network()
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
     theta = {p.name: np.arange(2.0, 2 + p.size).reshape(1, *p.shape) for p in network.parameters}
-    rows = jacobian_rows(network, field, rng, 3, theta).rows
+    rows = jacobian_rows(Draw(network, field, rng, theta), 3).rows
     kernel = rational_array(nullspace(rows, field.p), field.p)
     if kernel is None:
         # residues that are no small fractions are exact numbers all the same

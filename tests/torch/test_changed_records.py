@@ -35,6 +35,7 @@ from symgauge.derivation.notes import SPLIT
 from symgauge.derivation.seal import edited, sealed
 from symgauge.derivers.structural import find, instantiate
 from symgauge.ops import all_ops
+from symgauge.points.draw import Draw
 from symgauge.points.reads import readable_network
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.outline import from_outline, outline, outline_digest
@@ -237,7 +238,7 @@ def holds_on_its_program(data: Data, key: str) -> bool:
     """Whether every family is a symmetry of the program, by exact rows of its Jacobian."""
     network = FullDerivation(data).programs()[key == "small_program"]
     network = readable_network(network_to_json(network), all_ops())
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(1), 6)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(1)), 6)
     families = instantiate(find(network))
     said = [g["dimension"] for g in data["small" if key == "small_program" else "generators"]]
     fields = [f for family in families for f in family.fields]

@@ -28,6 +28,7 @@ from symgauge.derivers.structural import find, instantiate
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.serial import family_of, plain_family
 from symgauge.nn import OdeFlow
+from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import METHOD, FamilyProver
@@ -177,7 +178,7 @@ def false_on(network: Network, entry: Data) -> bool:
     prover = FamilyProver(network)
     fields = prover.fields(family_of(entry, wrong=True))
     assert fields is not None
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(1), 6)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(1)), 6)
     return bool(paired(fields, rows, network).any())
 
 

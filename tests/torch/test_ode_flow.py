@@ -27,6 +27,7 @@ from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.nn import OdeFlow
+from symgauge.points.draw import Draw
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import RANK_ORDER, jacobian_rows
 from symgauge.program.lower import lower
@@ -346,7 +347,7 @@ def test_the_end_of_a_linear_flow_is_not_its_trajectory() -> None:
     network = network_of(module, 1, 4)
     rng = np.random.default_rng(0)
     theta = {p.name: FIELD.random(rng, (1, *p.shape)) for p in network.parameters}
-    rows = jacobian_rows(network, FIELD, rng, 60, theta, order=RANK_ORDER)
+    rows = jacobian_rows(Draw(network, FIELD, rng, theta), 60, RANK_ORDER)
     assert rows.rank(FIELD.p) == 18
     span = rows.coefficients.reshape(-1, rows.coefficients.shape[-1])
     assert rank(span, FIELD.p) == 27

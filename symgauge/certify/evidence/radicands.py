@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -13,6 +13,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.linear_algebra import rank_gf2
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import PATTERNS, branches_below
+from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.rank import draw_theta
 from symgauge.points.roots import RootPlan, root_plan, settle_roots
@@ -76,9 +77,9 @@ def _level_rank(
         _restricted(network, root_plan(network, field, free), earlier) for free in (False, True)
     ]
     while tried < MAX_ROOT_ROWS and min(sum(len(b) for b in part) for part in parts) < wanted:
-        for held, plan, part in zip((theta, {}), plans, parts, strict=True):
-            found, good = _radicands(
-                network, field, rng, salt, batch, held, plan, spot, sites, earlier)
+        for held, plan, part in zip((theta, None), plans, parts, strict=True):
+            draw = Draw(network, field, rng, theta=held, salt=salt)
+            found, good = _radicands(draw, batch, plan, spot, sites, earlier)
             part.append(found[good])
             wanted = found.shape[1] + 24
         tried += batch
@@ -109,18 +110,20 @@ def _restricted(network: Network, plan: RootPlan, sites: Sequence[int]) -> RootP
 
 
 def _radicands(
-    network: Network, field: PrimeField, rng: np.random.Generator, salt: int, batch: int,
-    theta: Mapping[str, Array], plan: RootPlan, spot: Spot, sites: Sequence[int],
+    draw: Draw, batch: int, plan: RootPlan, spot: Spot, sites: Sequence[int],
     earlier: Sequence[int],
 ) -> tuple[Array, Array]:
     """Residues of the radicands, and the rows at which all earlier roots exist."""
-    parameters = dict(theta) or {
+    network, field, rng = draw.network, draw.field, draw.rng
+    parameters = dict(draw.theta or {}) or {
         p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters
     }
     inputs = residue_inputs(network, field, rng, batch)
     patterns = spot.branches(network, rng, batch)
-    settle_roots(network, field, rng, salt, plan, parameters, inputs, patterns)
-    domain = ResidueDomain(field, salt, batch, patterns)
+    assert draw.salt is not None
+    point = Point(draw.salt, parameters, inputs, patterns)
+    settle_roots(network, field, rng, plan, point)
+    domain = ResidueDomain(field, point.salt, batch, patterns)
     lines = values(network, domain, parameters, inputs)
 
     def flat(i: int) -> Array:

@@ -11,6 +11,7 @@ from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
+from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import root_plan, settle_roots
 from symgauge.program.network import Network
@@ -76,7 +77,7 @@ def points_at(
         inputs[name] = np.broadcast_to(value, inputs[name].shape)
     patterns = spot.branches(network, rng, batch)
     plan = root_plan(network, field, True)
-    settle_roots(network, field, rng, salt, plan, theta, inputs, patterns)
+    settle_roots(network, field, rng, plan, Point(salt, theta, inputs, patterns))
     domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
     lines = values(network, domain, theta, inputs)
     seeds_x = {
