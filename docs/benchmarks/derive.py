@@ -33,7 +33,7 @@ import torch
 
 from symgauge import zoo
 from symgauge.capture import capture
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.draw import Draw
@@ -99,19 +99,19 @@ def linear(width: int) -> None:
     """The rows of one linear net."""
     network = linear_network(width)
     name = f"{width}-{width}-{width}"
-    derivation = derive_network(network, name=name)
+    derivation = derive_network(network, Asked(name))
     assert derivation.verdict.name == "PROVED" and derivation.redundancy == width * width
     kernel = dense_kernel(network, 0)
     print(f"\nlinear net {name} without bias: P = {derivation.parameters}, "
           f"{derivation.redundancy} generators ({derivation.algebra['form']})")
 
     def stage(seed: int) -> float:
-        found: float = derive_network(network, name=name, seed=seed).seconds["derive"]
+        found: float = derive_network(network, Asked(name, seed=seed)).seconds["derive"]
         return found
 
     print(f"  derive stage                      {times(stage)}")
     print("  all after the capture             "
-          f"{times(lambda i: clock(lambda: derive_network(network, name=name, seed=i)))}")
+          f"{times(lambda i: clock(lambda: derive_network(network, Asked(name, seed=i))))}")
     total = derivation.parameters
     print(f"  dense kernel, {total * (total + 1):4d} unknowns        "
           f"{times(lambda i: clock(lambda: dense_kernel(network, i)))}  nullity {kernel}")

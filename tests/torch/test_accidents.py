@@ -16,7 +16,7 @@ from symgauge import Derivation, derive
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
 from symgauge.cli.main import main
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
 from symgauge.nn import OdeFlow
@@ -378,7 +378,7 @@ def test_the_redundancy_is_that_of_the_largest_rank_on_every_seed(
     module, args = make()
     network = capture(module, args).network
     for seed in range(seeds):
-        found = derive_network(network, name="cells", seed=seed)
+        found = derive_network(network, Asked("cells", seed=seed))
         assert found.redundancy == redundancy, seed
         _is_stated(found)
 

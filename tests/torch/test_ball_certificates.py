@@ -21,7 +21,7 @@ from symgauge import BadInputError, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
 from symgauge.certify.evidence.balls import is_shown
 from symgauge.certify.find.minors import find_minor
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.nn import OdeFlow
 from symgauge.points.cells import balanced_shadow
@@ -148,7 +148,7 @@ CLOSED = (
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, name=name, balls=True)
+    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -163,7 +163,7 @@ def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
 def test_where_a_claim_reaches(name: str, place: str) -> None:
     """One minor says nothing beyond where a root of what may be 0 ends."""
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, name=name, balls=True)
+    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     if "component" in place:
         assert "component" in derivation.to_latex()
@@ -171,7 +171,7 @@ def test_where_a_claim_reaches(name: str, place: str) -> None:
 
 def test_what_is_not_closed_keeps_its_bound() -> None:
     module, args = NETWORKS["x2_1h_dout1"]()
-    derivation = derive_network(capture(module, args).network, name="quadratic")
+    derivation = derive_network(capture(module, args).network, Asked("quadratic"))
     after, verification = derivation.certified_in_balls()
     assert verification.verdict is after.verdict is Verdict.UNKNOWN
     assert after.scope == (
@@ -183,8 +183,8 @@ def test_what_is_not_closed_keeps_its_bound() -> None:
 def test_the_derivation_in_balls_is_the_one_that_is_certified_later() -> None:
     module, args = NETWORKS["geglu_nobias"]()
     network = capture(module, args).network
-    at_once = derive_network(network, name="geglu", balls=True)
-    later, _ = derive_network(network, name="geglu").certified_in_balls()
+    at_once = derive_network(network, Asked("geglu", balls=True))
+    later, _ = derive_network(network, Asked("geglu")).certified_in_balls()
     for key in ("rank", "redundancy", "orbit_dimension", "verdict", "hypotheses", "scope"):
         assert at_once.data[key] == later.data[key]
     assert later.verify().verdict is Verdict.PROVED

@@ -16,7 +16,7 @@ from random_networks import STEPS, VOCABULARY, RandomNetwork, Recipe, recipes
 from singular_values import FloatRank, float_rank
 
 from symgauge.capture import capture
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.record import Derivation
 from symgauge.errors import SymgaugeError
 from symgauge.program.lower import is_piecewise
@@ -33,7 +33,7 @@ def derive(module: RandomNetwork, way: str) -> Derivation | str:
     try:
         network = capture(module, module.example()).network
         return derive_network(
-            network, name="random", balls=way == "balls", series=way == "series")
+            network, Asked("random", balls=way == "balls", series=way == "series"))
     except SymgaugeError as error:
         return str(error)
 

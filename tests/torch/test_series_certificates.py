@@ -21,7 +21,7 @@ from symgauge.certify.evidence import roots_along
 from symgauge.certify.evidence.series import Curve, ranks_along
 from symgauge.certify.evidence.start import known_lines, random_field, start_of
 from symgauge.certify.find.curves import find_curve
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.exact.prime_field import is_prime
 from symgauge.nn import OdeFlow
@@ -204,7 +204,7 @@ def test_branches_are_those_of_exact_numbers() -> None:
         assert found(network)[1] == 3
     except BadInputError as error:
         assert "real balls decide no branches" in str(error)
-    derivation = derive_network(network, name="lost in rounding")
+    derivation = derive_network(network, Asked("lost in rounding"))
     assert derivation.rank == 3 and derivation.verdict is not Verdict.PROVED
 
 
@@ -242,7 +242,7 @@ CLOSED = (
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
-    derivation = derive_network(known(name), name=name, series=True)
+    derivation = derive_network(known(name), Asked(name, series=True))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -277,7 +277,7 @@ def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) ->
         return torch.tanh(rms_norm(x, 1e-5) @ p.W.T) @ p.A.T
 
     network = network_of("E:5x3 W:2x3 A:2x2", formula, torch.tensor([1, 4]))
-    before = derive_network(network, name="tokens")
+    before = derive_network(network, Asked("tokens"))
     assert before.verdict is Verdict.UNKNOWN and before.hypotheses
     after, verification = before.certified_in_series()
     assert not after.hypotheses and not verification.hypotheses
@@ -292,7 +292,7 @@ def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) ->
     ("relu_1h_bias", "on the cell of theta0,"),
 ])
 def test_where_a_claim_reaches(name: str, place: str) -> None:
-    derivation = derive_network(known(name), name=name, series=True)
+    derivation = derive_network(known(name), Asked(name, series=True))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     assert ("component" in derivation.to_latex()) is ("component" in place)
 
@@ -309,7 +309,7 @@ def test_flows_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def certified() -> dict[str, Any]:
-    derivation = derive_network(known("swiglu_nobias"), name="swiglu", series=True)
+    derivation = derive_network(known("swiglu_nobias"), Asked("swiglu", series=True))
     data: dict[str, Any] = derivation.data["certificate"]
     assert data["series"] == {"scaled": ["Wg"], "order": 3}
     assert symgauge.verify(data).verdict is Verdict.PROVED
@@ -356,7 +356,7 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
     from known_networks import TRAPS
 
     module, args = TRAPS["silu_both_signs"]()
-    derivation = derive_network(capture(module, args).network, name="silu", series=True)
+    derivation = derive_network(capture(module, args).network, Asked("silu", series=True))
     data = derivation.data["certificate"]
     assert data["rank"] == 16
 
@@ -371,8 +371,8 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
 
 def test_certificates_of_the_three_ways_say_the_same(certified: dict[str, Any]) -> None:
     network = Certificate.from_json(certified).network()
-    balls = derive_network(network, name="swiglu", balls=True).data["certificate"]
-    residues = derive_network(network, name="swiglu").data["certificate"]
+    balls = derive_network(network, Asked("swiglu", balls=True)).data["certificate"]
+    residues = derive_network(network, Asked("swiglu")).data["certificate"]
     for key in ("rank", "orbit_dimension", "unexplained", "scope", "verdict"):
         assert certified[key] == balls[key] == residues[key]
 
@@ -426,7 +426,7 @@ def test_what_series_do_not_reach_is_said_in_one_sentence(
         return torch.sqrt(u * v) @ p.A.T + (torch.sqrt(u) * torch.sqrt(v)) @ p.B.T
 
     network = network_of("W:2x3 V:2x3 A:1x2 B:1x2", formula, real(1, 3))
-    path.write_text(derive_network(network, name="roots").to_json(), encoding="utf-8")
+    path.write_text(derive_network(network, Asked("roots")).to_json(), encoding="utf-8")
     before = path.read_bytes()
     status, out, err = command(capfd, "certify", "--series", path)
     assert (status, out) == (3, "") and path.read_bytes() == before

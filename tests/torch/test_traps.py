@@ -22,7 +22,7 @@ from symgauge.capture import capture
 from symgauge.certify.evidence.balls import is_shown
 from symgauge.certify.find.curves import find_curve
 from symgauge.certify.find.minors import find_minor
-from symgauge.derivation.derive import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.record import Derivation
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.points.cells import balanced_shadow
@@ -317,7 +317,7 @@ def derive(make: Callable[[], Example], name: str, seed: int = 0) -> Derivation 
     """The derivation, or None where the engine says that a hypothesis of its own is false."""
     module, args = make()
     try:
-        return derive_network(capture(module, args).network, name=name, seed=seed)
+        return derive_network(capture(module, args).network, Asked(name, seed=seed))
     except InconsistentError:
         return None
 
@@ -446,7 +446,7 @@ def test_traps_are_answered_in_balls(name: str) -> None:
     """The right redundancy, with no hypothesis; PROVED where all of it is explained."""
     (module, args), redundancy = example(name)
     network = capture(module, args).network
-    derivation = derive_network(network, name=name, balls=True)
+    derivation = derive_network(network, Asked(name, balls=True))
     found = derivation.redundancy + derivation.unread
     # of a piecewise network it is that of the cell, which may be a poorer one
     assert found == redundancy or is_piecewise(network) and found > redundancy
