@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.equivalence.named import MAX_UNKNOWNS, Equivalence, _name, named_fields
+from symgauge.equivalence.named import MAX_UNKNOWNS, Equivalence, algebra_name, named_fields
 from symgauge.equivalence.system import System, state_of
 from symgauge.errors import BadInputError, SizeError
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank
@@ -71,7 +71,7 @@ class Equivalences:
     @property
     def algebra(self) -> str:
         """What the proved diffeomorphisms are, up to motion along the worldlines."""
-        return _name(self.representatives, self.size, self.time_degree)
+        return algebra_name(self.representatives, self.size, self.time_degree)
 
     @property
     def size(self) -> int:

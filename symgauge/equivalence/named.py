@@ -151,7 +151,7 @@ def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
     return prover.covariant(seeds, expected)[0].verdict is Verdict.PROVED
 
 
-def _name(fields: Sequence[VectorField], n: int, time_degree: int) -> str:
+def algebra_name(fields: Sequence[VectorField], n: int, time_degree: int) -> str:
     """The span of the xi among the families that have a name; else its dimension."""
     if not fields:
         return "0"

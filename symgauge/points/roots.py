@@ -21,6 +21,9 @@ from symgauge.program.array import Array
 from symgauge.program.lower import germ_of, has_op
 from symgauge.program.network import Network
 
+#: A slice of a tensor, by its axis (without the batch) and index, and radicands that it moves.
+Stage = tuple[str, int, int, npt.NDArray[np.bool_]]
+
 
 @dataclass(frozen=True)
 class RootPlan:
@@ -30,7 +33,7 @@ class RootPlan:
     are squares. With `twisted` no such order was found, and y^2 v = -1 stands in where v is none.
     """
 
-    stages: tuple[tuple[str, int, int, npt.NDArray[np.bool_]], ...]
+    stages: tuple[Stage, ...]
     twisted: bool = False
 
 
@@ -58,26 +61,36 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
 
 
 def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
-    lowered = germ_of(network)
     if not has_op(network, "rsqrt"):
         return RootPlan(())
+    rng = np.random.default_rng(0)
+    # one theta must serve many sequences of tokens: too many radicands at once
+    if has_tokens(network) or _missing_of_constants(network, field) or _never_together(
+            network, field, rng):
+        return RootPlan((), True)
+    return _ordered(*_reach(network, field, rng, free))
+
+
+def _missing_of_constants(network: Network, field: PrimeField) -> bool:
+    """Whether a constant may have no root here: nothing moves it."""
+    lowered = germ_of(network)
     constants = [
         arguments_of(lowered).get(i) for i, n in enumerate(lowered.nodes)
         if lowered.is_constant[i] and n.op is not None and n.op.name == "rsqrt"
     ]
-    if has_tokens(network) or any(c is None for c in constants) or any(
-            field.character(np.array(float(root_free(r)[1] % field.p))) != 1.0
-            for c in constants if c is not None for r in c.table if r > 0):
-        # one theta must serve many sequences: too many radicands at once; a constant is moved
-        # by nothing
-        return RootPlan((), True)
-    rng = np.random.default_rng(0)
-    if _never_together(network, field, rng):
-        return RootPlan((), True)
+    return any(c is None for c in constants) or any(
+        field.character(np.array(float(root_free(r)[1] % field.p))) != 1.0
+        for c in constants if c is not None for r in c.table if r > 0)
+
+
+def _reach(
+    network: Network, field: PrimeField, rng: np.random.Generator, free: bool
+) -> tuple[list[Stage], npt.NDArray[np.bool_]]:
+    """The radicands that each slice moves when it is redrawn; and one of each that are equal."""
+    lowered, batch = germ_of(network), 4
     tensors = [(x.name, x.shape) for x in lowered.inputs]
     if free:
         tensors += [(p.name, p.shape) for p in lowered.parameters]
-    batch = 4
     parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
     inputs = residue_inputs(lowered, field, rng, batch)
     patterns = branch_patterns(network, {}, rng, batch, inputs)
@@ -89,7 +102,7 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     _, first = np.unique(base, axis=1, return_index=True)
     distinct = np.zeros(base.shape[1], dtype=bool)
     distinct[first] = True
-    reach: list[tuple[str, int, int, npt.NDArray[np.bool_]]] = []
+    reach: list[Stage] = []
     for name, shape in tensors:
         table = inputs if name in inputs else parameters
         axes = range(len(shape)) if name in inputs else range(min(1, len(shape)))
@@ -99,8 +112,13 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
                 table[name] = _redrawn(kept, axis, index, field, rng)
                 reach.append((name, axis, index, (radicands() != base).any(axis=0)))
                 table[name] = kept
-    stages: list[tuple[str, int, int, npt.NDArray[np.bool_]]] = []
-    covered = np.zeros(base.shape[1], dtype=bool)
+    return reach, distinct
+
+
+def _ordered(reach: Sequence[Stage], distinct: npt.NDArray[np.bool_]) -> RootPlan:
+    """Slices one after another, each for the radicands that no later one moves, few at once."""
+    stages: list[Stage] = []
+    covered = np.zeros(len(distinct), dtype=bool)
     twisted = False
     while not (covered | ~distinct).all():
         gains = [((r & ~covered & distinct).sum(), k) for k, (*_, r) in enumerate(reach)]

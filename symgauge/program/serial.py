@@ -13,9 +13,10 @@ import numpy as np
 
 from symgauge.errors import BadInputError
 from symgauge.exact.rational import rational
+from symgauge.program.array import Shape
 from symgauge.program.constant import Constant
 from symgauge.program.kept import kept
-from symgauge.program.leaf import Input, Parameter
+from symgauge.program.leaf import Input, Leaf, Parameter
 from symgauge.program.network import Network, Node
 from symgauge.program.op import AbstractOp, NodeOp
 
@@ -128,22 +129,8 @@ def node_from_json(
         raise ValueError("negative size")
     if prod(shape) > limit:
         raise ValueError(f"a line of shape {shape}: above {limit} entries")
-    if "constant" in entry:
-        table = tuple(rational(v) for v in entry["constant"])
-        index = np.array([_integer(i) for i in entry["index"]], dtype=np.int64)
-        if len(table) == 1 and index.size == 0:
-            index = np.zeros(shape, dtype=np.int64)
-        index = index.reshape(shape)
-        if index.size and not (0 <= index.min() and index.max() < len(table)):
-            raise ValueError("constant index out of range")
-        return Node(None, (), {}, shape, Constant(table, index))
-    if "parameter" in entry:
-        return Node(None, (), {}, shape, Parameter(str(entry["parameter"]), shape))
-    if "input" in entry:
-        classes = _integer(entry["classes"])
-        if classes and (not shape or shape[-1] != classes or classes < 2):
-            raise ValueError(f"a one-hot input of shape {shape} over {classes} classes")
-        return Node(None, (), {}, shape, Input(str(entry["input"]), shape, classes))
+    if "constant" in entry or "parameter" in entry or "input" in entry:
+        return Node(None, (), {}, shape, _leaf_from_json(entry, shape))
     found = ops[str(entry["op"])]
     if not isinstance(found, NodeOp):
         raise ValueError(f"{entry['op']} is no op of a program")
@@ -158,3 +145,21 @@ def node_from_json(
     if computed != shape:
         raise ValueError(f"{found.name} has shape {computed}, not {shape}")
     return Node(found, inputs, attrs, shape)
+
+
+def _leaf_from_json(entry: Mapping[str, Any], shape: Shape) -> Leaf:
+    if "constant" in entry:
+        table = tuple(rational(v) for v in entry["constant"])
+        index = np.array([_integer(i) for i in entry["index"]], dtype=np.int64)
+        if len(table) == 1 and index.size == 0:
+            index = np.zeros(shape, dtype=np.int64)
+        index = index.reshape(shape)
+        if index.size and not (0 <= index.min() and index.max() < len(table)):
+            raise ValueError("constant index out of range")
+        return Constant(table, index)
+    if "parameter" in entry:
+        return Parameter(str(entry["parameter"]), shape)
+    classes = _integer(entry["classes"])
+    if classes and (not shape or shape[-1] != classes or classes < 2):
+        raise ValueError(f"a one-hot input of shape {shape} over {classes} classes")
+    return Input(str(entry["input"]), shape, classes)
