@@ -25,8 +25,10 @@ from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
-    from symgauge.derivation import Derivation, GroupElement, derive, derive_target
-    from symgauge.equivalence import EquivalenceAlgebra, equivalence_algebra
+    from symgauge.derivation.derive import derive, derive_target
+    from symgauge.derivation.element import GroupElement
+    from symgauge.derivation.record import Derivation
+    from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
 
 __version__ = "0.1.0"
 
@@ -55,13 +57,13 @@ __all__ = [
 
 _LAZY = {
     "Certificate": "symgauge.certify",
-    "Derivation": "symgauge.derivation",
-    "EquivalenceAlgebra": "symgauge.equivalence",
-    "GroupElement": "symgauge.derivation",
+    "Derivation": "symgauge.derivation.record",
+    "EquivalenceAlgebra": "symgauge.equivalence.algebra",
+    "GroupElement": "symgauge.derivation.element",
     "Verification": "symgauge.certify",
-    "derive": "symgauge.derivation",
-    "derive_target": "symgauge.derivation",
-    "equivalence_algebra": "symgauge.equivalence",
+    "derive": "symgauge.derivation.derive",
+    "derive_target": "symgauge.derivation.derive",
+    "equivalence_algebra": "symgauge.equivalence.algebra",
     "verify": "symgauge.certify",
 }
 

@@ -10,8 +10,9 @@ from fractions import Fraction
 import numpy as np
 from networks import Sketch
 
-from symgauge.network.builder import Value
-from symgauge.network.program import Constant, Network
+from symgauge.program.constant import Constant
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 NETWORKS: dict[str, Callable[[], Network]] = {}
 

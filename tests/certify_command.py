@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import symgauge
 from symgauge import Verdict
-from symgauge.__main__ import main
+from symgauge.cli.main import main
 
 
 class TwoScales(nn.Module):
@@ -28,7 +28,7 @@ class TwoScales(nn.Module):
 
 def unknown_derivation(folder: Path) -> Path:
     """A derivation.json that is UNKNOWN for that hypothesis, as that of more parameters is."""
-    with patch("symgauge.derivation.FEW_PARAMETERS", 0):
+    with patch("symgauge.derivation.derive.FEW_PARAMETERS", 0):
         derivation = symgauge.derive(TwoScales(), (torch.ones(1, 1),), name="two_scales")
     assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
     path = folder / "derivation.json"

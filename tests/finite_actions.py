@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from networks import Sketch
 
-from symgauge.network.families import (
-    MATRIX_KINDS, Coordinates, Family, Move, Place, Through, plain_family,
-)
-from symgauge.network.program import Network
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family, Move, Place, Through
+from symgauge.families.serial import plain_family
+from symgauge.program.network import Network
 
 Values = dict[str, np.ndarray[Any, Any]]
 SHAPES = {"w": (4, 6), "v": (6, 4), "b": (6,), "t": (4, 6), "o": (4,), "gain": (6,), "n": ()}

@@ -16,21 +16,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import symgauge.capture
-from symgauge import derivation
-from symgauge.capture import borrowed, captured, tokens
 from symgauge.capture import reader as reading
+from symgauge.capture import borrowed, captured, tokens
 from symgauge.capture.exported import DROP, overload_of
-from symgauge.certify import independence
+from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
+from symgauge.derivation import again, record
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network import sampling
-from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Network, Parameter
-from symgauge.network.sampling import draw_reals, jacobian_rows
 from symgauge.ops.softplus import Softplus
+from symgauge.points import cells, rows
+from symgauge.points.cells import draw_reals
+from symgauge.points.draw import Draw
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Parameter
+from symgauge.program.lower import germ_of
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
+from symgauge.program.writer import Value
 
 
 class Fault(NamedTuple):
@@ -69,7 +75,7 @@ def _without_unseen_maxima(network: Network) -> Network:
         freed = _with_leaf(network, i, leaf)
         field = PrimeField(next(primes()))
         try:
-            rows = jacobian_rows(freed, field, np.random.default_rng(i), 8).rows
+            rows = jacobian_rows(Draw(freed, field, np.random.default_rng(i)), 8).rows
         except InconsistentError:
             continue
         start = freed.offsets[leaf.name]
@@ -190,7 +196,7 @@ def a_copy_is_read() -> Iterator[None]:
 
 def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
     """log b is no value of its own where exp or the circle has b (sign 1) or -b."""
-    right = independence._columns
+    right = transcendental._columns
 
     def columns(network: Any, points: Any, field: PrimeField) -> Any:
         found = right(network, points, field)
@@ -205,7 +211,7 @@ def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
         }
         return replace(found, powers=powers)
 
-    return replaced(independence, "_columns", columns)
+    return replaced(transcendental, "_columns", columns)
 
 
 def values_without_their_function() -> AbstractContextManager[None]:
@@ -219,7 +225,7 @@ def values_up_to_sign() -> AbstractContextManager[None]:
 @contextmanager
 def the_first_cell_is_enough() -> Iterator[None]:
     def first(network: Network, rng: np.random.Generator) -> Any:
-        return draw_reals(network.germ, rng, 1)[0]
+        return draw_reals(germ_of(network), rng, 1)[0]
 
     with ExitStack() as stack:
         for name, value in (("CELLS", 1), ("MORE_CELLS", 1), ("balanced_shadow", first)):
@@ -230,8 +236,9 @@ def the_first_cell_is_enough() -> Iterator[None]:
 @contextmanager
 def ties_are_refuted() -> Iterator[None]:
     with ExitStack() as stack:
-        stack.enter_context(replaced(sampling, "_ties", lambda network: []))
-        stack.enter_context(replaced(sampling, "UndecidedError", InconsistentError))
+        stack.enter_context(replaced(cells, "_ties", lambda network: []))
+        for room in (cells, rows):
+            stack.enter_context(replaced(room, "UndecidedError", InconsistentError))
         yield
 
 
@@ -256,9 +263,10 @@ def scaled_and_then_shifted() -> Iterator[None]:
 @contextmanager
 def programs_are_compared_as_they_are() -> Iterator[None]:
     def same(carried: Network, captured: Network) -> str | None:
-        return "the network is that of the module" if carried.digest == captured.digest else None
+        same = digest_of(carried) == digest_of(captured)
+        return "the network is that of the module" if same else None
 
-    with replaced(derivation, "same_program", same):
+    with replaced(again, "same_program", same):
         yield
 
 
@@ -267,13 +275,13 @@ def the_certificate_alone_is_verified() -> Iterator[None]:
     def alone(self: Any, target: Any = None) -> Any:
         return verify(self.data["certificate"])
 
-    with replaced(derivation.Derivation, "verify", alone):
+    with replaced(record.Derivation, "verify", alone):
         yield
 
 
 def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[None]]:
     """The generated check with other lines in its text."""
-    right = derivation.emit_check
+    right = record.emit_check
 
     def emit(spec: Any) -> str:
         text = right(spec)
@@ -283,7 +291,7 @@ def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[N
             text = text.replace(old, new)
         return text
 
-    return lambda: replaced(derivation, "emit_check", emit)
+    return lambda: replaced(record, "emit_check", emit)
 
 
 NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")

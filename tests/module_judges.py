@@ -33,9 +33,11 @@ from torch import Tensor, nn
 
 from symgauge.capture import Target, load_target
 from symgauge.checks import actions
-from symgauge.derivation import Derivation, derive_target
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.record import Derivation
+from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError, InconsistentError, UndecidedError
-from symgauge.record import sealed
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 #: The widest gap of the singular values must be at least this.
@@ -181,7 +183,7 @@ def judge_rank(
 
 def judge_cell(found: Derivation, target: Target) -> list[tuple[str, str]]:
     """What is left unexplained is not the fault of a poor cell: other seeds leave as much."""
-    if not found.unexplained or not found.network().piecewise:
+    if not found.unexplained or not is_piecewise(found.network()):
         return []
     others = []
     for seed in (1, 2):

@@ -6,9 +6,11 @@ Weights are (out, in) as in torch; inputs are rows.
 from collections.abc import Sequence
 from fractions import Fraction
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.program import Input, Network, Parameter
 from symgauge.ops import all_ops
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 
 class Sketch:

@@ -10,21 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from symgauge.derivers.dimension import dimension, generic_stabiliser
-from symgauge.derivers.structural import Found, find, instantiate
+from symgauge.derivers.element import Found
+from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.family import Family
 from symgauge.lie.fields import VectorField
-from symgauge.network.families import Family
-from symgauge.network.program import Network
-from symgauge.network.sampling import (
-    Rows,
-    balanced_shadow,
-    draw_theta,
-    draw_tokens,
-    jacobian_rows,
-    rank_at_point,
-    read_coordinates,
-)
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.draw import Draw
+from symgauge.points.rank import draw_theta, rank_at_point
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import Rows, jacobian_rows
+from symgauge.points.tokens import draw_tokens
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 FIELD = PrimeField(next(primes()))
 #: Rows that a field is paired with: a wrong one survives with probability p^-ROWS.
@@ -74,7 +73,7 @@ def paired(fields: Sequence[VectorField], rows: Rows, network: Network) -> np.nd
 
 def wrong_families(network: Network, families: Sequence[Family], seed: int = 0) -> list[Family]:
     """Families with a field that is not in the kernel, at fresh parameters and inputs."""
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(seed), ROWS)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(seed)), ROWS)
     return [f for f in families if paired(f.fields, rows, network).any()]
 
 
@@ -96,10 +95,11 @@ def redundancy_of(network: Network, seed: int = 0, cells: int = 4) -> int:
     rng = np.random.default_rng(seed)
     read = read_coordinates(network)
     best = 0
-    for _ in range(cells if network.piecewise else 1):
-        cell = balanced_shadow(network, rng) if network.piecewise else {}
+    for _ in range(cells if is_piecewise(network) else 1):
+        cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
         tokens = draw_tokens(network, rng)
-        best = max(best, rank_at_point(network, FIELD, rng, read, cell, tokens))
+        draw = Draw(network, FIELD, rng, cell=cell, tokens=tokens)
+        best = max(best, rank_at_point(draw, read))
     return int(read.sum()) - best
 
 

@@ -18,16 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, rational_network
 
-from symgauge.certify.balls import Minor, determinant, is_shown, jacobian, matrix
-from symgauge.certify.minors import find_minor
-from symgauge.exact import balls
-from symgauge.exact.balls import Undecided
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.signs import (
+from symgauge.certify.evidence.balls import Minor, determinant, is_shown, jacobian, matrix
+from symgauge.certify.find.minors import find_minor
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.signs import (
     ANY, NEGATIVE, NOT_NEGATIVE, POSITIVE, ZERO, SignDomain, analytic_everywhere,
 )
-from symgauge.network.program import Network
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.exact import balls
+from symgauge.exact.balls import Undecided
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.reads import read_coordinates
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 RNG = np.random.default_rng
 
@@ -229,7 +231,7 @@ NETWORKS: dict[str, tuple[Callable[[], Network], int]] = {
 def minor_of(network: Network, wanted: int | None = None, seed: int = 0) -> Minor:
     """A minor as large as is found; `wanted` None asks for every coordinate."""
     read = read_coordinates(network)
-    cell = balanced_shadow(network, RNG(seed)) if network.piecewise else {}
+    cell = balanced_shadow(network, RNG(seed)) if is_piecewise(network) else {}
     return find_minor(network, read, cell, wanted or int(read.sum()), RNG(seed))
 
 

@@ -9,8 +9,9 @@ import sympy
 from sympy import Matrix, Symbol, symbols
 
 import symgauge
-from symgauge.derivers.equivalence import Equivalence, _proved, _System
-from symgauge.derivers.expression import field_of_expressions
+from symgauge.equivalence.expression import field_of_expressions
+from symgauge.equivalence.named import Equivalence, _proved
+from symgauge.equivalence.system import System
 from symgauge.errors import BadInputError, SizeError
 from symgauge.lie.fields import VectorField
 from symgauge.verdict import Verdict
@@ -130,10 +131,10 @@ def test_what_is_not_closed_is_unknown() -> None:
 def test_a_wrong_element_is_not_proved() -> None:
     import numpy as np
 
-    from symgauge.network.proof import Prover
+    from symgauge.proof.prover import Prover
 
     network = field_of_expressions(LINEAR, X)
-    system = _System(network, 1, 0, False, False, np.random.default_rng(0))
+    system = System(network, 1, 0, False, False, np.random.default_rng(0))
     prover = Prover(network)
     one = Fraction(1)
     # xi = w x with w = e_01; d A = [w, A]: entries a00, a01, a10, a11

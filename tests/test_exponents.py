@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from networks import Sketch, attention, mlp
 
+from symgauge.derivation.exponents import MAX_POWER, split_exponentials
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.builder import Value
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.exponents import MAX_POWER, split_exponentials
-from symgauge.network.program import Network
-from symgauge.network.sampling import draw_theta, evaluate_at
+from symgauge.points.rank import draw_theta
+from symgauge.points.rows import evaluate_at
+from symgauge.program.lower import has_op
+from symgauge.program.network import Network
+from symgauge.program.writer import Value
 
 FIELD = PrimeField(next(primes()))
 
@@ -87,7 +89,7 @@ def test_an_irrational_constant_stays_with_its_sum() -> None:
     build = sketch.build
     third = build.add(total, Fraction(1, 3))
     network = sketch.network(build.apply("exp", third))
-    assert split_exponentials(network).uses("mul")
+    assert has_op(split_exponentials(network), "mul")
     e = build.broadcast(build.apply("exp", build.full(1, ())), total.shape)
     network = sketch.network(build.apply("exp", build.add(total, e)))
     assert split_exponentials(network) is network

@@ -18,15 +18,17 @@ from finite_actions import (
 from networks import Sketch, attention, mlp
 
 from symgauge.checks import actions, emitter
-from symgauge.derivation import derive_network
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.derivers.statement import plain_fields
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.families import Coordinates, Family, Form, Kind, Move, basis_matrices, joined
-from symgauge.network.finite_actions import FORMS, MATRIX_FORMS, no_action
-from symgauge.network.program import Network
-from symgauge.record import sealed
+from symgauge.families.coordinates import Coordinates, basis_matrices
+from symgauge.families.family import Family, Form, Kind, Move, joined
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.proof.finite_actions import FORMS, MATRIX_FORMS, no_action
 from symgauge.verdict import Verdict
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -235,7 +237,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_derived_elements_leave_the_function(name: str) -> None:
     program = NETWORKS[name]
-    found = derive_network(program, name="network")
+    found = derive_network(program, Asked("network"))
     assert found.unexplained == 0 and found.verify().verdict is found.verdict
     assert all(f["element"]["kind"] != "other" for f in found.generators)
     rng = np.random.default_rng(6)
@@ -244,8 +246,8 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 
     def f(state: Values) -> Any:
         given = {n: a[None] for n, a in state.items()}
-        lines = values(program.lowered, RealDomain(), given, inputs)
-        return outputs(program.lowered, lines)[0]
+        lines = values(lower(program), RealDomain(), given, inputs)
+        return outputs(lower(program), lines)[0]
 
     for seed in range(3):
         element = found.sample(seed, theta)
@@ -258,7 +260,7 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 
 
 def test_the_old_action_is_planted_and_refuted() -> None:
-    found = derive_network(NETWORKS["1 + w"], name="network")
+    found = derive_network(NETWORKS["1 + w"], Asked("network"))
     assert "order" in [p["kind"] for p in found.planted]
     assert found.generators[0]["formula"] == [
         "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)"]
@@ -266,7 +268,7 @@ def test_the_old_action_is_planted_and_refuted() -> None:
 
 def test_an_action_that_is_none_is_rejected() -> None:
     """The false pair written into a derivation: its fields are the proved ones all the same."""
-    found = derive_network(NETWORKS["1 + w"], name="network")
+    found = derive_network(NETWORKS["1 + w"], Asked("network"))
     family = found.data["generators"][0]
     gain, read = family["action"]
     plain = {k: v for k, v in gain.items() if k != "offset"}
@@ -285,7 +287,7 @@ def test_an_action_that_is_none_is_rejected() -> None:
     {"offset": "2"}, {"offset": "1/0"}, {"offset": 1}, {"offset": "0"}, {"weight": "2"},
 ])
 def test_a_changed_offset_is_rejected(change: dict[str, Any]) -> None:
-    found = derive_network(NETWORKS["1 + w"], name="network")
+    found = derive_network(NETWORKS["1 + w"], Asked("network"))
     family = found.data["generators"][0]
     gain, read = family["action"]
     changed = {**family, "action": [{**gain, **change}, read]}
@@ -319,7 +321,7 @@ def jump(body: str) -> Network:
     ("a sign by division", False), ("scaling of a sign", True), ("what does not move", True),
 ])
 def test_an_element_does_not_cross_a_jump(body: str, finite: bool) -> None:
-    found = derive_network(jump(body), name="network")
+    found = derive_network(jump(body), Asked("network"))
     assert found.redundancy == 3 and found.verify().verdict is found.verdict
     assert [f["element"]["kind"] != "other" for f in found.generators] == [finite]
     assert any("may jump" in note for note in found.notes) is not finite
@@ -330,7 +332,7 @@ def test_an_element_does_not_cross_a_jump(body: str, finite: bool) -> None:
 def test_a_generator_that_moves_a_jump_is_not_proved(body: str) -> None:
     """Nor is a finite action given where one stands beside another proof of it."""
     network = jump(body)
-    found = derive_network(network, name="network")
+    found = derive_network(network, Asked("network"))
     assert (found.redundancy, found.unexplained, found.generators) == (3, 3, [])
     assert found.verify().verdict is found.verdict is Verdict.UNKNOWN
 
@@ -339,7 +341,7 @@ def test_a_generator_that_moves_a_jump_is_not_proved(body: str) -> None:
 
 
 def test_integers_that_would_move_are_refused_before_anything_is_written() -> None:
-    found = derive_network(NETWORKS["1 + w"], name="network")
+    found = derive_network(NETWORKS["1 + w"], Asked("network"))
     theta: Values = {"w": np.ones(3), "read.weight": np.ones((2, 3)), "read.bias": np.ones(2)}
     whole = {**theta, "read.bias": np.ones(2, dtype=np.int8)}
     assert found.sample(0, whole).apply(whole)["read.bias"].tolist() == [1, 1]

@@ -18,21 +18,25 @@ from adversarial_networks import constant, rotary, rotated, times
 from networks import Sketch, attention, mlp, packed_attention
 from structural_referee import FIELD, ROWS, paired, referee
 
-from symgauge.derivers.structural import Stage
-from symgauge.network.builder import Value
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.evaluate import tangents, values
-from symgauge.network.families import Coordinates, Move, Place
-from symgauge.network.intertwiners import matrices, shifts, weights
-from symgauge.network.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
-from symgauge.network.intertwiners.shifts import Shifted, Term, prove_shift
-from symgauge.network.intertwiners.sweep import sweep
-from symgauge.network.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
-from symgauge.network.op import NodeOp
-from symgauge.network.program import Network
-from symgauge.network.sampling import jacobian_rows
-from symgauge.network.structure import Address, NoLemma, Structure
+from symgauge.derivers.stage import Stage
+from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.residues import ResidueDomain
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move, Place
 from symgauge.ops import all_ops
+from symgauge.points.draw import Draw
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.lower import has_op, lower
+from symgauge.program.network import Network
+from symgauge.program.op import NodeOp
+from symgauge.program.writer import Value
+from symgauge.proof.intertwiners import matrices, shifts, weights
+from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
+from symgauge.proof.intertwiners.shifts import Shifted, Term, prove_shift
+from symgauge.proof.intertwiners.sweep import sweep
+from symgauge.proof.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.structure import Structure
 
 KINDS: tuple[MatrixKind, ...] = get_args(MatrixKind)
 
@@ -195,14 +199,14 @@ class Tangent:
     def __init__(self, network: Network, seed: int = 0) -> None:
         self.network, self.structure = network, Structure(network)
         rng = np.random.default_rng(seed)
-        lowered = network.lowered
+        lowered = lower(network)
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
-        from symgauge.network.domains.real import RealDomain
+        from symgauge.domains.real import RealDomain
 
         real = RealDomain()
         # squares where a root is taken: the program's only op
-        rooted = network.uses("rsqrt") or network.uses("sqrt")
+        rooted = has_op(network, "rsqrt") or has_op(network, "sqrt")
         values(lowered, real, {n: abs(v) for n, v in shadows.items()} if rooted else shadows,
                real_inputs)
         patterns = [np.asarray(b[:1] if not rooted else b[:1]) for b in real.branches]
@@ -223,13 +227,13 @@ class Tangent:
 
     @property
     def value(self) -> np.ndarray:
-        return self.lines[self.network.lowered.outputs[0]][0]
+        return self.lines[lower(self.network).outputs[0]][0]
 
     def along(self, seeds: Mapping[str, np.ndarray]) -> np.ndarray:
         """The derivative of the output."""
         given = {self.at[n]: v[None] for n, v in seeds.items()}
-        out = tangents(self.network.lowered, self.domain, self.lines, given)
-        found = out[self.network.lowered.outputs[0]]
+        out = tangents(lower(self.network), self.domain, self.lines, given)
+        found = out[lower(self.network).outputs[0]]
         return np.zeros(self.value.shape) if found is None else np.broadcast_to(
             found[0], self.value.shape)
 
@@ -716,7 +720,7 @@ def test_false_relatives(name: str) -> None:
         for p, axis, w in spec
     ]
     fields = Coordinates(network).fields(kind, 1, n, moves)  # type: ignore[arg-type]
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(0), ROWS)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), ROWS)
     assert paired(fields, rows, network).any()
 
 

@@ -3,8 +3,9 @@
 import pytest
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
-from symgauge.network.legs import Legs, Location, follow
-from symgauge.network.program import Network
+from symgauge.program.legs import Legs, Location
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
 
 #: (parameter, axis, start, sizes, along)
 Place = tuple[str, int, int, tuple[int, ...], int]

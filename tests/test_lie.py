@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.coordinates import basis_matrices
+from symgauge.families.family import Kind
 from symgauge.lie.algebra import (
     Block,
     Constants,
@@ -28,7 +30,6 @@ from symgauge.lie.fields import (
     matrix,
     orbit_rank,
 )
-from symgauge.network.families import Kind, basis_matrices
 
 FIELD = PrimeField(next(primes()))
 SIZE = 4

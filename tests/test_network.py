@@ -11,29 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, rational_network, two_branches
 
+from symgauge.domains.evaluate import cotangents, outputs, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.residues import ResidueDomain
+from symgauge.domains.symbols import SymbolDomain
 from symgauge.errors import BadInputError, CaptureError, InconsistentError, UndecidedError
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
-from symgauge.network import sampling
-from symgauge.network.builder import Builder
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.domains.symbols import SymbolDomain
-from symgauge.network.evaluate import cotangents, outputs, tangents, values
-from symgauge.network.op import Array, Primitive
-from symgauge.network.program import Constant, Input, Network, Parameter, exact_value
-from symgauge.network.sampling import (
-    SPARE,
-    balanced_shadow,
-    draw_reals,
-    draw_theta,
-    evaluate_at,
-    jacobian_rows,
-    rank_at_point,
-    read_coordinates,
-)
 from symgauge.ops import all_ops
+from symgauge.points import rank as ranks
+from symgauge.points import rows as rows_at
+from symgauge.points.cells import balanced_shadow, draw_reals
+from symgauge.points.draw import Draw
+from symgauge.points.rank import draw_theta, rank_at_point
+from symgauge.points.reads import read_coordinates, readable_network
+from symgauge.points.rows import SPARE, evaluate_at, jacobian_rows
+from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import has_op, is_piecewise, lower
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+from symgauge.program.serial import digest_of, network_to_json
 
 FIELD = PrimeField(next(primes()))
 
@@ -89,8 +90,8 @@ def test_a_constant_keeps_its_floats(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 3)])
 def test_a_constant_means_the_same_in_every_domain(shape: tuple[int, ...]) -> None:
+    from symgauge.domains.polynomials import PolynomialDomain
     from symgauge.exact.polynomial import Ring
-    from symgauge.network.domains.polynomials import PolynomialDomain
 
     table = np.arange(np.prod(shape, dtype=int)).reshape(shape) / 3 - 0.5
     constant = Constant.from_floats(table)
@@ -200,28 +201,29 @@ def test_a_slice_of_a_reshape_is_a_slice_of_a_reshape(
 @pytest.mark.parametrize("name", NETWORKS)
 def test_plain_data_round_trip(name: str) -> None:
     network = NETWORKS[name]()
-    again = Network.from_json(network.to_json(), all_ops())
-    assert again.to_json() == network.to_json() and again.digest == network.digest
+    again = readable_network(network_to_json(network), all_ops())
+    assert network_to_json(again) == network_to_json(network)
+    assert digest_of(again) == digest_of(network)
     theta, x = draw_reals(network, np.random.default_rng(0), 2)
     left, right = (
-        outputs(n.lowered, values(n.lowered, RealDomain(), theta, x)) for n in (network, again)
+        outputs(lower(n), values(lower(n), RealDomain(), theta, x)) for n in (network, again)
     )
     assert all((a == b).all() for a, b in zip(left, right, strict=True))
 
 
 def test_digests_tell_networks_apart() -> None:
-    digests = {make().digest for make in NETWORKS.values()}
+    digests = {digest_of(make()) for make in NETWORKS.values()}
     assert len(digests) == len(NETWORKS)
-    assert mlp("tanh", 2, 3, 1).digest == mlp("tanh", 2, 3, 1).digest
-    assert mlp("tanh", 2, 3, 1).digest != mlp("tanh", 2, 3, 1, bias=False).digest
+    assert digest_of(mlp("tanh", 2, 3, 1)) == digest_of(mlp("tanh", 2, 3, 1))
+    assert digest_of(mlp("tanh", 2, 3, 1)) != digest_of(mlp("tanh", 2, 3, 1, bias=False))
 
 
 def _with(**changes: Any) -> dict[str, Any]:
-    return {**two_branches().to_json(), **changes}
+    return {**network_to_json(two_branches()), **changes}
 
 
 def _node(**changes: Any) -> dict[str, Any]:
-    data = two_branches().to_json()
+    data = network_to_json(two_branches())
     data["nodes"][-1] = {**data["nodes"][-1], **changes}
     return data
 
@@ -282,7 +284,7 @@ def _op(**entry: Any) -> dict[str, Any]:
 )
 def test_other_data_is_no_network(data: Any) -> None:
     with pytest.raises(BadInputError, match="not the network of a certificate"):
-        Network.from_json(data, all_ops())
+        readable_network(data, all_ops())
 
 
 def test_entrywise_lines_need_equal_shapes() -> None:
@@ -291,7 +293,7 @@ def test_entrywise_lines_need_equal_shapes() -> None:
     for op in ("add", "mul"):
         line = {"op": op, "inputs": [0, 1], "attrs": {}, "shape": [2, 3]}
         with pytest.raises(BadInputError, match="not the network of a certificate"):
-            Network.from_json({"nodes": [*leaves, line], "outputs": [2], "held": []}, all_ops())
+            readable_network({"nodes": [*leaves, line], "outputs": [2], "held": []}, all_ops())
 
 
 # -- lowering ------------------------------------------------------------------------------------
@@ -300,9 +302,9 @@ def test_entrywise_lines_need_equal_shapes() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_lowered_program_has_primitives_alone(name: str) -> None:
     network = NETWORKS[name]()
-    lowered = network.lowered
+    lowered = lower(network)
     assert all(n.op is None or isinstance(n.op, Primitive) for n in lowered.nodes)
-    assert lowered.lowered is lowered
+    assert lower(lowered) is lowered
     assert lowered.parameters == network.parameters and lowered.inputs == network.inputs
     assert [lowered.nodes[i].shape for i in lowered.outputs] == [
         network.nodes[i].shape for i in network.outputs
@@ -310,8 +312,8 @@ def test_the_lowered_program_has_primitives_alone(name: str) -> None:
 
 
 def test_uses_looks_inside_composites() -> None:
-    assert mlp("relu", 2, 2, 1).uses("step") and not mlp("tanh", 2, 2, 1).uses("step")
-    assert mlp("silu", 2, 2, 1).uses("exp") and not mlp(None, 2, 2, 1).uses("exp")
+    assert has_op(mlp("relu", 2, 2, 1), "step") and not has_op(mlp("tanh", 2, 2, 1), "step")
+    assert has_op(mlp("silu", 2, 2, 1), "exp") and not has_op(mlp(None, 2, 2, 1), "exp")
 
 
 # -- coordinates that are read -------------------------------------------------------------------
@@ -335,7 +337,7 @@ def test_unread_coordinates() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_coordinate_with_a_derivative_is_read(name: str) -> None:
     network = NETWORKS[name]()
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(0), 12).rows
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), 12).rows
     moving, read = (rows != 0).any(axis=0), read_coordinates(network)
     # the key bias is read, and yet the softmax kills its derivative
     start = network.offsets.get("k.bias", network.num_coordinates)
@@ -446,7 +448,7 @@ def test_tangents_and_cotangents_agree_in_three_domains(name: str) -> None:
     ids=["square", "tanh", "silu", "erf", "sqrt", "exp", "attention"],
 )
 def test_tangent_of_formulas_is_their_derivative(make: Callable[[], Network]) -> None:
-    lowered, domain = make().lowered, SymbolDomain()
+    lowered, domain = lower(make()), SymbolDomain()
     theta, x = ({
         leaf.name: np.array(
             sympy.symbols(f"{leaf.name.replace('.', '_')}_:{np.prod(leaf.shape, dtype=int)}",
@@ -515,12 +517,13 @@ def test_residues_warn_of_nothing() -> None:
 def test_the_rank_at_a_point_is_that_of_its_rows(name: str) -> None:
     network = NETWORKS[name]()
     read, rng = read_coordinates(network), np.random.default_rng(7)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     state = rng.bit_generator.state
-    found = rank_at_point(network, FIELD, rng, read, cell)
+    found = rank_at_point(Draw(network, FIELD, rng, cell=cell), read)
     rng.bit_generator.state = state
     theta, salt = draw_theta(network, FIELD, rng)
-    drawn = jacobian_rows(network, FIELD, rng, int(read.sum()) + SPARE, theta, cell, salt)
+    drawn = jacobian_rows(
+        Draw(network, FIELD, rng, theta, cell, salt), int(read.sum()) + SPARE)
     whole = rank(drawn.rows[:, read], FIELD.p, "flint")
     # on a cell more rows are drawn until the rank has stopped growing
     assert found == whole if not cell else whole <= found <= read.sum()
@@ -534,17 +537,17 @@ def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyP
             made.append(len(rows))
             super().add(rows)
 
-    monkeypatch.setattr(sampling, "RunningRank", Counting)
-    monkeypatch.setattr(sampling, "_chunk", lambda network, order: 64)
+    monkeypatch.setattr(ranks, "RunningRank", Counting)
+    monkeypatch.setattr(rows_at, "_chunk", lambda network, order: 64)
     network = mlp(None, 16, 12, 16)  # P = 412: a matrix of rank 12, and a bias
     rank_j = 16 * 12 * 2 - 12**2 + 16
     read = read_coordinates(network)
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0)), read) == rank_j
     assert rank_j + SPARE <= sum(made) < 412
     made.clear()
     # a row of a rare token may be new after many that are not: all are made
-    monkeypatch.setattr(sampling, "has_tokens", lambda network: True)
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, {}) == rank_j
+    monkeypatch.setattr(ranks, "has_tokens", lambda network: True)
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0)), read) == rank_j
     assert sum(made) == 412 + SPARE
 
 
@@ -556,7 +559,7 @@ def test_branches_come_from_a_shadow_point() -> None:
     rng = np.random.default_rng(0)
     shadow = balanced_shadow(network, rng)
     assert set(shadow) == {p.name for p in network.parameters}
-    rows = jacobian_rows(network, FIELD, rng, 30, shadow=shadow)
+    rows = jacobian_rows(Draw(network, FIELD, rng, cell=shadow), 30)
     assert rows.rows.shape == (30, network.num_coordinates)
     theta = {n: v[:1] for n, v in rows.parameters.items()}
     with pytest.raises(InconsistentError, match="no shadow point decided"):
@@ -571,7 +574,7 @@ def test_a_branch_that_nothing_decides_is_an_error() -> None:
     noise = build.add(build.apply("exp", build.add(x, p)), build.scale(product, -1))
     network = sketch.network(build.mul(p, build.apply("relu", noise)))
     with pytest.raises(UndecidedError, match="not decided"):
-        jacobian_rows(network, FIELD, np.random.default_rng(0), 4)
+        jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), 4)
 
 
 def test_a_quantity_that_is_identically_0_is_no_branch() -> None:
@@ -583,7 +586,7 @@ def test_a_quantity_that_is_identically_0_is_no_branch() -> None:
     network = sketch.network(build.mul(p, build.add(build.apply("relu", noise), x)))
     read = read_coordinates(network)
     cell = balanced_shadow(network, np.random.default_rng(0))
-    assert rank_at_point(network, FIELD, np.random.default_rng(0), read, cell) == 32
+    assert rank_at_point(Draw(network, FIELD, np.random.default_rng(0), cell=cell), read) == 32
 
 
 def test_leaves_are_told_apart_by_kind() -> None:

@@ -10,14 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, two_branches
 
+from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Form, Kind, Move, Place
 from symgauge.lie.fields import VectorField, combination, times
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import tangents, values
-from symgauge.network.families import Coordinates, Form, Kind, Move, Place
-from symgauge.network.op import Array
-from symgauge.network.program import Network
-from symgauge.network.proof import Prover
-from symgauge.network.sampling import draw_reals
+from symgauge.points.cells import draw_reals
+from symgauge.program.array import Array
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.proof.prover import Prover
 from symgauge.verdict import Verdict
 
 ONE = Fraction(1)
@@ -273,7 +275,7 @@ def prove(network: Network, field: VectorField, prover: Prover | None = None) ->
 
 def residual(network: Network, field: VectorField, draws: int = 16) -> float:
     """The largest |X f| over floats at random points, relative to the sizes of X and f."""
-    lowered = network.lowered
+    lowered = lower(network)
     theta, x = draw_reals(lowered, np.random.default_rng(0), draws)
     flat = np.concatenate([theta[p.name].reshape(draws, -1) for p in lowered.parameters], axis=1)
     moved = np.zeros_like(flat)
@@ -357,7 +359,7 @@ def test_what_holds_on_one_branch_is_not_proved_for_all() -> None:
 
 
 def _change_at(network: Network, field: VectorField, theta: dict[str, Array]) -> float:
-    lowered, domain = network.lowered, RealDomain()
+    lowered, domain = lower(network), RealDomain()
     flat = np.concatenate([theta[p.name].reshape(-1) for p in lowered.parameters])
     moved = np.zeros_like(flat)
     for k, c in field.shift.items():

@@ -713,7 +713,7 @@ def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
     from fractions import Fraction
 
     from symgauge.derivers.statement import formula
-    from symgauge.network.families import Move, Place
+    from symgauge.families.family import Move, Place
 
     for axis, wanted in ((0, "b -> b - w^T c"), (1, "b -> b - w c")):
         size = (4, 12)[axis]

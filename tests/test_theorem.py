@@ -13,33 +13,15 @@ import pytest
 import sympy
 from rich.console import Console
 
-from symgauge.__main__ import main as command_line
+from symgauge.cli.main import main as command_line
 from symgauge.errors import BadInputError
+from symgauge.flows import VectorField, at, bracket, spacetime
 from symgauge.report.compile import find_engine
 from symgauge.theorem import (
-    NEUTRAL,
-    Counterexample,
-    ExactRank,
-    FieldIdentity,
-    GroupIdentity,
-    MatrixCounterexample,
-    MatrixIdentity,
-    PolynomialIdentity,
-    Premise,
-    Step,
-    Theorem,
-    TraceIdentity,
-    derivative,
-    group_letters,
-    identity,
-    matrix,
-    prove,
-    prove_files,
-    sizes,
-    zero,
+    NEUTRAL, Counterexample, ExactRank, FieldIdentity, GroupIdentity, MatrixCounterexample,
+    MatrixIdentity, PolynomialIdentity, Premise, Step, Theorem, TraceIdentity, derivative,
+    group_letters, identity, matrix, prove, prove_files, runner, sizes, zero,
 )
-from symgauge.flows import VectorField, at, bracket, spacetime
-from symgauge.theorem import runner
 from symgauge.theorem.latex import section
 from symgauge.theorem.runner import load, proof_files
 from symgauge.theorem.theorem import Result

@@ -32,10 +32,10 @@ import numpy as np  # noqa: E402
 from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.certify.balls import is_shown  # noqa: E402
-from symgauge.certify.minors import find_minor  # noqa: E402
-from symgauge.derivation import derive_network  # noqa: E402
-from symgauge.network.sampling import read_coordinates  # noqa: E402
+from symgauge.certify.evidence.balls import is_shown  # noqa: E402
+from symgauge.certify.find.minors import find_minor  # noqa: E402
+from symgauge.derivation.derive import Asked, derive_network  # noqa: E402
+from symgauge.points.reads import read_coordinates  # noqa: E402
 
 REPETITIONS = 3
 #: Above this many parameters the search for one rank more is left out.
@@ -59,7 +59,7 @@ def main() -> int:
         module, args = networks[name]()
         network = capture(module, args).network
         start = perf_counter()
-        derivation = derive_network(network, name=name, balls=True)
+        derivation = derive_network(network, Asked(name, balls=True))
         derived = perf_counter() - start
         start = perf_counter()
         result = derivation.verify()

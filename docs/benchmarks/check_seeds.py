@@ -34,8 +34,8 @@ from checked_models import (  # noqa: E402
 
 from symgauge import Derivation, zoo  # noqa: E402
 from symgauge.capture import load_target  # noqa: E402
-from symgauge.derivation import derive_target  # noqa: E402
-from symgauge.full_size import FullDerivation, derive_full  # noqa: E402
+from symgauge.derivation.derive import derive_target  # noqa: E402
+from symgauge.derivation.full import FullDerivation, derive_full  # noqa: E402
 
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
 SIZES: dict[str, Any] = {

@@ -33,11 +33,12 @@ import torch
 
 from symgauge import zoo
 from symgauge.capture import capture
-from symgauge.derivation import derive_network
+from symgauge.derivation.derive import Asked, derive_network
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.program import Network
-from symgauge.network.sampling import SPARE, jacobian_rows
+from symgauge.points.draw import Draw
+from symgauge.points.rows import SPARE, jacobian_rows
+from symgauge.program.network import Network
 
 REPETITIONS = 7
 PUBLISHED = {3: 17.0, 4: 215.0}
@@ -47,7 +48,7 @@ COMMAND = """
 import sys, time, torch
 import symgauge.report.compile
 symgauge.report.compile.find_engine = lambda: None
-from symgauge.__main__ import main
+from symgauge.cli.main import main
 start = time.perf_counter()
 status = main(["derive", "attention", "--out", sys.argv[1]])
 print(time.perf_counter() - start)
@@ -66,7 +67,7 @@ def dense_kernel(network: Network, seed: int) -> int:
     """Dimension of {A theta + a : X f = 0} mod p, by one dense nullspace."""
     field, rng = PrimeField(next(primes())), np.random.default_rng(seed)
     total = network.num_coordinates
-    drawn = jacobian_rows(network, field, rng, total * (total + 1) + SPARE)
+    drawn = jacobian_rows(Draw(network, field, rng), total * (total + 1) + SPARE)
     flat = [drawn.parameters[p.name].reshape(len(drawn.rows), -1) for p in network.parameters]
     theta = np.concatenate([*flat, np.ones((len(drawn.rows), 1))], axis=1)
     system = field.mul(drawn.rows[:, :, None], theta[:, None, :])
@@ -98,19 +99,19 @@ def linear(width: int) -> None:
     """The rows of one linear net."""
     network = linear_network(width)
     name = f"{width}-{width}-{width}"
-    derivation = derive_network(network, name=name)
+    derivation = derive_network(network, Asked(name))
     assert derivation.verdict.name == "PROVED" and derivation.redundancy == width * width
     kernel = dense_kernel(network, 0)
     print(f"\nlinear net {name} without bias: P = {derivation.parameters}, "
           f"{derivation.redundancy} generators ({derivation.algebra['form']})")
 
     def stage(seed: int) -> float:
-        found: float = derive_network(network, name=name, seed=seed).seconds["derive"]
+        found: float = derive_network(network, Asked(name, seed=seed)).seconds["derive"]
         return found
 
     print(f"  derive stage                      {times(stage)}")
     print("  all after the capture             "
-          f"{times(lambda i: clock(lambda: derive_network(network, name=name, seed=i)))}")
+          f"{times(lambda i: clock(lambda: derive_network(network, Asked(name, seed=i))))}")
     total = derivation.parameters
     print(f"  dense kernel, {total * (total + 1):4d} unknowns        "
           f"{times(lambda i: clock(lambda: dense_kernel(network, i)))}  nullity {kernel}")

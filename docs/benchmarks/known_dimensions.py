@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from known_networks import KNOWN_DIMENSIONS, NETWORKS  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.derivation import Derivation, derive_network  # noqa: E402
+from symgauge.derivation.derive import Asked, derive_network  # noqa: E402
+from symgauge.derivation.record import Derivation  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
-from symgauge.network.program import Network  # noqa: E402
+from symgauge.program.network import Network  # noqa: E402
 
 
 class Timed(NamedTuple):
@@ -34,9 +35,9 @@ class Timed(NamedTuple):
 
 def derived_by(network: Network, name: str, series: bool) -> Derivation:
     try:
-        return derive_network(network, name=name, series=series)
+        return derive_network(network, Asked(name, series=series))
     except BadInputError:
-        return derive_network(network, name=name)
+        return derive_network(network, Asked(name))
 
 
 def main() -> int:

@@ -69,7 +69,7 @@ def naming(arguments: list[str]) -> float:
     sys.path.insert(0, str(ROOT))
     from symgauge import zoo
     from symgauge.capture import capture, load_target, without_weights
-    from symgauge.network.roles import named_legs
+    from symgauge.spaces.roles import named_legs
 
     sizes = dict(a.split("=") for a in arguments[1:] if "=" in a)
     target = load_target(arguments[0], zoo.load, sizes)

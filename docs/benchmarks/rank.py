@@ -44,14 +44,20 @@ from sympy.polys.matrices import DomainMatrix
 
 from symgauge import zoo
 from symgauge.capture import capture
+from symgauge.domains.evaluate import cotangents, values
+from symgauge.domains.real import RealDomain
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.fields import VectorField, orbit_rank
-from symgauge.network import sampling
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import cotangents, values
-from symgauge.network.program import Network
+from symgauge.points import rank as at_point
+from symgauge.points.cells import draw_reals
+from symgauge.points.draw import Draw
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import SPARE
+from symgauge.points.tokens import draw_tokens
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
 
 FIELD = PrimeField(next(primes()))
 P = FIELD.p
@@ -181,9 +187,9 @@ class Timed(RunningRank):
 
 def float_rank(network: Network, count: int, read: np.ndarray) -> int:
     """The rank that singular values give for float64 rows at one point."""
-    rng, lowered = np.random.default_rng(0), network.lowered
-    parameters, _ = sampling.draw_reals(lowered, rng, 1)
-    _, inputs = sampling.draw_reals(lowered, rng, count)
+    rng, lowered = np.random.default_rng(0), lower(network)
+    parameters, _ = draw_reals(lowered, rng, 1)
+    _, inputs = draw_reals(lowered, rng, count)
     domain = RealDomain()
     lines = values(lowered, domain, parameters, inputs)
     seeds = [rng.normal(size=(count, *lowered.nodes[i].shape)) for i in lowered.outputs]
@@ -200,15 +206,16 @@ def networks(only: str, repeat: int) -> None:
         if only not in name:
             continue
         network = build()
-        read = sampling.read_coordinates(network)
+        read = read_coordinates(network)
         total = int(read.sum())
         rows, ranks, found = [], [], set()
         for seed in range(repeat if total < 5000 else 1):
             rng = np.random.default_rng(seed)
-            tokens = sampling.draw_tokens(network, rng)
+            tokens = draw_tokens(network, rng)
             Timed.seconds = 0.0
-            with mock.patch.object(sampling, "RunningRank", Timed):
-                t, r = clock(lambda: sampling.rank_at_point(network, FIELD, rng, read, {}, tokens))
+            with mock.patch.object(at_point, "RunningRank", Timed):
+                draw = Draw(network, FIELD, rng, tokens=tokens)
+                t, r = clock(lambda: at_point.rank_at_point(draw, read))
             rows.append(t - Timed.seconds)
             ranks.append(Timed.seconds)
             found.add(r)
@@ -216,7 +223,7 @@ def networks(only: str, repeat: int) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         svd = seconds = "-"
         if total <= 2500:
-            t, by_svd = clock(lambda: float_rank(network, total + sampling.SPARE, read))
+            t, by_svd = clock(lambda: float_rank(network, total + SPARE, read))
             svd, seconds = str(by_svd), f"{t:.3g}"
         listed = " or ".join(str(r) for r in sorted(found))
         print(f"| {name} | {total} | {listed} | {total - max(found)} | {spread(rows)} | "

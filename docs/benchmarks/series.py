@@ -36,16 +36,20 @@ from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noq
 from sandwich import BLOCK, SMALL as NARROW  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
-from symgauge.certify.curves import find_curve  # noqa: E402
-from symgauge.certify.minors import find_minor  # noqa: E402
-from symgauge.certify.series import random_field, ranks_along  # noqa: E402
+from symgauge.certify.evidence.series import ranks_along  # noqa: E402
+from symgauge.certify.evidence.start import random_field  # noqa: E402
+from symgauge.certify.find.curves import find_curve  # noqa: E402
+from symgauge.certify.find.minors import find_minor  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
-from symgauge.network.program import Network  # noqa: E402
-from symgauge.network.sampling import (  # noqa: E402
-    balanced_shadow, draw_tokens, rank_at_point, read_coordinates,
-)
+from symgauge.points.cells import balanced_shadow  # noqa: E402
+from symgauge.points.draw import Draw  # noqa: E402
+from symgauge.points.rank import rank_at_point  # noqa: E402
+from symgauge.points.reads import read_coordinates  # noqa: E402
+from symgauge.points.tokens import draw_tokens  # noqa: E402
+from symgauge.program.lower import is_piecewise  # noqa: E402
+from symgauge.program.network import Network  # noqa: E402
 from symgauge.zoo import llama_like  # noqa: E402
 
 #: Above this many parameters balls, and the search for one rank more, are left out.
@@ -97,7 +101,7 @@ def main() -> int:
         count, rng = count + 1, np.random.default_rng(0)
         read = read_coordinates(network)
         total, small = int(read.sum()), network.num_coordinates <= SMALL
-        cell = balanced_shadow(network, rng) if network.piecewise else {}
+        cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
         start = perf_counter()
         try:
             curve, found = find_curve(network, read, cell, rank, rng)
@@ -114,7 +118,8 @@ def main() -> int:
             larger = find_curve(network, read, cell, total, rng)[1]
             more, wrong = str(larger), wrong + (larger != rank)
         tokens = draw_tokens(network, rng)
-        residues = f"{timed(lambda: rank_at_point(network, field, rng, read, cell, tokens)):.2f}"
+        draw = Draw(network, field, rng, cell=cell, tokens=tokens)
+        residues = f"{timed(lambda: rank_at_point(draw, read)):.2f}"
         wrong += found != rank or ranks[-1] != rank
         reached += found == rank
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -20,9 +20,10 @@ from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
 from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
-from symgauge.network.outline import UNCOMPARED
-from symgauge.network.program import Network
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
+from symgauge.program.network import Network
+from symgauge.program.outline import UNCOMPARED
+from symgauge.program.serial import digest_of
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,8 @@ def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:
     if any(isinstance(part, OdeFlow) for part in module.modules()):
         network = capture(module, args).network
         fields = {
-            field.digest: field for n in network.nodes
-            if n.op is not None and (field := n.op.inner(**n.attrs)) is not None
+            digest_of(field): field for n in network.nodes
+            if (field := n.body) is not None
         }
         if len(fields) != 1:
             raise CaptureError(f"the module has flows of {len(fields)} vector fields; give one")

@@ -12,9 +12,10 @@ import torch
 
 from symgauge.capture.exported import is_node
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
 from symgauge.ops.cast import cast
 from symgauge.ops.rounding import nonzero
+from symgauge.program.build import Builder
+from symgauge.program.writer import Value
 
 #: Ops of Booleans, which ask of other numbers whether they are 0.
 LOGICAL = ("logical_and", "logical_or", "logical_xor", "logical_not", "any", "all")

@@ -20,12 +20,14 @@ from torch.utils import _pytree as pytree
 
 from symgauge.capture.module import WideFloats
 from symgauge.capture.skeleton import has_values
+from symgauge.domains.known import KnownDomain
 from symgauge.errors import CaptureError
 from symgauge.exact.rational import power
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.known import KnownDomain
-from symgauge.network.program import Constant, exact_value
 from symgauge.ops import by_overload
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.lower import lower
+from symgauge.program.writer import Value
 
 #: Ops whose value holds entries of their arguments, by their names without the overload.
 MOVES = frozenset("""
@@ -150,7 +152,7 @@ def _beside(build: Builder, made: Any, floats: Any) -> Any:
 
 def rational(build: Builder, x: Value) -> Constant | None:
     """The rational numbers that a line of constants holds, where all are rational."""
-    lowered = build.network([x]).lowered
+    lowered = lower(build.network([x]))
     (output,) = lowered.outputs
     return KnownDomain.as_constant(KnownDomain().lines(lowered, [output])[output])
 

@@ -16,13 +16,14 @@ from torch.utils import _pytree as pytree
 
 from symgauge.capture.module import WideFloats, buffers_kept
 from symgauge.capture.reader import Reader, is_mask
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, FlowError
 from symgauge.exact import balls
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.op import Array
-from symgauge.network.program import Network
+from symgauge.program.array import Array
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
 
 
 #: Largest relative difference from the module in float64.
@@ -67,7 +68,7 @@ class _Comparison:
         self.example, self.spec = pytree.tree_flatten((args, kwargs))
         self.generator = torch.Generator().manual_seed(20240203)
         self.trained = {n: p for n, p in module.named_parameters() if p.requires_grad}
-        self.entries = sum(prod(n.shape) for n in network.lowered.nodes)
+        self.entries = sum(prod(n.shape) for n in lower(network).nodes)
         self.worst, self.compared = 0.0, False
 
     def draw(self, theta_size: float, input_size: float) -> _Point:
@@ -130,8 +131,8 @@ class _Comparison:
             parameters, inputs = (
                 {n: v.astype(np.longdouble) for n, v in t.items()} for t in (parameters, inputs))
         with np.errstate(all="ignore"):
-            lines = values(self.network.lowered, RealDomain(extended), parameters, inputs)
-        return [v[0].astype(np.float64) for v in outputs(self.network.lowered, lines)]
+            lines = values(lower(self.network), RealDomain(extended), parameters, inputs)
+        return [v[0].astype(np.float64) for v in outputs(lower(self.network), lines)]
 
     def in_balls(self, point: _Point) -> list[Array] | None:
         """The network's outputs in real balls, which overflow nowhere; None where undecided."""
@@ -141,10 +142,10 @@ class _Comparison:
             parameters, inputs = (
                 {n: balls.balls(v, RADIUS) for n, v in t.items()} for t in self.feed([point]))
             try:
-                lines = values(self.network.lowered, BallDomain(), parameters, inputs)
+                lines = values(lower(self.network), BallDomain(), parameters, inputs)
             except balls.Undecided:
                 return None
-            return [balls.midpoints(v[0]) for v in outputs(self.network.lowered, lines)]
+            return [balls.midpoints(v[0]) for v in outputs(lower(self.network), lines)]
 
     def compare(self, point: _Point) -> None:
         """One point. Where floats lose, wider ones are asked, then real balls."""
@@ -179,7 +180,7 @@ class _Comparison:
 
     def rare(self) -> list[_Point]:
         """Points that take some branch to a side that no earlier one of them took it to."""
-        if not self.network.piecewise or self.entries > MANY or self.network.has_flows:
+        if not is_piecewise(self.network) or self.entries > MANY or self.network.has_flows:
             return []
         sizes = np.random.default_rng(0)
         points = [
@@ -187,7 +188,7 @@ class _Comparison:
         ]
         domain = RealDomain()
         with np.errstate(all="ignore"):
-            values(self.network.lowered, domain, *self.feed(points))
+            values(lower(self.network), domain, *self.feed(points))
         sides = np.concatenate([
             np.broadcast_to(b, (SOUGHT, *b.shape[1:])).reshape(SOUGHT, -1) > 0.0
             for b in domain.branches

@@ -23,13 +23,17 @@ from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, ou
 from symgauge.capture.patterns import rewritten
 from symgauge.capture.skeleton import has_values, hollow
 from symgauge.capture.tokens import Tokens, call, classes_of, numbers, picks_rows
+from symgauge.domains.known import arguments_of
 from symgauge.errors import CaptureError, UnsupportedOpError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.program import (
-    ROUNDED, Constant, Input, Network, Parameter, exact_value,
-)
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant, exact_value
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import ROUNDED, Network
+from symgauge.program.serial import network_to_json
+from symgauge.program.writer import Value
 
 
 #: What a rule of an op may raise on arguments that it does not understand.
@@ -88,8 +92,8 @@ class Reader:
         used = {overload_of(n.target) for n in self.program.graph.nodes
                 if hasattr(n.target, "_schema")}
         if used & BASES:
-            lowered = self.build.network(outputs).lowered
-            if any(lowered.nodes[i].label == "log" for i in lowered.arguments):
+            lowered = lower(self.build.network(outputs))
+            if any(lowered.nodes[i].label == "log" for i in arguments_of(lowered)):
                 # 1 / log 2 in floats, beside log 2 itself
                 self.held.append(ROUNDED.format(op="log2"))
         return rewritten(self.build.network(outputs, (*self.held, *self.build.notes)))
@@ -276,7 +280,7 @@ class Reader:
             raise CaptureError(
                 f"{path_of(node)}: the parameters of the vector field were changed while it ran"
             )
-        text = json.dumps(field.to_json(), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(network_to_json(field), sort_keys=True, separators=(",", ":"))
         return self.build.apply(
             "ode_flow", *self._lift((start, *parameters)), field=text,
             t0=exact_value(flow.t0), t1=exact_value(flow.t1),

@@ -18,9 +18,10 @@ import torch
 from symgauge.capture.exported import overload_of
 from symgauge.capture.skeleton import has_values
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Shape
 from symgauge.ops.take import take
+from symgauge.program.array import Shape
+from symgauge.program.build import Builder
+from symgauge.program.writer import Value
 
 #: Ops through which tokens stay tokens, and those by which they pick rows of a table.
 SHAPING = ("view.default", "_unsafe_view.default", "reshape.default", "unsqueeze.default")

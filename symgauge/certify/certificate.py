@@ -11,13 +11,15 @@ import numpy as np
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
+from symgauge.families.family import Family
+from symgauge.families.serial import family_of, plain_family
 from symgauge.lie.fields import VectorField
-from symgauge.network.families import Family, family_of, plain_family
-from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.network.program import Network, canonical_digest
-from symgauge.network.proof import METHOD, Line, Proof
-from symgauge.network.sampling import read_coordinates
 from symgauge.ops import all_ops
+from symgauge.points.reads import read_coordinates, readable_network
+from symgauge.program.network import Network
+from symgauge.program.serial import canonical_digest, network_to_json
+from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
+from symgauge.proof.record import METHOD, Line, Proof
 from symgauge.verdict import Verdict
 
 SCHEMA = "symgauge-certificate/1"
@@ -60,7 +62,7 @@ class Certificate:
         unread = np.flatnonzero(~read_coordinates(network)).tolist()
         data: dict[str, Any] = {
             "schema": SCHEMA,
-            "network": network.to_json(),
+            "network": network_to_json(network),
             "generators": [g.to_json() for g in generators],
             "tables": tables,
             "proofs": numbers,
@@ -108,7 +110,7 @@ class Certificate:
 
     def network(self) -> Network:
         """The program. Raises BadInputError where it is malformed."""
-        return Network.from_json(self.data["network"], all_ops())
+        return readable_network(self.data["network"], all_ops())
 
     def generators(self, network: Network) -> list[VectorField]:
         """The generators. Raises BadInputError where one is malformed."""

@@ -10,21 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.certify.balls import Minor
+from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.curves import find_curve
-from symgauge.certify.independence import Assumptions
-from symgauge.certify.minors import find_minor
-from symgauge.certify.series import Curve
-from symgauge.certify.verification import Verification, claim_of, orbit_dimension, verify
+from symgauge.certify.claim import claim_of
+from symgauge.certify.evidence.balls import Minor
+from symgauge.certify.evidence.series import Curve
+from symgauge.certify.find.curves import find_curve
+from symgauge.certify.find.minors import find_minor
+from symgauge.certify.orbit import orbit_dimension
+from symgauge.certify.verification import Verification, verify
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.op import Array
-from symgauge.network.program import Network
-from symgauge.network.sampling import read_coordinates
+from symgauge.points.reads import read_coordinates
+from symgauge.program.array import Array
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.progress import Progress
 from symgauge.verdict import Verdict
-
-Progress = Callable[[str], None]
 
 
 def claim_in_balls(
@@ -102,7 +104,7 @@ def _upgraded(
         )
     network = certificate.network()
     cell, generators = certificate.cell(network), certificate.generators(network)
-    if bool(cell) != network.piecewise:
+    if bool(cell) != is_piecewise(network):
         raise InconsistentError(
             "the certificate does not verify: a cell is named for a network without branches, or "
             "none for one with; derive again"

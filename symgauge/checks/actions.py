@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symgauge.errors import BadInputError
-from symgauge.network.families import family_of
-from symgauge.network.finite_actions import no_action
+from symgauge.families.serial import family_of
+from symgauge.proof.finite_actions import no_action
 
 Array = NDArray[Any]
 Real = NDArray[np.float64]

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.families.coordinates import Coordinates
 from symgauge.lie.fields import VectorField
-from symgauge.network.families import Coordinates
-from symgauge.network.legs import Axis
-from symgauge.network.program import Network
+from symgauge.program.legs import Axis
+from symgauge.program.network import Network
 
 
 @dataclass(frozen=True)

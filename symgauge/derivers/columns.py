@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.families import Coordinates, Move
-from symgauge.network.legs import Location
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move
+from symgauge.program.legs import Location
 
 
 def common_copies(places: Sequence[Location], leg: int) -> list[int]:

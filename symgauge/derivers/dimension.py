@@ -19,10 +19,12 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.network.structure import Address, Structure
+from symgauge.spaces.line import Address
+from symgauge.spaces.reads import unread_summands
+from symgauge.spaces.structure import Structure
 
 if TYPE_CHECKING:
-    from symgauge.derivers.structural import Entry, Found, Structural
+    from symgauge.derivers.element import Entry, Found, Structural
 
 #: ("scale" or "shift", the legs of U): each leg stands for the factor n - 1.
 Component = tuple[str, tuple[int, ...]]
@@ -99,7 +101,7 @@ class Components:
             elif parts:
                 choices = [
                     (axis, 0, j) for j in range(len(parts))
-                    if (node, axis, 0, j) not in structure.unread
+                    if (node, axis, 0, j) not in unread_summands(structure)
                 ]
             else:
                 choices = [(axis,)]
@@ -354,7 +356,7 @@ class _Symbols:
 
 def _roles(found: Found) -> Iterator[tuple[tuple[bool, int], str]]:
     """The role of every leg that meets a parameter, by its place."""
-    from symgauge.network.roles import named_legs
+    from symgauge.spaces.roles import named_legs
 
     places: dict[tuple[str, int, int, tuple[int, ...], int], str] = {}
     for leg in named_legs(found.structure.network):

@@ -16,14 +16,18 @@ import numpy.typing as npt
 
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.network.families import MATRIX_KINDS, Coordinates, Family
-from symgauge.network.legs import Location, follow
-from symgauge.network.points import residue_inputs
-from symgauge.network.program import Network
-from symgauge.network.sampling import (
-    balanced_shadow, branch_patterns, draw_reals, evaluate_at, read_coordinates, root_plan,
-    settle_roots,
-)
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family
+from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
+from symgauge.points.draw import Point
+from symgauge.points.inputs import residue_inputs
+from symgauge.points.reads import read_coordinates
+from symgauge.points.roots import root_plan, settle_roots
+from symgauge.points.rows import evaluate_at
+from symgauge.program.legs import Location
+from symgauge.program.lower import germ_of, is_piecewise
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
 
 POINTS = 12
 #: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.
@@ -178,7 +182,7 @@ def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
 
 def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:
     """Parameters on whose cells a symmetry is looked for: small and large ones, a balanced one."""
-    if not network.piecewise:
+    if not is_piecewise(network):
         return [draw_reals(network, rng, 1)[0]]
     drawn = [
         {n: size * v for n, v in draw_reals(network, rng, 1)[0].items()} for size in SIZES]
@@ -220,7 +224,8 @@ def _compared(
     patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
     moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
     plan = root_plan(network, field, True)
-    settle_roots(network.germ, field, rng, salt, plan, parameters, inputs, patterns)
+    point = Point(salt, parameters, inputs, patterns)
+    settle_roots(germ_of(network), field, rng, plan, point)
     theta = _join(network, parameters)
     before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
     one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)

@@ -14,29 +14,36 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.derivers.basket import Basket, Values
+from symgauge.derivers.implicit import implicit_tensors
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
-from symgauge.exact.linear_algebra import independent_rows, rank
+from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
+from symgauge.families.coordinates import touched
+from symgauge.families.family import Family
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
-from symgauge.network.families import Family, touched
-from symgauge.network.finite_actions import FiniteActions
-from symgauge.network.intertwiners.proof import FamilyProver
-from symgauge.network.program import Network
-from symgauge.network.proof import Proof, Prover
-from symgauge.network.sampling import (
-    RANK_ORDER, SPARE, Rows, balanced_shadow, draw_theta, draw_tokens, jacobian_rows, rank_at_point,
-    read_coordinates,
-)
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.draw import Draw
+from symgauge.points.rank import rank_at_point
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import RANK_ORDER
+from symgauge.points.tokens import draw_tokens
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.progress import Progress
+from symgauge.proof.finite_actions import FiniteActions
+from symgauge.proof.intertwiners.proof import FamilyProver
+from symgauge.proof.prover import Prover
+from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
 #: Cells of a piecewise network tried for the largest rank where structural families do not
@@ -48,14 +55,8 @@ AGREEING = 6
 PATIENCE = 100.0
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
-#: Batches of rows that are added to reach the rank that was found.
-MORE_ROWS = 8
 #: Slices of slices tried.
 DEPTH = 6
-
-Progress = Callable[[str], None]
-#: Fields at one point: their components that are not 0, by coordinate.
-Values = list[dict[int, int]]
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,11 @@ class Cells:
         Where the largest rank has come often enough no more are tried.
         """
         network, prime_field, rng, read = self._point
-        limit = limit if network.piecewise else 1
+        limit = limit if is_piecewise(network) else 1
         while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
-            shadow = balanced_shadow(network, rng) if network.piecewise else {}
-            found = rank_at_point(network, prime_field, rng, read, shadow, self._tokens)
+            shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
+            draw = Draw(network, prime_field, rng, cell=shadow, tokens=self._tokens)
+            found = rank_at_point(draw, read)
             self.ranks[found] += 1
             if found > self.rank:
                 self.rank, self.best = found, shadow
@@ -134,90 +136,13 @@ class Cells:
 
     def to_json(self) -> dict[str, Any] | None:
         """How many were tried, and how many had which rank; None for smooth networks."""
-        if not self._point[0].piecewise:
+        if not is_piecewise(self._point[0]):
             return None
         return {"tried": self.tried, "ranks": {str(r): n for r, n in sorted(self.ranks.items())}}
 
     def __str__(self) -> str:
         ranks = ", ".join(f"{r} on {n}" for r, n in sorted(self.ranks.items(), reverse=True))
         return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks})"
-
-
-def implicit_tensors(
-    network: Network, fields: Sequence[VectorField], read: npt.NDArray[np.bool_],
-    cell: Mapping[str, Array], tokens: Mapping[str, Array], prime_field: PrimeField,
-    rng: np.random.Generator, wanted: int,
-) -> list[str]:
-    """Tensors that null directions without a generator move, where J has the rank `wanted`.
-
-    Along them the kernel of J at a point exceeds the generators' values there.
-    """
-    p, total = prime_field.p, int(read.sum())
-    theta, salt = draw_theta(network, prime_field, rng)
-
-    def drawn() -> Rows:
-        return jacobian_rows(
-            network, prime_field, rng, total + SPARE, theta, cell, salt, tokens, RANK_ORDER,
-        ).read(read)
-
-    rows = drawn()
-    whole = rows.rank(p)
-    for _ in range(MORE_ROWS):
-        # rows that branches or tokens make rare are still missing: the kernel is too large
-        if whole >= wanted:
-            break
-        rows = rows.and_more(drawn())
-        whole = rows.rank(p)
-    point = np.concatenate([theta[q.name].reshape(-1) for q in network.parameters])
-    values = np.array([f.at(point, prime_field)[read] for f in fields]).reshape(
-        len(fields), total)
-    names, start = [], 0
-    for q in network.parameters:
-        offset = network.offsets[q.name]
-        width = int(read[offset:offset + q.size].sum())
-        part = slice(start, start + width)
-        others = np.ones(total, dtype=bool)
-        others[part] = False
-        # the kernel's projection: its dimension less that of the kernel within the others
-        within = total - width - rows.read(others).rank(p)
-        if total - whole - within > rank(values[:, part], p):
-            names.append(q.name)
-        start += width
-    return names
-
-
-class _Basket:
-    """Families kept while they raise the rank of all values together."""
-
-    def __init__(self, field: PrimeField) -> None:
-        self._p = field.p
-        self._kept: list[tuple[Family, Values]] = []
-        self.rank = 0
-
-    @property
-    def families(self) -> list[Family]:
-        """What was kept, in order."""
-        return [family for family, _ in self._kept]
-
-    def offer(self, family: Family, values: Values) -> None:
-        """Keep the family if its values raise the rank."""
-        grown = sparse_rank([*chain(*(v for _, v in self._kept)), *values], self._p)
-        if grown > self.rank:
-            self._kept.append((family, values))
-            self.rank = grown
-
-    def prune(self) -> list[Family]:
-        """Drop families that the others make superfluous, small ones first; return them.
-
-        A shift by a multiple of 1 is part of the shift head by head: the finer family stays.
-        """
-        spare: list[Family] = []
-        for family, _ in sorted(self._kept, key=lambda pair: len(pair[0].fields)):
-            rest = [pair for pair in self._kept if pair[0] is not family]
-            if rest and sparse_rank([*chain(*(v for _, v in rest))], self._p) == self.rank:
-                self._kept = rest
-                spare.append(family)
-        return spare
 
 
 class ExactDeriver:
@@ -241,7 +166,7 @@ class ExactDeriver:
         total = int(self.read.sum())
         cells = Cells(self.network, self.field, self.rng, self.read, tokens)
         r = cells.extend(total, 1)
-        if self.network.piecewise and r < total:
+        if is_piecewise(self.network) and r < total:
             fields = [f for family in self._structural for f in family.fields]
             r = cells.extend(total - sparse_rank(self._values(fields), self.field.p), CELLS)
         found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
@@ -292,11 +217,10 @@ class ExactDeriver:
         if missing > 0 and self.network.has_flows:
             # a minor may start at a higher power of the duration
             self.progress("rank to a higher order")
-            found.rank = r = max(r, rank_at_point(
-                self.network, self.field, self.rng, self.read, found.cell, tokens,
-                order=2 * RANK_ORDER))
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.rank = r = max(r, rank_at_point(draw, self.read, order=2 * RANK_ORDER))
             missing = total - r - found.orbit_dimension
-        elif missing > 0 and self.network.piecewise:
+        elif missing > 0 and is_piecewise(self.network):
             self.progress("further cells")
             found.rank = r = cells.extend(total - found.orbit_dimension, MORE_CELLS)
             found.cell = cells.best
@@ -306,8 +230,8 @@ class ExactDeriver:
             found.notes.append(str(cells))
         if missing > 0:
             fields = [f for p in found.families for f in p.family.fields]
-            found.implicit = implicit_tensors(
-                self.network, fields, self.read, found.cell, tokens, self.field, self.rng, r)
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.implicit = implicit_tensors(draw, fields, self.read, r)
         return found
 
     def _alone(self, family: Family) -> Family:
@@ -331,7 +255,7 @@ class ExactDeriver:
         Families found above and below a slice need not close together. What was used for the
         slices and what was found on the last one do: their algebra is a direct sum.
         """
-        basket = _Basket(self.field)
+        basket = Basket(self.field)
         for candidate in self._candidates(lambda: basket.rank >= wanted):
             basket.offer(candidate, self._values(candidate.fields))
             if basket.rank >= wanted:
@@ -348,9 +272,9 @@ class ExactDeriver:
                     return other.families, [*basket.families, *spare]
         return basket.families, spare
 
-    def _direct_sum(self, first: _Basket) -> _Basket:
+    def _direct_sum(self, first: Basket) -> Basket:
         """The slices' own families, then those of the last slice, then whatever is missing."""
-        basket = _Basket(self.field)
+        basket = Basket(self.field)
         last, seen = self._levels[-1]
         own = [
             level.above.lift(family) for level, _ in self._levels if level.above is not None
@@ -377,7 +301,7 @@ class ExactDeriver:
         """Families that raise the orbit rank on a level's own network, finer ones first."""
         size = level.search.network.num_coordinates
         point = self.field.random(self.rng, (size,)).astype(np.int64).tolist()
-        basket = _Basket(self.field)
+        basket = Basket(self.field)
         for family in families:
             basket.offer(family, [f.entries_at(point, self.field) for f in family.fields])
         basket.prune()

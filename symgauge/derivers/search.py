@@ -19,12 +19,13 @@ from symgauge.derivers.ansatz import general_candidates
 from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.network.families import (
-    Coordinates, Family, Form, Kind, Move, Place, basis_matrices, joined, touched,
-)
-from symgauge.network.legs import Axis, Location, follow
-from symgauge.network.program import Network
-from symgauge.network.sampling import SPARE, jacobian_rows
+from symgauge.families.coordinates import Coordinates, basis_matrices, touched
+from symgauge.families.family import Family, Form, Kind, Move, Place, joined
+from symgauge.points.draw import Draw
+from symgauge.points.rows import SPARE, jacobian_rows
+from symgauge.program.legs import Axis, Location
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
 
 #: Unknowns of one system above which it is not tried.
 MAX_UNKNOWNS = 2500
@@ -55,7 +56,7 @@ class Search:
         have = self._pools.get(field.p)
         if have is None or len(have[0]) < count:
             missing = count - (0 if have is None else len(have[0]))
-            fresh = jacobian_rows(self.network, field, self.rng, missing)
+            fresh = jacobian_rows(Draw(self.network, field, self.rng), missing)
             theta = np.concatenate(
                 [fresh.parameters[p.name].reshape(len(fresh.rows), -1)
                  for p in self.network.parameters], axis=1,

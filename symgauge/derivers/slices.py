@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
+from symgauge.families.carry import Slice, carried
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Move, Through, held_values
 from symgauge.lie.fields import VectorField
-from symgauge.network.carry import Slice, carried
-from symgauge.network.families import Coordinates, Family, Move, Through, held_values, touched
-from symgauge.network.program import Network
+from symgauge.program.network import Network
 
 
 @dataclass(frozen=True)

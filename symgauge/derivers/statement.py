@@ -8,14 +8,15 @@ from math import prod
 from typing import Any
 
 from symgauge.derivers.exact import Proved
+from symgauge.families.carry import Slice, carried, require_transitive
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Kind, Move, Place, Through, held_values
+from symgauge.families.serial import family_of, plain_family
 from symgauge.lie.fields import VectorField
-from symgauge.network.carry import Slice, carried, require_transitive
-from symgauge.network.families import (
-    Coordinates, Family, Kind, Move, Place, Through, held_values, family_of, plain_family, touched,
-)
-from symgauge.network.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.network.legs import Location, follow
-from symgauge.network.program import Network
+from symgauge.program.legs import Location
+from symgauge.program.network import Network
+from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
+from symgauge.spaces.follow import follow
 from symgauge.verdict import Verdict
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
-from symgauge.network.op import AbstractOp
+from symgauge.program.op import AbstractOp
 
 
 @cache

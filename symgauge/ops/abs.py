@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Abs(Composite):
@@ -16,7 +17,7 @@ class Abs(Composite):
     law = "homogeneous"
     aten = ("abs.default",)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         sign = build.add(build.scale(build.apply("step", xs[0]), 2), -1)
         return build.mul(sign, xs[0])
 

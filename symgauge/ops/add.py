@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Add(Primitive):
@@ -17,7 +19,7 @@ class Add(Primitive):
     law = "sum of lines"
     aten = ("add.Tensor", "add.Scalar")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """alpha multiplies the second input."""
         a, b = (build.number(x) for x in args[:2])
         alpha = args[2] if len(args) > 2 else kwargs.get("alpha", 1)

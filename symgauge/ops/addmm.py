@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Addmm(Rewrite):
@@ -15,7 +16,7 @@ class Addmm(Rewrite):
     name = "addmm"
     aten = ("addmm.default", "baddbmm.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """beta c + alpha a b."""
         c, a, b = args
         product = build.scale(build.apply("matmul", a, b), build.fraction(kwargs.get("alpha", 1)))

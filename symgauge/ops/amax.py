@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Composite, Sample, Shape
+from symgauge.program.array import Shape
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Amax(Composite):
@@ -21,7 +23,7 @@ class Amax(Composite):
     law = "maximum of an axis"
     aten = ("amax.default", "amin.default", "max.default", "min.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Over the axes given, or all; a minimum is minus the maximum of -x."""
         x, dims, keep = (*args, None, False)[:3] if len(args) < 3 else args[:3]
         dims, keep = kwargs.get("dim", dims), kwargs.get("keepdim", keep)
@@ -33,7 +35,7 @@ class Amax(Composite):
             raise ValueError(f"amax: no entry in {shape}")
         return shape[:-1]
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         x = xs[0]
         place = build.reshape(build.apply("ranking", x, count=1), x.shape)
         return build.sum(build.mul(place, x), len(x.shape) - 1)
@@ -56,7 +58,7 @@ class Amax(Composite):
         yield "a shift of a single entry"
 
 
-def last_axis(build: Builder, x: Value, dims: tuple[int, ...]) -> Value:
+def last_axis(build: Writer, x: Value, dims: tuple[int, ...]) -> Value:
     """The axes merged into one, the last; the marks of minus infinity move along."""
     rest = tuple(a for a in range(len(x.shape)) if a not in dims)
 
@@ -70,7 +72,7 @@ def last_axis(build: Builder, x: Value, dims: tuple[int, ...]) -> Value:
         value.index, value.shape, kept=merged(build.value(x.kept)).index)
 
 
-def largest(build: Builder, x: Value, dims: Any, keep: bool, sign: int) -> Value:
+def largest(build: Writer, x: Value, dims: Any, keep: bool, sign: int) -> Value:
     """The largest entry over axes (sign 1), or the smallest (sign -1).
 
     Entries at minus infinity are replaced by another of their row: the largest is the same.
@@ -95,7 +97,7 @@ def largest(build: Builder, x: Value, dims: Any, keep: bool, sign: int) -> Value
     return build.reshape(value, shape)
 
 
-def finite(build: Builder, row: Value) -> Value:
+def finite(build: Writer, row: Value) -> Value:
     """Each entry at minus infinity replaced by one that is not larger than the largest.
 
     By another entry of its row where a constant mask says which; by the smallest of the row where
@@ -113,19 +115,19 @@ def finite(build: Builder, row: Value) -> Value:
     return _filled(build, plain, build.floats(keep), one)
 
 
-def smallest(build: Builder, row: Value) -> Value:
+def smallest(build: Writer, row: Value) -> Value:
     """The smallest entry of the last axis, which is kept."""
     value = build.scale(build.apply("amax", build.scale(row, -1)), -1)
     return build.reshape(value, (*value.shape, 1))
 
 
-def _filled(build: Builder, row: Value, keep: Value, fill: Value) -> Value:
+def _filled(build: Writer, row: Value, keep: Value, fill: Value) -> Value:
     """The row where it is kept, elsewhere the fill of the row."""
     rest = build.add(build.scale(keep, -1), 1)
     return build.add(build.mul(row, keep), build.mul(fill, rest))
 
 
-def below(build: Builder, row: Value) -> Value:
+def below(build: Writer, row: Value) -> Value:
     """Each entry at minus infinity replaced by a number below all others of its row."""
     plain = Value(row.index, row.shape)
     if row.kept is not None:

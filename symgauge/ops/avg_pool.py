@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.cumsum import along
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class AvgPool(Rewrite):
@@ -23,7 +24,7 @@ class AvgPool(Rewrite):
         "adaptive_avg_pool1d.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Windows of an adaptive pool are as equal as they can be."""
         x = args[0]
         name = overload.split(".")[0]

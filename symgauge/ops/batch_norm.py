@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import Constant
+from symgauge.program.constant import Constant
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class BatchNorm(Rewrite):
@@ -27,7 +28,7 @@ class BatchNorm(Rewrite):
         "_batch_norm_with_update_functional.default", "_batch_norm_no_update.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The value first; the statistics that follow it are read by no output."""
         x, gain, bias, *rest = args
         train, eps = True, build.fraction(rest[-1])
@@ -55,7 +56,7 @@ class BatchNorm(Rewrite):
                      (x, gain, bias, Sample.Tensor((3,)), variance, 0.1, 1e-5))
 
 
-def _root(variance: Value, build: Builder, eps: Fraction) -> Value:
+def _root(variance: Value, build: Writer, eps: Fraction) -> Value:
     leaf = build.node(variance).leaf
     if isinstance(leaf, Constant):
         # the root of a constant is the nearest float: it is exact in no other way
@@ -63,5 +64,5 @@ def _root(variance: Value, build: Builder, eps: Fraction) -> Value:
     return build.apply("rsqrt", build.add(variance, eps))
 
 
-def _channel(v: Value, build: Builder, x: Value) -> Value:
+def _channel(v: Value, build: Writer, x: Value) -> Value:
     return build.reshape(v, (v.shape[0], *(1,) * (len(x.shape) - 2)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite
 from symgauge.ops.amax import require_finite
 from symgauge.ops.rounding import nonzero, rounded
+from symgauge.program.op import Rewrite
+from symgauge.program.writer import Value, Writer
 
 
 class Cast(Rewrite):
@@ -17,13 +17,13 @@ class Cast(Rewrite):
     name = "cast"
     aten = ("_to_copy.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """`dtype` is that of the result; none means the same."""
         dtype = kwargs.get("dtype")
         return args[0] if dtype is None else cast(build, args[0], str(dtype))
 
 
-def cast(build: Builder, x: Value, dtype: str) -> Value:
+def cast(build: Writer, x: Value, dtype: str) -> Value:
     """x as a torch type by its name, as "torch.int64"."""
     kind = dtype.removeprefix("torch.")
     if "float" in kind:

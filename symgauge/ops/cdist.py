@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Cdist(Rewrite):
@@ -16,7 +17,7 @@ class Cdist(Rewrite):
     name = "cdist"
     aten = ("_cdist_forward.default", "_euclidean_dist.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The order is 2."""
         x, y = args[:2]
         if len(args) > 2 and args[2] != 2:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Clamp(Rewrite):
@@ -21,7 +22,7 @@ class Clamp(Rewrite):
         "hardtanh.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Either bound may be missing."""
         x, low, high = (*args, None, None)[:3]
         low, high = kwargs.get("min", low), kwargs.get("max", high)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Clone(Rewrite):
@@ -21,7 +22,7 @@ class Clone(Rewrite):
         "contiguous.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Memory layout is not part of exact arithmetic."""
         return args[0]
 

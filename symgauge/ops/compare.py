@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Compare(Rewrite):
@@ -16,7 +17,7 @@ class Compare(Rewrite):
     aten = tuple(f"{kind}.{form}" for kind in ("gt", "ge", "lt", "le")
                  for form in ("Tensor", "Scalar"))
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Strict and weak comparisons differ where both sides are equal on a whole cell."""
         x, y = (build.number(a) for a in args)
         kind = overload.split(".")[0]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class ConstantPad(Rewrite):
@@ -16,7 +17,7 @@ class ConstantPad(Rewrite):
     name = "constant_pad_nd"
     aten = ("constant_pad_nd.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Widths come in pairs, the last axis first."""
         x, widths, value = (*args, 0)[:3]
         number = build.fraction(kwargs.get("value", value))
@@ -29,7 +30,7 @@ class ConstantPad(Rewrite):
         yield Sample("constant_pad_nd.default", (Sample.Tensor((2, 3)), [-1, 1], 0.5))
 
 
-def pad(build: Builder, x: Value, axis: int, widths: Sequence[int], value: Fraction) -> Value:
+def pad(build: Writer, x: Value, axis: int, widths: Sequence[int], value: Fraction) -> Value:
     """A border of `value` before and after one axis."""
     low, high = widths
     x = build.slice(x, axis, max(-low, 0), x.shape[axis] - max(-high, 0))

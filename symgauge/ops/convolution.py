@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.constant_pad_nd import pad
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Convolution(Rewrite):
@@ -25,7 +26,7 @@ class Convolution(Rewrite):
     name = "convolution"
     aten = ("convolution.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Windows are taken from x; the channels of a group are contracted with its kernels."""
         x, w, b, stride, padding, dilation, transposed, _, groups = args
         if transposed:
@@ -67,7 +68,7 @@ def _spread(numbers: Sequence[int], kernel: Sequence[int]) -> list[int]:
 
 
 def windows(
-    build: Builder, x: Value, kernel: Sequence[int], stride: Sequence[int],
+    build: Writer, x: Value, kernel: Sequence[int], stride: Sequence[int],
     dilation: Sequence[int],
 ) -> Value:
     """(n, c, i...) to (n, c, k..., o...): the entries that each window sees."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Copy(Rewrite):
@@ -15,7 +16,7 @@ class Copy(Rewrite):
     name = "copy"
     aten = ("copy.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The tensor that is replaced gives the shape alone."""
         return build.broadcast(build.number(args[1]), args[0].shape)
 

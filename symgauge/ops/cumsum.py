@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Cumsum(Rewrite):
@@ -17,7 +18,7 @@ class Cumsum(Rewrite):
     name = "cumsum"
     aten = ("cumsum.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """sum over j <= i of x[j]."""
         x = args[0]
         axis = (args[1] if len(args) > 1 else kwargs["dim"]) % max(len(x.shape), 1)
@@ -28,7 +29,7 @@ class Cumsum(Rewrite):
         yield Sample("cumsum.default", (Sample.Tensor((2, 3, 2)), 1))
 
 
-def along(build: Builder, x: Value, axis: int, matrix: Any) -> Value:
+def along(build: Writer, x: Value, axis: int, matrix: Any) -> Value:
     """A constant matrix applied to one axis."""
     table = build.floats(np.asarray(matrix).T)
     last = len(x.shape) - 1

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Diagonal(Rewrite):
@@ -18,7 +19,7 @@ class Diagonal(Rewrite):
     name = "diagonal"
     aten = ("diagonal.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The two axes are merged and the places of the diagonal taken."""
         given = dict(zip(("offset", "dim1", "dim2"), args[1:]), **kwargs)
         x, rank = args[0], len(args[0].shape)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import Constant
 from symgauge.ops.reciprocal import quotient
 from symgauge.ops.rounding import rounded
+from symgauge.program.constant import Constant
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Div(Rewrite):
@@ -18,7 +19,7 @@ class Div(Rewrite):
     name = "div"
     aten = ("div.Tensor", "div.Scalar", "div.Tensor_mode", "div.Scalar_mode")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """x / y."""
         a, b = args[:2]
         mode = kwargs.get("rounding_mode")
@@ -39,7 +40,7 @@ class Div(Rewrite):
                      {"rounding_mode": "floor"})
 
 
-def _of_position(build: Builder, a: Value, b: Value | float) -> Value | None:
+def _of_position(build: Writer, a: Value, b: Value | float) -> Value | None:
     """The whole quotient of a place that a branch decided, as a place; None for anything else."""
     node = build.node(a)
     leaf = build.node(build.number(b)).leaf

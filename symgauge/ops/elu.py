@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Elu(Composite):
@@ -17,7 +18,7 @@ class Elu(Composite):
     opaque = True
     rational_attrs = ("alpha", "scale", "rate")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """alpha, scale and input_scale are attributes."""
         given = dict(zip(("alpha", "scale", "input_scale"), args[1:]), **kwargs)
         alpha, scale, rate = (
@@ -25,7 +26,7 @@ class Elu(Composite):
         )
         return build.apply("elu", args[0], alpha=alpha, scale=scale, rate=rate)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         on = build.apply("step", xs[0])
         off = build.add(build.scale(on, -1), 1)
         fall = build.add(build.apply("exp", build.scale(xs[0], attrs["rate"])), -1)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import whole
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class EmbeddingBag(Rewrite):
@@ -19,7 +20,7 @@ class EmbeddingBag(Rewrite):
     name = "embedding_bag"
     aten = ("_embedding_bag.default", "_embedding_bag_forward_only.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The value first; the bookkeeping that follows it is read by no output."""
         names = ("scale_grad_by_freq", "mode", "sparse", "per_sample_weights",
                  "include_last_offset", "padding_idx")

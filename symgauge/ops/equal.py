@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import Constant
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.rounding import is_integer
+from symgauge.program.constant import Constant
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Equal(Rewrite):
@@ -23,7 +24,7 @@ class Equal(Rewrite):
         "eq.Scalar", "eq.Tensor", "ne.Scalar", "ne.Tensor", "isinf.default", "isnan.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """A number that moves is never infinite: only a mask makes it so."""
         kind, x = overload.split(".")[0], args[0]
         y = {"isinf": -math.inf, "isnan": math.nan}.get(kind, args[-1])
@@ -42,7 +43,7 @@ class Equal(Rewrite):
         yield Sample("ne.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))
 
 
-def _equal(build: Builder, x: Value, y: Value) -> Value:
+def _equal(build: Writer, x: Value, y: Value) -> Value:
     if isinstance(build.node(x).leaf, Constant):
         x, y = y, x
     leaf = build.node(y).leaf

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Erfc(Rewrite):
@@ -15,7 +16,7 @@ class Erfc(Rewrite):
     name = "erfc"
     aten = ("erfc.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """1 - erf x."""
         return build.add(build.scale(build.apply("erf", args[0]), -1), 1)
 

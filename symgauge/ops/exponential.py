@@ -7,9 +7,10 @@ from math import log
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import exact_value
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Exponential(Rewrite):
@@ -18,7 +19,7 @@ class Exponential(Rewrite):
     name = "exponential"
     aten = ("exp2.default", "pow.Scalar")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """log c is the dyadic value of the nearest float."""
         base, x = (2, args[0]) if overload.startswith("exp2") else args
         if not base > 0:

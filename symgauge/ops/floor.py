@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, LocallyConstant, Sample
+from symgauge.program.array import Array
+from symgauge.program.domain import Domain
+from symgauge.program.op import LocallyConstant
+from symgauge.program.sample import Sample
 
 
 class Floor(LocallyConstant):

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.take import take, whole
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Gather(Rewrite):
@@ -20,7 +21,7 @@ class Gather(Rewrite):
     name = "gather"
     aten = ("gather.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Places that are the same along the other axes are taken from the one axis."""
         x, axis, given = args[:3]
         axis %= max(len(x.shape), 1)
@@ -46,7 +47,7 @@ class Gather(Rewrite):
         yield Sample("gather.default", (Sample.Tensor((3, 3)), -1, same))
 
 
-def _decided(build: Builder, x: Value, axis: int, index: Value) -> Value:
+def _decided(build: Writer, x: Value, axis: int, index: Value) -> Value:
     last = len(x.shape) - 1
     order = (*(a for a in range(last + 1) if a != axis), axis)
     rows = one_hot(build, build.permute(index, order), x.shape[axis])

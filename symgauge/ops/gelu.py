@@ -7,9 +7,11 @@ from fractions import Fraction
 from math import pi, sqrt
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample, Shape
-from symgauge.network.program import exact_value
+from symgauge.program.array import Shape
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Gelu(Composite):
@@ -19,7 +21,7 @@ class Gelu(Composite):
     aten = ("gelu.default",)
     opaque = True
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The form is an attribute."""
         return build.apply("gelu", args[0], approximate=str(kwargs.get("approximate", "none")))
 
@@ -28,7 +30,7 @@ class Gelu(Composite):
             raise ValueError(f"gelu: approximate {attrs['approximate']}")
         return super().shape(*shapes, **attrs)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         x = xs[0]
         if attrs["approximate"] == "tanh":
             cubic = build.scale(build.apply("power", x, exponent=3), exact_value(0.044715))

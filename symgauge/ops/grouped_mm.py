@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.one_hot import one_hot
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class GroupedMm(Rewrite):
@@ -19,7 +20,7 @@ class GroupedMm(Rewrite):
     name = "grouped_mm"
     aten = ("_grouped_mm.default", "grouped_mm_fallback.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """All products are formed; the one-hot row of the group picks one."""
         x, w, offsets = args[:3]
         if len(x.shape) != 2 or len(w.shape) != 3:

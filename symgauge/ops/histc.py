@@ -7,10 +7,11 @@ from math import prod
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.rounding import is_integer
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Histc(Rewrite):
@@ -19,7 +20,7 @@ class Histc(Rewrite):
     name = "histc"
     aten = ("histc.default", "bincount.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Bins of width 1 around the integers from 0."""
         x = args[0]
         if overload.startswith("bincount"):

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take, whole, wrapped
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Index(Rewrite):
@@ -20,7 +21,7 @@ class Index(Rewrite):
     name = "index"
     aten = ("index.Tensor", "_unsafe_index.Tensor")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Axes without an index stay; places decided by a branch index one axis at a time."""
         x, given = args[0], list(args[1])
         axes = [a for a, i in enumerate(given) if i is not None]
@@ -46,7 +47,7 @@ class Index(Rewrite):
 
 
 def merged(
-    build: Builder, x: Value, axes: Sequence[int], chosen: Sequence[Any]
+    build: Writer, x: Value, axes: Sequence[int], chosen: Sequence[Any]
 ) -> tuple[Value, Any]:
     """The indexed axes in front as one, and the places on it."""
     if any(isinstance(i, Value) for i in chosen):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class LayerNorm(Rewrite):
@@ -15,7 +16,7 @@ class LayerNorm(Rewrite):
     name = "layer_norm"
     aten = ("native_layer_norm.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The value first; mean and deviation are read by no output."""
         x, shape, gain, bias, eps = args
         axes = tuple(range(len(x.shape) - len(shape), len(x.shape)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class LeakyRelu(Composite):
@@ -17,12 +18,12 @@ class LeakyRelu(Composite):
     aten = ("leaky_relu.default",)
     rational_attrs = ("slope",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The slope is an attribute."""
         slope = args[1] if len(args) > 1 else kwargs.get("negative_slope", 0.01)
         return build.apply("leaky_relu", args[0], slope=build.fraction(slope))
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         slope = attrs["slope"]
         gate = build.add(build.scale(build.apply("step", xs[0]), 1 - slope), slope)
         return build.mul(gate, xs[0])

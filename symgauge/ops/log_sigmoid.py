@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class LogSigmoid(Rewrite):
@@ -16,7 +17,7 @@ class LogSigmoid(Rewrite):
     name = "log_sigmoid"
     aten = ("log_sigmoid.default", "log_sigmoid_forward.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The second result of the forward form is a buffer for the backward pass."""
         x = build.scale(args[0], -1)
         value = build.scale(build.apply("softplus", x, beta=Fraction(1)), -1)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample, Shape
+from symgauge.program.array import Shape
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class LogSoftmax(Composite):
@@ -16,7 +18,7 @@ class LogSoftmax(Composite):
     law = "normaliser"
     aten = ("_log_softmax.default", "log_softmax.int")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The axis is an attribute."""
         return build.apply("log_softmax", args[0], axis=args[1] % len(args[0].shape))
 
@@ -26,7 +28,7 @@ class LogSoftmax(Composite):
             raise ValueError(f"log_softmax: shape {shape} along {attrs['axis']}")
         return shape
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         total = build.sum(build.apply("exp", xs[0]), attrs["axis"], True)
         return build.add(xs[0], build.scale(build.broadcast(build.apply("log", total),
                                                             xs[0].shape), -1))

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from math import log
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
-from symgauge.network.program import exact_value
+from symgauge.program.constant import exact_value
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Logarithm(Rewrite):
@@ -17,7 +18,7 @@ class Logarithm(Rewrite):
     name = "logarithm"
     aten = ("log2.default", "log10.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """1 / log c is the dyadic value of the nearest float."""
         base = 2 if overload.startswith("log2") else 10
         return build.scale(build.apply("log", args[0]), exact_value(1 / log(base)))

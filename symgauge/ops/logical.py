@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.amax import largest
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Logical(Rewrite):
@@ -20,7 +21,7 @@ class Logical(Rewrite):
         *(f"{kind}.{form}" for kind in ("any", "all") for form in ("default", "dim", "dims")),
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Masks that depend on no parameter and no input never come here: they are folded."""
         kind = overload.split(".")[0].rpartition("_")[2]
         if kind == "not":
@@ -39,5 +40,5 @@ class Logical(Rewrite):
         yield from ()
 
 
-def _not(build: Builder, x: Value) -> Value:
+def _not(build: Writer, x: Value) -> Value:
     return build.add(build.scale(x, -1), 1)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
 
 
 class Matmul(Primitive):

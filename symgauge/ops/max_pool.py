@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class MaxPool(Rewrite):
@@ -23,7 +24,7 @@ class MaxPool(Rewrite):
         "adaptive_max_pool2d.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """A padded place repeats an entry of its window: the largest entry is the same."""
         x, d = args[0], 3 if "3d" in overload else 2
         if overload.startswith("adaptive"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample, Shape
+from symgauge.program.array import Shape
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Maximum(Composite):
@@ -16,7 +18,7 @@ class Maximum(Composite):
     law = "maximum"
     aten = ("maximum.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Both inputs are broadcast to one shape."""
         return build.entrywise("maximum", *args)
 
@@ -26,7 +28,7 @@ class Maximum(Composite):
             raise ValueError(f"maximum: shapes {x} and {y}")
         return x
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         gap = build.add(xs[0], build.scale(xs[1], -1))
         return build.add(xs[1], build.mul(build.apply("step", gap), gap))
 

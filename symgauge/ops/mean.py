@@ -7,8 +7,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Mean(Rewrite):
@@ -17,7 +18,7 @@ class Mean(Rewrite):
     name = "mean"
     aten = ("mean.dim", "mean.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The mean over axes."""
         x, dims, keep = (*args, None, False)[:3] if len(args) < 3 else args[:3]
         total = build.sum(x, dims, bool(kwargs.get("keepdim", keep)))

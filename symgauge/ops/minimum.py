@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Minimum(Rewrite):
@@ -15,7 +16,7 @@ class Minimum(Rewrite):
     name = "minimum"
     aten = ("minimum.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """min(x, y) = -max(-x, -y)."""
         x, y = (build.scale(build.number(a), -1) for a in args)
         return build.scale(build.entrywise("maximum", x, y), -1)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
-from symgauge.network.program import Constant
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Mul(Primitive):
@@ -19,7 +21,7 @@ class Mul(Primitive):
     law = "product"
     aten = ("mul.Tensor", "mul.Scalar")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """A product with one number becomes a scaling."""
         a, b = (build.number(x) for x in args)
         for x, c in ((a, b), (b, a)):

@@ -12,11 +12,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.flow import Flow, method
-from symgauge.network.legs import Axis, Legs, follow_lines
-from symgauge.network.op import Array, Primitive, Shape
-from symgauge.network.program import Network
+from symgauge.domains.flow import Flow, method
+from symgauge.points.reads import readable_network
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+from symgauge.spaces.follow import follow_lines
 
 
 class OdeFlow(Primitive):
@@ -30,12 +34,12 @@ class OdeFlow(Primitive):
     law = "flow"
     rational_attrs = ("t0", "t1")
 
-    def inner(self, **attrs: Any) -> Network:
+    def body(self, **attrs: Any) -> Network:
         """The program of v. Raises BadInputError or ValueError where it is none."""
         return _field(attrs["field"])
 
     def _flow(self, attrs: Any) -> Flow:
-        return Flow(_field(attrs["field"]).lowered, attrs["t0"], attrs["t1"])
+        return Flow(lower(_field(attrs["field"])), attrs["t0"], attrs["t1"])
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
         field = _field(attrs["field"])
@@ -84,7 +88,7 @@ class OdeFlow(Primitive):
 def _field(text: str) -> Network:
     from symgauge.ops import all_ops
 
-    field = Network.from_json(json.loads(text), all_ops())
+    field = readable_network(json.loads(text), all_ops())
     names = [x.name for x in field.inputs]
     if names.count("x") != 1 or set(names) - {"t", "x"} or len(set(names)) != len(names):
         raise ValueError(f"a vector field has the inputs t and x, not {names}")

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Primitive, Shape
-from symgauge.network.program import Constant
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Primitive
+from symgauge.program.writer import Value, Writer
 
 
 class OneHot(Primitive):
@@ -54,7 +55,7 @@ class OneHot(Primitive):
         return f"e_{{{inputs[0]}}}"
 
 
-def one_hot(build: Builder, index: Value, count: int) -> Value:
+def one_hot(build: Writer, index: Value, count: int) -> Value:
     """The indicator of an integer that a branch decided; its selection itself where it is known."""
     node = build.node(index)
     if isinstance(node.leaf, Constant):

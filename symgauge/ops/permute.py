@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Sample, Shape, Structural
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Permute(Structural):
@@ -20,7 +22,7 @@ class Permute(Structural):
     law = "move"
     aten = ("permute.default", "t.default", "transpose.int")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """permute, and the two transposes."""
         x, rank = args[0], len(args[0].shape)
         order = list(range(rank))

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Composite, Shape
-from symgauge.network.program import Constant
+from symgauge.program.array import Shape
+from symgauge.program.constant import Constant
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Composite
+from symgauge.program.writer import Value, Writer
 
 
 class Position(Composite):
@@ -26,7 +27,7 @@ class Position(Composite):
             raise ValueError(f"position: {len(attrs['table'])} integers for {shape}")
         return shape[:-1]
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         n = len(attrs["table"])
         column = build.leaf(Constant(
             tuple(Fraction(t) for t in attrs["table"]), np.arange(n).reshape(n, 1)
@@ -38,6 +39,6 @@ class Position(Composite):
         return list(inputs[0][:-1])
 
 
-def position(build: Builder, rows: Value) -> Value:
+def position(build: Writer, rows: Value) -> Value:
     """The place of the 1 in each one-hot row."""
     return build.apply("position", rows, table=tuple(range(rows.shape[-1])))

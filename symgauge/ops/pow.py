@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Pow(Rewrite):
@@ -15,7 +16,7 @@ class Pow(Rewrite):
     name = "pow"
     aten = ("pow.Tensor_Tensor",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """x**y = exp(y log x) for positive x."""
         return build.apply("exp", build.mul(args[1], build.apply("log", args[0])))
 

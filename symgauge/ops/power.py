@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Power(Primitive):
@@ -18,7 +20,7 @@ class Power(Primitive):
     law = "homogeneous"
     aten = ("pow.Tensor_Scalar",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Integer and half-integer exponents, of either sign; others by exp(k log x), x > 0."""
         x, exponent = args
         k = Fraction(exponent)

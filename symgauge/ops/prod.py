@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Prod(Rewrite):
@@ -16,7 +17,7 @@ class Prod(Rewrite):
     name = "prod"
     aten = ("prod.default", "prod.dim_int", "cumprod.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """One factor after the other."""
         x = args[0]
         if overload == "prod.default":

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
-from symgauge.network.program import Constant
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Reciprocal(Primitive):
@@ -49,7 +51,7 @@ class Reciprocal(Primitive):
         yield Sample("reciprocal.default", (Sample.Tensor((2, 3), 0.5, 2.0),))
 
 
-def quotient(build: Builder, a: Value, b: Value) -> Value:
+def quotient(build: Writer, a: Value, b: Value) -> Value:
     """a / b; by one number, a scaling."""
     leaf = build.node(b).leaf
     if isinstance(leaf, Constant) and len(leaf.table) == 1 and leaf.table[0]:

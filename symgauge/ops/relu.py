@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Relu(Composite):
@@ -16,7 +17,7 @@ class Relu(Composite):
     law = "homogeneous"
     aten = ("relu.default",)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         return build.mul(build.apply("step", xs[0]), xs[0])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Repeat(Rewrite):
@@ -15,7 +16,7 @@ class Repeat(Rewrite):
     name = "repeat"
     aten = ("repeat.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """A unit axis in front of each axis is repeated, and the two are merged."""
         x, times = args[0], tuple(args[1])
         shape = (1,) * (len(times) - len(x.shape)) + x.shape

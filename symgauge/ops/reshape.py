@@ -7,10 +7,12 @@ from math import prod
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Sample, Shape, Structural
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Reshape(Structural):
@@ -23,7 +25,7 @@ class Reshape(Structural):
         "squeeze.dims", "squeeze.dim", "squeeze.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """By the kind of its second argument: a shape, an axis, a list of axes."""
         x = args[0]
         if overload.startswith("unsqueeze"):

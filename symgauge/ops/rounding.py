@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Primitive, Rewrite, Sample, Structural
-from symgauge.network.program import Constant, Input
 from symgauge.ops.reciprocal import quotient
+from symgauge.program.constant import Constant
+from symgauge.program.leaf import Input
+from symgauge.program.op import Primitive, Rewrite, Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Rounding(Rewrite):
@@ -23,7 +25,7 @@ class Rounding(Rewrite):
         "floor_divide.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """x - y floor(x/y) has the sign of y, x - y trunc(x/y) that of x."""
         kind, x = overload.split(".")[0], build.number(args[0])
         if kind in ("remainder", "fmod", "floor_divide"):
@@ -45,7 +47,7 @@ class Rounding(Rewrite):
         yield Sample("floor_divide.default", (x, y))
 
 
-def rounded(build: Builder, x: Value, mode: str) -> Value:
+def rounded(build: Writer, x: Value, mode: str) -> Value:
     """x by "floor", "ceil", "trunc" (towards 0) or "round" (halves to the even neighbour)."""
     if is_integer(build, x):
         return x
@@ -69,7 +71,7 @@ def rounded(build: Builder, x: Value, mode: str) -> Value:
     return build.add(near, build.scale(build.mul(build.add(build.scale(above, -1), 1), odd), -1))
 
 
-def nonzero(build: Builder, x: Value) -> Value:
+def nonzero(build: Writer, x: Value) -> Value:
     """1 where x is not 0, else 0: what a cast to Booleans gives."""
     fall = build.apply("step", build.scale(x, -1))
     return build.add(build.apply("step", x), fall)
@@ -79,7 +81,7 @@ def nonzero(build: Builder, x: Value) -> Value:
 _WHOLE = ("add", "mul", "sum", "matmul", "power", "position", "amax", "maximum", "relu", "abs")
 
 
-def is_integer(build: Builder, x: Value) -> bool:
+def is_integer(build: Writer, x: Value) -> bool:
     """Whether a value is seen to be an integer: of constants and branches, by sums and products."""
     stack, seen = [x.index], set()
     while stack:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Rrelu(Rewrite):
@@ -16,7 +17,7 @@ class Rrelu(Rewrite):
     name = "rrelu"
     aten = ("rrelu_with_noise_functional.default", "rrelu_with_noise.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The randomised leaky ReLU in eval mode: the mean slope where x < 0."""
         given = dict(zip(("lower", "upper", "training"), args[2:]), **kwargs)
         if given.get("training"):

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
 
 
 class Rsqrt(Primitive):

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Scale(Primitive):
@@ -19,7 +21,7 @@ class Scale(Primitive):
     aten = ("neg.default",)
     rational_attrs = ("factor",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """-x."""
         return build.scale(args[0], -1)
 

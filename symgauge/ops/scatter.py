@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample, Shape
 from symgauge.ops.one_hot import one_hot
 from symgauge.ops.take import Places, take, whole, wrapped
+from symgauge.program.array import Shape
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Scatter(Rewrite):
@@ -24,7 +26,7 @@ class Scatter(Rewrite):
         "index_add.default", "index_copy.default", "_unsafe_index_put.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Places decided by a branch write with their one-hot rows."""
         kind = overload.split(".")[0]
         if kind.endswith("index_put"):
@@ -66,7 +68,7 @@ class Scatter(Rewrite):
 
 
 def _written(
-    build: Builder, x: Value, places: Places, source: Value, add: bool
+    build: Writer, x: Value, places: Places, source: Value, add: bool
 ) -> Value:
     """Writes, or adds, a source at places of x in row-major order."""
     size, count = prod(x.shape), places.size
@@ -82,7 +84,7 @@ def _written(
 
 
 def _decided(
-    build: Builder, x: Value, axis: int, index: Value, source: Value, add: bool
+    build: Writer, x: Value, axis: int, index: Value, source: Value, add: bool
 ) -> Value:
     """x (1 - sum of the one-hot rows) + the source spread by them."""
     last = len(x.shape) - 1
@@ -102,7 +104,7 @@ def _decided(
     return build.permute(build.add(kept, spread), (*range(axis), last, *range(axis, last)))
 
 
-def _put(build: Builder, x: Value, given: Any, source: Any, accumulate: bool = False) -> Value:
+def _put(build: Writer, x: Value, given: Any, source: Any, accumulate: bool = False) -> Value:
     axes = [a for a, i in enumerate(given) if i is not None]
     chosen = [wrapped(build, whole(build, given[a]), x.shape[a]) for a in axes]
     source = build.number(source)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Sign(Rewrite):
@@ -15,7 +16,7 @@ class Sign(Rewrite):
     name = "sign"
     aten = ("sign.default", "sgn.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """H(x) - H(-x)."""
         fall = build.apply("step", build.scale(args[0], -1))
         return build.add(build.apply("step", args[0]), build.scale(fall, -1))

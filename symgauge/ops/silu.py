@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Silu(Composite):
@@ -16,7 +17,7 @@ class Silu(Composite):
     aten = ("silu.default",)
     opaque = True
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         return build.mul(xs[0], build.apply("sigmoid", xs[0]))
 
     def latex(self, *inputs: str, **attrs: Any) -> str:

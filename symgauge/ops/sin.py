@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
 
 
 class Sin(Primitive):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Sinh(Rewrite):
@@ -16,7 +17,7 @@ class Sinh(Rewrite):
     name = "sinh"
     aten = ("sinh.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """(exp(x) - exp(-x)) / 2."""
         up = build.apply("exp", args[0])
         return build.scale(build.add(up, build.scale(build.reciprocal(up), -1)), Fraction(1, 2))

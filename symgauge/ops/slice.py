@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Sample, Shape, Structural
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Slice(Structural):
@@ -18,7 +20,7 @@ class Slice(Structural):
     law = "move"
     aten = ("slice.Tensor",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Negative and missing bounds as in Python."""
         x, axis, start, stop, step = (*args, *(None,) * 5)[:5]
         axis = (axis or 0) % len(x.shape)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class SliceScatter(Rewrite):
@@ -18,7 +19,7 @@ class SliceScatter(Rewrite):
     name = "slice_scatter"
     aten = ("slice_scatter.default", "select_scatter.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """The pieces end to end; with a step, entries picked from both."""
         x, source = args[:2]
         if overload.startswith("select"):

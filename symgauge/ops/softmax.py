@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Composite, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Softmax(Composite):
@@ -23,7 +25,7 @@ class Softmax(Composite):
     law = "normaliser"
     aten = ("_softmax.default", "softmax.int")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Entries at minus infinity are left out."""
         x, axis = args[0], args[1] % len(args[0].shape)
         mask = x.minus_infinity
@@ -40,7 +42,7 @@ class Softmax(Composite):
             raise ValueError(f"softmax: shapes {shapes} along {attrs['axis']}")
         return shapes[0]
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         weights = build.apply("exp", xs[0])
         axis = attrs["axis"]
         total = None

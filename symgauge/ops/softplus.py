@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 #: The threshold of torch's softplus, if none is given.
 THRESHOLD = 20
@@ -23,7 +24,7 @@ class Softplus(Composite):
     opaque = True
     rational_attrs = ("beta",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """x where beta x is above a threshold; that of 20 is rounding (a change below 3e-9)."""
         given = dict(zip(("beta", "threshold"), args[1:]), **kwargs)
         x, beta = args[0], build.fraction(given.get("beta", 1))
@@ -38,7 +39,7 @@ class Softplus(Composite):
         rest = build.add(build.scale(above, -1), 1)
         return build.add(build.mul(above, x), build.mul(rest, smooth))
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         beta = attrs["beta"]
         inner = build.add(build.apply("exp", build.scale(xs[0], beta)), 1)
         return build.scale(build.apply("log", inner), 1 / beta)

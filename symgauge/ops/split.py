@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Split(Rewrite):
@@ -16,7 +17,7 @@ class Split(Rewrite):
     name = "split"
     aten = ("split.Tensor", "split_with_sizes.default", "unbind.int")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Consecutive ranges along an axis, as a tuple."""
         x = args[0]
         if overload == "unbind.int":

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Sqrt(Composite):
@@ -18,7 +19,7 @@ class Sqrt(Composite):
     degree = Fraction(1, 2)
     aten = ("sqrt.default",)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         return build.mul(xs[0], build.apply("rsqrt", xs[0]))
 
     def latex(self, *inputs: str, **attrs: Any) -> str:

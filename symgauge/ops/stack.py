@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Stack(Rewrite):
@@ -15,7 +16,7 @@ class Stack(Rewrite):
     name = "stack"
     aten = ("stack.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Tensors side by side along a new axis."""
         xs, axis = (*args, 0)[:2]
         axis = kwargs.get("dim", axis) % (len(xs[0].shape) + 1)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, Composite
+from symgauge.program.array import Array
+from symgauge.program.domain import Domain
+from symgauge.program.op import Composite
+from symgauge.program.writer import Value, Writer
 
 
 class Standardise(Composite):
@@ -31,7 +32,7 @@ class Standardise(Composite):
         back = flat.reshape(moved.shape)
         return back.transpose(*np.argsort([*kept, *axes]))
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         centred, variance = moments(build, xs[0], attrs["axes"])
         if prod(xs[0].shape[a] for a in attrs["axes"]) == 1 and attrs["eps"] > 0:
             return centred
@@ -42,13 +43,13 @@ class Standardise(Composite):
         return rf"\operatorname{{standardise}}({inputs[0]})"
 
 
-def mean(build: Builder, x: Value, axes: tuple[int, ...]) -> Value:
+def mean(build: Writer, x: Value, axes: tuple[int, ...]) -> Value:
     """The mean over axes, which are kept."""
     count = prod(x.shape[a] for a in axes)
     return build.scale(build.sum(x, axes, True), Fraction(1, count))
 
 
-def moments(build: Builder, x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
+def moments(build: Writer, x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
     """x minus its mean, and the mean of its square: the (biased) variance, axes kept."""
     if prod(x.shape[a] for a in axes) == 1:
         # x is its own mean

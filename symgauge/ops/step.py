@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgauge.network.domains.base import Domain
-from symgauge.network.op import Array, LocallyConstant
+from symgauge.program.array import Array
+from symgauge.program.domain import Domain
+from symgauge.program.op import LocallyConstant
 
 
 class Step(LocallyConstant):

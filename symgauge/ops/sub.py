@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Sub(Rewrite):
@@ -15,7 +16,7 @@ class Sub(Rewrite):
     name = "sub"
     aten = ("sub.Tensor", "sub.Scalar", "rsub.Scalar")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """x - alpha y."""
         a, b = (build.number(x) for x in args[:2])
         if overload.startswith("rsub"):

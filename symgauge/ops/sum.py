@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Primitive, Sample, Shape
+from symgauge.program.array import Array, Shape
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Sum(Primitive):
@@ -20,7 +22,7 @@ class Sum(Primitive):
     law = "sum"
     aten = ("sum.dim_IntList", "sum.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """No axes means all; keepdim leaves unit axes."""
         x, dims, keep = (*args, None, False)[:3] if len(args) < 3 else args[:3]
         keepdim = bool(kwargs.get("keepdim", keep))
@@ -64,7 +66,7 @@ class Sum(Primitive):
         yield Sample("sum.default", (Sample.Tensor((2, 3)),))
 
 
-def _matrix_vector(build: Builder, x: Value, dims: Any) -> Value | None:
+def _matrix_vector(build: Writer, x: Value, dims: Any) -> Value | None:
     """The product of a matrix and a vector, which arrives as a product summed over columns."""
     node = build.node(x)
     if node.op is None or node.op.name != "mul" or len(x.shape) != 2 or list(dims or ()) != [1]:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Composite, Shape
-from symgauge.network.program import Constant
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Composite
+from symgauge.program.writer import Value, Writer
 
 
 class Tabulated(Composite):
@@ -36,7 +37,7 @@ class Tabulated(Composite):
             raise ValueError(f"tabulated: {len(table)} values below {count} for {shapes}")
         return (*lead, count)
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         lead, count = xs[0].shape[:-1], attrs["count"]
         joint = build.reshape(xs[0], (prod(lead), xs[0].shape[-1]))
         for x in xs[1:]:

@@ -10,12 +10,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.base import Domain
-from symgauge.network.legs import Axis, Legs
-from symgauge.network.op import Array, Sample, Shape, Structural
-from symgauge.network.program import Constant
 from symgauge.ops.one_hot import one_hot
+from symgauge.program.array import Array, Shape
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.legs import Axis, Legs
+from symgauge.program.op import Structural
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 #: Constant places on an axis.
 Places: TypeAlias = npt.NDArray[Any]
@@ -28,7 +30,7 @@ class Take(Structural):
     law = "move"
     aten = ("index_select.default", "embedding.default", "flip.default")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """index_select, embedding (the rows of a table), flip."""
         if overload == "embedding.default":
             return take(build, args[0], 0, whole(build, args[1]))
@@ -85,13 +87,13 @@ class Take(Structural):
         yield Sample("flip.default", (Sample.Tensor((2, 3)), [0, -1]))
 
 
-def whole(build: Builder, x: Value) -> Places | Value:
+def whole(build: Writer, x: Value) -> Places | Value:
     """A constant as an array of integers; a value that a branch decided as it is."""
     leaf = build.node(x).leaf
     return np.rint(leaf.floats()).astype(np.int64) if isinstance(leaf, Constant) else x
 
 
-def wrapped(build: Builder, index: Places | Value, count: int) -> Places | Value:
+def wrapped(build: Writer, index: Places | Value, count: int) -> Places | Value:
     """Places from 0 on: a negative one that a branch decided counts from the end."""
     if not isinstance(index, Value) or _is_position(build, index):
         return index
@@ -99,7 +101,7 @@ def wrapped(build: Builder, index: Places | Value, count: int) -> Places | Value
     return build.add(index, build.scale(below, count))
 
 
-def _is_position(build: Builder, x: Value) -> bool:
+def _is_position(build: Writer, x: Value) -> bool:
     """Whether a value is places of one-hot rows, its entries perhaps moved."""
     node = build.node(x)
     if isinstance(node.op, Structural) and len(node.inputs) == 1:
@@ -107,7 +109,7 @@ def _is_position(build: Builder, x: Value) -> bool:
     return node.op is not None and node.op.name == "position" and min(node.attrs["table"]) >= 0
 
 
-def take(build: Builder, x: Value, axis: int, index: Places | Value) -> Value:
+def take(build: Writer, x: Value, axis: int, index: Places | Value) -> Value:
     """Entries at places of an axis, constant or decided by a branch."""
     count = x.shape[axis]
     if isinstance(index, Value):
@@ -130,7 +132,7 @@ def _nested(index: Any) -> Any:
     return tuple(_nested(i) for i in index) if isinstance(index, list) else index
 
 
-def _selected(build: Builder, x: Value, axis: int, index: Value) -> Value:
+def _selected(build: Writer, x: Value, axis: int, index: Value) -> Value:
     rows = one_hot(build, index, x.shape[axis])
     flat = build.reshape(rows, (prod(index.shape), x.shape[axis]))
     rest = (*x.shape[:axis], *x.shape[axis + 1:])

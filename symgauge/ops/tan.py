@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Tan(Rewrite):
@@ -15,7 +16,7 @@ class Tan(Rewrite):
     name = "tan"
     aten = ("tan.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """sin x / cos x."""
         return build.mul(build.apply("sin", args[0]), build.reciprocal(build.apply("cos", args[0])))
 

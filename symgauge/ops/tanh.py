@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Composite, Sample
+from symgauge.program.op import Composite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Tanh(Composite):
@@ -16,7 +17,7 @@ class Tanh(Composite):
     aten = ("tanh.default",)
     opaque = True
 
-    def expand(self, build: Builder, *xs: Value, **attrs: Any) -> Value:
+    def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         fall = build.reciprocal(build.add(build.apply("exp", build.scale(xs[0], 2)), 1))
         return build.add(build.scale(fall, -2), 1)
 

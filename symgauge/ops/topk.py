@@ -7,10 +7,11 @@ from math import prod
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.amax import below, last_axis, require_finite
 from symgauge.ops.position import position
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Topk(Rewrite):
@@ -25,7 +26,7 @@ class Topk(Rewrite):
         "argmax.default", "argmin.default", "median.dim", "kthvalue.default",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """By the kind of the op: values, places, or both."""
         kind, x, rank = overload.split(".")[0], args[0], len(args[0].shape)
         given = dict(zip(_NAMES.get(overload, _NAMES.get(kind, ())), args[1:]), **kwargs)
@@ -78,7 +79,7 @@ class Topk(Rewrite):
         yield Sample("median.dim", (x, -1))
 
 
-def _picked(build: Builder, places: Value, row: Value) -> Value:
+def _picked(build: Writer, places: Value, row: Value) -> Value:
     """The entries of a row in their order."""
     found = build.apply("matmul", places, build.reshape(row, (*row.shape, 1)))
     return build.reshape(found, found.shape[:-1])

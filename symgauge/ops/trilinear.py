@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Trilinear(Rewrite):
@@ -15,7 +16,7 @@ class Trilinear(Rewrite):
     name = "trilinear"
     aten = ("_trilinear.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Each tensor gets unit axes at the places listed for it."""
         product: Value | None = None
         for x, places in zip(args[:3], args[3:6], strict=True):

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Unfold(Rewrite):
@@ -18,7 +19,7 @@ class Unfold(Rewrite):
     name = "unfold"
     aten = ("unfold.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Axis, size of a window, step between windows."""
         x, axis, size, step = args
         axis %= len(x.shape)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.take import take
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class UpsampleNearest(Rewrite):
@@ -18,7 +19,7 @@ class UpsampleNearest(Rewrite):
     name = "upsample_nearest"
     aten = tuple(f"upsample_nearest{d}d.{form}" for d in (1, 2, 3) for form in ("default", "vec"))
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """By sizes or by factors."""
         x, sizes, *rest = args
         d = int(overload.split(".")[0][-2])

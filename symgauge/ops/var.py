@@ -7,9 +7,10 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from symgauge.network.builder import Builder
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.standardise import mean, moments
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Writer
 
 
 class Var(Rewrite):
@@ -18,7 +19,7 @@ class Var(Rewrite):
     name = "var"
     aten = ("var.correction", "std.correction", "var_mean.correction", "std_mean.correction")
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """No axes means all; the correction is 1 unless given."""
         x, dims = (*args, None)[:2]
         dims = kwargs.get("dim", dims)

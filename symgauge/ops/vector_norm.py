@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from symgauge.errors import CaptureError
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
 from symgauge.ops.amax import largest
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class VectorNorm(Rewrite):
@@ -18,7 +19,7 @@ class VectorNorm(Rewrite):
     name = "vector_norm"
     aten = ("linalg_vector_norm.default",)
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Value:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """No axes means all."""
         x, order, dims, keep = (*args, *(2, None, False)[len(args) - 1:])[:4]
         keep = bool(kwargs.get("keepdim", keep))

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import Rewrite, Sample
+from symgauge.program.op import Rewrite
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value, Writer
 
 
 class Where(Rewrite):
@@ -24,7 +25,7 @@ class Where(Rewrite):
         "masked_fill.Tensor",
     )
 
-    def capture(self, build: Builder, overload: str, *args: Any, **kwargs: Any) -> Any:
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """Entries of x where a constant mask holds, else of y."""
         if overload.startswith("masked_fill"):
             y, mask, x = args
@@ -59,7 +60,7 @@ class Where(Rewrite):
         yield Sample("where.self", (mask, Sample.Tensor((3,)), Sample.Tensor((2, 1))))
 
 
-def _decided(build: Builder, mask: Value, x: Value, y: Value) -> Value:
+def _decided(build: Writer, mask: Value, x: Value, y: Value) -> Value:
     """m x + (1 - m) y; what is minus infinity on its side is marked by the line that keeps it."""
     rest = build.add(build.scale(mask, -1), 1)
     shape = build.common_shape(mask, x, y)

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from symgauge.report import wording
 from symgauge.report.escape import escape, verbatim
-from symgauge.report.latex import _PREAMBLE, _table
-from symgauge.report.table import _grid, _text
+from symgauge.report.latex import PREAMBLE, longtable
+from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]
 
@@ -32,12 +32,12 @@ def dimension_text(derivation: Data) -> str:
 
 def print_full(derivation: Data, console: Console) -> None:
     """The result and the classes of families, in at most 80 columns."""
-    facts = _grid(console, f"{derivation['name']}: gauge symmetries for all sizes")
+    facts = grid(console, f"{derivation['name']}: gauge symmetries for all sizes")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
     sizes = ", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())
     for sentence in wording.about(derivation):
-        facts.add_row("about", _text(sentence, console))
+        facts.add_row("about", text_of(sentence, console))
     for label, value in (
         ("sizes", sizes or "of the example"),
         ("observable", derivation["observable"]),
@@ -48,9 +48,9 @@ def print_full(derivation: Data, console: Console) -> None:
         ("verdict", f"{derivation['verdict']}, each family by intertwiners"),
         ("scope", derivation["scope"]),
     ):
-        facts.add_row(_text(label, console), _text(value, console))
+        facts.add_row(text_of(label, console), text_of(value, console))
     console.print(facts)
-    table = _grid(console, "families (of layers alike: the first)")
+    table = grid(console, "families (of layers alike: the first)")
     table.add_column("family", overflow="fold", ratio=5)
     table.add_column("group", overflow="fold", ratio=2)
     table.add_column("layers", justify="right", no_wrap=True)
@@ -58,21 +58,21 @@ def print_full(derivation: Data, console: Console) -> None:
     for group in classes(derivation):
         first = group[0]
         table.add_row(
-            _text(first["label"], console), _text(first["group"], console),
-            _text(len(group), console),
-            _text(f"{sum(g['dimension'] for g in group):,}", console),
+            text_of(first["label"], console), text_of(first["group"], console),
+            text_of(len(group), console),
+            text_of(f"{sum(g['dimension'] for g in group):,}", console),
         )
     console.print(table)
     meaning = ", ".join(f"{k} = {v}" for k, v in derivation["symbols"].items())
     if meaning:
-        console.print(_text(f"Sizes: {meaning}.", console), highlight=False)
+        console.print(text_of(f"Sizes: {meaning}.", console), highlight=False)
 
 
 def document(derivation: Data) -> str:
     """The LaTeX article."""
     name = escape(str(derivation["name"]))
     body = [
-        _PREAMBLE,
+        PREAMBLE,
         rf"\title{{Gauge symmetries of {name}, for all sizes}}",
         r"\author{symgauge}\date{}",
         r"\begin{document}\maketitle",
@@ -81,7 +81,7 @@ def document(derivation: Data) -> str:
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
         f"{escape(str(derivation['observable']))}. "
         + escape(", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())) + ".\n",
-        _table((0.2, 0.72), ["quantity", "value"], [
+        longtable((0.2, 0.72), ["quantity", "value"], [
             ["parameters", f"{derivation['parameters']:,}"],
             ["dimension", escape(dimension_text(derivation))],
             ["in sizes", verbatim(str(derivation["polynomial"]))],
@@ -125,7 +125,7 @@ def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
     if proof:
         rows = [[verbatim(p["node"]), verbatim(p["op"]), escape(p["variation"])]
                 for p in proof[:LINES]]
-        lines.append("Proof.\n" + _table((0.1, 0.18, 0.62), ["line", "op", "its value"], rows))
+        lines.append("Proof.\n" + longtable((0.1, 0.18, 0.62), ["line", "op", "its value"], rows))
         if len(proof) > LINES:
             lines.append(
                 f"{len(proof) - LINES} more lines of the same kinds, to the last layer, are in the "

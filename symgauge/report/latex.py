@@ -15,7 +15,7 @@ from symgauge.report.names import Block, symbols
 Data = Mapping[str, Any]
 Shapes = Mapping[str, Sequence[int]]
 
-_PREAMBLE = r"""\documentclass[11pt]{article}
+PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage[margin=25mm]{geometry}
 \usepackage{amsmath,amssymb}
 \usepackage{booktabs,longtable}
@@ -33,7 +33,7 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 _ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
 
 
-def _table(
+def longtable(
     widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]], foot: str = ""
 ) -> str:
     """A longtable, its head on every page; widths are fractions of the line, 0 is a number's."""
@@ -76,7 +76,7 @@ def _network(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str
     facts.append("Its tensors, and the symbols they have below:" if shapes else "")
     text += "\n".join(facts) + "\n"
     if shapes:
-        text += _table(
+        text += longtable(
             (0.14, 0.48, 0.2, 0),
             ["symbol", "tensor", "shape", "count"],
             rows,
@@ -84,7 +84,7 @@ def _network(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str
         )
     nodes = wording.program_lines(derivation)
     if nodes:
-        text += _table(
+        text += longtable(
             (0, 0.2, 0.16, 0.4, 0.12),
             ["", "node", "operation", "formula", "shape"],
             (
@@ -137,7 +137,7 @@ def _result(derivation: Data) -> str:
         + "".join(f"{escape(said[:1].upper() + said[1:])}.\n" for said in wording.about(derivation))
         + f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
         "A \\emph{generic} point is one off a proper analytic subset.}\n"
-        + _table((0.36, 0.58), ["quantity", "value"], rows)
+        + longtable((0.36, 0.58), ["quantity", "value"], rows)
     )
 
 
@@ -193,7 +193,7 @@ def _family(
     method = mixed(str(proof.get("method") or "no method given"))
     text += f"\\noindent\\emph{{{heading}.}} Method: {method}.\n"
     if proof.get("lines"):
-        text += _table(
+        text += longtable(
             (0.24, 0.33, 0.36),
             ["node", "operation", "variation"],
             (
@@ -279,7 +279,7 @@ def _certificate(derivation: Data) -> str:
     versions, seconds = derivation.get("versions") or {}, derivation.get("seconds") or {}
     rows += [[escape(name), verbatim(version)] for name, version in versions.items()]
     rows += [[f"seconds: {escape(stage)}", f"{float(s):.2f}"] for stage, s in seconds.items()]
-    return text + _table((0.24, 0.68), ["record", "value"], rows)
+    return text + longtable((0.24, 0.68), ["record", "value"], rows)
 
 
 def _discrete(derivation: Data) -> str:
@@ -300,7 +300,7 @@ def _discrete(derivation: Data) -> str:
         "\\section{Discrete elements}\n"
         "Elements of the gauge group that are not connected to the identity, as far as they were "
         "looked for; the list is not claimed to be exhaustive.\n"
-        + _table((0.36, 0.42, 0.14), ["element", "action", "status"], rows)
+        + longtable((0.36, 0.42, 0.14), ["element", "action", "status"], rows)
     )
 
 
@@ -316,7 +316,7 @@ def document(derivation: Data) -> str:
     name = str(derivation["name"])
     version = (derivation.get("versions") or {}).get("symgauge", "")
     return (
-        _PREAMBLE
+        PREAMBLE
         + f"\\title{{Gauge symmetries of {verbatim(name)}}}\n"
         + f"\\author{{printed by symgauge {escape(version)}}}\n\\date{{}}\n"
         + "\\begin{document}\n\\maketitle\n"

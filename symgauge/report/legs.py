@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from symgauge.report.table import _grid, _text
+from symgauge.report.table import grid, text_of
 
 #: How the name of a leg starts that no rule names.
 FALLBACK = "leg of "
@@ -22,21 +22,21 @@ NOT_CHECKED = (
 
 def print_legs(record: Mapping[str, Any], console: Console) -> None:
     """The legs, in at most 80 columns: name, size, how many, and the axes that each touches."""
-    table = _grid(console, f"{record['name']}: legs of {record['tensors']} parameter tensors")
+    table = grid(console, f"{record['name']}: legs of {record['tensors']} parameter tensors")
     table.add_column("leg", overflow="fold", ratio=3)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("legs", justify="right", no_wrap=True)
-    table.add_column(_text("touches: parameter[axis]", console), overflow="fold", ratio=9)
+    table.add_column(text_of("touches: parameter[axis]", console), overflow="fold", ratio=9)
     for group in grouped(record["legs"]):
         first = group[0]
         lines = touched(group)
         name = f"leg of {lines[0]}" if first["name"].startswith(FALLBACK) else first["name"]
         name += " (self-dual)" if first["self_dual"] else ""
-        touches = _text("", console)
+        touches = text_of("", console)
         for k, line in enumerate(lines):
-            touches.append("\n" if k else "").append_text(_text(line, console))
+            touches.append("\n" if k else "").append_text(text_of(line, console))
         table.add_row(
-            _text(name, console), _text(first["size"], console), _text(len(group), console),
+            text_of(name, console), text_of(first["size"], console), text_of(len(group), console),
             touches,
         )
     console.print(table)
@@ -45,7 +45,7 @@ def print_legs(record: Mapping[str, Any], console: Console) -> None:
         "a self-dual leg met itself so, and leaves g = g^-T. An axis that is a product shows its "
         "factors, the leg's own in parentheses.", highlight=False, markup=False,
     )
-    console.print(_text(f"Fidelity: {NOT_CHECKED}.", console), highlight=False)
+    console.print(text_of(f"Fidelity: {NOT_CHECKED}.", console), highlight=False)
 
 
 def grouped(legs: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

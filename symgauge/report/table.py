@@ -27,28 +27,28 @@ class Verification(Protocol):
     def left_out(self) -> Sequence[str]: ...
 
 
-def _text(value: Any, console: Console, style: str = "") -> Text:
+def text_of(value: Any, console: Console, style: str = "") -> Text:
     """`value` as it is: no markup, no control characters, nothing the terminal cannot encode."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
     encoding = console.encoding
     return Text(shown.encode(encoding, "backslashreplace").decode(encoding), style=style)
 
 
-def _grid(console: Console, title: str) -> Table:
+def grid(console: Console, title: str) -> Table:
     # beyond 80 columns a table is no easier to read
     width = min(console.width, 80)
-    return Table(title=_text(title, console), title_justify="left", width=width, highlight=False)
+    return Table(title=text_of(title, console), title_justify="left", width=width, highlight=False)
 
 
 def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     """The result and the families, in at most 80 columns."""
     wording.require_consistent(derivation)
     verdict = wording.verdict_name(derivation["verdict"])
-    facts = _grid(console, f"{derivation['name']}: gauge symmetries")
+    facts = grid(console, f"{derivation['name']}: gauge symmetries")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
     for sentence in wording.about(derivation):
-        facts.add_row("about", _text(sentence, console))
+        facts.add_row("about", text_of(sentence, console))
     for label, value in (
         ("sizes", wording.sizes_text(derivation.get("sizes")) or "of the example"),
         ("observable", derivation.get("observable") or "outputs"),
@@ -64,14 +64,14 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):
-        facts.add_row(label, _text(value, console))
+        facts.add_row(label, text_of(value, console))
     for hypothesis in wording.statements(derivation.get("hypotheses")):
-        facts.add_row("hypothesis", _text(hypothesis, console))
-    facts.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+        facts.add_row("hypothesis", text_of(hypothesis, console))
+    facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
 
     if derivation["generators"]:
-        families = _grid(console, "families of generators")
+        families = grid(console, "families of generators")
         for heading, share in (("family", 5), ("group", 3)):
             families.add_column(heading, overflow="fold", ratio=share)
         families.add_column("dim", justify="right", no_wrap=True)
@@ -80,42 +80,42 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         for family in derivation["generators"]:
             proof = wording.family_verdict(family)
             families.add_row(
-                _text(family.get("label", ""), console),
-                _text(family.get("group") or family.get("algebra") or "", console),
-                _text(family.get("dimension", ""), console),
-                _text(", ".join(map(str, family.get("tensors") or ())), console),
-                _text(proof, console, _STYLE[proof]),
+                text_of(family.get("label", ""), console),
+                text_of(family.get("group") or family.get("algebra") or "", console),
+                text_of(family.get("dimension", ""), console),
+                text_of(", ".join(map(str, family.get("tensors") or ())), console),
+                text_of(proof, console, _STYLE[proof]),
             )
         console.print(families)
-    console.print(_text(wording.claim(derivation), console), highlight=False, overflow="fold")
+    console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
 
 
 def print_verification(verification: Verification, console: Console) -> None:
     """The verdict of `verify`, its reasons, the hypotheses left, the scope and what is open."""
     verdict = wording.verdict_name(verification.verdict)
-    table = _grid(console, "verification")
+    table = grid(console, "verification")
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold", ratio=1)
     table.show_header = False
-    table.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+    table.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     for reason in wording.statements(verification.reasons):
-        table.add_row("reason", _text(reason, console))
+        table.add_row("reason", text_of(reason, console))
     for hypothesis in wording.statements(verification.hypotheses):
-        table.add_row("hypothesis", _text(hypothesis, console))
-    table.add_row("scope", _text(verification.scope or "not given", console))
+        table.add_row("hypothesis", text_of(hypothesis, console))
+    table.add_row("scope", text_of(verification.scope or "not given", console))
     reasons: dict[str, list[str]] = {}
     for entry in verification.left_out:
         name, _, reason = entry.partition(": ")
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         text = f"not verified: {', '.join(names)} ({reason})"
-        table.add_row("left out", _text(text, console))
+        table.add_row("left out", text_of(text, console))
     console.print(table)
 
 
 def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 24) -> None:
     """Dimensions of an equivalence algebra, and its first proved elements."""
-    facts = _grid(console, f"{algebra['name']}: equivalence algebra")
+    facts = grid(console, f"{algebra['name']}: equivalence algebra")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
     closed = algebra["closed"]
@@ -130,21 +130,21 @@ def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 
         ("trivial", f"{algebra['trivial']} along the worldlines (divided out)"),
         ("scope", algebra["scope"]),
     ):
-        facts.add_row(label, _text(value, console))
+        facts.add_row(label, text_of(value, console))
     for kind in ("shown", "hypotheses", "notes"):
         for statement in algebra[kind]:
             label = {"hypotheses": "hypothesis", "notes": "note"}.get(kind, kind)
-            facts.add_row(label, _text(statement, console))
+            facts.add_row(label, text_of(statement, console))
     verdict = algebra["verdict"]
-    facts.add_row("verdict", _text(verdict, console, _STYLE[verdict]))
+    facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
     if algebra["generators"]:
-        table = _grid(console, "proved elements, and how the parameters move")
+        table = grid(console, "proved elements, and how the parameters move")
         table.add_column("xi", overflow="fold", ratio=2)
         table.add_column("d theta", overflow="fold", ratio=3)
         for g in algebra["generators"][:rows]:
-            table.add_row(_text(g["xi"], console), _text(g["parameters"], console))
+            table.add_row(text_of(g["xi"], console), text_of(g["parameters"], console))
         console.print(table)
         more = len(algebra["generators"]) - rows
         if more > 0:
-            console.print(_text(f"and {more} more (--json)", console))
+            console.print(text_of(f"and {more} more (--json)", console))

@@ -6,20 +6,11 @@ A file proofs/NAME.py defines `theorem()`, which returns a `Theorem`, and ends w
 
 from symgauge.theorem.fields import FieldIdentity
 from symgauge.theorem.groups import NEUTRAL, GroupIdentity, GroupWord, group_letters
-from symgauge.theorem.matrices import (
-    Matrix,
-    MatrixCounterexample,
-    MatrixIdentity,
-    TraceIdentity,
-    derivative,
-    identity,
-    matrix,
-    sizes,
-    zero,
-)
+from symgauge.theorem.matrices import MatrixCounterexample, MatrixIdentity, TraceIdentity
 from symgauge.theorem.runner import main, prove_files
 from symgauge.theorem.scalars import Counterexample, ExactRank, PolynomialIdentity
 from symgauge.theorem.theorem import Decision, Premise, Result, Step, Theorem, prove
+from symgauge.theorem.words import Matrix, derivative, identity, matrix, sizes, zero
 
 __all__ = [
     "Counterexample",

@@ -13,14 +13,15 @@ from torch.nn.utils import parametrizations
 
 import symgauge
 from symgauge import Derivation, derive
-from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
-from symgauge.derivation import derive_network
+from symgauge.cli.main import main
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
-from symgauge.network.sampling import branch_patterns
-from symgauge.network.ties import ties
 from symgauge.nn import OdeFlow
+from symgauge.points.cells import branch_patterns
+from symgauge.program.lower import germ_of
 
 X = torch.arange(6.0).reshape(2, 3) / 5
 Example = tuple[Any, Sequence[Any]]
@@ -265,10 +266,10 @@ def test_ties_are_what_is_identically_equal_and_nothing_else() -> None:
         return torch.relu(torch.cat([h[:, :1] - h[:, :1], h[:, 1:] - h[:, :1]], -1))
 
     network = capture(Through(function), (X,)).network
-    (mask,) = ties(network.germ)
+    (mask,) = ties(germ_of(network))
     assert mask is not None and mask.tolist() == [[True, False]] * 2
     network = capture(Through(lambda m, x: torch.relu(m.layer(x))), (X,)).network
-    assert ties(network.germ) == [None]
+    assert ties(germ_of(network)) == [None]
 
 
 class Undecidable(nn.Module):
@@ -377,7 +378,7 @@ def test_the_redundancy_is_that_of_the_largest_rank_on_every_seed(
     module, args = make()
     network = capture(module, args).network
     for seed in range(seeds):
-        found = derive_network(network, name="cells", seed=seed)
+        found = derive_network(network, Asked("cells", seed=seed))
         assert found.redundancy == redundancy, seed
         _is_stated(found)
 

@@ -11,9 +11,10 @@ from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
 from symgauge.checks.runtime import group
-from symgauge.derivation import GroupElement, derive
+from symgauge.derivation.derive import derive
+from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
-from symgauge.network.families import Family
+from symgauge.families.family import Family
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 Tensors = dict[str, torch.Tensor]

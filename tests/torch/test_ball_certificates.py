@@ -19,13 +19,15 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
-from symgauge.certify.balls import is_shown
-from symgauge.certify.minors import find_minor
-from symgauge.derivation import derive_network
-from symgauge.network.program import Network
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.certify.evidence.balls import is_shown
+from symgauge.certify.find.minors import find_minor
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.nn import OdeFlow
-from symgauge.record import sealed
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.reads import read_coordinates
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
 
 P = torch.nn.Module
 
@@ -33,7 +35,7 @@ P = torch.nn.Module
 def shown_rank(network: Network, seed: int = 0) -> int:
     """The largest rank that balls show; it is asked for all coordinates."""
     read, rng = read_coordinates(network), np.random.default_rng(seed)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     minor = find_minor(network, read, cell, int(read.sum()), rng)
     assert is_shown(network, minor)
     return minor.rank
@@ -146,7 +148,7 @@ CLOSED = (
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, name=name, balls=True)
+    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -161,7 +163,7 @@ def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
 def test_where_a_claim_reaches(name: str, place: str) -> None:
     """One minor says nothing beyond where a root of what may be 0 ends."""
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, name=name, balls=True)
+    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     if "component" in place:
         assert "component" in derivation.to_latex()
@@ -169,7 +171,7 @@ def test_where_a_claim_reaches(name: str, place: str) -> None:
 
 def test_what_is_not_closed_keeps_its_bound() -> None:
     module, args = NETWORKS["x2_1h_dout1"]()
-    derivation = derive_network(capture(module, args).network, name="quadratic")
+    derivation = derive_network(capture(module, args).network, Asked("quadratic"))
     after, verification = derivation.certified_in_balls()
     assert verification.verdict is after.verdict is Verdict.UNKNOWN
     assert after.scope == (
@@ -181,8 +183,8 @@ def test_what_is_not_closed_keeps_its_bound() -> None:
 def test_the_derivation_in_balls_is_the_one_that_is_certified_later() -> None:
     module, args = NETWORKS["geglu_nobias"]()
     network = capture(module, args).network
-    at_once = derive_network(network, name="geglu", balls=True)
-    later, _ = derive_network(network, name="geglu").certified_in_balls()
+    at_once = derive_network(network, Asked("geglu", balls=True))
+    later, _ = derive_network(network, Asked("geglu")).certified_in_balls()
     for key in ("rank", "redundancy", "orbit_dimension", "verdict", "hypotheses", "scope"):
         assert at_once.data[key] == later.data[key]
     assert later.verify().verdict is Verdict.PROVED
@@ -295,7 +297,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("symgauge.derivation.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
     Path("scales.py").write_text(
         "import torch\n\n\n"
         "class Scales(torch.nn.Module):\n"

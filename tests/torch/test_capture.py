@@ -15,13 +15,17 @@ from torch.nn import functional
 
 from symgauge import zoo
 from symgauge.capture import capture, load_target
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.known import arguments_of
+from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError, CaptureError, SizeError, TargetError, UnsupportedOpError
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.op import Array
-from symgauge.network.program import Constant, Network
-from symgauge.network.sampling import read_coordinates
 from symgauge.ops.softplus import EXACT
+from symgauge.points.reads import read_coordinates
+from symgauge.program.array import Array
+from symgauge.program.constant import Constant
+from symgauge.program.lower import has_op, lower
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
 
 TARGETS = Path(__file__).parent / "targets"
 
@@ -34,7 +38,7 @@ def evaluate(network: Network, module: nn.Module, *inputs: Tensor) -> list[Array
         leaf.name: value.double().numpy()[None]
         for leaf, value in zip(network.inputs, inputs, strict=True)
     }
-    lowered = network.lowered
+    lowered = lower(network)
     return [v[0] for v in outputs(lowered, values(lowered, RealDomain(), theta, x))]
 
 
@@ -184,7 +188,7 @@ def test_what_depends_on_no_parameter_and_no_input_is_folded() -> None:
 
     network = agrees(Made(forward, w=weight(3), base=torch.tensor(0.3, dtype=torch.float64)), X)
     assert set(labels(network)) <= {"mul", "add", "reshape", "expand", "cos"}
-    (argument,) = network.arguments.values()
+    (argument,) = arguments_of(network).values()
     assert argument.objects().reshape(-1).tolist() == [Fraction(k, 10_000) for k in range(3)]
 
 
@@ -202,7 +206,7 @@ def test_float_types_are_no_part_of_the_network(dtype: torch.dtype) -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).to(dtype)
     network = capture(module, (X.to(dtype),)).network
     double = capture(module.double(), (X.double(),)).network
-    assert network.digest == double.digest
+    assert digest_of(network) == digest_of(double)
 
 
 def test_casts_are_dropped() -> None:
@@ -261,7 +265,7 @@ def test_causal_attention_as_torch_writes_it() -> None:
         return functional.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True)
 
     network = agrees(Made(forward, w=weight(2, 6)), torch.randn(3, 2))
-    assert "softmax" in labels(network) and not network.uses("step")
+    assert "softmax" in labels(network) and not has_op(network, "step")
 
 
 def test_a_float_mask_of_a_layer() -> None:

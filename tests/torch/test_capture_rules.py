@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive
+from symgauge.derivation.derive import derive
+from symgauge.derivation.record import Derivation
+from symgauge.domains.evaluate import outputs, values
+from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, UnsupportedOpError
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.evaluate import outputs, values
-from symgauge.network.program import Network
 from symgauge.ops.softplus import EXACT
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
 from symgauge.verdict import Verdict
 
 Function = Callable[["Net", Tensor], Tensor]
@@ -39,7 +41,7 @@ def read(function: Function, **shapes: tuple[int, ...]) -> Network:
     torch.manual_seed(0)
     module = Net(function, **(shapes or {"w": (2, 3)})).double()
     network = capture(module, (torch.randn(2, 3),), check=False).network
-    lowered = network.lowered
+    lowered = lower(network)
     compared = 0
     for size in (1, 5, 10, 60, 300):
         for _ in range(8):
@@ -156,13 +158,13 @@ STAYS: dict[str, Function] = {
 def test_a_maximum_that_a_normaliser_forgets_is_no_branch(name: str) -> None:
     network = read(CANCELS[name], w=(4, 3))
     assert not {"amax", "maximum"} & set(labels(network))
-    assert not network.piecewise
+    assert not is_piecewise(network)
 
 
 @pytest.mark.parametrize("name", STAYS)
 def test_a_maximum_that_is_read_stays(name: str) -> None:
     network = read(STAYS[name], w=(4, 3))
-    assert {"amax"} & set(labels(network)) and network.piecewise
+    assert {"amax"} & set(labels(network)) and is_piecewise(network)
 
 
 def test_the_rule_is_the_same_at_full_size() -> None:
@@ -217,7 +219,7 @@ def test_the_threshold_of_20_is_rounding_and_the_scope_says_so() -> None:
     assert found.verify().verdict is Verdict.PROVED
     assert read(lambda s, x: F.softplus(s.w * x)).held == (EXACT,)
     other = read(lambda s, x: F.softplus(s.w * x, threshold=3.0))
-    assert other.held == () and other.piecewise
+    assert other.held == () and is_piecewise(other)
 
 
 def test_softplus_in_a_vector_field_is_said_of_the_whole() -> None:

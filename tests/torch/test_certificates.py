@@ -30,16 +30,18 @@ from torch import Tensor
 
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, Verdict, Verification, verify, zoo
-from symgauge.__main__ import main
 from symgauge.capture import capture
-from symgauge.certify.balls import Minor, determinant
-from symgauge.certify.independence import assumptions
-from symgauge.certify.verification import claim_of
+from symgauge.certify.claim import claim_of
+from symgauge.certify.evidence.balls import Minor, determinant
+from symgauge.certify.evidence.residues import assumptions
+from symgauge.cli.main import main
+from symgauge.derivation.seal import sealed
 from symgauge.exact.linear_algebra import nullspace, rank, rational_array
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.network.sampling import draw_tokens, jacobian_rows
-from symgauge.record import sealed
+from symgauge.points.draw import Draw
+from symgauge.points.rows import jacobian_rows
+from symgauge.points.tokens import draw_tokens
 
 Data = dict[str, Any]
 
@@ -66,7 +68,7 @@ def derivation(name: str) -> Derivation:
         return derivation(base).certified_in_balls()[0]
     architecture, sizes = NETWORKS[name]
     if not architecture:
-        with patch("symgauge.derivation.FEW_PARAMETERS", 0):  # its hypothesis stays
+        with patch("symgauge.derivation.derive.FEW_PARAMETERS", 0):  # its hypothesis stays
             return symgauge.derive(TwoScales(), (torch.ones(1, 1),), name=name)
     return symgauge.derive(*zoo.load(architecture).factory(**sizes), name=name)
 
@@ -454,7 +456,7 @@ def test_an_undersampled_jacobian_with_its_false_generators_is_refused(name: str
     network = honest.network()
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
     theta = {p.name: np.arange(2.0, 2 + p.size).reshape(1, *p.shape) for p in network.parameters}
-    rows = jacobian_rows(network, field, rng, 3, theta).rows
+    rows = jacobian_rows(Draw(network, field, rng, theta), 3).rows
     kernel = rational_array(nullspace(rows, field.p), field.p)
     if kernel is None:
         # residues that are no small fractions are exact numbers all the same
@@ -678,7 +680,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_verify_needs_no_torch(written: Path) -> None:
     program = (
-        "import sys; sys.modules['torch'] = None; from symgauge.__main__ import main; "
+        "import sys; sys.modules['torch'] = None; from symgauge.cli.main import main; "
         "sys.exit(main())"
     )
     command = [sys.executable, "-c", program, "verify", str(written), "--json"]

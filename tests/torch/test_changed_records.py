@@ -28,14 +28,18 @@ from torch import Tensor, nn
 import symgauge
 from symgauge import Derivation, SymgaugeError, Verdict, Verification, zoo
 from symgauge.capture import Target, capture, load_target
-from symgauge.derivation import SPLIT, derive_target, same_program
+from symgauge.derivation.again import same_program
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.full import FullDerivation, derive_full
+from symgauge.derivation.notes import SPLIT
+from symgauge.derivation.seal import edited, sealed
 from symgauge.derivers.structural import find, instantiate
-from symgauge.full_size import FullDerivation, derive_full
-from symgauge.network.outline import from_outline, outline, outline_digest
-from symgauge.network.program import Network
-from symgauge.network.sampling import jacobian_rows
 from symgauge.ops import all_ops
-from symgauge.record import edited, sealed
+from symgauge.points.draw import Draw
+from symgauge.points.reads import readable_network
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.outline import from_outline, outline, outline_digest
+from symgauge.program.serial import digest_of, network_to_json
 from symgauge.report.table import print_verification
 
 Data = dict[str, Any]
@@ -233,8 +237,8 @@ def is_true(path: Path_, before: Data, after: Data) -> bool:
 def holds_on_its_program(data: Data, key: str) -> bool:
     """Whether every family is a symmetry of the program, by exact rows of its Jacobian."""
     network = FullDerivation(data).programs()[key == "small_program"]
-    network = Network.from_json(network.to_json(), all_ops())
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(1), 6)
+    network = readable_network(network_to_json(network), all_ops())
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(1)), 6)
     families = instantiate(find(network))
     said = [g["dimension"] for g in data["small" if key == "small_program" else "generators"]]
     fields = [f for family in families for f in family.fields]
@@ -350,7 +354,7 @@ def test_programs_are_compared_after_the_same_rewriting(module: type[nn.Module])
     torch.manual_seed(0)
     found = symgauge.derive(module(), (TOKENS,))
     again = capture(module(), (TOKENS,)).network
-    assert SPLIT in found.notes and again.digest != found.network().digest
+    assert SPLIT in found.notes and digest_of(again) != digest_of(found.network())
     said = same_program(found.network(), again)
     assert said is not None and SPLIT in said
     # what is rewritten is the captured program alone, and the same in both
@@ -374,7 +378,7 @@ def test_a_rewriting_that_was_none_is_refuted() -> None:
 def test_an_outline_is_the_program(name: str) -> None:
     network, _ = record(name).programs()
     again = from_outline(json.loads(json.dumps(outline(network))), all_ops())
-    assert again.digest == network.digest
+    assert digest_of(again) == digest_of(network)
     assert outline_digest(again) == outline_digest(network)
     # another compressor packs otherwise
     loose = json.loads(json.dumps(outline(network)))

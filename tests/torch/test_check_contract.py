@@ -18,14 +18,15 @@ from safetensors.torch import save_file
 from statements import STATEMENTS
 
 from symgauge import Derivation, zoo
-from symgauge.__main__ import main
 from symgauge.capture import load_target
 from symgauge.checks import emit_check
 from symgauge.checks.runtime.bench import Bench
 from symgauge.checks.runtime.judge import Judge
 from symgauge.checks.runtime.model import select
-from symgauge.derivation import derive_target, training_flags
-from symgauge.full_size import FullDerivation, derive_full
+from symgauge.cli.main import main
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.facts import training_flags
+from symgauge.derivation.full import FullDerivation, derive_full
 
 CPU = torch.device("cpu")
 FRESH: dict[str, Any] = {

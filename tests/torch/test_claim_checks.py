@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from symgauge.__main__ import main
 from symgauge.checks.claims import claim_head, claim_names, emit_claim, find_claims
+from symgauge.cli.main import main
 from symgauge.errors import BadInputError
 
 

@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 
 import symgauge
 from symgauge import Derivation, Verdict, zoo
-from symgauge.__main__ import main
-from symgauge.record import sealed
+from symgauge.cli.main import main
+from symgauge.derivation.seal import sealed
 
 #: Factories of a user's own file: the good ones, and one for each kind of bad input.
 TARGETS = '''
@@ -626,7 +626,7 @@ def test_an_internal_error_is_named(run: Any, monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("planted\nsecond line")
 
-    monkeypatch.setattr("symgauge.derivation.derive_network", broken)
+    monkeypatch.setattr("symgauge.derivation.derive.derive_network", broken)
     result = run("derive", "own.py:factory", "--out", "x")
     assert result.status == 4 and "internal error: ZeroDivisionError: planted" in result.sentence
     assert not Path("x").exists()

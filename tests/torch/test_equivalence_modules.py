@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Linear, Module, Parameter, ReLU, Sequential, Tanh
 
 import symgauge
-from symgauge.__main__ import main
+from symgauge.cli.main import main
 from symgauge.errors import CaptureError
 from symgauge.nn import OdeFlow
 from symgauge.verdict import Verdict

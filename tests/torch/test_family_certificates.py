@@ -22,14 +22,16 @@ import symgauge
 from symgauge import Derivation, Verdict, verify, zoo
 from symgauge.capture import capture
 from symgauge.checks import propose_planted, wrong_family
+from symgauge.derivation.seal import sealed
 from symgauge.derivers import exact
 from symgauge.derivers.structural import find, instantiate
-from symgauge.network.families import Coordinates, family_of, plain_family
-from symgauge.network.intertwiners.proof import METHOD, FamilyProver
-from symgauge.network.program import Network
-from symgauge.network.sampling import jacobian_rows
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.serial import family_of, plain_family
 from symgauge.nn import OdeFlow
-from symgauge.record import sealed
+from symgauge.points.draw import Draw
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.network import Network
+from symgauge.proof.intertwiners.proof import METHOD, FamilyProver
 
 Data = dict[str, Any]
 
@@ -176,7 +178,7 @@ def false_on(network: Network, entry: Data) -> bool:
     prover = FamilyProver(network)
     fields = prover.fields(family_of(entry, wrong=True))
     assert fields is not None
-    rows = jacobian_rows(network, FIELD, np.random.default_rng(1), 6)
+    rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(1)), 6)
     return bool(paired(fields, rows, network).any())
 
 

@@ -13,11 +13,11 @@ import torch
 from statements import element, location, move
 
 from symgauge import zoo
-from symgauge.__main__ import main
 from symgauge.capture import capture, load_target
 from symgauge.checks.runtime import group
+from symgauge.cli.main import main
+from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivers.structural import find
-from symgauge.full_size import FullDerivation, derive_full
 
 TARGETS = Path(__file__).parent / "targets"
 CPU = torch.device("cpu")

@@ -11,11 +11,11 @@ import pytest
 from sympy import sympify
 
 from symgauge import zoo
-from symgauge.__main__ import main
 from symgauge.capture import load_target
+from symgauge.cli.main import main
+from symgauge.derivation.full import FullDerivation, class_of, derive_full
+from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
-from symgauge.full_size import FullDerivation, class_of, derive_full
-from symgauge.record import sealed
 
 TARGETS = Path(__file__).parent / "targets"
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
@@ -108,7 +108,7 @@ def test_command_line(
         "full.json", "full.tex", "test_gpt2_lm_full.py"}
     # verified from the program that it carries, without torch
     program = (
-        "import sys; sys.modules['torch'] = None; from symgauge.__main__ import main; "
+        "import sys; sys.modules['torch'] = None; from symgauge.cli.main import main; "
         "sys.exit(main(['verify', 'x/full.json']))")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))}
     done = subprocess.run(

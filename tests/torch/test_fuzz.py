@@ -16,8 +16,10 @@ from random_networks import STEPS, VOCABULARY, RandomNetwork, Recipe, recipes
 from singular_values import FloatRank, float_rank
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive_network
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivation.record import Derivation
 from symgauge.errors import SymgaugeError
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 MANY = int(os.environ.get("SYMGAUGE_FUZZ", "500"))
@@ -31,7 +33,7 @@ def derive(module: RandomNetwork, way: str) -> Derivation | str:
     try:
         network = capture(module, module.example()).network
         return derive_network(
-            network, name="random", balls=way == "balls", series=way == "series")
+            network, Asked("random", balls=way == "balls", series=way == "series"))
     except SymgaugeError as error:
         return str(error)
 
@@ -64,7 +66,7 @@ def check(recipe: Recipe, tally: Counter[str], way: str = "residues") -> None:
         tally["no clear gap"] += 1
         return
     mine = found.redundancy + found.unread
-    if found.network().piecewise and mine < truth.redundancy:
+    if is_piecewise(found.network()) and mine < truth.redundancy:
         # few draws of the parameters may all lie in poor cells
         truth = referee(module, 40)
     assert found.orbit_dimension + found.unread <= truth.redundancy
@@ -73,7 +75,7 @@ def check(recipe: Recipe, tally: Counter[str], way: str = "residues") -> None:
     if way != "residues":
         # a rank that is shown is never above the true one, whatever is closed
         assert not found.hypotheses
-        assert mine >= truth.redundancy or found.network().piecewise
+        assert mine >= truth.redundancy or is_piecewise(found.network())
         tally["rank found"] += mine == truth.redundancy
 
 

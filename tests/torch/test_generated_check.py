@@ -25,8 +25,8 @@ from symgauge.checks.runtime.group import (
     onto_slices,
     random_generator,
 )
-from symgauge.derivation import derive_target
-from symgauge.record import sealed
+from symgauge.derivation.derive import derive_target
+from symgauge.derivation.seal import sealed
 
 CPU = torch.device("cpu")
 

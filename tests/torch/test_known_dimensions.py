@@ -12,12 +12,13 @@ import pytest
 from known_networks import KNOWN_DIMENSIONS, NETWORKS
 
 from symgauge.capture import capture
-from symgauge.derivation import ROOTS, same_program
-from symgauge.derivation import derive as derive_module
+from symgauge.derivation.again import same_program
+from symgauge.derivation.derive import derive as derive_module
+from symgauge.derivation.notes import ROOTS
+from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
-from symgauge.network.rounded_roots import with_rounded_roots
 from symgauge.verdict import Verdict
 
 #: Rows that take more than a few seconds.

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from symgauge.capture import capture
-from symgauge.derivation import Derivation, derive, same_program
+from symgauge.derivation.again import same_program
+from symgauge.derivation.derive import derive
+from symgauge.derivation.record import Derivation
 from symgauge.verdict import Verdict
 
 DATA = Path(__file__).parents[1] / "data" / "lies.csv"

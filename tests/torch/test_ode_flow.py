@@ -19,17 +19,21 @@ from torch.nn import Linear, Module, Parameter, ReLU, Sequential, Tanh
 
 import symgauge
 from symgauge.capture import capture
+from symgauge.domains.evaluate import cotangents, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.series import SeriesDomain
 from symgauge.errors import BadInputError, CaptureError, FlowError
 from symgauge.exact.linear_algebra import rank, series_rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.series import SeriesDomain
-from symgauge.network.evaluate import cotangents, tangents, values
-from symgauge.network.program import Network, canonical_digest
-from symgauge.network.proof import Prover
-from symgauge.network.sampling import RANK_ORDER, jacobian_rows, read_coordinates
 from symgauge.nn import OdeFlow
+from symgauge.points.draw import Draw
+from symgauge.points.reads import read_coordinates
+from symgauge.points.rows import RANK_ORDER, jacobian_rows
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.serial import canonical_digest
+from symgauge.proof.prover import Prover
 from symgauge.verdict import Verdict
 
 FIELD = PrimeField(next(primes()))
@@ -209,7 +213,7 @@ def test_adjoint_tangent_and_power_series_agree(name: str) -> None:
     """<v, J u> = <J^T v, u> in floats; the series summed at s = 1 is the float value."""
     make, shape = CASES[name]
     torch.manual_seed(5)
-    network = network_of(make(), *shape).lowered
+    network = lower(network_of(make(), *shape))
     rng = np.random.default_rng(7)
     theta = {p.name: 0.5 * rng.normal(size=(1, *p.shape)) for p in network.parameters}
     inputs = {x.name: 0.5 * rng.normal(size=(1, *x.shape)) for x in network.inputs}
@@ -343,7 +347,7 @@ def test_the_end_of_a_linear_flow_is_not_its_trajectory() -> None:
     network = network_of(module, 1, 4)
     rng = np.random.default_rng(0)
     theta = {p.name: FIELD.random(rng, (1, *p.shape)) for p in network.parameters}
-    rows = jacobian_rows(network, FIELD, rng, 60, theta, order=RANK_ORDER)
+    rows = jacobian_rows(Draw(network, FIELD, rng, theta), 60, RANK_ORDER)
     assert rows.rank(FIELD.p) == 18
     span = rows.coefficients.reshape(-1, rows.coefficients.shape[-1])
     assert rank(span, FIELD.p) == 27
@@ -380,7 +384,7 @@ def test_the_rank_is_that_of_the_float_jacobian_at_t1(name: str) -> None:
     make, shape, redundancy = FLOAT_CASES[name]
     torch.manual_seed(4)
     found = derived(make(), *shape)
-    network = found.network().lowered
+    network = lower(found.network())
     rng = np.random.default_rng(3)
     rows = network.num_coordinates + 40
     theta = {p.name: 0.6 * rng.normal(size=(1, *p.shape)) for p in network.parameters}
@@ -778,7 +782,7 @@ def test_an_edited_certificate_is_rejected(certificate: dict[str, Any], edit: An
 def test_from_a_target_to_a_check_that_passes(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from symgauge.__main__ import main
+    from symgauge.cli.main import main
 
     path = tmp_path / "node.py"
     path.write_text(

@@ -15,18 +15,23 @@ import sympy
 import torch
 from torch import Tensor
 
+from symgauge.domains.balls import BallDomain
+from symgauge.domains.evaluate import cotangents, tangents, values
+from symgauge.domains.real import RealDomain
+from symgauge.domains.residues import ResidueDomain
+from symgauge.domains.symbols import SymbolDomain
 from symgauge.errors import CaptureError
 from symgauge.exact import balls
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.builder import Builder, Value
-from symgauge.network.domains.balls import BallDomain
-from symgauge.network.domains.real import RealDomain
-from symgauge.network.domains.residues import ResidueDomain
-from symgauge.network.domains.symbols import SymbolDomain
-from symgauge.network.evaluate import cotangents, tangents, values
-from symgauge.network.op import AbstractOp, Array, Composite, Primitive, Sample
-from symgauge.network.program import Input, Network, Parameter
 from symgauge.ops import all_ops, by_overload
+from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import AbstractOp, Composite, Primitive
+from symgauge.program.sample import Sample
+from symgauge.program.writer import Value
 
 FIELD = PrimeField(next(primes()))
 BATCH = 3  # points in one pass: the batch axis must never be taken for another
@@ -256,7 +261,7 @@ def _full(a: Any, batch: int, shape: tuple[int, ...]) -> Array:
 
 @each_call
 def test_value_and_tangent_are_those_of_torch(call: Call) -> None:
-    network = call.network().lowered
+    network = lower(call.network())
     points = [call.draw(seed) for seed in range(BATCH)]
     directions = [call.draw(100 + seed) for seed in range(BATCH)]
     domain = RealDomain()
@@ -274,7 +279,7 @@ def test_value_and_tangent_are_those_of_torch(call: Call) -> None:
 
 @each_call
 def test_cotangent_is_the_adjoint_in_float64(call: Call) -> None:
-    network = call.network().lowered
+    network = lower(call.network())
     rng = np.random.default_rng(0)
     domain = RealDomain()
     lines = values(network, domain, _stack([call.draw(seed) for seed in range(BATCH)]), {})
@@ -295,7 +300,7 @@ def test_cotangent_is_the_adjoint_in_float64(call: Call) -> None:
 
 def _residues(call: Call) -> tuple[Network, ResidueDomain, list[Array]]:
     """The lowered call at random residues where every root exists; branches from a float point."""
-    network = call.network().lowered
+    network = lower(call.network())
     shadow = RealDomain()
     values(network, shadow, _stack([call.draw(seed) for seed in range(BATCH)]), {})
     rng = np.random.default_rng(1)
@@ -353,7 +358,7 @@ def _rational(network: Network) -> bool:
 
 @each_call
 def test_residues_are_those_of_the_rational_value(call: Call) -> None:
-    network = call.network().lowered
+    network = lower(call.network())
     if not _rational(network):
         return
     rng = np.random.default_rng(3)
@@ -413,7 +418,7 @@ def _held(found: Any, floats: Array) -> bool:
 @each_call
 def test_balls_hold_the_values_at_all_their_points(call: Call) -> None:
     """Values and rows of the adjoint: inputs anywhere in their balls, floats as the referee."""
-    network = call.network().lowered
+    network = lower(call.network())
     rng = np.random.default_rng(4)
     point = _stack([call.draw(seed) for seed in range(BATCH)])
     seeds = [rng.normal(size=(BATCH, *network.nodes[i].shape)) for i in network.outputs]
@@ -492,7 +497,7 @@ def test_formulas_are_text(name: str) -> None:
 def _run(make: Callable[[Builder], Value], **theta: Any) -> Array:
     """The float value of a small program over parameters."""
     build = Builder(all_ops())
-    network = build.network([make(build)]).lowered
+    network = lower(build.network([make(build)]))
     lines = values(
         network, RealDomain(), {n: np.asarray(a, dtype=np.float64)[None] for n, a in theta.items()},
         {},

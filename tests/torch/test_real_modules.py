@@ -12,7 +12,8 @@ import pytest
 from singular_values import float_rank
 
 from symgauge.capture.target import Target, load_target
-from symgauge.derivation import derive_target
+from symgauge.derivation.derive import derive_target
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 from symgauge.zoo import load
 
@@ -73,7 +74,7 @@ def check(row: Row) -> None:
     network = derivation.network()
     classes = max((x.classes for x in network.inputs), default=0)
     module, args, kwargs = chosen.build()
-    draws = 30 if network.piecewise else 3
+    draws = 30 if is_piecewise(network) else 3
     seen = float_rank(module, args, draws, classes, 0.7, kwargs, surplus=6.0)
     assert seen.gap > 1e3
     assert seen.redundancy == row.redundancy

@@ -17,15 +17,19 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Certificate, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
-from symgauge.certify import series
-from symgauge.certify.curves import find_curve
-from symgauge.certify.series import Curve, known_lines, random_field, ranks_along, start_of
-from symgauge.derivation import derive_network
+from symgauge.certify.evidence import roots_along
+from symgauge.certify.evidence.series import Curve, ranks_along
+from symgauge.certify.evidence.start import known_lines, random_field, start_of
+from symgauge.certify.find.curves import find_curve
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivation.seal import sealed
 from symgauge.exact.prime_field import is_prime
-from symgauge.network.program import Network, canonical_digest
-from symgauge.network.sampling import balanced_shadow, read_coordinates
 from symgauge.nn import OdeFlow
-from symgauge.record import sealed
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.reads import read_coordinates
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.program.serial import canonical_digest
 
 P = torch.nn.Module
 
@@ -42,7 +46,7 @@ def known(name: str) -> Network:
 def found(network: Network, wanted: int | None = None) -> tuple[Curve, int]:
     """The curve and the largest rank along it; asked for all coordinates."""
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     return find_curve(network, read, cell, int(read.sum()) if wanted is None else wanted, rng)
 
 
@@ -137,7 +141,7 @@ def test_a_sign_that_is_not_free_would_raise_the_rank(monkeypatch: pytest.Monkey
     network = network_of("W:2x3 A:2x2 B:2x2 b:2", formula, real(1, 3))
     with pytest.raises(BadInputError, match="a product of radicands"):
         along(network, order=1)
-    monkeypatch.setattr(series._Point, "_independent", lambda *_: True)
+    monkeypatch.setattr(roots_along.Point, "_independent", lambda *_: True)
     # |z| (w A + B): on a cell of signs z it is linear in x, rank 6
     assert along(network, order=1)[-1] > 6
 
@@ -200,7 +204,7 @@ def test_branches_are_those_of_exact_numbers() -> None:
         assert found(network)[1] == 3
     except BadInputError as error:
         assert "real balls decide no branches" in str(error)
-    derivation = derive_network(network, name="lost in rounding")
+    derivation = derive_network(network, Asked("lost in rounding"))
     assert derivation.rank == 3 and derivation.verdict is not Verdict.PROVED
 
 
@@ -238,7 +242,7 @@ CLOSED = (
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
-    derivation = derive_network(known(name), name=name, series=True)
+    derivation = derive_network(known(name), Asked(name, series=True))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -266,14 +270,14 @@ def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
 
 def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) -> None:
     """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
-    monkeypatch.setattr("symgauge.derivation.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
 
     def formula(p: P, tokens: Tensor) -> Tensor:
         x = torch.nn.functional.embedding(tokens, p.E)
         return torch.tanh(rms_norm(x, 1e-5) @ p.W.T) @ p.A.T
 
     network = network_of("E:5x3 W:2x3 A:2x2", formula, torch.tensor([1, 4]))
-    before = derive_network(network, name="tokens")
+    before = derive_network(network, Asked("tokens"))
     assert before.verdict is Verdict.UNKNOWN and before.hypotheses
     after, verification = before.certified_in_series()
     assert not after.hypotheses and not verification.hypotheses
@@ -288,7 +292,7 @@ def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) ->
     ("relu_1h_bias", "on the cell of theta0,"),
 ])
 def test_where_a_claim_reaches(name: str, place: str) -> None:
-    derivation = derive_network(known(name), name=name, series=True)
+    derivation = derive_network(known(name), Asked(name, series=True))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     assert ("component" in derivation.to_latex()) is ("component" in place)
 
@@ -305,7 +309,7 @@ def test_flows_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def certified() -> dict[str, Any]:
-    derivation = derive_network(known("swiglu_nobias"), name="swiglu", series=True)
+    derivation = derive_network(known("swiglu_nobias"), Asked("swiglu", series=True))
     data: dict[str, Any] = derivation.data["certificate"]
     assert data["series"] == {"scaled": ["Wg"], "order": 3}
     assert symgauge.verify(data).verdict is Verdict.PROVED
@@ -352,7 +356,7 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
     from known_networks import TRAPS
 
     module, args = TRAPS["silu_both_signs"]()
-    derivation = derive_network(capture(module, args).network, name="silu", series=True)
+    derivation = derive_network(capture(module, args).network, Asked("silu", series=True))
     data = derivation.data["certificate"]
     assert data["rank"] == 16
 
@@ -367,8 +371,8 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
 
 def test_certificates_of_the_three_ways_say_the_same(certified: dict[str, Any]) -> None:
     network = Certificate.from_json(certified).network()
-    balls = derive_network(network, name="swiglu", balls=True).data["certificate"]
-    residues = derive_network(network, name="swiglu").data["certificate"]
+    balls = derive_network(network, Asked("swiglu", balls=True)).data["certificate"]
+    residues = derive_network(network, Asked("swiglu")).data["certificate"]
     for key in ("rank", "orbit_dimension", "unexplained", "scope", "verdict"):
         assert certified[key] == balls[key] == residues[key]
 
@@ -422,7 +426,7 @@ def test_what_series_do_not_reach_is_said_in_one_sentence(
         return torch.sqrt(u * v) @ p.A.T + (torch.sqrt(u) * torch.sqrt(v)) @ p.B.T
 
     network = network_of("W:2x3 V:2x3 A:1x2 B:1x2", formula, real(1, 3))
-    path.write_text(derive_network(network, name="roots").to_json(), encoding="utf-8")
+    path.write_text(derive_network(network, Asked("roots")).to_json(), encoding="utf-8")
     before = path.read_bytes()
     status, out, err = command(capfd, "certify", "--series", path)
     assert (status, out) == (3, "") and path.read_bytes() == before

@@ -12,13 +12,13 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from symgauge.capture import capture
-from symgauge.derivation import derive
+from symgauge.derivation.derive import derive
 from symgauge.derivers.exact import Cells, ExactDeriver
 from symgauge.errors import CaptureError
-from symgauge.network.program import Network
-from symgauge.network.sampling import draw_tokens
-from symgauge.network.unread import BEYOND, COMPARED, NO_PATH, ZERO, unread_tensors
 from symgauge.nn import OdeFlow
+from symgauge.points.tokens import draw_tokens
+from symgauge.points.unread import BEYOND, COMPARED, NO_PATH, ZERO, unread_tensors
+from symgauge.program.network import Network
 from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 

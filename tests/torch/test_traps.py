@@ -19,12 +19,15 @@ from torch import Tensor
 from torch.nn.functional import embedding, gelu, relu, silu, softplus
 
 from symgauge.capture import capture
-from symgauge.certify.balls import is_shown
-from symgauge.certify.curves import find_curve
-from symgauge.certify.minors import find_minor
-from symgauge.derivation import Derivation, derive_network
+from symgauge.certify.evidence.balls import is_shown
+from symgauge.certify.find.curves import find_curve
+from symgauge.certify.find.minors import find_minor
+from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivation.record import Derivation
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.network.sampling import balanced_shadow, read_coordinates
+from symgauge.points.cells import balanced_shadow
+from symgauge.points.reads import read_coordinates
+from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 
 Example = tuple[torch.nn.Module, tuple[Tensor, ...]]
@@ -314,7 +317,7 @@ def derive(make: Callable[[], Example], name: str, seed: int = 0) -> Derivation 
     """The derivation, or None where the engine says that a hypothesis of its own is false."""
     module, args = make()
     try:
-        return derive_network(capture(module, args).network, name=name, seed=seed)
+        return derive_network(capture(module, args).network, Asked(name, seed=seed))
     except InconsistentError:
         return None
 
@@ -432,7 +435,7 @@ def test_balls_show_the_right_rank_and_no_more(name: str) -> None:
     (module, args), redundancy = example(name)
     network = capture(module, args).network
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     minor = find_minor(network, read, cell, int(read.sum()), rng)
     assert minor.rank == network.num_coordinates - redundancy
     assert is_shown(network, minor)
@@ -443,10 +446,10 @@ def test_traps_are_answered_in_balls(name: str) -> None:
     """The right redundancy, with no hypothesis; PROVED where all of it is explained."""
     (module, args), redundancy = example(name)
     network = capture(module, args).network
-    derivation = derive_network(network, name=name, balls=True)
+    derivation = derive_network(network, Asked(name, balls=True))
     found = derivation.redundancy + derivation.unread
     # of a piecewise network it is that of the cell, which may be a poorer one
-    assert found == redundancy or network.piecewise and found > redundancy
+    assert found == redundancy or is_piecewise(network) and found > redundancy
     assert derivation.orbit_dimension <= derivation.redundancy
     assert not derivation.hypotheses
     assert (derivation.verdict is Verdict.PROVED) is (derivation.unexplained == 0)
@@ -476,7 +479,7 @@ def test_series_show_the_right_rank_and_no_more(name: str) -> None:
     (module, args), redundancy = example(name)
     network = capture(module, args).network
     read, rng = read_coordinates(network), np.random.default_rng(0)
-    cell = balanced_shadow(network, rng) if network.piecewise else {}
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
     if name in OUT_OF_REACH:
         with pytest.raises(BadInputError, match=OUT_OF_REACH[name]):
             find_curve(network, read, cell, int(read.sum()), rng)

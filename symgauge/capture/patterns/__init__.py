@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from symgauge.network.program import Network
+from symgauge.program.network import Network
 
 
 def rewritten(network: Network) -> Network:

@@ -25,9 +25,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.network.builder import Builder, Value
-from symgauge.network.op import NodeOp, Structural
-from symgauge.network.program import Constant, Network, Node
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant
+from symgauge.program.network import Network, Node
+from symgauge.program.op import NodeOp, Structural
+from symgauge.program.writer import Value
 
 #: For each entry of a line, the entry of m that it depends on; or FREE, of none, or ZERO: it is 0.
 Places: TypeAlias = npt.NDArray[np.int64]

@@ -1,0 +1,97 @@
+"""The claim that follows from the ranks, with its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.duration import durations_absorbed
+from symgauge.domains.signs import analytic_everywhere
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.proof.in_time import IN_TIME
+from symgauge.proof.record import Proof
+from symgauge.verdict import Verdict
+
+#: Said with the scope where constants came as floats: buffers, and numbers of the module's code.
+FLOATS = "constants are the floats' exact values"
+
+
+def claim_of(
+    network: Network, total: int, unread: int, jacobian_rank: int, orbit: int, proved: bool,
+    found: Assumptions, by_minor: bool = False,
+) -> dict[str, Any]:
+    """The claim that follows from the ranks: the only one that verify accepts.
+
+    `by_minor`: the rank of J is that of a minor in real balls or of power series, which speaks of
+    one component.
+    An orbit dimension above the redundancy means a false generator or a false hypothesis; the
+    claim is then `inconsistent`, never clipped.
+    """
+    found = Assumptions(found.shown, (*found.hypotheses, *network.rounded))
+    redundancy = total - jacobian_rank
+    unexplained = redundancy - orbit
+    closed = unexplained == 0
+    hypotheses = [*found.hypotheses, *(
+        f"the statement is that of all token ids, not of these alone: {s}"
+        for s in network.held if s.startswith("token ids")
+    )]
+    sound = closed and proved and not hypotheses
+    verdict = Verdict.PROVED if sound else Verdict.UNKNOWN
+    return {
+        "parameters": total, "unread": unread, "rank": jacobian_rank, "redundancy": redundancy,
+        "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
+        "inconsistent": unexplained < 0, "shown": list(found.shown),
+        "hypotheses": hypotheses, "verdict": verdict.value,
+        "scope": _scope(
+            network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
+    }
+
+
+def at_these_durations(
+    found: Assumptions, network: Network, proofs: Sequence[Proof]
+) -> Assumptions:
+    """The assumptions, with that the flows' own durations are generic ones.
+
+    The rank is that of all but a discrete set of durations. Nothing is assumed where parameters
+    do what the duration does, unless a generator depends on how long a flow lasts: it is proved
+    at the program's durations.
+    """
+    timed = any(IN_TIME in line.variation for proof in proofs for line in proof.lines)
+    if not network.has_flows or not timed and durations_absorbed(network):
+        return found
+    text = "the rank at the flows' own durations is that at generic ones"
+    return Assumptions(found.shown, (*found.hypotheses, text))
+
+
+def _scope(
+    network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int,
+    by_minor: bool,
+) -> str:
+    """Where and how far the claim reaches."""
+    place = "on the cell of theta0" if is_piecewise(network) else "at generic parameters"
+    if by_minor and not is_piecewise(network) and not analytic_everywhere(network):
+        # a minor that is not 0 at a point says nothing beyond where a root or logarithm ends
+        place = "at generic parameters of the component of theta0"
+    sizes = ", at the sizes of the program"
+    if network.has_flows:
+        # a minor is a power series in the factor of the durations: analytic, and not 0
+        sizes += (
+            ", for all but a discrete set of common factors of the flows' durations"
+            + (", up to those at which a branch is crossed" if is_piecewise(network) else "")
+        ) + (
+            ", exact flows of locally Lipschitz fields where they exist (a solver's steps are not "
+            "looked at)"
+        )
+    if closed and not conditional:
+        text = f"complete {place}{sizes}"
+    elif closed:
+        text = f"complete {place}{sizes}, if the hypotheses hold"
+    else:
+        text = (
+            f"redundancy <= {redundancy} {place}{sizes}, at most {unexplained} unexplained"
+            + (", if the hypotheses hold" if conditional else "")
+        )
+    floats = [FLOATS] if network.holds_floats else []
+    return "; ".join([text, *network.held, *floats])

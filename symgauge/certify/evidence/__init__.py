@@ -1,0 +1,1 @@
+"""What shows that the Jacobian has the claimed rank: residues, real balls, power series."""

@@ -1,0 +1,168 @@
+"""What is known at the start of a curve, at e = 0 (see `series`)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgauge.certify.duration import LINEAR
+from symgauge.domains.evaluate import values
+from symgauge.domains.known import KnownDomain, arguments_of, inverse_root
+from symgauge.domains.residues import ResidueDomain
+from symgauge.domains.signs import analytic_everywhere, may_be_negative
+from symgauge.errors import BadInputError
+from symgauge.exact.prime_field import PrimeField, is_prime
+from symgauge.program.array import Array
+from symgauge.program.lower import is_piecewise, lower
+from symgauge.program.network import Network
+from symgauge.program.op import Structural
+
+#: Functions whose arguments must be known at e = 0; those whose argument must be 0.
+FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
+ODD = ("erf", "sin", "cos")
+#: Those whose values at rational constants are powers of one number, for each kind of number.
+POWERS = ("exp", "sin", "cos")
+#: Fields tried for one in which constants have exponentials.
+MAX_FIELDS = 1000
+#: Arguments, and the residues of the function's values there.
+Tables = Mapping[str, Mapping[int, int]]
+
+
+def no_curve(reason: str) -> BadInputError:
+    """The refusal: why power series do not reach a network."""
+    return BadInputError(
+        f"power series do not reach this network: {reason}; certify it without --series"
+    )
+
+
+@dataclass(frozen=True)
+class Start:
+    """The known arguments of functions at e = 0, and the known radicands."""
+
+    exps: frozenset[Fraction]
+    logs: frozenset[Fraction]
+    roots: frozenset[Fraction]
+
+    def tables(self, field: PrimeField, salt: int) -> Tables:
+        """Residues of the values: those of the functions of constants."""
+        known = ResidueDomain(field, salt, 1)
+        exps = {field.residue(c): known.at_rational("exp", c) for c in self.exps}
+        exps[0] = 1  # erf has exp(0) in its slope
+        logs = {field.residue(v): known.at_rational("log", v) for v in self.logs}
+        roots = {field.residue(v): field.residue(_known_root(v)) for v in self.roots}
+        sizes = len(exps), len(logs), len(roots)
+        if sizes != (len(self.exps | {0}), len(self.logs), len(self.roots)):
+            raise ZeroDivisionError("two constants have the same residue")
+        return {"exp": exps, "log": logs, "rsqrt": roots}
+
+
+def _known_root(v: Fraction) -> Fraction:
+    found = inverse_root(v)
+    assert found is not None
+    return found
+
+
+def known_lines(network: Network, scaled: Sequence[str] | frozenset[str]) -> list[Array]:
+    """What is known of every line of the lowered program where these parameters are 0."""
+    lowered, domain = lower(network), KnownDomain()
+    theta = {
+        p.name: domain.zeros((1, *p.shape)) if p.name in scaled else domain.unknown((1, *p.shape))
+        for p in lowered.parameters
+    }
+    return values(
+        lowered, domain, theta, {x.name: domain.unknown((1, *x.shape)) for x in lowered.inputs})
+
+
+def start_of(network: Network, lines: Sequence[Array]) -> Start:
+    """What the functions and roots start from. Raises BadInputError where it is not known."""
+    found: dict[str, set[Fraction]] = {"exp": set(), "log": set(), "rsqrt": set()}
+    kinds: set[str] = set()
+    logarithms: set[Fraction] = set()
+    linear = _read_linearly(network)
+    powers = False
+    for i, node in enumerate(lower(network).nodes):
+        name = "" if node.op is None else node.op.name
+        if name not in FUNCTIONS and name != "rsqrt":
+            continue
+        kinds.add(name)
+        constant = arguments_of(lower(network)).get(i)
+        if constant is not None and name in POWERS:
+            powers = powers or any(constant.table)
+            continue
+        arguments = set(lines[node.inputs[0]].reshape(-1).tolist())
+        if name == "rsqrt":
+            known = {v for v in arguments if v is not None}
+            if any(inverse_root(v) is None for v in known):
+                raise no_curve("a constant under a root is no square of a rational number")
+        elif None in arguments or name in ODD and arguments - {0}:
+            raise no_curve(
+                f"no parameters are found at whose zeros the arguments of {name} are known numbers")
+        else:
+            known = arguments
+        if name == "log" and any(v <= 0 for v in known):
+            raise no_curve("a logarithm of a number that is not positive")
+        if name not in ODD:
+            found[name] |= known
+        if name == "log" and not linear[i]:
+            logarithms |= known
+    numbers = [f"log {v}" for v in sorted(logarithms - {1})]
+    numbers += ["e"] * bool(powers or found["exp"] - {0}) + ["pi"] * ("erf" in kinds)
+    if len(numbers) > 1:
+        raise no_curve(
+            f"{' and '.join(numbers[:3])} stand at its start, of which algebraic independence is "
+            "not known")
+    return Start(*(frozenset(found[k]) for k in ("exp", "log", "rsqrt")))
+
+
+def _read_linearly(network: Network) -> list[bool]:
+    """Which lines reach the outputs by linear ops alone: no derivative depends on their values."""
+    nodes = lower(network).nodes
+    linear = [True] * len(nodes)
+    for i in range(len(nodes) - 1, -1, -1):
+        op = nodes[i].op
+        moves = op is not None and (op.name in LINEAR or isinstance(op, Structural))
+        for j in nodes[i].inputs:
+            linear[j] = linear[j] and moves and linear[i]
+    return linear
+
+
+def require_reached(network: Network, scaled: Sequence[str]) -> None:
+    """Raise BadInputError where series prove nothing: flows, roots that may have no sign there."""
+    if network.has_flows:
+        raise no_curve("it has flows of vector fields (ode_flow)")
+    if analytic_everywhere(network):
+        return
+    if is_piecewise(network):
+        raise no_curve("it has branches, and a root or logarithm of what may be 0 or negative")
+    if may_be_negative(network, scaled):
+        raise no_curve("a root of what may be negative")
+
+
+def random_field() -> PrimeField:
+    """GF(p) for a random prime p = 3 mod 4 of 26 bits, from the system's randomness."""
+    while True:
+        n = (1 << 25) + 4 * secrets.randbelow(1 << 23) + 3
+        if is_prime(n):
+            return PrimeField(n)
+
+
+def field_for(network: Network, scaled: Sequence[str] | frozenset[str]) -> PrimeField:
+    """A random field in which e has the powers that stand at the start of a curve.
+
+    Raises BadInputError where what stands there is not known.
+    """
+    start = start_of(network, known_lines(network, scaled))
+    below = {c.denominator for c in start.exps}
+    below |= {r.denominator for a in arguments_of(lower(network)).values() for r in a.table}
+    for _ in range(MAX_FIELDS):
+        field = random_field()
+        try:
+            for d in below:
+                field.exponential(Fraction(1, d), 2)
+                field.turned(Fraction(1, d), 2)
+        except ZeroDivisionError:
+            continue
+        return field
+    raise no_curve("constants of which no random field has the exponentials")

@@ -1,0 +1,219 @@
+"""Whether the values of exp, log, erf, sin and cos are independent (see `residues`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from symgauge.certify.evidence.spots import Points, Spot, points_at
+from symgauge.domains.known import arguments_of, nested_functions
+from symgauge.exact.linear_algebra import rank
+from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.rational import factors
+from symgauge.points.cells import PATTERNS, branches_below
+from symgauge.points.rows import FUNCTIONS
+from symgauge.program.network import Network
+
+#: Points beyond the number of columns.
+SPARE = 8
+#: Token inputs on which arguments are counted first.
+FEW = 12
+#: Arguments that are tested together at most; above, their independence stays a hypothesis.
+MAX_COLUMNS = 800
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What values of functions depend on at the points, by a key that names function and argument.
+
+    Each column is an argument's residues and its differentials along inputs and parameters:
+    D a for exp a and for the point (cos a, sin a), D b / b for log b.
+    """
+
+    #: Exponentials and logarithms, whose arguments are tested together.
+    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]]
+    #: Points of the circle, exp(i a): independent of all exp a and log b, and tested apart.
+    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]]
+    #: Arguments of erf up to sign, and how many exponents -z^2 of theirs exp is taken of as well.
+    erfs: set[bytes]
+    shared: bool
+
+
+def _columns(network: Network, points: Points, field: PrimeField) -> _Columns:
+    """The distinct arguments of functions, those of exp, erf and the circle up to sign."""
+    batch = len(points.domain.valid)
+    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
+    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
+    erfs: set[bytes] = set()
+    shared = False
+
+    def flat(a: Array | None, like: Array) -> Array:
+        shape = (batch, *like.shape[1:])
+        full = np.zeros(shape) if a is None else np.broadcast_to(a, shape)
+        return full.reshape(batch, -1)
+
+    def key(function: str, column: Array) -> tuple[str, bytes]:
+        # exp(-a) = 1 / exp(a), and so on: of a and -a, the one whose first residue is the smaller
+        if function != "log" and 2 * column[np.argmax(column != 0.0)] > field.p:
+            column = field.neg(column)
+        return function, np.ascontiguousarray(column).tobytes()
+
+    def put(function: str, a: Array, dx: Array, dt: Array) -> None:
+        table = circle if function == "circle" else powers
+        for j in range(a.shape[1]):
+            # values at 0, and log 1, are exact
+            if (a[:, j] != (1.0 if function == "log" else 0.0)).any():
+                table.setdefault(key(function, a[:, j]), (a[:, j], dx[:, j], dt[:, j]))
+
+    exponents: set[tuple[str, bytes]] = set()
+    for i, node in enumerate(network.nodes):
+        if node.op is None or node.op.name not in FUNCTIONS or network.is_constant[i]:
+            continue
+        j = node.inputs[0]
+        value = points.lines[j]
+        a = flat(value, value)
+        dx, dt = flat(points.along_inputs[j], value), flat(points.along_parameters[j], value)
+        if node.op.name == "log":
+            inverse = field.inverse(a)
+            put("log", a, field.mul(dx, inverse), field.mul(dt, inverse))
+        elif node.op.name == "erf":
+            erfs |= {key("erf", c)[1] for c in a.T if c.any()}
+            two, square = field.neg(field.add(a, a)), field.neg(field.mul(a, a))
+            exponents |= {key("exp", c) for c in square.T if c.any()}
+            put("exp", square, field.mul(two, dx), field.mul(two, dt))
+        else:
+            put("exp" if node.op.name == "exp" else "circle", a, dx, dt)
+    for i, node in enumerate(network.nodes):
+        explicit = node.op is not None and node.op.name == "exp" and not network.is_constant[i]
+        if exponents and explicit and not shared:
+            value = points.lines[node.inputs[0]]
+            shared = any(key("exp", c) in exponents for c in flat(value, value).T)
+    return _Columns(powers, circle, erfs, shared)
+
+
+def about_functions(
+    network: Network, field: PrimeField, rng: np.random.Generator, spots: Sequence[Spot],
+    tokens: bool, shown: list[str], missing: list[str],
+) -> bool:
+    """Whether pi is among the numbers that the residues stand for (see `constants`)."""
+    # one theta is looked at with many inputs: the values on all of them together
+    found = _tested(network, field, rng, 8, spots[:FEW])
+    if found.count <= MAX_COLUMNS and len(spots) > FEW:
+        found = _tested(network, field, rng, 8, spots)
+    if found.count <= MAX_COLUMNS:
+        batch = 2 * found.count + 4 * SPARE
+        found = _tested(network, field, rng, batch, spots)
+        if not found.full and found.least < found.count + SPARE:
+            # points were lost for want of a root, and nothing was seen
+            full = _tested(network, field, rng, 8 * batch, spots).full
+            found = replace(found, full=full)
+    n = found.count
+    values_text = "exponential and logarithm values"
+    branched = any(branches_below(network, FUNCTIONS))
+    if n > MAX_COLUMNS:
+        missing.append(f"the {values_text} are independent (too many to test)")
+    elif not found.full:
+        missing.append(
+            f"the {values_text} are independent (the rank of their arguments' differentials "
+            "falls short)"
+        )
+    elif n:
+        # how many arguments coincide depends on what was drawn: no number is claimed then
+        tally = f"{n} of {n}"
+        if tokens:
+            tally = "on the token sequences of the rank"
+        elif branched:
+            tally = f"on the branches at {PATTERNS} inputs"
+        shown.append(f"independence of {values_text}: proved ({tally})")
+    # their exponents -z^2 are among the columns: independent, or nothing is known of erf either
+    if found.erfs and found.full and n <= MAX_COLUMNS:
+        shown.append("independence of erf values over the exponentials: proved (proofs/l1_erf.py)")
+    elif found.erfs:
+        missing.append("the values of erf are independent over the exponentials")
+    return found.shared
+
+
+def about_constants(
+    network: Network, pi: bool, shown: list[str], missing: list[str]
+) -> None:
+    """What is assumed of functions of constants, and of pi.
+
+    sqrt(pi) stands in the derivative of erf z alone, beside exp(-z^2). Where exp(-z^2) stands
+    nowhere else, their product is one independent value, and nothing is assumed.
+    """
+    numbers: set[str] = {"pi"} if pi else set()
+    for i, argument in arguments_of(network).items():
+        name = network.nodes[i].label
+        if name == "log":
+            numbers |= {f"log {q}" for r in argument.table if r > 0 for q in factors(r)}
+        elif name == "erf" and any(argument.table):
+            missing.append("the values of erf at constants are independent of all others")
+        elif name != "rsqrt" and any(argument.table):
+            numbers.add("e")
+    nested = nested_functions(network)
+    if nested:
+        missing.append(
+            f"values of {', '.join(nested)} at constants that are not rational are "
+            "independent of all others"
+        )
+    if len(numbers) > 1:
+        names = sorted(numbers)
+        missing.append(f"{', '.join(names[:-1])} and {names[-1]} are algebraically independent")
+    elif "e" in numbers:
+        shown.append(
+            "exponentials, sines and cosines of constants: no relations but those of powers "
+            "(Lindemann and Weierstrass)"
+        )
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Number of distinct arguments, whether their differentials are independent, the points.
+
+    Also whether there are values of erf, and whether exp is taken of an exponent -z^2 of theirs.
+    """
+
+    count: int
+    full: bool
+    least: int
+    erfs: bool
+    shared: bool
+
+
+def _tested(
+    network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
+    spots: Sequence[Spot],
+) -> _Test:
+    """The test at fresh points.
+
+    Arguments that move with an input are tested spot by spot, because the inputs of two spots are
+    different indeterminates; those of parameters alone over all spots together, at the same
+    thetas.
+    """
+    seed = int(rng.integers(1 << 62))
+    fixed: list[dict[tuple[str, bytes], Array]] = [{}, {}]
+    most, full, least, erfs, shared = 0, bool(spots), batch, False, False
+    good = np.ones(batch, dtype=bool)
+    for spot in spots:
+        points = points_at(network, field, rng, batch, spot, seed)
+        columns = _columns(network, points, field)
+        here = points.domain.valid
+        count = 0
+        for table, kept in zip((columns.powers, columns.circle), fixed, strict=True):
+            moved = [dx[here] for _, dx, _ in table.values() if dx[here].any()]
+            count += len(moved)
+            if moved and full:
+                full = rank(np.stack(moved, axis=1), field.p) == len(moved)
+            for name, (_, dx, dt) in table.items():
+                if not dx[here].any():
+                    kept.setdefault(name, dt)
+        most, least = max(most, count), min(least, int(here.sum()))
+        erfs, shared = erfs or bool(columns.erfs), shared or columns.shared
+        good &= here
+    for kept in fixed:
+        if kept and full:
+            part = np.stack([dt[good] for dt in kept.values()], axis=1)
+            full = rank(part, field.p) == len(kept)
+    return _Test(most + sum(len(kept) for kept in fixed), full, least, erfs, shared)

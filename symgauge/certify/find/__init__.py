@@ -1,0 +1,1 @@
+"""The search for evidence: what is found here is checked by `evidence`."""

@@ -1,0 +1,145 @@
+"""symgauge derive: derive and certify the gauge algebra of TARGET."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symgauge.cli.console import complain, plain, showing_progress, terminal
+from symgauge.cli.inputs import full_sizes, target_of
+from symgauge.cli.options import TARGET, Commands, add_sizes, seed
+from symgauge.cli.status import HOLDS, STATUS
+from symgauge.errors import BadInputError, SymgaugeError
+from symgauge.progress import Progress
+
+if TYPE_CHECKING:
+    from symgauge.derivation.record import Derivation
+
+
+def register(commands: Commands) -> argparse.ArgumentParser:
+    """The command and its options."""
+    parser = commands.add_parser("derive", help="derive and certify the gauge algebra of TARGET")
+    parser.add_argument("target", metavar="TARGET", help=TARGET)
+    add_sizes(parser)
+    parser.add_argument("--out", metavar="DIR", help="folder to write (symgauge-<name>)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the search (0)")
+    parser.add_argument("--force", action="store_true",
+                        help="go on above an estimated 10 minutes or 8 GiB")
+    parser.add_argument(
+        "--full", action="store_true",
+        help="the group at the full sizes (FULL of TARGET, and --set), proved for all sizes "
+             "without weights; no certificate of completeness")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--balls", action="store_true",
+                     help="certify in real balls, without hypotheses on values (see certify)")
+    way.add_argument("--series", action="store_true",
+                     help="certify over power series, without hypotheses on values")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def derived(options: argparse.Namespace, progress: Progress) -> Derivation:
+    """The derivation of the TARGET that the options name."""
+    from symgauge.derivation.derive import derive_target
+
+    # what a factory prints must not mix with our JSON
+    with redirect_stdout(sys.stderr):
+        target = target_of(options.target, options.set)
+        return derive_target(
+            target, output=options.output, observable=options.observable, seed=options.seed,
+            force=getattr(options, "force", False), balls=getattr(options, "balls", False),
+            series=getattr(options, "series", False), progress=progress,
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    from symgauge.files import write_atomically
+    from symgauge.report.table import print_derivation
+
+    if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
+        raise BadInputError(f"--out {options.out} is a file; name a folder")
+    if options.full:
+        return _derive_full(options)
+    with showing_progress() as progress:
+        derivation = derived(options, progress)
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
+        folder = Path(options.out or f"symgauge-{name}")
+        progress("LaTeX and check")
+        texts = {
+            folder / "derivation.tex": derivation.to_latex(),
+            folder / f"test_{name}.py": derivation.check_text(),
+            folder / "derivation.json": derivation.to_json(),
+        }
+        for path, text in texts.items():
+            write_atomically(path, text)
+        progress("PDF")
+        pdf = _pdf(folder / "derivation.tex")
+    if derivation.hypotheses and not derivation.network().has_flows:
+        place = plain(folder / "derivation.json")
+        print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
+              file=sys.stderr)
+    if options.json:
+        sys.stdout.write(derivation.to_json())
+    else:
+        console = terminal()
+        print_derivation(derivation.data, console)
+        files = [p.name for p in texts] + ([pdf.name] if pdf else [])
+        console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
+                      markup=False, soft_wrap=True)
+    return STATUS[derivation.verdict]
+
+
+def _derive_full(options: argparse.Namespace) -> int:
+    from symgauge.derivation.full import derive_full
+    from symgauge.files import write_atomically
+    from symgauge.report.full_size import print_full
+
+    with showing_progress() as progress, redirect_stdout(sys.stderr):
+        small = target_of(options.target, [])
+        target = target_of(options.target, options.set)
+        target = target.at(full_sizes(target, options.set))
+        found = derive_full(
+            target, small, output=options.output, observable=options.observable,
+            progress=progress,
+        )
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", found.name) or "network"
+        folder = Path(options.out or f"symgauge-{name}-full")
+        progress("LaTeX and check")
+        texts = {
+            folder / "full.tex": found.to_latex(),
+            folder / f"test_{name}_full.py": found.check_text(),
+            folder / "full.json": found.to_json(),
+        }
+        for path, text in texts.items():
+            write_atomically(path, text)
+        progress("PDF")
+        pdf = _pdf(folder / "full.tex")
+    if options.json:
+        sys.stdout.write(found.to_json())
+        return HOLDS
+    console = terminal()
+    print_full(found.data, console)
+    files = [p.name for p in texts] + ([pdf.name] if pdf else [])
+    console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
+                  markup=False, soft_wrap=True)
+    return HOLDS
+
+
+def _pdf(path: Path) -> Path | None:
+    """The PDF of a LaTeX file; without one, a sentence on standard error that says why."""
+    from symgauge.report.compile import compile_pdf
+
+    # what is written already is worth more than its picture
+    try:
+        made = compile_pdf(path)
+    except (SymgaugeError, OSError) as error:
+        complain(f"no PDF, the rest is written: {error}", HOLDS)
+        return None
+    if made is None:
+        complain("no LaTeX engine found (pdflatex, lualatex, tectonic): .tex only", HOLDS)
+    return made

@@ -1,0 +1,74 @@
+"""What commands are given: targets, derivation.json, full.json."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symgauge.cli.options import sizes_of
+from symgauge.errors import BadInputError, InconsistentError
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+    from symgauge.derivation.full import FullDerivation
+    from symgauge.derivation.record import Derivation
+
+
+def target_of(text: str, pairs: Sequence[str]) -> Target:
+    """The target of that name, at the sizes that --set gives."""
+    try:
+        from symgauge.capture import load_target
+    except ImportError as error:
+        raise BadInputError(
+            f"this command needs torch ({error}); install symgauge[torch]"
+        ) from error
+    from symgauge.zoo import load
+
+    return load_target(text, load, sizes_of(pairs))
+
+
+def text_of(path: str) -> str:
+    """The text of a file. Raises BadInputError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"cannot read {path}: {error}") from error
+
+
+def read_derivation(path: str) -> Derivation:
+    """A derivation.json."""
+    from symgauge.derivation.record import Derivation
+
+    return Derivation.from_json(text_of(path))
+
+
+def read_record(path: str) -> Derivation | FullDerivation:
+    """A derivation.json or a full.json."""
+    from symgauge.derivation.full import SCHEMA, FullDerivation
+    from symgauge.derivation.record import Derivation
+
+    text = text_of(path)
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict) and data.get("schema") == SCHEMA:
+            return FullDerivation.from_json(text)
+    return Derivation.from_json(text)
+
+
+def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:
+    """Raise InconsistentError where the derivation is rejected by `verify`."""
+    result = derivation.verify()
+    if result.verdict is Verdict.REFUTED:
+        raise InconsistentError(f"{path} does not verify: {result.reasons[0]}; derive again")
+
+
+def full_sizes(target: Target, pairs: Sequence[str]) -> dict[str, Any]:
+    """The full sizes, with those that were set on the command line."""
+    if target.full is None:
+        raise BadInputError(f"{target.name} has no FULL sizes; put a dict FULL beside its factory")
+    chosen = {name: target.sizes[name] for name in sizes_of(pairs)}
+    return {**target.full, **chosen}

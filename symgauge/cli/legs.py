@@ -1,0 +1,59 @@
+"""symgauge legs: list the legs (index spaces) of TARGET, at any size."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from contextlib import redirect_stdout
+
+from symgauge.cli.console import showing_progress, terminal
+from symgauge.cli.inputs import full_sizes, target_of
+from symgauge.cli.options import TARGET, Commands, add_sizes
+from symgauge.cli.status import HOLDS
+
+
+def register(commands: Commands) -> argparse.ArgumentParser:
+    """The command and its options."""
+    parser = commands.add_parser(
+        "legs", help="list the legs (index spaces) of TARGET, at any size: no weights are allocated"
+    )
+    parser.add_argument("target", metavar="TARGET", help=TARGET)
+    add_sizes(parser)
+    parser.add_argument("--full", action="store_true", help="at the full sizes (FULL of TARGET)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    from symgauge.report.legs import NOT_CHECKED, print_legs
+
+    with showing_progress() as progress, redirect_stdout(sys.stderr):
+        start = time.perf_counter()
+        target = target_of(options.target, options.set)
+        from symgauge.capture import build_without_weights, capture
+        from symgauge.spaces.roles import named_legs
+
+        if options.full:
+            target = target.at(full_sizes(target, options.set))
+        progress("module")
+        module, args, kwargs = build_without_weights(target, strict=options.full)
+        progress("graph")
+        network = capture(
+            module, args, kwargs, output=options.output, observable=options.observable, meta=True
+        ).network
+        progress("legs")
+        record = {
+            "name": target.name, "target": target.text, "sizes": dict(target.sizes),
+            "observable": options.observable, "parameters": network.num_coordinates,
+            "tensors": len(network.parameters), "nodes": len(network.nodes),
+            "legs": named_legs(network), "fidelity": NOT_CHECKED,
+            "seconds": round(time.perf_counter() - start, 3),
+        }
+    if options.json:
+        print(json.dumps(record, indent=1))
+    else:
+        print_legs(record, terminal())
+    return HOLDS

@@ -1,0 +1,101 @@
+"""A second capture of a target: what of a record it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from symgauge.derivation.agreement import difference_of
+from symgauge.derivation.exponents import split_exponentials
+from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
+from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
+from symgauge.derivation.rounded_roots import with_rounded_roots
+from symgauge.derivation.seal import ABOUT, text_of
+from symgauge.derivers.statement import at_full
+from symgauge.families.serial import family_of
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+
+#: Rewritings that are tried, one after another.
+REWRITINGS = 4
+
+
+def same_program(carried: Network, captured: Network) -> str | None:
+    """How a program that is captured is the one that is carried; None where it is another.
+
+    They are the same, or the same once the captured one is rewritten as `derive_network` may
+    rewrite it: by identities, so that the function is the same, or with floats for roots.
+    """
+    said = "the network is that of the module"
+    for _ in range(REWRITINGS):
+        if digest_of(captured) == digest_of(carried):
+            return said
+        if digest_of(with_rounded_roots(captured)) == digest_of(carried):
+            return f"{said}; {ROOTS}"
+        split = split_exponentials(captured)
+        if split is captured:
+            break
+        captured, said = split, f"the network is that of the module; {SPLIT}"
+    return None
+
+
+@dataclass
+class _Again:
+    """What a second capture says of a record."""
+
+    wrong: list[str]
+    settled: set[str]
+    said: str = ""
+
+
+def captured_again(data: Mapping[str, Any], network: Network, target: Target) -> _Again:
+    """The target captured at its sizes, and what of the record it decides.
+
+    Raises what `capture` raises.
+    """
+    from symgauge.capture import capture
+
+    found = _Again([], about_target(data, target, "sizes"))
+    module, args, kwargs = target.build()
+    training = {"small": training_flags(module)}
+    captured = capture(
+        module, args, kwargs, output=data["output"], observable=data["observable"])
+    said = same_program(network, captured.network)
+    if said is None:
+        found.wrong.append(f"the record's network is not that of {target.text} at these sizes")
+        return found
+    found.said = said.replace("the module", target.text)
+    found.settled |= {"output", "observable"}
+    notes = [note for note in data["notes"] if not counts_directions(note)]
+    if SPLIT in notes and SPLIT not in said:
+        found.wrong.append(f"nothing is rewritten: {SPLIT!r} is not so")
+    if data["full_tensors"] is not None and target.full is not None and text_of(
+            data["full_sizes"]) == text_of(dict(target.full)):
+        full, training["full"] = at_full_sizes(target, data["output"], data["observable"])
+        found.settled |= {"full_sizes", "full_tensors", "generators.full"}
+        found.wrong += difference_of("full_tensors", data["full_tensors"], tensors_of(full))
+        for entry in data["generators"]:
+            family = family_of(entry)
+            restated = None if family.kind == "other" else at_full(family, network, full)
+            found.wrong += difference_of("full of a family", entry["full"], restated)
+    elif data["full_tensors"] is not None and data["target"] == target.text:
+        found.wrong.append(f"the FULL of {target.text} is not full_sizes")
+    facts = {**captured.facts, "training": training}
+    for key in ABOUT:
+        if key in data and key in facts:
+            found.settled.add(key)
+            found.wrong += difference_of(key, data[key], facts[key])
+    return found
+
+
+def about_target(data: Mapping[str, Any], target: Target, sizes: str) -> set[str]:
+    """What a record says of its target that this one says too. Others may have the same network."""
+    said = {
+        "name": target.name, "target": target.text, "factory": factory_of(target),
+        sizes: dict(target.sizes),
+    }
+    return {key for key, value in said.items() if text_of(data[key]) == text_of(value)}

@@ -1,0 +1,346 @@
+"""From a module, a target or a captured network to its derivation."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.certificate import Certificate
+from symgauge.certify.claim import at_these_durations, claim_of
+from symgauge.certify.evidence.residues import assumptions
+from symgauge.certify.upgrade import claim_in_balls, claim_in_series
+from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
+from symgauge.derivation.exponents import split_exponentials
+from symgauge.derivation.facts import (
+    at_full_sizes, factory_of, tensors_of, training_flags, versions,
+)
+from symgauge.derivation.limits import check_module, check_size
+from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
+from symgauge.derivation.planted import plant
+from symgauge.derivation.record import SCHEMA, Derivation
+from symgauge.derivation.rounded_roots import with_rounded_roots
+from symgauge.derivation.seal import sealed
+from symgauge.derivers.discrete import discrete_symmetries
+from symgauge.derivers.exact import ExactDeriver, Found, Proved
+from symgauge.derivers.statement import statement
+from symgauge.errors import (
+    BadInputError, CaptureError, InconsistentError, TargetError, UndecidedError, UnsupportedOpError,
+)
+from symgauge.exact.prime_field import PrimeField
+from symgauge.points.unread import unread_tensors
+from symgauge.program.network import Network
+from symgauge.progress import Progress, silent
+from symgauge.proof.record import Proof
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+
+#: Parameters up to which power series and balls are tried where residues leave a hypothesis.
+FEW_PARAMETERS = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a derivation, and what is known of the module beside its network.
+
+    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
+    over power series: residues are then used to find generators alone, and nothing is assumed of
+    them. `said` is what the capture says of the module: about, outputs, outputs_left_out.
+    """
+
+    name: str
+    output: str | int | None = None
+    observable: str = "logits"
+    seed: int = 0
+    force: bool = False
+    balls: bool = False
+    series: bool = False
+    progress: Progress = silent
+    target: Target | None = None
+    #: The network at the full sizes, where families are restated.
+    full: Network | None = None
+    said: Mapping[str, Any] | None = None
+
+
+def derive(
+    module: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    output: str | int | None = None,
+    observable: str = "logits",
+    seed: int = 0,
+    force: bool = False,
+    balls: bool = False,
+    series: bool = False,
+    progress: Progress = silent,
+) -> Derivation:
+    """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
+
+    Parameters that require grad are the coordinates; floating inputs are indeterminates, integers
+    that pick rows of a table range over them, other integers are held. All floating outputs
+    jointly unless `output` picks one, or a transformers output has logits. The module is changed
+    while it is read (float64), and is afterwards as it was.
+    `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
+    certifies the rank of the Jacobian in real balls, `series` over power series: both without
+    hypotheses on values.
+
+    Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
+    above an estimated 10 minutes or 8 GiB unless `force`.
+    """
+    from symgauge.capture import capture
+
+    start = time.perf_counter()
+    check_module(module, force)
+    progress("capture")
+    captured = capture(module, args, kwargs, output=output, observable=observable)
+    seconds = {"capture": time.perf_counter() - start}
+    asked = Asked(
+        name or type(module).__name__, output, observable, seed, force, balls, series, progress,
+        said={**captured.facts, "training": {"small": training_flags(module)}})
+    return derive_network(captured.network, asked, seconds)
+
+
+def derive_target(
+    target: Target,
+    *,
+    output: str | int | None = None,
+    observable: str = "logits",
+    seed: int = 0,
+    force: bool = False,
+    balls: bool = False,
+    series: bool = False,
+    progress: Progress = silent,
+) -> Derivation:
+    """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
+    from symgauge.capture import capture
+
+    start = time.perf_counter()
+    progress("capture")
+    module, args, kwargs = target.build()
+    check_module(module, force)
+    captured = capture(module, args, kwargs, output=output, observable=observable)
+    full, notes, training = None, [], {"small": training_flags(module)}
+    if target.full is not None:
+        progress("capture at full size")
+        try:
+            full, training["full"] = at_full_sizes(target, output, observable)
+        except (TargetError, CaptureError, UnsupportedOpError) as error:
+            notes = [f"the families are not restated at the full sizes: {error}"]
+    seconds = {"capture": time.perf_counter() - start}
+    asked = Asked(
+        target.name, output, observable, seed, force, balls, series, progress, target, full,
+        {**captured.facts, "training": training})
+    return _noted(derive_network(captured.network, asked, seconds), *notes)
+
+
+def derive_network(
+    network: Network, asked: Asked, seconds: dict[str, float] | None = None
+) -> Derivation:
+    """The derivation of a captured network.
+
+    Raises UndecidedError where rank J + rank G > P with hypotheses (one of the arithmetic is
+    false) and where the arithmetic decides no branch or finds no root; InconsistentError where
+    rank J + rank G > P without any.
+    """
+    seconds = {} if seconds is None else seconds
+    check_size(network, asked.force)
+    start = time.perf_counter()
+    search = _searched(network, asked)
+    seconds["derive"] = time.perf_counter() - start
+    start = time.perf_counter()
+    found, orbit = search.found, search.found.orbit_dimension
+    evidence: dict[str, Any] = {}
+    if asked.balls:
+        claim, minor = claim_in_balls(network, found.cell, orbit, search.rng, asked.progress)
+        evidence = {"balls": minor.to_json()}
+    elif asked.series:
+        claim, curve = claim_in_series(network, found.cell, orbit, search.rng, asked.progress)
+        evidence = {"series": curve.to_json()}
+    else:
+        asked.progress("hypotheses")
+        tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
+        instead = _with_products(search, tested, asked, seconds)
+        if instead is not None:
+            return instead
+        claim, evidence = _by_residues(search, tested, asked.progress)
+        instead = _with_rounded_roots(search, claim, asked, seconds)
+        if instead is not None:
+            return instead
+    vectors = [f for p in search.families for f in p.family.fields]
+    certificate = Certificate.issue(
+        network, vectors, search.proofs, found.cell, claim, evidence,
+        families_together(search.families))
+    seconds["certify"] = time.perf_counter() - start
+    return _stated(search, claim, certificate, asked, seconds)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What was found in a network: families with their proofs, and the algebra they span."""
+
+    network: Network
+    found: Found
+    families: list[Proved]
+    algebra: dict[str, Any]
+    field: PrimeField
+    rng: np.random.Generator
+
+    @property
+    def proofs(self) -> list[Proof]:
+        """One of each generator."""
+        return [q for p in self.families for q in p.proofs]
+
+
+def _searched(network: Network, asked: Asked) -> _Search:
+    deriver = ExactDeriver(network, asked.seed, asked.progress)
+    found = deriver.run()
+    asked.progress("algebra")
+    families, algebra = closed_algebra(found, deriver.field)
+    return _Search(network, found, families, algebra, deriver.field, deriver.rng)
+
+
+def _with_products(
+    search: _Search, tested: Assumptions, asked: Asked, seconds: dict[str, float]
+) -> Derivation | None:
+    """The derivation of the same function with products for exponentials of sums.
+
+    exp(u + v) is no value of its own beside exp(u) and exp(v). None where a hypothesis is left
+    that this does not spare.
+    """
+    network, found = search.network, search.found
+    split = split_exponentials(network) if tested.hypotheses else network
+    # asked before all is derived again: another hypothesis may be the one that is left
+    if split is network or len(tested.hypotheses) <= len(
+            assumptions(split, search.field, search.rng, found.tokens, found.cell).hypotheses):
+        return None
+    with contextlib.suppress(InconsistentError):
+        return _noted(derive_network(split, asked, seconds), SPLIT)
+    return None
+
+
+def _by_residues(
+    search: _Search, tested: Assumptions, progress: Progress
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The claim of residues, or a better one, and its evidence beside them.
+
+    Raises UndecidedError or InconsistentError where it is inconsistent.
+    """
+    network, found = search.network, search.found
+    assumed = at_these_durations(tested, network, search.proofs)
+    unread = network.num_coordinates - found.parameters
+    claim = claim_of(
+        network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
+    )
+    better = _without_hypotheses(network, claim, found, search.rng, progress)
+    claim, evidence = (claim, {}) if better is None else better
+    if claim["inconsistent"]:
+        # with a hypothesis that may be false, nothing is refuted but that hypothesis
+        raise (UndecidedError if assumed.hypotheses else InconsistentError)(
+            f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
+            f"{found.parameters}: function values that the arithmetic takes as independent "
+            f"are related ({'; '.join(assumed.hypotheses) or 'no open hypothesis'}); no claim "
+            "is made; --balls assumes nothing of them"
+        )
+    return claim, evidence
+
+
+def _with_rounded_roots(
+    search: _Search, claim: Mapping[str, Any], asked: Asked, seconds: dict[str, float]
+) -> Derivation | None:
+    """The derivation with floats for roots of constants, where it closes and J has the same rank.
+
+    A generator may have coefficients that are roots, which no ansatz over QQ holds.
+    """
+    rounded = with_rounded_roots(search.network)
+    if not claim["unexplained"] or claim["hypotheses"] or rounded is search.network:
+        return None
+    with contextlib.suppress(InconsistentError):
+        again = derive_network(rounded, asked, seconds)
+        if again.closed and (again.parameters, again.rank) == (
+                claim["parameters"], claim["rank"]):
+            return _noted(again, ROOTS)
+    return None
+
+
+def _noted(derivation: Derivation, *notes: str) -> Derivation:
+    return Derivation(sealed({**derivation.data, "notes": [*derivation.data["notes"], *notes]}))
+
+
+def _stated(
+    search: _Search, claim: Mapping[str, Any], certificate: Certificate, asked: Asked,
+    seconds: dict[str, float],
+) -> Derivation:
+    """The record: what is asked, what is found, and its certificate."""
+    start = time.perf_counter()
+    network, found, families = search.network, search.found, search.families
+    target, full = asked.target, asked.full
+    asked.progress("discrete symmetries")
+    discrete = discrete_symmetries(
+        network, [p.family for p in families], search.field, search.rng)
+    statements, position = [], 0
+    for p in families:
+        numbers = list(range(position, position + len(p.family.fields)))
+        position += len(numbers)
+        statements.append(statement(p, numbers, network, full))
+    planted = plant(network, statements, search.field, search.rng)
+    seconds["statement"] = time.perf_counter() - start
+    facts = asked.said or {
+        "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],
+        "outputs_left_out": [], "training": None,
+    }
+    data: dict[str, Any] = {
+        "schema": SCHEMA, "name": asked.name, "about": list(facts["about"]),
+        "target": target.text if target else None, "factory": factory_of(target),
+        "sizes": dict(target.sizes) if target else {},
+        "full_sizes": dict(target.full) if target and target.full is not None else None,
+        "observable": asked.observable, "output": asked.output, "outputs": facts["outputs"],
+        "outputs_left_out": facts["outputs_left_out"], "training": facts["training"],
+        "tensors": tensors_of(network), "unread_tensors": unread_tensors(network),
+        "full_tensors": None if full is None else tensors_of(full),
+        **{k: claim[k] for k in (
+            "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
+            "closed",
+        )},
+        "cells": found.cells,
+        "structural": structural_part(
+            rank_of(network, [
+                f for p in families if p.family.all_sizes for f in p.family.fields]),
+            found.orbit_dimension, statements),
+        "generators": statements, "discrete": discrete, "algebra": search.algebra,
+        "shown": claim["shown"], "hypotheses": claim["hypotheses"],
+        "notes": [*found.notes, *implicit_note(claim, found.implicit)], "implicit": found.implicit,
+        "verdict": claim["verdict"], "scope": claim["scope"], "planted": planted,
+        "certificate": certificate.to_json(), "seed": asked.seed, "versions": versions(),
+        "seconds": {k: round(v, 4) for k, v in seconds.items()},
+    }
+    return Derivation(sealed(data))
+
+
+def _without_hypotheses(
+    network: Network, claim: Mapping[str, Any], found: Found, rng: np.random.Generator,
+    progress: Progress,
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The claim over power series or in real balls, where residues leave a hypothesis on values.
+
+    For few parameters alone, and where it proves what is left; None else. A claim of residues that
+    is inconsistent gives way to any other.
+    """
+    if not (claim["hypotheses"] or claim["inconsistent"]) or found.parameters > FEW_PARAMETERS:
+        return None
+    for name, way in (("series", claim_in_series), ("balls", claim_in_balls)):
+        try:
+            better, shown = way(network, found.cell, found.orbit_dimension, rng, progress)
+        except (BadInputError, InconsistentError, ArithmeticError):
+            continue
+        if better["verdict"] == Verdict.PROVED.value or claim["inconsistent"]:
+            return better, {name: shown.to_json()}
+    return None

@@ -1,0 +1,187 @@
+"""exp of a sum as a product, log of a product as a sum; one undoes the other.
+
+The residues take exp(u), exp(v) and exp(u + v) as three independent values. Here every argument
+is written as a sum of rational multiples of lines that are no sums, and exp of it as the product of
+integer powers of exp(g line), g the common divisor of the line's multiples: an identity of
+real functions, whatever the lines are. Sums over an axis and matrix products stay whole.
+log(exp u) is u. Where u and v are positive at all parameters and inputs, exp(k log u) is u^k,
+and log(u v) is log u + log v.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from math import gcd, lcm
+
+from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
+from symgauge.domains.signs import positive_lines
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import Structural
+from symgauge.program.serial import digest_of
+from symgauge.program.writer import Value
+
+#: Summands of one argument, and powers of one exponential, beyond which it is left whole.
+MAX_TERMS = 8
+MAX_POWER = 8
+
+#: Rational multiples of lines of the program under construction.
+_Sum = dict[int, Fraction]
+
+
+def split_exponentials(network: Network) -> Network:
+    """The same function, exp of sums written as products and log of products as sums.
+
+    The network itself if there are none.
+    """
+    lowered = lower(network)
+    if not any(n.op is not None and n.op.name in ("exp", "log") for n in lowered.nodes):
+        return network
+    plain = _Copy(lowered, Builder(lowered.ops), [False] * len(lowered.nodes), None)
+    copy = _Copy(lowered, Builder(lowered.ops), positive_lines(lowered), {})
+    units: _Sum = {}
+    for i, node in enumerate(lowered.nodes):
+        if node.op is not None and node.op.name == "exp":
+            for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
+                units[base] = _common(units.get(base, Fraction(0)), c)
+    # the same builder: bases are lines of it
+    split = _Copy(lowered, copy.build, positive_lines(lowered), units)
+    found = split.network(network.held)
+    return network if digest_of(found) == digest_of(plain.network(network.held)) else found
+
+
+class _Copy:
+    """Every line of a network: as it is with no `units`, else exp and log rewritten.
+
+    exp is a product by the units of its argument's terms, where there are any.
+    """
+
+    def __init__(
+        self, lowered: Network, build: Builder, positive: list[bool], units: _Sum | None
+    ) -> None:
+        self.build, self._outputs = build, lowered.outputs
+        self._positive: set[int] = set()
+        self.lines: list[Value] = []
+        for node, sign in zip(lowered.nodes, positive, strict=True):
+            if node.op is None:
+                assert node.leaf is not None
+                line = build.leaf(node.leaf)
+            elif node.op.name == "exp" and units is not None:
+                line = self._exp(self.lines[node.inputs[0]], units)
+            elif node.op.name == "log" and units is not None:
+                line = self._log(self.lines[node.inputs[0]])
+            else:
+                line = build.apply(
+                    node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
+            if sign:
+                self._positive.add(line.index)
+            self.lines.append(line)
+
+    def network(self, held: tuple[str, ...]) -> Network:
+        """The program."""
+        return self.build.network([self.lines[i] for i in self._outputs], held)
+
+    def _exp(self, argument: Value, units: _Sum) -> Value:
+        """The product of powers of exp(g line), and of u for the terms k log u."""
+        build = self.build
+        terms = self.terms(argument)
+        factors: list[tuple[Value, int]] = []
+        for base, c in terms.items():
+            inside = self._inside_log(base)
+            if inside is not None and c.denominator == 1 and abs(c) <= MAX_POWER:
+                factors.append((inside, int(c)))
+                continue
+            unit = units.get(base)
+            if unit is None or (c / unit).denominator > 1 or abs(c / unit) > MAX_POWER:
+                return build.apply("exp", argument)
+            factors.append((build.apply("exp", build.scale(build.value(base), unit)),
+                            int(c / unit)))
+        out: Value | None = None
+        for factor, k in factors:
+            if abs(k) > 1:
+                factor = build.apply("power", factor, exponent=abs(k))
+            factor = build.reciprocal(factor) if k < 0 else factor
+            out = factor if out is None else build.mul(out, factor)
+        return build.apply("exp", argument) if out is None else out
+
+    def _inside_log(self, index: int) -> Value | None:
+        """u where a line is log u of a positive u, moved or not."""
+        node = self.build.node(self.build.value(index))
+        if isinstance(node.op, Structural) and len(node.inputs) == 1:
+            inner = self._inside_log(node.inputs[0])
+            return None if inner is None else self.build.apply(node.op.name, inner, **node.attrs)
+        if node.op is None or node.op.name != "log" or node.inputs[0] not in self._positive:
+            return None
+        return self.build.value(node.inputs[0])
+
+    def _log(self, x: Value) -> Value:
+        """log of products, powers and reciprocals of positive factors; u for log(exp u)."""
+        build, node = self.build, self.build.node(x)
+        inputs = [build.value(i) for i in node.inputs]
+        name = "" if node.op is None else node.op.name
+        if name == "exp":
+            return inputs[0]
+        if isinstance(node.op, Structural) and len(inputs) == 1:
+            inner = self._log(inputs[0])
+            known = build.node(inner)
+            if known.op is None or known.op.name != "log":
+                return build.apply(name, inner, **node.attrs)
+        elif all(y.index in self._positive for y in inputs):
+            if name == "mul":
+                return build.add(self._log(inputs[0]), self._log(inputs[1]))
+            if name == "power":
+                return build.scale(self._log(inputs[0]), node.attrs["exponent"])
+            if name == "reciprocal":
+                return build.scale(self._log(inputs[0]), -1)
+            if name == "rsqrt":
+                return build.scale(self._log(inputs[0]), Fraction(-1, 2))
+        return build.apply("log", x)
+
+    def terms(self, argument: Value) -> _Sum:
+        """The argument as a sum of rational multiples of lines; itself where there are too many."""
+        out: _Sum = defaultdict(Fraction)
+        for c, value in _summands(self.build, argument):
+            out[value.index] += c
+        terms = {base: c for base, c in out.items() if c}
+        # of exp of another constant than a rational nothing is known
+        whole = len(terms) > MAX_TERMS or any(
+            _irrational(self.build, base) and self._inside_log(base) is None for base in terms)
+        return {argument.index: Fraction(1)} if whole else terms
+
+
+def _common(a: Fraction, b: Fraction) -> Fraction:
+    """The largest g of which both are integer multiples."""
+    below = lcm(a.denominator, b.denominator)
+    return Fraction(gcd(int(a * below), int(b * below)), below)
+
+
+def _irrational(build: Builder, index: int) -> bool:
+    """Whether a line is made of constants, and functions of them."""
+    stack, functions = [index], False
+    while stack:
+        node = build.node(build.value(stack.pop()))
+        if node.op is None and not isinstance(node.leaf, Constant):
+            return False
+        functions |= node.op is not None and node.op.name in FUNCTIONS_OF_CONSTANTS
+        stack += node.inputs
+    return functions
+
+
+def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:
+    node = build.node(value)
+    if node.op is None:
+        return [(Fraction(1), value)]
+    inputs = [build.value(i) for i in node.inputs]
+    if node.op.name == "add":
+        return [term for x in inputs for term in _summands(build, x)]
+    if node.op.name == "scale":
+        factor = Fraction(node.attrs["factor"])
+        return [(factor * c, x) for c, x in _summands(build, inputs[0])]
+    if isinstance(node.op, Structural) and len(inputs) == 1:
+        inner = _summands(build, inputs[0])
+        if len(inner) > 1 or inner[0][0] != 1:
+            return [(c, build.apply(node.op.name, x, **node.attrs)) for c, x in inner]
+    return [(Fraction(1), value)]

@@ -1,0 +1,358 @@
+"""class FullDerivation: the gauge group of a model of any size, proved by intertwiners.
+
+No weight is allocated and no rank is taken: what is proved holds for every size of the legs, and
+is a lower bound on the redundancy. The generated check acts on every layer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgauge.certify.verification import MALFORMED, Verification, rejected
+from symgauge.checks import emit_check
+from symgauge.derivation.again import about_target
+from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
+from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
+from symgauge.derivation.seal import ABOUT, edited, left_open, misshapen, sealed, text_of
+from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
+from symgauge.derivers.element import Found
+from symgauge.derivers.statement import structural_statement
+from symgauge.derivers.structural import find
+from symgauge.errors import BadInputError, CaptureError, SymgaugeError
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.files import write_atomically
+from symgauge.ops import all_ops
+from symgauge.points.reads import readable_network
+from symgauge.program.network import Network
+from symgauge.program.outline import UNCOMPARED, from_outline, outline, outline_digest
+from symgauge.program.serial import network_to_json
+from symgauge.progress import Progress, silent
+from symgauge.proof.intertwiners.lines import proof_lines
+from symgauge.report.full_size import document
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from symgauge.capture import Captured
+    from symgauge.capture.target import Target
+
+SCHEMA = "symgauge-full/1"
+KEYS = (
+    "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
+    "outputs", "outputs_left_out", "training", "tensors", "parameters", "dimension", "polynomial",
+    "symbols", "orbit_dimension", "stabiliser", "generators", "small", "algebra", "verdict",
+    "scope", "planted", "program", "small_program", "versions", "seconds", "digest",
+)
+#: What `verify` derives anew from the two programs.
+DERIVED = (
+    "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
+    "generators", "small", "algebra", "verdict", "scope",
+)
+DECIDED = ("schema", "digest", "program", "small_program", "planted", *DERIVED)
+SCOPE = (
+    "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
+    "lower bound on the redundancy: nothing says that no other symmetry exists"
+)
+
+
+#: Parameters up to which a module is built with weights, to be compared with its network.
+COMPARED = 2_000_000
+
+
+@dataclass(frozen=True)
+class FullDerivation:
+    """The facts of `full.json`; its keys are attributes."""
+
+    data: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        data = self.__dict__.get("data", {})
+        if name in data:
+            return data[name]
+        raise AttributeError(f"a FullDerivation has no {name!r}")
+
+    def to_json(self) -> str:
+        """The text of full.json."""
+        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> FullDerivation:
+        """The derivation that `to_json` wrote. Raises BadInputError where the text is none."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise BadInputError(
+                f"this is not a full.json: the JSON ends or breaks ({error}); derive again"
+            ) from error
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA or any(
+                k not in data for k in KEYS):
+            raise BadInputError(f"this is not a {SCHEMA} file; derive again with --full")
+        return FullDerivation(data)
+
+    def programs(self) -> tuple[Network, Network]:
+        """The program at the full sizes and the one at the small sizes.
+
+        Raises BadInputError where one is malformed.
+        """
+        ops = all_ops()
+        small = readable_network(self.data["small_program"], ops)
+        if text_of(network_to_json(small)) != text_of(self.data["small_program"]):
+            raise BadInputError("the small program carries data that no capture writes")
+        return from_outline(self.data["program"], ops), small
+
+    def verify(self, target: Target | None = None) -> Verification:
+        """Derive the families, their proofs and the dimension anew from the programs it carries.
+
+        The same code derives that did so before: an edit shows, an error of that code does not.
+        The sizes and the outputs are the module's: they are decided where `target` is given, which
+        is captured again, else they are in `left_out`.
+        """
+        changed = edited(self.data)
+        wrong = [changed] if changed else list(_disagreements(self.data))
+        if wrong:
+            return rejected(*wrong)
+        reasons = [
+            f"{len(self.data['generators'])} families proved by intertwiners, dimension "
+            f"{self.data['dimension']} counted, both anew from the program"]
+        settled = set(DECIDED)
+        if fewer_planted(self.data["planted"], self.data["small"], self.programs()[1]):
+            settled.remove("planted")
+        if target is not None:
+            wrong, decided = _captured_again(self.data, target)
+            if wrong:
+                return rejected(*wrong)
+            settled |= decided
+            reasons.append(f"the network is that of {target.text}, at both sizes")
+        left = left_open(self.data, settled, target is not None)
+        return Verification(Verdict.PROVED, tuple(reasons), (), self.data["scope"], left)
+
+    def to_latex(self) -> str:
+        """A LaTeX article: the group, one derivation for each kind of family, the dimension."""
+        return document(self.data)
+
+    def check_text(self) -> str:
+        """The text of the generated PyTorch check, of the small sizes and of these."""
+        factory = self.data["factory"]
+        kind = "import" if factory["source"] is None else "source"
+        return emit_check({
+            "name": self.data["name"],
+            "target": {**factory, "kind": kind, "training": self.data["training"]},
+            "sizes": {"small": self.data["small_sizes"], "full": self.data["sizes"]},
+            "observable": self.data["observable"], "output": self.data["output"],
+            "outputs": self.data.get("outputs"),
+            "families": _paired(self.data["small"], self.data["generators"]),
+            "planted": self.data["planted"],
+        })
+
+    def write_check(self, path: str | os.PathLike[str]) -> None:
+        """Write the generated check, atomically."""
+        write_atomically(Path(path), self.check_text())
+
+
+def derive_full(
+    target: Target, small: Target, *, output: str | int | None = None,
+    observable: str = "logits", progress: Progress = silent,
+) -> FullDerivation:
+    """The group of a TARGET at its own sizes; `small` is the same factory at small sizes.
+
+    The small sizes serve the check: wrong symmetries are planted that are refuted there exactly.
+    Up to COMPARED parameters the module is built with weights and compared with its network.
+    """
+    from symgauge.capture import capture
+
+    seconds: dict[str, float] = {}
+
+    def clock(stage: str, since: float) -> float:
+        seconds[stage] = round(time.perf_counter() - since, 4)
+        return time.perf_counter()
+
+    start = time.perf_counter()
+    captured, mode = _read(target, output, observable, progress)
+    network = captured.network
+    start = clock("capture", start)
+    found = find(network, progress)
+    start = clock("derive", start)
+    generators = statements(found)
+    start = clock("statement", start)
+    progress("small sizes, for the check")
+    built = small.build()
+    training = {"small": training_flags(built[0]), "full": mode}
+    little = capture(*built, output=output, observable=observable)
+    if little.through_closures and UNCOMPARED in captured.about:
+        raise CaptureError(
+            f"parameter {little.through_closures[0]} is read through a variable that holds it, "
+            "which cannot be followed without weights; read it as an attribute of its module"
+        )
+    here = little.network
+    few = statements(find(here))
+    field, rng = PrimeField(next(primes())), np.random.default_rng(0)
+    planted = plant(here, few, field, rng)
+    clock("small", start)
+    return FullDerivation(sealed({
+        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text,
+        "factory": factory_of(target), "sizes": dict(target.sizes),
+        "small_sizes": dict(small.sizes), "observable": observable, "output": output,
+        "training": training,
+        **_facts(found, generators, captured.about), "small": few,
+        "planted": planted, "program": outline(network), "small_program": network_to_json(here),
+        "versions": versions(), "seconds": seconds,
+    }))
+
+
+def _read(
+    target: Target, output: str | int | None, observable: str, progress: Progress = silent
+) -> tuple[Captured, bool | list[str]]:
+    """The target at its own sizes, without weights above COMPARED parameters, and its mode."""
+    from symgauge.capture import build_without_weights, capture
+
+    progress("module")
+    module, args, kwargs = build_without_weights(target)
+    meta = sum(p.numel() for p in module.parameters()) > COMPARED
+    if not meta:
+        module, args, kwargs = target.build()
+    training = training_flags(module)
+    progress("graph")
+    return capture(
+        module, args, kwargs, output=output, observable=observable, meta=meta), training
+
+
+def _facts(
+    found: Found, generators: list[dict[str, Any]], about: Sequence[str]
+) -> dict[str, Any]:
+    """What follows from the program at the full sizes, and from what the statement is about."""
+    network = found.structure.network
+    total, reason = dimension(found), generic_stabiliser(found)
+    formula, symbols = polynomial(found)
+    return {
+        "tensors": tensors_of(network), "parameters": network.num_coordinates, "dimension": total,
+        "polynomial": formula, "symbols": symbols,
+        "orbit_dimension": total if reason is None else None, "stabiliser": reason,
+        "generators": generators, "algebra": algebra_text(generators),
+        "verdict": Verdict.PROVED.value,
+        "scope": "; ".join([SCOPE, *(s for s in about if s == UNCOMPARED), *network.held]),
+    }
+
+
+def _disagreements(data: Mapping[str, Any]) -> Iterator[str]:
+    """Facts of full.json that are not those of its programs, derived anew."""
+    try:
+        yield from misshapen(data)
+        network, here = FullDerivation(data).programs()
+        found = find(network)
+        anew = {**_facts(found, statements(found), data["about"]), "small": statements(find(here))}
+        for key in DERIVED:
+            if text_of(data[key]) != text_of(anew[key]):
+                yield f"full.json says another {key} than its program: {data[key]!r:.120}"
+        yield from planted_disagreements(data["planted"], data["small"], here)
+    except (SymgaugeError, *MALFORMED) as error:
+        yield f"the facts of full.json are malformed: {error!s:.200}"
+
+
+def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str], set[str]]:
+    """What is wrong with the target captured at both sizes, and what of the record it decides.
+
+    Raises what `capture` raises.
+    """
+    from symgauge.capture import capture
+
+    chosen = {"output": data["output"], "observable": data["observable"]}
+    built = target.at(data["small_sizes"]).build()
+    small = capture(*built, **chosen)
+    again, training = _read(target, **chosen)
+    here = f"of {target.text} at these sizes"
+    wrong = []
+    if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
+        wrong.append(f"the network is not that {here}")
+    if text_of(network_to_json(small.network)) != text_of(data["small_program"]):
+        wrong.append(f"the network at the small sizes is not that {here}")
+    settled = {"output", "observable", *about_target(data, target, "sizes")}
+    if text_of(dict(target.at(data["small_sizes"]).sizes)) == text_of(data["small_sizes"]):
+        settled.add("small_sizes")
+    facts = {
+        **again.facts, "training": {"small": training_flags(built[0]), "full": training}}
+    for key in ABOUT:
+        if key in data and key in facts:
+            settled.add(key)
+            if text_of(data[key]) != text_of(facts[key]):
+                wrong.append(f"{key} is not that {here}")
+    return wrong, settled
+
+
+def statements(found: Found) -> list[dict[str, Any]]:
+    """The families' entries, those that add nothing to the others left out."""
+    shapes = {p.name: p.shape for p in found.structure.network.parameters}
+    kept, _ = independent(found.sliced, found.families)
+    out, proved = [], set()
+    own = [(s, found.structure) for s, _ in found.slices]
+    for s, structure in (*own, *((s, found.sliced) for s in kept)):
+        entry = structural_statement(s.family, shapes)
+        entry["class"] = class_of(entry)
+        if entry["class"] not in proved:
+            # layers alike are proved alike: one table stands for all
+            proved.add(entry["class"])
+            entry["proof"]["lines"] = [
+                {"node": f"v{line.node}", "op": line.op, "variation": line.variation}
+                for line in proof_lines(structure, s.steps, s.family.kind)
+            ]
+        out.append(entry)
+    return out
+
+
+def class_of(entry: Mapping[str, Any]) -> str:
+    """What families of different layers have in common: their formulas without the numbers."""
+    text = f"{entry['element']['kind']}: {entry['label']}"
+    return re.sub(r"(?<=\.)\d+(?=\.|$|,| )", "*", text)
+
+
+def algebra_text(generators: Sequence[Mapping[str, Any]]) -> str:
+    """The algebra's parts, classes of families together: 12 x 12 gl(64) + so(768) + R^9216."""
+    counts: dict[str, int] = {}
+    flat = 0
+    for g in generators:
+        if g["element"]["kind"] in ("diagonal", "translation"):
+            flat += g["dimension"]
+        else:
+            counts[g["algebra"]] = counts.get(g["algebra"], 0) + 1
+    parts = [name if n == 1 else f"{n} ({name})" if " " in name else f"{n} {name}"
+             for name, n in counts.items()]
+    return " + ".join([*parts, *([f"R^{flat}"] if flat else [])]) or "0"
+
+
+def _paired(
+    few: Sequence[Mapping[str, Any]], generators: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Families of both sizes in one list: small ones carry their full form, where there is one.
+
+    The small ones come first and in their order; a family of other layers has the full size alone.
+    """
+    left = list(generators)
+    matches: list[Mapping[str, Any] | None] = [None] * len(few)
+    for same_copies in (True, False):  # one group at a small size may be several at the full one
+        for i, entry in enumerate(few):
+            if matches[i] is None:
+                matches[i] = next((g for g in left if _alike(entry, g, same_copies)), None)
+                left = [g for g in left if g is not matches[i]]
+    out: list[dict[str, Any]] = []
+    for entry, match in zip(few, matches):
+        full = None if match is None else {
+            key: match[key] for key in ("label", "class", "element", "action", "via")}
+        out.append({**entry, "full": full})
+    return out + [{**g, "at": "full"} for g in left]
+
+
+def _alike(a: Mapping[str, Any], b: Mapping[str, Any], same_copies: bool) -> bool:
+    forms = [[(m["form"], m["parameter"]) for m in x["action"]] for x in (a, b)]
+    via = [[t["parameter"] for t in x["via"]] for x in (a, b)]
+    elements = a["element"], b["element"]
+    if same_copies and len(elements[0]["copies"]) != len(elements[1]["copies"]):
+        return False
+    return elements[0]["kind"] == elements[1]["kind"] and set(forms[0]) <= set(forms[1]) and set(
+        via[0]) <= set(via[1])

@@ -1,0 +1,24 @@
+"""Notes of a derivation that are made, and recognised, in more than one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: What is rewritten after the capture, and what is said of it.
+SPLIT = "exponentials of sums are written as products: an identity"
+#: What is put in the place of roots, and what is said of it.
+ROOTS = "roots of constants are the nearest floats; with the roots themselves J has the same rank"
+
+
+def counts_directions(note: Any) -> bool:
+    return isinstance(note, str) and " null directions are implicit" in note
+
+
+def implicit_note(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
+    """The note on null directions without a generator: as many as the claim leaves unexplained."""
+    left = claim["unexplained"]
+    if left <= 0:
+        return []
+    what = ", ".join(tensors) or "nothing beyond the generators"
+    return [f"{left} null directions are implicit: no generator found; they move {what}"]

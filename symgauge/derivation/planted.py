@@ -1,0 +1,105 @@
+"""Wrong symmetries for the generated check, each refuted at exact points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from symgauge.checks import propose_planted, wrong_family
+from symgauge.derivation.fresh import TRIES, fresh
+from symgauge.derivation.seal import text_of
+from symgauge.derivers.statement import plain_fields
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.coordinates import Coordinates
+from symgauge.lie.fields import combination
+from symgauge.points.draw import Draw
+from symgauge.points.rows import jacobian_rows
+from symgauge.program.network import Network
+
+#: Points at which a planted failure is refuted.
+REFUTING = 8
+#: Planted failures of one generated check.
+MAX_PLANTED = 24
+
+
+def planted_disagreements(
+    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+) -> Iterator[str]:
+    """Planted failures that no family proposes, or that no exact point refutes."""
+    proposals = {text_of(p): p for p in propose_planted(families)}
+    left = [text_of(p) for p in said]
+    yield from (f"no family proposes the planted failure {t:.160}" for t in left
+                if t not in proposals)
+    left = [text for text in left if text in proposals]
+    field, rng = PrimeField(next(primes())), fresh()
+    for _ in range(TRIES if left else 0):
+        found = _refutable(network, families, [proposals[t] for t in left], field, rng)
+        good = {text_of(p) for p in found}
+        left = [text for text in left if text not in good]
+    for text in left:
+        yield f"the planted failure {text:.160} is not refuted"
+
+
+def fewer_planted(
+    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+) -> bool:
+    """Whether wrong symmetries that exact points refute are missing: a check would see less."""
+    found = plant(network, families, PrimeField(next(primes())), fresh())
+    return not {text_of(p) for p in found} <= {text_of(p) for p in said}
+
+
+def plant(
+    network: Network, families: Sequence[Mapping[str, Any]], field: PrimeField,
+    rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """Wrong symmetries for the check: each is refuted exactly at small size first."""
+    proposals = propose_planted(families)
+    if not proposals:
+        return []
+    # one pass each: of many families, every kind is still planted, on families in turn
+    if len(proposals) > MAX_PLANTED:
+        proposals = [
+            proposals[round(i * (len(proposals) - 1) / (MAX_PLANTED - 1))]
+            for i in range(MAX_PLANTED)
+        ]
+    return _refutable(network, families, proposals, field, rng)
+
+
+def _refutable(
+    network: Network, families: Sequence[Mapping[str, Any]], proposals: Sequence[dict[str, Any]],
+    field: PrimeField, rng: np.random.Generator,
+) -> list[dict[str, Any]]:
+    """The proposals that an exact point refutes."""
+    coordinates = Coordinates(network)
+    rows = jacobian_rows(Draw(network, field, rng), REFUTING)
+    theta = np.concatenate(
+        [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
+    )
+    kept = []
+    for proposal in proposals:
+        wrong = wrong_family(families[proposal["family"]], proposal["kind"])
+        if wrong is not None and _refuted(coordinates, wrong, rows.rows, theta, field):
+            kept.append(proposal)
+    return kept
+
+
+def _refuted(
+    coordinates: Coordinates, wrong: Mapping[str, Any], rows: Any, theta: Any, field: PrimeField
+) -> bool:
+    """Whether the wrong family's generic generator has J X not 0 at exact points.
+
+    One with the right generator differs from the right action by shifts alone: those are refuted.
+    """
+    if wrong.get("same_generator"):
+        shifts = [m for m in wrong["action"] if m["form"] == "+c"]
+        element = {**wrong["element"], "kind": "translation"}
+        wrong = {**wrong, "element": element, "action": shifts}
+    fields = plain_fields(coordinates, wrong)
+    if fields is None:
+        return False
+    generator = combination(fields, [Fraction(k * k + 3 * k + 1) for k in range(len(fields))])
+    moved = np.array([generator.at(t, field) for t in theta])
+    return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())

@@ -1,0 +1,53 @@
+"""What a structural family is: its element's legs, its moves, its proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from symgauge.families.family import Family, Through
+from symgauge.proof.intertwiners.sweep import Step
+from symgauge.spaces.line import Address
+from symgauge.spaces.structure import Structure
+
+#: (parameter, where each index of the element sits, what else tells it apart, weight).
+Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]
+
+
+@dataclass(frozen=True)
+class Element:
+    """The legs that number a family's element, and how it scales or shifts each tensor.
+
+    `legs` are the roots, one for each index. `entries` are (parameter, where each index sits,
+    what else tells them apart, weight): two families with the same entries are the same.
+    """
+
+    legs: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Structural:
+    """A family proved for every size, without fields: they are made where a size is small."""
+
+    family: Family
+    element: Element
+    #: Dimension of a matrix family without its multiples of 1, for one copy; else 0.
+    traceless: int
+    steps: tuple[Step[Any], ...]
+    #: The leg that a matrix turns, and the legs that number its copies.
+    leg: int = -1
+    copies: tuple[int, ...] = ()
+    #: Where a shift starts, to be proved again with fewer slices.
+    origin: tuple[int, tuple[Address, ...]] | None = None
+
+
+@dataclass
+class Found:
+    """Families on the network that use up a parameter each, and those on the slices."""
+
+    structure: Structure
+    sliced: Structure
+    slices: list[tuple[Structural, Through]] = field(default_factory=list)
+    families: list[Structural] = field(default_factory=list)

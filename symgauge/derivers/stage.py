@@ -1,0 +1,339 @@
+"""The families that the legs of one program propose, each proved by intertwiners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import cached_property
+from itertools import combinations, product
+from math import lcm
+
+from symgauge.derivers.element import Element, Entry, Structural
+from symgauge.families.family import Family, Move
+from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_joined, prove_matrix
+from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
+from symgauge.proof.intertwiners.shifts import prove_shift
+from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
+from symgauge.spaces.facts import totals_of
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.reads import is_used, unread_summands, views_of
+from symgauge.spaces.structure import Structure
+
+
+class Stage:
+    """The families of one program."""
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        network = structure.network
+        read = [
+            i for i in network.parameter_nodes if i in structure.lines and is_used(structure, i)]
+        self.parameters = read
+        self.names = structure.names
+        self.shapes = {i: network.nodes[i].shape for i in read}
+        #: Where each leg without structure meets parameters: (parameter, address, parity).
+        self.met: dict[int, list[tuple[int, Address, int]]] = {}
+        #: Legs that are two halves of one leg, by the leg of a half.
+        self.halves: dict[int, list[tuple[int, Address, int]]] = {}
+        self._turned: set[int] = set()
+        for i in read:
+            for address, (leg, parity) in structure.addresses(i):
+                if (i, *address[:3]) in unread_summands(structure):
+                    continue
+                root, turn = structure.legs.find(leg)
+                parts = [
+                    (structure.legs.find(p)[0], s * structure.legs.find(p)[1])
+                    for p, s in structure.parts(root)
+                ]
+                if not parts:
+                    self.met.setdefault(root, []).append((i, address, parity * turn))
+                elif len(parts) == 2 and len(set(parts)) == 1 and len(address) >= 2:
+                    half, sign = parts[0]
+                    self.halves.setdefault(half, []).append((i, address, parity * turn * sign))
+
+    # -- places ----------------------------------------------------------------------------------
+
+    def copies(self, places: Sequence[tuple[int, Address, int]]) -> list[int]:
+        """Legs beside a leg at each of its places, in order."""
+        shared: list[int] | None = None
+        for node, address, _ in places:
+            beside = [self.structure.legs.find(leg)[0] for a, leg in self._beside(node, address)]
+            leg = self.structure.legs.find(self.structure.leg_at(node, address))[0]
+            own = [x for x in beside if beside.count(x) == 1 and x != leg]
+            shared = own if shared is None else [x for x in shared if x in own]
+        return shared or []
+
+    def _beside(self, node: int, address: Address) -> Iterator[tuple[Address, int]]:
+        for a, (leg, _) in self.structure.addresses(node):
+            if a != address and a[:-1] == address[:-1] and not self.structure.parts(leg):
+                yield a, leg
+
+    def _copy_addresses(
+        self, node: int, address: Address, copies: Sequence[int]
+    ) -> tuple[Address, ...]:
+        found = {self.structure.legs.find(leg)[0]: a for a, leg in self._beside(node, address)}
+        return tuple(found[c] for c in copies)
+
+    # -- matrices --------------------------------------------------------------------------------
+
+    def matrices(self) -> Iterator[Structural]:
+        """One family for each leg on which matrices act."""
+        neighbours = any(
+            line.law == "rotary" and line.attrs["pairs"] == "neighbours"
+            for line in self.structure.lines.values()
+        )
+        for root, places in self.met.items():
+            n = self.structure.size(root)
+            kinds: list[MatrixKind] = ["gl", "so", "so1"] if n > 2 else ["gl", "so"]
+            if n == 2 and neighbours:
+                kinds.insert(1, "complex")
+            found = self._first(kinds, places, halved=False) if n > 1 else None
+            if found is not None:
+                self._turned.add(root)
+                yield found
+        for root, places in self.halves.items():
+            # every place of the leg must be one of two halves
+            if len(self.met.get(root, ())) == 2 * len(places):
+                found = self._first(["complex"], places, halved=True)
+                if found is not None:
+                    yield found
+        yield from self._centred()
+
+    def _first(
+        self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
+        halved: bool,
+    ) -> Structural | None:
+        whole = self.copies(places)
+        for kind in kinds:
+            for k in range(len(whole), -1, -1):
+                mixed = False
+                for copies in combinations(whole, k):
+                    try:
+                        return self._matrix(kind, places, copies, halved)
+                    except NoLemma as reason:
+                        mixed = mixed or "copies" in str(reason)
+                if not mixed:
+                    break
+        return None
+
+    def _matrix(
+        self, kind: MatrixKind, places: Sequence[tuple[int, Address, int]],
+        copies: Sequence[int], halved: bool,
+    ) -> Structural:
+        start: dict[int, dict[Address, Mark]] = {}
+        moves, entries = [], []
+        first = places[0][2]
+        for node, address, parity in places:
+            at = self._copy_addresses(node, address, copies)
+            start.setdefault(node, {})[address] = Mark(parity * first, at)
+            place = place_of(self.structure, node, address, at)
+            if halved:
+                place = halves_of(place)
+                at = (*at, (*address, -1))
+            moves.append(Move(self.names[node], "g" if parity == first else "g^-T", place))
+            entries.append((node, at, (address[:-1],), Fraction(parity * first)))
+        steps = prove_matrix(self.structure, kind, start)
+        sizes = [self.structure.size(c) for c in copies]
+        n = self.structure.size(self.structure.leg_at(*places[0][:2]))
+        legs = tuple(copies)
+        if halved:
+            sizes.append(n // 2)
+            legs, n = (*legs, -1 - self.structure.leg_at(*places[0][:2])), 2
+        if (kind == "so" and n < 2) or (kind == "so1" and n < 3):
+            raise NoLemma("no rotation")
+        dimension = {
+            "gl": n * n - 1, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 1,
+        }[kind]
+        scales = kind in ("gl", "complex")
+        return Structural(
+            Family(kind, tuple(sizes), n, tuple(moves), ()),
+            Element(legs, tuple(entries) if scales else ()), dimension, tuple(steps),
+            self.structure.leg_at(*places[0][:2]), legs,
+        )
+
+    def _centred(self) -> Iterator[Structural]:
+        """1 + u 1^T on what is added to a value of sum 0, and on what reads the sum."""
+        turned: set[tuple[int, Address]] = set()
+        for node, address in self._beside_sums_of_0():
+            whole = [a for a, _ in self._beside(node, address)]
+            tried = (c for k in range(len(whole), -1, -1) for c in combinations(whole, k))
+            for copies in tried if (node, address) not in turned else ():
+                try:
+                    found, places = self._centred_on(node, address, copies)
+                except NoLemma:
+                    continue
+                if not places & turned:  # one tensor in two families: they might not be independent
+                    yield found
+                turned |= places
+                break
+
+    def _beside_sums_of_0(self) -> Iterator[tuple[int, Address]]:
+        """Leaves of parameters that are added to a value which sums to 0 along the leaf."""
+        structure = self.structure
+        for line in structure.lines.values():
+            if line.law != "sum of lines":
+                continue
+            for k, other in enumerate(line.inputs[::-1]):
+                view = views_of(structure).get(line.inputs[k])
+                back = {} if view is None else {there: a for a, there in view.places.items()}
+                for axis, total in totals_of(structure).get(other, {}).items():
+                    if view is not None and total == 0 and (axis, 0) in back:
+                        yield view.parameter, back[axis, 0]
+
+    def _centred_on(
+        self, node: int, address: Address, copies: tuple[Address, ...]
+    ) -> tuple[Structural, set[tuple[int, Address]]]:
+        joined = prove_joined(self.structure, "centred", {node: {address: Mark(1, copies)}})
+        moves = tuple(
+            Move(self.names[i], "g" if mark.parity == 1 else "g^-T",
+                 place_of(self.structure, i, a, mark.copies))
+            for i, own in joined.marks.items() for a, mark in own.items()
+        )
+        leg = self.structure.leg_at(node, address)
+        legs = tuple(self.structure.leg_at(node, c) for c in copies)
+        n, sizes = self.structure.size(leg), tuple(self.structure.size(c) for c in legs)
+        return Structural(
+            Family("centred", sizes, n, moves, ()), Element(legs, ()), n, tuple(joined.steps),
+            leg, legs,
+        ), {(i, a) for i, own in joined.marks.items() for a in own}
+
+    # -- scalings --------------------------------------------------------------------------------
+
+    @cached_property
+    def gains(self) -> frozenset[int]:
+        """Parameters that enter a product entry by entry."""
+        views = views_of(self.structure)
+        return frozenset(
+            views[j].parameter for line in self.structure.lines.values()
+            if line.law == "product" for j in line.inputs if j in views
+        )
+
+    def scalings(self) -> Iterator[Structural]:
+        """One factor for each index of a leg; then one factor for whole tensors."""
+        for root, places in self.met.items():
+            yield from self.on_leg(root, places)
+        yield from self._on_tensors()
+
+    def on_leg(
+        self, root: int, places: Sequence[tuple[int, Address, int]]
+    ) -> Iterator[Structural]:
+        """The scalings of the indices of one leg."""
+        copies = self.copies(places)
+        order = sorted(places, key=lambda p: (
+            p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
+        start: dict[int, Weights] = {}
+        for k, (node, address, _) in enumerate(order):
+            at = self._copy_addresses(node, address, copies)
+            start.setdefault(node, {})[address] = Weight({k: Fraction(1)}, at)
+        try:
+            basis = solve_weights(self.structure, start, len(order))
+        except NoLemma:
+            return
+        if root in self._turned:
+            # the matrices' own diagonal is among these
+            basis = basis[1:]
+        for row in basis:
+            row = _primitive(row)
+            moves, entries = [], []
+            given: dict[int, Weights] = {}
+            try:
+                for weight, (node, address, _) in zip(row, order, strict=True):
+                    if weight:
+                        at = self._copy_addresses(node, address, copies)
+                        place = place_of(self.structure, node, address, at)
+                        moves.append(Move(self.names[node], "s^k", place, weight))
+                        entries.append((node, (*at, address), (address[:-1],), weight))
+                        given.setdefault(node, {})[address] = Weight({0: weight}, at)
+                steps = prove_weights(self.structure, given)
+            except NoLemma:
+                continue
+            sizes = tuple(self.structure.size(c) for c in copies)
+            yield Structural(
+                Family("diagonal", sizes, self.structure.size(root), tuple(moves), ()),
+                Element((*copies, root), tuple(entries)), 0, tuple(steps),
+            )
+
+    def _on_tensors(self) -> Iterator[Structural]:
+        nodes = self.parameters
+        start: dict[int, Weights] = {
+            i: {(): Weight({k: Fraction(1)})} for k, i in enumerate(nodes)
+        }
+        try:
+            basis = solve_weights(self.structure, start, len(nodes))
+        except NoLemma:
+            return
+        for row in basis:
+            row = _primitive(row)
+            moved = [(w, i) for w, i in zip(row, nodes, strict=True) if w]
+            steps = prove_weights(
+                self.structure, {i: {(): Weight({0: w})} for w, i in moved})
+            yield Structural(
+                Family("diagonal", (), 1, tuple(
+                    Move(self.names[i], "s^k", None, w) for w, i in moved), ()),
+                Element((), tuple((i, (), (), w) for w, i in moved)), 0, tuple(steps),
+            )
+
+    # -- shifts ----------------------------------------------------------------------------------
+
+    def shifts(self) -> Iterator[Structural]:
+        """Shifts of each parameter along some of its leaves, constant along the others."""
+        for node in self.parameters:
+            accepted: list[frozenset[Address]] = []
+            for leaves in self._blocks(node):
+                for k in range(len(leaves), -1, -1):
+                    for chosen in combinations(leaves, k):
+                        if any(set(chosen) <= done for done in accepted):
+                            continue
+                        if len({a[0] for a in chosen}) > 1:
+                            continue
+                        try:
+                            found = self.shift(node, chosen)
+                        except NoLemma:
+                            continue
+                        accepted.append(frozenset(chosen))
+                        yield found
+
+    def _blocks(self, node: int) -> Iterator[list[Address]]:
+        """The leaves of each block: where an axis is a direct sum, of one summand."""
+        groups: list[list[list[Address]]] = []
+        for axis in range(len(self.shapes[node])):
+            here = self.structure.leaves(node, axis)
+            rest = [(axis, k) for k in range(1, len(here))]
+            parts = self.structure.parts(here[0][0]) if here else ()
+            if not parts or (axis, 0) in {a for _, a, _ in sum(self.halves.values(), [])
+                                          if _ is not None}:
+                groups.append([[(axis, 0), *rest] if here else []])
+                continue
+            groups.append([
+                [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
+                for j, part in enumerate(parts)
+                if (node, axis, 0, j) not in unread_summands(self.structure)
+            ])
+        for chosen in product(*groups):
+            yield [a for group in chosen for a in group]
+
+    def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
+        """The family that shifts one parameter. Raises NoLemma where it is none."""
+        proved = prove_shift(self.structure, node, leaves)
+        moves = shift_moves(self.structure, proved)
+        entries: list[Entry] = []
+        for target, terms in proved.moves.items():
+            for term, weight in terms.items():
+                at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
+                if term.source is None:
+                    entries.append((target, at, (), weight))
+                else:
+                    entries.append((target, term.contracted, (term.source, at), weight))
+        legs = [self.structure.leg_at(node, a) for a in leaves]
+        sizes = [self.structure.size(leg) for leg in legs]
+        return Structural(
+            Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, moves, ()),
+            Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
+            origin=(node, tuple(leaves)),
+        )
+
+
+def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
+    """The row in integers without a common factor."""
+    scale = lcm(*(w.denominator for w in row)) if row else 1
+    return [w * scale for w in row]

@@ -1,0 +1,1 @@
+"""Number systems, and a program evaluated in them: values, tangents, cotangents, flows."""

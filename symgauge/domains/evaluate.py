@@ -1,0 +1,100 @@
+"""One pass over a program: values, tangents (Jacobian-vector products) and cotangents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from symgauge.domains.known import arguments_of
+from symgauge.program.array import Array
+from symgauge.program.constant import Constant
+from symgauge.program.domain import Domain
+from symgauge.program.leaf import Parameter
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+
+
+def values(
+    network: Network, domain: Domain, parameters: Mapping[str, Array], inputs: Mapping[str, Array]
+) -> list[Array]:
+    """The value of every line of a program of primitives, batch axis first."""
+    out: list[Array] = []
+    for i, node in enumerate(network.nodes):
+        if isinstance(node.leaf, Constant):
+            out.append(domain.constant(node.leaf))
+        elif isinstance(node.leaf, Parameter):
+            out.append(parameters[node.leaf.name])
+        elif node.leaf is not None:
+            out.append(inputs[node.leaf.name])
+        else:
+            assert isinstance(node.op, Primitive)
+            known = arguments_of(network).get(i)
+            out.append(
+                node.op.apply(domain, *(out[j] for j in node.inputs), **node.attrs)
+                if known is None else domain.at(node.op.name, known)
+            )
+    return out
+
+
+def tangents(
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Mapping[int, Array]
+) -> list[Array | None]:
+    """The derivative of every line along the seeds of the leaves (by position; None is zero)."""
+    out: list[Array | None] = []
+    for i, node in enumerate(network.nodes):
+        moved = [out[j] for j in node.inputs]
+        if node.op is None:
+            out.append(seeds.get(i))
+        elif all(d is None for d in moved):
+            out.append(None)
+        else:
+            assert isinstance(node.op, Primitive)
+            xs = [lines[j] for j in node.inputs]
+            out.append(node.op.tangent(domain, xs, lines[i], moved, **node.attrs))
+    return out
+
+
+def pulled(
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+) -> dict[int, Array]:
+    """The adjoint applied to one seed per output, at the leaves by position (missing is zero)."""
+    held: dict[int, Array] = {}
+
+    def accumulate(i: int, ct: Array) -> None:
+        held[i] = domain.add(held[i], ct) if i in held else ct
+
+    for i, seed in zip(network.outputs, seeds, strict=True):
+        accumulate(i, seed)
+    for i in range(len(network.nodes) - 1, -1, -1):
+        node = network.nodes[i]
+        if node.op is None or i not in held or network.is_constant[i]:
+            continue
+        assert isinstance(node.op, Primitive)
+        xs = [lines[j] for j in node.inputs]
+        for j, ct in zip(
+            node.inputs, node.op.cotangent(domain, xs, lines[i], held.pop(i), **node.attrs),
+            strict=True,
+        ):
+            if ct is not None and not network.is_constant[j]:
+                accumulate(j, ct)
+    return held
+
+
+def cotangents(
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+) -> dict[str, Array]:
+    """The adjoint applied to one seed per output: one row of the Jacobian per batch entry."""
+    batch = len(seeds[0])
+    held = pulled(network, domain, lines, seeds)
+    rows: dict[str, Array] = {}
+    for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
+        ct = held.get(position)
+        shape = (batch, *parameter.shape)
+        rows[parameter.name] = domain.zeros(shape) if ct is None else np.broadcast_to(ct, shape)
+    return rows
+
+
+def outputs(network: Network, lines: Sequence[Array]) -> list[Array]:
+    """The values of the outputs."""
+    return [lines[i] for i in network.outputs]

@@ -1,0 +1,1 @@
+"""The diffeomorphisms that keep the family of a parametrised vector field."""

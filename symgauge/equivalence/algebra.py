@@ -1,0 +1,243 @@
+"""class EquivalenceAlgebra: which diffeomorphisms keep a family of vector fields, assembled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from symgauge.certify.evidence.residues import assumptions
+from symgauge.equivalence.find import Equivalences, find_equivalences
+from symgauge.equivalence.named import Equivalence
+from symgauge.errors import BadInputError
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.lie.fields import Monomial, Number, VectorField
+from symgauge.points.cells import balanced_shadow, branches_below
+from symgauge.points.rows import FUNCTIONS
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.report.escape import escape
+from symgauge.verdict import Verdict
+
+SCHEMA = "symgauge-equivalence/1"
+
+#: A term's sign and size, and the powers of its factors by name.
+Name = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class EquivalenceAlgebra:
+    """The equivalence algebra of a vector field as plain data; the keys are attributes.
+
+    `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
+    constant coefficients and parameters that move by an affine map. `closed`: they are all.
+    """
+
+    data: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        data = self.__dict__.get("data", {})
+        if name == "verdict" and name in data:
+            return Verdict(data[name])
+        if name in data:
+            return data[name]
+        raise AttributeError(f"an EquivalenceAlgebra has no {name!r}")
+
+    def __repr__(self) -> str:
+        d = self.data
+        return (
+            f"EquivalenceAlgebra({d['name']}: {d['algebra']}, {d['proved']} of at most "
+            f"{d['dimension']}, {d['verdict']})"
+        )
+
+    def to_json(self) -> str:
+        """JSON text."""
+        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
+
+    def to_latex(self) -> str:
+        """The proved elements as rows of an array."""
+        rows = [
+            rf"{g['latex']['xi']} & {g['latex']['parameters']} \\" for g in self.data["generators"]
+        ]
+        return "\n".join([
+            r"\begin{array}{ll}", r"\xi & \delta\theta \\", *rows, r"\end{array}", ""])
+
+
+def equivalence_algebra(
+    v: Any,
+    *,
+    state: Any = None,
+    time: Any = None,
+    degree: int = 1,
+    time_degree: int = 0,
+    time_change: bool = False,
+    moving: bool = False,
+    name: str | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> EquivalenceAlgebra:
+    """All (tau, xi; d theta) with d_theta v . d theta = D xi - v D tau - tau d_t v - xi.grad v.
+
+    `v` is a torch.nn.Module called as v(t, x) or v(x), with `state` an example x, or a module
+    with one OdeFlow in it, with `state` its arguments; or SymPy expressions, one a component,
+    with `state` the state's symbols, `time` that of t, and all other symbols parameters; or a
+    Network with the inputs t and x.
+
+    xi is polynomial of `degree` in x and `time_degree` in t. `time_change`: t moves as well, and
+    motion along the worldlines, (tau, xi) = zeta (1, v), is divided out. `moving`: parameters may
+    depend on t, and so may d theta, as a polynomial in t of `time_degree`; what needs another
+    function of t is not found, and `dimension` bounds no more than these.
+
+    Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
+    UnsupportedOpError for a module that cannot be read.
+    """
+    if any(isinstance(d, bool) or not isinstance(d, int) for d in (degree, time_degree)):
+        raise BadInputError(
+            f"degrees are whole numbers, not degree={degree!r}, time_degree={time_degree!r}"
+        )
+    start = perf_counter()
+    network, symbols = _network(v, state, time)
+    found = find_equivalences(
+        network, degree=degree, time_degree=time_degree, time_change=time_change, moving=moving,
+        seed=seed, progress=progress,
+    )
+    progress("hypotheses")
+    shown, hypotheses = _assumed(network, seed)
+    sound = found.closed and not hypotheses
+    names = symbols or _state_names(found.size)
+    scope = (
+        f"xi of degree {degree} in x and {time_degree} in t, at generic parameters"
+        + (" of one cell" if is_piecewise(network) else "") + ", at the sizes of the program"
+        + (f"; d theta polynomial in t of degree {time_degree}" if moving else "")
+        + ("; t may change" if time_change else "")
+    )
+    title = name or (type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field")
+    return EquivalenceAlgebra({
+        "schema": SCHEMA, "name": title, "state": found.size,
+        "parameters": network.num_coordinates, "degree": degree, "time_degree": time_degree,
+        "time_change": time_change, "moving": moving, "dimension": found.dimension,
+        "proved": found.proved, "unexplained": found.dimension - found.proved,
+        "closed": found.closed, "algebra": found.algebra, "gauge": found.gauge,
+        "trivial": found.trivial, "isotropy": found.isotropy,
+        "generators": [_plain(g, found, names) for g in found.generators],
+        "shown": list(shown), "hypotheses": list(hypotheses), "notes": list(found.notes),
+        "verdict": (Verdict.PROVED if sound else Verdict.UNKNOWN).value, "scope": scope,
+        "seed": seed, "seconds": round(perf_counter() - start, 4),
+    })
+
+
+def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]:
+    if isinstance(v, Network):
+        return v, None
+    if hasattr(v, "named_parameters"):
+        from symgauge.capture import capture_field
+
+        if state is None:
+            raise BadInputError("give an example of the state: state=torch.zeros(n)")
+        args = tuple(state) if isinstance(state, (tuple, list)) else (state,)
+        return capture_field(v, args), None
+    if isinstance(v, Sequence) or hasattr(v, "free_symbols"):
+        from symgauge.equivalence.expression import field_of_expressions
+
+        parts = list(v) if isinstance(v, Sequence) or hasattr(v, "shape") else [v]
+        listed = list(state) if hasattr(state, "__len__") else [state]
+        if not listed or not all(hasattr(s, "name") for s in listed):
+            raise BadInputError("give the symbols of the state: state=(x1, x2)")
+        return field_of_expressions(parts, listed, clock), [str(s.name) for s in listed]
+    raise BadInputError(
+        f"a vector field is a torch.nn.Module, SymPy expressions or a Network, not a "
+        f"{type(v).__name__}"
+    )
+
+
+def _assumed(network: Network, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the residues assume: shown, and left as hypotheses."""
+    if any(branches_below(network, (*FUNCTIONS, "rsqrt"))):
+        return (), ("function values and roots are independent on the branches they depend on",)
+    field, rng = PrimeField(next(primes())), np.random.default_rng(seed)
+    cell = balanced_shadow(network, rng) if is_piecewise(network) else {}
+    found = assumptions(network, field, rng, None, cell)
+    return found.shown, found.hypotheses
+
+
+# -- words and formulas --------------------------------------------------------------------------
+
+
+def _state_names(n: int) -> list[str]:
+    return [f"x{k + 1}" for k in range(n)]
+
+
+def _parameter_names(network: Network) -> list[str]:
+    out: list[str] = []
+    for p in network.parameters:
+        # what stands before the field's own names was added at capture
+        name = p.name.removeprefix("flow.").removeprefix("vector_field.")
+        for index in np.ndindex(*p.shape):
+            out.append(name + (f"[{','.join(map(str, index))}]" if index else ""))
+    return out
+
+
+def _plain(g: Equivalence, found: Equivalences, state: Sequence[str]) -> dict[str, Any]:
+    space, theta = ["t", *state], _parameter_names(found.network)
+    tex_space, tex_theta = (
+        [rf"\texttt{{{escape(n)}}}" for n in names] for names in (space, theta)
+    )
+    moved = g.dtheta
+    entries = sorted({k for part in moved for k in part.components})
+    return {
+        "xi": _sum([
+            (f"({_polynomial(terms, space.__getitem__)}) d/d{space[k]}")
+            for k, terms in g.xi.components.items()
+        ]),
+        "parameters": "; ".join(
+            f"d {theta[k]} = {_in_time(moved, k, theta.__getitem__, space[0])}" for k in entries
+        ) or "none",
+        "latex": {
+            "xi": _sum([
+                f"({_polynomial(terms, tex_space.__getitem__)})"
+                rf"\,\partial_{{{tex_space[k]}}}" for k, terms in g.xi.components.items()
+            ]),
+            "parameters": ";\\ ".join(
+                rf"\delta {tex_theta[k]} = "
+                + _in_time(moved, k, tex_theta.__getitem__, tex_space[0]) for k in entries
+            ) or "0",
+        },
+        "vector": {
+            "xi": _terms(g.xi), "parameters": [_terms(part) for part in moved],
+        },
+    }
+
+
+def _terms(f: VectorField) -> list[Any]:
+    """Plain data: coordinate, powers, coefficient."""
+    return [[k, [list(power) for power in m], str(c)] for (k, m), c in f.terms.items()]
+
+
+def _in_time(moved: Sequence[VectorField], k: int, name: Name, clock: str) -> str:
+    """How one entry of theta moves: a polynomial in t, its powers together."""
+    parts = [
+        _polynomial(part.components[k], name, clock, a)
+        for a, part in enumerate(moved) if k in part.components
+    ]
+    return " + ".join(parts).replace("+ -", "- ")
+
+
+def _sum(parts: Sequence[str]) -> str:
+    return " + ".join(parts) if parts else "0"
+
+
+def _polynomial(
+    terms: Sequence[tuple[Monomial, Number]], name: Name, clock: str = "t", power: int = 0
+) -> str:
+    out = ""
+    for m, c in terms:
+        factors = [clock + (f"^{power}" if power > 1 else "")] if power else []
+        factors += [name(k) + (f"^{e}" if e != 1 else "") for k, e in m]
+        size = abs(c)
+        text = " ".join(([str(size)] if size != 1 or not factors else []) + factors)
+        out += (" - " if c < 0 else " + ") + text if out else ("-" if c < 0 else "") + text
+    return out or "0"

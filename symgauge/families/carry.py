@@ -1,0 +1,169 @@
+"""Fields on a slice carried back to the whole space.
+
+H: a group that is simply transitive on the values of one parameter s: a scaling with weight +-1,
+on s = 1; a shift, on s = 0. theta = h(theta).sigma with sigma on the slice. A field Y on the
+slice is carried back to X(theta) = D_sigma (h.sigma) at h = h(theta), applied to
+Y(h(theta)^-1 theta): in theta = h.sigma it moves sigma alone, as Y does. So what H and Y leave
+unchanged, X leaves unchanged, and brackets are carried to brackets.
+Components are Laurent polynomials (gains in denominators).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import prod
+
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Move, Through
+from symgauge.lie.fields import Monomial, Number, VectorField, times
+
+#: A polynomial in the coordinates: monomials and coefficients.
+Polynomial = dict[Monomial, Fraction]
+#: Terms of a carried-back field above which it is given up.
+MAX_TERMS = 20000
+
+
+def carried(
+    fields: Iterable[VectorField], slices: Sequence[Slice]
+) -> tuple[VectorField, ...] | None:
+    """The fields through all slices, outermost first; None where one is no Laurent polynomial."""
+    out = []
+    for f in fields:
+        found: VectorField | None = f
+        for there in reversed(slices):
+            found = None if found is None else there.carry(found)
+        if found is None:
+            return None
+        out.append(found)
+    return tuple(out)
+
+
+def require_transitive(through: Through, coordinates: Coordinates) -> None:
+    """Raises ValueError unless the family is simply transitive on its parameter's values.
+
+    Nothing that it moves by is itself moved, so that its finite action is that of its moves.
+    """
+    name, copies = through.parameter, prod(through.copies)
+    own = [m for m in through.moves if m.parameter == name]
+    scaling = through.kind == "diagonal"
+    forms = ("s^k",) if scaling else ("+c", "+Tc")
+    shapes = {coordinates.at(m.source or m.parameter, m.at).shape[:2] for m in through.moves}
+    fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
+    if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
+        raise ValueError(f"{name} is fixed by no such slice")
+    if through.kind not in ("diagonal", "translation") or {
+            m.source for m in through.moves} & {m.parameter for m in through.moves}:
+        raise ValueError(f"{name} is fixed by no such slice")
+    if copies * through.size != prod(coordinates.shapes[name]):
+        raise ValueError(f"the slice of {name} fixes a part of it")
+    roots = any(m.weight.denominator > 1 for m in through.moves) or abs(own[0].weight) != 1
+    if any(m.offset for m in through.moves):
+        raise ValueError(f"the slice of {name} is reached by a gain with an offset")
+    if scaling and roots:
+        raise ValueError(f"the slice of {name} needs a root of it")
+
+
+class Slice:
+    """How h(theta) acts on each coordinate, for one slice."""
+
+    def __init__(self, through: Through, coordinates: Coordinates) -> None:
+        own = next(m for m in through.moves if m.parameter == through.parameter)
+        self._elements: list[int] = coordinates.at(own.parameter, own.at).reshape(-1).tolist()
+        self._scales = through.kind == "diagonal"
+        #: theta_k = m_k(s) sigma_k, m_k a monomial in the coordinates of the fixed parameter.
+        self._factor: dict[int, Monomial] = {}
+        #: theta_k = sigma_k + (terms in the fixed parameter and the sources).
+        self._added: dict[int, Polynomial] = {}
+        #: Target, source, fixed coordinate, weight: what of a shift is linear in its sources.
+        self._pushed: dict[int, list[tuple[int, int, Fraction]]] = {}
+        for move in through.moves:
+            if self._scales:
+                power = int(move.weight * own.weight)  # own.weight is +-1: s_e = t_e ** own.weight
+                for k, e in _element_of(move, coordinates):
+                    self._factor[k] = times(
+                        self._factor.get(k, ()), ((self._elements[e], power),))
+            elif move.parameter != through.parameter:
+                self._shift(move, move.weight / own.weight, coordinates)
+
+    def _shift(self, move: Move, weight: Fraction, coordinates: Coordinates) -> None:
+        if move.form == "+c":
+            for k, e in _element_of(move, coordinates):
+                _put(self._added.setdefault(k, {}), ((self._elements[e], 1),), weight)
+            return
+        assert move.source is not None
+        source = coordinates.at(move.source, move.at)
+        target = coordinates.whole(move.parameter).reshape(-1)
+        flat = source.reshape(source.shape[0] * source.shape[1], source.shape[2], -1)
+        for t, rows in zip(self._elements, flat, strict=True):
+            for row in rows:
+                for k, j in zip(target.tolist(), row.tolist(), strict=True):
+                    _put(self._added.setdefault(k, {}), times(((t, 1),), ((j, 1),)), weight)
+                    self._pushed.setdefault(j, []).append((k, t, weight))
+
+    def carry(self, field: VectorField) -> VectorField | None:
+        """D_sigma (h.sigma) Y(h^-1 theta); None where it is no Laurent polynomial."""
+        return self._through_scaling(field) if self._scales else self._through_shift(field)
+
+    def _through_scaling(self, field: VectorField) -> VectorField:
+        factor = self._factor
+        if not any(k in factor for k in (*field.support, *field.reads)):
+            return field
+
+        def entries() -> Iterator[tuple[int, Monomial, Number]]:
+            for (k, m), c in field.numbers.items():
+                out = times(m, factor.get(k, ()))
+                for j, e in m:
+                    if j in factor:
+                        out = times(out, tuple((t, -e * n) for t, n in factor[j]))
+                yield k, out, c
+
+        return VectorField.collect(entries())
+
+    def _through_shift(self, field: VectorField) -> VectorField | None:
+        if not any(j in self._added for j in field.reads) and not any(
+                j in self._pushed for j in field.support):
+            return field
+        out: list[tuple[int, Monomial, Number]] = []
+        for (k, m), c in field.terms.items():
+            value = _substituted(m, self._added)
+            if value is None or len(out) > MAX_TERMS:
+                return None
+            out += [(k, n, c * d) for n, d in value.items()]
+        moved = VectorField.collect(out)
+        for j, targets in self._pushed.items():
+            for k, t, weight in targets if j in moved.components else ():
+                out += [(k, times(m, ((t, 1),)), weight * c) for m, c in moved.components[j]]
+        return VectorField.collect(out)
+
+
+def _element_of(move: Move, coordinates: Coordinates) -> Iterator[tuple[int, int]]:
+    """Coordinates that a move reaches, with the number of the element's index."""
+    index = coordinates.at(move.parameter, move.at)
+    flat = index.reshape(index.shape[0] * index.shape[1], -1)
+    for e, row in enumerate(flat):
+        for k in row:
+            yield int(k), e
+
+
+def _put(polynomial: Polynomial, m: Monomial, c: Fraction) -> None:
+    polynomial[m] = polynomial.get(m, Fraction(0)) + c
+
+
+def _substituted(m: Monomial, added: Mapping[int, Polynomial]) -> Polynomial | None:
+    """The monomial at sigma = theta - added(theta)."""
+    value: Polynomial = {(): Fraction(1)}
+    for j, e in m:
+        if j not in added:
+            value = {times(n, ((j, e),)): c for n, c in value.items()}
+            continue
+        if e < 0:
+            return None
+        for _ in range(e):
+            grown: Polynomial = {}
+            for n, c in value.items():
+                _put(grown, times(n, ((j, 1),)), c)
+                for q, d in added[j].items():
+                    _put(grown, times(n, q), -c * d)
+            value = grown
+    return value

@@ -1,0 +1,141 @@
+"""Coordinates of the parameters, and the vector fields of families on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.families.family import MATRIX_KINDS, Family, Kind, Move, Place, Sparse
+from symgauge.lie.fields import VectorField
+from symgauge.program.network import Network
+
+
+def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
+    """A basis of the Lie algebra of a kind of matrices of size n; empty where there is none."""
+    one = Fraction(1)
+    if kind == "gl":
+        return [((i, j, one),) for i in range(n) for j in range(n)]
+    if kind == "so":
+        return [((i, j, one), (j, i, -one)) for i in range(n) for j in range(i + 1, n)]
+    if kind == "complex":
+        if n != 2:
+            return []
+        return [((0, 0, one), (1, 1, one)), ((0, 1, -one), (1, 0, one))]
+    if kind == "centred":
+        return [tuple((i, j, one) for j in range(n)) for i in range(n)]
+    # u v^T - v u^T with u = e_i - e_last, v = e_j - e_last
+    last = n - 1
+    return [
+        (
+            (i, j, one), (j, i, -one), (i, last, -one), (last, i, one),
+            (last, j, -one), (j, last, one),
+        )
+        for i in range(last) for j in range(i + 1, last)
+    ]
+
+
+def touched(network: Network, f: VectorField) -> tuple[Move, ...]:
+    """The parameters that a field moves, as moves without an action."""
+    names = [
+        p.name for p in network.parameters
+        if any(network.offsets[p.name] <= k < network.offsets[p.name] + p.size for k in f.support)
+    ]
+    return tuple(Move(n, "+c", None, Fraction(0)) for n in names)
+
+
+class Coordinates:
+    """Flat coordinates of the parameters of a network, addressed by places."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.shapes = {p.name: p.shape for p in network.parameters}
+        self.total = network.num_coordinates
+
+    def whole(self, parameter: str) -> npt.NDArray[np.int64]:
+        """Coordinates of a parameter in its own shape."""
+        shape = self.shapes[parameter]
+        start = self.network.offsets[parameter]
+        return np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+
+    def at(self, parameter: str, place: Place | None) -> npt.NDArray[np.int64]:
+        """Shape (copies, size, repeats, other axes flattened).
+
+        None is the whole tensor: one copy, size 1.
+        """
+        index = self.whole(parameter)
+        if place is None:
+            return index.reshape(1, 1, 1, -1)
+        index = np.moveaxis(index, place.axis, 0)
+        piece = index[place.start:place.start + prod(place.sizes)]
+        others = piece.shape[1:]
+        piece = piece.reshape(*place.sizes, prod(others))
+        k = len(place.sizes)
+        along = place.along if isinstance(place.along, tuple) else (place.along,)
+        repeats = [i for i in range(k) if i not in along and i not in place.per]
+        piece = piece.transpose(*place.per, *along, *repeats, k)
+        copies = prod(place.sizes[i] for i in place.per)
+        size = prod(place.sizes[i] for i in along)
+        return piece.reshape(copies, size, -1, prod(others))
+
+    def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
+            VectorField, ...]:
+        """One field per basis element: copy by copy, E_ij row-major for matrices."""
+        if kind in MATRIX_KINDS:
+            return tuple(
+                self._matrix_field(c, matrix, moves)
+                for c in range(copies) for matrix in basis_matrices(kind, size)
+            )
+        return tuple(
+            self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
+        )
+
+    def fields_of(self, family: Family) -> tuple[VectorField, ...]:
+        """The fields of a family's own moves, where its slices hold."""
+        return self.fields(family.kind, prod(family.copies), family.size, family.moves)
+
+    def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
+        linear: list[tuple[int, int, Fraction]] = []
+        for move in moves:
+            whole = self.at(move.parameter, move.at)
+            index = whole[c].reshape(whole.shape[1], -1)
+            for a, b, w in matrix:
+                if move.form == "g^-T":
+                    a, b, w = b, a, -w
+                elif move.form == "g^-1":
+                    w = -w
+                linear += [
+                    (int(k), int(m), w) for k, m in zip(index[a], index[b], strict=True)
+                ]
+        return VectorField.build([], linear)
+
+    def _vector_field(self, c: int, i: int, kind: Kind, moves: Sequence[Move]) -> VectorField:
+        shift: list[tuple[int, Fraction]] = []
+        linear: list[tuple[int, int, Fraction]] = []
+        for move in moves:
+            if move.form == "+Tc":
+                assert move.source is not None
+                source = self.at(move.source, move.at)[c, i]
+                target = self.whole(move.parameter).reshape(-1)
+                linear += [
+                    (int(k), int(m), move.weight)
+                    for row in source for k, m in zip(target, row, strict=True)
+                ]
+                continue
+            index = self.at(move.parameter, move.at)[c, i].reshape(-1)
+            if move.form == "+T*c":
+                assert move.source is not None
+                source = self.at(move.source, move.at)[c, i].reshape(-1)
+                linear += [
+                    (int(k), int(m), move.weight) for k, m in zip(index, source, strict=True)
+                ]
+                continue
+            if move.form == "s^k":
+                linear += [(int(k), int(k), move.weight) for k in index]
+                shift += [(int(k), move.weight * move.offset) for k in index]
+            else:
+                shift += [(int(k), move.weight) for k in index]
+        return VectorField.build(shift, linear)

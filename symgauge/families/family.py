@@ -1,0 +1,153 @@
+"""Families of generators on named tensors: an element of a group, and how each tensor moves.
+
+An element is a matrix g, a positive vector s, or a vector c, one for each copy (head). A move
+says what it does to one parameter along one leg. The vector fields follow from the moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import prod
+from typing import Any, Literal
+
+from symgauge.lie.fields import VectorField
+from symgauge.program.legs import Location
+
+#: so1: orthogonal matrices that fix the vector of ones. complex: a + b J on the plane, J the
+#: quarter turn (what commutes with a rotation by a generic angle). centred: 1 + u 1^T, which fixes
+#: every vector of sum 0.
+Kind = Literal["gl", "so", "so1", "complex", "centred", "diagonal", "translation", "other"]
+#: A matrix as its non-zero entries.
+Sparse = tuple[tuple[int, int, Fraction], ...]
+#: "s^k" is w -> s^k (w + u) - u, with the move's offset u: it scales the gain w + u.
+#: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
+#: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
+Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+T*c"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A location together with the factors that number the copies."""
+
+    axis: int
+    start: int
+    sizes: tuple[int, ...]
+    #: The factor along which the element acts; several, joined row-major, in planted failures.
+    along: int | tuple[int, ...]
+    per: tuple[int, ...] = ()
+
+    @staticmethod
+    def from_plain(data: Mapping[str, Any]) -> Place:
+        """The place that `plain` wrote."""
+        along = data["along"]
+        return Place(
+            data["axis"], data["start"], tuple(data["sizes"]),
+            tuple(along) if isinstance(along, list) else along, tuple(data["per"]),
+        )
+
+    @staticmethod
+    def of(location: Location, copies: Sequence[int]) -> Place:
+        """The place of a leg's location; `copies` are legs among its factors."""
+        per = tuple(location.factors.index(leg) for leg in copies)
+        return Place(location.axis, location.start, location.sizes, location.along, per)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
+            "along": self.along, "per": list(self.per),
+        }
+
+
+@dataclass(frozen=True)
+class Move:
+    """How one parameter moves."""
+
+    parameter: str
+    form: Form
+    at: Place | None
+    weight: Fraction = Fraction(1)
+    source: str | None = None
+    #: Of "s^k" alone.
+    offset: Fraction = Fraction(0)
+
+    def plain(self) -> dict[str, Any]:
+        """Plain data, the keys of the statement of a family."""
+        out: dict[str, Any] = {"parameter": self.parameter, "form": self.form}
+        if self.form in ("s^k", "+c", "+Tc"):
+            out["weight"] = str(self.weight)
+        if self.offset:
+            out["offset"] = str(self.offset)
+        if self.source is not None:
+            out["source"] = self.source
+        out["at"] = None if self.at is None else self.at.plain()
+        return out
+
+
+@dataclass(frozen=True)
+class Through:
+    """A slice: the family (diagonal or translation) that brings `parameter` to 1 or to 0."""
+
+    parameter: str
+    kind: Kind
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+
+
+def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
+    """What slices hold their parameters at: 1 for a scaling, 0 for a shift."""
+    return {t.parameter: Fraction(t.kind == "diagonal") for t in slices}
+
+
+@dataclass(frozen=True)
+class Family:
+    """An element and its moves. `fields` are the generators, one per basis element."""
+
+    kind: Kind
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+    fields: tuple[VectorField, ...]
+    #: Slices through which the moves act: on the slice, conjugated back (outermost first).
+    via: tuple[Through, ...] = ()
+    #: Whether intertwiners prove it for every size of the legs.
+    all_sizes: bool = False
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """Parameters that move, in order."""
+        return tuple(dict.fromkeys(m.parameter for m in self.moves))
+
+    @property
+    def dimension(self) -> int:
+        """Number of generators; where no field was made, from the element's sizes alone."""
+        if self.kind == "other":
+            return len(self.fields)
+        n = self.size
+        each = {
+            "gl": n * n, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 2,
+        }.get(self.kind, n)
+        return prod(self.copies) * each
+
+
+MATRIX_KINDS = ("gl", "so", "so1", "complex", "centred")
+
+
+def joined(moves: Sequence[Move]) -> tuple[Move, ...]:
+    """A scaling and a shift of a tensor at one place, k t w + m t, as one scaling of w + m/k.
+
+    The moves of a diagonal family: one after the other the two would be another action.
+    """
+    shifts = {(m.parameter, m.at): m.weight for m in moves if m.form == "+c"}
+    scaled = {(m.parameter, m.at) for m in moves if m.form == "s^k"}
+    out = []
+    for m in moves:
+        here = m.parameter, m.at
+        if m.form == "s^k" and here in shifts:
+            out.append(replace(m, offset=m.offset + shifts[here] / m.weight))
+        elif m.form != "+c" or here not in scaled:
+            out.append(m)
+    return tuple(out)

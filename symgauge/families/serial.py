@@ -1,0 +1,69 @@
+"""Families as plain data, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from symgauge.exact.rational import rational
+from symgauge.families.family import Family, Form, Kind, Move, Place, Through
+from symgauge.lie.fields import VectorField
+
+
+def family_of(
+    entry: Mapping[str, Any], fields: tuple[VectorField, ...] = (), wrong: bool = False
+) -> Family:
+    """The family in plain data, as `plain_family` writes it; `wrong`: of a planted failure.
+
+    Raises KeyError, TypeError or ValueError where it is none.
+    """
+    element = entry["element"]
+    numbers = [element["size"], *element["copies"]]
+    if element["kind"] not in get_args(Kind) or not all(
+            type(n) is int and n > 0 for n in numbers):
+        raise ValueError(f"the element {element!r:.80}")
+    via = tuple(
+        Through(t["parameter"], f.kind, f.copies, f.size, f.moves)
+        for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
+    )
+    moves = tuple(_move(m, wrong) for m in entry["action"])
+    return Family(
+        element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
+
+
+def _move(m: Mapping[str, Any], wrong: bool) -> Move:
+    offset = rational(m.get("offset", "0"))
+    if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
+            "source" in m) != (m["form"] in ("+Tc", "+T*c")):
+        raise ValueError(f"the move {m!r:.120}")
+    return Move(
+        m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
+        m.get("source"), offset,
+    )
+
+
+def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
+    # numpy would understand more, such as an axis -1: others that read the file need not
+    if at is None:
+        return None
+    along = at["along"] if joined and isinstance(at["along"], list) else [at["along"]]
+    numbers = [at["axis"], at["start"], *along, *at["sizes"], *at["per"]]
+    if len(at) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
+        raise ValueError(f"the place {at!r:.120}")
+    return Place.from_plain(at)
+
+
+def plain_family(family: Family) -> Mapping[str, Any]:
+    """Element, action and slices as plain data."""
+    return {
+        "element": {"kind": family.kind, "copies": list(family.copies), "size": family.size},
+        "action": [m.plain() for m in family.moves],
+        "via": [
+            {
+                "parameter": t.parameter,
+                "element": {"kind": t.kind, "copies": list(t.copies), "size": t.size},
+                "action": [m.plain() for m in t.moves],
+            }
+            for t in family.via
+        ],
+    }

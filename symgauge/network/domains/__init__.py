@@ -1,1 +1,0 @@
-"""Number systems over which a program is evaluated: one domain a file."""

@@ -1,0 +1,199 @@
+"""Points over GF(p) at which every radicand is a square."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.domains.evaluate import values
+from symgauge.domains.known import arguments_of
+from symgauge.domains.residues import ResidueDomain
+from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.rational import root_free
+from symgauge.points.cells import branch_patterns
+from symgauge.points.draw import Point
+from symgauge.points.inputs import has_tokens, residue_inputs
+from symgauge.program.array import Array
+from symgauge.program.lower import germ_of, has_op
+from symgauge.program.network import Network
+
+#: A slice of a tensor, by its axis (without the batch) and index, and radicands that it moves.
+Stage = tuple[str, int, int, npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class RootPlan:
+    """How to reach points where every radicand is a square: slices to redraw, one after another.
+
+    Each stage redraws one slice of a tensor until the radicands that no later stage touches
+    are squares. With `twisted` no such order was found, and y^2 v = -1 stands in where v is none.
+    """
+
+    stages: tuple[Stage, ...]
+    twisted: bool = False
+
+
+#: Radicands that one stage may wait for: 2**MAX_TOGETHER draws are expected.
+MAX_TOGETHER = 9
+#: Points at which no two radicands are squares at once, where they never are.
+TWO_AT_ONCE = 48
+
+
+def _missing(domain: ResidueDomain, batch: int) -> npt.NDArray[np.bool_]:
+    parts = [np.broadcast_to(m, (batch, m.shape[1])) for m in domain.missing_roots]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((batch, 0), dtype=bool)
+
+
+def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
+    """The order of slices for this network; `free` lets parameters be redrawn, not inputs alone.
+
+    Which radicands a slice reaches is read off from redrawing it, once for a network.
+    """
+    # kept beside the network's cached properties: it depends on the field alone
+    plans: dict[tuple[bool, int], RootPlan] = network.__dict__.setdefault("_root_plans", {})
+    if (free, field.p) not in plans:
+        plans[free, field.p] = _root_plan(network, field, free)
+    return plans[free, field.p]
+
+
+def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
+    if not has_op(network, "rsqrt"):
+        return RootPlan(())
+    rng = np.random.default_rng(0)
+    # one theta must serve many sequences of tokens: too many radicands at once
+    if has_tokens(network) or _missing_of_constants(network, field) or _never_together(
+            network, field, rng):
+        return RootPlan((), True)
+    return _ordered(*_reach(network, field, rng, free))
+
+
+def _missing_of_constants(network: Network, field: PrimeField) -> bool:
+    """Whether a constant may have no root here: nothing moves it."""
+    lowered = germ_of(network)
+    constants = [
+        arguments_of(lowered).get(i) for i, n in enumerate(lowered.nodes)
+        if lowered.is_constant[i] and n.op is not None and n.op.name == "rsqrt"
+    ]
+    return any(c is None for c in constants) or any(
+        field.character(np.array(float(root_free(r)[1] % field.p))) != 1.0
+        for c in constants if c is not None for r in c.table if r > 0)
+
+
+def _reach(
+    network: Network, field: PrimeField, rng: np.random.Generator, free: bool
+) -> tuple[list[Stage], npt.NDArray[np.bool_]]:
+    """The radicands that each slice moves when it is redrawn; and one of each that are equal."""
+    lowered, batch = germ_of(network), 4
+    tensors = [(x.name, x.shape) for x in lowered.inputs]
+    if free:
+        tensors += [(p.name, p.shape) for p in lowered.parameters]
+    parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
+    inputs = residue_inputs(lowered, field, rng, batch)
+    patterns = branch_patterns(network, {}, rng, batch, inputs)
+
+    def radicands() -> Array:
+        return _radicands(network, field, parameters, inputs, patterns, batch)
+
+    base = radicands()
+    _, first = np.unique(base, axis=1, return_index=True)
+    distinct = np.zeros(base.shape[1], dtype=bool)
+    distinct[first] = True
+    reach: list[Stage] = []
+    for name, shape in tensors:
+        table = inputs if name in inputs else parameters
+        axes = range(len(shape)) if name in inputs else range(min(1, len(shape)))
+        for axis in axes:
+            for index in range(shape[axis] if shape[axis] <= 64 else 0):
+                kept = table[name]
+                table[name] = _redrawn(kept, axis, index, field, rng)
+                reach.append((name, axis, index, (radicands() != base).any(axis=0)))
+                table[name] = kept
+    return reach, distinct
+
+
+def _ordered(reach: Sequence[Stage], distinct: npt.NDArray[np.bool_]) -> RootPlan:
+    """Slices one after another, each for the radicands that no later one moves, few at once."""
+    stages: list[Stage] = []
+    covered = np.zeros(len(distinct), dtype=bool)
+    twisted = False
+    while not (covered | ~distinct).all():
+        gains = [((r & ~covered & distinct).sum(), k) for k, (*_, r) in enumerate(reach)]
+        gains = [g for g in gains if g[0]]
+        if not gains:
+            break  # radicands of fixed parameters: the caller draws other parameters
+        together, k = min(gains)
+        name, axis, index, r = reach[k]
+        twisted = twisted or together > MAX_TOGETHER
+        stages.append((name, axis, index, r & ~covered))
+        covered |= r
+    return RootPlan((), True) if twisted else RootPlan(tuple(reversed(stages)))
+
+
+def _radicands(
+    network: Network, field: PrimeField, parameters: Mapping[str, Array],
+    inputs: Mapping[str, Array], patterns: Sequence[Array], batch: int,
+) -> Array:
+    """What every root is taken of, shape (batch, radicands), wherever the roots exist."""
+    lowered = germ_of(network)
+    lines = values(
+        lowered, ResidueDomain(field, 1, batch, patterns, True), parameters, inputs)
+    parts = [
+        np.broadcast_to(lines[n.inputs[0]], (batch, *lines[n.inputs[0]].shape[1:]))
+        for n in lowered.nodes if n.op is not None and n.op.name == "rsqrt"
+    ]
+    return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+
+
+def _never_together(network: Network, field: PrimeField, rng: np.random.Generator) -> bool:
+    """Whether the product of two radicands is never a square: q and 17 q have no roots at once."""
+    lowered, batch = germ_of(network), TWO_AT_ONCE
+    inputs = residue_inputs(lowered, field, rng, batch)
+    parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in lowered.parameters}
+    patterns = branch_patterns(network, {}, rng, batch, inputs)
+    found = field.character(
+        _radicands(network, field, parameters, inputs, patterns, batch))
+    signs = np.unique(found[:, (found != found[0]).any(axis=0)], axis=1)
+    return bool((signs.T @ signs == -batch).any())
+
+
+def _redrawn(
+    tensor: Array, axis: int, index: int, field: PrimeField, rng: np.random.Generator
+) -> Array:
+    out = tensor.copy()
+    at = (slice(None),) * (axis + 1) + (index,)
+    out[at] = field.random(rng, out[at].shape)
+    return out
+
+
+def settle_roots(
+    network: Network, field: PrimeField, rng: np.random.Generator, plan: RootPlan, point: Point
+) -> None:
+    """Redraw slices of the point in place until the plan's radicands are squares."""
+    if not plan.stages:
+        return
+    parameters, inputs = point.parameters, point.inputs
+    last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name == "rsqrt")
+    prefix = Network(network.nodes[:last + 1], (last,), network.ops)
+    batch = max(len(v) for v in (*parameters.values(), *inputs.values()))
+    for name, axis, index, final in plan.stages:
+        table = inputs if name in inputs else parameters
+        wrong = np.arange(batch)
+        for _ in range(24 * 2 ** min(int(final.sum()), MAX_TOGETHER)):
+            # only the rows that still miss a root are evaluated again
+            domain = ResidueDomain(
+                field, point.salt, len(wrong), [b[wrong] for b in point.patterns]
+            )
+            values(prefix, domain, _rows_of(parameters, wrong), _rows_of(inputs, wrong))
+            wrong = wrong[(_missing(domain, len(wrong)) & final).any(axis=1)]
+            if not len(wrong):
+                break
+            at: Any = (wrong, *(slice(None),) * axis, index)
+            table[name][at] = field.random(rng, table[name][at].shape)
+
+
+def _rows_of(table: Mapping[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Array]:
+    return {n: v if len(v) == 1 else v[rows] for n, v in table.items()}

@@ -1,0 +1,109 @@
+"""The proof of a structural family as lines for a reader: line, lemma, and how the value varies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.proof.intertwiners.matrices import Turned
+from symgauge.proof.intertwiners.shifts import Shifted, Term
+from symgauge.proof.intertwiners.sweep import Step
+from symgauge.proof.record import Line
+from symgauge.spaces.facts import totals_of
+from symgauge.spaces.line import Address
+from symgauge.spaces.structure import Structure
+
+#: What each law's lemma says where the value no longer varies.
+FORGETS = {
+    "move": "another part is taken",
+    "contraction": "g and its inverse cancel, or a sum of 0 is met",
+    "normaliser": "constant along the normalised axis: forgotten",
+    "standardising": "constant along the standardised axis: forgotten",
+    "centring": "constant along the centred axis: forgotten",
+    "sum": "the sum of squares does not turn",
+    "sum of lines": "the terms cancel",
+    "locally constant": "an order is not changed by positive factors or a common shift",
+}
+
+
+def proof_lines(
+    structure: Structure, steps: Sequence[Step[Any]], kind: str = ""
+) -> Iterator[Line]:
+    """One line for each step that is more than a move of entries.
+
+    `kind` is the family's: where its matrices fix what sums to 0, a line says that of a summand.
+    """
+    for step in steps:
+        line = step.line
+        if step.variation is None:
+            forgets = FORGETS.get(line.law, "the weights cancel")
+            yield Line(line.node, line.op, f"does not vary ({forgets})")
+        elif line.law != "move":
+            fixed = kind == "centred" and line.law == "sum of lines" and any(
+                0 in totals_of(structure).get(j, {}).values() for j in line.inputs)
+            text = variation(structure, line.node, step.variation)
+            yield Line(line.node, line.op, text + (
+                " (what is added sums to 0 there: g fixes it)" if fixed else ""))
+
+
+def variation(structure: Structure, node: int, value: object) -> str:
+    """How a line varies, in words."""
+    if isinstance(value, Turned):
+        marks = [
+            f"{'g' if mark.parity > 0 else 'g^-T'} on {_axis(structure, node, address)}"
+            + (f", one for each index of {_axes(structure, node, mark.copies)}"
+               if mark.copies else "")
+            for address, mark in value.marks.items()
+        ]
+        return ("squares of: " if value.squared else "") + "; ".join(marks)
+    if isinstance(value, Shifted):
+        parts = [
+            f"{_number(c)}{_term(structure, term)}"
+            + (f" along {_axes(structure, node, [a for _, a in term.at])}" if term.at else "")
+            for term, c in value.terms.items()
+        ]
+        if value.varying is not None:
+            flat = [a for a in structure.top(node) if not any(
+                b[:2] == a for b in value.varying)]
+            parts.append(f"something constant along {_axes(structure, node, flat) or 'nothing'}")
+        return "plus " + ", plus ".join(parts)
+    if isinstance(value, Mapping):
+        return "; ".join(
+            f"weight {_weight(w)}"
+            + (f" on {_axis(structure, node, address)}" if address else "")
+            for address, w in value.items()
+        )
+    return str(value)
+
+
+def _weight(weight: object) -> str:
+    form: Mapping[int, Fraction] = getattr(weight, "form", {})
+    return str(form.get(0, Fraction(0)))
+
+
+def _number(c: Fraction) -> str:
+    return "" if c == 1 else "-" if c == -1 else f"{c} "
+
+
+def _term(structure: Structure, term: Term) -> str:
+    if term.source is None:
+        return "c"
+    source = structure.network.nodes[term.source]
+    rows = len(source.shape) > 1 and {address[0] for address in term.contracted} == {0}
+    return f"{source.label}{'^T' if rows else ''} c"
+
+
+def _axis(structure: Structure, node: int, address: Address) -> str:
+    """The axis of a leaf, and which factor or summand of it."""
+    text = f"axis {address[0]}"
+    factors = len(structure.leaves(node, address[0]))
+    if factors > 1:
+        text += f" (factor {address[1] + 1} of {factors})"
+    if len(address) > 2:
+        text += f" (part {address[2] + 1})"
+    return text
+
+
+def _axes(structure: Structure, node: int, addresses: Sequence[Address]) -> str:
+    return ", ".join(dict.fromkeys(_axis(structure, node, a) for a in addresses))

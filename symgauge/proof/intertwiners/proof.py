@@ -1,0 +1,160 @@
+"""Families proved by the intertwiners of their moves, whatever their size; no field is made.
+
+Through slices: the family of a slice is proved first, on the program with the slices outside of
+it fixed; it reaches the slice from every value of its parameter (`network.carry`), and the family
+itself is proved on the slice. A scaling by s < 0 too, where only multilinear laws see it: the
+slice is then reached from all values but 0. Else it is reached from those of one sign alone, and
+X f = 0 holds beyond them where f is analytic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import prod
+from typing import Any, cast
+
+from symgauge.domains.signs import analytic_everywhere
+from symgauge.families.carry import Slice, carried, require_transitive
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import MATRIX_KINDS, Family, Move, Through, held_values
+from symgauge.lie.fields import VectorField
+from symgauge.program.lower import is_piecewise
+from symgauge.program.network import Network
+from symgauge.proof.intertwiners.lines import proof_lines
+from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_matrix
+from symgauge.proof.intertwiners.places import address_of, shift_moves
+from symgauge.proof.intertwiners.shifts import prove_shift
+from symgauge.proof.intertwiners.sweep import Step
+from symgauge.proof.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
+from symgauge.proof.record import Proof
+from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.structure import Structure
+from symgauge.verdict import Verdict
+
+METHOD = "intertwiners, one lemma a line, for every size of the legs"
+
+
+#: Laws that hold for factors of any sign.
+MULTILINEAR = ("move", "sum", "sum of lines", "product", "contraction", "centring", "rotary")
+
+
+class FamilyProver:
+    """Proves families of one network."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.coordinates = Coordinates(network)
+        self._slices: dict[tuple[Through, ...], tuple[Structure, list[Slice]]] = {}
+
+    def prove(self, family: Family) -> Proof:
+        """The verdict on X f = 0 for all fields of the family; UNKNOWN says what has no lemma.
+
+        Raises KeyError or ValueError where the moves name nothing of the network.
+        """
+        try:
+            structure, _ = self._on(family.via)
+            lines = tuple(proof_lines(structure, _steps(structure, family), family.kind))
+        except NoLemma as reason:
+            return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
+        return Proof(Verdict.PROVED, METHOD, lines)
+
+    def fields(self, family: Family) -> tuple[VectorField, ...] | None:
+        """The family's fields, carried back; None where one is no Laurent polynomial.
+
+        Raises NoLemma where a slice is not proved.
+        """
+        return carried(self.coordinates.fields_of(family), self._on(family.via)[1])
+
+    @cached_property
+    def _analytic(self) -> bool:
+        """Whether f is known to be analytic for all parameters (never said where it has flows)."""
+        return not (is_piecewise(self.network) or self.network.has_flows) and (
+            analytic_everywhere(self.network))
+
+    def _on(self, via: tuple[Through, ...]) -> tuple[Structure, list[Slice]]:
+        """The program on the slices, and the way back from them."""
+        if via not in self._slices:
+            if not via:
+                self._slices[via] = Structure(self.network), []
+            else:
+                *outer, through = via
+                structure, slices = self._on(tuple(outer))
+                steps = _steps(structure, Family(
+                    through.kind, through.copies, through.size, through.moves, ()))
+                require_transitive(through, self.coordinates)
+                both = all(step.line.law in MULTILINEAR for step in steps)
+                if through.kind == "diagonal" and not both and not self._analytic:
+                    raise NoLemma("a slice that a scaling reaches from one side alone")
+                held = Structure(self.network.fixed(held_values(via)))
+                self._slices[via] = held, [*slices, Slice(through, self.coordinates)]
+        return self._slices[via]
+
+
+def _steps(structure: Structure, family: Family) -> Sequence[Step[Any]]:
+    """The proof, from the places of the moves. Raises NoLemma where there is none."""
+    numbers = {name: i for i, name in structure.names.items()}
+    missing = [m.parameter for m in family.moves if m.parameter not in numbers]
+    if missing or not family.moves:
+        raise NoLemma(f"{missing[0]} is held" if missing else "nothing moves")
+    if family.kind in MATRIX_KINDS:
+        return _matrix(structure, family, numbers)
+    if family.kind == "diagonal":
+        return _scaling(structure, family, numbers)
+    if family.kind == "translation":
+        return _shift(structure, family, numbers)
+    raise NoLemma("a family without a finite action")
+
+
+def _located(
+    structure: Structure, family: Family, move: Move, node: int
+) -> tuple[Address, tuple[Address, ...], bool]:
+    """Where a move acts. Raises NoLemma where the element has other sizes there."""
+    if move.at is None:
+        if prod(family.copies) * family.size != 1:
+            raise NoLemma("a whole tensor moves by several factors")
+        return WHOLE, (), False
+    sizes = move.at.sizes
+    along = move.at.along
+    if isinstance(along, tuple) or sizes[along] != family.size or (
+            tuple(sizes[k] for k in move.at.per) != family.copies):
+        raise NoLemma("an element of another size")
+    return address_of(structure, node, move.at)
+
+
+def _matrix(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
+    start: dict[int, dict[Address, Mark]] = {}
+    forms = {"g": 1, "g^-T": -1}
+    taken = set()
+    for move in family.moves:
+        node = numbers[move.parameter]
+        address, copies, halves = _located(structure, family, move, node)
+        if move.form not in forms or address in start.get(node, {}):
+            raise NoLemma(f"{move.form} on {move.parameter}")
+        taken.add(halves)
+        start.setdefault(node, {})[address] = Mark(forms[move.form], copies)
+    if len(taken) != 1 or (family.kind == "complex") < taken.pop() or (
+            family.kind == "complex" and family.size != 2):
+        raise NoLemma("halves of a leg")
+    return prove_matrix(structure, cast(MatrixKind, family.kind), start)
+
+
+def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
+    start: dict[int, Weights] = {}
+    for move in family.moves:
+        node = numbers[move.parameter]
+        address, copies, halves = _located(structure, family, move, node)
+        if move.form != "s^k" or move.offset or halves or address in start.get(node, {}):
+            raise NoLemma(f"{move.form} on {move.parameter}")
+        start.setdefault(node, {})[address] = Weight({0: move.weight}, copies)
+    return prove_weights(structure, start)
+
+
+def _shift(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
+    first = family.moves[0]
+    node = numbers[first.parameter]
+    address, copies, halves = _located(structure, family, first, node)
+    proved = prove_shift(structure, node, (*copies, address) if address else ())
+    if halves or shift_moves(structure, proved) != family.moves:
+        raise NoLemma("the moves are not those that compensate the shift")
+    return proved.steps

@@ -1,0 +1,354 @@
+"""The proof table: how each line of a program varies along a generator, decided exactly.
+
+For a vector field X on parameters, X f = 0 is proved line by line. The variation of a line is
+its tangent along X, computed as a polynomial over QQ in symbols that stand for entries of
+earlier lines, with the relations of `exact.polynomial`. Where the variation is linear in the
+line itself, plus a term in the parameters (delta v = L v + c), the line's entries become
+symbols of their own; else the line stays expanded and joins the region of its readers. If every
+output's variation has normal form 0, X f = 0 is proved for all inputs, all parameters and all
+branches. A normal form that is not 0 decides nothing: the verdict is then UNKNOWN.
+
+The flow of a vector field passes a variation delta x = xi(x) = L x + c on to its end where the
+velocity varies by D_x v . xi + D_theta v . delta theta = L v: decided by the same sweep over the
+program of v, whose state and time are symbols of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from symgauge.domains.evaluate import values
+from symgauge.domains.polynomials import PolynomialDomain, units_of
+from symgauge.exact.polynomial import Monomial, Polynomial, Ring, SizeLimit, add
+from symgauge.lie.fields import VectorField
+from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import Network, Node
+from symgauge.program.op import Structural
+from symgauge.program.writer import Value
+from symgauge.proof.folding import as_number, fold_variation, recombine
+from symgauge.proof.in_time import (
+    IN_TIME, TIME_DEGREE, at_time, coefficient, in_time, inputs_of, rate,
+)
+from symgauge.proof.line_rules import MAX_TERMS, LineRules
+from symgauge.proof.record import METHOD, Line, Proof
+from symgauge.proof.regions import lines_below, needed_lines
+from symgauge.verdict import Verdict
+
+#: Monomial products that one attempt may use.
+BUDGET = 1_000_000
+#: What is tried in turn: folding, ops' own rules, unmoved lines as symbols, and how few terms
+#: keep an unmoved sum or product expanded. The first that proves the identity ends the search.
+STRATEGIES = (
+    (True, True, True, 12), (True, True, True, 256), (False, True, True, 64),
+    (False, False, False, 0),
+)
+#: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
+MAX_CONSTANT_TERMS = 64
+
+
+class Prover:
+    """Proves X f = 0 for vector fields X on the parameters of one network.
+
+    A field is given as polynomials in the parameter symbols: `parameter_symbols` has one array
+    of symbol numbers per parameter.
+    """
+
+    def __init__(
+        self, network: Network, budget: int = BUDGET, ring: Ring | None = None,
+        leaves: Mapping[int, Array] | None = None, constants: set[int] | None = None,
+    ) -> None:
+        """`ring`, values of some `leaves`, and `constants` are those of a program around this one.
+
+        The symbols in `constants` stand for numbers, as those of the parameters do.
+        """
+        self.network = network
+        self.ring = Ring() if ring is None else ring
+        self._given = leaves or {}
+        self._constants = constants or set()
+        self._fields: dict[int, Prover] = {}
+        #: The symbol of the time since a flow's start, for the program of its field.
+        self.elapsed: Monomial = ()
+        self._budget = budget
+        self._needed = needed_lines(network)
+        self._setup()
+
+    def _setup(self) -> None:
+        self.domain = PolynomialDomain(self.ring, units_of(self.network))
+        self._leaf: dict[int, Array] = {}
+        self._numbers: dict[int, Array | None] = {}
+        self._parameter_ids: set[int] = set(self._constants)
+        self.parameter_symbols: dict[str, Array] = {}
+        for i, node in enumerate(self.network.nodes):
+            if i in self._given:
+                self._leaf[i] = self._given[i]
+            elif isinstance(node.leaf, Constant):
+                self._leaf[i] = self.domain.constant(node.leaf)
+            elif isinstance(node.leaf, Input) and node.leaf.classes:
+                self._leaf[i] = self._one_hot(node.leaf)
+            elif isinstance(node.leaf, (Parameter, Input)):
+                self._leaf[i] = self.domain.fresh(node.leaf.name, node.shape)
+                if isinstance(node.leaf, Parameter):
+                    numbers = np.array(
+                        [next(iter(p))[0] for p in self._leaf[i].reshape(-1)], dtype=np.int64
+                    ).reshape(node.shape)
+                    self.parameter_symbols[node.leaf.name] = numbers
+                    self._parameter_ids.update(numbers.reshape(-1).tolist())
+        self._rules = LineRules(self.network, self.domain, self._leaf)
+
+    def _one_hot(self, x: Input) -> Array:
+        """Symbols h with h h = h, distinct ones exclusive, and sum 1 over the classes."""
+        out = np.empty((1, *x.shape), dtype=object)
+        for where in np.ndindex(*x.shape[:-1]):
+            key: list[Polynomial] = [{(self.ring.symbol(f"{x.name}{list(where)}"),): 1}]
+            row = self.ring.selection("token", key, 1, x.classes)[0]
+            for j, entry in enumerate(row):
+                out[(0, *where, j)] = entry
+        return out
+
+    def prove(self, generator: VectorField) -> Proof:
+        """The verdict on X f = 0."""
+        self.ring.budget = self._budget
+        try:
+            field = field_polynomials(self, generator)
+        except SizeLimit as limit:
+            return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
+        last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
+        for fold, closed, opaque, short in STRATEGIES:
+            self.ring.budget = self._budget
+            self._rules.short = short
+            try:
+                last = self._attempt(field, fold, closed, opaque)
+            except SizeLimit as limit:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
+            except ZeroDivisionError as error:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(error))
+            if last.verdict is Verdict.PROVED:
+                return last
+        return last
+
+    # -- one sweep -----------------------------------------------------------------------------
+
+    def _attempt(self, field: Mapping[str, Array], fold: bool, closed: bool, opaque: bool) -> Proof:
+        network = self.network
+        delta: dict[int, Array] = {}
+        for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
+            moved = field.get(parameter.name)
+            if moved is not None and any(moved.reshape(-1)):
+                delta[position] = moved.reshape(1, *parameter.shape)
+        lines, _ = self._sweep(delta, fold, closed, opaque)
+        for i in network.outputs:
+            if i in delta and any(delta[i].reshape(-1)):
+                worst = next(p for p in delta[i].reshape(-1) if p)
+                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
+        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+
+    def _constant(self, i: int) -> Array | None:
+        """A line made of constants with all its relations; None where it is too long for that.
+
+        What is rational is a number. It is kept: it is the same in all sweeps.
+        """
+        if i not in self._numbers:
+            build = Builder(self.network.ops)
+            moved: dict[int, Value] = {}
+            for j in sorted(lines_below(self.network, [i])):
+                line = self.network.nodes[j]
+                if line.op is None:
+                    moved[j] = build.leaf(line.leaf)  # type: ignore[arg-type]
+                else:
+                    xs = (moved[k] for k in line.inputs)
+                    moved[j] = build.apply(line.op.name, *xs, **line.attrs)
+            lowered = lower(build.network([moved[i]]))
+            try:
+                found = values(lowered, self.domain, {}, {})[lowered.outputs[0]]
+                terms = max((len(p) for p in found.reshape(-1)), default=0)
+                self._numbers[i] = found if terms <= MAX_CONSTANT_TERMS else None
+            except (SizeLimit, ZeroDivisionError):
+                self._numbers[i] = None
+        return self._numbers[i]
+
+    def symbols(self, i: int) -> Array:
+        """The symbols of a leaf."""
+        return self._leaf[i]
+
+    def covariant(
+        self, moved: Mapping[int, Array], expected: Callable[[Array], Array]
+    ) -> tuple[Proof, Array | None]:
+        """Whether the output y varies by expected(y) when leaves (by position) are moved.
+
+        Where that is not proved, the first difference found comes along.
+        """
+        last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
+        first: Array | None = None
+        (output,) = self.network.outputs
+        for fold, closed, opaque, short in STRATEGIES:
+            self._rules.short = short
+            delta = {i: d for i, d in moved.items() if any(d.reshape(-1))}
+            try:
+                lines, value = self._sweep(delta, fold, closed, opaque)
+                wanted = expected(value(output))
+                have = delta.get(output, self.domain.zeros(wanted.shape))
+                difference = self.domain.add(have, self.domain.scale(wanted, Fraction(-1)))
+            except (SizeLimit, ZeroDivisionError) as error:
+                last = Proof(Verdict.UNKNOWN, METHOD, (), str(error))
+                continue
+            wrong = next((p for p in difference.reshape(-1) if p), None)
+            if wrong is None:
+                return Proof(Verdict.PROVED, METHOD, tuple(lines)), None
+            first = difference if first is None else first
+            last = Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(wrong))
+        return last, first
+
+    def _through_flow(
+        self, i: int, node: Node, field: Network, xs: list[Array], dxs: list[Array | None]
+    ) -> tuple[Array, Array, list[Line]]:
+        """Value and variation of a flow's end, and the table of its velocity."""
+        zero = self.domain.zeros(xs[0].shape)
+        folded = fold_variation(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
+        if folded is None:
+            raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
+        inner = self._field_prover(i, node, field, xs)
+        state, _ = inputs_of(field)
+        x, clock = inner.symbols(state), inner.elapsed
+        moved = {
+            k: d for k, d in zip(field.parameter_nodes, dxs[1:], strict=True) if d is not None
+        }
+        # xi as a polynomial in the elapsed time: each coefficient is what the last ones leave
+        powers = [folded]
+        while True:
+            xi = in_time(powers, x, clock, self.ring, 0)
+            proof, rest = inner.covariant(
+                {**moved, state: xi}, lambda y: rate(powers, x, y, clock, self.ring))
+            if proof.verdict is Verdict.PROVED:
+                break
+            following = None if rest is None or len(powers) > TIME_DEGREE else fold_variation(
+                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self._parameter_ids)
+            if following is None or not following:
+                raise SizeLimit(
+                    f"line {i} ({node.label}): the velocity does not vary as its state: "
+                    f"{proof.residual[:120]}"
+                )
+            powers.append(following)
+        end = at_time(powers, node.attrs["t1"] - node.attrs["t0"])
+        symbols = self._rules.symbols_of(i, node)
+        table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
+        degree = len(powers) - 1
+        table.append(Line(i, node.label, end.describe() + (
+            f"{IN_TIME}{degree}" if degree else "")))
+        return symbols, recombine(end, symbols), table
+
+    def _field_prover(self, i: int, node: Node, field: Network, xs: list[Array]) -> Prover:
+        """The prover of a flow's field, in this ring, with time t0 + (elapsed time)."""
+        given = {at: xs[1 + k] for k, at in enumerate(field.parameter_nodes)}
+        inner = self._fields.get(i)
+        if inner is None:
+            _, at = inputs_of(field)
+            t = self.domain.fresh("elapsed", ())
+            if at is not None:
+                start = Constant((node.attrs["t0"],), np.zeros((), dtype=np.int64))
+                given[at] = self.domain.add(t, self.domain.constant(start))
+            inner = Prover(field, self._budget, self.ring, given, self._parameter_ids)
+            inner.elapsed = next(iter(t.reshape(-1)[0]))
+            self._fields[i] = inner
+        else:
+            inner._leaf.update(given)
+        return inner
+
+    def _sweep(
+        self, delta: dict[int, Array], fold: bool, closed: bool, opaque: bool
+    ) -> tuple[list[Line], Callable[[int], Array]]:
+        """Every needed line's variation, put into `delta`; the table; and values of lines."""
+        network = self.network
+        known: dict[int, Array] = {}
+        lines: list[Line] = []
+        expanded: dict[int, Array] = {}
+
+        def value(i: int) -> Array:
+            if i in known:
+                return known[i]
+            if i in self._leaf:
+                return self._leaf[i]
+            node = network.nodes[i]
+            assert node.op is not None
+            number = self._constant(i) if network.is_constant[i] else None
+            if number is not None:
+                known[i] = number
+            elif isinstance(node.op, Structural):
+                xs = (value(j) for j in node.inputs)
+                known[i] = node.op.apply(self.domain, *xs, **node.attrs)
+            elif opaque:
+                known[i] = self._rules.unmoved(i, node, value)
+            elif i not in expanded:
+                expanded[i] = self._rules.plain(i, node, [value(j) for j in node.inputs], closed)
+                return expanded[i]
+            else:
+                return expanded[i]
+            return known[i]
+
+        for i, node in enumerate(network.nodes):
+            if node.op is None or i not in self._needed:
+                continue
+            if not any(j in delta for j in node.inputs):
+                continue
+            xs = [value(j) for j in node.inputs]
+            dxs = [delta.get(j) for j in node.inputs]
+            field = node.body
+            if field is not None:
+                y, dy, table = self._through_flow(i, node, field, xs, dxs)
+                lines += table
+                if any(dy.reshape(-1)):
+                    known[i], delta[i] = y, dy
+                continue
+            y, dy = self._rules.step(i, node, xs, dxs, closed, opaque)
+            if not any(dy.reshape(-1)):
+                lines.append(Line(i, node.op.name, "0"))
+                continue
+            if isinstance(node.op, Structural):
+                known[i], delta[i] = y, dy
+                continue
+            folded = fold_variation(y, dy, self._parameter_ids) if fold else None
+            if folded is not None:
+                symbols = self._rules.symbols_of(i, node)
+                known[i], delta[i] = symbols, recombine(folded, symbols)
+                lines.append(Line(i, node.op.name, folded.describe()))
+            else:
+                terms = max(len(p) for p in dy.reshape(-1))
+                if terms > MAX_TERMS:
+                    raise SizeLimit(f"line {i} ({node.op.name}) varies by {terms} terms")
+                known[i], delta[i] = y, dy
+                lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
+        return lines, value
+
+
+def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
+    """A field as arrays of polynomials in a prover's parameter symbols."""
+    network = prover.network
+    if not prover.network.parameters:
+        return {}
+    symbols = np.concatenate(
+        [prover.parameter_symbols[p.name].reshape(-1) for p in network.parameters]
+    )
+    ring = prover.ring
+    moved: dict[int, Polynomial] = {}
+    for (k, monomial), c in field.terms.items():
+        term: Polynomial = {(): as_number(c)}
+        for j, e in monomial:
+            base: Polynomial = {(int(symbols[j]),): 1}
+            term = ring.mul(term, ring.power(ring.inverse(base, 1) if e < 0 else base, abs(e)))
+        moved[k] = add(moved.get(k, {}), term)
+    out: dict[str, Array] = {}
+    for p in network.parameters:
+        start = network.offsets[p.name]
+        inside = [k for k in moved if start <= k < start + p.size]
+        if inside:
+            array = prover.domain.zeros((p.size,))
+            for k in inside:
+                array[k - start] = moved[k]
+            out[p.name] = array.reshape(p.shape)
+    return out

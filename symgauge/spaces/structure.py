@@ -1,0 +1,269 @@
+"""A program as index spaces: where each leg sits in every line, and how ops move it.
+
+The calculus of intertwiners speaks of *leaves*: the factors of an axis, products resolved. A
+leaf has an address (axis, number), inside a direct sum (axis, number, part, number, ...). Ops
+that only move entries move addresses; `facts` (constant along a leaf, sums to 1 or 0 along an
+axis) and `reads` (a parameter seen from another side) are what the lemmas on the other ops need.
+
+Two patterns count as one line each: x minus its mean, and a region of constant coefficients
+that turns pairs of entries (a rotary embedding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import accumulate
+from math import prod
+
+import numpy as np
+
+from symgauge.program.legs import Axis, Legs, Ref
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow_lines
+from symgauge.spaces.line import Address, Line, NoLemma
+from symgauge.spaces.lines import fixed_lines, lines_of, zero_lines
+
+
+class Structure:
+    """Lines and leaves of one program. Nothing is evaluated but constants."""
+
+    def __init__(
+        self, network: Network, legs: Legs | None = None,
+        given: Mapping[int, list[Axis]] | None = None,
+    ) -> None:
+        """`legs` and the axes of some leaves are those of a program around this one."""
+        self.network = network
+        self.legs = Legs() if legs is None else legs
+        self.axes = follow_lines(self.legs, network, given or {})
+        self.zero = zero_lines(network)
+        self.fixed = fixed_lines(network, self.zero)
+        self._lines = lines_of(network, self.fixed)
+        self.users: dict[int, list[int]] = {i: [] for i in self._lines}
+        for i, line in self._lines.items():
+            for j in dict.fromkeys(line.inputs):
+                if j in self.users:
+                    self.users[j].append(i)
+        self._tree: dict[tuple[int, int], list[Ref]] = {}
+        self._fields: dict[int, Structure] = {}
+
+    def field(self, line: Line) -> Structure:
+        """The program of the vector field of a flow, on the same legs."""
+        if line.node not in self._fields:
+            program = self.network.nodes[line.node].body
+            assert program is not None
+            state, *rest = line.inputs
+            given = {
+                i: self.axes[j] for i, j in zip(program.parameter_nodes, rest, strict=True)
+            }
+            for i, x in zip(program.input_nodes, program.inputs, strict=True):
+                given[i] = self.axes[state] if x.name == "x" else []
+            self._fields[line.node] = Structure(program, self.legs, given)
+        return self._fields[line.node]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """The parameters' lines and names."""
+        pairs = zip(self.network.parameter_nodes, self.network.parameters, strict=True)
+        return {i: p.name for i, p in pairs}
+
+    @cached_property
+    def state(self) -> int:
+        """The line of the state, in the program of a vector field."""
+        pairs = zip(self.network.input_nodes, self.network.inputs, strict=True)
+        return next(i for i, x in pairs if x.name == "x")
+
+    @property
+    def lines(self) -> Mapping[int, Line]:
+        """The lines that an output needs, in order; constants are not among them."""
+        return self._lines
+
+    # -- leaves ----------------------------------------------------------------------------------
+
+    def leaves(self, node: int, axis: int) -> list[Ref]:
+        """The factors of an axis of a line."""
+        key = (node, axis)
+        if key not in self._tree:
+            self._tree[key] = self.legs.leaves(self.axes[node][axis])
+        return self._tree[key]
+
+    def size(self, leg: int) -> int:
+        """Number of indices of a leg."""
+        return self.legs.leg_size(leg)
+
+    def parts(self, leg: int) -> tuple[Ref, ...]:
+        """The summands of a leg, or none."""
+        root, turn = self.legs.find(leg)
+        structure = self.legs._structure[root]
+        if structure is None or structure[0] != "sum":
+            return ()
+        return tuple((part, sign * turn) for part, sign in structure[1])
+
+    def part_leaves(self, part: Ref) -> list[Ref]:
+        """The factors of a summand."""
+        return self.legs.leaves((part,)) if self.size(part[0]) > 1 else []
+
+    def addresses(self, node: int) -> Iterator[tuple[Address, Ref]]:
+        """Every leaf of a line with its leg and parity, those inside direct sums included."""
+        for axis in range(len(self.axes[node])):
+            yield from self._below((axis,), self.leaves(node, axis))
+
+    def _below(self, prefix: Address, leaves: list[Ref]) -> Iterator[tuple[Address, Ref]]:
+        for k, (leg, parity) in enumerate(leaves):
+            yield (*prefix, k), (leg, parity)
+            for j, (part, sign) in enumerate(self.parts(leg)):
+                yield from self._below((*prefix, k, j), self.part_leaves((part, sign * parity)))
+
+    def leg_at(self, node: int, address: Address) -> int:
+        """The leg at an address."""
+        found = self.leaves(node, address[0])
+        rest = list(address[1:])
+        while len(rest) > 1:
+            leg, parity = found[rest[0]]
+            part, sign = self.parts(leg)[rest[1]]
+            found, rest = self.part_leaves((part, sign * parity)), rest[2:]
+        return found[rest[0]][0]
+
+    def top(self, node: int) -> list[Address]:
+        """The addresses of the leaves of a line, direct sums whole."""
+        return [
+            (axis, k) for axis in range(len(self.axes[node]))
+            for k in range(len(self.leaves(node, axis)))
+        ]
+
+    def range_of(self, node: int, address: Address) -> tuple[int, tuple[int, ...], int] | None:
+        """Where a leaf sits: start of the range, its factors' sizes, and which factor it is.
+
+        None where the leaf is no range of its axis.
+        """
+        leaves = self.leaves(node, address[0])
+        start, path = 0, list(address[1:])
+        while len(path) > 1:
+            if path[0] != 0:
+                return None
+            inner = prod(self.size(leg) for leg, _ in leaves[1:])
+            leg, parity = leaves[0]
+            parts = self.parts(leg)
+            start += sum(self.size(p) for p, _ in parts[:path[1]]) * inner
+            part, sign = parts[path[1]]
+            leaves = [*self.part_leaves((part, sign * parity)), *leaves[1:]]
+            path = path[2:]
+        return start, tuple(self.size(leg) for leg, _ in leaves), path[0]
+
+    def contracts_alike(self, line: Line) -> bool:
+        """Whether both factors of a contraction have the same leaves on the contracted axis."""
+        rank = len(line.shape)
+        left, right = (
+            [leg for leg, _ in self.leaves(node, axis)]
+            for node, axis in zip(line.inputs, (rank - 1, rank - 2), strict=True)
+        )
+        return left == right
+
+    # -- how leaves move -------------------------------------------------------------------------
+
+    def move(self, line: Line, k: int, address: Address) -> Address | None:
+        """Where an address of input k is in the value of a line that moves entries.
+
+        None where the leaf is no longer there. Raises NoLemma where index spaces are mixed.
+        """
+        source, i = line.inputs[k], line.node
+        axis, rest = address[0], address[1:]
+        found: Address | None
+        if line.op == "permute":
+            found = (list(line.attrs["dims"]).index(axis), *rest)
+        elif line.op == "rotary":
+            found = (line.attrs["to"][axis], *rest)
+        elif line.op == "reshape":
+            found = self.reshaped(source, i, address)
+        elif line.op == "slice":
+            found = self.sliced(line, source, address)
+        elif line.op == "take":
+            places = np.ndim(line.attrs["index"])
+            if axis == line.attrs["axis"]:
+                return None
+            found = (axis if axis < line.attrs["axis"] else axis + places - 1, *rest)
+        elif line.op == "sum":
+            if axis in line.attrs["axes"]:
+                return None
+            found = (axis - sum(a < axis for a in line.attrs["axes"]), *rest)
+        elif line.op == "concatenate" and axis == line.attrs["axis"]:
+            shapes = [self.network.nodes[j].shape for j in line.inputs]
+            self._same_parts(i, axis, [shape[axis] for shape in shapes])
+            found = (axis, 0, k, *rest)
+        else:
+            found = address
+        if found is not None and (
+                line.op != "rotary" or found[0] != len(line.shape) - 1):
+            self._same_leg(source, address, i, found)
+        return found
+
+    def _same_leg(self, source: int, address: Address, node: int, found: Address) -> None:
+        try:
+            same = self.leg_at(source, address) == self.leg_at(node, found)
+        except IndexError:
+            same = False
+        if not same:
+            raise NoLemma("an op moves entries across index spaces")
+
+    def reshaped(self, source: int, node: int, address: Address) -> Address:
+        """Where an address is in another shape."""
+        before, after = self.top(source), self.top(node)
+        legs = [[self.leg_at(i, a) for a in found] for i, found in ((source, before),
+                                                                    (node, after))]
+        if legs[0] != legs[1] or address[:2] not in before:
+            raise NoLemma("a reshape mixes index spaces")
+        return (*after[before.index(address[:2])], *address[2:])
+
+    def sliced(self, line: Line, source: int, address: Address) -> Address | None:
+        """Where an address is in a slice; None where the slice leaves it out."""
+        axis, k, rest = address[0], address[1], address[2:]
+        whole = self.network.nodes[source].shape[axis]
+        if axis != line.attrs["axis"] or line.shape[axis] == whole:
+            return address
+        here = self.leaves(source, axis)
+        if line.attrs["step"] != 1:
+            if k == len(here) - 1 and rest:
+                raise NoLemma("a stride cuts an index space")
+            return None if k == len(here) - 1 else address
+        parts = self.parts(here[0][0])
+        inner = prod(self.size(leg) for leg, _ in here[1:])
+        ends = [0, *accumulate(self.size(part) * inner for part, _ in parts)]
+        if not parts or not {line.attrs["start"], line.attrs["stop"]} <= set(ends):
+            if (axis, k) == address and k == 0:
+                return None
+            raise NoLemma("a slice cuts an index space")
+        chosen = range(ends.index(line.attrs["start"]), ends.index(line.attrs["stop"]))
+        single = len(chosen) == 1
+        if not single:
+            self._same_parts(line.node, axis, [self.size(parts[j][0]) for j in chosen])
+        if k > 0:
+            count = len(self.part_leaves(parts[chosen[0]])) if single else 1
+            return (axis, k - 1 + count, *rest)
+        if not rest or rest[0] not in chosen:
+            return None
+        return (axis, *rest[1:]) if single else (axis, 0, rest[0] - chosen[0], *rest[1:])
+
+    def _same_parts(self, node: int, axis: int, sizes: Sequence[int]) -> None:
+        """Raise NoLemma where the first leaf of an axis is no direct sum of these sizes."""
+        here = self.leaves(node, axis)
+        if not here or [self.size(part) for part, _ in self.parts(here[0][0])] != list(sizes):
+            raise NoLemma("a direct sum is cut at other places")
+
+    def aligned(self, line: Line, k: int, axis: int) -> bool:
+        """Whether an axis has the same factors in input k as in the value, so that addresses agree.
+
+        A constant has one leaf for each axis, and is constant along all of it or not at all.
+        """
+        j = line.inputs[k]
+        if self.fixed[j]:
+            return True
+        here, there = (
+            [leg for leg, _ in self.leaves(i, axis)] for i in (j, line.node)
+        )
+        return here == there
+
+    def require_aligned(self, line: Line, addresses: Iterable[Address]) -> None:
+        """Raise NoLemma where the inputs factor the axis of one of these addresses differently."""
+        for axis in {a[0] for a in addresses if a}:
+            if not all(self.aligned(line, k, axis) for k in range(len(line.inputs))):
+                raise NoLemma("an axis has other factors in one input than in another")
