@@ -53,8 +53,8 @@ HELD = re.compile(
     + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 #: What a certificate carries beside its claim.
 BESIDE = (
-    "schema", "network", "generators", "tables", "proofs", "families", "cell", "balls", "series", "unread_coordinates",
-    "digest",
+    "schema", "network", "generators", "tables", "proofs", "families", "cell", "balls", "series",
+    "unread_coordinates", "digest",
 )
 
 

@@ -8,3 +8,5 @@ from symgauge.verdict import Verdict
 
 HOLDS, REFUTED, UNKNOWN, BAD_INPUT, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 STATUS = {Verdict.PROVED: HOLDS, Verdict.REFUTED: REFUTED, Verdict.UNKNOWN: UNKNOWN}
+#: That of the kernel's answers.
+KERNEL_STATUS = {"CONFIRMED": HOLDS, "REFUTED": REFUTED, "UNKNOWN": UNKNOWN}

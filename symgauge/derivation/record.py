@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgauge.certify.certificate import Certificate
+from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import in_balls, in_series
 from symgauge.certify.verification import Verification, rejected, verify
 from symgauge.checks import actions, emit_check
@@ -192,6 +193,10 @@ class Derivation:
             f"these are not weights at the {sizes} sizes of the derivation: "
             f"{wrong or 'it has no parameters'}; derive at the sizes of these weights"
         )
+
+    def confirm(self) -> Confirmation:
+        """What the kernel says of the certificate: a program of its own that needs numpy alone."""
+        return confirm(self.data)
 
     def verify(self, target: Target | None = None) -> Verification:
         """Verify the certificate, and the facts beside it.

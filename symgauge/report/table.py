@@ -27,6 +27,17 @@ class Verification(Protocol):
     def left_out(self) -> Sequence[str]: ...
 
 
+class Confirmation(Protocol):
+    """What the kernel answers."""
+
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reasons(self) -> Sequence[str]: ...
+    @property
+    def error_bound(self) -> str | None: ...
+
+
 def text_of(value: Any, console: Console, style: str = "") -> Text:
     """`value` as it is: no markup, no control characters, nothing the terminal cannot encode."""
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(value))
@@ -90,13 +101,31 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
 
 
-def print_verification(verification: Verification, console: Console) -> None:
-    """The verdict of `verify`, its reasons, the hypotheses left, the scope and what is open."""
-    verdict = wording.verdict_name(verification.verdict)
+def print_verification(
+    verification: Verification | None, console: Console, confirmation: Confirmation | None = None
+) -> None:
+    """What `verify` and the kernel say: verdicts, reasons, hypotheses left, scope, what is open."""
     table = grid(console, "verification")
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold", ratio=1)
     table.show_header = False
+    if verification is not None:
+        _verification(table, verification, console)
+    if confirmation is not None:
+        verdict = confirmation.verdict
+        colour = _STYLE["PROVED" if verdict == "CONFIRMED" else verdict]
+        table.add_row("kernel", text_of(verdict, console, colour))
+        for reason in confirmation.reasons:
+            table.add_row("", text_of(reason, console))
+        if confirmation.error_bound:
+            table.add_row("", text_of(
+                "a field that is no symmetry passes it with probability "
+                f"{confirmation.error_bound}", console))
+    console.print(table)
+
+
+def _verification(table: Table, verification: Verification, console: Console) -> None:
+    verdict = wording.verdict_name(verification.verdict)
     table.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     for reason in wording.statements(verification.reasons):
         table.add_row("reason", text_of(reason, console))
@@ -110,7 +139,6 @@ def print_verification(verification: Verification, console: Console) -> None:
     for reason, names in reasons.items():
         text = f"not verified: {', '.join(names)} ({reason})"
         table.add_row("left out", text_of(text, console))
-    console.print(table)
 
 
 def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 24) -> None:
