@@ -19,6 +19,8 @@ POINTS, WANTED = 8, -80.0
 PRIMES = 5.0e7
 #: Sizes of the parameters at the real points at which rank J is looked for (0: by their width).
 TRIALS = (0, 0.3, 0.2, 0.3, 0.5, 0.2, 0.3)
+#: Entries of all lines, derivatives and inputs together, above which a program is not read.
+WORK = 5e8
 #: Inputs of a batch; batches without a larger rank after which another point is taken.
 BATCH, IDLE = 32, 6
 
@@ -293,6 +295,10 @@ def _check(cert, record):
     none = [whole(k, 0, size) for k in cert.data.get("unread_coordinates", ())]
     if len(set(none)) != len(none) or len(none) != claim["unread"]:
         raise NotRead(f"{len(set(none))} coordinates are named as unread, of {claim['unread']}")
+    outputs = sum(prod(cert.lines[i].shape) for i in cert.outputs)
+    inputs = max(BATCH, 2 * size // max(outputs, 1))
+    if size * inputs * sum(prod(x.shape) for x in cert.lines) > WORK:
+        raise NotRead(f"{size} parameters in a program of this size: more than {WORK:.0e} numbers")
     passed, bound, total_g, rank_g = annihilated(cert, rng, none)
     record["error_bound"], record["rank_G"] = f"2^{bound:.1f}", rank_g
     for k in np.flatnonzero(~passed):
