@@ -17,8 +17,10 @@ from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
 from symgauge.derivation import derive_network
+from symgauge.derivers import exact
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
-from symgauge.network.sampling import branch_patterns
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.network.sampling import branch_patterns, read_coordinates
 from symgauge.network.ties import ties
 from symgauge.nn import OdeFlow
 
@@ -398,6 +400,32 @@ def test_cells_stand_in_the_notes_where_the_sandwich_does_not_close() -> None:
     assert found.cells["tried"] > 4, found.cells
     assert any(f"largest of {found.cells['tried']} cells tried" in n for n in found.notes)
     assert found.verdict.value == "UNKNOWN"
+
+
+def test_cells_on_which_nothing_is_decided_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that is decided is enough; where none is, that is said."""
+    module, args = maxout(groups=3)
+    ranks = iter([None, None, 5, None, 7, None])
+
+    def rank(*_: object) -> int:
+        found = next(ranks, None)
+        if found is None:
+            raise UndecidedError("no branch is decided")
+        return found
+
+    monkeypatch.setattr(exact, "rank_at_point", rank)
+    network = capture(module, args).network
+    cells = exact.Cells(
+        network, PrimeField(next(primes())), np.random.default_rng(0),
+        read_coordinates(network), {})
+    assert cells.extend(100, 6) == 7
+    assert (cells.tried, cells.undecided) == (2, 4)
+    assert cells.to_json() == {"tried": 2, "ranks": {"5": 1, "7": 1}}
+    again = exact.Cells(network, *cells._point[1:], {})
+    with pytest.raises(UndecidedError, match="no branch is decided"):
+        again.extend(100, 6)
 
 
 def test_a_smooth_network_has_no_cells() -> None:
