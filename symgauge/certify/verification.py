@@ -22,7 +22,7 @@ from symgauge.certify.balls import Minor, is_shown
 from symgauge.certify.certificate import Certificate, Stated
 from symgauge.certify.independence import Assumptions, assumptions
 from symgauge.certify.series import Curve, field_for, ranks_along
-from symgauge.errors import SymgaugeError
+from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.network.domains.signs import analytic_everywhere
@@ -188,7 +188,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     """Verify a certificate (an object, its plain data, or JSON text).
 
     Raises BadInputError on data that is no certificate. Never raises on a false claim: the
-    verdict is then REFUTED and the reasons say what was found.
+    verdict is then REFUTED and the reasons say what was found. UNKNOWN where no branch is decided
+    at the points that are drawn.
     """
     if not isinstance(certificate, Certificate):
         certificate = Certificate.from_json(certificate)
@@ -196,6 +197,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
         return rejected("the data was edited after the digest was made")
     try:
         return _verify(certificate)
+    except UndecidedError as error:
+        return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
     except (SymgaugeError, *MALFORMED) as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         return rejected(f"malformed: {text}")

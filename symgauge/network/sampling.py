@@ -189,7 +189,8 @@ def shadow_patterns(
         if undecided.all() and judge is not None and not asked:
             # is there a branch that is none?
             asked = True
-            tied = judge.ties = _ties(network)
+            tied = _ties(network)
+            judge.know(tied)
     return kept, undecided
 
 
@@ -280,6 +281,10 @@ class _Judge:
         if cell:
             with balls.precision(BRANCH_BITS):
                 self._cell = {n: balls.balls(v[0], RADIUS)[None] for n, v in cell.items()}
+
+    def know(self, tied: Sequence[Array | None]) -> None:
+        """What is tied decides from now on: the failures before that are forgotten."""
+        self.ties, self._failures = tied, 0
 
     def confirmed(
         self, parameters: Mapping[str, Array], inputs: Mapping[str, Array],

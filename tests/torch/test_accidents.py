@@ -16,13 +16,15 @@ from symgauge import Derivation, derive
 from symgauge.__main__ import main
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
+from symgauge.certify import verification
 from symgauge.derivation import derive_network
 from symgauge.derivers import exact
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.network.sampling import branch_patterns, read_coordinates
+from symgauge.network.sampling import branch_patterns, read_coordinates, shadow_patterns
 from symgauge.network.ties import ties
 from symgauge.nn import OdeFlow
+from symgauge.verdict import Verdict
 
 X = torch.arange(6.0).reshape(2, 3) / 5
 Example = tuple[Any, Sequence[Any]]
@@ -426,6 +428,29 @@ def test_cells_on_which_nothing_is_decided_are_passed_over(
     again = exact.Cells(network, *cells._point[1:], {})
     with pytest.raises(UndecidedError, match="no branch is decided"):
         again.extend(100, 6)
+
+
+def test_ties_are_known_after_many_failures() -> None:
+    """max(y, y): floats say 0, and every input fails in balls until the tie is known."""
+
+    def forward(module: Through, x: Tensor) -> Tensor:
+        y = module.layer(x)
+        return torch.maximum(y, y) + torch.relu(y)
+
+    network = capture(Through(forward), (X,)).network
+    _, undecided = shadow_patterns(network, {}, np.random.default_rng(0), 256, {})
+    assert not undecided.any()
+
+
+def test_what_verify_cannot_decide_is_not_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*_: object) -> int:
+        raise UndecidedError("no branch is decided")
+
+    module, args = maxout(groups=3)
+    certificate = derive(module, args).certificate
+    monkeypatch.setattr(verification, "rank_at_point", undecided)
+    found = symgauge.verify(certificate)
+    assert found.verdict is Verdict.UNKNOWN and "no branch is decided" in found.reasons[0]
 
 
 def test_a_smooth_network_has_no_cells() -> None:
