@@ -383,12 +383,14 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
 
 
 def varied_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
-    """A float parameter point with entries of many sizes: rare branches of some are taken.
+    """A float parameter point of some size, its entries of many: rare branches of some are taken.
 
     A balanced point may have none of them, if it takes large entries to get there.
     """
     drawn, _ = draw_reals(network.germ, rng, 1)
-    return {name: v * 2.0 ** rng.integers(-2, 4, size=v.shape) for name, v in drawn.items()}
+    size = 2.0 ** rng.integers(0, 5)
+    return {
+        name: size * v * 2.0 ** rng.integers(-2, 3, size=v.shape) for name, v in drawn.items()}
 
 
 def _balance(
