@@ -228,7 +228,8 @@ def the_first_cell_is_enough() -> Iterator[None]:
         return draw_reals(germ_of(network), rng, 1)[0]
 
     with ExitStack() as stack:
-        for name, value in (("CELLS", 1), ("MORE_CELLS", 1), ("balanced_shadow", first)):
+        for name, value in (
+                ("CELLS", 1), ("MORE_CELLS", 1), ("MOST", 1), ("balanced_shadow", first)):
             stack.enter_context(replaced(deriving, name, value))
         yield
 

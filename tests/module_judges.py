@@ -49,7 +49,7 @@ DRAWS = ((0.7, SIZES), (1.5, SIZES), (0.7, (1.0,)))
 #: An entry of a row of length 1 above this is no rounding: its coordinate is read.
 SEEN = 1e-9
 #: Draws before a rank is said to be below the true one: cells may be rare.
-PATIENCE = 60
+PATIENCE = 300
 #: The largest change of an output beside its size, in float64.
 DRIFT = 1e-6
 CHECK_SEEDS = range(5)

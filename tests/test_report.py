@@ -728,3 +728,14 @@ def test_an_algebra_larger_than_its_orbit_says_why() -> None:
         "orbit has dimension 29)"
     )
     assert not wording.stabiliser({**data, "orbit_dimension": 32})
+
+
+@pytest.mark.parametrize("outputs, kind, said", [
+    ([[0, "hidden"]], "logits", "the values of output hidden"),
+    ([[0, "logits"], [2, "value"]], "logits", "the values of outputs logits, value"),
+    ([[k, str(k)] for k in range(6)], "logits", "the values of outputs 0, 1, 2, 3 and 2 more"),
+    ([[0, "logits"]], "probabilities", "log_softmax of output logits"),
+    (None, "logits", "the values of the outputs"),
+])
+def test_the_observable_is_named_by_its_outputs(outputs: Any, kind: str, said: str) -> None:
+    assert wording.observable({"outputs": outputs, "observable": kind}) == said

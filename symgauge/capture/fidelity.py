@@ -154,11 +154,15 @@ class _Comparison:
         if not worst < FIDELITY:
             worst = min(worst, _difference(wanted, self.found(point, extended=True), strict))
         if not worst < FIDELITY:
-            exact = self.in_balls(point)
-            worst = worst if exact is None else min(worst, _difference(wanted, exact, strict))
+            exact, rounding = self.in_balls(point), 0.0
+            if exact is not None:
+                worst = min(worst, _difference(wanted, exact, strict))
+                # log(1 + exp(-85)) is 0 in floats, of the module as of the network
+                rounding = _difference(exact, self.found(point), strict)
             if not strict and worst == math.inf:
                 return  # the network's floats overflow here
-            if not worst < FIDELITY and worst < FLOORS * self._floor(point, wanted):
+            if not worst < FIDELITY and worst < FLOORS * max(self._floor(point, wanted), (
+                    rounding if math.isfinite(rounding) else 0.0)):
                 return  # the module's own rounding is as large
         self.compared |= any(np.isfinite(x).any() for x in wanted)
         self.worst = max(self.worst, worst)

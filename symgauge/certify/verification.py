@@ -27,7 +27,7 @@ from symgauge.certify.evidence.series import Curve, ranks_along
 from symgauge.certify.evidence.start import field_for
 from symgauge.certify.generators import prove_all, refuted_at_points
 from symgauge.certify.orbit import orbit_dimension
-from symgauge.errors import SymgaugeError
+from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.ops.softplus import EXACT as SOFTPLUS
@@ -83,7 +83,8 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     """Verify a certificate (an object, its plain data, or JSON text).
 
     Raises BadInputError on data that is no certificate. Never raises on a false claim: the
-    verdict is then REFUTED and the reasons say what was found.
+    verdict is then REFUTED and the reasons say what was found. UNKNOWN where no branch is decided
+    at the points that are drawn.
     """
     if not isinstance(certificate, Certificate):
         certificate = Certificate.from_json(certificate)
@@ -91,6 +92,10 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
         return rejected("the data was edited after the digest was made")
     try:
         return _verify(certificate)
+    except UndecidedError as error:
+        return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
+    except UndecidedError as error:
+        return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
     except (SymgaugeError, *MALFORMED) as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         return rejected(f"malformed: {text}")

@@ -20,5 +20,6 @@ def implicit_note(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]
     left = claim["unexplained"]
     if left <= 0:
         return []
-    what = ", ".join(tensors) or "nothing beyond the generators"
-    return [f"{left} null directions are implicit: no generator found; they move {what}"]
+    said = f"{left} null directions are implicit: no generator found; "
+    return [said + (f"they move {', '.join(tensors)}" if tensors else
+                    "each tensor alone moves as under the generators, all together do not")]

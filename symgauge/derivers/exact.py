@@ -24,6 +24,7 @@ from symgauge.derivers.basket import Basket, Values
 from symgauge.derivers.implicit import implicit_tensors
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
+from symgauge.errors import UndecidedError
 from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
@@ -31,7 +32,7 @@ from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
-from symgauge.points.cells import balanced_shadow
+from symgauge.points.cells import balanced_shadow, varied_shadow
 from symgauge.points.draw import Draw
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
@@ -47,10 +48,9 @@ from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
 #: Cells of a piecewise network tried for the largest rank where structural families do not
-#: close the first, and where all that was found does not.
-CELLS, MORE_CELLS = 4, 12
-#: Cells of one rank, none of a larger, after which no further one is tried.
-AGREEING = 6
+#: close the first, and where all that was found does not: of small networks up to MOST, so that
+#: their number times P stays below WORK.
+CELLS, MORE_CELLS, MOST, WORK = 4, 12, 32, 4000
 #: Seconds after which candidates without a form are no longer tried to be proved.
 PATIENCE = 100.0
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
@@ -98,7 +98,8 @@ class Cells:
     """The largest rank of the Jacobian over exact random points, one on each cell that is tried.
 
     A rank at a point is a lower bound on the generic one. Piecewise networks have a rank on each
-    cell: the cells are well balanced ones. A smooth network is tried at one point, without a cell.
+    cell: well balanced ones and random ones in turn, since either may miss what the other meets.
+    A smooth network is tried at one point, without a cell.
     """
 
     def __init__(
@@ -110,6 +111,9 @@ class Cells:
         #: The ranks found, and how often.
         self.ranks: Counter[int] = Counter()
         self.rank = -1
+        #: Cells at whose inputs no branch was decided, and why not.
+        self.undecided = 0
+        self._why: UndecidedError | None = None
         #: The shadow point of the cell of largest rank; empty for smooth networks.
         self.best: dict[str, Array] = {}
 
@@ -121,18 +125,37 @@ class Cells:
     def extend(self, until: int, limit: int) -> int:
         """Try further cells until one has this rank or so many were tried; the largest rank.
 
-        Where the largest rank has come often enough no more are tried.
+        Where half of all have had the largest rank no more are tried. Raises UndecidedError where
+        no cell was decided; where one was, the others only count.
         """
         network, prime_field, rng, read = self._point
         limit = limit if is_piecewise(network) else 1
-        while self.rank < until and self.tried < limit and self.ranks[self.rank] < AGREEING:
-            shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
-            draw = Draw(network, prime_field, rng, cell=shadow, tokens=self._tokens)
-            found = rank_at_point(draw, read)
+        enough = max(limit, MORE_CELLS)
+        while self.rank < until and 2 * self.ranks[self.rank] < enough and (
+                self.tried + self.undecided < (limit if self.tried else enough)):
+            shadow = self._shadow()
+            try:
+                draw = Draw(network, prime_field, rng, cell=shadow, tokens=self._tokens)
+                found = rank_at_point(draw, read)
+            except UndecidedError as error:
+                if not shadow:
+                    raise
+                self.undecided, self._why = self.undecided + 1, error
+                continue
             self.ranks[found] += 1
             if found > self.rank:
                 self.rank, self.best = found, shadow
+        if not self.tried and self._why is not None:
+            raise self._why
         return self.rank
+
+    def _shadow(self) -> dict[str, Array]:
+        """A point of the next cell."""
+        network, _, rng, _ = self._point
+        if not is_piecewise(network):
+            return {}
+        varied = (self.tried + self.undecided) % 2
+        return varied_shadow(network, rng) if varied else balanced_shadow(network, rng)
 
     def to_json(self) -> dict[str, Any] | None:
         """How many were tried, and how many had which rank; None for smooth networks."""
@@ -222,7 +245,8 @@ class ExactDeriver:
             missing = total - r - found.orbit_dimension
         elif missing > 0 and is_piecewise(self.network):
             self.progress("further cells")
-            found.rank = r = cells.extend(total - found.orbit_dimension, MORE_CELLS)
+            limit = max(MORE_CELLS, min(MOST, WORK // total))
+            found.rank = r = cells.extend(total - found.orbit_dimension, limit)
             found.cell = cells.best
             missing = total - r - found.orbit_dimension
         found.cells = cells.to_json()

@@ -114,7 +114,8 @@ def shadow_patterns(
         if undecided.all() and judge is not None and not asked:
             # is there a branch that is none?
             asked = True
-            tied = judge.ties = _ties(network)
+            tied = _ties(network)
+            judge.know(tied)
     return kept, undecided
 
 
@@ -209,6 +210,17 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
         if found > highest:
             best, highest = drawn, found
     return best
+
+
+def varied_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:
+    """A float parameter point of some size, its entries of many: rare branches of some are taken.
+
+    A balanced point may have none of them, if it takes large entries to get there.
+    """
+    drawn, _ = draw_reals(germ_of(network), rng, 1)
+    size = 2.0 ** rng.integers(0, 5)
+    return {
+        name: size * v * 2.0 ** rng.integers(-2, 3, size=v.shape) for name, v in drawn.items()}
 
 
 def _balance(

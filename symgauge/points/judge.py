@@ -45,6 +45,10 @@ class Judge:
             with balls.precision(BRANCH_BITS):
                 self._cell = {n: balls.balls(v[0], RADIUS)[None] for n, v in cell.items()}
 
+    def know(self, tied: Sequence[Array | None]) -> None:
+        """What is tied decides from now on: the failures before that are forgotten."""
+        self.ties, self._failures = tied, 0
+
     def confirmed(
         self, parameters: Mapping[str, Array], inputs: Mapping[str, Array],
         patterns: Sequence[Array], asked: npt.NDArray[np.bool_],

@@ -40,7 +40,7 @@ def print_full(derivation: Data, console: Console) -> None:
         facts.add_row("about", text_of(sentence, console))
     for label, value in (
         ("sizes", sizes or "of the example"),
-        ("observable", derivation["observable"]),
+        ("observable", wording.observable(derivation)),
         ("parameters", f"{derivation['parameters']:,}"),
         ("dimension", dimension_text(derivation)),
         ("in sizes", derivation["polynomial"]),
@@ -79,7 +79,7 @@ def document(derivation: Data) -> str:
         r"\section{The result}",
         *(f"{escape(said[:1].upper() + said[1:])}." for said in wording.about(derivation)),
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
-        f"{escape(str(derivation['observable']))}. "
+        f"{escape(wording.observable(derivation))}. "
         + escape(", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())) + ".\n",
         longtable((0.2, 0.72), ["quantity", "value"], [
             ["parameters", f"{derivation['parameters']:,}"],

@@ -66,7 +66,7 @@ def _network(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str
                 rows.append([*write])
     total = sum(map(prod, shapes.values()))
     text = "\\section{The network}\n"
-    facts = [f"Observable: {escape(str(derivation.get('observable') or 'outputs'))}."]
+    facts = [f"Observable: {escape(wording.observable(derivation))}."]
     if derivation.get("target"):
         facts.insert(0, f"Target: {verbatim(str(derivation['target']))}.")
     if derivation.get("sizes"):

@@ -62,7 +62,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         facts.add_row("about", text_of(sentence, console))
     for label, value in (
         ("sizes", wording.sizes_text(derivation.get("sizes")) or "of the example"),
-        ("observable", derivation.get("observable") or "outputs"),
+        ("observable", wording.observable(derivation)),
         ("parameters P", derivation["parameters"]),
         ("unread", wording.unread(derivation)),
         ("rank J", wording.bounded(derivation, "rank", ">= ")),

@@ -62,6 +62,15 @@ def about(derivation: Data) -> list[str]:
     return [str(x) for x in derivation.get("about") or ()]
 
 
+def observable(derivation: Data) -> str:
+    """What is looked at: the values of the outputs by their names, or log_softmax of them."""
+    names = [str(name) for _, name in derivation.get("outputs") or ()]
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    what = f"output{'s' if len(names) > 1 else ''} {listed}" if names else "the outputs"
+    logarithms = derivation.get("observable") == "probabilities"
+    return f"{'log_softmax' if logarithms else 'the values'} of {what}"
+
+
 def unread(derivation: Data) -> str:
     """How many coordinates no output reads, and why."""
     count = derivation.get("unread", 0)

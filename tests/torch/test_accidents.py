@@ -15,13 +15,18 @@ import symgauge
 from symgauge import Derivation, derive
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
+from symgauge.certify import verification
 from symgauge.cli.main import main
 from symgauge.derivation.derive import Asked, derive_network
+from symgauge.derivers import exact
 from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
+from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.nn import OdeFlow
-from symgauge.points.cells import branch_patterns
+from symgauge.points.cells import branch_patterns, shadow_patterns
+from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import germ_of
+from symgauge.verdict import Verdict
 
 X = torch.arange(6.0).reshape(2, 3) / 5
 Example = tuple[Any, Sequence[Any]]
@@ -399,6 +404,55 @@ def test_cells_stand_in_the_notes_where_the_sandwich_does_not_close() -> None:
     assert found.cells["tried"] > 4, found.cells
     assert any(f"largest of {found.cells['tried']} cells tried" in n for n in found.notes)
     assert found.verdict.value == "UNKNOWN"
+
+
+def test_cells_on_which_nothing_is_decided_are_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that is decided is enough; where none is, that is said."""
+    module, args = maxout(groups=3)
+    ranks = iter([None, None, 5, None, 7, None])
+
+    def rank(*_: object) -> int:
+        found = next(ranks, None)
+        if found is None:
+            raise UndecidedError("no branch is decided")
+        return found
+
+    monkeypatch.setattr(exact, "rank_at_point", rank)
+    network = capture(module, args).network
+    cells = exact.Cells(
+        network, PrimeField(next(primes())), np.random.default_rng(0),
+        read_coordinates(network), {})
+    assert cells.extend(100, 6) == 7
+    assert (cells.tried, cells.undecided) == (2, 4)
+    assert cells.to_json() == {"tried": 2, "ranks": {"5": 1, "7": 1}}
+    again = exact.Cells(network, *cells._point[1:], {})
+    with pytest.raises(UndecidedError, match="no branch is decided"):
+        again.extend(100, 6)
+
+
+def test_ties_are_known_after_many_failures() -> None:
+    """max(y, y): floats say 0, and every input fails in balls until the tie is known."""
+
+    def forward(module: Through, x: Tensor) -> Tensor:
+        y = module.layer(x)
+        return torch.maximum(y, y) + torch.relu(y)
+
+    network = capture(Through(forward), (X,)).network
+    _, undecided = shadow_patterns(network, {}, np.random.default_rng(0), 256, {})
+    assert not undecided.any()
+
+
+def test_what_verify_cannot_decide_is_not_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*_: object) -> int:
+        raise UndecidedError("no branch is decided")
+
+    module, args = maxout(groups=3)
+    certificate = derive(module, args).certificate
+    monkeypatch.setattr(verification, "rank_at_point", undecided)
+    found = symgauge.verify(certificate)
+    assert found.verdict is Verdict.UNKNOWN and "no branch is decided" in found.reasons[0]
 
 
 def test_a_smooth_network_has_no_cells() -> None:

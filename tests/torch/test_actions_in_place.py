@@ -159,3 +159,18 @@ def test_integer_tensors_that_would_move_are_refused() -> None:
     for name in ("gain", "w"):
         with pytest.raises(BadInputError, match=f"{name} holds int8 entries"):
             element.apply({**theta, name: torch.ones(SHAPES[name], dtype=torch.int8)})
+
+
+@pytest.mark.parametrize("kind, size", [("so", 2), ("so", 3), ("so", 9), ("so1", 3), ("so1", 8)])
+def test_a_random_rotation_is_never_small_beside_its_rounding(kind: str, size: int) -> None:
+    """In the plane one rotation may undo the other, and 1e-16 of what is left is no small part."""
+    rows, ones = torch.eye(size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
+    for seed in range(300):
+        rng = torch.Generator().manual_seed(seed)
+        generator = group.random_generator({"kind": kind, "copies": [], "size": size}, 1.0, rng)
+        xi = generator.act("g", rows)
+        largest = float(xi.abs().max())
+        assert largest > 0.05, seed
+        assert float((xi + xi.mT).abs().max()) <= 1e-15 * largest
+        if kind == "so1":
+            assert float((xi @ ones).abs().max()) <= 1e-14 * largest

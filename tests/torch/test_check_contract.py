@@ -104,6 +104,26 @@ def test_units_that_are_dead_are_drawn_again() -> None:
     assert all(one["passes_extra"] <= one["passes_allowed"] for one in found)
 
 
+def test_a_planted_failure_that_is_a_symmetry_of_one_branch_is_not_tested(tmp_path: Path) -> None:
+    """sign(t) of one sign: the larger group is true there, and wrong where the signs differ."""
+    torch.manual_seed(0)
+    shapes = {"a.weight": (2, 3), "a.bias": (2,), "b.weight": (2, 2), "b.bias": (2,)}
+    tensors = {name: torch.randn(shape) for name, shape in shapes.items()}
+    found = {}
+    with generated(derived(CHECKED + "signs")) as module:
+        for kind, t in (("alike", [0.5, 0.2]), ("unlike", [0.5, -0.2])):
+            path = str(tmp_path / f"{kind}.safetensors")
+            save_file({**tensors, "t": torch.tensor(t)}, path)
+            found[kind] = record(module, 0, checkpoint=path)
+    for kind, one in found.items():
+        assert one["ok"] is True, (kind, failed(one))
+        assert one["passes"] <= one["passes_allowed"]
+        (larger,) = rows_of(one, "planted", "larger group")
+        assert larger["ok"] is (None if kind == "alike" else True), kind
+    (larger,) = rows_of(found["alike"], "planted", "larger group")
+    assert "it is a symmetry, too" in larger["untested"]
+
+
 @pytest.mark.parametrize(
     "seeds", [range(3), pytest.param(range(3, 30), marks=pytest.mark.slow)], ids=["few", "many"])
 def test_a_fresh_gpt2_is_no_failure(seeds: range, tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
 TANGENT_BYTES = 2**30  # of one J X; a large model may take a quarter of its own size
 # a row that cannot fail is drawn again, with inputs of these sizes; the first is no redraw
 INPUT_SCALES = (1.0, 1.0, 3.0, 10.0, 1.0)
-OFF = len(INPUT_SCALES)  # the draw off a checkpoint: its weights, moved by a part of their size
-OFF_SIZE = 0.25
+# the draws off the point: its weights, moved by so much of their size; signs flip in the large ones
+OFF = len(INPUT_SCALES)
+OFF_SIZES = (0.25, *15 * (4.0,))
 STRIDE = 1_000_003  # between the seeds of two draws
 
 Families = list[dict[str, Any]]
@@ -282,7 +283,7 @@ class Bench:
 
     def redraws(self, number: int) -> bool:
         """Whether this draw has parameters or inputs of its own, and not only elements."""
-        return self.checkpoint is None or number == OFF or bool(floats(self.example))
+        return self.checkpoint is None or number >= OFF or bool(floats(self.example))
 
     @contextlib.contextmanager
     def at_draw(self, number: int) -> Iterator[None]:
@@ -317,7 +318,7 @@ class Bench:
             self.__dict__.update(known)
 
     def _draw_inputs(self) -> None:
-        scale = 1.0 if self.at == OFF else INPUT_SCALES[self.at]
+        scale = 1.0 if self.at >= OFF else INPUT_SCALES[self.at]
         drawn = (self.seed_here, self.device, self.dtype, scale)
         self.args = redrawn(self.example[0], "args", *drawn)
         self.kwargs = redrawn(self.example[1], "kwargs", *drawn)
@@ -330,12 +331,12 @@ class Bench:
                 draw(first, parameter, self.seed_here)
             else:
                 parameter.copy_(self.checkpoint.read(self.names[first], parameter))
-                if self.at == OFF:
-                    self._move_off(first, parameter)
+            if self.at >= OFF:
+                self._move_off(first, parameter)
 
     def _move_off(self, name: str, parameter: Tensor) -> None:
         rng = seeded(self.device, self.seed_here, "off " + name)
-        size = OFF_SIZE * (self._rms(name) or 1.0)
+        size = OFF_SIZES[self.at - OFF] * (self._rms(name) or 1.0)
         for cut in cuts(parameter):
             part = piece(parameter, cut)
             noise = torch.randn(part.shape, generator=rng, device=part.device)

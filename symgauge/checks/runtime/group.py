@@ -206,12 +206,20 @@ def random_generator(element: Mapping[str, Any], unit: float, rng: torch.Generat
     if kind == "centred":
         u = shift.unsqueeze(-2) / size
         return Generator(u, torch.ones_like(u), torch.zeros_like(shift))
-    u, v = (normal([*copies, REFLECTIONS, size], rng) / math.sqrt(size) for _ in range(2))
-    if kind == "so1":
-        u, v = without_mean(u), without_mean(v)
     if kind in ("so", "so1", "complex"):
+        # planes orthogonal to each other: of a sum of others little but rounding may be left
+        planes = min(REFLECTIONS, (size - (kind == "so1")) // 2)
+        drawn = normal([*copies, 2 * planes, size], rng)
+        if kind == "so1":
+            # after it once more: of almost parallel vectors rounding leaves a mean
+            frame = without_mean(torch.linalg.qr(without_mean(drawn).mT)[0].mT)
+        else:
+            frame = torch.linalg.qr(drawn.mT)[0].mT
+        speed = away_from_zero([*copies, planes, 1], 0.25, 1.75, rng)
+        u, v = frame[..., :planes, :] * speed, frame[..., planes:, :]
         shift = shift[..., :1].expand_as(shift) if kind == "complex" else torch.zeros_like(shift)
         return Generator(torch.cat([u, -v], -2), torch.cat([v, u], -2), shift)
+    u, v = (normal([*copies, REFLECTIONS, size], rng) / math.sqrt(size) for _ in range(2))
     return Generator(u, v, shift)
 
 

@@ -8,7 +8,7 @@ that the move itself reaches it; or a control is, which moves the same entries i
 A planted failure that stays under its limit FAILED only if its control exceeds the limit: what it
 moves otherwise than the right symmetry does, moved at random. Where that is nothing (a gain of 1 on
 its slice, a bias of 0) or is not seen (dead units, a weight of 0 behind it), it could not fail; nor
-where it is a symmetry of a checkpoint's weights, and of those around them not.
+where it is a symmetry of these weights, or of their branches, and of others not.
 
 Then parameters, inputs and elements are drawn again, as far as they are drawn; at the last draw the
 row says "not tested" and why. The passes of controls and redraws are counted apart.
@@ -27,6 +27,7 @@ import torch
 from symgauge.checks.runtime.bench import (
     INPUT_SCALES,
     OFF,
+    OFF_SIZES,
     PLANTED_FLOORS,
     SYMMETRY_FLOORS,
     Bench,
@@ -42,7 +43,7 @@ SEEN_BY_ROUNDING = 100.0 * SYMMETRY_FLOORS
 WRONG_PRODUCTS = 3  # planted failures that are tried in a derivative until one is seen
 
 NOTHING = "at these weights it moves nothing"
-TOO = "at these weights it is a symmetry, too: it is seen to be wrong around them"
+TOO = "at these weights it is a symmetry, too: it is seen to be wrong at others"
 INFINITE = "it makes the output infinite or undefined"
 ITSELF = "at these weights it is the symmetry itself"
 UNSEEN = "no change of what it moves is seen in the output, at these weights and inputs"
@@ -208,23 +209,25 @@ class Judge:
                 if not control.floors <= limit:
                     under = row
         assert first is not None
-        if under is not None and self._wrong_around(label, family):
+        if under is not None and self._wrong_at_others(label, family):
             under, reason = None, TOO
         return _untested(first, reason) if under is None else under
 
-    def _wrong_around(self, label: str, family: Mapping[str, Any]) -> bool:
-        """Whether the failure is seen off the checkpoint, which may have more symmetry than most.
+    def _wrong_at_others(self, label: str, family: Mapping[str, Any]) -> bool:
+        """Whether the failure is seen off these weights, which may have more symmetry than most.
 
-        Attention whose queries are 0 has equal heads, say, and a larger group that mixes them.
+        Attention whose queries are 0 has equal heads, say, and a larger group that mixes them; of
+        h sign(t), t > 0, all matrices are one.
         """
-        if self.bench.checkpoint is None:
-            return False
-        try:
-            with self.bench.at_draw(OFF), self.bench.extra_passes():
-                row = self.bench.difference("planted", label, [dict(family)], wrong=True)
-        except BadInput:
-            return False
-        return row.ok is True
+        for number in range(OFF, OFF + len(OFF_SIZES)):
+            try:
+                with self.bench.at_draw(number), self.bench.extra_passes():
+                    row = self.bench.difference("planted", label, [dict(family)], wrong=True)
+            except BadInput:
+                continue
+            if row.ok:
+                return True
+        return False
 
     # -- generators -------------------------------------------------------------------------------
 

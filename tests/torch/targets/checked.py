@@ -86,3 +86,18 @@ class Held(nn.Module):
 
 def held_by_a_function(d: int = 3, n: int = 4) -> Made:
     return Held(d, n), (torch.randn(3, d),)
+
+
+class Signs(nn.Module):
+    """b(sign(t) a(x)): where all signs are alike, any matrix goes from a to b."""
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__()
+        self.a, self.b, self.t = nn.Linear(d, n), nn.Linear(n, 2), nn.Parameter(torch.randn(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.where(self.t > 0, 1.0, -1.0) * self.a(x))  # type: ignore[no-any-return]
+
+
+def signs(d: int = 3, n: int = 2) -> Made:
+    return Signs(d, n), (torch.randn(3, d),)
