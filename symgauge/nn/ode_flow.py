@@ -23,6 +23,8 @@ from symgauge.errors import BadInputError, FlowError
 #: Evaluations of the field that are remembered, to say where an integration failed.
 REMEMBERED = 64
 #: Steps of an adaptive solver after which the field is taken to blow up.
+#: Values of a field at one state that are compared: dropout on few entries repeats itself.
+EXAMINED = 16
 MAX_STEPS = 100_000
 #: The same at capture: a smooth field needs some hundred at most, a random one uses up any number.
 CAPTURE_STEPS = 2_000
@@ -124,8 +126,8 @@ class OdeFlow(torch.nn.Module):
     def _examine(self, x: Tensor) -> None:
         """Raise FlowError where the field has two values at one state: no step is small enough."""
         t = torch.tensor(self.t0, dtype=x.dtype, device=x.device)
-        one, two = (self.field(t, x).nan_to_num() for _ in range(2))
-        if not torch.equal(one, two):
+        one, *others = (self.field(t, x).nan_to_num() for _ in range(EXAMINED))
+        if not all(torch.equal(one, two) for two in others):
             raise FlowError(
                 "a vector field has two values at one state (dropout in train mode, randomness, or "
                 "a count of its calls); call .eval() on it in the factory"

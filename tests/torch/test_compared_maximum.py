@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from symgauge import derive
 from symgauge.capture import capture
-from symgauge.derivation import derive
 from symgauge.verdict import Verdict
 
 Mask = Callable[[Tensor], Tensor]

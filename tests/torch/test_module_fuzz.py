@@ -18,7 +18,7 @@ from random_modules import FORMS, MAX_PARAMETERS, SOURCES, SPECIAL, STAGES, Rand
 
 from symgauge import zoo
 from symgauge.capture import load_target
-from symgauge.derivation import derive_target
+from symgauge.derivation.derive import derive_target
 
 MANY = int(os.environ.get("SYMGAUGE_MODULE_FUZZ", "200"))
 SEED = int(os.environ.get("SYMGAUGE_MODULE_FUZZ_SEED", "0"))
