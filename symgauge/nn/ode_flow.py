@@ -22,9 +22,9 @@ from symgauge.errors import BadInputError, FlowError
 
 #: Evaluations of the field that are remembered, to say where an integration failed.
 REMEMBERED = 64
-#: Steps of an adaptive solver after which the field is taken to blow up.
 #: Values of a field at one state that are compared: dropout on few entries repeats itself.
 EXAMINED = 16
+#: Steps of an adaptive solver after which the field is taken to blow up.
 MAX_STEPS = 100_000
 #: The same at capture: a smooth field needs some hundred at most, a random one uses up any number.
 CAPTURE_STEPS = 2_000
