@@ -29,7 +29,7 @@ SIZES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def make(name: str) -> Derivation:
-    """A derivation, as the command makes it: "relu", "rms_gain_linear", "zoo/mlp", "relu, balls"."""
+    """A derivation: "relu" (see SIZES), "rms_gain_linear", "zoo/mlp", "relu, balls"."""
     base, _, evidence = name.partition(", ")
     if evidence:
         found = derivation(base)
