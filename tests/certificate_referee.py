@@ -120,7 +120,9 @@ def numerical_rank(matrix: Tensor) -> int:
     """The rank at the widest gap of the singular values, which must be wide."""
     if not matrix.numel() or not matrix.any():
         return 0
-    values = torch.linalg.svdvals(matrix / matrix.abs().max())
+    matrix = matrix / matrix.abs().max()
+    matrix = matrix / matrix.norm(dim=0).clamp(min=1e-12)
+    values = torch.linalg.svdvals(matrix)
     floor = values[0] * 1e-14
     values = torch.cat([values.clamp(min=floor), floor[None]])
     ratios = values[:-1] / values[1:]
@@ -130,9 +132,20 @@ def numerical_rank(matrix: Tensor) -> int:
 
 
 def jacobian(data: Data, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows of J at random inputs, and the parameters: the cell's own, or random ones."""
-    generator = torch.Generator().manual_seed(seed)
+    """Rows of J of length 1 at random inputs, and the parameters: the cell's, or random ones.
 
+    Points at which the program has no value are drawn again, parameters too. Raises ValueError
+    where there are no others.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(50):
+        found = _jacobian(data, generator)
+        if found is not None:
+            return found
+    raise ValueError("the program has no value at random points")
+
+
+def _jacobian(data: Data, generator: torch.Generator) -> tuple[Tensor, Tensor] | None:
     def normal(shape: list[int]) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64)
 
@@ -141,18 +154,24 @@ def jacobian(data: Data, seed: int) -> tuple[Tensor, Tensor]:
     for name, values in data["cell"].items():
         point = torch.tensor([float.fromhex(v) for v in values], dtype=torch.float64)
         theta[name] = point.reshape(theta[name].shape)
-    total, rows = sum(t.numel() for t in theta.values()), []
-    while len(rows) < 12 or sum(map(len, rows)) < 8 * total:
+    total, rows, count = sum(t.numel() for t in theta.values()), [], 0
+    for k in range(24 + 40 * total):
+        if k >= 24 and count >= 8 * total:
+            break
         # three scales, so that few branches stay unseen
-        inputs = {n["input"]: normal(n["shape"]) * 3.0**(len(rows) % 3 - 1)
-                  for n in nodes if "input" in n}
+        inputs = {n["input"]: normal(n["shape"]) * 3.0**(k % 3 - 1) for n in nodes if "input" in n}
         for n in nodes:
             if n.get("classes"):
                 chosen = torch.randint(n["classes"], n["shape"][:-1], generator=generator)
                 inputs[n["input"]] = functional.one_hot(chosen, n["classes"]).double()
         block = torch.func.jacrev(lambda th, x=inputs: run(data["network"], th, x))(theta)
-        rows.append(torch.cat([block[name].reshape(-1, t.numel())
-                               for name, t in theta.items()], dim=1))
+        row = torch.cat([block[name].reshape(-1, t.numel()) for name, t in theta.items()], dim=1)
+        size = row.norm(dim=1, keepdim=True)
+        if row.isfinite().all() and size.max() < 1e100:
+            rows.append(row / size.clamp(min=1e-100))
+            count += len(row)
+    if count < 8 * total:
+        return None
     return torch.cat(rows), torch.cat([t.flatten() for t in theta.values()])
 
 
@@ -170,19 +189,19 @@ def fields_at(data: Data, theta: Tensor) -> Tensor:
 
 
 def untrue(data: Data, seed: int = 1) -> list[str]:
-    """What a closed claim says wrongly of its program, of its generators and of its numbers."""
+    """What a claim says wrongly of its program, of its generators and of its numbers."""
     rows, theta = jacobian(data, seed)
-    read, fields = rows.abs().amax(0) > 0, fields_at(data, theta)
-    scale = rows.abs().max() * fields.abs().max() if fields.numel() else 1.0
-    wrong = []
-    if fields.numel() and (rows @ fields.T).abs().max() > 1e-9 * scale:
-        wrong.append("a generator moves the function")
+    named = data.get("unread_coordinates", [])
+    read, fields = torch.ones(len(theta), dtype=torch.bool), fields_at(data, theta)
+    read[named] = False
+    sizes = fields.norm(dim=1).clamp(min=1e-100)
+    moved = bool(fields.numel() and ((rows @ fields.T) / sizes).abs().max() > 1e-9)
     count, r, orbit = int(read.sum()), numerical_rank(rows), numerical_rank(fields[:, read])
     facts = {
         "parameters": count, "unread": len(theta) - count, "rank": r, "redundancy": count - r,
-        "orbit_dimension": orbit, "unexplained": 0,
+        "orbit_dimension": orbit, "unexplained": count - r - orbit, "closed": r + orbit == count,
     }
-    if r + orbit != count:
-        wrong.append(f"{count} parameters, rank J = {r}, rank G = {orbit}")
-    return wrong + [f"{key} is {data[key]!r}, not {fact!r}" for key, fact in facts.items()
-                    if json.dumps(data[key]) != json.dumps(fact)]
+    return ["a generator moves the function"] * moved + [
+        f"coordinate {k} is read" for k in named if rows[:, k].any()] + [
+        f"{key} is {data[key]!r}, not {fact!r}" for key, fact in facts.items()
+        if json.dumps(data[key]) != json.dumps(fact)]
