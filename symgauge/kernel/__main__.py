@@ -23,6 +23,7 @@ def main():
     parser.add_argument("certificate", help="certificate.json or derivation.json")
     parser.add_argument("--json", action="store_true", help="one JSON record")
     options = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")
     _package()
     check = importlib.import_module("kernel.check").check
     try:

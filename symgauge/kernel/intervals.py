@@ -25,6 +25,12 @@ def up(r, count=8):
     return r * (1 + (count + 8) * EPS) + TINY
 
 
+def enclosed(m, r):
+    """A ball; one without a middle, or without a radius, is everything."""
+    finite = np.isfinite(m)
+    return np.where(finite, m, 0.0), np.where(finite & (r < np.inf), r, np.inf)
+
+
 def series(c, name):
     """erf (without 2 / sqrt(pi)), sin or cos of a number up to 6, to 2^-90.
 
@@ -65,14 +71,14 @@ class Intervals:
 
     def add(self, a, b):
         m = a[0] + b[0]
-        return m, up(a[1] + b[1] + EPS * abs(m))
+        return enclosed(m, up(a[1] + b[1] + EPS * abs(m)))
 
     def shift(self, x, c):
         return self.add(x, self.ball(c))
 
     def mul(self, a, b):
         m = a[0] * b[0]
-        return m, up(abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1]) + EPS * abs(m))
+        return enclosed(m, up(abs(a[0]) * b[1] + a[1] * (abs(b[0]) + b[1]) + EPS * abs(m)))
 
     def scale(self, x, c):
         return self.mul(x, self.ball(c))
@@ -81,11 +87,12 @@ class Intervals:
         k = a[0].shape[-1]
         size = abs(b[0])
         r = abs(a[0]) @ (b[1] + (k + 4) * EPS * size) + a[1] @ (size + b[1])
-        return a[0] @ b[0], up(r, 2 * k) + k * TINY
+        return enclosed(a[0] @ b[0], up(r, 2 * k) + k * TINY)
 
     def sum(self, x, axes):
         k = int(np.prod([x[0].shape[a] for a in axes]))
-        return x[0].sum(axis=axes), up((x[1] + (k + 4) * EPS * abs(x[0])).sum(axis=axes), k)
+        return enclosed(
+            x[0].sum(axis=axes), up((x[1] + (k + 4) * EPS * abs(x[0])).sum(axis=axes), k))
 
     def move(self, rule, *xs):
         return rule(*(x[0] for x in xs)), rule(*(x[1] for x in xs))
@@ -98,14 +105,15 @@ class Intervals:
         room = (abs(x[0]) - x[1]) * (1 - 8 * EPS)
         self.demand(room > TINY)
         m, room = np.where(room > TINY, x[0], 1.0), np.maximum(room, TINY)
-        return 1 / m, up(x[1] / (abs(m) * room) + 4 * EPS / abs(m))
+        # a product of two large numbers would be infinite: one after the other
+        return enclosed(1 / m, up(x[1] / abs(m) / room + 4 * EPS / abs(m)))
 
     def rsqrt(self, x):
         room = (x[0] - x[1]) * (1 - 8 * EPS)
         self.demand(room > TINY)
         m, room = np.where(room > TINY, x[0], 1.0), np.maximum(room, TINY)
         y = 1 / np.sqrt(m)
-        return y, up(x[1] / (2 * room * np.sqrt(room)) + 8 * EPS * y)
+        return enclosed(y, up(x[1] / room / (2 * np.sqrt(room)) + 8 * EPS * y))
 
     def _each(self, rule, x, good):
         self.demand(good)
@@ -115,12 +123,12 @@ class Intervals:
 
     def exp(self, x):
         y = self._each(lambda c: float(DIGITS.exp(Decimal(c))), x, (abs(x[0]) < 500) & (x[1] < 1))
-        return y, up(2 * x[1] * y + 2 * EPS * y)  # exp(r) - 1 < 2 r
+        return enclosed(y, up(2 * x[1] * y + 2 * EPS * y))  # exp(r) - 1 < 2 r
 
     def log(self, x):
         room = (x[0] - x[1]) * (1 - 8 * EPS)
         y = self._each(lambda c: float(DIGITS.ln(Decimal(c))), x, room > TINY)
-        return y, up(x[1] / np.maximum(room, TINY) + 2 * EPS * abs(y))
+        return enclosed(y, up(x[1] / np.maximum(room, TINY) + 2 * EPS * abs(y)))
 
     def _series(self, name, x):
         y = self._each(lambda c: series(c, name), x, abs(x[0]) <= 6)

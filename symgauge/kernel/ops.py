@@ -13,8 +13,10 @@ from math import pi, sqrt
 import numpy as np
 
 OPS = {}
-#: Attributes that are exact rationals.
+#: Attributes that are exact rationals, and all that an op may have.
 RATIONAL = ("factor", "slope", "alpha", "scale", "rate", "beta", "eps")
+ATTRIBUTES = (*RATIONAL, "exponent", "axes", "axis", "size", "dims", "start", "stop", "step", "index",
+              "count", "approximate", "table")
 ONE = Fraction(1)
 
 
@@ -43,9 +45,31 @@ def _rank(d, x):
 
 # -- primitives -----------------------------------------------------------------------------------
 
+
+def _primitive(name):
+    return lambda d, *xs: getattr(d, name)(*xs)
+
+
 for _name in ("reciprocal", "rsqrt", "exp", "log", "erf", "sin", "cos", "step", "floor", "add",
-              "mul", "matmul", "scale", "ranking", "one_hot"):
-    OPS[_name] = lambda d, *xs, f=_name, **attrs: getattr(d, f)(*xs, *attrs.values())
+              "mul", "matmul"):
+    OPS[_name] = _primitive(_name)
+
+
+@_op
+def scale(d, x, factor):
+    return d.scale(x, factor)
+
+
+@_op
+def ranking(d, x, count):
+    _require(type(count) is int and 0 < count <= d.shape(x)[-1], f"count {count!r}")
+    return d.ranking(x, count)
+
+
+@_op
+def one_hot(d, x, count):
+    _require(type(count) is int and 0 < count < 1 << 20, f"count {count!r}")
+    return d.one_hot(x, count)
 
 
 @_op

@@ -137,6 +137,8 @@ def _line(entry: dict[str, Any], before: list[Line]) -> Line:
     if name not in ops.OPS:
         raise NotRead(f"the op {name!r}")
     inputs = tuple(whole(i, 0, len(before)) for i in entry["inputs"])
+    if not set(entry["attrs"]) <= set(ops.ATTRIBUTES):
+        raise NotRead(f"attributes of {name}: {sorted(entry['attrs'])!r:.80}")
     attrs = {k: rational(v) if k in ops.RATIONAL else v for k, v in entry["attrs"].items()}
     if name == "softmax" and len(inputs) == 2:
         mask = before[inputs[1]]

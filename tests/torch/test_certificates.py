@@ -14,7 +14,7 @@ import math
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -25,6 +25,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from certificate_referee import numerical_rank, run
 from certify_command import TwoScales
 from torch import Tensor
 
@@ -79,59 +80,6 @@ def certificate(name: str) -> Data:
 
 
 # -- the referee ---------------------------------------------------------------------------------
-
-OPS: dict[str, Callable[..., Tensor]] = {
-    "add": lambda a, b: a + b,
-    "mul": lambda a, b: a * b,
-    "scale": lambda a, factor: a * float(Fraction(factor)),
-    "matmul": torch.matmul,
-    "reshape": lambda a, size: a.reshape(size),
-    "permute": lambda a, dims: a.permute(dims),
-    "expand": lambda a, size: a.expand(size),
-    "sum": lambda a, axes: a.sum(axes),
-    "softmax": lambda a, axis: a.softmax(axis),
-    "silu": torch.nn.functional.silu,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "erf": torch.erf,
-    "concatenate": lambda *xs, axis: torch.cat(xs, axis),
-    "sigmoid": torch.sigmoid,
-    "gelu": lambda a, approximate: torch.nn.functional.gelu(a, approximate=approximate),
-}
-#: What the ops above read; an attribute that none reads has no meaning.
-ATTRIBUTES = {"factor", "size", "dims", "axes", "axis", "approximate"}
-
-
-def run(network: Data, theta: dict[str, Tensor], inputs: dict[str, Tensor]) -> Tensor:
-    """The outputs of a program in plain data, flattened."""
-    lines: list[Tensor] = []
-    for node in network["nodes"]:
-        if "parameter" in node:
-            lines.append(theta[node["parameter"]])
-        elif "input" in node:
-            lines.append(inputs[node["input"]])
-        elif "constant" in node:
-            table = torch.tensor([float(Fraction(c)) for c in node["constant"]])
-            index = torch.tensor(node["index"] or [0] * math.prod(node["shape"]))
-            lines.append(table.double()[index.long()].reshape(node["shape"]))
-        else:
-            attributes = {k: v for k, v in node["attrs"].items() if k in ATTRIBUTES}
-            lines.append(OPS[node["op"]](*(lines[j] for j in node["inputs"]), **attributes))
-    return torch.cat([lines[i].flatten() for i in network["outputs"]])
-
-
-def numerical_rank(matrix: Tensor) -> int:
-    """The rank at the widest gap of the singular values, which must be wide."""
-    if not matrix.numel() or not matrix.any():
-        return 0
-    values = torch.linalg.svdvals(matrix / matrix.abs().max())
-    floor = values[0] * 1e-14
-    values = torch.cat([values.clamp(min=floor), floor[None]])
-    ratios = values[:-1] / values[1:]
-    found = int(ratios.argmax()) + 1
-    assert ratios[found - 1] > 1e3
-    return found
-
 
 def refuse(data: Data) -> list[str]:
     """What a certificate that was PROVED claims wrongly."""
