@@ -15,8 +15,8 @@ import numpy as np
 OPS = {}
 #: Attributes that are exact rationals, and all that an op may have.
 RATIONAL = ("factor", "slope", "alpha", "scale", "rate", "beta", "eps")
-ATTRIBUTES = (*RATIONAL, "exponent", "axes", "axis", "size", "dims", "start", "stop", "step", "index",
-              "count", "approximate", "table")
+ATTRIBUTES = (*RATIONAL, "exponent", "axes", "axis", "size", "dims", "start", "stop", "step",
+              "index", "count", "approximate", "table")
 ONE = Fraction(1)
 
 
