@@ -107,9 +107,10 @@ def run(network: Data, theta: dict[str, Tensor], inputs: dict[str, Tensor]) -> T
         elif "input" in node:
             lines.append(inputs[node["input"]])
         elif "constant" in node:
-            table = torch.tensor([float(Fraction(c)) for c in node["constant"]])
+            numbers = [float(Fraction(c)) for c in node["constant"]]
+            table = torch.tensor(numbers, dtype=torch.float64)
             index = torch.tensor(node["index"] or [0] * math.prod(node["shape"]))
-            lines.append(table.double()[index.long()].reshape(node["shape"]))
+            lines.append(table[index.long()].reshape(node["shape"]))
         else:
             attributes = {k: v for k, v in node["attrs"].items() if k in ATTRIBUTES}
             lines.append(OPS[node["op"]](*(lines[j] for j in node["inputs"]), **attributes))
