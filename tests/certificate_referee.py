@@ -107,9 +107,10 @@ def run(network: Data, theta: dict[str, Tensor], inputs: dict[str, Tensor]) -> T
         elif "input" in node:
             lines.append(inputs[node["input"]])
         elif "constant" in node:
-            table = torch.tensor([float(Fraction(c)) for c in node["constant"]])
+            numbers = [float(Fraction(c)) for c in node["constant"]]
+            table = torch.tensor(numbers, dtype=torch.float64)
             index = torch.tensor(node["index"] or [0] * math.prod(node["shape"]))
-            lines.append(table.double()[index.long()].reshape(node["shape"]))
+            lines.append(table[index.long()].reshape(node["shape"]))
         else:
             attributes = {k: v for k, v in node["attrs"].items() if k in ATTRIBUTES}
             lines.append(OPS[node["op"]](*(lines[j] for j in node["inputs"]), **attributes))
@@ -121,7 +122,9 @@ def numerical_rank(matrix: Tensor) -> int:
     if not matrix.numel() or not matrix.any():
         return 0
     matrix = matrix / matrix.abs().max()
-    matrix = matrix / matrix.norm(dim=0).clamp(min=1e-12)
+    sizes = matrix.norm(dim=0)
+    # a column of rounding alone stays what it is
+    matrix = matrix / torch.where(sizes > 1e-9, sizes, torch.ones_like(sizes))
     values = torch.linalg.svdvals(matrix)
     floor = values[0] * 1e-14
     values = torch.cat([values.clamp(min=floor), floor[None]])
@@ -168,7 +171,8 @@ def _jacobian(data: Data, generator: torch.Generator) -> tuple[Tensor, Tensor] |
         row = torch.cat([block[name].reshape(-1, t.numel()) for name, t in theta.items()], dim=1)
         size = row.norm(dim=1, keepdim=True)
         if row.isfinite().all() and size.max() < 1e100:
-            rows.append(row / size.clamp(min=1e-100))
+            # a row of rounding alone stays small
+            rows.append(row / size.clamp(min=max(1e-9 * float(size.max()), 1e-100)))
             count += len(row)
     if count < 8 * total:
         return None
