@@ -325,12 +325,12 @@ def _check(cert, record):
     reasons.append(f"{len(cert.fields)} fields annihilate f, rank G = {rank_g}, rank J >= {rank_j},"
                    f" {len(none)} unread, P = {size}")
     reasons += wrong
+    said = tuple(cert.data[k] for k in ("closed", "inconsistent", "verdict", "hypotheses"))
     if wrong and (cert.data["closed"] or rank_j <= claim["rank"]):
         record["verdict"] = "REFUTED"
-    elif wrong or rank_j + total_g < size:
+    elif rank_j + total_g < size:
         reasons.append(f"{size - rank_j - total_g} directions are open")
-    elif (cert.data["closed"], cert.data["inconsistent"], cert.data["verdict"],
-            cert.data["hypotheses"]) == (True, False, "PROVED", []):
+    elif not wrong and said == (True, False, "PROVED", []):
         record["verdict"] = "CONFIRMED"
         reasons.append("what the texts say of it (scope, held, shown) is not looked at")
     else:

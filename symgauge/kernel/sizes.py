@@ -71,12 +71,12 @@ class Sizes:
         return Size(max(d for d, _ in over), max(h for _, h in over) + terms, below, like)
 
     def _like(self, a, b):
-        # entrywise ops join lines of one shape; points and directions alone are repeated
-        shapes = a.like.shape, b.like.shape
-        if min(map(len, shapes)) and shapes[0][-min(map(len, shapes)):][1:] != shapes[1][
-                -min(map(len, shapes)):][1:]:
-            raise ValueError(f"shapes {shapes}")
-        return np.broadcast_to(np.int8(0), np.broadcast_shapes(*shapes))
+        # entrywise ops join lines of one shape; one of them may have the axis of directions too
+        short, long = sorted((a.like.shape, b.like.shape), key=len)
+        extra = len(long) - len(short)
+        if extra > 1 or extra and long[1] != 1 or short[1:] != long[1 + extra:]:
+            raise ValueError(f"shapes {short} and {long}")
+        return np.broadcast_to(np.int8(0), np.broadcast_shapes(short, long))
 
     def add(self, a, b):
         return self._joined((a, b), self._like(a, b), BIT)
