@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from structural_referee import wrong_families
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
 from symgauge.derivers.statement import structural_statement
-from symgauge.derivers.structural import find
+from symgauge.derivers.structural import find, instantiate
 from symgauge.program.network import Network
 
 D, EPS = 4, 1e-5
@@ -230,29 +231,87 @@ PAIRS: dict[str, Rotary] = {
 
 
 class Attention(nn.Module):
-    """Two heads on a table of positions: q, k, v, o without bias."""
+    """Two heads on a table of positions: q, k, v, o without bias.
+
+    The table is a buffer; or cosines and sines that the module computes, which are read exactly.
+    """
 
     def __init__(
         self, rotary: Rotary | None = None,
-        attend: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+        attend: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None, computed: bool = False,
     ) -> None:
         super().__init__()
+        self.computed = computed
         self.rotary, self.attend = rotary, attend or F.scaled_dot_product_attention
         self.q, self.k, self.v = (nn.Linear(3, 2 * HEAD, bias=False) for _ in range(3))
         self.o = nn.Linear(2 * HEAD, 2, bias=False)
-        angles = torch.outer(torch.arange(3.0), torch.tensor([1.0, 0.25]))
-        self.register_buffer("cos", angles.cos())
-        self.register_buffer("sin", angles.sin())
+        self.register_buffer("frequencies", torch.tensor([1.0, 0.25]))
+        self.cos, self.sin = self.table()
+
+    def table(self) -> tuple[Tensor, Tensor]:
+        angles = torch.outer(torch.arange(3.0, dtype=torch.float64), self.frequencies.double())
+        return angles.cos(), angles.sin()
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = (f(x).view(3, 2, HEAD).transpose(0, 1) for f in (self.q, self.k, self.v))
         if self.rotary is not None:
-            q, k = (self.rotary(t, self.cos, self.sin) for t in (q, k))
+            table = self.table() if self.computed else (self.cos, self.sin)
+            q, k = (self.rotary(t, *table) for t in (q, k))
         return self.o(self.attend(q, k, v).transpose(0, 1).reshape(3, 2 * HEAD))
 
 
 def of_rotary(rotary: Rotary) -> Network:
     return capture(Attention(rotary), (torch.randn(3, 3),)).network
+
+
+def of_computed(rotary: Rotary) -> Network:
+    return capture(Attention(rotary, computed=True), (torch.randn(3, 3),)).network
+
+
+def _for_one(one: Rotary, other: Rotary) -> Rotary:
+    """Queries turned one way, keys another."""
+    state: list[int] = []
+
+    def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        state.append(0)
+        return (one if len(state) % 2 else other)(x, cos, sin)
+
+    return turn
+
+
+#: What is near to a rotary table, and turns no pairs, or other pairs for queries than for keys.
+NO_ROTARY: dict[str, Rotary] = {
+    "reflections": lambda x, cos, sin: _viewed(x * torch.tensor([1.0, -1.0] * 2), cos, sin),
+    "one cosine of a pair": lambda x, cos, sin: _rotate_half(x, cos, sin) + torch.cat(
+        [x[..., :2] * cos, torch.zeros_like(x[..., 2:])], -1),
+    "sines of one sign": lambda x, cos, sin: x * torch.cat([cos, cos], -1) + torch.roll(
+        x, 2, -1) * torch.cat([sin, sin], -1),
+    "the next entry": lambda x, cos, sin: x * torch.cat([cos, cos], -1) + torch.roll(
+        x, 1, -1) * torch.cat([-sin, sin], -1),
+    "halves and neighbours": _for_one(_matrix_halves, _neighbours),
+    "a matrix that shears": lambda x, cos, sin: x @ torch.tensor(
+        [[1.0, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=x.dtype),
+}
+
+
+@pytest.mark.parametrize("name", NO_ROTARY)
+def test_no_rotary(name: str) -> None:
+    network = of_rotary(NO_ROTARY[name])
+    found = find(network)
+    assert all(s.family.kind != "complex" for s in found.families)
+    assert wrong_families(network, instantiate(found)) == []
+
+
+@pytest.mark.parametrize("rotary", [_matrix_halves, _neighbours, _rolled])
+@pytest.mark.parametrize("read", [of_rotary, of_computed])
+def test_pairs_are_turned_and_scaled(
+    rotary: Rotary, read: Callable[[Rotary], Network]
+) -> None:
+    network = read(rotary)
+    found = find(network)
+    (turned,) = (s.family for s in found.families if s.family.kind == "complex")
+    assert turned.dimension == 8  # two heads, two pairs
+    assert wrong_families(network, instantiate(found)) == []
 
 
 # -- attention -------------------------------------------------------------------------------------
@@ -281,10 +340,6 @@ def _bmm(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.bmm(F.softmax(scores, -1), v)
 
 
-def _one_head_each(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    return torch.stack([_causal(a @ b.T / 2).softmax(-1) @ c for a, b, c in zip(q, k, v)])
-
-
 ATTENTIONS: dict[str, Attend] = {
     "sdpa": lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
     "sdpa, four axes": lambda q, k, v: F.scaled_dot_product_attention(
@@ -295,10 +350,6 @@ ATTENTIONS: dict[str, Attend] = {
     "einsum": _einsum,
     "exp over its sum": _by_hand,
     "bmm": _bmm,
-    "products and sums": lambda q, k, v: (
-        _causal((q[:, :, None] * k[:, None]).sum(-1) / 2).softmax(-1)[..., None]
-        * v[:, None]).sum(2),
-    "one head each": _one_head_each,
 }
 
 
@@ -309,7 +360,8 @@ def of_attention(attend: Attend) -> Network:
 SPELLINGS: dict[str, tuple[Callable[[Any], Network], dict[str, Any]]] = {
     "layer norm": (of_norm, LAYER_NORMS), "RMS norm": (of_norm, RMS_NORMS),
     "RMS norm without epsilon": (of_norm, RMS_NORMS_0), "halves": (of_rotary, HALVES),
-    "neighbours": (of_rotary, PAIRS), "attention": (of_attention, ATTENTIONS),
+    "neighbours": (of_rotary, PAIRS), "halves, computed": (of_computed, HALVES),
+    "neighbours, computed": (of_computed, PAIRS), "attention": (of_attention, ATTENTIONS),
 }
 
 
