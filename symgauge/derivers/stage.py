@@ -79,7 +79,7 @@ class Stage:
     def matrices(self) -> Iterator[Structural]:
         """One family for each leg on which matrices act."""
         neighbours = any(
-            line.law == "rotary" and (line.attrs["pairs"] == "neighbours" or line.shape[-1] == 2)
+            line.law == "rotary" and line.attrs["pairs"] == "neighbours"
             for line in self.structure.lines.values()
         )
         for root, places in self.met.items():

@@ -172,7 +172,8 @@ class Regions:
         # unit axes may come and go
         here, there = ([a for a, m in enumerate(x[:-1]) if m > 1] for x in (shape, end_shape))
         entries = np.arange(prod(shape)).reshape(*(shape[a] for a in here), n)
-        for pairs, order in product(("halves", "neighbours"), permutations(range(len(here)))):
+        kinds = ("halves", "neighbours") if n > 2 else ("neighbours",)
+        for pairs, order in product(kinds, permutations(range(len(here)))):
             own = entries.transpose(*order, len(here))
             if own.shape[:-1] != tuple(end_shape[a] for a in there):
                 continue

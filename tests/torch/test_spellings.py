@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
+from symgauge.capture.patterns import rewritten
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.program.network import Network
+from symgauge.program.serial import network_to_json
 
 D, EPS = 4, 1e-5
 
@@ -363,6 +365,14 @@ SPELLINGS: dict[str, tuple[Callable[[Any], Network], dict[str, Any]]] = {
     "neighbours": (of_rotary, PAIRS), "halves, computed": (of_computed, HALVES),
     "neighbours, computed": (of_computed, PAIRS), "attention": (of_attention, ATTENTIONS),
 }
+
+
+@pytest.mark.parametrize("kind", SPELLINGS)
+def test_what_is_rewritten_stays(kind: str) -> None:
+    read, spellings = SPELLINGS[kind]
+    for x in list(spellings.values())[:2]:
+        network = read(x)
+        assert network_to_json(rewritten(network)) == network_to_json(network)
 
 
 @pytest.mark.parametrize("kind", SPELLINGS)

@@ -147,8 +147,9 @@ def _found(regions: Regions) -> Iterator[_Region]:
     """The regions that are not in the spelling of their kind, the last first."""
     nodes = regions.network.nodes
     above = _dominators(regions)
-    spelled = {i for i, line in regions.turned().items() if line.shape[-1] == 2 or (
-        line.attrs["pairs"] == "halves")}
+    # pairs on an axis of their own are taken, halves are cut
+    spelled = {i for i, line in regions.turned().items() if line.attrs["pairs"] == "halves" or any(
+        nodes[j].label == "take" for k in nodes[i].inputs for j in nodes[k].inputs)}
     done: list[tuple[int, int]] = []
     for end in sorted(above, reverse=True):
         start = end
