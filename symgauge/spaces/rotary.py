@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations, product
 from math import prod
@@ -19,9 +20,11 @@ from symgauge.spaces.line import Line
 
 #: A rational multiple of a product of named numbers, such as (2, ("cos 1/2", "cos 1/2")).
 _Number = tuple[Fraction, tuple[str, ...]]
+#: Products of a row with constants above which a region is left alone.
+ENTRIES = 10_000_000
 
 
-class _Numbers:
+class Numbers:
     """Numbers by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1.
 
     Those that are no rationals are known by their names: equal names are equal numbers.
@@ -61,21 +64,42 @@ class _Numbers:
 
     def turns(
         self, terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
-    ) -> bool:
-        """Whether every entry is a times itself and b times its partner, as a complex number is."""
+    ) -> tuple[Array, Array] | None:
+        """a and b, where every entry is a times itself and b times its partner as a complex number.
+        """
         parts = []
         for wanted in (own, partner):
             met = [np.where(index == wanted, factor, 0) for index, factor in terms]
             if (sum((m != 0).astype(int) for m in met) > 1).any():
-                return False  # two terms for one entry
+                return None  # two terms for one entry
             parts.append(np.asarray(sum(met)))
         straight, crossed = parts
         stray = any(
             ((index != own) & (index != partner) & (factor != 0)).any() for index, factor in terms
         )
-        return not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
+        complex_ = not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
             np.array_equal(
                 crossed[..., first], self.scaled(crossed[..., ~first], Fraction(-1))))
+        return (straight, crossed) if complex_ else None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How a region turns pairs of entries of its root's last axis: a times itself, b its partner.
+
+    `pairs` are "halves", (k, k + n/2), or "neighbours", (2k, 2k + 1); `to` says where each axis
+    of the root is in the end. a and b are by number, on the shape of the end.
+    """
+
+    pairs: str
+    to: Mapping[int, int]
+    straight: Array
+    crossed: Array
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The attributes of the line."""
+        return {"pairs": self.pairs, "to": self.to}
 
 
 class Regions:
@@ -84,7 +108,7 @@ class Regions:
     def __init__(self, network: Network, fixed: Sequence[bool]) -> None:
         self.network = network
         self.fixed = fixed
-        self.numbers = _Numbers()
+        self.numbers = Numbers()
 
     def turned(self) -> dict[int, Line]:
         """Ends of linear regions that cut a vector, multiply by constants and join it again."""
@@ -96,11 +120,12 @@ class Regions:
             free = [j for j in node.inputs if not self.fixed[j]]
             name = node.op.name
             roots = {source[j] for j in free if j in source}
-            if name == "slice" and free[0] not in source:
+            pairs = name == "take" and node.shape[-1] == 2
+            if (name == "slice" or pairs) and free[0] not in source:
                 source[i] = free[0]
             elif len(roots) == 1 and name in (
-                    "slice", "scale", "mul", "add", "concatenate", "reshape", "permute", "expand",
-                    "sub") and (name != "mul" or len(free) == 1):
+                    "slice", "take", "scale", "mul", "add", "concatenate", "reshape", "permute",
+                    "expand") and (name != "mul" or len(free) == 1):
                 (root,) = roots
                 if all(source.get(j) == root or self._multiple(j, root) for j in free):
                     source[i] = root
@@ -112,10 +137,10 @@ class Regions:
             if root in ended or op is None or op.name not in ("add", "concatenate") or (
                     prod(nodes[i].shape) != prod(nodes[root].shape)):
                 continue
-            law = self._rotation(root, i)
-            if law is not None:
+            turn = self.turn(root, i)
+            if turn is not None:
                 ended.add(root)
-                found[i] = Line(i, "rotary", "rotary", (root,), law, nodes[i].shape)
+                found[i] = Line(i, "rotary", "rotary", (root,), turn.attrs, nodes[i].shape)
         return found
 
     def _multiple(self, i: int, root: int) -> bool:
@@ -131,33 +156,34 @@ class Regions:
             i = free[0]
         return True
 
-    def _rotation(self, root: int, end: int) -> dict[str, Any] | None:
+    def turn(self, root: int, end: int) -> Turn | None:
         """How the region turns pairs of entries of the root's last axis; None where it does not.
 
-        Other axes may be permuted. The pairs are (k, k + n/2), or (2k, 2k + 1). For each pair the
-        region must be ((a, -b), (b, a)) with constants a, b: decided exactly, on the entries.
+        Other axes may be permuted. For each pair the region must be ((a, -b), (b, a)) with
+        constants a, b: decided exactly, on the entries.
         """
-        shape = self.network.nodes[root].shape
-        terms = self._terms(root, end) if shape and shape[-1] % 2 == 0 else None
-        if terms is None:
+        shape, end_shape = (self.network.nodes[i].shape for i in (root, end))
+        n = shape[-1] if shape else 0
+        if n < 2 or n % 2 or end_shape[-1:] != (n,) or prod(shape) != prod(end_shape):
             return None
-        end_shape = self.network.nodes[end].shape
-        n = shape[-1]
-        if n < 2 or end_shape[-1] != n:
+        terms = self._terms(root, end)
+        if terms is None:
             return None
         # unit axes may come and go
         here, there = ([a for a, m in enumerate(x[:-1]) if m > 1] for x in (shape, end_shape))
         entries = np.arange(prod(shape)).reshape(*(shape[a] for a in here), n)
-        for pairs, order in product(("halves", "neighbours"), permutations(range(len(here)))):
+        kinds = ("halves", "neighbours") if n > 2 else ("neighbours",)
+        for pairs, order in product(kinds, permutations(range(len(here)))):
             own = entries.transpose(*order, len(here))
             if own.shape[:-1] != tuple(end_shape[a] for a in there):
                 continue
             own, k = own.reshape(end_shape), np.arange(n)
             partner = (k + n // 2) % n if pairs == "halves" else k ^ 1
             first = k < n // 2 if pairs == "halves" else k % 2 == 0
-            if self.numbers.turns(terms, own, own[..., partner], first):
+            found = self.numbers.turns(terms, own, own[..., partner], first)
+            if found is not None:
                 to = {here[a]: there[b] for b, a in enumerate(order)}
-                return {"pairs": pairs, "to": {**to, len(shape) - 1: len(end_shape) - 1}}
+                return Turn(pairs, {**to, len(shape) - 1: len(end_shape) - 1}, *found)
         return None
 
     def _terms(self, root: int, end: int) -> list[tuple[Array, Array]] | None:
@@ -210,6 +236,10 @@ class Regions:
             return None if values is None else [
                 (x, self.numbers.times(f, values)) for x, f in first
             ]
+        if name == "matmul":
+            (j,) = (j for j in node.inputs if self.fixed[j])
+            values = self._known(j) if j == node.inputs[1] else None
+            return None if values is None else self._contracted(first, values)
         if name == "add":
             return [t for x in inputs if x is not None for t in x] if all(
                 x is not None for x in inputs) else None
@@ -235,6 +265,21 @@ class Regions:
         ]
         return [(index, factor) for index, factor in moved]
 
+    def _contracted(
+        self, terms: Sequence[tuple[Array, Array]], values: Array
+    ) -> list[tuple[Array, Array]] | None:
+        """Rows times a matrix of constants; the terms that are not 0."""
+        if values.size * terms[0][0].shape[-2] * len(terms) > ENTRIES:
+            return None
+        index = np.stack([np.broadcast_to(x[..., k, None], (*x.shape[:-1], values.shape[-1]))
+                          for x, _ in terms for k in range(x.shape[-1])])
+        factor = np.stack([self.numbers.times(f[..., k, None], values[..., k, None, :])
+                           for _, f in terms for k in range(f.shape[-1])])
+        order = np.argsort(factor == 0, axis=0, kind="stable")
+        count = max(1, int((factor != 0).sum(axis=0).max()))
+        return [(np.take_along_axis(index, o, 0)[0], np.take_along_axis(factor, o, 0)[0])
+                for o in (order[k:k + 1] for k in range(count))]
+
     def _known(self, i: int) -> Array | None:
         """A constant's values by number: rationals, cosines and sines, and what is made of them."""
         node = self.network.nodes[i]
@@ -248,7 +293,7 @@ class Regions:
         if argument is not None and node.op.name in ("cos", "sin"):
             waves = [self.numbers.wave(node.op.name, r) for r in argument.table]
             return np.array(waves)[argument.index]
-        if node.op.name not in ("scale", "mul") and not isinstance(node.op, Structural):
+        if node.op.name not in ("scale", "mul", "add") and not isinstance(node.op, Structural):
             return None
         found = [self._known(j) for j in node.inputs]
         inner = [x for x in found if x is not None]
@@ -258,6 +303,10 @@ class Regions:
             return self.numbers.scaled(inner[0], node.attrs["factor"])
         if node.op.name == "mul":
             return self.numbers.times(*inner)
+        if node.op.name == "add":
+            # a masked entry and one that takes its place
+            one, two = inner
+            return np.where(one == 0, two, one) if ((one == 0) | (two == 0)).all() else None
         out: Array = node.op.apply(  # type: ignore
             None, *(x[None] for x in inner), **node.attrs)[0]
         return out

@@ -100,6 +100,8 @@ ZOO: list[tuple[str, dict[str, Any], int, int]] = [
     ("recurrent", {"cell": "state_space"}, 9, 9),
     ("rotary_attention", {}, 40, 40),
     ("rotary_attention", {"embed_dim": 2, "num_heads": 1, "num_kv_heads": 1}, 16, 16),
+    ("rotary_attention", {"layout": "interleaved"}, 40, 40),
+    ("rotary_attention", {"head_dim": 2}, 12, 12),
     ("rotary_attention", {"qkv_bias": True, "out_bias": True}, 48, 48),
 ]
 SLOW_ZOO: list[tuple[str, dict[str, Any], int, int]] = [

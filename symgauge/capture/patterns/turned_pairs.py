@@ -1,0 +1,229 @@
+r"""A rotary table in any spelling: one program for pairs (k, k + n/2), one for pairs (2k, 2k + 1).
+
+Law: let the lines between a line x and a later one y be linear with constant coefficients, so that
+each entry of y is a sum of multiples of entries of x. If it is a x_k + b x_p, with p the partner
+of k, a the same and b opposite for both of a pair, y is
+
+    a x + s (-x_2, x_1),  x = (x_1, x_2) in halves;     a x + b (x_1, x_0) on an axis of pairs,
+
+with s = -b in the first half and b in the second. The coefficients of both are compared entry by
+entry, as rational multiples of named cosines and sines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from symgauge.program.array import Array, Shape
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant
+from symgauge.program.network import Network, Node
+from symgauge.program.op import Structural
+from symgauge.program.writer import Value
+from symgauge.spaces.lines import fixed_lines, zero_lines
+from symgauge.spaces.rotary import Regions, Turn
+
+
+def rewritten(network: Network) -> Network:
+    """The network with each region that turns pairs in the spelling of its kind."""
+    regions = Regions(network, fixed_lines(network, zero_lines(network)))
+    found = {r.end: r for r in _found(regions)}
+    if not found:
+        return network
+    build = Builder(network.ops)
+    moved: list[Value] = []
+    for i, node in enumerate(network.nodes):
+        if i in found:
+            moved.append(found[i].written(build, moved))
+        elif node.op is None:
+            moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
+        else:
+            moved.append(build.apply(node.op.name, *(moved[j] for j in node.inputs), **node.attrs))
+    return build.network([moved[i] for i in network.outputs], network.held)
+
+
+@dataclass(frozen=True)
+class _Region:
+    """A region, and its coefficients as arrays of factors times cosines and sines."""
+
+    root: int
+    end: int
+    turn: Turn
+    straight: _Table
+    crossed: _Table
+
+    def written(self, build: Builder, moved: list[Value]) -> Value:
+        shape = self.straight.shape
+        n = shape[-1]
+        x = _laid_out(build, moved[self.root], self.turn, shape)
+        if self.turn.pairs == "halves":
+            other = build.apply(
+                "concatenate", build.scale(build.slice(x, len(shape) - 1, n // 2, n), -1),
+                build.slice(x, len(shape) - 1, 0, n // 2), axis=len(shape) - 1)
+            crossed = self.crossed.signed(np.arange(n) < n // 2)
+        else:
+            x = build.reshape(x, (*shape[:-1], n // 2, 2))
+            other = build.apply("take", x, axis=len(shape), index=(1, 0))
+            crossed = self.crossed
+        one, two = (
+            build.broadcast(table.written(build, x.shape), x.shape)
+            for table in (self.straight, crossed))
+        return build.reshape(build.add(build.mul(x, one), build.mul(other, two)), shape)
+
+
+def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
+    """x with its axes where the end has them."""
+    last = len(x.shape) - 1
+    kept = [*(a for a in range(last) if x.shape[a] > 1), last]
+    order = sorted(range(len(kept)), key=lambda b: turn.to[kept[b]])
+    if order == sorted(order):
+        return build.reshape(x, shape)
+    x = build.reshape(x, tuple(x.shape[a] for a in kept))
+    return build.reshape(build.permute(x, tuple(order)), shape)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """An array of factors times values of functions at rational arguments."""
+
+    factor: Array
+    waves: tuple[tuple[str, Array], ...]
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.factor.shape)
+
+    def signed(self, where: Array) -> _Table:
+        """With the opposite sign where the last axis is marked."""
+        return _Table(np.where(where, -self.factor, self.factor), self.waves)
+
+    def written(self, build: Builder, shape: Shape) -> Value:
+        """The line, on a shape of as many entries; repeated axes have size 1."""
+        out = build.leaf(_constant(self.factor, shape))
+        for function, argument in self.waves:
+            out = build.mul(out, build.apply(function, build.leaf(_constant(argument, shape))))
+        return out
+
+
+def _constant(values: Array, shape: Shape) -> Constant:
+    """A constant; axes along which all are the same have size 1."""
+    table, index = np.unique(values.reshape(-1), return_inverse=True)
+    index = index.reshape(shape)
+    for a in range(len(shape)):
+        first = index[(slice(None),) * a + (slice(1),)]
+        index = first if (index == first).all() else index
+    return Constant(tuple(table.tolist()), index.astype(np.int64))
+
+
+def _table(regions: Regions, ids: Array) -> _Table | None:
+    """Numbers as a table; None where one place holds a cosine in some entries, a sine in others."""
+    values = regions.numbers.values
+    used, where = np.unique(ids, return_inverse=True)
+    found = [values[i] for i in used.tolist()]
+
+    def spread(numbers: list[Fraction]) -> Array:
+        out = np.empty(len(numbers), dtype=object)
+        out[:] = numbers
+        return out[where].reshape(ids.shape)
+
+    waves = []
+    for k in range(max(len(names) for _, names in found)):
+        given = [names[k].split(" ") if k < len(names) else None for _, names in found]
+        functions = {pair[0] for pair in given if pair is not None}
+        lacking = any(pair is None and c for pair, (c, _) in zip(given, found, strict=True))
+        if len(functions) > 1 or (lacking and functions != {"cos"}):
+            return None
+        # cos 0 = 1, and 0 times anything is 0
+        waves.append((functions.pop(), spread(
+            [Fraction(0) if pair is None else Fraction(pair[1]) for pair in given])))
+    return _Table(spread([c for c, _ in found]), tuple(waves))
+
+
+def _found(regions: Regions) -> Iterator[_Region]:
+    """The regions that are not in the spelling of their kind, the last first."""
+    nodes = regions.network.nodes
+    above = _dominators(regions)
+    # pairs on an axis of their own are taken, halves are cut
+    spelled = {i for i, line in regions.turned().items() if line.attrs["pairs"] == "halves" or any(
+        nodes[j].label == "take" for k in nodes[i].inputs for j in nodes[k].inputs)}
+    done: list[tuple[int, int]] = []
+    for end in sorted(above, reverse=True):
+        start = end
+        while nodes[start].label == "reshape" and start in above:
+            start = above[start]
+        if start not in above or nodes[start].label not in ("add", "concatenate", "matmul") or any(
+                root < end < last and _reaches(above, end, root) for root, last in done):
+            continue
+        if _plain(regions.network, end) in spelled:
+            done.append((above[start], end))
+            continue
+        for root in _moved_from(nodes, above[start]):
+            turn = regions.turn(root, end)
+            if turn is not None:
+                done.append((root, end))
+                tables = [_table(regions, x) for x in (turn.straight, turn.crossed)]
+                if tables[0] is not None and tables[1] is not None:
+                    yield _Region(root, end, turn, tables[0], tables[1])
+                break
+
+
+def _dominators(regions: Regions) -> dict[int, int]:
+    """For a line that is linear in an earlier one, the nearest that all its entries come from."""
+    above: dict[int, int] = {}
+    for i, node in enumerate(regions.network.nodes):
+        free = [j for j in dict.fromkeys(node.inputs) if not regions.fixed[j]]
+        if regions.fixed[i] or not free or not _is_linear(regions, node):
+            continue
+        found: int | None = free[0]
+        for j in free[1:]:
+            other: int | None = j
+            while found is not None and other is not None and found != other:
+                if found > other:
+                    found = above.get(found)
+                else:
+                    other = above.get(other)
+            found = found if other is not None else None
+        if found is not None:
+            above[i] = found
+    return above
+
+
+def _is_linear(regions: Regions, node: Node) -> bool:
+    """Whether a line is linear in those of its inputs that are not constant."""
+    fixed = [regions.fixed[j] for j in node.inputs]
+    if node.label == "mul":
+        return fixed.count(True) == 1
+    if node.label == "matmul":
+        return fixed == [False, True]
+    return not any(fixed) and (
+        node.label in ("add", "scale") or isinstance(node.op, Structural))
+
+
+def _reaches(above: dict[int, int], i: int, root: int) -> bool:
+    while i > root and i in above:
+        i = above[i]
+    return i == root
+
+
+def _moved_from(nodes: tuple[Node, ...], i: int) -> Iterator[int]:
+    """A line, and those that it is by reshapes and permutations."""
+    yield i
+    while nodes[i].label in ("reshape", "permute"):
+        i = nodes[i].inputs[0]
+        yield i
+
+
+def _plain(network: Network, i: int) -> int:
+    """The line without unit axes that came or went."""
+    nodes = network.nodes
+
+    def kept(j: int) -> Shape:
+        return tuple(n for n in nodes[j].shape if n > 1)
+
+    while nodes[i].label == "reshape" and kept(i) == kept(nodes[i].inputs[0]):
+        i = nodes[i].inputs[0]
+    return i
