@@ -580,11 +580,19 @@ def test_check_and_verify(run: Any) -> None:
     result = run("verify", "x/derivation.json")
     fits(result.out)
     assert result.status == 0 and "PROVED" in result.out
+    assert "kernel" in result.out and "CONFIRMED" in result.out
+    result = run("verify", "x/derivation.json", "--kernel")
+    fits(result.out)
+    assert result.status == 0 and "CONFIRMED" in result.out and "PROVED" not in result.out
+    result = run("verify", "x/derivation.json", "--kernel", "--target", "own.py:factory")
+    assert result.status == 3 and "--target" in result.sentence
     # sizes of the derivation are those of the target, tuples included
     result = run("verify", "x/derivation.json", "--target", "own.py:factory", "--json")
     answer = json.loads(result.out)
     assert (result.status, answer["verdict"]) == (0, "PROVED")
-    assert set(answer) == {"verdict", "reasons", "hypotheses", "scope", "left_out"}
+    assert set(answer) == {"verdict", "reasons", "hypotheses", "scope", "left_out", "kernel"}
+    rank = json.loads(Path("x/derivation.json").read_text(encoding="utf-8"))["rank"]
+    assert (answer["kernel"]["verdict"], answer["kernel"]["rank_J"]) == ("CONFIRMED", rank)
     assert {text.partition(":")[0] for text in answer["left_out"]} == {
         "cells", "notes", "seed", "versions", "seconds"}
     result = run("verify", "x/derivation.json", "--set", "width=3")
