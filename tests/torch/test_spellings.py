@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from symgauge.capture import capture
 from symgauge.capture.patterns import rewritten
+from symgauge.derivation.derive import derive
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.program.network import Network
@@ -159,6 +160,54 @@ def test_one_program(norms: dict[str, Norm]) -> None:
     found = [sorted(str((n.label, n.shape, n.attrs)) for n in of_norm(x).nodes)
              for x in norms.values()]
     assert all(lines == found[0] for lines in found)
+
+
+def _over(x: Tensor, axes: int | tuple[int, ...], of: Tensor | None = None) -> Tensor:
+    """x less its mean, over the deviation of another line (of x)."""
+    y = x if of is None else of
+    variance = ((y - y.mean(axes, keepdim=True)) ** 2).mean(axes, keepdim=True)
+    return (x - x.mean(axes, keepdim=True)) / torch.sqrt(variance + EPS)
+
+
+#: A function of a line, its shape, and the axes that it standardises; none where it does not.
+SHAPES: dict[str, tuple[Norm, tuple[int, ...], list[tuple[int, ...]]]] = {
+    "the first axis": (lambda x: _over(x, 0), (3, 4), [(0,)]),
+    "all axes": (lambda x: _over(x, (0, 1)), (3, 4), [(0, 1)]),
+    "outer axes": (lambda x: _over(x, (0, 2)), (2, 3, 4), [(0, 2)]),
+    "unit axes": (lambda x: _over(x, -1), (1, 4, 1, 3), [(3,)]),
+    "groups": (lambda x: _over(x.view(2, 2, 3), -1).reshape(2, 6), (2, 6), [(2,)]),
+    "twice": (lambda x: _over(_over(x, -1), -1), (3, 4), [(1,), (1,)]),
+    "of minus the line": (lambda x: -_over(-x, -1), (3, 4), [(1,)]),
+    "times the line": (lambda x: x * _over(x, -1), (3, 4), [(1,)]),
+    "one entry": (lambda x: _over(x, -1), (3, 1), []),
+    "means of other rows": (lambda x: (x - x.mean(-1)) / torch.sqrt(
+        x.var(-1, unbiased=False, keepdim=True) + EPS), (3, 3), []),
+    "variances of other rows": (lambda x: (x - x.mean(-1, keepdim=True)) / torch.sqrt(
+        x.var(-1, unbiased=False) + EPS), (3, 3), []),
+    "of the transpose": (lambda x: _over(x.mT, -1, of=x), (3, 3), []),
+    "of the first row": (lambda x: _over(x, -1, of=x[:1]), (3, 4), []),
+    "epsilon below 0": (lambda x: (x - x.mean(-1, keepdim=True)) * torch.rsqrt(
+        x.var(-1, unbiased=False, keepdim=True) - 1e-9), (3, 4), []),
+}
+
+
+class Scaled(nn.Module):
+    """A function of an input times a parameter."""
+
+    def __init__(self, function: Norm, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.function, self.w = function, nn.Parameter(torch.randn(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x * self.w)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_axes(name: str) -> None:
+    torch.manual_seed(0)
+    function, shape, axes = SHAPES[name]
+    network = capture(Scaled(function, shape), (torch.randn(shape),)).network
+    assert [n.attrs["axes"] for n in network.nodes if n.label == "standardise"] == axes
 
 
 # -- rotary tables ---------------------------------------------------------------------------------
@@ -384,3 +433,24 @@ def test_the_same_statements(kind: str) -> None:
     assert wanted[1]
     different = [name for name, x in others if statements(read(x)) != wanted]
     assert different == []
+
+
+#: The first and the last spelling of each kind, as modules.
+DERIVED: dict[str, Callable[[Any], nn.Module]] = {
+    "layer norm": Stream, "RMS norm": Stream, "halves": Attention, "neighbours": Attention,
+    "attention": lambda attend: Attention(None, attend),
+}
+
+
+@pytest.mark.parametrize("kind", DERIVED)
+def test_the_same_derivation(kind: str) -> None:
+    example = (torch.tensor([0, 2]),) if DERIVED[kind] is Stream else (torch.randn(3, 3),)
+    said = []
+    for x in [*SPELLINGS[kind][1].values()][::len(SPELLINGS[kind][1]) - 1]:
+        torch.manual_seed(0)
+        found = derive(DERIVED[kind](x), example)
+        families = [
+            {k: g[k] for k in ("label", "group", "algebra", "dimension", "tensors", "formula")}
+            for g in found.generators]
+        said.append((found.verdict, found.redundancy, found.algebra, families))
+    assert said[0] == said[1] and said[0][-1]
