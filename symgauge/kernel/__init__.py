@@ -14,9 +14,10 @@ that are named as unread, moves theta at first order without moving f.
    every piece and for every token. The converse fails: what holds by a relation among values
    (exp(a + b) = exp(a) exp(b), y^2 a = 1) is not seen, and the answer is UNKNOWN.
    *Error.* `sizes` bounds the degree d and the coefficients of the numerator of X f. A batch of k
-   points modulo p misses it with probability (d/p)^k (Schwartz, Zippel), or because two different
-   arguments agree at all k points, or because p divides all coefficients. Primes are drawn until
-   the product of these is below 2^-80: `error_bound`.
+   points modulo p misses it with probability (d/p)^k (Schwartz, Zippel), or because p divides all
+   coefficients. Two different arguments of a function may agree at all k points, for the same two
+   reasons; the same pair would have to at every prime, else the answer is UNKNOWN. Primes are drawn
+   until the sum of both products is below 2^-80: `error_bound`.
 2. **rank J from below** (`intervals`). J is enclosed at a real theta, random or the point of the
    cell, and at random inputs, with an error bound on every operation. Products with singular
    vectors make a part of it diagonal but for the bounds: a matrix whose diagonal entries exceed

@@ -29,7 +29,7 @@ def main():
     try:
         with open(options.certificate, encoding="utf-8") as file:
             data = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
         print(f"kernel: {options.certificate} is no JSON file: {error}", file=sys.stderr)
         return 3
     record = check(data)

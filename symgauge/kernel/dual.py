@@ -94,6 +94,9 @@ class Dual:
     def step(self, x):
         return self.base.step(x[0]), None
 
+    def gate(self, x):
+        return self.base.gate(x[0]), None
+
     def floor(self, x):
         return self.base.floor(x[0]), None
 

@@ -156,6 +156,8 @@ class Intervals:
     def step(self, x):
         return self._taken(x[0] > 0, abs(x[0]) > x[1])
 
+    gate = step
+
     def floor(self, x):
         m = np.floor(x[0])
         return self._taken(m, (x[0] - m > up(x[1])) & (m + 1 - x[0] > up(x[1])))

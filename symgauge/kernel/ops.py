@@ -8,7 +8,7 @@ A wrong shape, axis or place raises ValueError or IndexError where the program i
 from __future__ import annotations
 
 from fractions import Fraction
-from math import pi, sqrt
+from math import pi, prod, sqrt
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def take(d, x, axis, index):
 @_op
 def concatenate(d, *xs, axis):
     k = _rank(d, xs[0])
-    _require(0 <= axis < k, f"axis {axis}")
+    _require(0 <= axis < k and all(_rank(d, x) == k for x in xs), f"axis {axis}")
 
     def move(*parts):
         lead = np.broadcast_shapes(*(a.shape[:a.ndim - k] for a in parts))
@@ -176,23 +176,23 @@ def sqrt_(d, x):
 
 @_op
 def relu(d, x):
-    return d.mul(d.step(x), x)
+    return d.mul(d.gate(x), x)
 
 
 @_op
 def abs_(d, x):
-    return d.mul(d.shift(d.scale(d.step(x), 2 * ONE), -ONE), x)
+    return d.mul(d.shift(d.scale(d.gate(x), 2 * ONE), -ONE), x)
 
 
 @_op
 def maximum(d, a, b):
     gap = d.add(a, d.scale(b, -ONE))
-    return d.add(b, d.mul(d.step(gap), gap))
+    return d.add(b, d.mul(d.gate(gap), gap))
 
 
 @_op
 def leaky_relu(d, x, slope):
-    return d.mul(d.shift(d.scale(d.step(x), 1 - slope), slope), x)
+    return d.mul(d.shift(d.scale(d.gate(x), 1 - slope), slope), x)
 
 
 @_op
@@ -202,7 +202,7 @@ def softplus(d, x, beta):
 
 @_op
 def elu(d, x, alpha, scale, rate):
-    on = d.step(x)
+    on = d.gate(x)
     fall = d.scale(d.shift(d.exp(d.scale(x, rate)), -ONE), alpha)
     return d.scale(d.add(d.mul(on, x), d.mul(d.shift(d.scale(on, -ONE), ONE), fall)), scale)
 
@@ -260,6 +260,7 @@ def position(d, x, table):
 
 @_op
 def tabulated(d, *xs, table, count):
+    _require(len(table) == prod(d.shape(x)[-1] for x in xs), "the table")
     joint = xs[0]
     for x in xs[1:]:
         m, n = d.shape(joint)[-1], d.shape(x)[-1]

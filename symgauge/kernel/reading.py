@@ -93,7 +93,7 @@ def read(data: Any) -> Certificate:
     found = Certificate(data=data)
     for entry in data["network"]["nodes"]:
         found.lines.append(_line(entry, found.lines))
-    names = [x.name for x in found.lines if x.name]
+    names = [x.name for x in found.lines if x.kind in ("parameter", "input")]
     if len(set(names)) != len(names):
         raise NotRead("two leaves of one name")
     found.outputs = tuple(whole(i, 0, len(found.lines)) for i in data["network"]["outputs"])
@@ -106,10 +106,14 @@ def read(data: Any) -> Certificate:
                   for k, j, c in entry["linear"]]
         terms += [(whole(k, 0, size), tuple((whole(j, 0, size), whole(e, -64, 65)) for j, e in m),
                    rational(c)) for k, m, c in entry["higher"]]
+        if any(len({j for j, _ in m}) < len(m) for _, m, _ in terms):
+            raise NotRead("a monomial that names a coordinate twice")
         found.fields.append(terms)
     shapes = {x.name: x.shape for x in found.parameters}
     for name, values in data["cell"].items():
         exact = np.array([float.fromhex(v) for v in values])
+        if not np.isfinite(exact).all():
+            raise NotRead("a cell that is no point")
         found.cell[name] = exact.reshape(shapes[name])
     if found.cell and set(found.cell) != set(shapes):
         raise NotRead("a cell that does not name every parameter")

@@ -6,6 +6,7 @@ as an expression in independent variables, so it is 0 at the true values.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from fractions import Fraction
 
@@ -47,13 +48,15 @@ class Free:
 
     The first axis numbers the points (or has length 1); tangents have one more in front.
     Two entries are equal where they are at all `points` of the batch. Relations that are kept:
-    values at 0 (log: at 1), erf and sin odd, cos even, exp(-a) = 1/exp(a), step(-a) = 1 - step(a),
-    floor(-a) = -1 - floor(a), places of a ranking sum to 1.
+    values at 0 (log: at 1), erf and sin odd, cos even, exp(-a) = 1/exp(a), places of a ranking sum
+    to 1, and step(-a) = 1 - step(a) for the steps that multiply what is 0 where a is (`gate`).
+    `classes` is a digest of which arguments were equal: it must be that of every prime.
     """
 
     def __init__(self, p, rng, points):
         self.p, self.rng, self.points = p, rng, points
         self.valid, self.tables, self.arguments = True, {}, 0
+        self.classes = hashlib.sha256()
 
     def constant(self, table, index):
         return np.array([residue(c, self.p) for c in table], dtype=np.int64)[index][None]
@@ -115,11 +118,15 @@ class Free:
         high = odd & (flat[:, 0] > self.p // 2)
         flat = np.ascontiguousarray(np.where(high[:, None], (self.p - flat) % self.p, flat))
         table, rows = self.tables.setdefault((name, count, width), {}), []
-        for row in flat:
+        same = []
+        for row, sign in zip(flat, np.broadcast_to(high, len(flat)).tolist()):
             key = row.tobytes()
             if key not in table:
-                table[key] = self.rng.integers(1, self.p, (self.points, count))
-            rows.append(table[key])
+                table[key] = len(table), sign, self.rng.integers(1, self.p, (self.points, count))
+            number, first, value = table[key]
+            same.append(2 * number + (sign != first))
+            rows.append(value)
+        self.classes.update(np.array(same, dtype=np.int64).tobytes() + zero.tobytes())
         values = np.array(rows).reshape(-1, self.points, count).transpose(1, 0, 2)
         size = (count,) if count > 1 or last else ()
         one = (*shape[1:], *(1 for _ in size))
@@ -163,13 +170,18 @@ class Free:
         self.demand(x != 0)
         return self._values("rsqrt", x, odd=False)[0]
 
-    def step(self, x):
-        t, high, zero = self._values("step", x)
+    def gate(self, x):
+        # a step that multiplies what is 0 where x is: where x is 0, its value is of no matter
+        t, high, zero = self._values("gate", x)
         return np.where(zero, 0, np.where(high, (1 - t) % self.p, t))
 
+    def step(self, x):
+        t, _, zero = self._values("step", x, odd=False)
+        return np.where(zero, 0, t)
+
     def floor(self, x):
-        t, high, zero = self._values("floor", x)
-        return np.where(zero, 0, np.where(high, (-1 - t) % self.p, t))
+        t, _, zero = self._values("floor", x, odd=False)
+        return np.where(zero, 0, t)
 
     def ranking(self, x, count):
         n = x.shape[-1]

@@ -32,7 +32,7 @@ class Sizes:
 
     def __init__(self):
         self.atoms: list[tuple[float, float]] = []
-        self.largest = 1.0
+        self.largest, self.tallest = 1.0, 0.0
 
     def atom(self, degree, height):
         self.atoms.append((degree, height))
@@ -71,12 +71,10 @@ class Sizes:
         return Size(max(d for d, _ in over), max(h for _, h in over) + terms, below, like)
 
     def _like(self, a, b):
-        # entrywise ops join lines of one shape; one of them may have the axis of directions too
-        short, long = sorted((a.like.shape, b.like.shape), key=len)
-        extra = len(long) - len(short)
-        if extra > 1 or extra and long[1] != 1 or short[1:] != long[1 + extra:]:
-            raise ValueError(f"shapes {short} and {long}")
-        return np.broadcast_to(np.int8(0), np.broadcast_shapes(short, long))
+        # entrywise ops join lines of one shape
+        if a.like.shape != b.like.shape:
+            raise ValueError(f"shapes {a.like.shape} and {b.like.shape}")
+        return a.like
 
     def add(self, a, b):
         return self._joined((a, b), self._like(a, b), BIT)
@@ -92,6 +90,9 @@ class Sizes:
         return self._times(a, b, self._like(a, b), 0)
 
     def matmul(self, a, b):
+        left, right = a.like.shape, b.like.shape
+        if not 3 <= len(left) == len(right) or left[-1] != right[-2]:
+            raise ValueError(f"a product of shapes {left} and {right}")
         lead = np.broadcast_shapes(a.like.shape[:-2], b.like.shape[:-2])
         like = np.broadcast_to(np.int8(0), (*lead, a.like.shape[-2], b.like.shape[-1]))
         return self._times(a, b, like, log2(a.like.shape[-1]))
@@ -115,13 +116,14 @@ class Sizes:
 
     def _argument(self, x):
         self.largest = max(self.largest, x.degree + self.total(x.below, 0))
+        self.tallest = max(self.tallest, x.height + self.total(x.below, 1))
         return max(x.like.size, 1)
 
     def _variable(self, x):
         self._argument(x)
         return Size(1, BIT, {}, x.like)
 
-    log = erf = rsqrt = step = floor = _variable
+    log = erf = rsqrt = step = gate = floor = _variable
 
     def exp(self, x):
         # t or 1/t, over the product of the t of all entries
@@ -144,4 +146,5 @@ class Sizes:
         return Size(1, log2(max(x.like.shape[-1], 2)), {}, like)
 
     def one_hot(self, x, count):
+        self._argument(x)
         return Size(1, 0, {}, np.broadcast_to(np.int8(0), (*x.like.shape, count)))

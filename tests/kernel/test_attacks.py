@@ -120,7 +120,72 @@ def zero_by_values(kind: str) -> Data:
     return p.claim(3, 3)
 
 
+SHIFT = {"shift": [[0, "1"]], "linear": [], "higher": []}
+
+
+def on_a_jump(kind: str) -> Data:
+    """a z x: z is 1 (or -1 on half of all inputs), 0 by what holds off the jumps alone."""
+    p = Program()
+    a, x = p.parameter("a"), p.input("x")
+    if kind == "floor":
+        one = p.number("1")
+        z = p.op("add", p.op("floor", one), p.op("floor", p.op("scale", one, factor="-1")))
+        z = p.op("add", z, one)
+    else:
+        r = p.op("relu", x)
+        z = p.op("add", p.op("step", r), p.op("step", p.op("scale", r, factor="-1")))
+        z = p.op("add", z, p.number("-1"))
+    p.op("mul", p.op("mul", a, z), x)
+    return p.claim(1, 0, SHIFT, cell={"a": ["0x1p+0"]})
+
+
+def points_for_entries(kind: str) -> Data:
+    """a (sum(w) - 8) x: w has one entry, or eight where points are taken for entries."""
+    p = Program()
+    a, x = p.parameter("a", 1), p.input("x")
+    u = p.op("mul", a, p.op("reciprocal", a, shape=(1,)), shape=(1,))
+    p.nodes.append({"constant": ["0" if kind == "add" else "1"], "index": [], "shape": [1, 1]})
+    w = p.op(kind, u, len(p.nodes) - 1, shape=(1, 1) if kind == "add" else (1,))
+    z = p.op("sum", w, shape=(1,) if kind == "add" else (), axes=[0])
+    z = p.op("reshape", z, size=[]) if kind == "add" else z
+    z = p.op("add", z, p.number("-8"))
+    first = p.op("reshape", a, size=[])
+    p.op("mul", p.op("mul", first, z), x)
+    return p.claim(1, 0, SHIFT)
+
+
+def without_names(kind: str) -> Data:
+    """a b or a x, of leaves that have no names: one value is taken for both."""
+    p = Program()
+    p.op("mul", p.parameter(""), p.parameter("") if kind == "unread" else p.input(""))
+    more = {"unread": 1, "unread_coordinates": [0]} if kind == "unread" else {}
+    return p.claim(1, 1, **more) if more else p.claim(1, 0, SHIFT)
+
+
+def undefined(kind: str) -> Data:
+    """0 log(-1 - x^2), nowhere defined; a step without a cell, or on its jump."""
+    p = Program()
+    a, x = p.parameter("a"), p.input("x")
+    if kind == "log":
+        inside = p.op("add", p.op("scale", p.op("mul", x, x), factor="-1"), p.number("-1"))
+        p.op("scale", p.op("mul", a, p.op("log", inside)), factor="0")
+        return p.claim(1, 0, SHIFT)
+    p.op("mul", p.op("step", a), x)
+    return p.claim(1, 0, SHIFT, cell={"a": ["0x0p+0"]} if kind == "jump" else {})
+
+
+def closed_by_one() -> Data:
+    """`closed` is the number 1."""
+    return sealed({**honest(), "closed": 1})
+
+
 ATTACKS: dict[str, Callable[[], Data]] = {
+    **{f"jump of {k}": partial(on_a_jump, k) for k in ("floor", "step")},
+    **{f"points for entries, {k}": partial(points_for_entries, k) for k in (
+        "add", "matmul", "concatenate")},
+    **{f"no names, {k}": partial(without_names, k) for k in ("unread", "redundant")},
+    **{f"undefined, {k}": partial(undefined, k) for k in ("log", "no cell", "jump")},
+    "closed by 1": closed_by_one,
     "renamed": renamed,
     "reciprocal of large": lambda: of_large("reciprocal", "1" + "0" * 200, "1" + "0" * 200),
     "root of large": lambda: of_large("rsqrt", "1" + "0" * 220, "1" + "0" * 110),
