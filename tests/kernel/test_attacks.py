@@ -140,18 +140,29 @@ def on_a_jump(kind: str) -> Data:
 
 
 def points_for_entries(kind: str) -> Data:
-    """a (sum(w) - 8) x: w has one entry, or eight where points are taken for entries."""
+    """a (sum(w) - 8) x: w has a 1 in it, or eight of them where points are taken for entries."""
     p = Program()
-    a, x = p.parameter("a", 1), p.input("x")
+    a, x = p.parameter("a", 1), p.input("x", 1)
     u = p.op("mul", a, p.op("reciprocal", a, shape=(1,)), shape=(1,))
-    p.nodes.append({"constant": ["0" if kind == "add" else "1"], "index": [], "shape": [1, 1]})
-    w = p.op(kind, u, len(p.nodes) - 1, shape=(1, 1) if kind == "add" else (1,))
-    z = p.op("sum", w, shape=(1,) if kind == "add" else (), axes=[0])
-    z = p.op("reshape", z, size=[]) if kind == "add" else z
-    z = p.op("add", z, p.number("-8"))
-    first = p.op("reshape", a, size=[])
-    p.op("mul", p.op("mul", first, z), x)
+    one = p._line(constant=["1" if kind == "matmul" else "0"], index=[0], shape=[1, 1])
+    two = kind == "concatenate"
+    w = p.op(kind, u, one, shape=(1, 2) if two else (1, 1), **({"axis": 0} if two else {}))
+    z = p.op("sum", w, axes=[0], shape=(2,) if two else (1,))
+    if two:
+        z = p.op("slice", z, axis=0, start=0, stop=1, step=1, shape=(1,))
+    z = p.op("add", z, p._line(constant=["-8"], index=[0], shape=[1]), shape=(1,))
+    p.op("mul", p.op("mul", a, z, shape=(1,)), x, shape=(1,))
     return p.claim(1, 0, SHIFT)
+
+
+def place_of_large() -> Data:
+    """a times the sum of the one-hot row of c^(60^180): no random point tells what it is."""
+    p = Program()
+    a, top = p.parameter("a"), p.input("c")
+    for _ in range(180):
+        top = p.op("power", top, exponent=60)
+    p.op("mul", a, p.op("sum", p.op("one_hot", top, shape=(2,), count=2), axes=[0]))
+    return p.claim(1, 1, cell={"a": ["0x1p+0"]})
 
 
 def without_names(kind: str) -> Data:
@@ -185,7 +196,7 @@ ATTACKS: dict[str, Callable[[], Data]] = {
         "add", "matmul", "concatenate")},
     **{f"no names, {k}": partial(without_names, k) for k in ("unread", "redundant")},
     **{f"undefined, {k}": partial(undefined, k) for k in ("log", "no cell", "jump")},
-    "closed by 1": closed_by_one,
+    "closed by 1": closed_by_one, "place of large degree": place_of_large,
     "renamed": renamed,
     "reciprocal of large": lambda: of_large("reciprocal", "1" + "0" * 200, "1" + "0" * 200),
     "root of large": lambda: of_large("rsqrt", "1" + "0" * 220, "1" + "0" * 110),
