@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,22 @@ class Builder(Writer):
             for n in (self._nodes[i] for i in sorted(keep))
         )
         return Network(nodes, tuple(position[v.index] for v in outputs), self._ops, held)
+
+
+def rebuilt(
+    network: Network, instead: Callable[[Builder, list[Value], int], Value | None]
+) -> Network:
+    """The network with another value for some lines: `instead` of line i, given those before it."""
+    build = Builder(network.ops)
+    moved: list[Value] = []
+    for i, node in enumerate(network.nodes):
+        value = instead(build, moved, i)
+        if value is None and node.leaf is not None:
+            value = build.leaf(node.leaf)
+        elif value is None:
+            value = build.apply(node.op_name, *(moved[j] for j in node.inputs), **node.attrs)
+        moved.append(value)
+    return build.network([moved[i] for i in network.outputs], network.held)
 
 
 class _Lowering(Builder):

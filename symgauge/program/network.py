@@ -30,6 +30,11 @@ class Node:
     leaf: Leaf | None = None
 
     @property
+    def op_name(self) -> str:
+        """The op's name; "" for a leaf, whose own name may be that of an op."""
+        return "" if self.op is None else self.op.name
+
+    @property
     def label(self) -> str:
         """The op's name, or the leaf's."""
         if self.op is not None:

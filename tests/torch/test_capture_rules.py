@@ -1,5 +1,6 @@
 """What capture lets in goes by exact rules: maxima, thresholds, casts, marks of minus infinity."""
 
+import argparse
 import math
 from collections.abc import Callable
 
@@ -378,3 +379,18 @@ def test_a_maximum_that_is_read_moves_with_its_reader(name: str, redundancy: int
     found = _derived(rows[name], w=(2, 2), a=(2, 2))
     assert found.verdict is Verdict.PROVED and found.orbit_dimension == redundancy
     assert found.redundancy == redundancy
+
+
+@pytest.mark.parametrize("function", (
+    lambda s, x: s.scale * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5)) * s.mul,
+    lambda s, x: s.standardise * s.sqrt / torch.sqrt((s.reshape * x).var(-1, keepdim=True)),
+    lambda s, x: s.amax * ((x * s.scale).amax(-1, keepdim=True) + s.amax + s.scale > 0) * x,
+), ids=("a root mean square", "a variance", "a comparison"))
+def test_parameters_may_have_the_names_of_ops(function: Function) -> None:
+    names = ("scale", "mul", "standardise", "sqrt", "reshape", "amax")
+    shapes = {name: (3,) for name in names}
+    network = read(function, **shapes)
+    other = read(
+        lambda s, x: function(argparse.Namespace(**{n: getattr(s, f"p_{n}") for n in names}), x),
+        **{f"p_{n}": (3,) for n in names})
+    assert [n.op_name for n in network.nodes] == [n.op_name for n in other.nodes]

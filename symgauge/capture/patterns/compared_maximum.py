@@ -19,7 +19,7 @@ from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.exact import polynomial
 from symgauge.exact.polynomial import Polynomial, Ring, ratio
 from symgauge.program.array import Array
-from symgauge.program.build import Builder
+from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network, Node
 from symgauge.program.op import Primitive, Structural
@@ -34,25 +34,20 @@ def rewritten(network: Network) -> Network:
     if not any(node.op is not None and node.op.name == "amax" for node in network.nodes):
         return network
     forms = _Forms(network)
-    build = Builder(network.ops)
-    moved: list[Value] = []
-    for i, node in enumerate(network.nodes):
-        case = forms.case(i)
+
+    def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
+        node, case = network.nodes[i], forms.case(i)
         if isinstance(case, int):
-            moved.append(build.full(case, node.shape))
-        elif case is not None:
+            return build.full(case, node.shape)
+        if case is not None:
             row, places = case
             ranking = build.apply("ranking", moved[row], count=1)
             flat = build.reshape(ranking, (int(np.prod(ranking.shape)),))
             place = build.apply("take", flat, axis=0, index=tuple(places))
-            moved.append(build.add(build.scale(build.reshape(place, node.shape), -1), 1))
-        elif node.op is None:
-            moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
-        elif (number := _number(build, node, [moved[j] for j in node.inputs])) is not None:
-            moved.append(build.full(number, node.shape))
-        else:
-            moved.append(build.apply(node.op.name, *(moved[j] for j in node.inputs), **node.attrs))
-    return build.network([moved[i] for i in network.outputs], network.held)
+            return build.add(build.scale(build.reshape(place, node.shape), -1), 1)
+        number = _number(build, node, [moved[j] for j in node.inputs])
+        return None if number is None else build.full(number, node.shape)
+    return rebuilt(network, instead)
 
 
 def _number(build: Builder, node: Node, inputs: list[Value]) -> Fraction | None:
@@ -61,16 +56,16 @@ def _number(build: Builder, node: Node, inputs: list[Value]) -> Fraction | None:
     known = [
         leaf.table[0] if isinstance(leaf, Constant) and len(leaf.table) == 1 else None
         for leaf in leaves]
-    if node.label == "mul" and 0 in known:
+    if node.op_name == "mul" and 0 in known:
         return Fraction(0)
     if None in known:
         return None
     numbers = [x for x in known if x is not None]
-    if node.label == "scale":
+    if node.op_name == "scale":
         return numbers[0] * Fraction(node.attrs["factor"])
-    if node.label == "add":
+    if node.op_name == "add":
         return sum(numbers, Fraction(0))
-    return numbers[0] if node.label in ("reshape", "expand", "permute") else None
+    return numbers[0] if node.op_name in ("reshape", "expand", "permute") else None
 
 
 class _Forms:
@@ -92,11 +87,11 @@ class _Forms:
         node = self.network.nodes[i]
         if isinstance(node.leaf, Constant) and not node.leaf.unknown:
             return self.domain.constant(node.leaf)
-        if isinstance(node.op, Structural) or node.label in ("add", "scale"):
+        if isinstance(node.op, Structural) or node.op_name in ("add", "scale"):
             assert isinstance(node.op, Primitive)
             return node.op.apply(self.domain, *map(self.of, node.inputs), **node.attrs)
         out = self.domain.fresh(f"line {i}", node.shape)
-        if node.label == "amax":
+        if node.op_name == "amax":
             values = self.of(node.inputs[0])
             rows = values.reshape(-1, values.shape[-1]).tolist()
             for k, (symbol, row) in enumerate(zip(out.reshape(-1), rows, strict=True)):
@@ -110,7 +105,7 @@ class _Forms:
         None: neither.
         """
         node = self.network.nodes[i]
-        if node.label != "step" or np.prod(node.shape) > ENTRIES or not self._asks(i):
+        if node.op_name != "step" or np.prod(node.shape) > ENTRIES or not self._asks(i):
             return None
         found = [self._entry(p) for p in self.of(node.inputs[0]).reshape(-1)]
         if found and found[0] in (0, 1) and len(set(found)) == 1:
@@ -127,9 +122,9 @@ class _Forms:
         while stack:
             j = stack.pop()
             node = self.network.nodes[j]
-            if node.label == "amax":
+            if node.op_name == "amax":
                 return True
-            if j not in seen and (isinstance(node.op, Structural) or node.label in (
+            if j not in seen and (isinstance(node.op, Structural) or node.op_name in (
                     "add", "scale")):
                 stack += node.inputs
             seen.add(j)

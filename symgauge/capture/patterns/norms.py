@@ -26,7 +26,7 @@ import numpy as np
 from symgauge.exact.polynomial import ZERO, Polynomial, Ring, add, constant, scale
 from symgauge.ops.standardise import mean
 from symgauge.program.array import Shape
-from symgauge.program.build import Builder
+from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
@@ -46,19 +46,13 @@ SQUARE: Polynomial = {(2,): 1}
 
 def rewritten(network: Network) -> Network:
     """The network with each norm as one op, or as F.rms_norm."""
-    if not any(n.label in ("rsqrt", "sqrt", "standardise") for n in network.nodes):
+    if not any(n.op_name in ("rsqrt", "sqrt", "standardise") for n in network.nodes):
         return network
-    build = Builder(network.ops)
-    moved: list[Value] = []
-    for i, node in enumerate(network.nodes):
+
+    def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
         norm = _norm(network, i)
-        if node.op is None:
-            moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
-        elif norm is not None:
-            moved.append(norm.written(build, moved, node.shape))
-        else:
-            moved.append(build.apply(node.op.name, *(moved[j] for j in node.inputs), **node.attrs))
-    return build.network([moved[i] for i in network.outputs], network.held)
+        return None if norm is None else norm.written(build, moved, network.nodes[i].shape)
+    return rebuilt(network, instead)
 
 
 @dataclass(frozen=True)
@@ -89,9 +83,9 @@ class _Norm:
 def _norm(network: Network, i: int) -> _Norm | None:
     """The norm that a line is."""
     node = network.nodes[i]
-    if node.label == "standardise":
+    if node.op_name == "standardise":
         return _unshifted(network, i)
-    if node.label != "mul":
+    if node.op_name != "mul":
         return None
     factors = list(_factors(network, i))
     if not any(_is_root(network, j) for j, _ in factors):
@@ -109,9 +103,9 @@ def _norm(network: Network, i: int) -> _Norm | None:
 
 def _is_root(network: Network, i: int) -> bool:
     """Whether a line is a root or its reciprocal, moved."""
-    while network.nodes[i].label in ("expand", "reshape", "permute", "scale", "reciprocal"):
+    while network.nodes[i].op_name in ("expand", "reshape", "permute", "scale", "reciprocal"):
         i = network.nodes[i].inputs[0]
-    return network.nodes[i].label in ("rsqrt", "sqrt")
+    return network.nodes[i].op_name in ("rsqrt", "sqrt")
 
 
 def _unshifted(network: Network, i: int) -> _Norm | None:
@@ -135,7 +129,7 @@ def _above(network: Network, i: int) -> set[int]:
     seen, layer = {i}, [i]
     while layer and len(seen) < LINES:
         layer = [
-            j for k in layer if network.nodes[k].label in OPS for j in network.nodes[k].inputs
+            j for k in layer if network.nodes[k].op_name in OPS for j in network.nodes[k].inputs
             if j not in seen]
         seen.update(layer)
     return seen
@@ -147,7 +141,7 @@ def _factors(network: Network, i: int) -> Iterator[tuple[int, int]]:
         stack = [start]
         while stack:
             j = stack.pop()
-            if network.nodes[j].label == "mul":
+            if network.nodes[j].op_name == "mul":
                 stack += reversed(network.nodes[j].inputs)
             else:
                 yield j, side
@@ -214,23 +208,23 @@ class _Forms:
         leaf = node.leaf
         if isinstance(leaf, Constant):
             return _Form(constant(leaf.table[0]), None, ZERO) if len(leaf.table) == 1 else None
-        if node.label == "matmul":
+        if node.op_name == "matmul":
             return self._contraction(node)
-        if node.label not in OPS:
+        if node.op_name not in OPS:
             return None
         given = [self.of(j) for j in node.inputs]
         forms = [f for f in given if f is not None]
         if len(forms) < len(given):
             return None
-        if node.label == "add":
+        if node.op_name == "add":
             return self._sum(*forms)
-        if node.label == "mul":
+        if node.op_name == "mul":
             return self._product(*forms)
         return self._of_one(node, self.network.nodes[node.inputs[0]].shape, forms[0])
 
     def _of_one(self, node: Node, shape: Shape, x: _Form) -> _Form | None:
         """An op of one input of this shape."""
-        label = node.label
+        label = node.op_name
         if label == "scale":
             return _Form(scale(x.p, node.attrs["factor"]), x.whole, x.q, x.root)
         if label == "power":

@@ -25,11 +25,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.program.build import Builder
+from symgauge.program.build import rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network, Node
 from symgauge.program.op import NodeOp, Structural
-from symgauge.program.writer import Value
 
 #: For each entry of a line, the entry of m that it depends on; or FREE, of none, or ZERO: it is 0.
 Places: TypeAlias = npt.NDArray[np.int64]
@@ -43,20 +42,10 @@ def rewritten(network: Network) -> Network:
         law = "" if node.op is None else node.op.law
         if law in ("maximum", "maximum of an axis") and _Cancelling(network, i, gone).holds():
             gone.add(i)
-    return _without(network, gone) if gone else network
-
-
-def _without(network: Network, gone: set[int]) -> Network:
-    build = Builder(network.ops)
-    moved: list[Value] = []
-    for i, node in enumerate(network.nodes):
-        if i in gone:
-            moved.append(build.full(0, node.shape))
-        elif node.op is None:
-            moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
-        else:
-            moved.append(build.apply(node.op.name, *(moved[j] for j in node.inputs), **node.attrs))
-    return build.network([moved[i] for i in network.outputs], network.held)
+    if not gone:
+        return network
+    return rebuilt(network, lambda build, _, i: build.full(
+        0, network.nodes[i].shape) if i in gone else None)
 
 
 class _Live(Exception):

@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 
 from symgauge.program.array import Array, Shape
-from symgauge.program.build import Builder
+from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network, Node
 from symgauge.program.op import Structural
@@ -34,16 +34,10 @@ def rewritten(network: Network) -> Network:
     found = {r.end: r for r in _found(regions)}
     if not found:
         return network
-    build = Builder(network.ops)
-    moved: list[Value] = []
-    for i, node in enumerate(network.nodes):
-        if i in found:
-            moved.append(found[i].written(build, moved))
-        elif node.op is None:
-            moved.append(build.leaf(node.leaf))  # type: ignore[arg-type]
-        else:
-            moved.append(build.apply(node.op.name, *(moved[j] for j in node.inputs), **node.attrs))
-    return build.network([moved[i] for i in network.outputs], network.held)
+
+    def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
+        return found[i].written(build, moved) if i in found else None
+    return rebuilt(network, instead)
 
 
 @dataclass(frozen=True)
@@ -149,13 +143,14 @@ def _found(regions: Regions) -> Iterator[_Region]:
     above = _dominators(regions)
     # pairs on an axis of their own are taken, halves are cut
     spelled = {i for i, line in regions.turned().items() if line.attrs["pairs"] == "halves" or any(
-        nodes[j].label == "take" for k in nodes[i].inputs for j in nodes[k].inputs)}
+        nodes[j].op_name == "take" for k in nodes[i].inputs for j in nodes[k].inputs)}
     done: list[tuple[int, int]] = []
     for end in sorted(above, reverse=True):
         start = end
-        while nodes[start].label == "reshape" and start in above:
+        while nodes[start].op_name == "reshape" and start in above:
             start = above[start]
-        if start not in above or nodes[start].label not in ("add", "concatenate", "matmul") or any(
+        kind = nodes[start].op_name
+        if start not in above or kind not in ("add", "concatenate", "matmul") or any(
                 root < end < last and _reaches(above, end, root) for root, last in done):
             continue
         if _plain(regions.network, end) in spelled:
@@ -195,12 +190,12 @@ def _dominators(regions: Regions) -> dict[int, int]:
 def _is_linear(regions: Regions, node: Node) -> bool:
     """Whether a line is linear in those of its inputs that are not constant."""
     fixed = [regions.fixed[j] for j in node.inputs]
-    if node.label == "mul":
+    if node.op_name == "mul":
         return fixed.count(True) == 1
-    if node.label == "matmul":
+    if node.op_name == "matmul":
         return fixed == [False, True]
     return not any(fixed) and (
-        node.label in ("add", "scale") or isinstance(node.op, Structural))
+        node.op_name in ("add", "scale") or isinstance(node.op, Structural))
 
 
 def _reaches(above: dict[int, int], i: int, root: int) -> bool:
@@ -212,7 +207,7 @@ def _reaches(above: dict[int, int], i: int, root: int) -> bool:
 def _moved_from(nodes: tuple[Node, ...], i: int) -> Iterator[int]:
     """A line, and those that it is by reshapes and permutations."""
     yield i
-    while nodes[i].label in ("reshape", "permute"):
+    while nodes[i].op_name in ("reshape", "permute"):
         i = nodes[i].inputs[0]
         yield i
 
@@ -224,6 +219,6 @@ def _plain(network: Network, i: int) -> int:
     def kept(j: int) -> Shape:
         return tuple(n for n in nodes[j].shape if n > 1)
 
-    while nodes[i].label == "reshape" and kept(i) == kept(nodes[i].inputs[0]):
+    while nodes[i].op_name == "reshape" and kept(i) == kept(nodes[i].inputs[0]):
         i = nodes[i].inputs[0]
     return i
