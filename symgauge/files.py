@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from symgauge.errors import BadInputError
 
@@ -29,3 +31,13 @@ def write_atomically(path: Path, data: str | bytes) -> None:
         if isinstance(error, OSError):
             raise BadInputError(f"cannot write {path}: {error.strerror or error}") from error
         raise
+
+
+def parsed(text: str, what: str) -> Any:
+    """The data of a JSON text that should be `what`. Raises BadInputError where it is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(
+            f"this is not {what}: the JSON ends or breaks ({error}); derive again"
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
 from symgauge.families.family import Family
 from symgauge.families.serial import family_of, plain_family
+from symgauge.files import parsed
 from symgauge.lie.fields import VectorField
 from symgauge.ops import all_ops
 from symgauge.points.reads import read_coordinates, readable_network
@@ -88,12 +88,7 @@ class Certificate:
         Raises BadInputError where it is none.
         """
         if isinstance(data, str):
-            try:
-                data = json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise BadInputError(
-                    f"this is not a certificate: the JSON ends or breaks ({error}); derive again"
-                ) from error
+            data = parsed(data, "a certificate")
         if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
             raise BadInputError(f"this is not a {SCHEMA} certificate (found {found!r})")

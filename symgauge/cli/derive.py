@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from symgauge.errors import BadInputError, SymgaugeError
 from symgauge.progress import Progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from symgauge.derivation.record import Derivation
 
 
@@ -58,7 +61,6 @@ def derived(options: argparse.Namespace, progress: Progress) -> Derivation:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.files import write_atomically
     from symgauge.report.table import print_derivation
 
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
@@ -75,10 +77,7 @@ def run(options: argparse.Namespace) -> int:
             folder / f"test_{name}.py": derivation.check_text(),
             folder / "derivation.json": derivation.to_json(),
         }
-        for path, text in texts.items():
-            write_atomically(path, text)
-        progress("PDF")
-        pdf = _pdf(folder / "derivation.tex")
+        files = _written(texts, progress)
     if derivation.hypotheses and not derivation.network().has_flows:
         place = plain(folder / "derivation.json")
         print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
@@ -88,15 +87,12 @@ def run(options: argparse.Namespace) -> int:
     else:
         console = terminal()
         print_derivation(derivation.data, console)
-        files = [p.name for p in texts] + ([pdf.name] if pdf else [])
-        console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
-                      markup=False, soft_wrap=True)
+        _say_written(console, folder, files)
     return STATUS[derivation.verdict]
 
 
 def _derive_full(options: argparse.Namespace) -> int:
     from symgauge.derivation.full import derive_full
-    from symgauge.files import write_atomically
     from symgauge.report.full_size import print_full
 
     with showing_progress() as progress, redirect_stdout(sys.stderr):
@@ -115,19 +111,30 @@ def _derive_full(options: argparse.Namespace) -> int:
             folder / f"test_{name}_full.py": found.check_text(),
             folder / "full.json": found.to_json(),
         }
-        for path, text in texts.items():
-            write_atomically(path, text)
-        progress("PDF")
-        pdf = _pdf(folder / "full.tex")
+        files = _written(texts, progress)
     if options.json:
         sys.stdout.write(found.to_json())
         return HOLDS
     console = terminal()
     print_full(found.data, console)
-    files = [p.name for p in texts] + ([pdf.name] if pdf else [])
-    console.print(f"written to {folder}: {', '.join(sorted(files))}", highlight=False,
-                  markup=False, soft_wrap=True)
+    _say_written(console, folder, files)
     return HOLDS
+
+
+def _written(texts: Mapping[Path, str], progress: Progress) -> list[str]:
+    """Write the texts, and the PDF of the LaTeX one: the names of what is there, sorted."""
+    from symgauge.files import write_atomically
+
+    for path, text in texts.items():
+        write_atomically(path, text)
+    progress("PDF")
+    pdfs = [_pdf(path) for path in texts if path.suffix == ".tex"]
+    return sorted(path.name for path in [*texts, *pdfs] if path is not None)
+
+
+def _say_written(console: Console, folder: Path, files: Sequence[str]) -> None:
+    console.print(f"written to {folder}: {', '.join(files)}", highlight=False, markup=False,
+                  soft_wrap=True)
 
 
 def _pdf(path: Path) -> Path | None:

@@ -272,6 +272,8 @@ def _with_rounded_roots(
 
 
 def _noted(derivation: Derivation, *notes: str) -> Derivation:
+    if not notes:
+        return derivation
     return Derivation(sealed({**derivation.data, "notes": [*derivation.data["notes"], *notes]}))
 
 

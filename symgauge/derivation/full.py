@@ -29,7 +29,7 @@ from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.files import write_atomically
+from symgauge.files import parsed, write_atomically
 from symgauge.ops import all_ops
 from symgauge.points.reads import readable_network
 from symgauge.program.network import Network
@@ -86,12 +86,7 @@ class FullDerivation:
     @staticmethod
     def from_json(text: str) -> FullDerivation:
         """The derivation that `to_json` wrote. Raises BadInputError where the text is none."""
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadInputError(
-                f"this is not a full.json: the JSON ends or breaks ({error}); derive again"
-            ) from error
+        data = parsed(text, "a full.json")
         if not isinstance(data, dict) or data.get("schema") != SCHEMA or any(
                 k not in data for k in KEYS):
             raise BadInputError(f"this is not a {SCHEMA} file; derive again with --full")

@@ -23,7 +23,7 @@ from symgauge.derivation.element import GroupElement, to_numpy
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.seal import edited, left_open, sealed
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.files import write_atomically
+from symgauge.files import parsed, write_atomically
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
 from symgauge.report.latex import document
@@ -78,12 +78,7 @@ class Derivation:
 
         Raises BadInputError where the text is none (truncated, another file).
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadInputError(
-                f"this is not a derivation.json: the JSON ends or breaks ({error}); derive again"
-            ) from error
+        data = parsed(text, "a derivation.json")
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
             raise BadInputError(f"this is not a {SCHEMA} file (found {found!r:.80}); derive again")

@@ -25,15 +25,14 @@ WORK = 5e8
 BATCH, IDLE = 32, 6
 
 
-def evaluate(cert, domain, leaves, last=None):
-    """Values of the outputs (or of line `last`), lines dropped after their last use."""
-    wanted = cert.outputs if last is None else (last,)
+def evaluate(cert, domain, leaves):
+    """Values of the outputs, lines dropped after their last use."""
     use: dict[int, int] = {}
     for i, x in enumerate(cert.lines):
         for j in x.inputs:
             use[j] = i
     held, out = {}, {}
-    for i, x in enumerate(cert.lines[:1 + max(wanted)]):
+    for i, x in enumerate(cert.lines[:1 + max(cert.outputs)]):
         if x.kind == "constant":
             held[i] = domain.constant(x.table, x.index)
         elif x.kind == "op":
@@ -42,12 +41,12 @@ def evaluate(cert, domain, leaves, last=None):
             held[i] = leaves[x.name]
         if domain.shape(held[i])[1:] != x.shape:
             raise NotRead(f"line {i} has not the shape {x.shape}")
-        if i in wanted:
+        if i in cert.outputs:
             out[i] = held[i]
         for j in {*x.inputs, i}:
             if use.get(j, i) == i:
                 held.pop(j, None)
-    return [out[i] for i in wanted]
+    return [out[i] for i in cert.outputs]
 
 
 def split(cert, flat):
@@ -88,11 +87,11 @@ def inputs_free(cert, rng, p, points):
 
 
 def bound_of(cert):
-    """log2 of the probability that a field passes one batch and does not annihilate f.
+    """log2 of two probabilities, for one prime and batch: that a field passes which is none, and
+    that two given arguments of a function agree which differ.
 
-    Its derivative of f is a quotient whose numerator is 0 at a random point with probability
-    degree/p at most (Schwartz, Zippel), at all points of the batch; or two different arguments of
-    a function agree at all of them; or the prime divides the numerator's coefficients.
+    A numerator is 0 at a random point with probability degree/p at most (Schwartz, Zippel), at all
+    points of the batch; or the prime divides all of its coefficients.
     """
     sizes, leaves = Sizes(), {}
     terms = [t for field in cert.fields for t in field]
@@ -119,7 +118,7 @@ def bound_of(cert):
     common = log2((2 * sizes.tallest + 1) / 30 + 1) - log2(PRIMES)
     divides = log2(height / 30 + 1) - log2(PRIMES)
     total, alike = 2.0 ** passed + 2.0 ** divides, 2.0 ** alike + 2.0 ** common
-    if not max(total, alike) < 0.5 or total != total or alike != alike:
+    if not (total < 0.5 and alike < 0.5):
         raise NotRead("polynomials so large that random points say nothing of them")
     return log2(total), log2(alike)
 
@@ -129,7 +128,8 @@ def annihilated(cert, rng, none):
 
     Raises NotRead where random points say nothing of the program.
     """
-    bound, total, tried, accepted, seen = 0.0, 0, 0, 0, set()
+    (one, alike), bound = bound_of(cert), 0.0
+    total, tried, accepted, seen = 0, 0, 0, set()
     passed = np.ones(len(cert.fields) + len(none), dtype=bool)
     read = np.ones(cert.size, dtype=bool)
     read[none] = False
@@ -155,7 +155,7 @@ def annihilated(cert, rng, none):
             if tangent is not None:
                 passed &= ~tangent.reshape(len(seeds), -1).any(axis=1)
         total = max(total, len(none) + rank_mod(seeds[:len(cert.fields), 0][:, read], p))
-        (one, alike), accepted = bound_of(cert), accepted + 1
+        accepted += 1
         seen.add(domain.classes.digest())
         if len(seen) > 1:
             raise NotRead("arguments that agree modulo one prime and not modulo another")

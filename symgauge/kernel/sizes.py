@@ -93,9 +93,9 @@ class Sizes:
         left, right = a.like.shape, b.like.shape
         if not 3 <= len(left) == len(right) or left[-1] != right[-2]:
             raise ValueError(f"a product of shapes {left} and {right}")
-        lead = np.broadcast_shapes(a.like.shape[:-2], b.like.shape[:-2])
-        like = np.broadcast_to(np.int8(0), (*lead, a.like.shape[-2], b.like.shape[-1]))
-        return self._times(a, b, like, log2(a.like.shape[-1]))
+        lead = np.broadcast_shapes(left[:-2], right[:-2])
+        like = np.broadcast_to(np.int8(0), (*lead, left[-2], right[-1]))
+        return self._times(a, b, like, log2(left[-1]))
 
     def scale(self, x, c):
         return self._times(x, self.constant((c,), 0), x.like, 0)
