@@ -9,24 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from symgauge.capture.target import Target
 from symgauge.errors import CaptureError, TargetError
 
 
+#: Elements of an uninitialised tensor above which no memory is taken for it.
+LARGE = 2**20
+
+
+class _LargeOnMeta(TorchFunctionMode):
+    """Large tensors of torch.empty, which have no values yet, lie on the meta device at once."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        out = kwargs or {}
+        if func is torch.empty and out.get("device") is None:
+            sizes = args[0] if args and isinstance(args[0], (tuple, list)) else args
+            sizes = out.get("size", sizes)
+            if all(isinstance(n, int) for n in sizes) and prod(sizes) > LARGE:
+                out = {**out, "device": "meta"}
+        return func(*args, **out)
+
+
 @contextmanager
 def without_weights() -> Iterator[None]:
     """Within it, every parameter that a module registers moves to the meta device at once.
 
-    An initialiser that fills the registered parameter then costs nothing; one that makes the
-    parameter from filled memory holds that one tensor for a moment.
+    An initialiser that fills the registered parameter then costs nothing, and neither does a large
+    uninitialised tensor; one that makes the parameter from filled memory holds it for a moment.
     """
 
     def register(module: Any, name: str, parameter: Any) -> torch.nn.Parameter | None:
@@ -38,7 +59,8 @@ def without_weights() -> Iterator[None]:
     # a hook may return another parameter; torch's annotation forgets it
     handle = register_module_parameter_registration_hook(register)  # type: ignore[arg-type]
     try:
-        yield
+        with _LargeOnMeta():
+            yield
     finally:
         handle.remove()
 

@@ -34,6 +34,16 @@ class Target:
     attribute: str
     #: FULL as it is written; `full` has the sizes in use beside it.
     written: Mapping[str, Any] | None = None
+    #: The sizes that were set.
+    given: tuple[str, ...] = ()
+    #: Full sizes at which the families of small ones are not restated.
+    published: Mapping[str, Any] | None = None
+
+    @property
+    def full_sizes(self) -> dict[str, Any]:
+        """The full sizes with those that were set; without any the sizes in use."""
+        sizes = self.published or self.full or self.sizes
+        return {**sizes, **{n: self.sizes[n] for n in self.given}}
 
     def at(self, sizes: Mapping[str, Any]) -> Target:
         """The same target at these sizes, as derivation.json holds them (tuples as lists).
@@ -146,7 +156,7 @@ def resolve_target(
     name = stem if attribute == "factory" else attribute
     return Target(
         name, text, factory, sizes, merged, source, module.__name__, attribute,
-        None if odd else full)
+        None if odd else full, tuple(settings))
 
 
 def _check_plain(text: str, sizes: Mapping[str, Any]) -> None:

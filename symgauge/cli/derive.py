@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from symgauge.cli.console import complain, plain, showing_progress, terminal
-from symgauge.cli.inputs import full_sizes, target_of
+from symgauge.cli.inputs import target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes, seed
 from symgauge.cli.status import HOLDS, STATUS
 from symgauge.errors import BadInputError, SymgaugeError
@@ -98,7 +98,7 @@ def _derive_full(options: argparse.Namespace) -> int:
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         small = target_of(options.target, [])
         target = target_of(options.target, options.set)
-        target = target.at(full_sizes(target, options.set))
+        target = target.at(target.full_sizes)
         found = derive_full(
             target, small, output=options.output, observable=options.observable,
             progress=progress,

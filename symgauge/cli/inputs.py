@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from symgauge.cli.options import sizes_of
 from symgauge.errors import BadInputError, InconsistentError
@@ -22,13 +22,15 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
     """The target of that name, at the sizes that --set gives."""
     try:
         from symgauge.capture import load_target
+        from symgauge.hf.target import is_hf, load_hf
     except ImportError as error:
         raise BadInputError(
             f"this command needs torch ({error}); install symgauge[torch]"
         ) from error
     from symgauge.zoo import load
 
-    return load_target(text, load, sizes_of(pairs))
+    settings = sizes_of(pairs)
+    return load_hf(text, settings) if is_hf(text) else load_target(text, load, settings)
 
 
 def text_of(path: str) -> str:
@@ -64,11 +66,3 @@ def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:
     result = derivation.verify()
     if result.verdict is Verdict.REFUTED:
         raise InconsistentError(f"{path} does not verify: {result.reasons[0]}; derive again")
-
-
-def full_sizes(target: Target, pairs: Sequence[str]) -> dict[str, Any]:
-    """The full sizes, with those that were set on the command line."""
-    if target.full is None:
-        raise BadInputError(f"{target.name} has no FULL sizes; put a dict FULL beside its factory")
-    chosen = {name: target.sizes[name] for name in sizes_of(pairs)}
-    return {**target.full, **chosen}

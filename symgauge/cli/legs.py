@@ -9,7 +9,7 @@ import time
 from contextlib import redirect_stdout
 
 from symgauge.cli.console import showing_progress, terminal
-from symgauge.cli.inputs import full_sizes, target_of
+from symgauge.cli.inputs import target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes
 from symgauge.cli.status import HOLDS
 
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         from symgauge.spaces.roles import named_legs
 
         if options.full:
-            target = target.at(full_sizes(target, options.set))
+            target = target.at(target.full_sizes)
         progress("module")
         module, args, kwargs = build_without_weights(target, strict=options.full)
         progress("graph")

@@ -12,8 +12,9 @@ from symgauge.errors import BadInputError
 
 #: What a TARGET is, in words.
 TARGET = (
-    "a zoo name, package.module:factory or path/to/file.py:factory; the factory returns "
-    "(module, args) or (module, args, kwargs)"
+    "a zoo name, package.module:factory or path/to/file.py:factory (the factory returns "
+    "(module, args) or (module, args, kwargs)), hf:TYPE or hf:CLASS of transformers, or a folder "
+    "with its config.json; nothing is downloaded"
 )
 #: Where a command registers itself.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -29,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 def add_sizes(parser: argparse.ArgumentParser) -> None:
     """The options that say which program of a TARGET is meant."""
     parser.add_argument("--set", metavar="SIZE=VALUE", action="append", default=[],
-                        help="a size of the factory (repeatable)")
+                        help="a size of the factory, or a field of the configuration (repeatable)")
     parser.add_argument("--output", metavar="NAME|INDEX", help="one output (default: all)")
     parser.add_argument("--observable", default="logits", choices=("logits", "probabilities"))
 

@@ -42,8 +42,8 @@ from symgauge.verdict import Verdict
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
 
-#: Parameters up to which power series and balls are tried where residues leave a hypothesis.
-FEW_PARAMETERS = 32
+#: Parameters up to which power series, and balls, are tried where residues leave a hypothesis.
+SERIES_PARAMETERS, FEW_PARAMETERS = 4000, 32
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def derive(
     """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
 
     Parameters that require grad are the coordinates; floating inputs are indeterminates, integers
-    that pick rows of a table range over them, other integers are held. All floating outputs
+    that pick rows of a table range over them, other integers are held. The inputs of a loaded
+    transformers model are made from its configuration where none are given. All floating outputs
     jointly unless `output` picks one, or a transformers output has logits. The module is changed
     while it is read (float64), and is afterwards as it was.
     `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
@@ -97,10 +98,13 @@ def derive(
     above an estimated 10 minutes or 8 GiB unless `force`.
     """
     from symgauge.capture import capture
+    from symgauge.hf.model import example, is_model
 
     start = time.perf_counter()
     check_module(module, force)
     progress("capture")
+    if not args and not kwargs and is_model(module):
+        kwargs = example(module)
     captured = capture(module, args, kwargs, output=output, observable=observable)
     seconds = {"capture": time.perf_counter() - start}
     asked = Asked(
@@ -333,12 +337,16 @@ def _without_hypotheses(
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """The claim over power series or in real balls, where residues leave a hypothesis on values.
 
-    For few parameters alone, and where it proves what is left; None else. A claim of residues that
-    is inconsistent gives way to any other.
+    Where it proves what is left; None else. A claim of residues that is inconsistent gives way to
+    any other.
     """
-    if not (claim["hypotheses"] or claim["inconsistent"]) or found.parameters > FEW_PARAMETERS:
+    if not (claim["hypotheses"] or claim["inconsistent"]):
         return None
-    for name, way in (("series", claim_in_series), ("balls", claim_in_balls)):
+    ways = (
+        ("series", claim_in_series, SERIES_PARAMETERS), ("balls", claim_in_balls, FEW_PARAMETERS))
+    for name, way, most in ways:
+        if found.parameters > most:
+            continue
         try:
             better, shown = way(network, found.cell, found.orbit_dimension, rng, progress)
         except (BadInputError, InconsistentError, ArithmeticError):

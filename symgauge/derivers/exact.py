@@ -55,6 +55,8 @@ CELLS, MORE_CELLS, MOST, WORK = 4, 12, 32, 4000
 PATIENCE = 100.0
 #: Fields times entries of the program's lines above which families are proved by intertwiners.
 LINE_BY_LINE = 1_000_000
+#: Monomial products of an attempt to prove a field of a structural family line by line.
+QUICK = 20_000
 #: Slices of slices tried.
 DEPTH = 6
 
@@ -195,7 +197,7 @@ class ExactDeriver:
         found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
         chosen, spare = self._select(total - r)
         prover, finite = Prover(self.network), FiniteActions(self.network)
-        together = FamilyProver(self.network) if self._many(chosen) else None
+        together, many = FamilyProver(self.network), self._many(chosen)
         values: Values = []
         unproved, spent = 0, 0.0
         for candidate in [*chosen, *spare]:
@@ -207,11 +209,7 @@ class ExactDeriver:
                 continue
             start = time.perf_counter()
             self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
-            shown = together.prove(candidate) if together and candidate.all_sizes else None
-            if shown is not None and shown.verdict is Verdict.PROVED:
-                proofs = (shown,) * len(candidate.fields)
-            else:
-                shown, proofs = None, tuple(prover.prove(f) for f in candidate.fields)
+            shown, proofs = self._proved(candidate, prover, together, many)
             if candidate.kind == "other":
                 spent += time.perf_counter() - start
             good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
@@ -267,6 +265,33 @@ class ExactDeriver:
     def _structural(self) -> list[Family]:
         """The families that are proved for all sizes."""
         return list(instantiate(find(self.network, self.progress)))
+
+    def _proved(
+        self, candidate: Family, prover: Prover, together: FamilyProver, many: bool
+    ) -> tuple[Proof | None, tuple[Proof, ...]]:
+        """The proof of a family as a whole, where that was needed, and one of each field.
+
+        Line by line as long as that is quick: such a proof needs no lemma. Then by intertwiners.
+        """
+        whole = candidate.all_sizes
+        quick = [] if whole and many else list(
+            self._line_by_line(candidate, prover, QUICK if whole else None))
+        if len(quick) == len(candidate.fields):
+            return None, tuple(quick)
+        shown = together.prove(candidate)
+        if shown.verdict is Verdict.PROVED:
+            return shown, (shown,) * len(candidate.fields)
+        return None, tuple(prover.prove(f) for f in candidate.fields)
+
+    def _line_by_line(
+        self, candidate: Family, prover: Prover, budget: int | None
+    ) -> Iterator[Proof]:
+        """A proof of each field; with a budget up to the first that it does not prove."""
+        for moved in candidate.fields:
+            proof = prover.prove(moved, budget)
+            if budget is not None and proof.verdict is not Verdict.PROVED:
+                return
+            yield proof
 
     def _many(self, families: Sequence[Family]) -> bool:
         """Whether proofs line by line, one for each field, would take minutes."""

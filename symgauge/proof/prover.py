@@ -112,16 +112,17 @@ class Prover:
                 out[(0, *where, j)] = entry
         return out
 
-    def prove(self, generator: VectorField) -> Proof:
-        """The verdict on X f = 0."""
-        self.ring.budget = self._budget
+    def prove(self, generator: VectorField, budget: int | None = None) -> Proof:
+        """The verdict on X f = 0; `budget` in place of the prover's own for each attempt."""
+        most = self._budget if budget is None else budget
+        self.ring.budget = most
         try:
             field = field_polynomials(self, generator)
         except SizeLimit as limit:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
         for fold, closed, opaque, short in STRATEGIES:
-            self.ring.budget = self._budget
+            self.ring.budget = most
             self._rules.short = short
             try:
                 last = self._attempt(field, fold, closed, opaque)

@@ -298,6 +298,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.SERIES_PARAMETERS", 0)
     Path("scales.py").write_text(
         "import torch\n\n\n"
         "class Scales(torch.nn.Module):\n"

@@ -69,7 +69,9 @@ def derivation(name: str) -> Derivation:
         return derivation(base).certified_in_balls()[0]
     architecture, sizes = NETWORKS[name]
     if not architecture:
-        with patch("symgauge.derivation.derive.FEW_PARAMETERS", 0):  # its hypothesis stays
+        # its hypothesis stays
+        with (patch("symgauge.derivation.derive.FEW_PARAMETERS", 0),
+              patch("symgauge.derivation.derive.SERIES_PARAMETERS", 0)):
             return symgauge.derive(TwoScales(), (torch.ones(1, 1),), name=name)
     return symgauge.derive(*zoo.load(architecture).factory(**sizes), name=name)
 

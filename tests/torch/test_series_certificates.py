@@ -271,6 +271,7 @@ def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
 def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) -> None:
     """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
     monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.SERIES_PARAMETERS", 0)
 
     def formula(p: P, tokens: Tensor) -> Tensor:
         x = torch.nn.functional.embedding(tokens, p.E)

@@ -1,0 +1,116 @@
+"""Small sizes of a configuration of transformers, by the names that its fields go by.
+
+Nothing is known of a model but its configuration: a field is a size if its name says so. Two heads
+of size 2, one layer, nine tokens: small enough for an exact derivation, large enough that no two
+roles have one size by accident where the configuration leaves them free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: Names of sizes and what they become, the first that fits; None leaves a field as it is.
+RULES: tuple[tuple[str, int | None], ...] = (
+    (r"token_(id|index)$", None),
+    (r"per_tok(en)?$|^moe_topk$|^moe_k$", 2),
+    (r"^num_shared_experts$|^n_shared_experts$|^n_group$|^topk_group$|^num_expert_group$", 1),
+    (r"(^|_)(experts|local_experts|routed_experts)$", 3),
+    (r"type_vocab_size$", 2),
+    (r"vocab_size", 9),
+    (r"(num_kv_shared|max_window|num_nextn_predict|mtp|num_dense)_layers$", 0),
+    (r"(^|_)(layers?|num_blocks)$|^num_layers_per_stack$", 1),
+    (r"^first_k_dense_replace$", 1),
+    (r"mamba_d_head$|mamba_head_dim$", 4),
+    (r"(head_dim|dim_head|kv_channels|d_kv|head_size)$", 2),
+    (r"(^|_)heads?$", 2),
+    (r"lora_rank$|^laurel_rank$", 3),
+    (r"dt_rank$|time_step_rank$", 2),
+    (r"(intermediate_size|ffn_dim|ffn_hidden_size|n_inner|d_ff|dff|dim_ff|mlp_dim)$", 5),
+    (r"^(hidden_dim)$", 6),
+    (r"(hidden_size|n_embd|d_model|^dim|embedding_size|embed_dim|proj_dim|projection_dim"
+     r"|pooler_output_size|hidden_size_per_layer_input)$", 4),
+    (r"(position_embeddings|positions|^n_ctx|max_seq_len|max_length|^block_size)$", 8),
+    (r"(state_size|d_state)$", 2),
+    (r"(conv_kernel|d_conv|conv_kernel_dim|conv_kernel_size|conv_L_cache)$", 2),
+    (r"chunk_size$", 4),
+    (r"n_groups$|^mamba_n_groups$", 1),
+    (r"num_buckets$", 4),
+    (r"max_distance$", 8),
+    (r"^image_size$", 4),
+    (r"^patch_size$", 2),
+    (r"^num_channels$", 1),
+    (r"^num_mel_bins$", 3),
+    (r"^rotary_dim$", 2),
+)
+#: Fields without a value of their own (computed from others) that are sizes all the same.
+COMPUTED = ("n_inner",)
+#: Fields that say nothing of the function.
+SPOKEN = ("transformers_version", "architectures", "dtype", "id2label", "label2id", "use_cache",
+          "problem_type", "return_dict", "output_hidden_states", "output_attentions")
+#: Joins the name of a part of a configuration to the name of its field.
+PART = "__"
+
+
+def small(name: str, value: Any, heads: int | None, experts: bool = False) -> int | None:
+    """The small size of a field, or None where the field is none, or is as small already.
+
+    `heads` is the number of query heads beside a number of key and value heads. With `experts` the
+    hidden width is 4: kernels of grouped products want rows of 16 bytes.
+    """
+    if name in COMPUTED and value is None:
+        value = 10**9
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        return None
+    found = next((size for pattern, size in RULES if re.search(pattern, name)), None)
+    if found is None:
+        return None
+    if re.search(r"(kv|key_value|key)_heads$", name) and heads is not None and value < heads:
+        return 1  # groups of query heads stay groups
+    return min(4 if experts and found == 5 else found, value)
+
+
+def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, int]]:
+    """(name, value, small size) of every size of a configuration, those of its parts included."""
+    parts = parts_of(config)
+    plain = own_fields(config)
+    heads = next((v for n, v in plain.items() if re.search(r"attention_heads$|value_heads$", n)
+                  and not re.search(r"key_value_heads$", n) and isinstance(v, int)), None)
+    for name, value in plain.items():
+        if name not in parts:
+            size = small(name, value, heads, any("experts" in n for n in plain))
+            if size is not None:
+                yield prefix + name, value, size
+    for name, part in parts.items():
+        yield from fields_of(part, f"{prefix}{name}{PART}")
+
+
+def parts_of(config: Any) -> Mapping[str, Any]:
+    """The configurations inside one, by the field that holds them."""
+    names = getattr(type(config), "sub_configs", None) or {}
+    return {n: part for n in names if (part := getattr(config, n, None)) is not None}
+
+
+def own_fields(config: Any) -> dict[str, Any]:
+    """The plain fields that a configuration is built from; None for what it computes itself."""
+    declared = {
+        f.name: f.default for f in dataclasses.fields(config)
+        if f.init and not f.name.startswith("_") and f.name not in SPOKEN
+    }
+    values = {n: _value(config, n) for n in declared}
+    free = [n for n, default in declared.items() if default is None and values[n] is not None]
+    if free:
+        with contextlib.suppress(Exception):  # some need what they also compute
+            again = type(config)(**{n: v for n, v in values.items() if n not in free})
+            values.update({n: None for n in free if getattr(again, n, None) == values[n]})
+    return values
+
+
+def _value(config: Any, name: str) -> Any:
+    try:
+        return getattr(config, name, None)
+    except Exception:  # a field that differs from layer to layer
+        return None

@@ -1,0 +1,135 @@
+"""The text of a factory that builds a model of transformers: what `hf:` targets are.
+
+A target is a source with `factory(**sizes)` and `FULL`, as a user would write it, so that the
+derivation, the check and `--full` know nothing of transformers. Nothing is downloaded: weights are
+drawn by the class itself.
+"""
+
+from __future__ import annotations
+
+import pprint
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from symgauge.errors import TargetError
+from symgauge.hf.inputs import inputs_of
+from symgauge.hf.sizes import PART, fields_of, own_fields, parts_of
+
+#: Tokens of an example at small and at full sizes.
+TOKENS, FULL_TOKENS = 3, 8
+#: Tokens with a meaning, at a vocabulary of nine: some models look for them among their inputs.
+SPECIAL = {"pad_token_id": 0, "bos_token_id": 3, "eos_token_id": 4}
+TEXT = '''"""{model} of transformers at small sizes; FULL has those of {origin}."""
+
+FULL = {full}
+
+#: What the configuration says beside its sizes.
+FIXED = {fixed}
+
+
+def factory(
+{arguments}):
+    import torch
+    import transformers
+
+    config = transformers.{config}(
+{settings})
+    model = transformers.{model}(config).eval()
+    return model, (), {{
+{inputs}    }}
+'''
+
+
+def source(
+    config: Any, model: type, origin: str, extra: Iterable[str] = (),
+    instead: Mapping[str, int] | None = None, text_alone: bool = False,
+) -> str:
+    """The text of a factory of `model` at small sizes; FULL has the sizes of `config`.
+
+    `extra` names plain fields of the configuration that are to be arguments beside its sizes,
+    `instead` has small sizes of its own. With `text_alone` token ids are the only input.
+    Raises TargetError where no input of the model is known, or there is no such field.
+    """
+    sizes = list(fields_of(config))
+    small = {name: size for name, _, size in sizes}
+    full = {name: value for name, value, _ in sizes}
+    for name in (*extra, *(instead or {})):
+        if name not in small and name != "tokens":
+            small[name] = full[name] = _field(config, name)
+    small.update(instead or {})
+    fixed = _fixed(config, small)
+    inputs = inputs_of(config, model, text_alone)
+    if any("tokens" in text for text in inputs.values()):
+        small, full = {"tokens": TOKENS, **small}, {"tokens": FULL_TOKENS, **full}
+    return TEXT.format(
+        model=model.__name__, config=type(config).__name__, origin=origin, full=_literal(full),
+        fixed=_literal(fixed),
+        arguments=_lines(", ".join(f"{name}={value!r}" for name, value in small.items())),
+        settings=_lines(_settings(small, fixed, ())),
+        inputs="".join(f'        "{name}": {text},\n' for name, text in inputs.items()))
+
+
+def _lines(text: str) -> str:
+    """The arguments of a call, on lines of their own."""
+    return textwrap.fill(
+        text, 92, initial_indent=" " * 8, subsequent_indent=" " * 8, break_long_words=False,
+        break_on_hyphens=False) + ",\n    "
+
+
+def _literal(value: Mapping[str, Any]) -> str:
+    return pprint.pformat(dict(value), width=92, sort_dicts=False)
+
+
+def _field(config: Any, name: str) -> Any:
+    *places, last = name.split(PART)
+    for place in places:
+        config = parts_of(config).get(place)
+    if config is None or not hasattr(config, last):
+        raise TargetError(f"the configuration has no field {name.replace(PART, '.')!r}")
+    value = getattr(config, last)
+    if not (value is None or isinstance(value, (bool, int, float, str))):
+        raise TargetError(
+            f"{name.replace(PART, '.')} is a {type(value).__name__} of the configuration: write "
+            "it into a config.json and give its folder")
+    return value
+
+
+def _fixed(config: Any, sizes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The fields beside the sizes that are not as the configuration's class has them."""
+    plain, parts, usual = own_fields(config), parts_of(config), own_fields(type(config)())
+    out: dict[str, Any] = {}
+    for name, value in plain.items():
+        if prefix + name in sizes or name in parts:
+            continue
+        if re.search(r"token_(id|index)$", name):
+            if isinstance(value, int) and value >= 9:
+                out[name] = SPECIAL.get(name, 5)
+            elif value != usual.get(name):
+                out[name] = value
+        elif value != usual.get(name) and _plain(value):
+            out[name] = value
+    for name, part in parts.items():
+        out[name] = {"model_type": part.model_type, **_fixed(part, sizes, f"{prefix}{name}{PART}")}
+    return out
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_plain(x) for x in value)
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _plain(x) for k, x in value.items())
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _settings(sizes: Mapping[str, Any], fixed: Mapping[str, Any], place: tuple[str, ...]) -> str:
+    """The keyword arguments of a configuration, or of a part of it as a dict."""
+    prefix = "".join(f"{p}{PART}" for p in place)
+    own = [f"{name[len(prefix):]}={name}" for name in sizes
+           if name.startswith(prefix) and PART not in name[len(prefix):] and name != "tokens"]
+    at = "FIXED" + "".join(f'["{p}"]' for p in place)
+    parts = [n for n, v in fixed.items() if isinstance(v, dict) and "model_type" in v]
+    inner = [f"{n}=dict({_settings(sizes, fixed[n], (*place, n))})" for n in parts]
+    rest = at if not inner else f"{{k: v for k, v in {at}.items() if k not in {parts!r}}}"
+    return ", ".join([*own, *inner, *([f"**{rest}"] if set(fixed) - set(parts) else [])])

@@ -1,0 +1,183 @@
+"""TARGET as a model of transformers: a type or a class, or a folder with config.json."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from symgauge.capture.target import Target, resolve_target
+from symgauge.errors import SizeError, TargetError
+from symgauge.hf.sizes import PART
+from symgauge.hf.source import source
+
+#: Which class of a type is taken: the first that there is.
+WHICH = (
+    "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES", "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_MASKED_LM_MAPPING_NAMES", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", "MODEL_MAPPING_NAMES",
+)
+SCHEME = "hf:"
+#: Small sizes that some configurations want instead: what they compute is not what they check.
+TRIES: tuple[Mapping[str, int], ...] = (
+    {}, {"head_dim": 2}, {"head_dim": 4}, {"num_key_value_heads": 2},
+    {"head_dim": 2, "num_key_value_heads": 2}, {"n_embd": 8, "n_head": 4},
+    {"num_hidden_layers": 2}, {"num_layers": 2},
+    {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
+)
+
+
+def is_hf(text: str) -> bool:
+    """Whether the text names a model of transformers: hf:NAME, or a folder with config.json."""
+    return text.startswith(SCHEME) or (Path(text) / "config.json").is_file()
+
+
+def load_hf(text: str, settings: Mapping[str, str], folder: str | None = None) -> Target:
+    """The target hf:TYPE, hf:CLASS or a folder with config.json; `folder` holds a config.json.
+
+    Raises TargetError where there is no such type, class or file, SizeError for a setting that the
+    configuration does not take.
+    """
+    transformers = _transformers(text)
+    place = folder if folder is not None else None if text.startswith(SCHEME) else text
+    name = text[len(SCHEME):] if text.startswith(SCHEME) else ""
+    if place is not None:
+        config, written = _from_folder(transformers, Path(place))
+        name, origin = name or written or config.model_type, str(Path(place).name)
+    else:
+        config, origin = _default(transformers, name), ""
+    model = _class(transformers, name, config)
+    if not isinstance(config, model.config_class):  # type: ignore[attr-defined]
+        config = config.get_text_config()
+    return target_of(text, config, model, origin or f"{type(config).__name__}()", settings)
+
+
+def target_of(
+    text: str, config: Any, model: type, origin: str, settings: Mapping[str, str]
+) -> Target:
+    """The target of a class at small sizes, with the sizes of a configuration as FULL.
+
+    The small sizes are the first of TRIES at which the model can be built and run.
+    Raises TargetError where none of them lets it.
+    """
+    spoken = {_name(config, n): v for n, v in settings.items()}
+    wrong: TargetError | None = None
+    for instead in TRIES:
+        known = {n: v for n, v in instead.items() if hasattr(config, n)}
+        if len(known) < len(instead):
+            continue
+        for text_alone in (False, True):
+            written = source(config, model, origin, spoken, known, text_alone)
+            try:
+                found = _resolved(text, config, written, spoken)
+                _run(found)
+            except SizeError:
+                raise
+            except TargetError as error:
+                wrong = wrong or error
+                continue
+            return found
+    assert wrong is not None
+    raise wrong
+
+
+def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str]) -> Target:
+    module = ModuleType(f"symgauge_hf_{config.model_type}")
+    exec(compile(written, f"<{text}>", "exec"), module.__dict__)  # our own text
+    found = resolve_target(text, module, "factory", written, settings)
+    name = re.sub(r"\W", "_", config.model_type)
+    return replace(found, name=name, full=None, written=None, published=found.full)
+
+
+def _run(target: Target) -> None:
+    """Raises TargetError unless the model runs on its example."""
+    module, args, kwargs = target.build()
+    try:
+        with torch.no_grad():
+            module(*args, **kwargs)
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TargetError(f"{target.text}: the model does not run: {line}") from error
+
+
+def _name(config: Any, name: str) -> str:
+    """The configuration's own name of a field: n_embd for hidden_size, parts joined by PART."""
+    name = name.replace(".", PART)
+    own: str = (getattr(config, "attribute_map", None) or {}).get(name, name)
+    return own
+
+
+def _transformers(text: str) -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise TargetError(
+            f"{text} is a model of transformers, which is not installed; install symgauge[hf]"
+        ) from error
+    return transformers
+
+
+def _default(transformers: Any, name: str) -> Any:
+    """The default configuration of a type or of a class."""
+    from transformers.models.auto import configuration_auto
+
+    types = configuration_auto.CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
+    if name in types:
+        return _made(lambda: transformers.AutoConfig.for_model(name), name)
+    found = getattr(transformers, name, None) if name.isidentifier() else None
+    made = getattr(found, "config_class", None)
+    if made is None:
+        near = difflib.get_close_matches(name, types, 3)
+        raise TargetError(
+            f"transformers {transformers.__version__} has no model type and no class {name!r}"
+            + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    return _made(made, name)
+
+
+def _made(make: Any, name: str) -> Any:
+    try:
+        return make()
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TargetError(f"the default configuration of {name} cannot be made: {line}") from error
+
+
+def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:
+    """The configuration that a folder holds, and the class that it names."""
+    path = folder / "config.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TargetError(f"there is no file {path}") from error
+    except ValueError as error:
+        raise TargetError(f"{path} is no JSON: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("model_type"), str):
+        raise TargetError(f"{path} names no model_type of transformers")
+    named = data.get("architectures") or [""]
+    config = _made(
+        lambda: transformers.AutoConfig.for_model(data["model_type"]).from_dict(data), str(path))
+    return config, str(named[0])
+
+
+def _class(transformers: Any, name: str, config: Any) -> type:
+    """The class of that name, else the first of WHICH that the configuration's type has."""
+    found = getattr(transformers, name, None) if name.isidentifier() else None
+    if isinstance(found, type) and hasattr(found, "config_class"):
+        return found
+    from transformers.models.auto import modeling_auto
+
+    for mapping in WHICH:
+        named = getattr(modeling_auto, mapping, {}).get(config.model_type)
+        for one in [named] if isinstance(named, str) else named or ():
+            if hasattr(transformers, one):
+                model: type = getattr(transformers, one)
+                return model
+    raise TargetError(
+        f"transformers {transformers.__version__} has no model of the type {config.model_type}")
