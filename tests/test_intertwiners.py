@@ -23,6 +23,9 @@ from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Move, Place
+from symgauge.families.kind import MatrixKind
+from symgauge.families.kinds import kinds
+from symgauge.families.kinds.centred import CENTRED
 from symgauge.ops import all_ops
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
@@ -31,7 +34,7 @@ from symgauge.program.network import Network
 from symgauge.program.op import NodeOp
 from symgauge.program.writer import Value
 from symgauge.proof.intertwiners import matrices, shifts, weights
-from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
+from symgauge.proof.intertwiners.matrices import Mark, Turned, prove_matrix
 from symgauge.proof.intertwiners.shifts import Shifted, Term, prove_shift
 from symgauge.proof.intertwiners.sweep import sweep
 from symgauge.proof.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
@@ -404,13 +407,13 @@ def test_what_a_centred_matrix_fixes() -> None:
         assert change.any() == (parity == 1)
         if parity == 1:
             with pytest.raises(NoLemma, match="turns alone"):
-                prove_matrix(t.structure, "centred", start)
+                prove_matrix(t.structure, CENTRED, start)
         else:
-            assert prove_matrix(t.structure, "centred", start)
+            assert prove_matrix(t.structure, CENTRED, start)
     added = Structure(PROGRAMS["add"][3]())
     for parity, words in ((-1, "summands"), (1, "an output")):
         with pytest.raises(NoLemma, match=words):
-            prove_matrix(added, "centred", {added.network.parameter_nodes[0]: {
+            prove_matrix(added, CENTRED, {added.network.parameter_nodes[0]: {
                 (0, 0): Mark(parity)}})
 
 
@@ -566,7 +569,7 @@ def test_shifts(make: Callable[[], Network]) -> None:
 def test_no_network_misleads(name: str) -> None:
     result = referee(adversarial_networks.NETWORKS[name]())
     assert result.sound, (result.wrong, result.rank, result.dimension, result.redundancy)
-    centred = [f.dimension for f in result.families if f.kind == "centred"]
+    centred = [f.dimension for f in result.families if f.kind is CENTRED]
     assert sum(centred) == adversarial_networks.CENTRED.get(name, 0)
 
 
@@ -713,7 +716,7 @@ def test_false_relatives(name: str) -> None:
     else:
         marks = {nodes[p]: {at[p]: Mark(w)} for p, _, w in spec}
         with pytest.raises(NoLemma):
-            prove_matrix(structure, kind, marks)  # type: ignore[arg-type]
+            prove_matrix(structure, kinds()[kind], marks)  # type: ignore[arg-type]
         form = {1: "g", -1: "g^-T"}
     moves = [
         Move(p, form[w], Place(axis, 0, (n,), 0), Fraction(w if kind == "diagonal" else 1))

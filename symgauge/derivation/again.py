@@ -80,7 +80,7 @@ def captured_again(data: Mapping[str, Any], network: Network, target: Target) ->
         found.wrong += difference_of("full_tensors", data["full_tensors"], tensors_of(full))
         for entry in data["generators"]:
             family = family_of(entry)
-            restated = None if family.kind == "other" else at_full(family, network, full)
+            restated = None if not family.kind.is_finite else at_full(family, network, full)
             found.wrong += difference_of("full of a family", entry["full"], restated)
     elif data["full_tensors"] is not None and data["target"] == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")

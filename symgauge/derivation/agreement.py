@@ -109,10 +109,10 @@ def _action_disagreements(
     proofs: Sequence[Proof],
 ) -> Iterator[str]:
     """An action that is none, or whose derivative is not the family's proved fields."""
-    reason = None if family.kind == "other" else finite.missing(family, proofs)
+    reason = None if not family.kind.is_finite else finite.missing(family, proofs)
     if reason:
         yield f"family {entry['label']!r:.80} has no finite action: {reason}"
-    if family.kind != "other" and plain_fields(coordinates, entry) != family.fields:
+    if family.kind.is_finite and plain_fields(coordinates, entry) != family.fields:
         yield f"the action of family {entry['label']!r:.80} is not that of its proved vectors"
 
 
@@ -213,7 +213,7 @@ def _family_of(
         family_of(entry["full"])
     # what is said to hold for all sizes is derived anew below
     family = replace(family_of(entry, fields), all_sizes=entry["all_sizes"] == "proved")
-    if family.kind == "other":
+    if not family.kind.is_finite:
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry["tensors"])
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
         if not reached <= set(entry["tensors"]):

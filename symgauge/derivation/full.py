@@ -29,6 +29,7 @@ from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.kinds import kind_of
 from symgauge.files import parsed, write_atomically
 from symgauge.ops import all_ops
 from symgauge.points.reads import readable_network
@@ -312,7 +313,7 @@ def algebra_text(generators: Sequence[Mapping[str, Any]]) -> str:
     counts: dict[str, int] = {}
     flat = 0
     for g in generators:
-        if g["element"]["kind"] in ("diagonal", "translation"):
+        if kind_of(g["element"]).is_vector:
             flat += g["dimension"]
         else:
             counts[g["algebra"]] = counts.get(g["algebra"], 0) + 1

@@ -14,6 +14,7 @@ from symgauge.derivation.seal import text_of
 from symgauge.derivers.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
+from symgauge.families.kinds.translation import SHIFT
 from symgauge.lie.fields import combination
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
@@ -95,7 +96,7 @@ def _refuted(
     """
     if wrong.get("same_generator"):
         shifts = [m for m in wrong["action"] if m["form"] == "+c"]
-        element = {**wrong["element"], "kind": "translation"}
+        element = {**wrong["element"], "kind": SHIFT.name}
         wrong = {**wrong, "element": element, "action": shifts}
     fields = plain_fields(coordinates, wrong)
     if fields is None:

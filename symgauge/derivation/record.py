@@ -19,10 +19,11 @@ from symgauge.certify.verification import Verification, rejected, verify
 from symgauge.checks import actions, emit_check
 from symgauge.derivation.again import captured_again
 from symgauge.derivation.agreement import CLAIMED, DECIDED, disagreements, settled_here, shortened
-from symgauge.derivation.element import GroupElement, to_numpy
+from symgauge.derivation.element import GroupElement, given, to_numpy
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.seal import edited, left_open, sealed
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.families.kinds import kind_of
 from symgauge.files import parsed, write_atomically
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
@@ -123,13 +124,25 @@ class Derivation:
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
         tensors. Raises BadInputError where the state has neither the small nor the full shapes.
         """
-        families = tuple(f for f in self.data["generators"] if f["element"]["kind"] != "other")
+        families = tuple(f for f in self.data["generators"] if kind_of(f["element"]).is_finite)
         if state is None:
             shapes = {t["name"]: t["shape"] for t in self.data["tensors"]}
             return GroupElement(families, actions.sample(families, shapes, seed))
         shapes = self._shapes_of(state)
         scales = {n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
         return GroupElement(families, actions.sample(families, shapes, seed, scales))
+
+    def element(self, values: Mapping[str, Any]) -> GroupElement:
+        """The group element of given matrices, or vectors s or c, by the labels of their families.
+
+        {} is the identity. Raises BadInputError where there is no such family, or the value has
+        another shape or is not in the group that is shown to act.
+        """
+        shapes = {
+            size: {t["name"]: t["shape"] for t in self.data[key]}
+            for size, key in (("small", "tensors"), ("full", "full_tensors")) if self.data[key]
+        }
+        return given(self.data["generators"], values, shapes)
 
     def certified_in_balls(
         self, seed: int = 0, progress: Progress = silent

@@ -12,13 +12,15 @@ a generic point: `generic_stabiliser` decides that by a sufficient criterion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from symgauge.families.family import Move, Place
+from symgauge.families.kind import Kind, MatrixKind
 from symgauge.spaces.line import Address
 from symgauge.spaces.reads import unread_summands
 from symgauge.spaces.structure import Structure
@@ -69,7 +71,7 @@ class Components:
         return {key: len(rows) for key, rows in self._rows.items() if rows}
 
     def _vectors(self, found: Structural, plain: bool) -> Iterator[tuple[Component, Vector]]:
-        kind = "shift" if found.family.kind == "translation" else "scale"
+        kind = "shift" if found.family.kind.is_shift else "scale"
         legs = found.element.legs
         entries = [e for e in found.element.entries if not plain or kind == "scale" or not e[2]]
         for k in range(len(legs) + 1) if found.element.entries else ():
@@ -177,45 +179,63 @@ def generic_stabiliser(found: Found) -> str | None:
     """
     structure = found.sliced
     families, _ = independent(structure, found.families)
-    if _in_parts(structure, families, _halved(structure, families)):
+    halved = _halved(structure, families)
+    if _in_parts(structure, families, halved):
         return "a leg is used whole and in parts"
-    movers: dict[int, list[Structural]] = {}
-    names = {
-        p.name: i for i, p in zip(
-            structure.network.parameter_nodes, structure.network.parameters, strict=True)
-    }
-    for f in families:
-        for name in f.family.tensors:
-            movers.setdefault(names[name], []).append(f)
-    open_ = [f for f in families if f.traceless]
-    while open_:
-        pinned = [f for f in open_ if _pinned(structure, f, movers, open_, names)]
+    return (
+        _loose_matrix(structure, families)
+        or _loose_scaling(structure, families, halved)
+        or _loose_shift(structure, families, halved)
+    )
+
+
+def _loose_matrix(structure: Structure, families: Sequence[Structural]) -> str | None:
+    """(1) of `generic_stabiliser`: matrices that are not shown to be 0."""
+    movers = _Movers(structure, families)
+    unknown = [f for f in families if f.traceless]
+    while unknown:
+        pinned = [f for f in unknown if movers.pin(f, unknown)]
         if not pinned:
-            tensors = ", ".join(open_[0].family.tensors[:3])
+            tensors = ", ".join(unknown[0].family.tensors[:3])
             return f"the tensors {tensors} are too small to fix every matrix on their leg"
-        open_ = [f for f in open_ if f not in pinned]
-    scalings = [f for f in families if f.family.kind == "diagonal" or f.traceless]
-    shifts = [f for f in families if f.family.kind == "translation"]
-    shifted = {(node, at) for f in shifts for node, at, tag, _ in f.element.entries if not tag}
+        unknown = [f for f in unknown if f not in pinned]
+    return None
+
+
+def _loose_scaling(
+    structure: Structure, families: Sequence[Structural], halved: set[int]
+) -> str | None:
+    """(2): scalings, those in matrices included, that shifts may undo."""
+    shifted = {
+        (node, at) for f in families if f.family.kind.is_shift
+        for node, at, tag, _ in f.element.entries if not tag
+    }
     # a shift that carries an index on every axis: nothing of the tensor is left to tell by
     full = {
         node for node, at in shifted
         if {a[0] for a in at} == {a[0] for a in structure.top(node)}
     }
-    halved = _halved(structure, families)
     good, every = Components(structure, halved), Components(structure, halved)
-    for f in scalings:
-        every.add(f)
-        good.add(_without(f, full))
+    for f in families:
+        if f.family.kind.is_scaling or f.traceless:
+            every.add(f)
+            good.add(_without(f, full))
     if good.ranks != every.ranks:
         return "a scaling moves nothing but tensors that are shifted freely"
-    constants, whole = Components(structure, halved), Components(structure, halved)
-    for f in shifts:
-        whole.add(f)
-        constants.add(f, plain=True)
-    if constants.ranks != whole.ranks:
-        return "shifts differ by what they compensate alone"
     return None
+
+
+def _loose_shift(
+    structure: Structure, families: Sequence[Structural], halved: set[int]
+) -> str | None:
+    """(3): shifts whose constants are the same."""
+    constants, whole = Components(structure, halved), Components(structure, halved)
+    for f in families:
+        if f.family.kind.is_shift:
+            whole.add(f)
+            constants.add(f, plain=True)
+    return None if constants.ranks == whole.ranks else (
+        "shifts differ by what they compensate alone")
 
 
 def _without(found: Structural, nodes: set[int]) -> Structural:
@@ -223,62 +243,75 @@ def _without(found: Structural, nodes: set[int]) -> Structural:
     return replace(found, element=replace(found.element, entries=entries))
 
 
-def _pinned(
-    structure: Structure, f: Structural, movers: Mapping[int, Sequence[Structural]],
-    unknown: Sequence[Structural], names: Mapping[str, int],
-) -> bool:
-    """Whether the blocks that a matrix alone turns leave it nothing but 0."""
-    need = f.family.size - (f.family.kind in ("so", "so1"))
-    if f.family.kind == "complex":
-        need = 1
-    columns = {"g": 0, "g^-T": 0}
-    for move in f.family.moves:
-        assert move.at is not None and isinstance(move.at.along, int)
-        node = names[move.parameter]
-        again = [
-            m for m in f.family.moves if m.parameter == move.parameter and m is not move
-            and m.at is not None and (m.at.axis != move.at.axis or m.at.start == move.at.start)
-        ]
-        if again:
-            # A W - W A = 0: A is a polynomial in a generic square W, and one vector v with
-            # A v = 0 more is enough; of other forms nothing is said
-            square = len(again) == 1 and again[0].form != move.form and not move.at.per and (
-                structure.network.nodes[node].shape == (f.family.size,) * 2)
-            alone = all(g is f for g in movers[node])
-            if square and alone:
-                need = min(need, 1)
-            continue
-        shape = structure.network.nodes[node].shape
-        rest = prod(shape) // shape[move.at.axis] * prod(
-            n for k, n in enumerate(move.at.sizes)
-            if k != move.at.along and k not in move.at.per)
-        others = [
-            g for g in movers[node] if g is not f and (g in unknown or not g.traceless)
-        ]
-        for g in others:
-            if g.family.kind != "translation":
-                rest = 0
+class _Movers:
+    """Which families move each parameter, and what of it one matrix alone turns."""
+
+    def __init__(self, structure: Structure, families: Sequence[Structural]) -> None:
+        network = structure.network
+        self._nodes = {
+            p.name: i for i, p in zip(network.parameter_nodes, network.parameters, strict=True)}
+        self._shapes = {name: network.nodes[i].shape for name, i in self._nodes.items()}
+        self._of: dict[str, list[Structural]] = {}
+        for f in families:
+            for name in f.family.tensors:
+                self._of.setdefault(name, []).append(f)
+
+    def pin(self, f: Structural, unknown: Sequence[Structural]) -> bool:
+        """Whether the blocks that a matrix alone turns leave it nothing but 0."""
+        kind, n = f.family.kind, f.family.size
+        assert isinstance(kind, MatrixKind)
+        columns, polynomial_of_one = {"g": 0, "g^-T": 0}, False
+        for move in f.family.moves:
+            others = [m for m in f.family.moves if m is not move and _one_block(m, move)]
+            if not others:
+                columns[move.form] += self._columns(f, move, unknown)
+            elif self._commutes(f, move, others):
+                polynomial_of_one = True
+        return kind.vanishes(columns["g"], columns["g^-T"], n, polynomial_of_one)
+
+    def _commutes(self, f: Structural, move: Move, others: Sequence[Move]) -> bool:
+        """Whether a tensor says A W - W A = 0: A is a polynomial in a generic square W."""
+        assert move.at is not None
+        return (
+            len(others) == 1 and others[0].form != move.form and not move.at.per
+            and self._shapes[move.parameter] == (f.family.size,) * 2
+            and all(g is f for g in self._of[move.parameter])
+        )
+
+    def _columns(self, f: Structural, move: Move, unknown: Sequence[Structural]) -> int:
+        """The columns of a block that nothing else moves but matrices that are known to be 0."""
+        at, shape = move.at, self._shapes[move.parameter]
+        assert at is not None
+        left = prod(shape) // shape[at.axis] * prod(
+            n for k, n in enumerate(at.sizes) if k != at.along and k not in at.per)
+        for g in self._of[move.parameter]:
+            if g is f or (g.traceless and g not in unknown):
                 continue
+            if not g.family.kind.is_shift:
+                return 0
             for m in g.family.moves:
-                if m.parameter != move.parameter:
-                    continue
-                if f.family.kind == "so1" and m.form == "+c" and m.at is not None and (
-                        m.at.axis != move.at.axis):
-                    continue  # constant along the leg: 1^T A P = 0, so it is 0 here
-                if m.form != "+c" or m.at is None or m.at.axis != move.at.axis:
-                    rest = 0
-                elif set(range(len(m.at.sizes))) - {m.at.along, *m.at.per} - {
-                        move.at.along, *move.at.per} and m.at.start == move.at.start:
-                    rest = 0
-                else:
-                    rest -= 1
-        columns[move.form] += max(rest, 0)
-    if f.family.kind == "gl":
-        return max(columns.values()) >= need
-    if f.family.kind == "centred":
-        # u (1^T P) = 0, or 1 (u^T P) = 0
-        return columns["g"] >= 1 or columns["g^-T"] >= need
-    return sum(columns.values()) >= need
+                if m.parameter == move.parameter:
+                    left -= _hidden(f.family.kind, at, m, left)
+        return max(left, 0)
+
+
+def _one_block(a: Move, b: Move) -> bool:
+    """Whether two matrices turn the same entries of a tensor, as far as their axes tell."""
+    assert b.at is not None
+    return a.parameter == b.parameter and a.at is not None and (
+        a.at.axis != b.at.axis or a.at.start == b.at.start)
+
+
+def _hidden(kind: Kind, at: Place, shift: Move, left: int) -> int:
+    """How many of the columns that are left a shift may hide: one that it is constant along."""
+    if shift.form != "+c" or shift.at is None:
+        return left
+    if shift.at.axis != at.axis:
+        # constant along the leg: 1^T A P = 0, so it is 0 here
+        return 0 if kind.fixes_ones else left
+    own = set(range(len(shift.at.sizes))) - {shift.at.along, *shift.at.per}
+    along = at.along if isinstance(at.along, tuple) else (at.along,)
+    return left if own - {*along, *at.per} and shift.at.start == at.start else 1
 
 
 def polynomial(found: Found) -> tuple[str, dict[str, str]]:
@@ -286,7 +319,7 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
 
     Legs of one role and one size share a symbol: layers show as numbers in front.
     """
-    from sympy import Integer, Symbol, expand, sstr
+    from sympy import Integer, Rational, Symbol, expand, sstr
 
     named = _Symbols(found)
     total: Any = Integer(0)
@@ -303,11 +336,8 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
     for s in found.families:
         if not s.traceless:
             continue
-        own: Any = size(s.leg) if s.family.kind != "complex" else Integer(2)
-        each: Any = {
-            "gl": own**2 - 1, "so": own * (own - 1) / 2, "so1": (own - 1) * (own - 2) / 2,
-            "complex": Integer(1), "centred": own,
-        }[s.family.kind]
+        each: Any = -Integer(s.family.kind.contains_scalars) + sum(
+            Rational(c) * size(s.leg)**k for k, c in enumerate(s.family.kind.polynomial) if c)
         for leg in s.copies:
             each = each * size(leg)
         total += each

@@ -30,6 +30,7 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
 from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
+from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.points.cells import balanced_shadow, varied_shadow
@@ -202,7 +203,7 @@ class ExactDeriver:
             new = self._values(candidate.fields)
             if sparse_rank([*values, *new], self.field.p) == found.orbit_dimension:
                 continue
-            if candidate.kind == "other" and spent > PATIENCE:
+            if not candidate.kind.is_finite and spent > PATIENCE:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
@@ -212,7 +213,7 @@ class ExactDeriver:
                 proofs = (shown,) * len(candidate.fields)
             else:
                 shown, proofs = None, tuple(prover.prove(f) for f in candidate.fields)
-            if candidate.kind == "other":
+            if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
             good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
             unproved += len(proofs) - len(good)
@@ -224,7 +225,7 @@ class ExactDeriver:
                 proofs = tuple(proofs[i] for i in good)
                 new = self._values(candidate.fields)
             by = None if shown is None else candidate
-            if candidate.kind != "other":
+            if candidate.kind.is_finite:
                 reason = finite.missing(candidate, proofs)
                 if reason is not None:
                     found.notes.append(
@@ -261,7 +262,7 @@ class ExactDeriver:
     def _alone(self, family: Family) -> Family:
         """The family's generators without a finite action."""
         moved = dict.fromkeys(m for f in family.fields for m in touched(self.network, f))
-        return Family("other", (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
+        return Family(GENERATORS, (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
 
     @cached_property
     def _structural(self) -> list[Family]:

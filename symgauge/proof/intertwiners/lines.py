@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from symgauge.families.kind import Kind
 from symgauge.proof.intertwiners.matrices import Turned
 from symgauge.proof.intertwiners.shifts import Shifted, Term
 from symgauge.proof.intertwiners.sweep import Step
@@ -28,7 +29,7 @@ FORGETS = {
 
 
 def proof_lines(
-    structure: Structure, steps: Sequence[Step[Any]], kind: str = ""
+    structure: Structure, steps: Sequence[Step[Any]], kind: Kind | None = None
 ) -> Iterator[Line]:
     """One line for each step that is more than a move of entries.
 
@@ -40,7 +41,8 @@ def proof_lines(
             forgets = FORGETS.get(line.law, "the weights cancel")
             yield Line(line.node, line.op, f"does not vary ({forgets})")
         elif line.law != "move":
-            fixed = kind == "centred" and line.law == "sum of lines" and any(
+            fixes = kind is not None and kind.fixes_sums_of_0
+            fixed = fixes and line.law == "sum of lines" and any(
                 0 in totals_of(structure).get(j, {}).values() for j in line.inputs)
             text = variation(structure, line.node, step.variation)
             yield Line(line.node, line.op, text + (

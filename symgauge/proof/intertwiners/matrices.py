@@ -21,15 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from symgauge.families.kind import MatrixKind
 from symgauge.proof.intertwiners.sweep import Step, side_by_side, start_of_field, sweep
 from symgauge.spaces.facts import flat_leaves, is_one, is_zero, totals_of
 from symgauge.spaces.line import Address, Line, NoLemma
 from symgauge.spaces.reads import views_of
 from symgauge.spaces.structure import Structure
-
-MatrixKind = Literal["gl", "so", "so1", "complex", "centred"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class _Lemmas:
     ) -> None:
         """With a `start` parameters may join it."""
         self.structure, self.kind = structure, kind
-        self.orthogonal = kind in ("so", "so1")
+        self.orthogonal = kind.orthogonal
         self.start = start
         #: A parameter that would join: the sweep is done again with it.
         self.joined: tuple[int, Address, Mark] | None = None
@@ -173,10 +171,10 @@ class _Lemmas:
 
     def _fixed_by(self, address: Address, node: int, parity: int) -> bool:
         """Whether A, acting with this parity, is 0 on a value: A 1 = 0, or u 1^T z = 0."""
-        if self.kind == "so1":
+        if self.kind.fixes_ones:
             return address in flat_leaves(self.structure)[node]
         whole = [a for a in self.structure.top(node) if a[0] == address[0]] == [address]
-        return self.kind == "centred" and parity == 1 and whole and (
+        return self.kind.fixes_sums_of_0 and parity == 1 and whole and (
             totals_of(self.structure).get(node, {}).get(address[0]) == 0)
 
     def _joins(self, node: int, address: Address, mark: Mark) -> bool:
@@ -245,7 +243,7 @@ class _Lemmas:
         for address, mark in turned.marks.items():
             if address[0] not in line.attrs["axes"]:
                 kept[address] = mark
-            elif self.kind != "so1" or len(address) != 2:
+            elif not self.kind.fixes_ones or len(address) != 2:
                 raise NoLemma("a sum over a leg that turns")
         return Turned(self._moved(line, 0, Turned(kept)))
 
@@ -302,7 +300,7 @@ class _Lemmas:
             if address[0] in line.attrs["axes"]:
                 whole = [x for x in self.structure.top(line.inputs[0])
                          if x[0] in line.attrs["axes"]]
-                if self.kind != "so1" or whole != [address]:
+                if not self.kind.fixes_ones or whole != [address]:
                     raise NoLemma("a mean over a leg that turns")
             elif line.law == "standardising":
                 raise NoLemma(f"{line.op} is not linear")
@@ -321,7 +319,7 @@ class _Lemmas:
         source = self.structure.leaves(line.inputs[0], last)
         there = self.structure.leaves(line.node, end)
         for address, mark in turned.marks.items():
-            if self.kind != "complex" or address[0] != last or len(address) != 2:
+            if not self.kind.commutes_with_turns or address[0] != last or len(address) != 2:
                 raise NoLemma("a rotary embedding along a leg that turns")
             if line.attrs["pairs"] == "halves":
                 fits = len(source) == len(there) == 1
