@@ -185,15 +185,20 @@ def reads(families: Sequence[Family], parts: Parts, names: Collection[str]) -> s
 
 def _read_by(entry: Family) -> Iterator[tuple[str, str]]:
     """Which parameters are read where which is moved."""
-    via = entry.get("via", ())
-    for move in (*entry["action"], *(m for t in via for m in moves_back(t))):
-        held = [t["parameter"] for t in via]
+    held = [t["parameter"] for t in entry.get("via", ())]
+    for move in _moves(entry):
         yield from ((move["parameter"], name) for name in (*held, move.get("source")) if name)
 
 
+def _moves(entry: Family) -> Iterator[Mapping[str, Any]]:
+    """The moves of a family, those to its slices and back included."""
+    yield from entry["action"]
+    for through in entry.get("via", ()):
+        yield from moves_back(through)
+
+
 def _targets(entry: Family) -> Iterator[str]:
-    for part in (entry, *entry.get("via", ())):
-        yield from (move["parameter"] for move in part["action"])
+    yield from (move["parameter"] for move in _moves(entry))
 
 
 def _require_floating(name: str, array: Array) -> None:

@@ -45,14 +45,16 @@ class GroupElement:
         to, all of them or none. Raises BadInputError where a tensor that moves or is read is
         missing or holds no floating-point numbers.
         """
-        arrays = {n: v if hasattr(v, "dtype") else np.asarray(v) for n, v in state.items()}
-        moved = actions.apply(self.families, self.parts, arrays, names)
+        arrays = {n: _plain(v) for n, v in state.items()}
+        found = actions.apply(self.families, self.parts, arrays, names)
+        moved = {n: v for n, v in found.items() if v is not arrays[n]}
         if in_place:
-            there = {n: _writable(n, state[n]) for n in moved if moved[n] is not arrays[n]}
-            for name, tensor in there.items():
-                tensor[...] = moved[name]
-            return {name: state[name] for name in moved}
-        return moved
+            for name in moved:
+                _require_writable(name, state[name])
+            for name, value in moved.items():
+                arrays[name][...] = value
+            moved = {}
+        return {n: moved.get(n, state[n]) for n in found}
 
     def reads(self, names: Collection[str]) -> set[str]:
         """The tensors that decide what these become: themselves, and what their moves read."""
@@ -134,13 +136,16 @@ def _element(array: np.ndarray, kind: Kind) -> Element:
     return Element((), array, np.log(array)) if kind.is_scaling else Element((), None, array)
 
 
-def _writable(name: str, tensor: Any) -> Any:
-    """Where the entries of a tensor lie. Raises BadInputError where they cannot be written."""
-    if hasattr(tensor, "detach"):
-        return tensor.detach()
-    if not isinstance(tensor, np.ndarray) or not tensor.flags.writeable:
+def _plain(value: Any) -> Any:
+    """The tensor without its graph, or an array: the same entries in memory."""
+    return value.detach() if hasattr(value, "detach") else np.asarray(value)
+
+
+def _require_writable(name: str, value: Any) -> None:
+    """Raises BadInputError where in-place moves would be lost."""
+    array = isinstance(value, np.ndarray) and value.flags.writeable
+    if not array and not hasattr(value, "detach"):
         raise BadInputError(f"{name} cannot be moved in place: it is no array that can be written")
-    return tensor
 
 
 def to_numpy(value: Any) -> np.ndarray:

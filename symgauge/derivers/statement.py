@@ -331,7 +331,7 @@ def _restated(
         copies, size = shape, length
         moves.append(replace(move, at=place))
     return {
-        "element": {"kind": part.kind, "copies": list(copies or ()), "size": size},
+        "element": {"kind": part.kind.name, "copies": list(copies or ()), "size": size},
         "action": [m.plain() for m in moves],
     }
 

@@ -166,7 +166,12 @@ def unit(i: int, j: int) -> Sparse:
 def off_by(difference: Any, n: int) -> float:
     """How far what should be 0 is from it; 0.0 where rounding explains it."""
     largest = float(abs(difference).max())
-    return 0.0 if largest <= 64 * n * 2.0**-52 else largest
+    return 0.0 if largest <= rounding(n) else largest
+
+
+def rounding(n: int) -> float:
+    """What float64 leaves of a sum of n products of numbers near 1, amply."""
+    return 64 * n * 2.0**-52
 
 
 def not_orthogonal(value: Any) -> str | None:

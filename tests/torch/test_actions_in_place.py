@@ -174,3 +174,57 @@ def test_a_random_rotation_is_never_small_beside_its_rounding(kind: str, size: i
         assert float((xi + xi.mT).abs().max()) <= 1e-15 * largest
         if kind == "so1":
             assert float((xi @ ones).abs().max()) <= 1e-14 * largest
+
+
+# -- tensors stay with torch -----------------------------------------------------------------------
+
+
+def twice(family: Family) -> GroupElement:
+    families = (entry(family),)
+    a, b = (GroupElement(families, actions.sample(families, SHAPES, seed)) for seed in (1, 2))
+    return a @ b
+
+
+@ACTIONS
+def test_torch_and_numpy_move_alike(family: Family) -> None:
+    theta, g = point(), twice(family)
+    wanted = g.apply({n: t.numpy() for n, t in theta.items()})
+    found = g.apply(theta)
+    assert all(isinstance(t, torch.Tensor) for t in found.values())
+    close(found, wanted, 1e-14)
+
+
+def test_no_array_of_numpy_is_made_of_a_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a copy on another device: meta tensors move, and hold nothing to copy."""
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a tensor left torch")
+
+    theta = {n: t.requires_grad_() for n, t in point().items()}
+    g = twice(FAMILIES["gl"])
+    monkeypatch.setattr(torch.Tensor, "numpy", refuse)
+    monkeypatch.setattr(torch.Tensor, "__array__", refuse)
+    assert not g.apply(theta)["w"].requires_grad
+    moved = g.apply({n: t.to("meta") for n, t in theta.items()})
+    assert moved["w"].device.type == "meta" and moved["w"].shape == theta["w"].shape
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_parameters_move_in_place(dtype: torch.dtype) -> None:
+    module = torch.nn.ParameterDict({n: torch.nn.Parameter(t.to(dtype))
+                                     for n, t in point().items()})
+    held = dict(module.items())
+    places = {n: p.data_ptr() for n, p in held.items()}
+    g = twice(FAMILIES["through a gain and a bias"])
+    wanted = g.apply(held)
+    assert g.apply(held, in_place=True) == held
+    for name, parameter in module.items():
+        assert parameter.data_ptr() == places[name] and parameter.requires_grad
+        assert parameter.dtype == dtype and torch.equal(parameter.detach(), wanted[name].detach())
+
+
+def test_shards_move_as_the_whole_does() -> None:
+    theta, g = point(), twice(FAMILIES["through a gain and a bias"])
+    whole = g.apply(theta)
+    for shard in (["w", "v"], ["o"], ["gain", "b", "t", "n"]):
+        part = g.apply({n: theta[n] for n in g.reads(shard)}, names=shard)
+        assert list(part) == shard and all(torch.equal(part[n], whole[n]) for n in shard)

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind, MatrixKind
 
 
@@ -19,8 +20,12 @@ def kinds() -> Mapping[str, Kind]:
 
 
 def kind_of(element: Mapping[str, Any]) -> Kind:
-    """The kind of an element in plain data. Raises KeyError where there is none of that name."""
-    return kinds()[element["kind"]]
+    """The kind of an element in plain data. Raises BadInputError where there is none."""
+    name = element.get("kind")
+    found = kinds().get(name) if isinstance(name, str) else None
+    if found is None:
+        raise BadInputError(f"there is no kind of element {name!r:.40}; derive again")
+    return found
 
 
 def kinds_on_legs(n: int) -> list[MatrixKind]:

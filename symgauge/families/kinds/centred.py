@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgauge.families.kind import MatrixKind, Sparse, multiple, off_by, power, space, unit
+from symgauge.families.kind import (
+    MatrixKind, Sparse, multiple, off_by, power, rounding, space, unit,
+)
 
 
 class _Centred(MatrixKind):
@@ -46,7 +48,7 @@ class _Centred(MatrixKind):
         error = off_by((line - u) / max(1.0, abs(u).max()), n)
         if error:
             return f"it is not 1 + u 1^T: the columns of g - 1 differ by {error:.1e}"
-        return None if (1 + u.sum(-2) > 0).all() else "1 + 1^T u is not positive"
+        return None if (1 + u.sum(-2) > rounding(n)).all() else "1 + 1^T u is not positive"
 
     def vanishes(self, columns: int, dual: int, n: int, polynomial_of_one: bool) -> bool:
         # u (1^T P) = 0, or 1 (u^T P) = 0
