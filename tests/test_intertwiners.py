@@ -424,7 +424,7 @@ def test_a_wrong_prediction_is_seen() -> None:
     a = element("gl", n, prod(copies), np.random.default_rng(1))
     seeds = {t.name(i): acted(t, i, m, a) for i, m in start.items()}
     out = t.network.outputs[0]
-    lemmas = matrices._Lemmas(t.structure, "gl")
+    lemmas = matrices._Lemmas(t.structure, KINDS["gl"])
     _, ends = sweep(t.structure, {i: Turned(m) for i, m in start.items()}, lemmas)
     flipped = {x: Mark(-m.parity, m.copies) for x, m in ends[out].marks.items()}
     assert not np.array_equal(t.along(seeds), acted(t, out, flipped, a))
