@@ -1,5 +1,6 @@
 """Elements of the derived group form a group, for every kind, and leave functions unchanged."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,10 @@ def test_elements_of_two_groups_have_no_product() -> None:
     with pytest.raises(BadInputError, match="two derivations"):
         a @ b
     with pytest.raises(TypeError):
-        a @ 3
+        a @ 3  # type: ignore[operator]
+    full = GroupElement(a.families, tuple(replace(p, size="full") for p in a.parts))
+    with pytest.raises(BadInputError, match="at the small sizes, the other at the full"):
+        full @ a
 
 
 # -- given elements ----------------------------------------------------------------------------
@@ -143,10 +147,14 @@ def test_an_element_of_given_matrices() -> None:
     family = next(f for f in derivation.generators if f["element"]["kind"] == "gl")
     n, copies = family["element"]["size"], family["element"]["copies"]
     assert derivation.element({}).parts == ()
+    assert repr(derivation.element({})) == "GroupElement(1)"
     value = np.random.default_rng(0).standard_normal((*copies, n, n)) + 3 * np.eye(n)
     g = derivation.element({family["label"]: value})
     assert repr(g) == f"GroupElement({family['group']})"
     np.testing.assert_allclose(matrix(g, n, *copies), value, atol=1e-14)
+    back = derivation.element({family["label"]: np.linalg.inv(value)})
+    np.testing.assert_allclose(matrix(g @ back, n, *copies), np.eye(n) + 0 * value, atol=1e-12)
+    assert len((derivation.sample(0) @ g).parts) > 1  # one group, however its elements are made
     rng = np.random.default_rng(1)
     theta = {p.name: rng.standard_normal(p.shape) for p in network.parameters}
     x = {i.name: rng.standard_normal((1, *i.shape)) for i in network.inputs}
@@ -161,6 +169,7 @@ def test_an_element_of_given_matrices() -> None:
 
 @pytest.mark.parametrize("label, value, sentence", [
     ("no such", np.eye(2), "there is no family 'no such'; there are "),
+    (0, "abc", "no array of numbers"),
     (0, np.eye(2), r"has shape \[2, 2\], not \[2, 2, 2\]"),
     (0, np.zeros((2, 2, 2)), "it is singular"),
     (0, np.full((2, 2, 2), np.nan), "not all are numbers"),

@@ -70,11 +70,16 @@ class GroupElement:
         return GroupElement(self.families)
 
     def __matmul__(self, other: object) -> GroupElement:
-        """The product: this one after the other. Raises BadInputError for another group's."""
+        """The product: this one after the other.
+
+        Raises BadInputError for an element of another derivation, or of other sizes.
+        """
         if not isinstance(other, GroupElement):
             return NotImplemented
         if self.families != other.families:
             raise BadInputError("these are elements of two derivations: they have no product")
+        if len({part.size for part in (*self.parts, *other.parts)}) > 1:
+            raise BadInputError("one acts at the small sizes, the other at the full ones")
         return GroupElement(self.families, actions.product(other.parts, self.parts))
 
 
@@ -93,7 +98,10 @@ def given(
         if index is None:
             known = ", ".join(repr(f["label"]) for f in families[:8])
             raise BadInputError(f"there is no family {label!r}; there are {known or 'none'}")
-        array = np.array(to_numpy(value), dtype=np.float64)
+        try:
+            array = np.array(to_numpy(value), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"the value for {label!r} is no array of numbers") from error
         parts.append(_part(index, families[index], array, shapes))
     return GroupElement(tuple(families), tuple(parts))
 

@@ -23,7 +23,6 @@ from symgauge.derivation.element import GroupElement, given, to_numpy
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.seal import edited, left_open, sealed
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.families.kinds import kind_of
 from symgauge.files import parsed, write_atomically
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
@@ -124,7 +123,7 @@ class Derivation:
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
         tensors. Raises BadInputError where the state has neither the small nor the full shapes.
         """
-        families = tuple(f for f in self.data["generators"] if kind_of(f["element"]).is_finite)
+        families = tuple(self.data["generators"])
         if state is None:
             shapes = {t["name"]: t["shape"] for t in self.data["tensors"]}
             return GroupElement(families, actions.sample(families, shapes, seed))

@@ -179,17 +179,19 @@ def apply_move(
     vector = varied(parameters, move, element)
     size = change = 0.0
     for cut in cuts(view, whole):
-        old = piece(view, cut)
+        part = piece(view, cut)
+        old = wide(part)
         if vector is None:
-            new = acted(old, move["at"], element, move["form"])
+            new = acted(part, move["at"], element, move["form"])
         elif move["form"] == "s^k":
             u = offset(move)
-            new = (wide(old) + u) * piece(vector, cut) - u
+            new = (old + u) * piece(vector, cut) - u
         else:
-            new = wide(old) + piece(vector, cut)
+            new = old + piece(vector, cut)
         if measured:
-            size, change = size + (wide(old) ** 2).sum(), change + ((new - wide(old)) ** 2).sum()
-        old[...] = new
+            norm = library(old).linalg.vector_norm
+            size, change = size + norm(old) ** 2, change + norm(new - old) ** 2
+        part[...] = new
     size, change = math.sqrt(size), math.sqrt(change)
     return change / size if size else math.inf
 
