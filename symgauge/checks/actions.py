@@ -84,11 +84,18 @@ def sample(
         if entry is None or not kind_of(entry["element"]).is_finite:
             continue
         require_action(entry, shapes)
-        shifted = [m["parameter"] for m in entry["action"] if m["form"] == "+c"]
-        unit = (scales or {}).get(shifted[0], 1.0) if shifted else 1.0
-        element = random_element(with_parts(entry["element"]), unit or 1.0, numbers)
+        element = random_element(with_parts(entry["element"]), _unit(entry, scales or {}), numbers)
         found.append(Part(index, size, element))
     return tuple(found)
+
+
+def _unit(entry: Family, scales: Mapping[str, float]) -> float:
+    """The scale at which a family's element is drawn."""
+    if kind_of(entry["element"]).fixes_sums_of_0:
+        # a sum is at most n^1/2 times the norm: a tensor moves by at most half of itself
+        return float(entry["element"]["size"] ** -0.5)
+    shifted = [m["parameter"] for m in entry["action"] if m["form"] == "+c"]
+    return (scales.get(shifted[0], 1.0) if shifted else 1.0) or 1.0
 
 
 def require_action(entry: Family, shapes: Shapes) -> None:
