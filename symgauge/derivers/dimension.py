@@ -178,7 +178,9 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
         if not s.traceless:
             continue
         each: Any = -Integer(s.family.kind.contains_scalars) + sum(
-            Rational(c) * size(s.leg)**k for k, c in enumerate(s.family.kind.polynomial) if c)
+            # a size that does not enter is given no symbol
+            Rational(c) * (size(s.leg)**k if k else 1)
+            for k, c in enumerate(s.family.kind.polynomial) if c)
         for leg in s.copies:
             each = each * size(leg)
         total += each
