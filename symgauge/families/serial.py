@@ -21,7 +21,8 @@ def family_of(
     """
     element = entry["element"]
     numbers = [element["size"], *element["copies"]]
-    kind = kinds().get(element["kind"])
+    name = element["kind"]
+    kind = kinds().get(name) if isinstance(name, str) else None
     if kind is None or not all(type(n) is int and n > 0 for n in numbers):
         raise ValueError(f"the element {element!r:.80}")
     via = tuple(
