@@ -21,7 +21,7 @@ class Rotary(Law):
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         marks, last = the_only(inputs).marks, last_axis(turning.structure, line)
         for address in marks:
-            if not turning.is_complex or address[0] != last or len(address) != 2:
+            if not turning.commutes_with_turns or address[0] != last or len(address) != 2:
                 raise NoLemma("a rotary embedding along a leg that turns")
             if not _are_its_pairs(turning.structure, line, address):
                 raise NoLemma("a rotary embedding of other pairs")

@@ -58,7 +58,7 @@ class Turning:
         #: A^T = -A; A 1 = 0; A commutes with J; A z = 0 where 1^T z = 0.
         self.orthogonal = kind in ("so", "so1")
         self.fixes_ones = kind == "so1"
-        self.is_complex = kind == "complex"
+        self.commutes_with_turns = kind == "complex"
         self.fixes_sums_of_0 = kind == "centred"
         self.start = start
         #: A parameter that would join: the sweep is done again with it.
