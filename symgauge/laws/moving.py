@@ -47,10 +47,11 @@ class Moving(Law):
         (given,) = inputs
         assert given is not None
         moved = shifting.moved(line, 0, given).times(self.factor(line))
-        if moved.varying is None:
+        if moved.varying is None or given.varying is None or (
+                len(moved.varying) == len(given.varying)):
             return moved
         structure = shifting.structure
-        gone = [a for a in given.varying or () if structure.move(line, 0, a) is None]
+        gone = [a for a in given.varying if structure.move(line, 0, a) is None]
         regained = self.regained(structure, line, gone)
         return Shifted(moved.terms, moved.varying | regained, moved.mask)
 
