@@ -17,8 +17,8 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.spaces.line import Address
-from symgauge.spaces.reads import unread_summands
+from symgauge.laws.reads import unread_summands
+from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
 if TYPE_CHECKING:

@@ -15,13 +15,16 @@ from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.kinds.translation import SHIFT
-from symgauge.proof.intertwiners.matrices import Mark, prove_joined, prove_matrix
+from symgauge.laws.facts import totals_of, views_of
+from symgauge.laws.reads import is_used, unread_summands
+from symgauge.laws.turning import Mark
+from symgauge.laws.weighing import Weight, Weights
+from symgauge.program.moves import Address
+from symgauge.proof.intertwiners.matrices import prove_joined, prove_matrix
 from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
-from symgauge.spaces.facts import totals_of
-from symgauge.spaces.line import Address, NoLemma
-from symgauge.spaces.reads import is_used, unread_summands, views_of
+from symgauge.proof.intertwiners.weights import prove_weights, solve_weights
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 
@@ -170,7 +173,7 @@ class Stage:
         """Leaves of parameters that are added to a value which sums to 0 along the leaf."""
         structure = self.structure
         for line in structure.lines.values():
-            if line.law != "sum of lines":
+            if not line.adds:
                 continue
             for k, other in enumerate(line.inputs[::-1]):
                 view = views_of(structure).get(line.inputs[k])

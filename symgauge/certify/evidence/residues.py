@@ -70,7 +70,7 @@ def assumptions(
         spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
         pi = about_functions(head, field, rng, spots, bool(tokens), shown, missing)
     about_constants(network, pi, shown, missing)
-    if "rsqrt" in kinds:
+    if network.root_lines:
         if root_plan(network, field, True).twisted:
             missing.append(
                 "what holds with y^2 v = -1 in place of the square roots that are missing modulo "

@@ -18,7 +18,7 @@ from symgauge.exact.linear_algebra import rank_gf2
 from symgauge.exact.prime_field import PrimeField
 from symgauge.points.rows import CHUNK_ENTRIES
 from symgauge.program.array import Array
-from symgauge.program.lower import has_op, lower
+from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
 #: Draws of a slice beyond the number of radicands; draws at most.
@@ -64,12 +64,12 @@ class Point:
     def _prefix(self) -> Network:
         """The program up to its last root."""
         lowered = lower(self.network)
-        last = max(i for i, n in enumerate(lowered.nodes) if n.op and n.op.name == "rsqrt")
+        last = lowered.root_lines[-1]
         return Network(lowered.nodes[:last + 1], (last,), lowered.ops)
 
     def settle(self) -> str:
         """Draw parameters and inputs until every radicand is a square: "" or why that fails."""
-        if not has_op(self.network, "rsqrt"):
+        if not lower(self.network).root_lines:
             return ""
         count = len(next(iter(self.inputs.values()))) if self.inputs else 1
         everything = np.arange(count)
@@ -243,9 +243,9 @@ class Point:
         """Nesting depth of every radicand: 0 for those without roots in them."""
         depth: list[int] = []
         found: list[npt.NDArray[np.int64]] = []
-        for node in self._prefix.nodes:
+        for i, node in enumerate(self._prefix.nodes):
             below = max((depth[j] for j in node.inputs), default=0)
-            if node.op is not None and node.op.name == "rsqrt":
+            if i in self._prefix.root_lines:
                 found.append(np.full(prod(node.shape), below))
                 below += 1
             depth.append(below)

@@ -19,25 +19,25 @@ from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Through, held_values
 from symgauge.families.kind import MatrixKind
+from symgauge.laws import all_laws
+from symgauge.laws.sweep import Step
+from symgauge.laws.turning import Mark
+from symgauge.laws.weighing import WHOLE, Weight, Weights
 from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
+from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.lines import proof_lines
-from symgauge.proof.intertwiners.matrices import Mark, prove_matrix
+from symgauge.proof.intertwiners.matrices import prove_matrix
 from symgauge.proof.intertwiners.places import address_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.sweep import Step
-from symgauge.proof.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
+from symgauge.proof.intertwiners.weights import prove_weights
 from symgauge.proof.record import Proof
-from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
 METHOD = "intertwiners, one lemma a line, for every size of the legs"
-
-
-#: Laws that hold for factors of any sign.
-MULTILINEAR = ("move", "sum", "sum of lines", "product", "contraction", "centring", "rotary")
 
 
 class FamilyProver:
@@ -84,7 +84,7 @@ class FamilyProver:
                 steps = _steps(structure, Family(
                     through.kind, through.copies, through.size, through.moves, ()))
                 require_transitive(through, self.coordinates)
-                both = all(step.line.law in MULTILINEAR for step in steps)
+                both = all(all_laws()[step.line.law].multilinear for step in steps)
                 if through.kind.is_scaling and not both and not self._analytic:
                     raise NoLemma("a slice that a scaling reaches from one side alone")
                 held = Structure(self.network.fixed(held_values(via)))
