@@ -26,12 +26,13 @@ def family_of(
         Through(t["parameter"], f.kind, f.copies, f.size, f.moves)
         for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
     )
-    moves = tuple(_move(m, wrong) for m in entry["action"])
+    moves = tuple(move_of(m, wrong) for m in entry["action"])
     return Family(
         element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
 
 
-def _move(m: Mapping[str, Any], wrong: bool) -> Move:
+def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
+    """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
             "source" in m) != (m["form"] in ("+Tc", "+T*c")):
