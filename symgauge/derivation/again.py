@@ -9,8 +9,8 @@ from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.derivation.rounded_roots import with_rounded_roots
-from symgauge.derivation.record import DerivationRecord
-from symgauge.derivation.seal import ABOUT, SealedRecord, difference_of
+from symgauge.derivation.record import DerivationRecord, difference_of
+from symgauge.derivation.seal import ABOUT, SealedRecord
 from symgauge.derivers.statement import at_full
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of

@@ -13,8 +13,7 @@ from symgauge.derivation.facts import tensors_of
 from symgauge.derivation.fresh import TRIES, fresh
 from symgauge.derivation.notes import counts_directions, implicit_note
 from symgauge.derivation.planted import fewer_planted, planted_disagreements
-from symgauge.derivation.record import CLAIMED, DerivationRecord
-from symgauge.derivation.seal import difference_of
+from symgauge.derivation.record import CLAIMED, DerivationRecord, difference_of
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import Proved
 from symgauge.derivers.implicit import implicit_tensors
@@ -57,7 +56,7 @@ def disagreements(record: DerivationRecord) -> Iterator[str]:
         yield from planted_disagreements(
             plain(record.planted), plain(record.generators), network)
     except (SymgaugeError, *MALFORMED) as error:
-        yield f"the facts of the record are malformed: {error!s:.200}"
+        yield f"the facts of derivation.json are malformed: {error!s:.200}"
 
 
 def _difference(name: str, said: object, found: object) -> Iterator[str]:

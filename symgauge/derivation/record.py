@@ -14,11 +14,11 @@ from typing import Annotated, Any, ClassVar, Self
 
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.claim import Claim
-from symgauge.derivation.seal import SealedRecord, Tensor, difference_of, edited, sealed
+from symgauge.derivation.seal import SealedRecord, Tensor, edited, sealed
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
 from symgauge.program.network import Network
-from symgauge.records import Record
+from symgauge.records import Record, text_of
 from symgauge.verdict import Verdict
 
 SCHEMA = "symgauge-derivation/2"
@@ -178,6 +178,12 @@ class DerivationRecord(SealedRecord):
     def network(self) -> Network:
         """The captured program."""
         return self.certificate.network()
+
+
+def difference_of(name: str, said: Any, found: Any, by: str = "its certificate") -> Iterator[str]:
+    """A fact that is another than the one that is found, as a sentence."""
+    if text_of(said) != text_of(found):
+        yield f"derivation.json says {name} = {said!r:.120}, {by} {found!r:.120}"
 
 
 def _without_copies(data: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,7 +18,7 @@ from symgauge.checks import emit_check
 from symgauge.errors import BadInputError
 from symgauge.files import write_atomically
 from symgauge.program.serial import canonical_digest
-from symgauge.records import Record, RecordFile, plain, text_of
+from symgauge.records import Record, RecordFile, plain
 
 #: What a statement is about, beside its program: what a capture tells, under the same names.
 ABOUT = ("about", "outputs", "outputs_left_out", "training")
@@ -38,7 +38,6 @@ REASONS: Mapping[str, str] = {
     "planted": "wrong symmetries that are refuted here are missing: the check sees less",
     "discrete": "elements that hold here are missing",
 }
-UNKNOWN_KEY = "nothing here decides it"
 #: Why a fact is left open where a target was captured again.
 OTHERWISE = "the target that was captured again says another, or does not say"
 
@@ -136,7 +135,7 @@ class SealedRecord(RecordFile, ABC):
         names = [*self.data, *(["generators.full"] if restated else [])]
 
         def reason(name: str) -> str:
-            said = REASONS.get(name, UNKNOWN_KEY)
+            said = REASONS[name]
             return OTHERWISE if captured and said in (_MODULE, _FULL) else said
 
         return tuple(f"{name}: {reason(name)}" for name in names if name not in decided)
@@ -156,9 +155,3 @@ def edited(facts: Mapping[str, Any]) -> str | None:
     except (TypeError, ValueError, RecursionError) as error:
         return f"this is no JSON data: {error}"
     return "the record was edited after its digest was made"
-
-
-def difference_of(name: str, said: Any, found: Any, by: str = "its certificate") -> Iterator[str]:
-    """A fact that is another than the one that is found, as a sentence."""
-    if text_of(said) != text_of(found):
-        yield f"the record says {name} = {said!r:.120}, {by} {found!r:.120}"
