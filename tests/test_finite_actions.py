@@ -247,7 +247,7 @@ def test_derived_elements_leave_the_function(name: str) -> None:
     program = NETWORKS[name]
     found = derive_network(program, Asked("network"))
     assert found.unexplained == 0 and found.verify().verdict is found.verdict
-    assert all(f["element"]["kind"] != "other" for f in found.generators)
+    assert all(f.element.kind != "other" for f in found.generators)
     rng = np.random.default_rng(6)
     theta = {p.name: rng.standard_normal(p.shape) for p in program.parameters}
     inputs = {x.name: rng.standard_normal((1, *x.shape)) for x in program.inputs}
@@ -269,9 +269,9 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 
 def test_the_old_action_is_planted_and_refuted() -> None:
     found = derive_network(NETWORKS["1 + w"], Asked("network"))
-    assert "order" in [p["kind"] for p in found.planted]
-    assert found.generators[0]["formula"] == [
-        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)"]
+    assert "order" in [p.kind for p in found.planted]
+    assert found.generators[0].formula == (
+        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)")
 
 
 def test_an_action_that_is_none_is_rejected() -> None:
@@ -284,7 +284,7 @@ def test_an_action_that_is_none_is_rejected() -> None:
     false = {**family, "action": pair}
     program = found.network()
     assert plain_fields(Coordinates(program), false) == plain_fields(Coordinates(program), family)
-    wrong = type(found)(sealed({**found.data, "generators": [false]}))
+    wrong = type(found).from_plain(sealed({**found.data, "generators": [false]}))
     reasons = wrong.verify().reasons
     assert any("no finite action" in reason for reason in reasons)
     with pytest.raises(BadInputError, match="no finite group action"):
@@ -299,8 +299,11 @@ def test_a_changed_offset_is_rejected(change: dict[str, Any]) -> None:
     family = found.data["generators"][0]
     gain, read = family["action"]
     changed = {**family, "action": [{**gain, **change}, read]}
-    wrong = type(found)(sealed({**found.data, "generators": [changed]}))
-    assert wrong.verify().verdict.value == "REFUTED"
+    data = sealed({**found.data, "generators": [changed]})
+    try:
+        assert type(found).from_plain(data).verify().verdict.value == "REFUTED"
+    except BadInputError as error:
+        assert "entry 0 of action" in str(error) or "not as" in str(error)
 
 
 # -- where f jumps on the way ----------------------------------------------------------------------
@@ -331,7 +334,7 @@ def jump(body: str) -> Network:
 def test_an_element_does_not_cross_a_jump(body: str, finite: bool) -> None:
     found = derive_network(jump(body), Asked("network"))
     assert found.redundancy == 3 and found.verify().verdict is found.verdict
-    assert [f["element"]["kind"] != "other" for f in found.generators] == [finite]
+    assert [f.element.kind != "other" for f in found.generators] == [finite]
     assert any("may jump" in note for note in found.notes) is not finite
     assert len(found.sample().parts) == finite
 
@@ -341,7 +344,7 @@ def test_a_generator_that_moves_a_jump_is_not_proved(body: str) -> None:
     """Nor is a finite action given where one stands beside another proof of it."""
     network = jump(body)
     found = derive_network(network, Asked("network"))
-    assert (found.redundancy, found.unexplained, found.generators) == (3, 3, [])
+    assert (found.redundancy, found.unexplained, found.generators) == (3, 3, ())
     assert found.verify().verdict is found.verdict is Verdict.UNKNOWN
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from symgauge.checks import propose_planted, wrong_family
 from symgauge.derivation.fresh import TRIES, fresh
-from symgauge.derivation.seal import text_of
 from symgauge.derivers.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
@@ -19,6 +18,7 @@ from symgauge.lie.fields import combination
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
+from symgauge.records import text_of
 
 #: Points at which a planted failure is refuted.
 REFUTING = 8

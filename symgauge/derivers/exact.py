@@ -94,6 +94,11 @@ class Found:
         """P, unread coordinates not counted."""
         return int(self.read.sum())
 
+    @property
+    def unexplained(self) -> int:
+        """Null directions without a generator."""
+        return self.parameters - self.rank - self.orbit_dimension
+
 
 class Cells:
     """The largest rank of the Jacobian over exact random points, one on each cell that is tried.
@@ -194,7 +199,22 @@ class ExactDeriver:
             fields = [f for family in self._structural for f in family.fields]
             r = cells.extend(total - sparse_rank(self._values(fields), self.field.p), CELLS)
         found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
-        chosen, spare = self._select(total - r)
+        self._prove(found, *self._select(total - r))
+        if found.unexplained > 0:
+            self._look_again(found, cells)
+        found.cells = cells.to_json()
+        if found.unexplained > 0:
+            if found.cells:
+                found.notes.append(str(cells))
+            fields = [f for p in found.families for f in p.family.fields]
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.implicit = implicit_tensors(draw, fields, self.read, found.rank)
+        return found
+
+    def _prove(
+        self, found: Found, chosen: Sequence[Family], spare: Sequence[Family]
+    ) -> None:
+        """Prove candidates that add to the orbit, and take what is proved."""
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together = FamilyProver(self.network) if self._many(chosen) else None
         values: Values = []
@@ -207,57 +227,62 @@ class ExactDeriver:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
-            self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
-            shown = together.prove(candidate) if together and candidate.all_sizes else None
-            if shown is not None and shown.verdict is Verdict.PROVED:
-                proofs = (shown,) * len(candidate.fields)
-            else:
-                shown, proofs = None, tuple(prover.prove(f) for f in candidate.fields)
+            proved, lost = self._proof_of(candidate, prover, together)
             if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
-            good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
-            unproved += len(proofs) - len(good)
-            if not good:
+            unproved += lost
+            if proved is None:
                 continue
-            if len(good) < len(proofs):
-                candidate = self._alone(
-                    replace(candidate, fields=tuple(candidate.fields[i] for i in good)))
-                proofs = tuple(proofs[i] for i in good)
-                new = self._values(candidate.fields)
-            by = None if shown is None else candidate
-            if candidate.kind.is_finite:
-                reason = finite.missing(candidate, proofs)
-                if reason is not None:
-                    found.notes.append(
-                        f"no finite action is given for the {candidate.kind} family on "
-                        f"{', '.join(candidate.tensors[:4])}: {reason}")
-                    candidate = self._alone(candidate)
-            values += new
+            values += self._values(proved.family.fields)
             found.orbit_dimension = sparse_rank(values, self.field.p)
-            found.families.append(Proved(candidate, proofs, by))
+            found.families.append(self._with_action(proved, finite, found.notes))
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
-        missing = total - r - found.orbit_dimension
-        if missing > 0 and self.network.has_flows:
+
+    def _proof_of(
+        self, candidate: Family, prover: Prover, together: FamilyProver | None
+    ) -> tuple[Proved | None, int]:
+        """What is proved of a candidate, by its family or field by field; how many fields are not.
+        """
+        self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
+        if together and candidate.all_sizes:
+            shown = together.prove(candidate)
+            if shown.verdict is Verdict.PROVED:
+                return Proved(candidate, (shown,) * len(candidate.fields), candidate), 0
+        proofs = [prover.prove(f) for f in candidate.fields]
+        good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
+        if not good:
+            return None, len(proofs)
+        if len(good) < len(proofs):
+            candidate = self._alone(
+                replace(candidate, fields=tuple(candidate.fields[i] for i in good)))
+        return Proved(candidate, tuple(proofs[i] for i in good)), len(proofs) - len(good)
+
+    def _with_action(self, proved: Proved, finite: FiniteActions, notes: list[str]) -> Proved:
+        """The family as it is where its moves are a group action; else its generators alone."""
+        family = proved.family
+        reason = None if not family.kind.is_finite else finite.missing(family, proved.proofs)
+        if reason is None:
+            return proved
+        notes.append(
+            f"no finite action is given for the {family.kind} family on "
+            f"{', '.join(family.tensors[:4])}: {reason}")
+        return replace(proved, family=self._alone(family))
+
+    def _look_again(self, found: Found, cells: Cells) -> None:
+        """A larger rank, where flows or cells may hide some of it."""
+        if self.network.has_flows:
             # a minor may start at a higher power of the duration
             self.progress("rank to a higher order")
-            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
-            found.rank = r = max(r, rank_at_point(draw, self.read, order=2 * RANK_ORDER))
-            missing = total - r - found.orbit_dimension
-        elif missing > 0 and is_piecewise(self.network):
+            draw = Draw(
+                self.network, self.field, self.rng, cell=found.cell, tokens=found.tokens)
+            again = rank_at_point(draw, self.read, order=2 * RANK_ORDER)
+            found.rank = max(found.rank, again)
+        elif is_piecewise(self.network):
             self.progress("further cells")
-            limit = max(MORE_CELLS, min(MOST, WORK // total))
-            found.rank = r = cells.extend(total - found.orbit_dimension, limit)
+            limit = max(MORE_CELLS, min(MOST, WORK // found.parameters))
+            found.rank = cells.extend(found.parameters - found.orbit_dimension, limit)
             found.cell = cells.best
-            missing = total - r - found.orbit_dimension
-        found.cells = cells.to_json()
-        if missing > 0 and found.cells:
-            found.notes.append(str(cells))
-        if missing > 0:
-            fields = [f for p in found.families for f in p.family.fields]
-            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
-            found.implicit = implicit_tensors(draw, fields, self.read, r)
-        return found
 
     def _alone(self, family: Family) -> Family:
         """The family's generators without a finite action."""

@@ -1,7 +1,8 @@
-"""A proved family as plain data for a reader: formulas on named tensors, and its full-size form."""
+"""What is stated of a proved family: formulas on named tensors, and its full-size form."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -12,7 +13,11 @@ from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import Family, Move, Place, Through, held_values
 from symgauge.families.kind import Kind
-from symgauge.families.serial import family_of, plain_family
+from symgauge.families.serial import family_of
+from symgauge.families.statement import (
+    Acting, FamilyStatement, FullStatement, ProofLine, StatedProof, StatedSlice, element_of,
+    slices_of,
+)
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -23,7 +28,7 @@ from symgauge.verdict import Verdict
 
 def statement(
     proved: Proved, generators: Sequence[int], network: Network, full: Network | None
-) -> dict[str, Any]:
+) -> FamilyStatement:
     """The family's entry in derivation.json. `generators` are its vectors in the certificate."""
     family = _without_idle_slices(proved.family, Coordinates(network))
     shapes = {p.name: p.shape for p in network.parameters}
@@ -32,47 +37,43 @@ def statement(
     restated = None if full is None or not family.kind.is_finite else at_full(family, network, full)
     moves = family.moves if family.kind.is_finite else ()
     also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
-    return {
-        "label": label(family, shapes),
-        "group": group(family),
-        "algebra": algebra(family),
-        "dimension": family.dimension,
-        "tensors": list(dict.fromkeys([*family.tensors, *also])),
-        **plain_family(replace(family, moves=tuple(moves))),
-        "formula": _formulas(family, also, shapes) if moves else [
-            f"{name} moves (see the certificate's vector)" for name in family.tensors
-        ],
-        "generators": list(generators),
-        "proof": {
-            "verdict": (Verdict.PROVED if sound else Verdict.UNKNOWN).value,
-            "method": first.method,
-            "lines": [
-                {"node": f"v{line.node}", "op": line.op, "variation": _latex(line.variation)}
-                for line in first.lines
-            ],
-        },
-        "full": restated,
+    formula = _formulas(family, also, shapes) if moves else [
+        f"{name} moves (see the certificate's vector)" for name in family.tensors
+    ]
+    return FamilyStatement(
+        label=label(family, shapes), group=group(family), algebra=algebra(family),
+        dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
+        element=element_of(family), action=tuple(moves), via=slices_of(family),
+        formula=tuple(formula), generators=tuple(generators), full=restated,
+        proof=StatedProof(
+            verdict=Verdict.PROVED if sound else Verdict.UNKNOWN, method=first.method,
+            lines=tuple(
+                ProofLine(node=f"v{line.node}", op=line.op, variation=_latex(line.variation))
+                for line in first.lines)),
         # a form that two sizes share is no proof for the others
-        "all_sizes": "proved" if family.all_sizes else "conjectured" if restated else "no",
-    }
+        all_sizes="proved" if family.all_sizes else "conjectured" if restated else "no",
+    )
 
 
 def structural_statement(
     family: Family, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, Any]:
+) -> FullStatement:
     """The entry of a family that was proved for every size, without vectors and proof lines."""
     also = [m.parameter for t in family.via for m in t.moves]
-    return {
-        "label": label(family, shapes),
-        "group": group(replace(family, all_sizes=True)),
-        "algebra": algebra(family),
-        "dimension": family.dimension,
-        "tensors": list(dict.fromkeys([*family.tensors, *also])),
-        **plain_family(family),
-        "formula": _formulas(family, (), shapes),
-        "all_sizes": "proved",
-        "proof": {"verdict": Verdict.PROVED.value, "method": INTERTWINERS, "lines": []},
-    }
+    text = label(family, shapes)
+    return FullStatement(
+        label=text, group=group(replace(family, all_sizes=True)), algebra=algebra(family),
+        dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
+        element=element_of(family), action=family.moves, via=slices_of(family),
+        formula=tuple(_formulas(family, (), shapes)), all_sizes="proved",
+        proof=StatedProof(verdict=Verdict.PROVED, method=INTERTWINERS, lines=()),
+        class_=_without_numbers(f"{family.kind}: {text}"),
+    )
+
+
+def _without_numbers(label: str) -> str:
+    """What families of different layers have in common: their labels without the numbers."""
+    return re.sub(r"(?<=\.)\d+(?=\.|$|,| )", "*", label)
 
 
 def _latex(variation: str) -> str:
@@ -280,7 +281,7 @@ def _places(network: Network) -> Places:
     return found
 
 
-def at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | None:
+def at_full(family: Family, small: Network, full: Network) -> Acting | None:
     """The same family on the full-size program: the same legs at the same places.
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
@@ -301,14 +302,17 @@ def at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | N
     found = [part for part in parts if part is not None]
     if len(found) < len(parts):
         return None
-    via = [{"parameter": t.parameter, **p} for t, p in zip(family.via, found[1:], strict=True)]
-    return {**found[0], "via": via}
+    via = [
+        StatedSlice(parameter=t.parameter, element=element_of(p), action=p.moves)
+        for t, p in zip(family.via, found[1:], strict=True)
+    ]
+    return Acting(element=element_of(found[0]), action=found[0].moves, via=tuple(via))
 
 
 def _restated(
     part: Family | Through, pairs: Sequence[tuple[Places, Places]], names: Collection[str]
-) -> dict[str, Any] | None:
-    """Element and action of a family, or of the family of a slice, at the full sizes."""
+) -> Family | Through | None:
+    """A family, or the family of a slice, with the element and the moves of the full sizes."""
     moves: list[Move] = []
     copies: tuple[int, ...] | None = None
     size = part.size
@@ -330,10 +334,7 @@ def _restated(
             return None
         copies, size = shape, length
         moves.append(replace(move, at=place))
-    return {
-        "element": {"kind": part.kind.name, "copies": list(copies or ()), "size": size},
-        "action": [m.plain() for m in moves],
-    }
+    return replace(part, copies=copies or (), size=size, moves=tuple(moves))
 
 
 def _matching(

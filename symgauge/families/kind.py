@@ -73,6 +73,10 @@ class Kind(ABC):
     def __repr__(self) -> str:
         return self.name
 
+    def plain(self) -> str:
+        """Its name: how records hold it."""
+        return self.name
+
     @property
     def is_finite(self) -> bool:
         """Whether its elements act: of generators alone they do not."""

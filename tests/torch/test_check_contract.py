@@ -274,7 +274,7 @@ def test_the_mode_is_the_one_that_was_derived(
     name: str, flags: bool | list[str], words: str
 ) -> None:
     found = derived(CHECKED + name)
-    assert found.training == {"small": flags}
+    assert found.data["training"] == {"small": flags}
     with generated(found) as module:
         assert record(module, 0)["mode"] == words
         # the factory may have been changed since, or another mode asked for by mistake

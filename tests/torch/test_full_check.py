@@ -136,7 +136,7 @@ def test_a_wrong_last_layer_fails_its_class(derived: FullDerivation, tmp_path: P
         if g["element"]["kind"] == "diagonal" and last[derived.name] in g["label"]
     )
     wrong["action"][0]["weight"] = "2"
-    module = loaded(FullDerivation(data), tmp_path)
+    module = loaded(FullDerivation.from_plain(data), tmp_path)
     record = module.run(module.RECORD, module.CHECKS, "full")
     assert record["ok"] is False
     failed = [row["label"] for row in record["rows"] if row["ok"] is False]

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from statements import STATEMENTS, Spec, element, location, move
 
-from symgauge import Derivation, Verdict, zoo
+from symgauge import BadInputError, Derivation, Verdict, zoo
 from symgauge.capture import load_target
 from symgauge.checks import actions, emit_check
 from symgauge.checks.runtime.bench import Bench
@@ -403,13 +403,13 @@ def test_a_pre_norm_block_is_derived_and_verified(block: Derivation) -> None:
     assert (block.redundancy, block.orbit_dimension, block.verdict) == (17, 17, Verdict.PROVED)
     again = Derivation.from_json(block.to_json())
     assert again.verify().verdict is Verdict.PROVED
-    through = {f["group"]: [t["parameter"] for t in f["via"]] for f in block.generators if f["via"]}
+    through = {f.group: [t.parameter for t in f.via] for f in block.generators if f.via}
     assert sorted(through["R^2"]) == ["norm1.bias", "norm1.weight"]
     assert sorted(through["SO(3)"]) == ["norm1.bias", "norm1.weight", "norm2.weight"]
-    formulas = [line for f in block.generators for line in f["formula"]]
+    formulas = [line for f in block.generators for line in f.formula]
     assert "out.weight -> out.weight diag(norm2.weight) g^-1 diag(norm2.weight)^-1" in formulas
-    assert all(f["full"] for f in block.generators)
-    kinds = {p["kind"] for p in block.planted if block.generators[p["family"]]["via"]}
+    assert all(f.full for f in block.generators)
+    kinds = {p.kind for p in block.planted if block.generators[p.family].via}
     assert kinds == {"transpose", "larger", "omitted", "slice"}
     text = block.to_latex()
     assert r"W_{\mathrm{out}}\,\Gamma_{2}\,g^{\top}\,\Gamma_{2}^{-1}" in text
@@ -495,7 +495,10 @@ def test_a_tampered_slice_is_rejected(block: Derivation, change: Any) -> None:
     data = json.loads(block.to_json())
     family = next(f for f in data["generators"] if f["element"]["kind"] == "so1")
     change(family, {t["parameter"]: t for t in family["via"]})
-    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
+    try:
+        assert Derivation.from_plain(sealed(data)).verify().verdict is Verdict.REFUTED
+    except BadInputError as error:
+        assert "via" in str(error)  # it is no slice at all
 
 
 def test_casts_to_float32_are_widened() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
-from symgauge.capture.patterns import rewritten
+from symgauge.patterns import rewritten
 from symgauge.derivation.derive import derive
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find, instantiate
@@ -451,6 +451,6 @@ def test_the_same_derivation(kind: str) -> None:
         found = derive(DERIVED[kind](x), example)
         families = [
             {k: g[k] for k in ("label", "group", "algebra", "dimension", "tensors", "formula")}
-            for g in found.generators]
+            for g in found.data["generators"]]
         said.append((found.verdict, found.redundancy, found.algebra, families))
     assert said[0] == said[1] and said[0][-1]

@@ -22,9 +22,17 @@ def kinds() -> Mapping[str, Kind]:
 def kind_of(element: Mapping[str, Any]) -> Kind:
     """The kind of an element in plain data. Raises BadInputError where there is none."""
     name = element.get("kind")
+    try:
+        return kind_named(name)
+    except ValueError as error:
+        raise BadInputError(f"there is no {error}; derive again") from error
+
+
+def kind_named(name: object) -> Kind:
+    """The kind of that name. Raises ValueError where there is none."""
     found = kinds().get(name) if isinstance(name, str) else None
     if found is None:
-        raise BadInputError(f"there is no kind of element {name!r:.40}; derive again")
+        raise ValueError(f"kind of element {name!r:.40}")
     return found
 
 

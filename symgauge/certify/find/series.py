@@ -27,7 +27,7 @@ from symgauge.program.leaf import Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 from symgauge.program.op import Structural
-from symgauge.progress import Progress
+from symgauge.progress import Progress, silent
 
 Names = frozenset[str]
 
@@ -194,9 +194,9 @@ def _for_roots(
     return names
 
 
-def find_curve(
+def find(
     network: Network, read: np.ndarray, cell: Mapping[str, Array], wanted: int,
-    rng: np.random.Generator, progress: Progress = lambda _: None,
+    rng: np.random.Generator, progress: Progress = silent,
 ) -> tuple[Curve, int]:
     """A curve along which J has rank `wanted`, or the highest that is found, and that rank.
 
