@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
     from symgauge.derivation.derive import derive, derive_target
     from symgauge.derivation.element import GroupElement
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
 
 __version__ = "0.1.0"
@@ -57,7 +57,7 @@ __all__ = [
 
 _LAZY = {
     "Certificate": "symgauge.certify",
-    "Derivation": "symgauge.derivation.record",
+    "Derivation": "symgauge.derivation.derivation",
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
     "Verification": "symgauge.certify",

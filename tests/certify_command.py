@@ -28,8 +28,7 @@ class TwoScales(nn.Module):
 
 def unknown_derivation(folder: Path) -> Path:
     """A derivation.json that is UNKNOWN for that hypothesis, as that of more parameters is."""
-    with (patch("symgauge.derivation.derive.FEW_PARAMETERS", 0),
-          patch("symgauge.derivation.derive.SERIES_PARAMETERS", 0)):
+    with patch("symgauge.derivation.derive.all_evidence", dict):
         derivation = symgauge.derive(TwoScales(), (torch.ones(1, 1),), name="two_scales")
     assert derivation.verdict is Verdict.UNKNOWN and derivation.hypotheses
     path = folder / "derivation.json"

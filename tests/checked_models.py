@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from symgauge.derivation.seal import sealed
+
 TARGETS = Path(__file__).parent / "torch" / "targets"
 CHECKED = f"{TARGETS / 'checked.py'}:"
 
@@ -141,7 +143,7 @@ def broken(derivation: Any, case: Broken) -> Any:
     source = data["factory"]["source"]
     assert case.old in source, f"{case.target} has no text {case.old!r}"
     data["factory"]["source"] = source.replace(case.old, case.new)
-    return type(derivation)(data)
+    return type(derivation).from_plain(sealed(data))
 
 
 def altered(derivation: Any, case: Altered) -> Any | None:
@@ -152,7 +154,7 @@ def altered(derivation: Any, case: Altered) -> Any | None:
         return None
     case.change(family)
     data["planted"] = []  # what was refuted is what was made of the right statement
-    return type(derivation)(data)
+    return type(derivation).from_plain(sealed(data))
 
 
 @contextlib.contextmanager

@@ -13,11 +13,13 @@ import numpy as np
 from networks import Sketch
 
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import MATRIX_KINDS, Family, Move, Place, Through
+from symgauge.families.family import Family, Move, Place, Through
+from symgauge.families.kinds import kinds
 from symgauge.families.serial import plain_family
 from symgauge.program.network import Network
 
 Values = dict[str, np.ndarray[Any, Any]]
+KINDS = kinds()
 SHAPES = {"w": (4, 6), "v": (6, 4), "b": (6,), "t": (4, 6), "o": (4,), "gain": (6,), "n": ()}
 
 
@@ -51,19 +53,19 @@ def read(parameter: str, source: str, place: Place, weight: Any = -1) -> Move:
 
 
 SIX = (6,)
-GAIN = Through("gain", "diagonal", (), 6, (
+GAIN = Through("gain", KINDS["diagonal"], (), 6, (
     scaled("gain", at(0, SIX, 0)), scaled("w", at(1, SIX, 0), -1)))
-BIAS = Through("b", "translation", (), 6, (
+BIAS = Through("b", KINDS["translation"], (), 6, (
     shifted("b", at(0, SIX, 0)), read("o", "w", at(1, SIX, 0))))
 
 
-def matrices(kind: Any, n: int, *copies: int) -> Family:
+def matrices(kind: str, n: int, *copies: int) -> Family:
     """g on rows of v and g^-T on columns of w, for each copy."""
     sizes = (*copies, n)
     per = tuple(range(len(copies)))
     rest = 6 // prod(sizes)
     sizes = (*sizes, rest) if rest > 1 else sizes
-    return Family(kind, copies, n, (
+    return Family(KINDS[kind], copies, n, (
         Move("v", "g", at(0, sizes, len(copies), *per)),
         Move("w", "g^-T", at(1, sizes, len(copies), *per)),
     ), ())
@@ -76,73 +78,73 @@ FAMILIES: dict[str, Family] = {
     "so1": matrices("so1", 3), "so1, copies": matrices("so1", 3, 2),
     "complex": matrices("complex", 2), "complex, copies": matrices("complex", 2, 3),
     "centred": matrices("centred", 3), "centred, copies": matrices("centred", 3, 2),
-    "rows and columns": Family("gl", (), 2, (
+    "rows and columns": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2, 2), 1)), Move("w", "g^-T", at(1, (2, 3), 0))), ()),
-    "two factors of one axis": Family("gl", (), 2, (
+    "two factors of one axis": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2, 2), 0)), Move("w", "g^-T", at(0, (2, 2), 1))), ()),
-    "two blocks": Family("gl", (), 2, (
+    "two blocks": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2,), 0)), Move("w", "g", at(0, (2,), 0, start=2))), ()),
-    "scaling": Family("diagonal", (), 6, (
+    "scaling": Family(KINDS["diagonal"], (), 6, (
         scaled("w", at(1, SIX, 0)), scaled("v", at(0, SIX, 0), -1),
         scaled("gain", at(0, SIX, 0), 2),
     ), ()),
-    "scaling, copies": Family("diagonal", (2,), 3, (
+    "scaling, copies": Family(KINDS["diagonal"], (2,), 3, (
         scaled("w", at(1, (2, 3), 1, 0)), scaled("b", at(0, (2, 3), 1, 0), Fraction(-1, 2)),
     ), ()),
-    "scaling of all": Family("diagonal", (), 1, (
+    "scaling of all": Family(KINDS["diagonal"], (), 1, (
         scaled("w", None), scaled("n", None, -2), scaled("v", None, Fraction(2, 3))), ()),
-    "gain with an offset": Family("diagonal", (), 6, (
+    "gain with an offset": Family(KINDS["diagonal"], (), 6, (
         scaled("gain", at(0, SIX, 0), 1, 1), scaled("w", at(1, SIX, 0), -1)), ()),
-    "gain with an offset, copies": Family("diagonal", (3,), 2, (
+    "gain with an offset, copies": Family(KINDS["diagonal"], (3,), 2, (
         scaled("gain", at(0, (3, 2), 1, 0), Fraction(-3, 2), Fraction(-5, 3)),
         scaled("w", at(1, (3, 2), 1, 0), -1)), ()),
-    "one gain with an offset": Family("diagonal", (), 1, (
+    "one gain with an offset": Family(KINDS["diagonal"], (), 1, (
         scaled("n", None, 2, Fraction(1, 4)), scaled("w", None, -2)), ()),
-    "logarithms": Family("diagonal", (), 6, (
+    "logarithms": Family(KINDS["diagonal"], (), 6, (
         shifted("b", at(0, SIX, 0), 3), scaled("w", at(1, SIX, 0), -1),
         read("o", "t", at(1, SIX, 0), Fraction(1, 2))), ()),
-    "translation": Family("translation", (), 6, (
+    "translation": Family(KINDS["translation"], (), 6, (
         shifted("b", at(0, SIX, 0)), shifted("gain", at(0, SIX, 0), Fraction(-2, 3)),
         read("o", "w", at(1, SIX, 0))), ()),
-    "translation, copies": Family("translation", (2,), 3, (
+    "translation, copies": Family(KINDS["translation"], (2,), 3, (
         shifted("b", at(0, (2, 3), 1, 0)), read("o", "w", at(1, (2, 3), 1, 0)),
         read("o", "t", at(1, (2, 3), 1, 0), 2)), ()),
-    "translation of all": Family("translation", (), 1, (
+    "translation of all": Family(KINDS["translation"], (), 1, (
         shifted("b", None), shifted("w", None, -1)), ()),
-    "through a gain": Family("so", (), 6, (
+    "through a gain": Family(KINDS["so"], (), 6, (
         Move("w", "g^-T", at(1, SIX, 0)), Move("v", "g", at(0, SIX, 0))), (), (GAIN,)),
-    "through a gain and a bias": Family("so1", (), 3, (
+    "through a gain and a bias": Family(KINDS["so1"], (), 3, (
         Move("w", "g^-T", at(1, (2, 3), 1)), Move("v", "g", at(0, (2, 3), 1))), (), (GAIN, BIAS)),
 }
 
 #: Families whose moves, one after the other, are no group action with the sum of their fields.
 FALSE: dict[str, Family] = {
-    "scaled and then shifted": Family("diagonal", (), 6, (
+    "scaled and then shifted": Family(KINDS["diagonal"], (), 6, (
         scaled("gain", at(0, SIX, 0)), shifted("gain", at(0, SIX, 0))), ()),
-    "shifted and then scaled, a block": Family("diagonal", (), 3, (
+    "shifted and then scaled, a block": Family(KINDS["diagonal"], (), 3, (
         shifted("gain", at(0, (3,), 0, start=3)), scaled("gain", at(0, (2, 3), 1), 2)), ()),
-    "two offsets": Family("diagonal", (), 6, (
+    "two offsets": Family(KINDS["diagonal"], (), 6, (
         scaled("gain", at(0, SIX, 0), 1, 1), scaled("gain", at(0, SIX, 0), 1, 2)), ()),
-    "one offset and none": Family("diagonal", (), 6, (
+    "one offset and none": Family(KINDS["diagonal"], (), 6, (
         scaled("gain", at(0, SIX, 0), 1, 1), scaled("gain", at(0, SIX, 0), 1)), ()),
-    "a source that is scaled": Family("diagonal", (), 6, (
+    "a source that is scaled": Family(KINDS["diagonal"], (), 6, (
         scaled("t", at(1, SIX, 0)), read("o", "t", at(1, SIX, 0))), ()),
-    "a source that is shifted": Family("translation", (), 6, (
+    "a source that is shifted": Family(KINDS["translation"], (), 6, (
         read("o", "t", at(1, SIX, 0)), shifted("t", at(1, SIX, 0))), ()),
-    "a target that is scaled": Family("diagonal", (), 6, (
+    "a target that is scaled": Family(KINDS["diagonal"], (), 6, (
         scaled("o", None), read("o", "t", at(1, SIX, 0))), ()),
-    "two matrices on one axis": Family("gl", (), 2, (
+    "two matrices on one axis": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2, 2), 1)), Move("w", "g", at(0, (2, 2), 1))), ()),
-    "a matrix on what numbers the other's copies": Family("gl", (2,), 2, (
+    "a matrix on what numbers the other's copies": Family(KINDS["gl"], (2,), 2, (
         Move("w", "g", at(0, (2, 2), 1, 0)), Move("w", "g", at(0, (2, 2), 0, 1))), ()),
-    "blocks that overlap": Family("gl", (), 2, (
+    "blocks that overlap": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2,), 0)), Move("w", "g^-T", at(0, (2,), 0, start=1))), ()),
-    "what the slice holds moves": Family("diagonal", (), 6, (
+    "what the slice holds moves": Family(KINDS["diagonal"], (), 6, (
         scaled("gain", at(0, SIX, 0)), scaled("v", at(0, SIX, 0))), (), (GAIN,)),
-    "what the slice holds is read": Family("translation", (), 4, (
+    "what the slice holds is read": Family(KINDS["translation"], (), 4, (
         read("gain", "w", at(0, (4,), 0)),), (), (GAIN,)),
-    "a slice that is no action": Family("translation", (), 4, (
-        shifted("n", None),), (), (Through("gain", "diagonal", (), 6, (
+    "a slice that is no action": Family(KINDS["translation"], (), 4, (
+        shifted("n", None),), (), (Through("gain", KINDS["diagonal"], (), 6, (
             scaled("gain", at(0, SIX, 0)), shifted("gain", at(0, SIX, 0)))),)),
 }
 
@@ -176,7 +178,7 @@ def moved(family: Family, element: Exact, theta: Values) -> Values:
         (own,) = (m for m in through.moves if m.parameter == through.parameter)
         value = flat[coordinates.at(own.parameter, own.at).reshape(-1)]
         value = value.reshape(1, -1)
-        h = Exact(s=value ** int(own.weight)) if through.kind == "diagonal" else Exact(
+        h = Exact(s=value ** int(own.weight)) if through.kind.is_scaling else Exact(
             log=value / own.weight)
         back = [m for m in through.moves if m is not own]
         for m in reversed(back):
@@ -228,13 +230,13 @@ def _power(s: Any, k: Fraction) -> Any:
 def draw(family: Family, rng: Any) -> Exact:
     """A random exact element."""
     copies, n = prod(family.copies), family.size
-    if family.kind == "translation":
+    if family.kind.is_shift:
         return Exact(log=_fractions(rng, copies, n))
-    if family.kind == "diagonal":
+    if family.kind.is_scaling:
         roots = np.vectorize(lambda k: Fraction(int(k), 2) ** 6, otypes=[object])(
             rng.integers(1, 5, (copies, n)))
         return Exact(s=roots, log=_fractions(rng, copies, n))
-    g = np.stack([_matrix(family.kind, n, rng) for _ in range(copies)])
+    g = np.stack([_matrix(family.kind.name, n, rng) for _ in range(copies)])
     return Exact(g, np.stack([_inverse(m) for m in g]))
 
 
@@ -278,4 +280,4 @@ def entry(family: Family) -> dict[str, Any]:
 
 
 def is_matrix(family: Family) -> bool:
-    return family.kind in MATRIX_KINDS
+    return family.kind.is_matrix

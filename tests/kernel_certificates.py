@@ -15,17 +15,18 @@ from symgauge import Derivation, SymgaugeError, Verdict, derive, verify, zoo
 from symgauge.certify import claim, generators, orbit
 from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.certificate import Certificate, Stated
-from symgauge.certify.find import minors
+from symgauge.certify.find.balls import find_minor
 from symgauge.derivation.seal import sealed
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.serial import family_of
 from symgauge.lie.fields import VectorField
-from symgauge.points import reads
+from symgauge.points.reads import read_coordinates
 from symgauge.proof.intertwiners.proof import FamilyProver
 
 __all__ = [
     "KNOWN_DIMENSIONS", "NETWORKS", "SERIES", "Data", "Derivation", "SymgaugeError", "Verdict",
-    "NONE_ASSUMED", "bent", "certificate", "derivation", "derive", "make", "proposed", "sealed",
+    "NONE_ASSUMED", "bent", "certificate", "derivation", "derive", "make", "proposed",
+    "read_coordinates", "sealed",
     "verify", "with_larger_minor", "zoo",
 ]
 
@@ -49,8 +50,7 @@ def make(name: str) -> Derivation:
     base, _, evidence = name.partition(", ")
     if evidence:
         found = derivation(base)
-        upgrade = {"balls": found.certified_in_balls, "series": found.certified_in_series}
-        return upgrade[evidence]()[0]
+        return found.certified(evidence)[0]
     if base == "two_scales":
         return derive(TwoScales(), (torch.ones(1, 1),), name=base)
     if base in NETWORKS:
@@ -78,13 +78,11 @@ def _issued(old: Certificate, fields: list[VectorField], families: list[Stated])
     proofs = generators.prove_all(network, fields, families)
     if any(p.verdict is not Verdict.PROVED for p in proofs):
         return dict(old.data)
-    read = reads.read_coordinates(network)
-    total = int(read.sum())
+    read = read_coordinates(network)
     dimension = orbit.orbit_dimension(
         network, fields, read, PrimeField(next(primes())), rng)
-    said = Assumptions(tuple(old.data["shown"]), tuple(old.data["hypotheses"]))
-    said_of = claim.claim_of(
-        network, total, network.num_coordinates - total, old.data["rank"], dimension, True, said)
+    said = Assumptions(old.claim.shown, old.claim.hypotheses)
+    said_of = claim.claim_of(network, old.claim.rank, dimension, said)
     return Certificate.issue(
         network, fields, proofs, old.cell(network), said_of, None, families).to_json()
 
@@ -115,16 +113,15 @@ def with_larger_minor(found: Derivation) -> Data:
     """The certificate in real balls, its minor larger by a row and a column that are not new."""
     old = Certificate.from_json(found.data["certificate"])
     network, rng = old.network(), np.random.default_rng(0)
-    read = reads.read_coordinates(network)
+    read = read_coordinates(network)
     total, dimension = int(read.sum()), old.data["orbit_dimension"]
-    minor = minors.find_minor(network, read, old.cell(network), total - dimension, rng)
+    minor = find_minor(network, read, old.cell(network), total - dimension, rng)
     rows = sorted({*minor.rows, next(
         (i, o) for i in range(len(minor.inputs)) for o in range(100) if (i, o) not in minor.rows)})
     columns = sorted({*minor.columns, next(k for k in range(total) if k not in minor.columns)})
     minor = replace(minor, rows=tuple(rows), columns=tuple(columns))
     said_of = claim.claim_of(
-        network, total, network.num_coordinates - total, minor.rank, dimension, True,
-        Assumptions((minor.shown(),), ()), True)
+        network, minor.rank, dimension, Assumptions((minor.shown(minor.rank),), ()), by_minor=True)
     return Certificate.issue(
         network, old.generators(network), old.proofs(), old.cell(network), said_of,
-        {"balls": minor.to_json()}, old.families()).to_json()
+        minor, old.families()).to_json()

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from symgauge.capture import Target, load_target
 from symgauge.checks import actions
 from symgauge.derivation.derive import derive_target
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError, InconsistentError, UndecidedError
 from symgauge.program.lower import is_piecewise
@@ -294,7 +294,7 @@ def broken(
     """Families whose element without one of its moves changes the function by much."""
     before = {k: v.clone() for k, v in module.state_dict().items()}
     shapes = {n: list(v.shape) for n, v in before.items()}
-    for i, family in enumerate(found.generators):
+    for i, family in enumerate(found.data["generators"]):
         if family["element"]["kind"] == "other" or len(family["action"]) < 2:
             continue
         for j in range(len(family["action"])):
@@ -312,7 +312,7 @@ def judge_check(
     module: nn.Module, example: Sequence[Tensor], found: Derivation
 ) -> list[tuple[str, str]]:
     """The check passes at every seed, and fails where a move of a family is left out."""
-    if not any(f["element"]["kind"] != "other" for f in found.generators):
+    if not any(f.element.kind != "other" for f in found.generators):
         return []
     space = check_of(found)
     failures = []
@@ -377,7 +377,7 @@ def judge_verify(found: Derivation, target: Target) -> list[tuple[str, str]]:
     key = random.Random(str(found.sizes)).choice(list(CHANGES))
     changed = CHANGES[key](found.data[key])
     if changed != found.data[key]:
-        result = Derivation(sealed({**found.data, key: changed})).verify()
+        result = Derivation.from_plain(sealed({**found.data, key: changed})).verify()
         if result.verdict is Verdict.PROVED and key not in json.dumps(result.to_json()):
             return [("side", f"{key} = {changed!r:.80} is accepted without a word")]
     return []

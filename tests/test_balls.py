@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, rational_network
 
 from symgauge.certify.evidence.balls import Minor, determinant, is_shown, jacobian, matrix
-from symgauge.certify.find.minors import find_minor
+from symgauge.certify.find.balls import find_minor
 from symgauge.domains.balls import BallDomain
 from symgauge.domains.signs import (
     ANY, NEGATIVE, NOT_NEGATIVE, POSITIVE, ZERO, SignDomain, analytic_everywhere,

@@ -17,18 +17,20 @@ from finite_actions import (
 )
 from networks import Sketch, attention, mlp
 
-from symgauge.checks import actions, emitter
+from symgauge.checks import actions
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.statement import plain_fields
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError
-from symgauge.families.coordinates import Coordinates, basis_matrices
-from symgauge.families.family import Family, Form, Kind, Move, joined
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Family, Move, joined
+from symgauge.families.kind import Form, MatrixKind
+from symgauge.families.kinds import kinds
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
-from symgauge.proof.finite_actions import FORMS, MATRIX_FORMS, no_action
+from symgauge.proof.finite_actions import no_action
 from symgauge.verdict import Verdict
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
@@ -50,12 +52,12 @@ def same(a: Values, b: Values) -> bool:
 
 
 def test_every_kind_and_form_is_here() -> None:
-    kinds = {f.kind for f in FAMILIES.values()}
+    found = {f.kind for f in FAMILIES.values()}
     forms = {m.form for f in FAMILIES.values() for m in f.moves}
-    assert kinds == set(get_args(Kind)) - {"other"}
+    assert found == {k for k in kinds().values() if k.is_finite}
+    assert [k.name for k in kinds().values() if not k.is_finite] == ["other"]
     assert forms == set(get_args(Form)) - {"g^-1", "+T*c"}  # planted, and without a finite action
-    assert {k: v for k, v in emitter.FORMS.items() if k in FORMS} == FORMS
-    assert {v for k, v in emitter.FORMS.items() if k not in FORMS} == {MATRIX_FORMS}
+    assert all(forms >= set(k.forms) for k in found)
 
 
 @ACTIONS
@@ -108,7 +110,8 @@ def _near_the_identity(family: Family, tau: Any) -> Any:
     copies, n = prod(family.copies), family.size
     if is_matrix(family):
         for c in range(copies):
-            for sparse in basis_matrices(family.kind, n):
+            assert isinstance(family.kind, MatrixKind)
+            for sparse in family.kind.basis(n):
                 g, inverse = (np.array([np.eye(n, dtype=int)] * copies, dtype=object)
                               for _ in range(2))
                 for i, j, w in sparse:
@@ -124,6 +127,17 @@ def _near_the_identity(family: Family, tau: Any) -> Any:
             yield Exact(None, None, s, log)
 
 
+def as_exact(family: Family, element: Any) -> Exact:
+    """The same element for the second writing."""
+    copies, n = prod(family.copies), family.size
+    if is_matrix(family):
+        rows = np.zeros((*family.copies, n, n)) + np.eye(n)
+        g = element.act("g", rows).swapaxes(-1, -2).reshape(copies, n, n)
+        return Exact(g, np.linalg.inv(g))
+    s, log = (None if v is None else v.reshape(copies, n) for v in (element.scale, element.shift))
+    return Exact(s=s, log=log)
+
+
 @ACTIONS
 def test_weights_move_as_they_should(family: Family) -> None:
     """numpy against the second writing; identity, composition and inverse of what it does."""
@@ -131,13 +145,10 @@ def test_weights_move_as_they_should(family: Family) -> None:
     theta["gain"][::2] *= -1
     (g,), (h,) = (actions.sample([entry(family)], SHAPES, seed) for seed in (4, 5))
 
-    def act(part: actions.FamilyElement, state: Values) -> Values:
+    def act(part: actions.Part, state: Values) -> Values:
         return actions.apply([entry(family)], (part,), state)
 
-    exact = Exact(s=g.scale.reshape(-1, family.size), log=g.shift.reshape(-1, family.size))
-    if is_matrix(family):
-        matrices = g.matrix().reshape(-1, family.size, family.size)
-        exact = Exact(matrices, np.linalg.inv(matrices))
+    exact = as_exact(family, g.element)
     once = act(g, theta)
     wanted = moved(family, exact, theta)
     for n in SHAPES:
@@ -148,12 +159,9 @@ def test_weights_move_as_they_should(family: Family) -> None:
     for n in SHAPES:
         np.testing.assert_allclose(both[n], twice[n], rtol=0, atol=1e-13)
         np.testing.assert_allclose(undone[n], theta[n], rtol=0, atol=1e-13)
-    if not is_matrix(family):
-        one = replace(g, scale=np.ones_like(g.scale), shift=np.zeros_like(g.shift))
-        product = replace(g, scale=g.scale * h.scale, shift=g.shift + h.shift)
-        for n in SHAPES:
-            np.testing.assert_allclose(act(one, theta)[n], theta[n], rtol=0, atol=1e-14)
-            np.testing.assert_allclose(act(product, theta)[n], twice[n], rtol=0, atol=1e-12)
+    (product,) = actions.product((h,), (g,))
+    for n in SHAPES:
+        np.testing.assert_allclose(act(product, theta)[n], twice[n], rtol=0, atol=1e-12)
 
 
 def test_a_pair_of_moves_becomes_one() -> None:
@@ -239,7 +247,7 @@ def test_derived_elements_leave_the_function(name: str) -> None:
     program = NETWORKS[name]
     found = derive_network(program, Asked("network"))
     assert found.unexplained == 0 and found.verify().verdict is found.verdict
-    assert all(f["element"]["kind"] != "other" for f in found.generators)
+    assert all(f.element.kind != "other" for f in found.generators)
     rng = np.random.default_rng(6)
     theta = {p.name: rng.standard_normal(p.shape) for p in program.parameters}
     inputs = {x.name: rng.standard_normal((1, *x.shape)) for x in program.inputs}
@@ -261,9 +269,9 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 
 def test_the_old_action_is_planted_and_refuted() -> None:
     found = derive_network(NETWORKS["1 + w"], Asked("network"))
-    assert "order" in [p["kind"] for p in found.planted]
-    assert found.generators[0]["formula"] == [
-        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)"]
+    assert "order" in [p.kind for p in found.planted]
+    assert found.generators[0].formula == (
+        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)")
 
 
 def test_an_action_that_is_none_is_rejected() -> None:
@@ -276,7 +284,7 @@ def test_an_action_that_is_none_is_rejected() -> None:
     false = {**family, "action": pair}
     program = found.network()
     assert plain_fields(Coordinates(program), false) == plain_fields(Coordinates(program), family)
-    wrong = type(found)(sealed({**found.data, "generators": [false]}))
+    wrong = type(found).from_plain(sealed({**found.data, "generators": [false]}))
     reasons = wrong.verify().reasons
     assert any("no finite action" in reason for reason in reasons)
     with pytest.raises(BadInputError, match="no finite group action"):
@@ -291,8 +299,11 @@ def test_a_changed_offset_is_rejected(change: dict[str, Any]) -> None:
     family = found.data["generators"][0]
     gain, read = family["action"]
     changed = {**family, "action": [{**gain, **change}, read]}
-    wrong = type(found)(sealed({**found.data, "generators": [changed]}))
-    assert wrong.verify().verdict.value == "REFUTED"
+    data = sealed({**found.data, "generators": [changed]})
+    try:
+        assert type(found).from_plain(data).verify().verdict.value == "REFUTED"
+    except BadInputError as error:
+        assert "entry 0 of action" in str(error) or "not as" in str(error)
 
 
 # -- where f jumps on the way ----------------------------------------------------------------------
@@ -323,9 +334,9 @@ def jump(body: str) -> Network:
 def test_an_element_does_not_cross_a_jump(body: str, finite: bool) -> None:
     found = derive_network(jump(body), Asked("network"))
     assert found.redundancy == 3 and found.verify().verdict is found.verdict
-    assert [f["element"]["kind"] != "other" for f in found.generators] == [finite]
+    assert [f.element.kind != "other" for f in found.generators] == [finite]
     assert any("may jump" in note for note in found.notes) is not finite
-    assert len(found.sample().element) == finite
+    assert len(found.sample().parts) == finite
 
 
 @pytest.mark.parametrize("body", ["shift across a step", "scaling across a step"])
@@ -333,7 +344,7 @@ def test_a_generator_that_moves_a_jump_is_not_proved(body: str) -> None:
     """Nor is a finite action given where one stands beside another proof of it."""
     network = jump(body)
     found = derive_network(network, Asked("network"))
-    assert (found.redundancy, found.unexplained, found.generators) == (3, 3, [])
+    assert (found.redundancy, found.unexplained, found.generators) == (3, 3, ())
     assert found.verify().verdict is found.verdict is Verdict.UNKNOWN
 
 

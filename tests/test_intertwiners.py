@@ -5,11 +5,13 @@ compared with the op's derivative over GF(p), entry by entry. What has no lemma 
 the nearest false relatives are false by the exact rows of a Jacobian.
 """
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import adversarial_networks
 import numpy as np
@@ -23,6 +25,14 @@ from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Move, Place
+from symgauge.families.kind import MatrixKind
+from symgauge.families.kinds import kinds
+from symgauge.families.kinds.centred import CENTRED
+from symgauge.laws import all_laws, sweep
+from symgauge.laws.facts import facts_of
+from symgauge.laws.shifting import Shifted, Shifting, Term
+from symgauge.laws.turning import Mark, Turned, Turning
+from symgauge.laws.weighing import WHOLE, Weighing, Weight
 from symgauge.ops import all_ops
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
@@ -30,15 +40,15 @@ from symgauge.program.lower import has_op, lower
 from symgauge.program.network import Network
 from symgauge.program.op import NodeOp
 from symgauge.program.writer import Value
-from symgauge.proof.intertwiners import matrices, shifts, weights
-from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, Turned, prove_matrix
-from symgauge.proof.intertwiners.shifts import Shifted, Term, prove_shift
-from symgauge.proof.intertwiners.sweep import sweep
-from symgauge.proof.intertwiners.weights import WHOLE, Weight, nullspace, solve_weights
-from symgauge.spaces.line import Address, NoLemma
+from symgauge.proof.intertwiners.matrices import prove_matrix
+from symgauge.proof.intertwiners.shifts import prove_shift
+from symgauge.proof.intertwiners.weights import nullspace, solve_weights
+from symgauge.program.moves import Address
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
-KINDS: tuple[MatrixKind, ...] = get_args(MatrixKind)
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+KINDS = {name: kind for name, kind in kinds().items() if isinstance(kind, MatrixKind)}
 
 
 # -- programs of one op --------------------------------------------------------------------------
@@ -120,53 +130,38 @@ def turned(s: Sketch) -> Value:
     return rotated(s, s.heads(s.parameter("p0", 3, 4), 1))
 
 
-#: By the op whose law it tries; the value is the output.
-PROGRAMS: dict[str, list[Callable[[], Network]]] = {
-    "abs": [of("abs", (2, 3))],
-    "add": [
-        of("add", (2, 4), (2, 4)), program(plus_one), program(centred), program(behind_a_norm),
-    ],
-    "amax": [of("amax", (3, 2)), heads("amax")],
-    "concatenate": [of("concatenate", (2, 3), (2, 4), axis=1), program(packed)],
-    "expand": [of("expand", (1, 3), size=(2, 3))],
-    "leaky_relu": [of("leaky_relu", (2, 3), slope=Fraction(1, 3))],
-    "log_softmax": [of("log_softmax", (2, 3), axis=1)],
+#: More programs than the samples of the laws, by the op whose law they try.
+MORE: dict[str, list[Callable[[], Network]]] = {
+    "add": [program(plus_one), program(centred), program(behind_a_norm)],
+    "amax": [heads("amax")],
+    "concatenate": [program(packed)],
     "matmul": [
-        of("matmul", (2, 3), (3, 4)), of("matmul", (2, 2, 3), (2, 3, 2)), program(with_ones),
-        program(contracted), program(lambda s: s.build.apply(
+        program(with_ones), program(contracted), program(lambda s: s.build.apply(
             "matmul", s.parameter("p0", 2, 6), s.parameter("p1", 6, 2))),
         program(lambda s: s.build.apply("matmul", behind_a_norm(s), s.parameter("p1", 3, 4))),
         program(lambda s: s.build.apply("matmul", standardised(s), s.parameter("p0", 3, 4))),
     ],
-    "maximum": [of("maximum", (2, 3), (2, 3))],
-    "mul": [of("mul", (2, 3), (2, 3)), program(by_a_number)],
-    "one_hot": [],
-    "permute": [of("permute", (2, 3), dims=(1, 0)), heads("permute", dims=(1, 0, 2))],
-    "position": [],
-    "power": [of("power", (2, 3), exponent=3), of("power", (2, 3), exponent=2)],
-    "ranking": [],
-    "reciprocal": [of("reciprocal", (2, 3))],
-    "relu": [of("relu", (2, 3))],
-    "reshape": [of("reshape", (2, 6), size=(2, 2, 3)), of("reshape", (2, 2, 3), size=(2, 6))],
-    "rsqrt": [of("rsqrt", (2, 2))],
-    "scale": [of("scale", (2, 3), factor=Fraction(-2, 3))],
-    "slice": [
-        of("slice", (6, 2), axis=0, start=2, stop=5, step=1),
-        of("slice", (6, 2), axis=0, start=1, stop=6, step=2),
-    ],
-    "softmax": [of("softmax", (2, 3), axis=1), program(masked)],
-    "sqrt": [of("sqrt", (2, 2))],
-    "standardise": [
-        of("standardise", (2, 4), axes=(1,), eps=Fraction(1, 7)),
-        of("standardise", (2, 4), axes=(1,), eps=Fraction(0)),
-        heads("standardise", axes=(2,), eps=Fraction(0)),
-    ],
-    "step": [],
-    "sum": [of("sum", (2, 4), axes=(1,)), heads("sum", axes=(1,)), program(
+    "mul": [program(by_a_number)],
+    "permute": [heads("permute", dims=(1, 0, 2))],
+    "softmax": [program(masked)],
+    "standardise": [heads("standardise", axes=(2,), eps=Fraction(0))],
+    "sum": [heads("sum", axes=(1,)), program(
         lambda s: s.build.sum(s.build.mul(s.parameter("p0", 3, 4), s.parameter("p0", 3, 4)), 1))],
-    "tabulated": [of("tabulated", (2, 3), (2, 2), table=(0, 1, 1, 0, 2, 1), count=3)],
-    "take": [of("take", (4, 3), axis=0, index=(2, 0, 2)), of("take", (4, 3), axis=1, index=(1,))],
 }
+
+
+def all_programs() -> dict[str, list[Callable[[], Network]]]:
+    """By the op whose law it tries; the value is the output."""
+    found: dict[str, list[Callable[[], Network]]] = {}
+    for law in all_laws().values():
+        for call in law.samples():
+            found.setdefault(call.op, []).append(of(call.op, *call.shapes, **call.attrs))
+    for name, more in MORE.items():
+        found[name] += more
+    return found
+
+
+PROGRAMS = all_programs()
 #: What is not the value of parameters alone: a flow (tests/torch), and the value 0 of a derivative.
 ELSEWHERE = {"ode_flow", "one_hot", "position", "ranking", "step"}
 
@@ -179,9 +174,14 @@ def named_laws() -> dict[str, str]:
 
 
 def test_every_law_is_tried() -> None:
-    names = set(named_laws())
-    assert names <= PROGRAMS.keys() | ELSEWHERE
-    assert all(PROGRAMS.get(n) or n in ELSEWHERE for n in names)
+    """Each op with a law of its own is, and each law says what the docs print of it."""
+    named = named_laws()
+    assert named.keys() == PROGRAMS.keys() | ELSEWHERE
+    assert set(named.values()) <= all_laws().keys()
+    for law in all_laws().values():
+        assert len(law.words) == 3 and all(law.words) and law.forgets
+        assert {named[call.op] for call in law.samples()} <= {law.name}
+        assert set(law.false) <= FALSE.keys()
 
 
 CASES = [
@@ -283,7 +283,7 @@ def numbered(
     return np.where(outside, -1, total), sizes
 
 
-def element(kind: MatrixKind, n: int, copies: int, rng: np.random.Generator) -> np.ndarray:
+def element(kind: str, n: int, copies: int, rng: np.random.Generator) -> np.ndarray:
     """Random residues of the Lie algebra, one matrix for each copy."""
     a = FIELD.random(rng, (copies, n, n))
     if kind == "centred":  # u 1^T
@@ -343,25 +343,25 @@ def proved_turns(t: Tangent, kind: MatrixKind) -> int:
     """How many starts the calculus accepts; each is compared with the tangent."""
     rng, accepted = np.random.default_rng(1), 0
     for n, start, copies in starts(t):
-        if kind == "complex" and n % 2:
+        if kind.commutes_with_turns and n % 2:
             continue
-        lemmas = matrices._Lemmas(t.structure, kind)
+        turning = Turning(t.structure, facts_of(t.structure), kind)
         try:
-            _, ends = sweep(t.structure, {i: Turned(m) for i, m in start.items()}, lemmas)
+            _, ends = sweep.turned(turning, {i: Turned(m) for i, m in start.items()})
         except NoLemma:
             continue
         out = t.network.outputs[0]
         end = ends.get(out, Turned({}))
         if end.squared:
             continue  # single squares are never an output: prove_matrix refuses
-        a = element(kind, n, prod(copies), rng)
+        a = element(kind.name, n, prod(copies), rng)
         seeds = {t.name(i): acted(t, i, m, a) for i, m in start.items()}
         assert np.array_equal(t.along(seeds), acted(t, out, end.marks, a))
         accepted += 1
     return accepted
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("make", CASES)
 def test_matrices(make: Callable[[], Network], kind: MatrixKind) -> None:
     proved_turns(Tangent(make()), kind)
@@ -387,7 +387,7 @@ def test_matrices(make: Callable[[], Network], kind: MatrixKind) -> None:
 ])
 def test_which_matrices_pass(make: Callable[[], Network], kinds: str) -> None:
     t = Tangent(make())
-    large = [kind for kind in KINDS if proved_turns(t, kind)]
+    large = [name for name, kind in KINDS.items() if proved_turns(t, kind)]
     assert set(kinds.split()) <= set(large)
     if not kinds:
         assert large == []
@@ -404,13 +404,13 @@ def test_what_a_centred_matrix_fixes() -> None:
         assert change.any() == (parity == 1)
         if parity == 1:
             with pytest.raises(NoLemma, match="turns alone"):
-                prove_matrix(t.structure, "centred", start)
+                prove_matrix(t.structure, CENTRED, start)
         else:
-            assert prove_matrix(t.structure, "centred", start)
+            assert prove_matrix(t.structure, CENTRED, start)
     added = Structure(PROGRAMS["add"][3]())
     for parity, words in ((-1, "summands"), (1, "an output")):
         with pytest.raises(NoLemma, match=words):
-            prove_matrix(added, "centred", {added.network.parameter_nodes[0]: {
+            prove_matrix(added, CENTRED, {added.network.parameter_nodes[0]: {
                 (0, 0): Mark(parity)}})
 
 
@@ -421,8 +421,8 @@ def test_a_wrong_prediction_is_seen() -> None:
     a = element("gl", n, prod(copies), np.random.default_rng(1))
     seeds = {t.name(i): acted(t, i, m, a) for i, m in start.items()}
     out = t.network.outputs[0]
-    lemmas = matrices._Lemmas(t.structure, "gl")
-    _, ends = sweep(t.structure, {i: Turned(m) for i, m in start.items()}, lemmas)
+    turning = Turning(t.structure, facts_of(t.structure), KINDS["gl"])
+    _, ends = sweep.turned(turning, {i: Turned(m) for i, m in start.items()})
     flipped = {x: Mark(-m.parity, m.copies) for x, m in ends[out].marks.items()}
     assert not np.array_equal(t.along(seeds), acted(t, out, flipped, a))
 
@@ -462,11 +462,11 @@ def weighted(t: Tangent) -> int:
     tries.append((
         {i: {WHOLE: Weight({k: Fraction(1)})} for k, i in enumerate(nodes)}, len(nodes)))
     for start, unknowns in tries:
-        lemmas = weights._Lemmas(t.structure)
-        _, ends = sweep(t.structure, start, lemmas)
+        weighing = Weighing(t.structure, facts_of(t.structure))
+        _, ends = sweep.weighed(weighing, start)
         out = t.network.outputs[0]
         s = FIELD.random(rng, (64,))
-        for solution in nullspace(lemmas.equations, unknowns):
+        for solution in nullspace(weighing.equations, unknowns):
             seeds = {t.name(i): scaled(t, i, w, solution, s) for i, w in start.items()}
             assert np.array_equal(
                 t.along(seeds), scaled(t, out, ends.get(out, {}), solution, s))
@@ -530,9 +530,10 @@ def moved_by_shifts(t: Tangent) -> int:
         for k in range(len(leaves) + 1):
             for chosen in combinations(leaves, k):
                 start = {node: Shifted({Term(tuple(enumerate(chosen))): Fraction(1)})}
-                lemmas = shifts._Lemmas(t.structure, {node: start[node].terms}, absorbs=False)
+                shifting = Shifting(
+                    t.structure, facts_of(t.structure), {node: start[node].terms}, absorbs=False)
                 try:
-                    _, ends = sweep(t.structure, start, lemmas)
+                    _, ends = sweep.shifted(shifting, start)
                 except NoLemma:
                     continue
                 end = ends.get(t.network.outputs[0], Shifted())
@@ -548,14 +549,15 @@ def moved_by_shifts(t: Tangent) -> int:
     return accepted
 
 
-LINEAR = ("move", "sum", "sum of lines", "contraction", "product", "normaliser", "centring",
+MOVES = ("reshape", "permutation", "repetition", "part", "selection", "join", "multiple")
+LINEAR = (*MOVES, "leaf", "sum", "sum of lines", "contraction", "product", "normaliser", "centring",
           "standardising")
 
 
 @pytest.mark.parametrize("make", CASES)
 def test_shifts(make: Callable[[], Network]) -> None:
     t = Tangent(make())
-    laws = {line.law for line in t.structure.lines.values()} - {"parameter", "input"}
+    laws = {line.law for line in t.structure.lines.values()}
     assert bool(moved_by_shifts(t)) == (laws <= set(LINEAR)), laws
 
 
@@ -566,7 +568,7 @@ def test_shifts(make: Callable[[], Network]) -> None:
 def test_no_network_misleads(name: str) -> None:
     result = referee(adversarial_networks.NETWORKS[name]())
     assert result.sound, (result.wrong, result.rank, result.dimension, result.redundancy)
-    centred = [f.dimension for f in result.families if f.kind == "centred"]
+    centred = [f.dimension for f in result.families if f.kind is CENTRED]
     assert sum(centred) == adversarial_networks.CENTRED.get(name, 0)
 
 
@@ -713,13 +715,13 @@ def test_false_relatives(name: str) -> None:
     else:
         marks = {nodes[p]: {at[p]: Mark(w)} for p, _, w in spec}
         with pytest.raises(NoLemma):
-            prove_matrix(structure, kind, marks)  # type: ignore[arg-type]
+            prove_matrix(structure, KINDS[kind], marks)
         form = {1: "g", -1: "g^-T"}
     moves = [
         Move(p, form[w], Place(axis, 0, (n,), 0), Fraction(w if kind == "diagonal" else 1))
         for p, axis, w in spec
     ]
-    fields = Coordinates(network).fields(kind, 1, n, moves)  # type: ignore[arg-type]
+    fields = Coordinates(network).fields(kinds()[kind], 1, n, moves)
     rows = jacobian_rows(Draw(network, FIELD, np.random.default_rng(0)), ROWS)
     assert paired(fields, rows, network).any()
 
@@ -742,3 +744,12 @@ def test_what_ops_do_not_allow() -> None:
     with pytest.raises(NoLemma, match="varies along"):
         prove_shift(structure, node, [(1, 0)])
     assert [w for w in said if w not in refuted and w not in FALSE and w != order] == []
+
+
+def test_the_table_of_the_docs() -> None:
+    """It is printed from the laws."""
+    spec = importlib.util.spec_from_file_location("laws_table", DOCS / "laws_table.py")
+    assert spec is not None and spec.loader is not None
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    assert table.PAGE.read_text(encoding="utf-8") == table.page(), "run docs/laws_table.py again"

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.coordinates import basis_matrices
-from symgauge.families.family import Kind
+from symgauge.families.kind import MatrixKind
+from symgauge.families.kinds import kinds
+from symgauge.families.kinds.centred import CENTRED
+from symgauge.families.kinds.so1 import SO1
 from symgauge.lie.algebra import (
     Block,
     Constants,
@@ -246,18 +248,18 @@ def test_structure_constants_of_the_affine_line() -> None:
 
 def centred(n: int, start: int = 0) -> list[VectorField]:
     """u 1^T for each unit vector u."""
-    return matrices("centred", n, start)
+    return matrices(CENTRED, n, start)
 
 
 def so1(n: int, start: int = 0) -> list[VectorField]:
     """so(n - 1), which fixes the vector of ones."""
-    return matrices("so1", n, start)
+    return matrices(SO1, n, start)
 
 
-def matrices(kind: Kind, n: int, start: int) -> list[VectorField]:
+def matrices(kind: MatrixKind, n: int, start: int) -> list[VectorField]:
     return [
         VectorField.build([], [(start + i, start + j, w) for i, j, w in m])
-        for m in basis_matrices(kind, n)
+        for m in kind.basis(n)
     ]
 
 
@@ -265,7 +267,9 @@ def block(positions: tuple[int, ...], name: str, n: int = 1, copies: int = 1) ->
     """A block of the algebra: matrices of a kind, or lines."""
     if name == "R":
         return Block(positions, "R")
-    mats = basis_matrices(name, n)  # type: ignore[arg-type]
+    kind = kinds()[name]
+    assert isinstance(kind, MatrixKind)
+    mats = kind.basis(n)
     matrices = tuple({(i, j): w for i, j, w in m} for m in mats)
     space = "R" if n == 2 else f"R^{n - 1}"
     name = f"R |x {space}" if name == "centred" else f"{name}({n})"

@@ -13,7 +13,9 @@ from networks import Sketch, attention, mlp, packed_attention, two_branches
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.real import RealDomain
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Form, Kind, Move, Place
+from symgauge.families.family import Move, Place
+from symgauge.families.kind import Form
+from symgauge.families.kinds import kinds
 from symgauge.lie.fields import VectorField, combination, times
 from symgauge.points.cells import draw_reals
 from symgauge.program.array import Array
@@ -30,14 +32,15 @@ class Claim:
     """A family of generators, said to leave a network unchanged."""
 
     network: Network
-    kind: Kind
+    kind: str
     size: int
     moves: tuple[Move, ...]
     copies: int = 1
 
     @property
     def fields(self) -> tuple[VectorField, ...]:
-        return Coordinates(self.network).fields(self.kind, self.copies, self.size, self.moves)
+        return Coordinates(self.network).fields(
+            kinds()[self.kind], self.copies, self.size, self.moves)
 
 
 def rows(size: int, start: int = 0) -> Place:
@@ -59,7 +62,7 @@ def move(parameter: str, form: Form, at: Place | None, weight: int = 1,
     return Move(parameter, form, at, Fraction(weight), source)
 
 
-def hidden(network: Network, size: int, kind: Kind, forms: tuple[Form, Form],
+def hidden(network: Network, size: int, kind: str, forms: tuple[Form, Form],
            weights: tuple[int, int] = (1, 1), bias: bool = True) -> Claim:
     """A claim on the units between fc0 and fc1."""
     enters, leaves = forms
@@ -87,7 +90,7 @@ def key_bias(kind: str) -> Claim:
                  (move("k.bias", "+c", head(0, 2, 2)),), 2)
 
 
-def query_key(forms: tuple[Form, Form], network: Network | None = None, kind: Kind = "gl") -> Claim:
+def query_key(forms: tuple[Form, Form], network: Network | None = None, kind: str = "gl") -> Claim:
     return Claim(network or small_attention(), kind, 2, tuple(
         move(f"{name}.{part}", form, head(0, 2, 2))
         for name, form in zip("qk", forms, strict=True) for part in ("weight", "bias")

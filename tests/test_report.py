@@ -714,11 +714,12 @@ def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
 
     from symgauge.derivers.statement import formula
     from symgauge.families.family import Move, Place
+    from symgauge.families.kinds.translation import SHIFT
 
     for axis, wanted in ((0, "b -> b - w^T c"), (1, "b -> b - w c")):
         size = (4, 12)[axis]
         move = Move("b", "+Tc", Place(axis, 0, (size,), 0), Fraction(-1), source="w")
-        assert formula(move, {"b": (12,), "w": (4, 12)}, "translation") == wanted
+        assert formula(move, {"b": (12,), "w": (4, 12)}, SHIFT) == wanted
 
 
 def test_an_algebra_larger_than_its_orbit_says_why() -> None:

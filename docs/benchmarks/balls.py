@@ -33,7 +33,7 @@ from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noq
 
 from symgauge.capture import capture  # noqa: E402
 from symgauge.certify.evidence.balls import is_shown  # noqa: E402
-from symgauge.certify.find.minors import find_minor  # noqa: E402
+from symgauge.certify.find.balls import find_minor  # noqa: E402
 from symgauge.derivation.derive import Asked, derive_network  # noqa: E402
 from symgauge.points.reads import read_coordinates  # noqa: E402
 
@@ -59,7 +59,7 @@ def main() -> int:
         module, args = networks[name]()
         network = capture(module, args).network
         start = perf_counter()
-        derivation = derive_network(network, Asked(name, balls=True))
+        derivation = derive_network(network, Asked(name, evidence="balls"))
         derived = perf_counter() - start
         start = perf_counter()
         result = derivation.verify()

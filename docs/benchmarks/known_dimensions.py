@@ -22,7 +22,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
 from symgauge.derivation.derive import Asked, derive_network  # noqa: E402
-from symgauge.derivation.record import Derivation  # noqa: E402
+from symgauge.derivation.derivation import Derivation  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 
@@ -35,7 +35,7 @@ class Timed(NamedTuple):
 
 def derived_by(network: Network, name: str, series: bool) -> Derivation:
     try:
-        return derive_network(network, Asked(name, series=series))
+        return derive_network(network, Asked(name, evidence="series" if series else None))
     except BadInputError:
         return derive_network(network, Asked(name))
 

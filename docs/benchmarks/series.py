@@ -38,8 +38,8 @@ from sandwich import BLOCK, SMALL as NARROW  # noqa: E402
 from symgauge.capture import capture  # noqa: E402
 from symgauge.certify.evidence.series import ranks_along  # noqa: E402
 from symgauge.certify.evidence.start import random_field  # noqa: E402
-from symgauge.certify.find.curves import find_curve  # noqa: E402
-from symgauge.certify.find.minors import find_minor  # noqa: E402
+from symgauge.certify.find.series import find as find_curve  # noqa: E402
+from symgauge.certify.find.balls import find_minor  # noqa: E402
 from symgauge.derivers.structural import find, orbit_dimension  # noqa: E402
 from symgauge.errors import BadInputError  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402

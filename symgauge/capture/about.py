@@ -15,23 +15,24 @@ LISTED = 4
 def about(module: torch.nn.Module, reader: Reader) -> tuple[str, ...]:
     """Outputs, tokens and held inputs, the mode, buffers, frozen parameters, constants."""
     said = [reader.chosen.sentence]
-    if reader.observable != "logits":
-        said.append(f"{reader.observable}: log_softmax of each over its last axis")
-    for name, classes in reader.token_places.items():
-        limited = name in reader.limits
+    if reader.reading.observable != "logits":
+        said.append(f"{reader.reading.observable}: log_softmax of each over its last axis")
+    for name, classes in reader.leaves.token_places.items():
+        limited = name in reader.reading.limits
         said.append(f"token ids {name} range over 0 to {classes - 1}" + (
             ", the ids that every table has a row for" if limited else ""))
     said += [*reader.held, *reader.build.notes]
     said.append(_mode(module))
-    buffers = [n for n, _ in module.named_buffers() if n in reader.held_buffers]
+    read = reader.leaves.held_buffers
+    buffers = [n for n, _ in module.named_buffers() if n in read]
     frozen = [n for n, p in module.named_parameters() if not p.requires_grad]
     for kind, names in (("buffers", buffers), ("parameters without gradient", frozen)):
         if names:
             said.append(f"{kind} held at their values: {_few(names)}")
-    if reader.constants:
+    if reader.leaves.constants:
         said.append(
-            f"held at their values: {reader.constants} tensors that are neither parameters nor "
-            "buffers")
+            f"held at their values: {reader.leaves.constants} tensors that are neither parameters "
+            "nor buffers")
     return tuple(said)
 
 

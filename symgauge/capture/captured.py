@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from symgauge.capture.about import about
 from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
+from symgauge.capture.leaves import Reading
 from symgauge.capture.module import (
     check_deterministic, check_example, check_parameters, check_values,
 )
@@ -86,7 +87,7 @@ def capture(
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
         program = exported(module, args, kwargs)
-        network, reader = _read(module, program, output, observable, ())
+        network, reader = _read(module, program, Reading(output, observable))
         return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
     check_values(module, args, kwargs)
     args, kwargs = wide_example(args, kwargs)
@@ -95,33 +96,30 @@ def capture(
         check_deterministic(module, args, kwargs, Watch(module, memory))
         with numbered_flows(module) as flows:
             program = exported(module, args, kwargs)
-        network, reader = _read(module, program, output, observable, flows)
+        network, reader = _read(module, program, Reading(output, observable, flows))
         if check:
             check_fidelity(module, network, args, kwargs, reader)
         said = about(module, reader) if check else (*about(module, reader), UNCOMPARED)
-        return Captured(network, reader.chosen, said, tuple(sorted(reader.through_closures)))
+        return Captured(network, reader.chosen, said, tuple(sorted(reader.leaves.through_closures)))
 
 
 def _read(
-    module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
-    flows: Sequence[OdeFlow],
+    module: torch.nn.Module, program: Any, reading: Reading
 ) -> tuple[Network, Reader]:
     """The exported program as a network, token ids ranging as far as every table allows.
 
     Where what is done with them is not understood they are held at the example.
     """
-    limits: dict[str, int] = {}
-    hold = False
     while True:
-        reader = Reader(module, program, output, observable, flows, None, limits, hold)
+        reader = Reader(module, program, reading)
         try:
             return reader.read(), reader
         except Narrower as found:
-            limits[found.name] = found.classes
+            reading = replace(reading, limits={**reading.limits, found.name: found.classes})
         except BadInputError:
-            if hold or not reader.token_places:
+            if reading.hold_tokens or not reader.leaves.token_places:
                 raise
-            hold = True
+            reading = replace(reading, hold_tokens=True)
 
 
 def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:

@@ -15,7 +15,8 @@ import torch
 from torch.utils import _pytree as pytree
 
 from symgauge.capture.module import WideFloats, buffers_kept
-from symgauge.capture.reader import Reader, is_mask
+from symgauge.capture.leaves import is_mask
+from symgauge.capture.reader import Reader
 from symgauge.domains.balls import BallDomain
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
@@ -80,8 +81,8 @@ class _Comparison:
         leaves = [
             input_size * self._normal(x.shape) if _moves(x) else x for x in self.example
         ]
-        for name, classes in self.reader.token_places.items():
-            place = self.reader.user_inputs.index(name)
+        for name, classes in self.reader.leaves.token_places.items():
+            place = self.reader.leaves.user_inputs.index(name)
             x = self.example[place]
             # of few tokens now and then, for what compares them
             among = self._integers(classes, (1 + self._integers(classes, ()),))
@@ -106,7 +107,7 @@ class _Comparison:
                 leaves = pytree.tree_leaves(self.module(*args, **kwargs))
         # an output may be a parameter itself
         found = [leaves[x.index].detach().to(torch.float64) for x in self.reader.chosen.outputs]
-        if self.reader.observable == "probabilities":
+        if self.reader.reading.observable == "probabilities":
             found = [x.log_softmax(-1) for x in found]
         return [x.numpy() for x in found]
 
@@ -117,10 +118,10 @@ class _Comparison:
         }
         inputs: dict[str, Array] = {}
         places = [i for i, x in enumerate(self.example) if _moves(x)]
-        for (name, _), i in zip(self.reader.input_places, places, strict=True):
+        for (name, _), i in zip(self.reader.leaves.input_places, places, strict=True):
             inputs[name] = np.stack([point.leaves[i].numpy() for point in points])
-        for name, classes in self.reader.token_places.items():
-            i = self.reader.user_inputs.index(name)
+        for name, classes in self.reader.leaves.token_places.items():
+            i = self.reader.leaves.user_inputs.index(name)
             inputs[name] = np.eye(classes)[np.stack([p.leaves[i].numpy() for p in points])]
         return parameters, inputs
 

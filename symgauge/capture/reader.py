@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,23 +15,23 @@ from symgauge.capture.constants import (
     Computed, computed, floats_of, folded, is_exact, without_masks,
 )
 from symgauge.capture.exported import DROP, exported, is_node, overload_of, path_of
+from symgauge.capture.leaves import Leaves, Reading
 from symgauge.capture.module import random
 from symgauge.capture.outputs import Chosen, Output, choose, is_model_output, output_names
-from symgauge.capture.patterns import rewritten
-from symgauge.capture.skeleton import has_values, hollow
-from symgauge.capture.tokens import Tokens, call, classes_of, numbers, picks_rows
+from symgauge.capture.skeleton import has_values
+from symgauge.capture.token_calls import call
+from symgauge.capture.tokens import Tokens, numbers
 from symgauge.domains.known import arguments_of
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
+from symgauge.patterns import rewritten
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant, exact_value
-from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import ROUNDED, Network
 from symgauge.program.serial import network_to_json
 from symgauge.program.writer import Value
-
 
 #: What a rule of an op may raise on arguments that it does not understand.
 MALFORMED = (
@@ -43,6 +40,8 @@ MALFORMED = (
 RANDOM = ("rand", "bernoulli", "dropout", "normal", "multinomial", "rrelu")
 #: Logarithms and powers to bases, whose factors are rounded.
 BASES = {"log2.default", "log10.default", "exp2.default", "pow.Scalar"}
+#: Ops that make a constant of another tensor's shape.
+LIKE = ("full_like.default", "zeros_like.default", "ones_like.default", "empty_like.default")
 _LAYOUT = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
 
 
@@ -50,38 +49,24 @@ class Reader:
     """Walks the exported graph: folds constants with torch, builds lines for the rest."""
 
     def __init__(
-        self, module: torch.nn.Module, program: Any, output: str | int | None, observable: str,
-        flows: Sequence[OdeFlow] = (), root: torch.nn.Module | None = None,
-        limits: Mapping[str, int] | None = None, hold_tokens: bool = False,
+        self, module: torch.nn.Module, program: Any, reading: Reading,
+        root: torch.nn.Module | None = None,
     ) -> None:
-        """`root` is the module around a vector field: a closure may read its parameters.
-
-        `limits` bounds token ids; with `hold_tokens` they are held at the example.
-        """
-        self.limits, self.hold_tokens = limits or {}, hold_tokens
-        self.module, self.program, self.flows = module, program, flows
+        """`root` is the module around a vector field: a closure may read its parameters."""
+        self.module, self.program, self.reading = module, program, reading
         self.root = module if root is None else root
-        #: Lines of the trainable parameters, by identity.
-        self.parameters: dict[int, Value] = {}
-        #: Parameters of the root that the module reads through a closure and does not own.
-        self.reached: list[torch.nn.Parameter] = []
-        self.output, self.observable = output, observable
         self.build = Builder(all_ops())
+        self.leaves = Leaves(module, program, reading, self.root, self.build)
         self.environment: dict[Any, Any] = {}
-        self.token_places: dict[str, int] = {}
-        self.input_places: list[tuple[str, str]] = []  # network input, placeholder
         self.chosen = Chosen((), ())
+        #: What the program is specialised to.
         self.held: list[str] = []
-        #: Names of parameters that a constant of the export turned out to be.
-        self.through_closures: set[str] = set()
-        #: Buffers that are read, and how many other tensors are.
-        self.held_buffers: set[str] = set()
-        self.constants = 0
         self.unknown: dict[int, int] = {}  # constants without values, by identity
 
     def read(self) -> Network:
         """The network, after the exact rewrite rules."""
-        self._leaves()
+        self.environment |= self.leaves.read()
+        self.held += self.leaves.held
         result = None
         for node in self.program.graph.nodes:
             if node.op == "call_function":
@@ -98,106 +83,44 @@ class Reader:
                 self.held.append(ROUNDED.format(op="log2"))
         return rewritten(self.build.network(outputs, (*self.held, *self.build.notes)))
 
-    def _leaves(self) -> None:
-        signature = self.program.graph_signature
-        own = dict(self.module.named_parameters(remove_duplicate=False))
-        for name, p in self.module.named_parameters():
-            if p.requires_grad:
-                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
-        kinds = {s.arg.name: s for s in signature.input_specs}
-        for node in self.program.graph.nodes:
-            if node.op != "placeholder":
-                continue
-            spec = kinds[node.name]
-            kind = spec.kind.name
-            if kind == "PARAMETER":
-                held = own.get(spec.target, self.program.state_dict.get(spec.target))
-                tied = self.parameters.get(id(held))
-                self.environment[node] = held.detach() if tied is None else tied
-            elif kind == "BUFFER":
-                if node.users:
-                    self.held_buffers.add(spec.target)
-                table = self.program.state_dict
-                if spec.target in table:
-                    self.environment[node] = table[spec.target].detach()
-                else:
-                    self.environment[node] = self.program.constants[spec.target].detach()
-            elif kind == "CONSTANT_TENSOR":
-                self.environment[node] = self._constant(self.program.constants[spec.target])
-            elif kind == "USER_INPUT":
-                self.environment[node] = self._input(node)
-            else:
-                self.environment[node] = None
-        for node, x in self.environment.items():
-            self.environment[node] = hollow(x)
-
-    def _constant(self, x: torch.Tensor) -> torch.Tensor | Value:
-        """A tensor that is neither parameter nor buffer; a parameter, where a closure holds it."""
-        if not has_values(x) or x.layout is not torch.strided:
-            return x.detach()
-        for name, p in self.root.named_parameters():
-            if not (p.requires_grad and has_values(p) and x.numel()) or (
-                    x.untyped_storage().data_ptr() != p.untyped_storage().data_ptr()):
-                continue
-            if (x.shape, x.stride(), x.data_ptr()) != (p.shape, p.stride(), p.data_ptr()):
-                raise CaptureError(
-                    f"a constant of shape {tuple(x.shape)} is a view of parameter {name}; read "
-                    "the parameter itself"
-                )
-            self.through_closures.add(name)
-            if id(p) not in self.parameters:
-                self.parameters[id(p)] = self.build.leaf(Parameter(name, tuple(p.shape)))
-                self.reached.append(p)
-            return self.parameters[id(p)]
-        self.constants += 1
-        return x.detach()
-
-    def _input(self, node: Any) -> Any:
-        value = node.meta.get("val")
-        if not isinstance(value, torch.Tensor):
-            return value
-        if value.is_floating_point() and not is_mask(self._example(node.name)):
-            name = node.name
-            self.input_places.append((name, node.name))
-            return self.build.leaf(Input(name, tuple(value.shape)))
-        name, classes = node.name, classes_of(node)
-        classes = min(classes, self.limits.get(name, classes))
-        if classes > 1 and not self.hold_tokens:
-            self.token_places[name] = classes
-            one_hot = self.build.leaf(Input(name, (*value.shape, classes), classes))
-            return Tokens(one_hot, torch.arange(classes, dtype=value.dtype), name)
-        kind = "token ids" if classes > 1 or picks_rows(node) else "input"
-        self.held.append(f"{kind} {name} held at the example")
-        return self._example(name)
-
-    def _example(self, name: str) -> torch.Tensor:
-        flat = pytree.tree_leaves(self.program.example_inputs)
-        tensor: torch.Tensor = flat[self.user_inputs.index(name)]
-        return tensor
-
-    @cached_property
-    def user_inputs(self) -> list[str]:
-        """Placeholders of the example's leaves, in order."""
-        own = {
-            s.arg.name for s in self.program.graph_signature.input_specs
-            if s.kind.name == "USER_INPUT"
-        }
-        return [n.name for n in self.program.graph.nodes if n.op == "placeholder"
-                and n.name in own]
-
     def _call(self, node: Any) -> Any:
         if not hasattr(node.target, "_schema"):
-            # Python's own operators: parts of tuples, and arithmetic with sizes
-            items = [self._resolve(a) for a in node.args]
-            if getattr(node.target, "__name__", "") == "getitem":
-                return items[0][items[1]]
-            if not node.kwargs and not any(
-                    isinstance(x, (Value, Tokens, torch.Tensor)) for x in items):
-                return node.target(*floats_of(items))
-            raise self._unsupported(node, str(node.target))
+            return self._python(node)
         overload = overload_of(node.target)
         if overload.startswith(DROP):
             return None
+        args, kwargs = self._arguments(node, overload)
+        if _has(Tokens, args, kwargs):
+            made = call(self.build, lambda x: self._lift((x,))[0], node.target, args, kwargs)
+            if made is not None:
+                return made
+            args, kwargs = pytree.tree_map(
+                self._plain, (args, kwargs), is_leaf=lambda x: isinstance(x, Value))
+        if overload.split(".")[0].endswith(RANDOM):
+            # two runs may agree by luck, so the graph is asked as well
+            raise random(self.module)
+        if overload == "ode_flow.default":
+            return self._flow(node, args)
+        if not _has(Value, args, kwargs):
+            return self._of_constants(node, overload, args, kwargs)
+        if overload == "sym_size.int":
+            return args[0].shape[args[1]]
+        if overload in LIKE:
+            return self._like(node, overload, args)
+        return self._by_rule(node, overload, args, kwargs)
+
+    def _python(self, node: Any) -> Any:
+        """Python's own operators: parts of tuples, and arithmetic with sizes."""
+        items = [self._resolve(a) for a in node.args]
+        if getattr(node.target, "__name__", "") == "getitem":
+            return items[0][items[1]]
+        if not node.kwargs and not any(
+                isinstance(x, (Value, Tokens, torch.Tensor)) for x in items):
+            return node.target(*floats_of(items))
+        raise self._unsupported(node, str(node.target))
+
+    def _arguments(self, node: Any, overload: str) -> tuple[Any, Any]:
+        """The arguments of a call: lines, tokens, constants."""
         args = pytree.tree_map(self._resolve, tuple(node.args), is_leaf=is_node)
         if "index" in overload and len(args) > 1 and isinstance(args[1], list):
             args = (args[0], without_masks(args[1]), *args[2:])
@@ -207,28 +130,10 @@ class Reader:
                 raise UnsupportedOpError(
                     f"{path_of(node)} reads a result of {x.args[0] if x.args else x} that has no "
                     "rule; derive a part of the model without it")
-        leaves = pytree.tree_leaves((args, kwargs), is_leaf=lambda x: isinstance(x, Value))
-        if any(isinstance(x, Tokens) for x in leaves):
-            made = call(self.build, lambda x: self._lift((x,))[0], node.target, args, kwargs)
-            if made is not None:
-                return made
-            args, kwargs, leaves = pytree.tree_map(
-                self._plain, (args, kwargs, leaves), is_leaf=lambda x: isinstance(x, Value))
-        if any(overload.split(".")[0].endswith(word) for word in RANDOM):
-            # two runs may agree by luck, so the graph is asked as well
-            raise random(self.module)
-        if overload == "ode_flow.default":
-            return self._flow(node, args)
-        if not any(isinstance(x, Value) for x in leaves):
-            tensors = pytree.tree_leaves(floats_of(leaves))
-            if any(isinstance(x, torch.Tensor) and not has_values(x) for x in tensors):
-                return self._folded_shape(node, floats_of(args), floats_of(kwargs))
-            return self._computed(node.target, overload, args, kwargs)
-        if overload == "sym_size.int":
-            return args[0].shape[args[1]]
-        if overload in ("full_like.default", "zeros_like.default", "ones_like.default",
-                        "empty_like.default"):
-            return self._like(node, overload, args)
+        return args, kwargs
+
+    def _by_rule(self, node: Any, overload: str, args: Any, kwargs: Any) -> Any:
+        """The lines that the rule of an op makes."""
         if overload not in by_overload():
             raise self._unsupported(node, overload)
         plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
@@ -248,6 +153,13 @@ class Reader:
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
 
+    def _of_constants(self, node: Any, overload: str, args: Any, kwargs: Any) -> Any:
+        """An op on constants alone: folded, for its shape where they have no values."""
+        tensors = pytree.tree_leaves(floats_of((args, kwargs)))
+        if any(isinstance(x, torch.Tensor) and not has_values(x) for x in tensors):
+            return self._folded_shape(node, floats_of(args), floats_of(kwargs))
+        return self._computed(node.target, overload, args, kwargs)
+
     def _computed(self, target: Any, overload: str, args: Any, kwargs: Any) -> Any:
         """An op on constants alone: folded with torch where floats do not round."""
         floats = folded(target, overload, args, kwargs)
@@ -266,7 +178,7 @@ class Reader:
     def _flow(self, node: Any, args: Any) -> Value:
         """An OdeFlow is one line: the exact flow of the program of its vector field."""
         start, parameters, index = args
-        flow = self.flows[index]
+        flow = self.reading.flows[index]
         try:
             field, reached = field_program(flow, tuple(start.shape), self.root)
         except CaptureError as error:
@@ -274,7 +186,7 @@ class Reader:
         for statement in field.held:
             self.build.note(statement)
         field = replace(field, held=())
-        parameters = [*parameters, *(self.parameters[id(p)] for p in reached)]
+        parameters = [*parameters, *(self.leaves.parameters[id(p)] for p in reached)]
         shapes = [tuple(p.shape) for p in parameters]
         if shapes != [p.shape for p in field.parameters]:
             raise CaptureError(
@@ -352,11 +264,11 @@ class Reader:
             for i, (name, node, value) in enumerate(zip(names, result, resolved, strict=True))
             if isinstance(value, (Value, Tokens, torch.Tensor))
         ]
-        self.chosen = choose(found, self.output, is_model_output(self.program))
+        self.chosen = choose(found, self.reading.output, is_model_output(self.program))
         picked = [resolved[x.index] for x in self.chosen.outputs]
         if any(v.minus_infinity is not None for v in picked):
             raise CaptureError("an output is minus infinity; only a softmax may absorb it")
-        if self.observable == "probabilities":
+        if self.reading.observable == "probabilities":
             picked = [
                 self.build.apply("log_softmax", v, axis=len(v.shape) - 1) for v in picked
             ]
@@ -385,18 +297,19 @@ def field_program(
     module = VectorField(flow)
     example = (torch.tensor(flow.t0, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64))
     program = exported(module, example, {})
-    reader = Reader(module, program, None, "logits", root=root)
+    reader = Reader(module, program, Reading(), root)
     network = reader.read()
     if reader.held or len(network.outputs) != 1 or any(x.classes for x in network.inputs):
         raise CaptureError("it must map (t, x) to one velocity")
-    return network, reader.reached
+    return network, reader.leaves.reached
+
+
+def _has(kind: type, *arguments: Any) -> bool:
+    """Whether a line or token of this kind is among the arguments."""
+    leaves = pytree.tree_leaves(arguments, is_leaf=lambda x: isinstance(x, (Value, Tokens)))
+    return any(isinstance(x, kind) for x in leaves)
 
 
 def _is_floating(node: Any) -> bool:
     value = node.meta.get("val") if is_node(node) else None
     return isinstance(value, torch.Tensor) and value.is_floating_point()
-
-
-def is_mask(example: torch.Tensor) -> bool:
-    """Whether an input is an attention mask: it holds minus infinity. Held at the example."""
-    return has_values(example) and bool((example == -math.inf).any())

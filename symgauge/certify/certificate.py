@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.certify.claim import Claim
+from symgauge.certify.evidence import all_evidence
+from symgauge.certify.evidence.kind import Evidence
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import Array
 from symgauge.families.family import Family
@@ -23,6 +26,11 @@ from symgauge.proof.record import METHOD, Line, Proof
 from symgauge.verdict import Verdict
 
 SCHEMA = "symgauge-certificate/1"
+#: What a certificate carries beside its claim and its evidence.
+BESIDE = (
+    "schema", "network", "generators", "tables", "proofs", "families", "cell",
+    "unread_coordinates", "digest",
+)
 
 
 @dataclass(frozen=True)
@@ -42,13 +50,12 @@ class Certificate:
     @staticmethod
     def issue(
         network: Network, generators: Sequence[VectorField], proofs: Sequence[Proof],
-        cell: Mapping[str, Array], claim: Mapping[str, Any],
-        evidence: Mapping[str, Any] | None = None, families: Sequence[Stated] = (),
+        cell: Mapping[str, Array], claim: Claim, evidence: Evidence | None = None,
+        families: Sequence[Stated] = (),
     ) -> Certificate:
-        """The certificate of a claim (see `verification.claim_of`).
+        """The certificate of a claim (see `claim.claim_of`).
 
-        `evidence`: what the rank rests on where it is not one over residues: under "balls" the
-        plain data of a minor (see `balls.Minor`), under "series" that of a curve (`series.Curve`).
+        `evidence`: what the rank rests on where it is not one over residues.
         `families` prove their generators together, by intertwiners; the others' proofs go line by
         line over polynomials.
         """
@@ -73,10 +80,10 @@ class Certificate:
                 name: [float(v).hex() for v in np.asarray(values).reshape(-1)]
                 for name, values in cell.items()
             },
-            **(evidence or {}),
+            **({evidence.name: evidence.plain()} if evidence else {}),
             # which they are is for a reader without the rule that says so
             **({"unread_coordinates": unread} if unread else {}),
-            **claim,
+            **claim.plain(),
         }
         data["digest"] = canonical_digest(data)
         return Certificate(data)
@@ -102,6 +109,27 @@ class Certificate:
             return canonical_digest(rest) == self.data.get("digest")
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInputError(f"this certificate is no JSON data: {error}") from error
+
+    @property
+    def evidence(self) -> type[Evidence] | None:
+        """The kind of evidence that it carries; None where the rank is one over residues."""
+        return next((kind for name, kind in all_evidence().items() if name in self.data), None)
+
+    @property
+    def precision(self) -> dict[str, int]:
+        """How fine its evidence is, in a word and a number."""
+        kind = self.evidence
+        return {} if kind is None else {kind.unit: self.data[kind.name][kind.unit]}
+
+    @property
+    def claimed(self) -> dict[str, Any]:
+        """The plain data of the claim, whatever stands there."""
+        return {k: v for k, v in self.data.items() if k not in (*BESIDE, *all_evidence())}
+
+    @property
+    def claim(self) -> Claim:
+        """What it claims. Raises BadInputError where that is no claim."""
+        return Claim.from_plain(self.claimed, "the certificate's claim")
 
     def network(self) -> Network:
         """The program. Raises BadInputError where it is malformed."""

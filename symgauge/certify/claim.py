@@ -3,50 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.duration import durations_absorbed
 from symgauge.domains.signs import analytic_everywhere
+from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 from symgauge.proof.in_time import IN_TIME
 from symgauge.proof.record import Proof
+from symgauge.records import Record
 from symgauge.verdict import Verdict
 
 #: Said with the scope where constants came as floats: buffers, and numbers of the module's code.
 FLOATS = "constants are the floats' exact values"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claim(Record):
+    """What a certificate claims, with its scope."""
+
+    #: P: the coordinates that an output reads, and the others.
+    parameters: int
+    unread: int
+    #: rank J, where closed, else a lower bound; P - rank J.
+    rank: int
+    redundancy: int
+    #: rank G; the redundancy less that.
+    orbit_dimension: int
+    unexplained: int
+    closed: bool
+    #: rank J + rank G > P.
+    inconsistent: bool
+    #: What the rank rests on: what was tested, and what is assumed.
+    shown: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+    verdict: Verdict
+    scope: str
+
+
 def claim_of(
-    network: Network, total: int, unread: int, jacobian_rank: int, orbit: int, proved: bool,
-    found: Assumptions, by_minor: bool = False,
-) -> dict[str, Any]:
+    network: Network, jacobian_rank: int, orbit: int, found: Assumptions, by_minor: bool = False,
+) -> Claim:
     """The claim that follows from the ranks: the only one that verify accepts.
 
-    `by_minor`: the rank of J is that of a minor in real balls or of power series, which speaks of
-    one component.
+    Every generator is proved. `by_minor`: the rank of J is that of a minor (in real balls, of
+    power series), which speaks of one component.
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
     found = Assumptions(found.shown, (*found.hypotheses, *network.rounded))
+    total = int(read_coordinates(network).sum())
     redundancy = total - jacobian_rank
     unexplained = redundancy - orbit
     closed = unexplained == 0
-    hypotheses = [*found.hypotheses, *(
+    hypotheses = (*found.hypotheses, *(
         f"the statement is that of all token ids, not of these alone: {s}"
         for s in network.held if s.startswith("token ids")
-    )]
-    sound = closed and proved and not hypotheses
-    verdict = Verdict.PROVED if sound else Verdict.UNKNOWN
-    return {
-        "parameters": total, "unread": unread, "rank": jacobian_rank, "redundancy": redundancy,
-        "orbit_dimension": orbit, "unexplained": unexplained, "closed": closed,
-        "inconsistent": unexplained < 0, "shown": list(found.shown),
-        "hypotheses": hypotheses, "verdict": verdict.value,
-        "scope": _scope(
-            network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
-    }
+    ))
+    return Claim(
+        parameters=total, unread=network.num_coordinates - total, rank=jacobian_rank,
+        redundancy=redundancy, orbit_dimension=orbit, unexplained=unexplained, closed=closed,
+        inconsistent=unexplained < 0, shown=found.shown, hypotheses=hypotheses,
+        verdict=Verdict.PROVED if closed and not hypotheses else Verdict.UNKNOWN,
+        scope=_scope(network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
+    )
 
 
 def at_these_durations(

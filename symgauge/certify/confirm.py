@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from symgauge.certify.certificate import Certificate
 from symgauge.errors import BadInputError
 
 KERNEL = Path(__file__).resolve().parent.parent / "kernel"
@@ -35,15 +35,15 @@ class Confirmation:
         return {**self.__dict__, "reasons": list(self.reasons)}
 
 
-def confirm(data: Mapping[str, Any]) -> Confirmation:
-    """What the kernel says of a certificate, or of a derivation that carries one.
+def confirm(certificate: Certificate) -> Confirmation:
+    """What the kernel says of a certificate.
 
     It runs as `python symgauge/kernel FILE`, without site customisation or environment: numpy is
     all that it imports. Raises BadInputError where it cannot be run.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "certificate.json"
-        path.write_text(json.dumps(data), encoding="utf-8")
+        path.write_text(json.dumps(certificate.data), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-I", str(KERNEL), str(path), "--json"],
             capture_output=True, text=True, check=False)

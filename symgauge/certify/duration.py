@@ -11,11 +11,6 @@ from __future__ import annotations
 
 from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
-from symgauge.program.op import Structural
-
-#: Ops that are linear in each of their inputs, and those that are linear in all together.
-MULTILINEAR = ("mul", "matmul")
-LINEAR = ("add", "scale", "sum")
 
 
 def durations_absorbed(network: Network) -> bool:
@@ -49,11 +44,11 @@ def _linear_in(field: Network, line: int) -> set[int] | None:
         return {line}
     if node.op is None:
         return None
-    if node.op.name in MULTILINEAR:
+    if node.op.bilinear:
         # the second factor first: a weight stands there more often
         found = (_linear_in(field, i) for i in reversed(node.inputs))
         return next((s for s in found if s is not None), None)
-    if node.op.name in LINEAR or isinstance(node.op, Structural):
+    if node.op.linear:
         parts = [_linear_in(field, i) for i in node.inputs]
         if any(s is None for s in parts):
             return None
@@ -77,9 +72,9 @@ def _degree_one(flow: Node, field: Network, chosen: set[int]) -> bool:
             degree.append(1 if i in scaled else 0)
         elif None in below:
             degree.append(None)
-        elif node.op.name in MULTILINEAR:
+        elif node.op.bilinear:
             degree.append(sum(d for d in below if d is not None))
-        elif node.op.name in LINEAR or isinstance(node.op, Structural):
+        elif node.op.linear:
             degree.append(below[0] if len(set(below)) == 1 else None)
         else:
             degree.append(0 if not any(below) else None)

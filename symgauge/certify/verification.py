@@ -4,8 +4,9 @@ Nothing in the certificate is believed but the program itself. Proofs are made a
 computed at points drawn from the operating system's randomness, and the claim must be the one
 that follows. A certificate in real balls names a point and a minor of J there: both are evaluated
 anew in balls, and no residue stands for a value. One over power series names the parameters that
-vanish at the start of a curve: the curve, the inputs and the prime are drawn anew. The prover and
-the arithmetic are those of what derived (see the package's docstring).
+vanish at the start of a curve: the curve, the inputs and the prime are drawn anew. Each kind of
+evidence says how it is checked (`evidence`). The prover and the arithmetic are those of what
+derived (see the package's docstring).
 """
 
 from __future__ import annotations
@@ -13,18 +14,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.claim import at_these_durations, claim_of
-from symgauge.certify.evidence.balls import Minor, is_shown
-from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.evidence.series import Curve, ranks_along
-from symgauge.certify.evidence.start import field_for
+from symgauge.certify.claim import Claim, claim_of
+from symgauge.certify.evidence.kind import Evidence, Question
+from symgauge.certify.evidence.residues import by_residues
 from symgauge.certify.generators import prove_all, refuted_at_points
 from symgauge.certify.orbit import orbit_dimension
 from symgauge.errors import SymgaugeError, UndecidedError
@@ -33,10 +32,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
-from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
-from symgauge.points.rows import RANK_ORDER
-from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import ROUNDED, Network
 from symgauge.proof.record import Proof
@@ -51,11 +47,6 @@ MALFORMED = (
 HELD = re.compile(
     r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
     + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
-#: What a certificate carries beside its claim.
-BESIDE = (
-    "schema", "network", "generators", "tables", "proofs", "families", "cell", "balls", "series",
-    "unread_coordinates", "digest",
-)
 
 
 @dataclass(frozen=True)
@@ -94,8 +85,6 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
         return _verify(certificate)
     except UndecidedError as error:
         return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
-    except UndecidedError as error:
-        return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
     except (SymgaugeError, *MALFORMED) as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         return rejected(f"malformed: {text}")
@@ -117,8 +106,9 @@ def _verify(certificate: Certificate) -> Verification:
     if unproved:
         return rejected(*unproved)
     orbit = orbit_dimension(network, generators, read, field, rng)
-    draw = Draw(network, field, rng, cell=cell)
-    shown = _rank_shown(certificate, draw, proofs, read, total - orbit)
+    shown = _rank_shown(certificate, Question(
+        Draw(network, field, rng, cell=cell), proofs, read, total - orbit,
+        certificate.data.get("rank")))
     if shown is None:
         return rejected("the minor is not shown to be the number that it is said to be")
     jacobian, found, evidence = shown
@@ -129,16 +119,13 @@ def _verify(certificate: Certificate) -> Verification:
         # few points on rare branches or tokens show all of the rank: what is claimed of an open
         # sandwich is a bound, and a larger rank is no contradiction
         larger, jacobian = f"rank J is at least {jacobian}: more than is claimed", claimed
-    claim = claim_of(
-        network, total, network.num_coordinates - total, jacobian, orbit, True, found,
-        bool(evidence))
+    claim = claim_of(network, jacobian, orbit, found, by_minor=evidence is not None)
     reasons = list(_differences(certificate, claim))
     again = Certificate.issue(network, generators, proofs, cell, claim, evidence, families)
     if not reasons and again != certificate:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")
-    proved = claim["verdict"] == Verdict.PROVED.value
     together = sum(len(stated.generators) for stated in families)
     summary = [
         f"{len(generators)} generators proved" + (
@@ -146,9 +133,7 @@ def _verify(certificate: Certificate) -> Verification:
         f"rank J = {jacobian}, rank G = {orbit}, P = {total}", *filter(None, [larger]),
     ]
     return Verification(
-        Verdict.PROVED if proved else Verdict.UNKNOWN, tuple(summary), tuple(claim["hypotheses"]),
-        claim["scope"],
-    )
+        claim.verdict, tuple(summary), claim.hypotheses, claim.scope)
 
 
 def _unfit(
@@ -181,34 +166,25 @@ def _unproved(
 
 
 def _rank_shown(
-    certificate: Certificate, draw: Draw, proofs: Sequence[Proof], read: np.ndarray, closing: int
-) -> tuple[int, Assumptions, dict[str, Any]] | None:
-    """rank J, what it rests on, and the evidence as it is written; None: a false minor.
-
-    `closing` is the rank that closes.
-    """
-    network = draw.network
-    if "balls" in certificate.data:
-        minor = Minor.from_json(certificate.data["balls"], network, read, draw.cell)
-        if network.has_flows or not is_shown(network, minor):
-            return None
-        return minor.rank, Assumptions((minor.shown(),), ()), {"balls": minor.to_json()}
-    if "series" in certificate.data:
-        curve = Curve.from_json(certificate.data["series"], network)
-        jacobian = _by_series(certificate, draw, curve, read, closing)
-        return jacobian, Assumptions((curve.shown(jacobian),), ()), {"series": curve.to_json()}
-    return *_by_residues(certificate, draw, proofs, read, closing), {}
+    certificate: Certificate, question: Question
+) -> tuple[int, Assumptions, Evidence | None] | None:
+    """rank J, what it rests on, and the evidence; None where the evidence is false."""
+    kind = certificate.evidence
+    if kind is None:
+        return *by_residues(question), None
+    evidence = kind.read(certificate.data[kind.name], question)
+    checked = evidence.check(question)
+    return None if checked is None else (*checked, evidence)
 
 
-def _differences(certificate: Certificate, claim: Mapping[str, Any]) -> Iterator[str]:
+def _differences(certificate: Certificate, found: Claim) -> Iterator[str]:
     """What the certificate claims otherwise than it follows from the ranks found."""
-    if claim["inconsistent"]:
-        total = claim["parameters"]
+    if found.inconsistent:
         yield (
-            f"inconsistent: rank J + rank G = {claim['rank'] + claim['orbit_dimension']} > "
-            f"P = {total}, so a hypothesis is false"
+            f"inconsistent: rank J + rank G = {found.rank + found.orbit_dimension} > "
+            f"P = {found.parameters}, so a hypothesis is false"
         )
-    carried = {k: v for k, v in certificate.data.items() if k not in BESIDE}
+    carried, claim = certificate.claimed, found.plain()
     for name in sorted({*carried, *claim}):
         if name not in carried:
             yield f"the claim lacks {name}"
@@ -217,40 +193,6 @@ def _differences(certificate: Certificate, claim: Mapping[str, Any]) -> Iterator
         elif carried[name] != claim[name] or type(carried[name]) is not type(claim[name]):
             said = repr(carried[name])[:120]
             yield f"the claim says {name} = {said}; found {claim[name]!r}"
-
-
-def _by_residues(
-    certificate: Certificate, draw: Draw, proofs: Sequence[Proof], read: np.ndarray, closing: int
-) -> tuple[int, Assumptions]:
-    """rank J over residues, and what it assumes of them."""
-    network, rng = draw.network, draw.rng
-    draw = replace(draw, tokens=draw_tokens(network, rng))
-    found = at_these_durations(
-        assumptions(network, draw.field, rng, draw.tokens, draw.cell), network, proofs)
-    # the claimed rank only says how long to look: a rank at a point is a lower bound
-    claimed = certificate.data.get("rank")
-    wanted = min(int(read.sum()), claimed) if isinstance(claimed, int) else 0
-    jacobian = rank_at_point(draw, read, wanted)
-    if jacobian < closing:
-        # a random point can be unlucky: one more
-        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
-        jacobian = max(jacobian, rank_at_point(draw, read, wanted, order))
-    return jacobian, found
-
-
-def _by_series(
-    certificate: Certificate, draw: Draw, curve: Curve, read: np.ndarray, closing: int
-) -> int:
-    """rank J along the curve from a start that is drawn here; once more where one was unlucky."""
-    network, cell, rng = draw.network, draw.cell, draw.rng
-    claimed = certificate.data.get("rank")
-    field = field_for(network, curve.scaled)
-    found = ranks_along(network, curve, read, cell, closing, field, rng)[-1]
-    if found != claimed:
-        field = field_for(network, curve.scaled)
-        again = ranks_along(network, curve, read, cell, closing, field, rng)[-1]
-        found = max(found, again)
-    return found
 
 
 def rejected(*reasons: str) -> Verification:

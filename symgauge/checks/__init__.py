@@ -2,8 +2,8 @@
 
 `emit_check(spec)` writes it; `propose_planted(families)` and `wrong_family(family, kind)` make the
 wrong symmetries that it must reject. What a generated check does stands here, one check a file
-(`invariance`, `planted`, `tangent`); the text they run on is in `runtime/`. `actions` is the same
-group action on numpy arrays. Importing this room imports neither torch nor numpy.
+(`invariance`, `planted`, `tangent`); the text they run on is in `runtime/`. `actions` moves weights
+by the same text, whatever library they are of. Importing this room imports neither torch nor numpy.
 """
 
 from symgauge.checks.emitter import check_names, emit_check

@@ -19,18 +19,10 @@ from typing import Any
 from symgauge.checks.proposal import KINDS, propose_planted, wrong_family
 from symgauge.checks.runtime import ORDER
 from symgauge.errors import BadInputError
+from symgauge.families.kinds import kind_of, kinds, with_parts
 
 HERE = "symgauge.checks"
 FOREIGN = ("numpy", "torch", "torchdiffeq")  # what is no part of Python
-FORMS = {
-    "gl": ("g", "g^-T"),
-    "so": ("g", "g^-T"),
-    "so1": ("g", "g^-T"),
-    "complex": ("g", "g^-T"),
-    "centred": ("g", "g^-T"),
-    "diagonal": ("s^k", "+c", "+Tc"),
-    "translation": ("+c", "+Tc"),
-}
 
 _TAIL = '''
 
@@ -238,7 +230,7 @@ def _docstring(
     ]
     for family in spec["families"]:
         lines.append(f"  {_quoted(family['label'])}: {_quoted(family['group'])}")
-        if family["element"]["kind"] == "other":
+        if not kind_of(family["element"]).is_finite:
             lines.append("      no finite action given: not checked")
         lines += [f"      {_quoted(formula)}" for formula in family.get("formula", ())]
     if spec["families"]:
@@ -257,9 +249,11 @@ def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
     keys = ("label", "class", "element", "action", "via", "same_generator")
     entries = {"small": small, "full": full}
     return {"label": label} | {
-        size: {key: entry[key] for key in keys if key in entry}
-        if entry is not None and entry["element"]["kind"] != "other"
-        else None
+        size: {
+            **{key: entry[key] for key in keys if key in entry},
+            "element": with_parts(entry["element"]),
+        }
+        if entry is not None and kind_of(entry["element"]).is_finite else None
         for size, entry in entries.items()
     }
 
@@ -296,8 +290,11 @@ def _planted(
 
 def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
     """Raises BadInputError unless every move fits its element."""
-    kind = entry["element"]["kind"]
-    if kind == "other":
+    kind = kinds().get(entry["element"]["kind"])
+    if kind is None:
+        name = entry["element"]["kind"]
+        raise BadInputError(f"family {label!r} has an element of unknown kind {name!r}")
+    if not kind.is_finite:
         return
     fixed: list[str] = []
     for through in entry.get("via", ()):
@@ -305,11 +302,9 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
         _check_fixed(label, through["action"], fixed)
         fixed.append(through["parameter"])
     _check_fixed(label, entry["action"], fixed)
-    if kind not in FORMS:
-        raise BadInputError(f"family {label!r} has an element of unknown kind {kind!r}")
     for move in entry["action"]:
         form, at = move["form"], move.get("at")
-        if form not in FORMS[kind]:
+        if form not in kind.forms:
             raise BadInputError(f"family {label!r}: a {kind} element cannot act by {form!r}")
         if form != "s^k" and "offset" in move:
             raise BadInputError(f"family {label!r}: {form!r} has no offset")
@@ -322,21 +317,21 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
 
 def _check_slice(label: str, through: Mapping[str, Any]) -> None:
     """Raises BadInputError unless the family brings its parameter to 1 or to 0, uniquely."""
-    kind, name = through["element"]["kind"], through["parameter"]
-    forms = {"diagonal": ("s^k",), "translation": ("+c", "+Tc")}.get(kind, ())
     _check_statement(label, {**through, "via": ()})
+    kind, name = kind_of(through["element"]), through["parameter"]
+    forms = ("s^k",) if kind.is_scaling else kind.forms if kind.is_shift else ()
     own = [move for move in through["action"] if move["parameter"] == name]
     if any(move["form"] not in forms for move in through["action"]):
         raise BadInputError(f"family {label!r}: a slice is reached by a scaling or a shift")
     if any("offset" in move for move in through["action"]):
         raise BadInputError(f"family {label!r}: a slice is reached by gains without an offset")
     weights = [Fraction(move["weight"]) for move in through["action"]]
-    if kind == "diagonal" and any(weight.denominator != 1 for weight in weights):
+    if kind.is_scaling and any(weight.denominator != 1 for weight in weights):
         raise BadInputError(f"family {label!r}: a root of {name!r} may not exist")
     if len(own) != 1 or own[0]["form"] != forms[0]:
         raise BadInputError(f"family {label!r}: its slice does not fix {name!r}")
     weight = Fraction(own[0]["weight"])
-    if not weight or (kind == "diagonal" and abs(weight) != 1):
+    if not weight or (kind.is_scaling and abs(weight) != 1):
         raise BadInputError(f"family {label!r}: its slice fixes {name!r} by the weight {weight}")
 
 

@@ -12,6 +12,9 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
+from symgauge.families.kinds import kind_of
+from symgauge.families.kinds.gl import GL
+
 Family = Mapping[str, Any]
 Moves = list[dict[str, Any]]
 
@@ -56,7 +59,7 @@ def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
     """
     element, moves = dict(family["element"]), [dict(move) for move in family["action"]]
     via = list(family.get("via", ()))
-    if element["kind"] == "other":
+    if not kind_of(element).is_finite:
         return None
     if kind == "slice":
         # the moves of the slice, on the whole space
@@ -69,9 +72,10 @@ def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
 
 def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g in place of g^-T; s^k, + k c or + k T c with the sign of k flipped."""
-    if element["kind"] in ("so", "so1"):
+    own = kind_of(element)
+    if own.orthogonal:
         return None  # g^-T = g
-    if element["kind"] in ("gl", "complex", "centred"):
+    if own.is_matrix:
         signed = [move for move in moves if move["form"] == "g^-T"]
     else:
         signed = [move for move in moves if Fraction(move["weight"]) < 0]
@@ -87,11 +91,11 @@ def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
 
 def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """g^-1 in place of g^-T."""
-    kinds = ("gl", "so", "so1", "complex", "centred")
-    if element["kind"] not in kinds or element["size"] < 2:
+    own = kind_of(element)
+    if not own.is_matrix or element["size"] < 2:
         return None
     dual = [move for move in moves if move["form"] == "g^-T"]
-    if element["kind"] in ("so", "so1") or len(dual) == len(moves):
+    if own.orthogonal or len(dual) == len(moves):
         dual = moves[-1:]
     if not dual:
         return None
@@ -102,17 +106,17 @@ def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
 
 def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     """One GL over all copies for gl, a full GL for a diagonal group or a group of matrices."""
-    kind, size, copies = element["kind"], element["size"], list(element["copies"])
-    if kind == "translation" or any(move.get("at") is None for move in moves):
+    own, size, copies = kind_of(element), element["size"], list(element["copies"])
+    if own.is_shift or any(move.get("at") is None for move in moves):
         return None
-    if kind == "diagonal":
+    if own.is_scaling:
         forms = {"1": "g", "-1": "g^-T"}
         if any(m["form"] != "s^k" or str(m["weight"]) not in forms or "offset" in m
                for m in moves):
             return None
         for move in moves:
             move["form"] = forms[str(move.pop("weight"))]
-    joint = kind == "gl" or (kind == "diagonal" and size == 1)
+    joint = own is GL or (own.is_scaling and size == 1)
     if joint:
         if prod(copies) < 2:
             return None
@@ -121,7 +125,7 @@ def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
         size, copies = size * prod(copies), []
     elif size < 2:
         return None
-    return {"element": {"kind": "gl", "copies": copies, "size": size}, "action": moves}
+    return {"element": {"kind": GL.name, "copies": copies, "size": size}, "action": moves}
 
 
 def _joined(at: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from symgauge.checks.runtime.bench import Row
+    from symgauge.checks.runtime.rows import Row
     from symgauge.checks.runtime.judge import Judge
 
 

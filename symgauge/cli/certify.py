@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from symgauge.cli.console import plain, showing_progress, terminal
 from symgauge.cli.inputs import read_derivation
-from symgauge.cli.options import Commands, seed
+from symgauge.cli.options import Commands, add_evidence, seed
 from symgauge.cli.status import STATUS
 
 
@@ -26,9 +25,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
                     "or written to --output; derivation.tex is not printed again.",
     )
     parser.add_argument("file", metavar="derivation.json")
-    way = parser.add_mutually_exclusive_group(required=True)
-    way.add_argument("--balls", action="store_true", help="by real balls")
-    way.add_argument("--series", action="store_true", help="by power series over GF(p)")
+    add_evidence(parser, required=True)
     parser.add_argument("--output", metavar="FILE", help="file to write (derivation.json itself)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of the point (0)")
     parser.set_defaults(run=run)
@@ -42,15 +39,13 @@ def run(options: argparse.Namespace) -> int:
 
     before = read_derivation(options.file)
     with showing_progress() as progress:
-        way = "series" if options.series else "balls"
-        certified = before.certified_in_series if options.series else before.certified_in_balls
-        after, verification = certified(options.seed, progress)
+        after, verification = before.certified(options.evidence, options.seed, progress)
     path = options.output or options.file
     write_atomically(Path(path), after.to_json())
     if options.json:
         record = {
-            "written": path, **_precision(after.data["certificate"]),
-            "seconds": after.seconds[way],
+            "written": path, **after.certificate.precision,
+            "seconds": after.seconds[options.evidence],
             "before": {k: before.data[k] for k in ("rank", "unexplained", "hypotheses", "verdict")},
             **{k: after.data[k] for k in ("parameters", "rank", "redundancy", "orbit_dimension",
                                           "unexplained", "closed")},
@@ -60,15 +55,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         console = terminal()
         print_verification(verification, console)
-        lines = [f"before: {before.data['verdict']}, rank J = {before.data['rank']}"]
-        lines += [f"before, hypothesis: {text}" for text in before.data["hypotheses"]]
+        lines = [f"before: {before.verdict.value}, rank J = {before.rank}"]
+        lines += [f"before, hypothesis: {text}" for text in before.hypotheses]
         for line in (*lines, f"written to {path}"):
             console.print(plain(line), highlight=False, markup=False, soft_wrap=True)
     return STATUS[verification.verdict]
-
-
-def _precision(certificate: dict[str, Any]) -> dict[str, int]:
-    """Bits of the balls, or the order of the series."""
-    if "series" in certificate:
-        return {"order": certificate["series"]["order"]}
-    return {"bits": certificate["balls"]["bits"]}

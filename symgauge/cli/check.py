@@ -36,7 +36,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
 
     derivation: Derivation | FullDerivation
     if options.target.endswith(".json"):

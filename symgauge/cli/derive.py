@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from symgauge.cli.console import complain, plain, showing_progress, terminal
 from symgauge.cli.inputs import target_of
-from symgauge.cli.options import TARGET, Commands, add_sizes, seed
+from symgauge.cli.options import TARGET, Commands, add_evidence, add_sizes, seed
 from symgauge.cli.status import HOLDS, STATUS
 from symgauge.errors import BadInputError, SymgaugeError
 from symgauge.progress import Progress
@@ -20,7 +20,7 @@ from symgauge.progress import Progress
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -36,11 +36,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "--full", action="store_true",
         help="the group at the full sizes (FULL of TARGET, and --set), proved for all sizes "
              "without weights; no certificate of completeness")
-    way = parser.add_mutually_exclusive_group()
-    way.add_argument("--balls", action="store_true",
-                     help="certify in real balls, without hypotheses on values (see certify)")
-    way.add_argument("--series", action="store_true",
-                     help="certify over power series, without hypotheses on values")
+    add_evidence(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -54,8 +50,8 @@ def derived(options: argparse.Namespace, progress: Progress) -> Derivation:
         target = target_of(options.target, options.set)
         return derive_target(
             target, output=options.output, observable=options.observable, seed=options.seed,
-            force=getattr(options, "force", False), balls=getattr(options, "balls", False),
-            series=getattr(options, "series", False), progress=progress,
+            force=getattr(options, "force", False), evidence=getattr(options, "evidence", None),
+            progress=progress,
         )
 
 
@@ -83,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
               file=sys.stderr)
     if options.json:
-        sys.stdout.write(derivation.to_json())
+        sys.stdout.write(derivation.printed())
     else:
         console = terminal()
         print_derivation(derivation.data, console)
@@ -113,7 +109,7 @@ def _derive_full(options: argparse.Namespace) -> int:
         }
         files = _written(texts, progress)
     if options.json:
-        sys.stdout.write(found.to_json())
+        sys.stdout.write(found.printed())
         return HOLDS
     console = terminal()
     print_full(found.data, console)

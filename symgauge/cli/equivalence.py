@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     if options.latex:
         write_atomically(Path(options.latex), found.to_latex())
     if options.json:
-        sys.stdout.write(found.to_json())
+        sys.stdout.write(found.printed())
     else:
         print_equivalence(found.data, terminal())
     return STATUS[found.verdict]

@@ -15,7 +15,7 @@ from symgauge.verdict import Verdict
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
     from symgauge.derivation.full import FullDerivation
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
 
 
 def target_of(text: str, pairs: Sequence[str]) -> Target:
@@ -43,20 +43,20 @@ def text_of(path: str) -> str:
 
 def read_derivation(path: str) -> Derivation:
     """A derivation.json."""
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
 
     return Derivation.from_json(text_of(path))
 
 
 def read_record(path: str) -> Derivation | FullDerivation:
     """A derivation.json or a full.json."""
-    from symgauge.derivation.full import SCHEMA, FullDerivation
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.full import FullDerivation
+    from symgauge.derivation.derivation import Derivation
 
     text = text_of(path)
     with contextlib.suppress(ValueError, RecursionError):
         data = json.loads(text)
-        if isinstance(data, dict) and data.get("schema") == SCHEMA:
+        if isinstance(data, dict) and data.get("schema") == FullDerivation.SCHEMA:
             return FullDerivation.from_json(text)
     return Derivation.from_json(text)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ast
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from symgauge.cli.status import BAD_INPUT
@@ -33,6 +35,18 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
                         help="a size of the factory, or a field of the configuration (repeatable)")
     parser.add_argument("--output", metavar="NAME|INDEX", help="one output (default: all)")
     parser.add_argument("--observable", default="logits", choices=("logits", "probabilities"))
+
+
+def add_evidence(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """An option for each kind of evidence that has a file in `certify/find`."""
+    # files are read, not imported: usage comes without numpy
+    room = Path(__file__).parent.parent / "certify"
+    way = parser.add_mutually_exclusive_group(required=required)
+    for name in sorted(p.stem for p in room.glob("find/[!_]*.py")):
+        text = room.joinpath("evidence", f"{name}.py").read_text(encoding="utf-8")
+        said = (ast.get_docstring(ast.parse(text)) or "").splitlines()[0]
+        way.add_argument(f"--{name}", dest="evidence", action="store_const", const=name,
+                         help=f"certify without hypotheses on values: {said}")
 
 
 def seed(text: str) -> int:

@@ -18,7 +18,7 @@ from symgauge.progress import Progress
 if TYPE_CHECKING:
     from symgauge.certify.verification import Verification
     from symgauge.derivation.full import FullDerivation
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -47,7 +47,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.derivation.record import Derivation
+    from symgauge.derivation.derivation import Derivation
     from symgauge.report.table import print_verification
 
     derivation = read_record(options.file)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from symgauge.derivation.agreement import difference_of
 from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.derivation.rounded_roots import with_rounded_roots
-from symgauge.derivation.seal import ABOUT, text_of
+from symgauge.derivation.record import DerivationRecord, difference_of
+from symgauge.derivation.seal import ABOUT, SealedRecord
 from symgauge.derivers.statement import at_full
-from symgauge.families.serial import family_of
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of
+from symgauge.records import plain, text_of
 
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
@@ -52,50 +51,52 @@ class _Again:
     said: str = ""
 
 
-def captured_again(data: Mapping[str, Any], network: Network, target: Target) -> _Again:
+def captured_again(record: DerivationRecord, target: Target) -> _Again:
     """The target captured at its sizes, and what of the record it decides.
 
     Raises what `capture` raises.
     """
     from symgauge.capture import capture
 
-    found = _Again([], about_target(data, target, "sizes"))
+    found = _Again([], about_target(record, target))
+    network, by = record.network(), "the captured module"
     module, args, kwargs = target.build()
     training = {"small": training_flags(module)}
     captured = capture(
-        module, args, kwargs, output=data["output"], observable=data["observable"])
+        module, args, kwargs, output=record.output, observable=record.observable)
     said = same_program(network, captured.network)
     if said is None:
         found.wrong.append(f"the record's network is not that of {target.text} at these sizes")
         return found
     found.said = said.replace("the module", target.text)
     found.settled |= {"output", "observable"}
-    notes = [note for note in data["notes"] if not counts_directions(note)]
+    notes = [note for note in record.notes if not counts_directions(note)]
     if SPLIT in notes and SPLIT not in said:
         found.wrong.append(f"nothing is rewritten: {SPLIT!r} is not so")
-    if data["full_tensors"] is not None and target.full is not None and text_of(
-            data["full_sizes"]) == text_of(dict(target.full)):
-        full, training["full"] = at_full_sizes(target, data["output"], data["observable"])
+    if record.full_tensors is not None and target.full is not None and text_of(
+            record.full_sizes) == text_of(dict(target.full)):
+        full, training["full"] = at_full_sizes(target, record.output, record.observable)
         found.settled |= {"full_sizes", "full_tensors", "generators.full"}
-        found.wrong += difference_of("full_tensors", data["full_tensors"], tensors_of(full))
-        for entry in data["generators"]:
-            family = family_of(entry)
-            restated = None if family.kind == "other" else at_full(family, network, full)
-            found.wrong += difference_of("full of a family", entry["full"], restated)
-    elif data["full_tensors"] is not None and data["target"] == target.text:
+        found.wrong += difference_of(
+            "full_tensors", plain(record.full_tensors), plain(tensors_of(full)), by)
+        for entry in record.generators:
+            family = entry.family()
+            restated = None if not family.kind.is_finite else at_full(family, network, full)
+            found.wrong += difference_of(
+                "full of a family", plain(entry.full), plain(restated), by)
+    elif record.full_tensors is not None and record.target == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
     facts = {**captured.facts, "training": training}
     for key in ABOUT:
-        if key in data and key in facts:
-            found.settled.add(key)
-            found.wrong += difference_of(key, data[key], facts[key])
+        found.settled.add(key)
+        found.wrong += difference_of(key, plain(getattr(record, key)), facts[key], by)
     return found
 
 
-def about_target(data: Mapping[str, Any], target: Target, sizes: str) -> set[str]:
+def about_target(record: SealedRecord, target: Target) -> set[str]:
     """What a record says of its target that this one says too. Others may have the same network."""
     said = {
-        "name": target.name, "target": target.text, "factory": factory_of(target),
-        sizes: dict(target.sizes),
+        "name": target.name, "target": target.text, "factory": plain(factory_of(target)),
+        "sizes": dict(target.sizes),
     }
-    return {key for key, value in said.items() if text_of(data[key]) == text_of(value)}
+    return {k for k, found in said.items() if text_of(plain(getattr(record, k))) == text_of(found)}

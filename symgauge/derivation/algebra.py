@@ -13,8 +13,10 @@ from symgauge.derivation.fresh import fresh
 from symgauge.derivers.exact import Found, Proved
 from symgauge.derivers.statement import algebra as algebra_name
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.families.coordinates import basis_matrices, touched
-from symgauge.families.family import MATRIX_KINDS, Family
+from symgauge.families.coordinates import touched
+from symgauge.families.family import Family
+from symgauge.families.kind import MatrixKind
+from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import Block, Constants, close, identify, radical_dimension
 from symgauge.lie.fields import VectorField, independent
 from symgauge.points.reads import read_coordinates
@@ -37,7 +39,7 @@ def closed_algebra(found: Found, field: PrimeField) -> tuple[list[Proved], dict[
     if extra:
         prover = Prover(found.network)
         families = [*families, *(
-            Proved(Family("other", (), 1, touched(found.network, f), (f,)),
+            Proved(Family(GENERATORS, (), 1, touched(found.network, f), (f,)),
                    (prover.prove(f),))
             for f in extra
         )]
@@ -58,9 +60,9 @@ def structure_of(
     blocks, position = [], 0
     for f in families:
         positions = tuple(range(position, position + len(f.fields)))
-        if f.kind in MATRIX_KINDS and f.kind != "complex":
+        if isinstance(f.kind, MatrixKind) and not f.kind.abelian:
             matrices = tuple(
-                {(i, j): w for i, j, w in m} for m in basis_matrices(f.kind, f.size)
+                {(i, j): w for i, j, w in m} for m in f.kind.basis(f.size)
             )
             one = algebra_name(replace(f, copies=()))
             blocks.append(Block(positions, one, prod(f.copies), matrices))
@@ -97,7 +99,7 @@ def _thinned(network: Network, families: Sequence[Proved], kept: set[int]) -> li
         else:
             out += [
                 Proved(
-                    Family("other", (), 1, touched(network, p.family.fields[i]),
+                    Family(GENERATORS, (), 1, touched(network, p.family.fields[i]),
                            (p.family.fields[i],), all_sizes=p.family.all_sizes),
                     (p.proofs[i],), p.by,
                 )

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.claim import at_these_durations, claim_of
+from symgauge.certify.claim import Claim, at_these_durations, claim_of
+from symgauge.certify.evidence import all_evidence
+from symgauge.certify.evidence.kind import Evidence
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.upgrade import claim_in_balls, claim_in_series
+from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
+from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
@@ -23,7 +26,7 @@ from symgauge.derivation.facts import (
 from symgauge.derivation.limits import check_module, check_size
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
-from symgauge.derivation.record import SCHEMA, Derivation
+from symgauge.derivation.record import SCHEMA
 from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.discrete import discrete_symmetries
@@ -37,22 +40,20 @@ from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
 from symgauge.proof.record import Proof
+from symgauge.records import plain
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
-
-#: Parameters up to which power series, and balls, are tried where residues leave a hypothesis.
-SERIES_PARAMETERS, FEW_PARAMETERS = 4000, 32
 
 
 @dataclass(frozen=True)
 class Asked:
     """What is asked of a derivation, and what is known of the module beside its network.
 
-    `balls` certifies the rank of the Jacobian in real balls (see `certified_in_balls`), `series`
-    over power series: residues are then used to find generators alone, and nothing is assumed of
-    them. `said` is what the capture says of the module: about, outputs, outputs_left_out.
+    `evidence` is the name of the kind that is to show the rank of the Jacobian ("balls",
+    "series"): residues are then used to find generators alone, and nothing is assumed of them.
+    `said` is what the capture says of the module: about, outputs, outputs_left_out, training.
     """
 
     name: str
@@ -60,8 +61,7 @@ class Asked:
     observable: str = "logits"
     seed: int = 0
     force: bool = False
-    balls: bool = False
-    series: bool = False
+    evidence: str | None = None
     progress: Progress = silent
     target: Target | None = None
     #: The network at the full sizes, where families are restated.
@@ -108,7 +108,8 @@ def derive(
     captured = capture(module, args, kwargs, output=output, observable=observable)
     seconds = {"capture": time.perf_counter() - start}
     asked = Asked(
-        name or type(module).__name__, output, observable, seed, force, balls, series, progress,
+        name or type(module).__name__, output, observable, seed, force,
+        "balls" if balls else "series" if series else None, progress,
         said={**captured.facts, "training": {"small": training_flags(module)}})
     return derive_network(captured.network, asked, seconds)
 
@@ -120,8 +121,7 @@ def derive_target(
     observable: str = "logits",
     seed: int = 0,
     force: bool = False,
-    balls: bool = False,
-    series: bool = False,
+    evidence: str | None = None,
     progress: Progress = silent,
 ) -> Derivation:
     """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
@@ -141,7 +141,7 @@ def derive_target(
             notes = [f"the families are not restated at the full sizes: {error}"]
     seconds = {"capture": time.perf_counter() - start}
     asked = Asked(
-        target.name, output, observable, seed, force, balls, series, progress, target, full,
+        target.name, output, observable, seed, force, evidence, progress, target, full,
         {**captured.facts, "training": training})
     return _noted(derive_network(captured.network, asked, seconds), *notes)
 
@@ -162,13 +162,10 @@ def derive_network(
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     found, orbit = search.found, search.found.orbit_dimension
-    evidence: dict[str, Any] = {}
-    if asked.balls:
-        claim, minor = claim_in_balls(network, found.cell, orbit, search.rng, asked.progress)
-        evidence = {"balls": minor.to_json()}
-    elif asked.series:
-        claim, curve = claim_in_series(network, found.cell, orbit, search.rng, asked.progress)
-        evidence = {"series": curve.to_json()}
+    evidence: Evidence | None
+    if asked.evidence is not None:
+        claim, evidence = claim_by(
+            asked.evidence, network, found.cell, orbit, search.rng, asked.progress)
     else:
         asked.progress("hypotheses")
         tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
@@ -184,7 +181,7 @@ def derive_network(
         network, vectors, search.proofs, found.cell, claim, evidence,
         families_together(search.families))
     seconds["certify"] = time.perf_counter() - start
-    return _stated(search, claim, certificate, asked, seconds)
+    return _stated(search, certificate, asked, seconds)
 
 
 @dataclass(frozen=True)
@@ -233,20 +230,17 @@ def _with_products(
 
 def _by_residues(
     search: _Search, tested: Assumptions, progress: Progress
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Claim, Evidence | None]:
     """The claim of residues, or a better one, and its evidence beside them.
 
     Raises UndecidedError or InconsistentError where it is inconsistent.
     """
     network, found = search.network, search.found
     assumed = at_these_durations(tested, network, search.proofs)
-    unread = network.num_coordinates - found.parameters
-    claim = claim_of(
-        network, found.parameters, unread, found.rank, found.orbit_dimension, True, assumed
-    )
+    claim = claim_of(network, found.rank, found.orbit_dimension, assumed)
     better = _without_hypotheses(network, claim, found, search.rng, progress)
-    claim, evidence = (claim, {}) if better is None else better
-    if claim["inconsistent"]:
+    claim, evidence = (claim, None) if better is None else better
+    if claim.inconsistent:
         # with a hypothesis that may be false, nothing is refuted but that hypothesis
         raise (UndecidedError if assumed.hypotheses else InconsistentError)(
             f"rank J + rank G = {found.rank} + {found.orbit_dimension} > P = "
@@ -258,19 +252,18 @@ def _by_residues(
 
 
 def _with_rounded_roots(
-    search: _Search, claim: Mapping[str, Any], asked: Asked, seconds: dict[str, float]
+    search: _Search, claim: Claim, asked: Asked, seconds: dict[str, float]
 ) -> Derivation | None:
     """The derivation with floats for roots of constants, where it closes and J has the same rank.
 
     A generator may have coefficients that are roots, which no ansatz over QQ holds.
     """
     rounded = with_rounded_roots(search.network)
-    if not claim["unexplained"] or claim["hypotheses"] or rounded is search.network:
+    if not claim.unexplained or claim.hypotheses or rounded is search.network:
         return None
     with contextlib.suppress(InconsistentError):
         again = derive_network(rounded, asked, seconds)
-        if again.closed and (again.parameters, again.rank) == (
-                claim["parameters"], claim["rank"]):
+        if again.closed and (again.parameters, again.rank) == (claim.parameters, claim.rank):
             return _noted(again, ROOTS)
     return None
 
@@ -278,12 +271,11 @@ def _with_rounded_roots(
 def _noted(derivation: Derivation, *notes: str) -> Derivation:
     if not notes:
         return derivation
-    return Derivation(sealed({**derivation.data, "notes": [*derivation.data["notes"], *notes]}))
+    return replace(derivation, notes=(*derivation.notes, *notes)).sealed()
 
 
 def _stated(
-    search: _Search, claim: Mapping[str, Any], certificate: Certificate, asked: Asked,
-    seconds: dict[str, float],
+    search: _Search, certificate: Certificate, asked: Asked, seconds: dict[str, float]
 ) -> Derivation:
     """The record: what is asked, what is found, and its certificate."""
     start = time.perf_counter()
@@ -297,60 +289,51 @@ def _stated(
         numbers = list(range(position, position + len(p.family.fields)))
         position += len(numbers)
         statements.append(statement(p, numbers, network, full))
-    planted = plant(network, statements, search.field, search.rng)
+    entries = plain(statements)
+    planted = plant(network, entries, search.field, search.rng)
+    structural = rank_of(network, [
+        f for p in families if p.family.all_sizes for f in p.family.fields])
     seconds["statement"] = time.perf_counter() - start
     facts = asked.said or {
         "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],
         "outputs_left_out": [], "training": None,
     }
-    data: dict[str, Any] = {
-        "schema": SCHEMA, "name": asked.name, "about": list(facts["about"]),
-        "target": target.text if target else None, "factory": factory_of(target),
+    return Derivation.from_plain(sealed({
+        "schema": SCHEMA, "name": asked.name, **facts,
+        "target": target.text if target else None, "factory": plain(factory_of(target)),
         "sizes": dict(target.sizes) if target else {},
         "full_sizes": dict(target.full) if target and target.full is not None else None,
-        "observable": asked.observable, "output": asked.output, "outputs": facts["outputs"],
-        "outputs_left_out": facts["outputs_left_out"], "training": facts["training"],
-        "tensors": tensors_of(network), "unread_tensors": unread_tensors(network),
-        "full_tensors": None if full is None else tensors_of(full),
-        **{k: claim[k] for k in (
-            "parameters", "unread", "rank", "redundancy", "orbit_dimension", "unexplained",
-            "closed",
-        )},
+        "observable": asked.observable, "output": asked.output,
+        "tensors": plain(tensors_of(network)), "unread_tensors": unread_tensors(network),
+        "full_tensors": None if full is None else plain(tensors_of(full)),
         "cells": found.cells,
-        "structural": structural_part(
-            rank_of(network, [
-                f for p in families if p.family.all_sizes for f in p.family.fields]),
-            found.orbit_dimension, statements),
-        "generators": statements, "discrete": discrete, "algebra": search.algebra,
-        "shown": claim["shown"], "hypotheses": claim["hypotheses"],
-        "notes": [*found.notes, *implicit_note(claim, found.implicit)], "implicit": found.implicit,
-        "verdict": claim["verdict"], "scope": claim["scope"], "planted": planted,
-        "certificate": certificate.to_json(), "seed": asked.seed, "versions": versions(),
+        "structural": structural_part(structural, found.orbit_dimension, entries),
+        "generators": entries, "discrete": discrete, "algebra": search.algebra,
+        "notes": [*found.notes, *implicit_note(certificate.claim.unexplained, found.implicit)],
+        "implicit": found.implicit, "planted": planted, "certificate": certificate.to_json(),
+        "seed": asked.seed, "versions": versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
-    }
-    return Derivation(sealed(data))
+    }))
 
 
 def _without_hypotheses(
-    network: Network, claim: Mapping[str, Any], found: Found, rng: np.random.Generator,
-    progress: Progress,
-) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The claim over power series or in real balls, where residues leave a hypothesis on values.
+    network: Network, claim: Claim, found: Found, rng: np.random.Generator, progress: Progress
+) -> tuple[Claim, Evidence] | None:
+    """The claim by other evidence, where residues leave a hypothesis on values.
 
     Where it proves what is left; None else. A claim of residues that is inconsistent gives way to
     any other.
     """
-    if not (claim["hypotheses"] or claim["inconsistent"]):
+    if not (claim.hypotheses or claim.inconsistent):
         return None
-    ways = (
-        ("series", claim_in_series, SERIES_PARAMETERS), ("balls", claim_in_balls, FEW_PARAMETERS))
-    for name, way, most in ways:
-        if found.parameters > most:
+    for name, kind in all_evidence().items():
+        if found.parameters > kind.by_itself:
             continue
         try:
-            better, shown = way(network, found.cell, found.orbit_dimension, rng, progress)
+            better, evidence = claim_by(
+                name, network, found.cell, found.orbit_dimension, rng, progress)
         except (BadInputError, InconsistentError, ArithmeticError):
             continue
-        if better["verdict"] == Verdict.PROVED.value or claim["inconsistent"]:
-            return better, {name: shown.to_json()}
+        if better.verdict is Verdict.PROVED or claim.inconsistent:
+            return better, evidence
     return None

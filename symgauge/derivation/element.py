@@ -2,31 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symgauge.checks import actions
+from symgauge.checks.runtime.elements import Element, Matrix
+from symgauge.errors import BadInputError
+from symgauge.families.kind import Kind
+from symgauge.families.kinds import kind_of
+
+Family = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GroupElement:
-    """A finite element of the derived group. It acts on state dicts and leaves f unchanged."""
+    """A finite element g of the derived group. It acts on state dicts and leaves f unchanged.
 
-    families: tuple[Mapping[str, Any], ...]
-    element: Any
+    (g @ h).apply(state) is g.apply(h.apply(state)), and g @ g.inverse() the identity, both up to
+    rounding. Tensors of torch stay with torch and on their device, arrays with numpy.
+    """
 
-    def apply(self, state: Mapping[str, Any]) -> dict[str, Any]:
-        """A new state dict with the parameters moved; arrays and tensors keep type and dtype."""
-        arrays = {name: to_numpy(value) for name, value in state.items()}
-        moved = actions.apply(self.families, self.element, arrays)
-        return {name: _like(state[name], moved[name]) for name in state}
+    families: tuple[Family, ...]
+    parts: actions.Parts = ()
+
+    def __repr__(self) -> str:
+        entries = [actions.at_size(self.families[p.family], p.size) or {} for p in self.parts]
+        words = [str(e.get("group", e["element"]["kind"])) for e in entries]
+        more = f", ... ({len(words)} in all)" if len(words) > 4 else ""
+        return f"GroupElement({', '.join(words[:4]) or '1'}{more})"
+
+    def apply(
+        self, state: Mapping[str, Any], names: Collection[str] | None = None,
+        in_place: bool = False,
+    ) -> dict[str, Any]:
+        """The state with the parameters moved; each tensor keeps its type and device.
+
+        With `names` those tensors alone, for weights that come in parts: the state must then hold
+        what `reads(names)` says, as it was before. With `in_place` the tensors given are written
+        to, all of them or none. Raises BadInputError where a tensor that moves or is read is
+        missing or holds no floating-point numbers.
+        """
+        arrays = {n: _plain(v) for n, v in state.items()}
+        found = actions.apply(self.families, self.parts, arrays, names)
+        moved = {n: v for n, v in found.items() if v is not arrays[n]}
+        if in_place:
+            for name in moved:
+                _require_writable(name, state[name])
+            for name, value in moved.items():
+                arrays[name][...] = value
+            moved = {}
+        return {n: moved.get(n, state[n]) for n in found}
+
+    def reads(self, names: Collection[str]) -> set[str]:
+        """The tensors that decide what these become: themselves, and what their moves read."""
+        return actions.reads(self.families, self.parts, names)
 
     def inverse(self) -> GroupElement:
         """The inverse element."""
-        return GroupElement(self.families, actions.inverse(self.element))
+        return GroupElement(self.families, actions.inverse(self.parts))
+
+    @property
+    def identity(self) -> GroupElement:
+        """The neutral element of the same group."""
+        return GroupElement(self.families)
+
+    def __matmul__(self, other: object) -> GroupElement:
+        """The product: this one after the other.
+
+        Raises BadInputError for an element of another derivation, or of other sizes.
+        """
+        if not isinstance(other, GroupElement):
+            return NotImplemented
+        if self.families != other.families:
+            raise BadInputError("these are elements of two derivations: they have no product")
+        if len({part.size for part in (*self.parts, *other.parts)}) > 1:
+            raise BadInputError("one acts at the small sizes, the other at the full ones")
+        return GroupElement(self.families, actions.product(other.parts, self.parts))
+
+
+def given(
+    families: Sequence[Family], values: Mapping[str, Any], shapes: Mapping[str, Mapping[str, Any]]
+) -> GroupElement:
+    """The element of these matrices, or vectors s or c, by their family's label.
+
+    Shapes are copies + [n, n] or copies + [n], at the small or the full sizes (`shapes` of each).
+    They act in the order of `values`. Raises BadInputError where there is no such family, or the
+    value is no element of its group.
+    """
+    parts = []
+    for label, value in values.items():
+        index = next((i for i, f in enumerate(families) if label in _labels(f)), None)
+        if index is None:
+            known = ", ".join(repr(f["label"]) for f in families[:8])
+            raise BadInputError(f"there is no family {label!r}; there are {known or 'none'}")
+        try:
+            array = np.array(to_numpy(value), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"the value for {label!r} is no array of numbers") from error
+        parts.append(_part(index, families[index], array, shapes))
+    return GroupElement(tuple(families), tuple(parts))
+
+
+def _labels(family: Family) -> set[str]:
+    """Its labels at the small and the full sizes, which may name other locations."""
+    entries = (actions.at_size(family, size) for size in ("small", "full"))
+    return {family["label"], *(e["label"] for e in entries if e is not None and "label" in e)}
+
+
+def _part(
+    index: int, family: Family, array: np.ndarray, shapes: Mapping[str, Mapping[str, Any]]
+) -> actions.Part:
+    name, wanted = repr(family["label"]), []
+    for size in ("small", "full"):
+        entry = actions.at_size(family, size)
+        if entry is None or size not in shapes:
+            continue
+        element, group = entry["element"], str(entry.get("group") or family["group"])
+        kind = kind_of(element)
+        if not kind.is_finite:
+            raise BadInputError(f"the family {name} has no finite action")
+        shape = [*element["copies"], *[element["size"]] * (2 if kind.is_matrix else 1)]
+        if list(array.shape) != shape:
+            wanted.append(str(shape))
+            continue
+        fault = kind.fault(array, group) if np.isfinite(array).all() else "not all are numbers"
+        if fault:
+            raise BadInputError(f"the value for {name} is not in {group}: {fault}")
+        actions.require_action(entry, shapes[size])
+        return actions.Part(index, size, _element(array, kind))
+    raise BadInputError(
+        f"the value for {name} has shape {list(array.shape)}, not "
+        f"{' or '.join(dict.fromkeys(wanted))}")
+
+
+def _element(array: np.ndarray, kind: Kind) -> Element:
+    if kind.is_matrix:
+        return Element((Matrix(array, np.linalg.inv(array)),))
+    return Element((), array, np.log(array)) if kind.is_scaling else Element((), None, array)
+
+
+def _plain(value: Any) -> Any:
+    """The tensor without its graph, or an array: the same entries in memory."""
+    return value.detach() if hasattr(value, "detach") else np.asarray(value)
+
+
+def _require_writable(name: str, value: Any) -> None:
+    """Raises BadInputError where in-place moves would be lost."""
+    array = isinstance(value, np.ndarray) and value.flags.writeable
+    if not array and not hasattr(value, "detach"):
+        raise BadInputError(f"{name} cannot be moved in place: it is no array that can be written")
 
 
 def to_numpy(value: Any) -> np.ndarray:
@@ -36,9 +163,3 @@ def to_numpy(value: Any) -> np.ndarray:
         value = value.double() if value.is_floating_point() else value
         return np.asarray(value.numpy())
     return np.asarray(value)
-
-
-def _like(value: Any, array: np.ndarray) -> Any:
-    if hasattr(value, "new_tensor"):
-        return value.new_tensor(array) if value.is_floating_point() else value
-    return array.astype(np.asarray(value).dtype)

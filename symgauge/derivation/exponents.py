@@ -38,13 +38,13 @@ def split_exponentials(network: Network) -> Network:
     The network itself if there are none.
     """
     lowered = lower(network)
-    if not any(n.op is not None and n.op.name in ("exp", "log") for n in lowered.nodes):
+    if not any(n.op_name in _REWRITTEN for n in lowered.nodes):
         return network
     plain = _Copy(lowered, Builder(lowered.ops), [False] * len(lowered.nodes), None)
     copy = _Copy(lowered, Builder(lowered.ops), positive_lines(lowered), {})
     units: _Sum = {}
     for i, node in enumerate(lowered.nodes):
-        if node.op is not None and node.op.name == "exp":
+        if node.op_name == "exp":
             for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
                 units[base] = _common(units.get(base, Fraction(0)), c)
     # the same builder: bases are lines of it
@@ -62,17 +62,15 @@ class _Copy:
     def __init__(
         self, lowered: Network, build: Builder, positive: list[bool], units: _Sum | None
     ) -> None:
-        self.build, self._outputs = build, lowered.outputs
+        self.build, self._outputs, self._units = build, lowered.outputs, units or {}
         self._positive: set[int] = set()
         self.lines: list[Value] = []
         for node, sign in zip(lowered.nodes, positive, strict=True):
             if node.op is None:
                 assert node.leaf is not None
                 line = build.leaf(node.leaf)
-            elif node.op.name == "exp" and units is not None:
-                line = self._exp(self.lines[node.inputs[0]], units)
-            elif node.op.name == "log" and units is not None:
-                line = self._log(self.lines[node.inputs[0]])
+            elif units is not None and node.op.name in _REWRITTEN:
+                line = _REWRITTEN[node.op.name](self, self.lines[node.inputs[0]])
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
@@ -84,7 +82,7 @@ class _Copy:
         """The program."""
         return self.build.network([self.lines[i] for i in self._outputs], held)
 
-    def _exp(self, argument: Value, units: _Sum) -> Value:
+    def exp(self, argument: Value) -> Value:
         """The product of powers of exp(g line), and of u for the terms k log u."""
         build = self.build
         terms = self.terms(argument)
@@ -94,7 +92,7 @@ class _Copy:
             if inside is not None and c.denominator == 1 and abs(c) <= MAX_POWER:
                 factors.append((inside, int(c)))
                 continue
-            unit = units.get(base)
+            unit = self._units.get(base)
             if unit is None or (c / unit).denominator > 1 or abs(c / unit) > MAX_POWER:
                 return build.apply("exp", argument)
             factors.append((build.apply("exp", build.scale(build.value(base), unit)),
@@ -113,31 +111,25 @@ class _Copy:
         if isinstance(node.op, Structural) and len(node.inputs) == 1:
             inner = self._inside_log(node.inputs[0])
             return None if inner is None else self.build.apply(node.op.name, inner, **node.attrs)
-        if node.op is None or node.op.name != "log" or node.inputs[0] not in self._positive:
+        if node.op_name != "log" or node.inputs[0] not in self._positive:
             return None
         return self.build.value(node.inputs[0])
 
-    def _log(self, x: Value) -> Value:
+    def log(self, x: Value) -> Value:
         """log of products, powers and reciprocals of positive factors; u for log(exp u)."""
         build, node = self.build, self.build.node(x)
         inputs = [build.value(i) for i in node.inputs]
-        name = "" if node.op is None else node.op.name
-        if name == "exp":
+        if node.op_name == "exp":
             return inputs[0]
         if isinstance(node.op, Structural) and len(inputs) == 1:
-            inner = self._log(inputs[0])
-            known = build.node(inner)
-            if known.op is None or known.op.name != "log":
-                return build.apply(name, inner, **node.attrs)
-        elif all(y.index in self._positive for y in inputs):
-            if name == "mul":
-                return build.add(self._log(inputs[0]), self._log(inputs[1]))
-            if name == "power":
-                return build.scale(self._log(inputs[0]), node.attrs["exponent"])
-            if name == "reciprocal":
-                return build.scale(self._log(inputs[0]), -1)
-            if name == "rsqrt":
-                return build.scale(self._log(inputs[0]), Fraction(-1, 2))
+            inner = self.log(inputs[0])
+            if build.node(inner).op_name != "log":
+                return build.apply(node.op.name, inner, **node.attrs)
+        elif node.op is not None and all(y.index in self._positive for y in inputs):
+            if node.op.law == "product":
+                return build.add(self.log(inputs[0]), self.log(inputs[1]))
+            if node.op.law == "homogeneous":  # x^k, among primitives
+                return build.scale(self.log(inputs[0]), node.op.degree_at(**node.attrs))
         return build.apply("log", x)
 
     def terms(self, argument: Value) -> _Sum:
@@ -150,6 +142,10 @@ class _Copy:
         whole = len(terms) > MAX_TERMS or any(
             _irrational(self.build, base) and self._inside_log(base) is None for base in terms)
         return {argument.index: Fraction(1)} if whole else terms
+
+
+#: How the functions that it is about are written.
+_REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log}
 
 
 def _common(a: Fraction, b: Fraction) -> Fraction:
@@ -175,9 +171,9 @@ def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:
     if node.op is None:
         return [(Fraction(1), value)]
     inputs = [build.value(i) for i in node.inputs]
-    if node.op.name == "add":
+    if node.op.law == "sum of lines":
         return [term for x in inputs for term in _summands(build, x)]
-    if node.op.name == "scale":
+    if node.op.law == "multiple":
         factor = Fraction(node.attrs["factor"])
         return [(factor * c, x) for c, x in _summands(build, inputs[0])]
     if isinstance(node.op, Structural) and len(inputs) == 1:

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from symgauge import __version__
+from symgauge.derivation.seal import Factory, Tensor
 from symgauge.program.network import Network
 
 if TYPE_CHECKING:
@@ -36,15 +37,15 @@ def at_full_sizes(
     return captured.network, training
 
 
-def tensors_of(network: Network) -> list[dict[str, Any]]:
-    return [{"name": p.name, "shape": list(p.shape)} for p in network.parameters]
+def tensors_of(network: Network) -> tuple[Tensor, ...]:
+    return tuple(Tensor(name=p.name, shape=p.shape) for p in network.parameters)
 
 
-def factory_of(target: Target | None) -> dict[str, Any] | None:
+def factory_of(target: Target | None) -> Factory | None:
     """What the generated check rebuilds the module from."""
     if target is None:
         return None
-    return {"module": target.module, "factory": target.attribute, "source": target.source}
+    return Factory(module=target.module, factory=target.attribute, source=target.source)
 
 
 def versions() -> dict[str, str]:

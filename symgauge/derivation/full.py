@@ -6,30 +6,26 @@ is a lower bound on the redundancy. The generated check acts on every layer.
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from symgauge.certify.verification import MALFORMED, Verification, rejected
-from symgauge.checks import emit_check
 from symgauge.derivation.again import about_target
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
-from symgauge.derivation.seal import ABOUT, edited, left_open, misshapen, sealed, text_of
-from symgauge.derivers.dimension import dimension, generic_stabiliser, independent, polynomial
+from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed
+from symgauge.derivers.dimension import dimension, independent, polynomial
 from symgauge.derivers.element import Found
+from symgauge.derivers.stabiliser import generic_stabiliser
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.files import parsed, write_atomically
+from symgauge.families.statement import FullStatement, ProofLine
 from symgauge.ops import all_ops
 from symgauge.points.reads import readable_network
 from symgauge.program.network import Network
@@ -37,6 +33,7 @@ from symgauge.program.outline import UNCOMPARED, from_outline, outline, outline_
 from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
+from symgauge.records import plain, text_of
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
@@ -44,13 +41,6 @@ if TYPE_CHECKING:
     from symgauge.capture import Captured
     from symgauge.capture.target import Target
 
-SCHEMA = "symgauge-full/1"
-KEYS = (
-    "schema", "name", "about", "target", "factory", "sizes", "small_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "training", "tensors", "parameters", "dimension", "polynomial",
-    "symbols", "orbit_dimension", "stabiliser", "generators", "small", "algebra", "verdict",
-    "scope", "planted", "program", "small_program", "versions", "seconds", "digest",
-)
 #: What `verify` derives anew from the two programs.
 DERIVED = (
     "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
@@ -67,30 +57,32 @@ SCOPE = (
 COMPARED = 2_000_000
 
 
-@dataclass(frozen=True)
-class FullDerivation:
-    """The facts of `full.json`; its keys are attributes."""
+@dataclass(frozen=True, kw_only=True)
+class FullDerivation(SealedRecord):
+    """The facts of `full.json`: what holds at every size of the legs of a program."""
 
-    data: Mapping[str, Any]
+    SCHEMA: ClassVar[str] = "symgauge-full/1"
+    AGAIN: ClassVar[str] = "derive again with --full"
 
-    def __getattr__(self, name: str) -> Any:
-        data = self.__dict__.get("data", {})
-        if name in data:
-            return data[name]
-        raise AttributeError(f"a FullDerivation has no {name!r}")
-
-    def to_json(self) -> str:
-        """The text of full.json."""
-        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
-
-    @staticmethod
-    def from_json(text: str) -> FullDerivation:
-        """The derivation that `to_json` wrote. Raises BadInputError where the text is none."""
-        data = parsed(text, "a full.json")
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA or any(
-                k not in data for k in KEYS):
-            raise BadInputError(f"this is not a {SCHEMA} file; derive again with --full")
-        return FullDerivation(data)
+    #: The sizes at which the check plants its failures.
+    small_sizes: Mapping[str, Any]
+    #: P, all coordinates; the dimension of the algebra, and its formula in named sizes.
+    parameters: int
+    dimension: int
+    polynomial: str
+    symbols: Mapping[str, Any]
+    #: The dimension of the orbits, or why it is not known.
+    orbit_dimension: int | None
+    stabiliser: str | None
+    #: The families at the full sizes, and those at the small ones.
+    generators: tuple[FullStatement, ...]
+    small: tuple[FullStatement, ...]
+    algebra: str
+    verdict: Verdict
+    scope: str
+    #: The program without its weights (see `outline`), and the one at the small sizes.
+    program: Mapping[str, Any]
+    small_program: Mapping[str, Any]
 
     def programs(self) -> tuple[Network, Network]:
         """The program at the full sizes and the one at the small sizes.
@@ -98,10 +90,10 @@ class FullDerivation:
         Raises BadInputError where one is malformed.
         """
         ops = all_ops()
-        small = readable_network(self.data["small_program"], ops)
-        if text_of(network_to_json(small)) != text_of(self.data["small_program"]):
+        small = readable_network(self.small_program, ops)
+        if text_of(network_to_json(small)) != text_of(self.small_program):
             raise BadInputError("the small program carries data that no capture writes")
-        return from_outline(self.data["program"], ops), small
+        return from_outline(self.program, ops), small
 
     def verify(self, target: Target | None = None) -> Verification:
         """Derive the families, their proofs and the dimension anew from the programs it carries.
@@ -110,24 +102,24 @@ class FullDerivation:
         The sizes and the outputs are the module's: they are decided where `target` is given, which
         is captured again, else they are in `left_out`.
         """
-        changed = edited(self.data)
-        wrong = [changed] if changed else list(_disagreements(self.data))
+        changed = edited(self.plain())
+        wrong = [changed] if changed else list(_disagreements(self))
         if wrong:
             return rejected(*wrong)
         reasons = [
-            f"{len(self.data['generators'])} families proved by intertwiners, dimension "
-            f"{self.data['dimension']} counted, both anew from the program"]
+            f"{len(self.generators)} families proved by intertwiners, dimension "
+            f"{self.dimension} counted, both anew from the program"]
         settled = set(DECIDED)
-        if fewer_planted(self.data["planted"], self.data["small"], self.programs()[1]):
+        if fewer_planted(plain(self.planted), plain(self.small), self.programs()[1]):
             settled.remove("planted")
         if target is not None:
-            wrong, decided = _captured_again(self.data, target)
+            wrong, decided = _captured_again(self, target)
             if wrong:
                 return rejected(*wrong)
             settled |= decided
             reasons.append(f"the network is that of {target.text}, at both sizes")
-        left = left_open(self.data, settled, target is not None)
-        return Verification(Verdict.PROVED, tuple(reasons), (), self.data["scope"], left)
+        left = self.left_open(settled, captured=target is not None)
+        return Verification(Verdict.PROVED, tuple(reasons), (), self.scope, left)
 
     def to_latex(self) -> str:
         """A LaTeX article: the group, one derivation for each kind of family, the dimension."""
@@ -135,21 +127,8 @@ class FullDerivation:
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, of the small sizes and of these."""
-        factory = self.data["factory"]
-        kind = "import" if factory["source"] is None else "source"
-        return emit_check({
-            "name": self.data["name"],
-            "target": {**factory, "kind": kind, "training": self.data["training"]},
-            "sizes": {"small": self.data["small_sizes"], "full": self.data["sizes"]},
-            "observable": self.data["observable"], "output": self.data["output"],
-            "outputs": self.data.get("outputs"),
-            "families": _paired(self.data["small"], self.data["generators"]),
-            "planted": self.data["planted"],
-        })
-
-    def write_check(self, path: str | os.PathLike[str]) -> None:
-        """Write the generated check, atomically."""
-        write_atomically(Path(path), self.check_text())
+        return self.check_of(
+            {"small": self.small_sizes, "full": self.sizes}, _paired(self.small, self.generators))
 
 
 def derive_full(
@@ -189,17 +168,17 @@ def derive_full(
     here = little.network
     few = statements(find(here))
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
-    planted = plant(here, few, field, rng)
+    planted = plant(here, plain(few), field, rng)
     clock("small", start)
-    return FullDerivation(sealed({
-        "schema": SCHEMA, "name": target.name, **captured.facts, "target": target.text,
-        "factory": factory_of(target), "sizes": dict(target.sizes),
-        "small_sizes": dict(small.sizes), "observable": observable, "output": output,
+    return FullDerivation.from_plain(sealed(plain({
+        "schema": FullDerivation.SCHEMA, "name": target.name, **captured.facts,
+        "target": target.text, "factory": factory_of(target), "sizes": target.sizes,
+        "small_sizes": small.sizes, "observable": observable, "output": output,
         "training": training,
         **_facts(found, generators, captured.about), "small": few,
         "planted": planted, "program": outline(network), "small_program": network_to_json(here),
         "versions": versions(), "seconds": seconds,
-    }))
+    })))
 
 
 def _read(
@@ -220,7 +199,7 @@ def _read(
 
 
 def _facts(
-    found: Found, generators: list[dict[str, Any]], about: Sequence[str]
+    found: Found, generators: Sequence[FullStatement], about: Sequence[str]
 ) -> dict[str, Any]:
     """What follows from the program at the full sizes, and from what the statement is about."""
     network = found.structure.network
@@ -231,57 +210,56 @@ def _facts(
         "polynomial": formula, "symbols": symbols,
         "orbit_dimension": total if reason is None else None, "stabiliser": reason,
         "generators": generators, "algebra": algebra_text(generators),
-        "verdict": Verdict.PROVED.value,
+        "verdict": Verdict.PROVED,
         "scope": "; ".join([SCOPE, *(s for s in about if s == UNCOMPARED), *network.held]),
     }
 
 
-def _disagreements(data: Mapping[str, Any]) -> Iterator[str]:
+def _disagreements(record: FullDerivation) -> Iterator[str]:
     """Facts of full.json that are not those of its programs, derived anew."""
     try:
-        yield from misshapen(data)
-        network, here = FullDerivation(data).programs()
+        network, here = record.programs()
         found = find(network)
-        anew = {**_facts(found, statements(found), data["about"]), "small": statements(find(here))}
+        anew = {**_facts(found, statements(found), record.about), "small": statements(find(here))}
         for key in DERIVED:
-            if text_of(data[key]) != text_of(anew[key]):
-                yield f"full.json says another {key} than its program: {data[key]!r:.120}"
-        yield from planted_disagreements(data["planted"], data["small"], here)
+            said = plain(getattr(record, key))
+            if text_of(said) != text_of(plain(anew[key])):
+                yield f"full.json says another {key} than its program: {said!r:.120}"
+        yield from planted_disagreements(plain(record.planted), plain(record.small), here)
     except (SymgaugeError, *MALFORMED) as error:
         yield f"the facts of full.json are malformed: {error!s:.200}"
 
 
-def _captured_again(data: Mapping[str, Any], target: Target) -> tuple[list[str], set[str]]:
+def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], set[str]]:
     """What is wrong with the target captured at both sizes, and what of the record it decides.
 
     Raises what `capture` raises.
     """
     from symgauge.capture import capture
 
-    chosen = {"output": data["output"], "observable": data["observable"]}
-    built = target.at(data["small_sizes"]).build()
-    small = capture(*built, **chosen)
-    again, training = _read(target, **chosen)
+    little = target.at(record.small_sizes)
+    built = little.build()
+    small = capture(*built, output=record.output, observable=record.observable)
+    again, training = _read(target, record.output, record.observable)
     here = f"of {target.text} at these sizes"
     wrong = []
-    if outline_digest(again.network) != outline_digest(FullDerivation(data).programs()[0]):
+    if outline_digest(again.network) != outline_digest(record.programs()[0]):
         wrong.append(f"the network is not that {here}")
-    if text_of(network_to_json(small.network)) != text_of(data["small_program"]):
+    if text_of(network_to_json(small.network)) != text_of(record.small_program):
         wrong.append(f"the network at the small sizes is not that {here}")
-    settled = {"output", "observable", *about_target(data, target, "sizes")}
-    if text_of(dict(target.at(data["small_sizes"]).sizes)) == text_of(data["small_sizes"]):
+    settled = {"output", "observable", *about_target(record, target)}
+    if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {
         **again.facts, "training": {"small": training_flags(built[0]), "full": training}}
     for key in ABOUT:
-        if key in data and key in facts:
-            settled.add(key)
-            if text_of(data[key]) != text_of(facts[key]):
-                wrong.append(f"{key} is not that {here}")
+        settled.add(key)
+        if text_of(plain(getattr(record, key))) != text_of(facts[key]):
+            wrong.append(f"{key} is not that {here}")
     return wrong, settled
 
 
-def statements(found: Found) -> list[dict[str, Any]]:
+def statements(found: Found) -> list[FullStatement]:
     """The families' entries, those that add nothing to the others left out."""
     shapes = {p.name: p.shape for p in found.structure.network.parameters}
     kept, _ = independent(found.sliced, found.families)
@@ -289,47 +267,40 @@ def statements(found: Found) -> list[dict[str, Any]]:
     own = [(s, found.structure) for s, _ in found.slices]
     for s, structure in (*own, *((s, found.sliced) for s in kept)):
         entry = structural_statement(s.family, shapes)
-        entry["class"] = class_of(entry)
-        if entry["class"] not in proved:
+        if entry.class_ not in proved:
             # layers alike are proved alike: one table stands for all
-            proved.add(entry["class"])
-            entry["proof"]["lines"] = [
-                {"node": f"v{line.node}", "op": line.op, "variation": line.variation}
-                for line in proof_lines(structure, s.steps, s.family.kind)
-            ]
+            proved.add(entry.class_)
+            lines = tuple(
+                ProofLine(node=f"v{line.node}", op=line.op, variation=line.variation)
+                for line in proof_lines(structure, s.steps, s.family.kind))
+            entry = replace(entry, proof=replace(entry.proof, lines=lines))
         out.append(entry)
     return out
 
 
-def class_of(entry: Mapping[str, Any]) -> str:
-    """What families of different layers have in common: their formulas without the numbers."""
-    text = f"{entry['element']['kind']}: {entry['label']}"
-    return re.sub(r"(?<=\.)\d+(?=\.|$|,| )", "*", text)
-
-
-def algebra_text(generators: Sequence[Mapping[str, Any]]) -> str:
+def algebra_text(generators: Sequence[FullStatement]) -> str:
     """The algebra's parts, classes of families together: 12 x 12 gl(64) + so(768) + R^9216."""
     counts: dict[str, int] = {}
     flat = 0
     for g in generators:
-        if g["element"]["kind"] in ("diagonal", "translation"):
-            flat += g["dimension"]
+        if g.element.kind.is_vector:
+            flat += g.dimension
         else:
-            counts[g["algebra"]] = counts.get(g["algebra"], 0) + 1
+            counts[g.algebra] = counts.get(g.algebra, 0) + 1
     parts = [name if n == 1 else f"{n} ({name})" if " " in name else f"{n} {name}"
              for name, n in counts.items()]
     return " + ".join([*parts, *([f"R^{flat}"] if flat else [])]) or "0"
 
 
 def _paired(
-    few: Sequence[Mapping[str, Any]], generators: Sequence[Mapping[str, Any]]
+    few: Sequence[FullStatement], generators: Sequence[FullStatement]
 ) -> list[dict[str, Any]]:
-    """Families of both sizes in one list: small ones carry their full form, where there is one.
+    """Families of both sizes as the check has them: small ones with their full form, if any.
 
     The small ones come first and in their order; a family of other layers has the full size alone.
     """
     left = list(generators)
-    matches: list[Mapping[str, Any] | None] = [None] * len(few)
+    matches: list[FullStatement | None] = [None] * len(few)
     for same_copies in (True, False):  # one group at a small size may be several at the full one
         for i, entry in enumerate(few):
             if matches[i] is None:
@@ -337,17 +308,16 @@ def _paired(
                 left = [g for g in left if g is not matches[i]]
     out: list[dict[str, Any]] = []
     for entry, match in zip(few, matches):
-        full = None if match is None else {
-            key: match[key] for key in ("label", "class", "element", "action", "via")}
-        out.append({**entry, "full": full})
-    return out + [{**g, "at": "full"} for g in left]
+        plain_match = None if match is None else match.plain()
+        full = plain_match and {
+            key: plain_match[key] for key in ("label", "class", "element", "action", "via")}
+        out.append({**entry.plain(), "full": full})
+    return out + [{**g.plain(), "at": "full"} for g in left]
 
 
-def _alike(a: Mapping[str, Any], b: Mapping[str, Any], same_copies: bool) -> bool:
-    forms = [[(m["form"], m["parameter"]) for m in x["action"]] for x in (a, b)]
-    via = [[t["parameter"] for t in x["via"]] for x in (a, b)]
-    elements = a["element"], b["element"]
-    if same_copies and len(elements[0]["copies"]) != len(elements[1]["copies"]):
+def _alike(a: FullStatement, b: FullStatement, same_copies: bool) -> bool:
+    forms = [{(m.form, m.parameter) for m in x.action} for x in (a, b)]
+    via = [{t.parameter for t in x.via} for x in (a, b)]
+    if same_copies and len(a.element.copies) != len(b.element.copies):
         return False
-    return elements[0]["kind"] == elements[1]["kind"] and set(forms[0]) <= set(forms[1]) and set(
-        via[0]) <= set(via[1])
+    return a.element.kind == b.element.kind and forms[0] <= forms[1] and via[0] <= via[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 #: What is rewritten after the capture, and what is said of it.
@@ -15,9 +15,8 @@ def counts_directions(note: Any) -> bool:
     return isinstance(note, str) and " null directions are implicit" in note
 
 
-def implicit_note(claim: Mapping[str, Any], tensors: Sequence[str]) -> list[str]:
-    """The note on null directions without a generator: as many as the claim leaves unexplained."""
-    left = claim["unexplained"]
+def implicit_note(left: int, tensors: Sequence[str]) -> list[str]:
+    """The note on null directions without a generator: as many as a claim leaves unexplained."""
     if left <= 0:
         return []
     said = f"{left} null directions are implicit: no generator found; "

@@ -10,14 +10,15 @@ import numpy as np
 
 from symgauge.checks import propose_planted, wrong_family
 from symgauge.derivation.fresh import TRIES, fresh
-from symgauge.derivation.seal import text_of
 from symgauge.derivers.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
+from symgauge.families.kinds.translation import SHIFT
 from symgauge.lie.fields import combination
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
+from symgauge.records import text_of
 
 #: Points at which a planted failure is refuted.
 REFUTING = 8
@@ -95,7 +96,7 @@ def _refuted(
     """
     if wrong.get("same_generator"):
         shifts = [m for m in wrong["action"] if m["form"] == "+c"]
-        element = {**wrong["element"], "kind": "translation"}
+        element = {**wrong["element"], "kind": SHIFT.name}
         wrong = {**wrong, "element": element, "action": shifts}
     fields = plain_fields(coordinates, wrong)
     if fields is None:

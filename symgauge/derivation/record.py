@@ -1,226 +1,209 @@
-"""class Derivation: the derived algebra with its certificate, its report and its check."""
+"""derivation.json: the facts of a derivation, each of them once.
+
+What the certificate claims (rank, scope, verdict, ...) stands in the certificate alone and is
+computed from it. `--json` prints the claim beside the rest; such a record, and one of the schema
+before, which held it too, are read where claim and certificate agree.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self
 
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.confirm import Confirmation, confirm
-from symgauge.certify.upgrade import in_balls, in_series
-from symgauge.certify.verification import Verification, rejected, verify
-from symgauge.checks import actions, emit_check
-from symgauge.derivation.again import captured_again
-from symgauge.derivation.agreement import CLAIMED, DECIDED, disagreements, settled_here, shortened
-from symgauge.derivation.element import GroupElement, to_numpy
-from symgauge.derivation.notes import implicit_note
-from symgauge.derivation.seal import edited, left_open, sealed
+from symgauge.certify.claim import Claim
+from symgauge.derivation.seal import SealedRecord, Tensor, edited, sealed
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.files import parsed, write_atomically
+from symgauge.families.statement import FamilyStatement
 from symgauge.program.network import Network
-from symgauge.progress import Progress, silent
-from symgauge.report.latex import document
-from symgauge.report.listing import listing
+from symgauge.records import Record, text_of
 from symgauge.verdict import Verdict
 
-if TYPE_CHECKING:
-    from symgauge.capture.target import Target
-
-SCHEMA = "symgauge-derivation/1"
-#: What every derivation.json has.
-KEYS = (
-    "schema", "name", "about", "target", "factory", "sizes", "full_sizes", "observable", "output",
-    "outputs", "outputs_left_out", "training", "tensors", "full_tensors", "parameters", "unread",
-    "unread_tensors", "rank", "redundancy", "orbit_dimension", "unexplained", "closed", "cells",
-    "structural", "generators", "discrete", "algebra", "shown", "hypotheses", "notes", "implicit",
-    "verdict", "scope", "planted", "certificate", "seed", "versions", "seconds", "digest",
-)
+SCHEMA = "symgauge-derivation/2"
+#: The schema before, which is read for one release more.
+BEFORE = "symgauge-derivation/1"
+#: What the printed record has from the certificate.
+CLAIMED = tuple(f.name for f in fields(Claim) if f.name != "inconsistent")
 
 
-@dataclass(frozen=True)
-class Derivation:
-    """The gauge algebra of a network with its certificate; the facts of `derivation.json`."""
+@dataclass(frozen=True, kw_only=True)
+class Algebra(Record):
+    """The Lie algebra that the families span: its Levi form, and the dimension of the radical.
 
-    data: Mapping[str, Any]
+    `closed`: under the bracket; else no finite-dimensional algebra is claimed.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        # the keys of derivation.json are the attributes
-        data = self.__dict__.get("data", {})
-        if name == "certificate" and name in data:
-            return Certificate(data[name])
-        if name == "verdict" and name in data:
-            return Verdict(data[name])
-        if name in data:
-            return data[name]
-        raise AttributeError(f"a Derivation has no {name!r}")
+    form: str
+    dimension: int
+    radical: int | None = None
+    closed: bool
 
-    def __repr__(self) -> str:
-        d = self.data
-        return (
-            f"Derivation({d['name']}: P={d['parameters']}, redundancy={d['redundancy']}, "
-            f"orbit={d['orbit_dimension']}, {d['algebra']['form']}, {d['verdict']})"
-        )
 
-    def to_json(self) -> str:
-        """The text of derivation.json."""
-        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
+@dataclass(frozen=True, kw_only=True)
+class Cells(Record):
+    """Cells of a piecewise network that were tried, and how many had which rank."""
 
-    @staticmethod
-    def from_json(text: str) -> Derivation:
-        """The derivation that `to_json` wrote.
+    tried: int
+    ranks: Mapping[str, int]
 
-        Raises BadInputError where the text is none (truncated, another file).
+
+@dataclass(frozen=True, kw_only=True)
+class DiscreteElement(Record):
+    """A permutation or sign that holds at exact random points: seen, not proved."""
+
+    label: str
+    group: str
+    order: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StructuralPart(Record):
+    """How much of rank G is proved for all sizes, and the labels of the families that are not."""
+
+    orbit_dimension: int
+    not_structural: int
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadTensor(Record):
+    """How many entries of a parameter no output reads, and why."""
+
+    tensor: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DerivationRecord(SealedRecord):
+    """The facts of derivation.json, and those of its certificate."""
+
+    SCHEMA: ClassVar[str] = SCHEMA
+
+    #: The full sizes of the TARGET and the parameters there, where it has some.
+    full_sizes: Mapping[str, Any] | None
+    full_tensors: tuple[Tensor, ...] | None
+    unread_tensors: tuple[UnreadTensor, ...]
+    cells: Cells | None
+    structural: StructuralPart
+    #: The families, each with its action and its proof.
+    generators: tuple[FamilyStatement, ...]
+    discrete: tuple[DiscreteElement, ...]
+    algebra: Algebra
+    notes: tuple[str, ...]
+    #: Tensors that move along null directions without a generator.
+    implicit: tuple[str, ...]
+    certificate: Annotated[Certificate, Certificate.from_json]
+    seed: int
+
+    @classmethod
+    def from_plain(cls, data: Any, at: str = "") -> Self:
+        """The record in plain data: of the file, of `--json`, of the schema before.
+
+        Raises BadInputError where it is none, InconsistentError where it repeats its certificate
+        and says another, or was edited.
         """
-        data = parsed(text, "a derivation.json")
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise BadInputError(f"this is not a {SCHEMA} file (found {found!r:.80}); derive again")
-        missing = [k for k in KEYS if k not in data]
-        if missing:
-            raise BadInputError(f"this derivation.json lacks {', '.join(missing)}; derive again")
-        return Derivation(data)
+        return super().from_plain(_without_copies(data), at)
 
-    def to_latex(self) -> str:
-        """A LaTeX article printed from the checked objects."""
-        return document({**self.data, "network": listing(self.network())})
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The plain data that `--json` prints: the file's, and the certificate's claim."""
+        own = self.plain()
+        claim = {name: self.certificate.data.get(name) for name in CLAIMED}
+        return sealed({"schema": own["schema"], "name": own["name"], **claim, **own})
+
+    @cached_property
+    def claim(self) -> Claim:
+        """What the certificate claims. Raises BadInputError where that is no claim."""
+        return self.certificate.claim
+
+    @property
+    def parameters(self) -> int:
+        """P, the number of coordinates that an output reads."""
+        return self.claim.parameters
+
+    @property
+    def unread(self) -> int:
+        """The number of coordinates that no output reads."""
+        return self.claim.unread
+
+    @property
+    def rank(self) -> int:
+        """rank J where closed, else a lower bound."""
+        return self.claim.rank
+
+    @property
+    def redundancy(self) -> int:
+        """P - rank J."""
+        return self.claim.redundancy
+
+    @property
+    def orbit_dimension(self) -> int:
+        """rank G."""
+        return self.claim.orbit_dimension
+
+    @property
+    def unexplained(self) -> int:
+        """redundancy - rank G: directions without a generator, at most."""
+        return self.claim.unexplained
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is unexplained."""
+        return self.claim.closed
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What the rank rests on, and was shown."""
+        return self.claim.shown
+
+    @property
+    def hypotheses(self) -> tuple[str, ...]:
+        """What the rank rests on, and was not shown."""
+        return self.claim.hypotheses
+
+    @property
+    def verdict(self) -> Verdict:
+        """PROVED where closed, every generator proved, and no hypothesis left."""
+        return self.claim.verdict
+
+    @property
+    def scope(self) -> str:
+        """Where the claim holds."""
+        return self.claim.scope
 
     def network(self) -> Network:
         """The captured program."""
-        return Certificate(self.data["certificate"]).network()
+        return self.certificate.network()
 
-    def check_text(self) -> str:
-        """The text of the generated PyTorch check."""
-        factory = self.data["factory"]
-        if factory is None:
-            raise BadInputError(
-                "a check rebuilds the module: derive a TARGET (a zoo name, package.module:factory "
-                "or path/to/file.py:factory) with the command line or symgauge.derive_target"
-            )
-        kind = "import" if factory["source"] is None else "source"
-        return emit_check({
-            "name": self.data["name"],
-            "target": {**factory, "kind": kind, "training": self.data["training"]},
-            "sizes": {"small": self.data["sizes"], "full": self.data["full_sizes"]},
-            "observable": self.data["observable"], "output": self.data["output"],
-            "outputs": self.data.get("outputs"),
-            "families": self.data["generators"], "planted": self.data["planted"],
-        })
 
-    def write_check(self, path: str | os.PathLike[str]) -> None:
-        """Write the generated check, atomically."""
-        write_atomically(Path(path), self.check_text())
+def difference_of(name: str, said: Any, found: Any, by: str = "its certificate") -> Iterator[str]:
+    """A fact that is another than the one that is found, as a sentence."""
+    if text_of(said) != text_of(found):
+        yield f"derivation.json says {name} = {said!r:.120}, {by} {found!r:.120}"
 
-    def sample(self, seed: int = 0, state: Mapping[str, Any] | None = None) -> GroupElement:
-        """A random element of the group, condition number of matrices bounded.
 
-        It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
-        tensors. Raises BadInputError where the state has neither the small nor the full shapes.
-        """
-        families = tuple(f for f in self.data["generators"] if f["element"]["kind"] != "other")
-        if state is None:
-            shapes = {t["name"]: t["shape"] for t in self.data["tensors"]}
-            return GroupElement(families, actions.sample(families, shapes, seed))
-        shapes = self._shapes_of(state)
-        scales = {n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
-        return GroupElement(families, actions.sample(families, shapes, seed, scales))
+def _without_copies(data: Any) -> Any:
+    """The plain data of a file of this schema, which does not repeat what its certificate says."""
+    if not isinstance(data, Mapping) or data.get("schema") not in (SCHEMA, BEFORE):
+        return data
+    if data["schema"] == SCHEMA and not any(name in data for name in CLAIMED):
+        return data
+    wrong = edited(data) or next(_disagreements(data), None)
+    if wrong:
+        raise InconsistentError(f"{wrong}; derive again")
+    rest = {key: value for key, value in data.items() if key not in CLAIMED}
+    return sealed({**rest, "schema": SCHEMA})
 
-    def certified_in_balls(
-        self, seed: int = 0, progress: Progress = silent
-    ) -> tuple[Derivation, Verification]:
-        """The derivation with a certificate in real balls, and its verification.
 
-        No hypothesis on values is left. Raises InconsistentError where it does not verify,
-        BadInputError where the network has flows, which balls do not reach.
-        """
-        return self._certified("balls", seed, progress)
-
-    def certified_in_series(
-        self, seed: int = 0, progress: Progress = silent
-    ) -> tuple[Derivation, Verification]:
-        """The derivation with a certificate over power series, and its verification.
-
-        No hypothesis on values is left. Raises InconsistentError where it does not verify,
-        BadInputError where no curve is found along which values at the start are known.
-        """
-        return self._certified("series", seed, progress)
-
-    def _certified(
-        self, way: str, seed: int, progress: Progress
-    ) -> tuple[Derivation, Verification]:
-        start = time.perf_counter()
-        certificate = Certificate.from_json(self.data["certificate"])
-        wrong = edited(self.data) or next(disagreements(self.data, certificate), None)
-        if wrong:
-            raise InconsistentError(f"{wrong}; derive again")
-        upgrade = in_series if way == "series" else in_balls
-        found, verification = upgrade(certificate, seed, progress)
-        seconds = {**self.data["seconds"], way: round(time.perf_counter() - start, 4)}
-        facts = {name: found.data[name] for name in CLAIMED}
-        # the rank may be another now, and with it how many directions lack a generator
-        said = implicit_note(self.data, self.data["implicit"])
-        notes = [n for n in self.data["notes"] if n not in said]
-        notes += implicit_note(facts, self.data["implicit"])
-        data = {**self.data, **facts, "notes": notes, "certificate": found.to_json(),
-                "seconds": seconds}
-        return Derivation(sealed(data)), verification
-
-    def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
-        """The small or the full shapes, whichever the state has."""
-        wrong = ""
-        for key in ("tensors", "full_tensors"):
-            shapes = {t["name"]: list(t["shape"]) for t in self.data[key] or ()}
-            bad = [n for n, s in shapes.items() if n not in state or list(state[n].shape) != s]
-            if shapes and not bad:
-                return shapes
-            if bad and not wrong:
-                n = bad[0]
-                found = f"has shape {list(state[n].shape)}" if n in state else "is missing"
-                wrong = f"{n} {found}, the derivation has shape {shapes[n]}"
-        sizes = "small nor the full" if self.data["full_tensors"] else "small"
-        raise BadInputError(
-            f"these are not weights at the {sizes} sizes of the derivation: "
-            f"{wrong or 'it has no parameters'}; derive at the sizes of these weights"
-        )
-
-    def confirm(self) -> Confirmation:
-        """What the kernel says of the certificate: a program of its own that needs numpy alone."""
-        return confirm(self.data)
-
-    def verify(self, target: Target | None = None) -> Verification:
-        """Verify the certificate, and the facts beside it.
-
-        What follows from the program is decided anew, that the moves of each family are a group
-        action with its generators among it. What the module alone tells (`left_out` of the answer
-        names it) is decided where `target` is given: it is captured again, at its sizes, and at
-        the full ones where both name the same.
-        """
-        certificate = Certificate.from_json(self.data["certificate"])
-        changed = edited(self.data)
-        wrong = [changed] if changed else list(disagreements(self.data, certificate))
-        if wrong:
-            return rejected(*wrong)
-        found = verify(certificate)
-        if found.verdict is Verdict.REFUTED:
-            return found
-        reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self.data)}
-        settled -= shortened(self.data, certificate)
-        if self.data["full_sizes"] is None:
-            settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
-        if self.data["discrete"]:
-            reasons.append("discrete elements hold at exact random points: seen, not proved; "
-                           "nothing says that there are no others")
-        if target is not None:
-            again = captured_again(self.data, certificate.network(), target)
-            if again.wrong:
-                return rejected(*again.wrong)
-            reasons.append(again.said)
-            settled |= again.settled
-        left = left_open(self.data, settled, target is not None)
-        return replace(found, reasons=tuple(reasons), left_out=left)
+def _disagreements(data: Mapping[str, Any]) -> Iterator[str]:
+    certificate = data.get("certificate")
+    if not isinstance(certificate, Mapping):
+        raise BadInputError("this derivation.json lacks a certificate; derive again")
+    for name in CLAIMED:
+        if name not in data:
+            raise BadInputError(f"this derivation.json lacks {name}; derive again")
+        yield from difference_of(name, data[name], certificate.get(name))

@@ -1,17 +1,24 @@
-"""A record of facts bound by a digest of its own, and which of them verify leaves open.
+"""Records bound by a digest of their own, and which of their facts verify leaves open.
 
 `verify` decides what follows from the program that the record carries. What only the module, a
 clock or the search can tell is printed under its verdict, by name: whatever is not named as
-decided is left open, a key that nobody knows included.
+decided is left open.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self
 
+from symgauge.checks import emit_check
+from symgauge.errors import BadInputError
+from symgauge.files import write_atomically
 from symgauge.program.serial import canonical_digest
+from symgauge.records import Record, RecordFile, plain
 
 #: What a statement is about, beside its program: what a capture tells, under the same names.
 ABOUT = ("about", "outputs", "outputs_left_out", "training")
@@ -19,7 +26,6 @@ ABOUT = ("about", "outputs", "outputs_left_out", "training")
 _MODULE = "only the module tells; --target captures it again"
 _HISTORY = "how it was derived; nothing is read from it"
 _FULL = "restated at the full sizes; --target TARGET with its FULL captures those too"
-OBSERVABLES = ("logits", "probabilities")
 #: Why a fact is left open.
 REASONS: Mapping[str, str] = {
     **dict.fromkeys(
@@ -32,9 +38,107 @@ REASONS: Mapping[str, str] = {
     "planted": "wrong symmetries that are refuted here are missing: the check sees less",
     "discrete": "elements that hold here are missing",
 }
-UNKNOWN_KEY = "nothing here decides it"
 #: Why a fact is left open where a target was captured again.
 OTHERWISE = "the target that was captured again says another, or does not say"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor(Record):
+    """A parameter of the program."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factory(Record):
+    """What the generated check rebuilds the module from; `source` where it is one file's."""
+
+    module: str
+    factory: str
+    source: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlantedFailure(Record):
+    """A wrong symmetry for the check: what is wrong with which family."""
+
+    family: int
+    label: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealedRecord(RecordFile, ABC):
+    """What the records of a network's symmetries have in common: what they are about."""
+
+    name: str
+    #: What the statement is about, in words.
+    about: tuple[str, ...]
+    #: The text of the TARGET, its factory, and the sizes it was called with.
+    target: str | None
+    factory: Factory | None
+    sizes: Mapping[str, Any]
+    observable: Literal["logits", "probabilities"]
+    #: The output that was chosen; number and name of each that is looked at; names of the others.
+    output: str | int | None
+    outputs: tuple[tuple[int, str], ...]
+    outputs_left_out: tuple[str, ...]
+    #: By size (small, full): whether all modules (True) or none are in training mode, or which.
+    training: Mapping[str, bool | tuple[str, ...]] | None
+    #: The program's parameters, in their order.
+    tensors: tuple[Tensor, ...]
+    planted: tuple[PlantedFailure, ...]
+    versions: Mapping[str, str]
+    #: By stage.
+    seconds: Mapping[str, float]
+    #: SHA-256 of all the rest.
+    digest: str = ""
+
+    def sealed(self) -> Self:
+        """The record with the digest that binds all its facts."""
+        return replace(self, digest=sealed(self.plain())["digest"])
+
+    def check_of(
+        self, sizes: Mapping[str, Any], families: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """The text of the generated check of these families, as plain data."""
+        if self.factory is None:
+            raise BadInputError(
+                "a check rebuilds the module: derive a TARGET (a zoo name, package.module:factory "
+                "or path/to/file.py:factory) with the command line or symgauge.derive_target"
+            )
+        kind = "import" if self.factory.source is None else "source"
+        return emit_check({
+            "name": self.name,
+            "target": {**self.factory.plain(), "kind": kind, "training": plain(self.training)},
+            "sizes": sizes, "observable": self.observable, "output": self.output,
+            "outputs": plain(self.outputs), "families": families, "planted": plain(self.planted),
+        })
+
+    @abstractmethod
+    def check_text(self) -> str:
+        """The text of the generated PyTorch check."""
+
+    def write_check(self, path: str | os.PathLike[str]) -> None:
+        """Write the generated check, atomically."""
+        write_atomically(Path(path), self.check_text())
+
+    def left_open(
+        self, decided: Collection[str], restated: bool = False, captured: bool = False
+    ) -> tuple[str, ...]:
+        """"name: reason" for each fact that is not decided.
+
+        `restated`: families are stated at the full sizes too. `captured`: a target was captured
+        again, and did not decide it.
+        """
+        names = [*self.data, *(["generators.full"] if restated else [])]
+
+        def reason(name: str) -> str:
+            said = REASONS[name]
+            return OTHERWISE if captured and said in (_MODULE, _FULL) else said
+
+        return tuple(f"{name}: {reason(name)}" for name in names if name not in decided)
 
 
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,51 +155,3 @@ def edited(facts: Mapping[str, Any]) -> str | None:
     except (TypeError, ValueError, RecursionError) as error:
         return f"this is no JSON data: {error}"
     return "the record was edited after its digest was made"
-
-
-def misshapen(facts: Mapping[str, Any]) -> Iterator[str]:
-    """Facts that no program settles and that are not even of their kind, as sentences."""
-    texts, none = (str,), (type(None),)
-    kinds: Mapping[str, tuple[type, ...]] = {
-        "name": texts, "target": (*texts, *none), "factory": (dict, *none), "sizes": (dict,),
-        "small_sizes": (dict,), "full_sizes": (dict, *none), "output": (str, int, *none),
-        "notes": (list,), "versions": (dict,), "seconds": (dict,),
-    }
-    for key, kind in kinds.items():
-        if key in facts and not isinstance(facts[key], kind):
-            yield f"{key} is {facts[key]!r:.80}"
-    if facts["observable"] not in OBSERVABLES:
-        yield f"observable is {facts['observable']!r:.80}"
-    factory = facts["factory"]
-    if isinstance(factory, dict) and set(factory) != {"module", "factory", "source"}:
-        yield "factory is none"
-    if not all(isinstance(note, str) for note in facts.get("notes", ())):
-        yield "a note is no text"
-
-
-def left_open(
-    facts: Mapping[str, Any], decided: Collection[str], captured: bool = False
-) -> tuple[str, ...]:
-    """"name: reason" for each fact that is not decided, the restatements of families included.
-
-    `captured`: a target was captured again, and did not decide it.
-
-    >>> left_open({"rank": 3, "sizes": {"width": 2}, "colour": "red"}, {"rank"})
-    ('sizes: only the module tells; --target captures it again', 'colour: nothing here decides it')
-    """
-    names = [key for key in facts if key not in decided]
-    restated = any(
-        isinstance(g, Mapping) and g.get("full") is not None for g in facts.get("generators") or ())
-    if restated and "generators.full" not in decided:
-        names.append("generators.full")
-
-    def reason(name: str) -> str:
-        said = REASONS.get(name, UNKNOWN_KEY)
-        return OTHERWISE if captured and said in (_MODULE, _FULL) else said
-
-    return tuple(f"{name}: {reason(name)}" for name in names)
-
-
-def text_of(value: Any) -> str:
-    """Plain data as text, tuples as lists: 1 and true are equal in Python, different in JSON."""
-    return json.dumps(value, sort_keys=True)

@@ -6,7 +6,7 @@ constant tensor, T a tensor that shares the axes of W and one more. Linear in th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -85,19 +85,11 @@ def general_candidates(
 
     Empty where the ansatz has more than `max_unknowns` unknowns.
     """
-    blocks: list[_Block] = []
-    for p in network.parameters:
-        blocks += [_axis_block(coordinates, p.name, a) for a in range(len(p.shape))]
-    for target in network.parameters:
-        wanted = [signature(a) for a in axes_of(target.name)]
-        for source in network.parameters:
-            if source.name == target.name or len(source.shape) != len(target.shape) + 1:
-                continue
-            found = [signature(a) for a in axes_of(source.name)]
-            for a in range(len(source.shape)):
-                rest = (*source.shape[:a], *source.shape[a + 1:])
-                if found[:a] + found[a + 1:] == wanted and rest == target.shape:
-                    blocks.append(_cross_block(coordinates, target.name, source.name, a))
+    blocks = [
+        _axis_block(coordinates, p.name, a) for p in network.parameters
+        for a in range(len(p.shape))
+    ]
+    blocks += _cross_blocks(network, coordinates, lambda name: list(map(signature, axes_of(name))))
     blocks += [_shift_block(coordinates, p.name) for p in network.parameters]
     unknowns = sum(b.size for b in blocks)
     if unknowns > max_unknowns:
@@ -109,18 +101,35 @@ def general_candidates(
     basis = solve(unknowns, columns)
     if basis is None:
         return []
+    made = [_field_of(vector, blocks) for vector in basis]
+    return sorted(filter(None, made), key=lambda f: len(f.terms))
+
+
+def _cross_blocks(
+    network: Network, coordinates: Coordinates, signatures: Callable[[str], list[Any]]
+) -> Iterator[_Block]:
+    """Sums of a tensor along an axis, for each tensor whose axes are the others."""
+    for target in network.parameters:
+        wanted = signatures(target.name)
+        for source in network.parameters:
+            if source.name == target.name or len(source.shape) != len(target.shape) + 1:
+                continue
+            found = signatures(source.name)
+            for a in range(len(source.shape)):
+                rest = (*source.shape[:a], *source.shape[a + 1:])
+                if found[:a] + found[a + 1:] == wanted and rest == target.shape:
+                    yield _cross_block(coordinates, target.name, source.name, a)
+
+
+def _field_of(vector: Any, blocks: Sequence[_Block]) -> VectorField:
+    """The field whose unknowns have these values."""
     starts = np.cumsum([0, *(b.size for b in blocks)])
-    out: list[VectorField] = []
-    for vector in basis:
-        shift: list[tuple[int, Fraction]] = []
-        linear: list[tuple[int, int, Fraction]] = []
-        for u in np.flatnonzero(vector != 0):
-            b = int(np.searchsorted(starts, u, side="right")) - 1
-            s, m = blocks[b].entries(int(u - starts[b]))
-            w = Fraction(vector[u])
-            shift += [(k, c * w) for k, c in s]
-            linear += [(k, j, c * w) for k, j, c in m]
-        made = VectorField.build(shift, linear)
-        if made:
-            out.append(made)
-    return sorted(out, key=lambda f: len(f.terms))
+    shift: list[tuple[int, Fraction]] = []
+    linear: list[tuple[int, int, Fraction]] = []
+    for u in np.flatnonzero(vector != 0):
+        b = int(np.searchsorted(starts, u, side="right")) - 1
+        s, m = blocks[b].entries(int(u - starts[b]))
+        w = Fraction(vector[u])
+        shift += [(k, c * w) for k, c in s]
+        linear += [(k, j, c * w) for k, j, c in m]
+    return VectorField.build(shift, linear)

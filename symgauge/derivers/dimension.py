@@ -6,21 +6,19 @@ the sum over U within S of functions that vary along U and have mean 0 along eac
 a component families are vectors of numbers, one for each place, and their rank counts the
 dimension: sum over U of rank(U) prod over U of (n - 1).
 
-That is the dimension of the algebra. The orbits have it too where no generator but 0 vanishes at
-a generic point: `generic_stabiliser` decides that by a sufficient criterion.
+That is the dimension of the algebra; `stabiliser` says when the orbits have it too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.spaces.line import Address
-from symgauge.spaces.reads import unread_summands
+from symgauge.laws.reads import unread_summands
+from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ class Components:
         return {key: len(rows) for key, rows in self._rows.items() if rows}
 
     def _vectors(self, found: Structural, plain: bool) -> Iterator[tuple[Component, Vector]]:
-        kind = "shift" if found.family.kind == "translation" else "scale"
+        kind = "shift" if found.family.kind.is_shift else "scale"
         legs = found.element.legs
         entries = [e for e in found.element.entries if not plain or kind == "scale" or not e[2]]
         for k in range(len(legs) + 1) if found.element.entries else ():
@@ -119,15 +117,15 @@ def leg_size(structure: Structure, leg: int) -> int:
     return structure.size(-1 - leg) // 2 if leg < 0 else structure.size(leg)
 
 
-def _halved(structure: Structure, families: Sequence[Structural]) -> set[int]:
+def halved_legs(structure: Structure, families: Sequence[Structural]) -> set[int]:
     """Direct sums that count as one leg: those that turn as pairs, or are addressed whole."""
     return {
-        structure.leg_at(node, a[:-1] if a[-1] < 0 else a) for node, a in _addressed(families)
+        structure.leg_at(node, a[:-1] if a[-1] < 0 else a) for node, a in addressed(families)
         if a[-1] < 0 or structure.parts(structure.leg_at(node, a))
     }
 
 
-def _addressed(families: Sequence[Structural]) -> Iterator[tuple[int, Address]]:
+def addressed(families: Sequence[Structural]) -> Iterator[tuple[int, Address]]:
     """Where the elements' indices sit: what T c adds is told by T's own addresses."""
     for found in families:
         for node, at, tag, _ in found.element.entries:
@@ -135,19 +133,11 @@ def _addressed(families: Sequence[Structural]) -> Iterator[tuple[int, Address]]:
             yield from ((source, a) for a in at)
 
 
-def _in_parts(structure: Structure, families: Sequence[Structural], whole: set[int]) -> bool:
-    """Whether a family sits on a summand of a leg that is addressed whole elsewhere."""
-    return any(
-        structure.leg_at(node, a[:n]) in whole
-        for node, a in _addressed(families) if a[-1] >= 0 for n in range(2, len(a), 2)
-    )
-
-
 def independent(
     structure: Structure, families: Sequence[Structural]
 ) -> tuple[list[Structural], dict[Component, int]]:
     """The families that add to those before them, matrices first; and the ranks of all."""
-    components = Components(structure, _halved(structure, families))
+    components = Components(structure, halved_legs(structure, families))
     order = sorted(families, key=lambda f: (not f.traceless, -len(f.element.legs)))
     kept = {id(f) for f in order if components.add(f) or f.traceless}
     return [f for f in families if id(f) in kept], components.ranks
@@ -165,128 +155,12 @@ def dimension(found: Found) -> int:
     return total
 
 
-def generic_stabiliser(found: Found) -> str | None:
-    """Why a generator but 0 might vanish at every point, or None where none does generically.
-
-    Let a combination of generators vanish at a generic point. (1) A matrix A that alone turns a
-    block of a tensor, besides matrices already known to be 0 and shifts that are constant along the
-    other axes, has A P = 0 with as many columns as are left: A = 0 where these are n (n - 1 for
-    rotations, 1 for A = u 1^T). (2) The scalings that are left act on entries that are not 0, and
-    what they add is not constant along an axis, as a shift is. (3) The shifts' own constants are
-    independent. On the slices; there a slice's own parameter is moved by its family alone.
-    """
-    structure = found.sliced
-    families, _ = independent(structure, found.families)
-    if _in_parts(structure, families, _halved(structure, families)):
-        return "a leg is used whole and in parts"
-    movers: dict[int, list[Structural]] = {}
-    names = {
-        p.name: i for i, p in zip(
-            structure.network.parameter_nodes, structure.network.parameters, strict=True)
-    }
-    for f in families:
-        for name in f.family.tensors:
-            movers.setdefault(names[name], []).append(f)
-    open_ = [f for f in families if f.traceless]
-    while open_:
-        pinned = [f for f in open_ if _pinned(structure, f, movers, open_, names)]
-        if not pinned:
-            tensors = ", ".join(open_[0].family.tensors[:3])
-            return f"the tensors {tensors} are too small to fix every matrix on their leg"
-        open_ = [f for f in open_ if f not in pinned]
-    scalings = [f for f in families if f.family.kind == "diagonal" or f.traceless]
-    shifts = [f for f in families if f.family.kind == "translation"]
-    shifted = {(node, at) for f in shifts for node, at, tag, _ in f.element.entries if not tag}
-    # a shift that carries an index on every axis: nothing of the tensor is left to tell by
-    full = {
-        node for node, at in shifted
-        if {a[0] for a in at} == {a[0] for a in structure.top(node)}
-    }
-    halved = _halved(structure, families)
-    good, every = Components(structure, halved), Components(structure, halved)
-    for f in scalings:
-        every.add(f)
-        good.add(_without(f, full))
-    if good.ranks != every.ranks:
-        return "a scaling moves nothing but tensors that are shifted freely"
-    constants, whole = Components(structure, halved), Components(structure, halved)
-    for f in shifts:
-        whole.add(f)
-        constants.add(f, plain=True)
-    if constants.ranks != whole.ranks:
-        return "shifts differ by what they compensate alone"
-    return None
-
-
-def _without(found: Structural, nodes: set[int]) -> Structural:
-    entries = tuple(e for e in found.element.entries if e[0] not in nodes)
-    return replace(found, element=replace(found.element, entries=entries))
-
-
-def _pinned(
-    structure: Structure, f: Structural, movers: Mapping[int, Sequence[Structural]],
-    unknown: Sequence[Structural], names: Mapping[str, int],
-) -> bool:
-    """Whether the blocks that a matrix alone turns leave it nothing but 0."""
-    need = f.family.size - (f.family.kind in ("so", "so1"))
-    if f.family.kind == "complex":
-        need = 1
-    columns = {"g": 0, "g^-T": 0}
-    for move in f.family.moves:
-        assert move.at is not None and isinstance(move.at.along, int)
-        node = names[move.parameter]
-        again = [
-            m for m in f.family.moves if m.parameter == move.parameter and m is not move
-            and m.at is not None and (m.at.axis != move.at.axis or m.at.start == move.at.start)
-        ]
-        if again:
-            # A W - W A = 0: A is a polynomial in a generic square W, and one vector v with
-            # A v = 0 more is enough; of other forms nothing is said
-            square = len(again) == 1 and again[0].form != move.form and not move.at.per and (
-                structure.network.nodes[node].shape == (f.family.size,) * 2)
-            alone = all(g is f for g in movers[node])
-            if square and alone:
-                need = min(need, 1)
-            continue
-        shape = structure.network.nodes[node].shape
-        rest = prod(shape) // shape[move.at.axis] * prod(
-            n for k, n in enumerate(move.at.sizes)
-            if k != move.at.along and k not in move.at.per)
-        others = [
-            g for g in movers[node] if g is not f and (g in unknown or not g.traceless)
-        ]
-        for g in others:
-            if g.family.kind != "translation":
-                rest = 0
-                continue
-            for m in g.family.moves:
-                if m.parameter != move.parameter:
-                    continue
-                if f.family.kind == "so1" and m.form == "+c" and m.at is not None and (
-                        m.at.axis != move.at.axis):
-                    continue  # constant along the leg: 1^T A P = 0, so it is 0 here
-                if m.form != "+c" or m.at is None or m.at.axis != move.at.axis:
-                    rest = 0
-                elif set(range(len(m.at.sizes))) - {m.at.along, *m.at.per} - {
-                        move.at.along, *move.at.per} and m.at.start == move.at.start:
-                    rest = 0
-                else:
-                    rest -= 1
-        columns[move.form] += max(rest, 0)
-    if f.family.kind == "gl":
-        return max(columns.values()) >= need
-    if f.family.kind == "centred":
-        # u (1^T P) = 0, or 1 (u^T P) = 0
-        return columns["g"] >= 1 or columns["g^-T"] >= need
-    return sum(columns.values()) >= need
-
-
 def polynomial(found: Found) -> tuple[str, dict[str, str]]:
     """The dimension as a polynomial in the sizes of the legs, and what its symbols are.
 
     Legs of one role and one size share a symbol: layers show as numbers in front.
     """
-    from sympy import Integer, Symbol, expand, sstr
+    from sympy import Integer, Rational, Symbol, expand, sstr
 
     named = _Symbols(found)
     total: Any = Integer(0)
@@ -303,11 +177,10 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
     for s in found.families:
         if not s.traceless:
             continue
-        own: Any = size(s.leg) if s.family.kind != "complex" else Integer(2)
-        each: Any = {
-            "gl": own**2 - 1, "so": own * (own - 1) / 2, "so1": (own - 1) * (own - 2) / 2,
-            "complex": Integer(1), "centred": own,
-        }[s.family.kind]
+        each: Any = -Integer(s.family.kind.contains_scalars) + sum(
+            # a size that does not enter is given no symbol
+            Rational(c) * (size(s.leg)**k if k else 1)
+            for k, c in enumerate(s.family.kind.polynomial) if c)
         for leg in s.copies:
             each = each * size(leg)
         total += each

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import MATRIX_KINDS, Family
+from symgauge.families.family import Family
 from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
 from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
@@ -45,9 +45,7 @@ def discrete_symmetries(
     """Permutations and signs that hold at random exact points, as plain data."""
     legs, places, _ = follow(network)
     coordinates = Coordinates(network)
-    # centred matrices hold neither permutations nor signs
-    kinds = set(MATRIX_KINDS) - {"centred"}
-    covered = {_first_place(f) for f in families if f.kind in kinds}
+    covered = {_first_place(f) for f in families if f.kind.covers_discrete}
     numbered = {
         other for where in places.values() for p in where
         if (p.parameter, p.axis, p.start, p.along) in covered
@@ -145,7 +143,7 @@ def _negative(
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found = []
     for family in families:
-        plain = family.kind == "diagonal" and not family.via and all(
+        plain = family.kind.is_scaling and not family.via and all(
             m.form == "s^k" and m.weight.denominator == 1 and not m.offset
             for m in family.moves
         )

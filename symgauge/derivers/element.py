@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.family import Family, Through
-from symgauge.proof.intertwiners.sweep import Step
-from symgauge.spaces.line import Address
+from symgauge.laws.sweep import Step
+from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
 #: (parameter, where each index of the element sits, what else tells it apart, weight).

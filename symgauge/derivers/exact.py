@@ -30,6 +30,7 @@ from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import sparse_rank
 from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
+from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, matrix
 from symgauge.points.cells import balanced_shadow, varied_shadow
@@ -94,6 +95,11 @@ class Found:
     def parameters(self) -> int:
         """P, unread coordinates not counted."""
         return int(self.read.sum())
+
+    @property
+    def unexplained(self) -> int:
+        """Null directions without a generator."""
+        return self.parameters - self.rank - self.orbit_dimension
 
 
 class Cells:
@@ -195,7 +201,22 @@ class ExactDeriver:
             fields = [f for family in self._structural for f in family.fields]
             r = cells.extend(total - sparse_rank(self._values(fields), self.field.p), CELLS)
         found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
-        chosen, spare = self._select(total - r)
+        self._prove(found, *self._select(total - r))
+        if found.unexplained > 0:
+            self._look_again(found, cells)
+        found.cells = cells.to_json()
+        if found.unexplained > 0:
+            if found.cells:
+                found.notes.append(str(cells))
+            fields = [f for p in found.families for f in p.family.fields]
+            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
+            found.implicit = implicit_tensors(draw, fields, self.read, found.rank)
+        return found
+
+    def _prove(
+        self, found: Found, chosen: Sequence[Family], spare: Sequence[Family]
+    ) -> None:
+        """Prove candidates that add to the orbit, and take what is proved."""
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together, many = FamilyProver(self.network), self._many(chosen)
         values: Values = []
@@ -204,94 +225,82 @@ class ExactDeriver:
             new = self._values(candidate.fields)
             if sparse_rank([*values, *new], self.field.p) == found.orbit_dimension:
                 continue
-            if candidate.kind == "other" and spent > PATIENCE:
+            if not candidate.kind.is_finite and spent > PATIENCE:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
-            self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
-            shown, proofs = self._proved(candidate, prover, together, many)
-            if candidate.kind == "other":
+            proved, lost = self._proof_of(candidate, prover, together, many)
+            if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
-            good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
-            unproved += len(proofs) - len(good)
-            if not good:
+            unproved += lost
+            if proved is None:
                 continue
-            if len(good) < len(proofs):
-                candidate = self._alone(
-                    replace(candidate, fields=tuple(candidate.fields[i] for i in good)))
-                proofs = tuple(proofs[i] for i in good)
-                new = self._values(candidate.fields)
-            by = None if shown is None else candidate
-            if candidate.kind != "other":
-                reason = finite.missing(candidate, proofs)
-                if reason is not None:
-                    found.notes.append(
-                        f"no finite action is given for the {candidate.kind} family on "
-                        f"{', '.join(candidate.tensors[:4])}: {reason}")
-                    candidate = self._alone(candidate)
-            values += new
+            values += self._values(proved.family.fields)
             found.orbit_dimension = sparse_rank(values, self.field.p)
-            found.families.append(Proved(candidate, proofs, by))
+            found.families.append(self._with_action(proved, finite, found.notes))
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
-        missing = total - r - found.orbit_dimension
-        if missing > 0 and self.network.has_flows:
+
+    def _proof_of(
+        self, candidate: Family, prover: Prover, together: FamilyProver, many: bool
+    ) -> tuple[Proved | None, int]:
+        """What is proved of a candidate, by its family or field by field; how many fields are not.
+
+        A structural family is proved line by line as long as that is quick, since such a proof
+        needs no lemma; then by intertwiners. `many`: there are too many fields for that.
+        """
+        self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
+        if candidate.all_sizes:
+            quick = () if many else _quick(candidate, prover)
+            if len(quick) == len(candidate.fields):
+                return Proved(candidate, quick), 0
+            shown = together.prove(candidate)
+            if shown.verdict is Verdict.PROVED:
+                return Proved(candidate, (shown,) * len(candidate.fields), candidate), 0
+        proofs = [prover.prove(f) for f in candidate.fields]
+        good = [i for i, p in enumerate(proofs) if p.verdict is Verdict.PROVED]
+        if not good:
+            return None, len(proofs)
+        if len(good) < len(proofs):
+            candidate = self._alone(
+                replace(candidate, fields=tuple(candidate.fields[i] for i in good)))
+        return Proved(candidate, tuple(proofs[i] for i in good)), len(proofs) - len(good)
+
+    def _with_action(self, proved: Proved, finite: FiniteActions, notes: list[str]) -> Proved:
+        """The family as it is where its moves are a group action; else its generators alone."""
+        family = proved.family
+        reason = None if not family.kind.is_finite else finite.missing(family, proved.proofs)
+        if reason is None:
+            return proved
+        notes.append(
+            f"no finite action is given for the {family.kind} family on "
+            f"{', '.join(family.tensors[:4])}: {reason}")
+        return replace(proved, family=self._alone(family))
+
+    def _look_again(self, found: Found, cells: Cells) -> None:
+        """A larger rank, where flows or cells may hide some of it."""
+        if self.network.has_flows:
             # a minor may start at a higher power of the duration
             self.progress("rank to a higher order")
-            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
-            found.rank = r = max(r, rank_at_point(draw, self.read, order=2 * RANK_ORDER))
-            missing = total - r - found.orbit_dimension
-        elif missing > 0 and is_piecewise(self.network):
+            draw = Draw(
+                self.network, self.field, self.rng, cell=found.cell, tokens=found.tokens)
+            again = rank_at_point(draw, self.read, order=2 * RANK_ORDER)
+            found.rank = max(found.rank, again)
+        elif is_piecewise(self.network):
             self.progress("further cells")
-            limit = max(MORE_CELLS, min(MOST, WORK // total))
-            found.rank = r = cells.extend(total - found.orbit_dimension, limit)
+            limit = max(MORE_CELLS, min(MOST, WORK // found.parameters))
+            found.rank = cells.extend(found.parameters - found.orbit_dimension, limit)
             found.cell = cells.best
-            missing = total - r - found.orbit_dimension
-        found.cells = cells.to_json()
-        if missing > 0 and found.cells:
-            found.notes.append(str(cells))
-        if missing > 0:
-            fields = [f for p in found.families for f in p.family.fields]
-            draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
-            found.implicit = implicit_tensors(draw, fields, self.read, r)
-        return found
 
     def _alone(self, family: Family) -> Family:
         """The family's generators without a finite action."""
         moved = dict.fromkeys(m for f in family.fields for m in touched(self.network, f))
-        return Family("other", (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
+        return Family(GENERATORS, (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
 
     @cached_property
     def _structural(self) -> list[Family]:
         """The families that are proved for all sizes."""
         return list(instantiate(find(self.network, self.progress)))
-
-    def _proved(
-        self, candidate: Family, prover: Prover, together: FamilyProver, many: bool
-    ) -> tuple[Proof | None, tuple[Proof, ...]]:
-        """The proof of a family as a whole, where that was needed, and one of each field.
-
-        Line by line as long as that is quick: such a proof needs no lemma. Then by intertwiners.
-        """
-        whole = candidate.all_sizes
-        quick = [] if whole and many else list(
-            self._line_by_line(candidate, prover, QUICK if whole else None))
-        if len(quick) == len(candidate.fields):
-            return None, tuple(quick)
-        shown = together.prove(candidate)
-        if shown.verdict is Verdict.PROVED:
-            return shown, (shown,) * len(candidate.fields)
-        return None, tuple(prover.prove(f) for f in candidate.fields)
-
-    def _line_by_line(
-        self, candidate: Family, prover: Prover, budget: int | None
-    ) -> Iterator[Proof]:
-        """A proof of each field; with a budget up to the first that it does not prove."""
-        for moved in candidate.fields:
-            proof = prover.prove(moved, budget)
-            if budget is not None and proof.verdict is not Verdict.PROVED:
-                return
-            yield proof
 
     def _many(self, families: Sequence[Family]) -> bool:
         """Whether proofs line by line, one for each field, would take minutes."""
@@ -389,3 +398,14 @@ class ExactDeriver:
                 lifted = level.lift(family)
                 if lifted is not None:
                     yield lifted
+
+
+def _quick(family: Family, prover: Prover) -> tuple[Proof, ...]:
+    """Proofs of the fields, up to the first that takes more than QUICK."""
+    proofs: list[Proof] = []
+    for moved in family.fields:
+        proof = prover.prove(moved, QUICK)
+        if proof.verdict is not Verdict.PROVED:
+            break
+        proofs.append(proof)
+    return tuple(proofs)

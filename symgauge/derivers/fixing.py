@@ -8,10 +8,9 @@ from math import prod
 from symgauge.derivers.element import Structural
 from symgauge.derivers.stage import Stage
 from symgauge.families.family import Through
+from symgauge.laws.facts import totals_of, views_of
 from symgauge.proof.finite_actions import no_action
-from symgauge.spaces.facts import totals_of
 from symgauge.spaces.line import NoLemma
-from symgauge.spaces.reads import views_of
 from symgauge.spaces.structure import Structure
 
 
@@ -64,7 +63,7 @@ def through(
 def norm_biases(structure: Structure) -> Iterator[int]:
     """Parameters that are added to a value of sum 0 (times a gain): the biases of norms."""
     for line in structure.lines.values():
-        if line.law != "sum of lines":
+        if not line.adds:
             continue
         for bias, other in (line.inputs, line.inputs[::-1]):
             view = views_of(structure).get(bias)

@@ -19,8 +19,13 @@ from symgauge.derivers.ansatz import general_candidates
 from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.families.coordinates import Coordinates, basis_matrices, touched
-from symgauge.families.family import Family, Form, Kind, Move, Place, joined
+from symgauge.families.coordinates import Coordinates, touched
+from symgauge.families.family import Family, Move, Place, joined
+from symgauge.families.kind import Form, Kind
+from symgauge.families.kinds import kinds_on_legs
+from symgauge.families.kinds.diagonal import SCALING
+from symgauge.families.kinds.other import GENERATORS
+from symgauge.families.kinds.translation import SHIFT
 from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.legs import Axis, Location
@@ -158,7 +163,7 @@ class Search:
             finite = all(moves[m].form != "+T*c" for m, _ in pattern)
             if len(covered) == slots and finite:
                 chosen = [replace(moves[m], weight=w) for m, w in pattern]
-                if kind == "diagonal":
+                if kind.is_scaling:
                     together = joined(chosen)
                     chosen = [replace(m, weight=m.weight / together[0].weight) for m in together]
                 yield self._family(kind, copies, size, chosen)
@@ -180,7 +185,7 @@ class Search:
             fields.append(self.coordinates.fields(kind, prod(copies), size, chosen)[slot])
         names = dict.fromkeys(moves[m].parameter for _, pattern in parts for m, _ in pattern)
         shown = tuple(Move(n, "+c", None, Fraction(0)) for n in names)
-        return Family("other", (), 1, shown, tuple(fields))
+        return Family(GENERATORS, (), 1, shown, tuple(fields))
 
     def _family(
         self, kind: Kind, copies: tuple[int, ...], size: int, moves: Sequence[Move]
@@ -194,7 +199,7 @@ class Search:
     def _uniform(self) -> Iterator[Family]:
         """One number added to whole tensors."""
         moves = [Move(p.name, "+c", None) for p in self.network.parameters]
-        yield from self._patterns(moves, "translation", (), 1)
+        yield from self._patterns(moves, SHIFT, (), 1)
 
     def _places(self, leg: int, places: Sequence[Location]) -> list[Location]:
         # a tensor that holds the leg twice in one axis cannot be addressed
@@ -212,7 +217,7 @@ class Search:
             for p in places for target in self._readers(p)
         ]
         shifts = [Move(p.parameter, "+c", Place.of(p, copies)) for p in places]
-        yield from self._patterns([*cross, *shifts], "translation", self._copies(copies), size)
+        yield from self._patterns([*cross, *shifts], SHIFT, self._copies(copies), size)
 
     def _gained_shifts(self, leg: int, places: Sequence[Location]) -> Iterator[Family]:
         """c along the leg, with biases behind a gain that compensate: b -= gain c entrywise."""
@@ -230,7 +235,7 @@ class Search:
         if scaled:
             shifts = [Move(p.parameter, "+c", Place.of(p, copies)) for p in lines]
             yield from self._patterns(
-                [*scaled, *shifts], "translation", self._copies(copies), self.legs.leg_size(leg)
+                [*scaled, *shifts], SHIFT, self._copies(copies), self.legs.leg_size(leg)
             )
 
     def _readers(self, place: Location) -> list[str]:
@@ -291,10 +296,9 @@ class Search:
         if basis is None:
             return None
         found = _residues(basis, self.field)
-        kinds: tuple[Kind, ...] = ("gl", "complex", "so", "so1")
-        for kind in kinds:
-            wanted = basis_matrices(kind, size)
-            if not wanted or number * len(wanted) > len(found):
+        for kind in kinds_on_legs(size):
+            wanted = kind.basis(size)
+            if number * len(wanted) > len(found):
                 continue
             spanned = np.zeros((number * len(wanted), unknowns))
             for c in range(number):
@@ -322,7 +326,7 @@ class Search:
         ]
         scalings = [Move(p.parameter, "s^k", Place.of(p, copies)) for p in places]
         moves = [*shifts, *scalings]
-        yield from self._patterns(moves, "diagonal", self._copies(copies), self.legs.leg_size(leg))
+        yield from self._patterns(moves, SCALING, self._copies(copies), self.legs.leg_size(leg))
 
     def _scalars(self) -> Iterator[Family]:
         """Whole tensors, and blocks of packed ones, scaled by powers of one number.
@@ -338,7 +342,7 @@ class Search:
                 if q.along == 0 and prod(q.sizes) < p.shape[axis]
             ]
             moves += [Move(p.name, "s^k", b) for b in blocks] or [Move(p.name, "s^k", None)]
-        yield from self._patterns(moves, "diagonal", (), 1)
+        yield from self._patterns(moves, SCALING, (), 1)
 
     def general(self) -> Iterator[Family]:
         """The mode ansatz on all tensors at once, one generator a family."""
@@ -348,7 +352,7 @@ class Search:
             fields = general_candidates(self.network, self.coordinates, self._axes_of,
                                         self._signature, solve, MAX_UNKNOWNS)
             for f in fields:
-                yield Family("other", (), 1, touched(self.network, f), (f,))
+                yield Family(GENERATORS, (), 1, touched(self.network, f), (f,))
 
 
 def _residues(values: npt.NDArray[np.object_], field: PrimeField) -> Array:

@@ -77,12 +77,12 @@ class Level:
         if back is None:
             return None
         via = (*self.slices, *family.via)
-        if family.kind != "other":
+        if family.kind.is_finite:
             above = self.above.search.coordinates
             if above.fields_of(family) == back:
                 via = family.via  # the slices do not touch what moves
         lifted = replace(family, fields=back, via=via)
-        if family.kind == "other":  # no finite action: only what moves is told
+        if not family.kind.is_finite:  # no finite action: only what moves is told
             moved_names = dict.fromkeys(
                 m for f in back for m in touched(self.above.search.network, f)
             )
@@ -97,7 +97,7 @@ def choose_slices(
     chosen: list[tuple[Family, Through]] = []
     coordinates = level.search.coordinates
     for family in families:
-        if family.kind not in ("diagonal", "translation"):
+        if not family.kind.is_vector:
             continue
         used = {t.parameter for _, t in chosen}
         if used & ({m.parameter for m in family.moves} | {m.source for m in family.moves}):
@@ -115,12 +115,12 @@ def choose_slices(
 def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
     """Whether the family acts simply transitively on the values of the moved parameter."""
     name = move.parameter
-    wanted = "s^k" if family.kind == "diagonal" else "+c"
+    wanted = "s^k" if family.kind.is_scaling else "+c"
     if move.form != wanted or sum(m.parameter == name for m in family.moves) != 1:
         return False
     if any(m.source == name for m in family.moves):
         return False
-    if family.kind == "diagonal":
+    if family.kind.is_scaling:
         # a gain with an offset would bring 1/(w + u), which is no Laurent monomial
         plain = all(m.form == "s^k" and m.weight.denominator == 1 and not m.offset
                     for m in family.moves)

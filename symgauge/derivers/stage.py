@@ -10,13 +10,21 @@ from math import lcm
 
 from symgauge.derivers.element import Element, Entry, Structural
 from symgauge.families.family import Family, Move
-from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_joined, prove_matrix
+from symgauge.families.kind import MatrixKind
+from symgauge.families.kinds import kinds_on_legs
+from symgauge.families.kinds.centred import CENTRED
+from symgauge.families.kinds.diagonal import SCALING
+from symgauge.families.kinds.translation import SHIFT
+from symgauge.laws.facts import totals_of, views_of
+from symgauge.laws.reads import is_used, unread_summands
+from symgauge.laws.turning import Mark
+from symgauge.laws.weighing import Weight, Weights
+from symgauge.program.moves import Address
+from symgauge.proof.intertwiners.matrices import prove_joined, prove_matrix
 from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import Weight, Weights, prove_weights, solve_weights
-from symgauge.spaces.facts import totals_of
-from symgauge.spaces.line import Address, NoLemma
-from symgauge.spaces.reads import is_used, unread_summands, views_of
+from symgauge.proof.intertwiners.weights import prove_weights, solve_weights
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 
@@ -84,17 +92,16 @@ class Stage:
         )
         for root, places in self.met.items():
             n = self.structure.size(root)
-            kinds: list[MatrixKind] = ["gl", "so", "so1"] if n > 2 else ["gl", "so"]
-            if n == 2 and neighbours:
-                kinds.insert(1, "complex")
+            kinds = [k for k in kinds_on_legs(n) if neighbours or not k.commutes_with_turns]
             found = self._first(kinds, places, halved=False) if n > 1 else None
             if found is not None:
                 self._turned.add(root)
                 yield found
+        turning = [k for k in kinds_on_legs(2) if k.commutes_with_turns]
         for root, places in self.halves.items():
             # every place of the leg must be one of two halves
             if len(self.met.get(root, ())) == 2 * len(places):
-                found = self._first(["complex"], places, halved=True)
+                found = self._first(turning, places, halved=True)
                 if found is not None:
                     yield found
         yield from self._centred()
@@ -139,15 +146,10 @@ class Stage:
         if halved:
             sizes.append(n // 2)
             legs, n = (*legs, -1 - self.structure.leg_at(*places[0][:2])), 2
-        if (kind == "so" and n < 2) or (kind == "so1" and n < 3):
-            raise NoLemma("no rotation")
-        dimension = {
-            "gl": n * n - 1, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 1,
-        }[kind]
-        scales = kind in ("gl", "complex")
         return Structural(
             Family(kind, tuple(sizes), n, tuple(moves), ()),
-            Element(legs, tuple(entries) if scales else ()), dimension, tuple(steps),
+            Element(legs, tuple(entries) if kind.contains_scalars else ()),
+            kind.dimension(n) - kind.contains_scalars, tuple(steps),
             self.structure.leg_at(*places[0][:2]), legs,
         )
 
@@ -171,7 +173,7 @@ class Stage:
         """Leaves of parameters that are added to a value which sums to 0 along the leaf."""
         structure = self.structure
         for line in structure.lines.values():
-            if line.law != "sum of lines":
+            if not line.adds:
                 continue
             for k, other in enumerate(line.inputs[::-1]):
                 view = views_of(structure).get(line.inputs[k])
@@ -183,7 +185,7 @@ class Stage:
     def _centred_on(
         self, node: int, address: Address, copies: tuple[Address, ...]
     ) -> tuple[Structural, set[tuple[int, Address]]]:
-        joined = prove_joined(self.structure, "centred", {node: {address: Mark(1, copies)}})
+        joined = prove_joined(self.structure, CENTRED, {node: {address: Mark(1, copies)}})
         moves = tuple(
             Move(self.names[i], "g" if mark.parity == 1 else "g^-T",
                  place_of(self.structure, i, a, mark.copies))
@@ -193,7 +195,7 @@ class Stage:
         legs = tuple(self.structure.leg_at(node, c) for c in copies)
         n, sizes = self.structure.size(leg), tuple(self.structure.size(c) for c in legs)
         return Structural(
-            Family("centred", sizes, n, moves, ()), Element(legs, ()), n, tuple(joined.steps),
+            Family(CENTRED, sizes, n, moves, ()), Element(legs, ()), n, tuple(joined.steps),
             leg, legs,
         ), {(i, a) for i, own in joined.marks.items() for a in own}
 
@@ -249,7 +251,7 @@ class Stage:
                 continue
             sizes = tuple(self.structure.size(c) for c in copies)
             yield Structural(
-                Family("diagonal", sizes, self.structure.size(root), tuple(moves), ()),
+                Family(SCALING, sizes, self.structure.size(root), tuple(moves), ()),
                 Element((*copies, root), tuple(entries)), 0, tuple(steps),
             )
 
@@ -268,7 +270,7 @@ class Stage:
             steps = prove_weights(
                 self.structure, {i: {(): Weight({0: w})} for w, i in moved})
             yield Structural(
-                Family("diagonal", (), 1, tuple(
+                Family(SCALING, (), 1, tuple(
                     Move(self.names[i], "s^k", None, w) for w, i in moved), ()),
                 Element((), tuple((i, (), (), w) for w, i in moved)), 0, tuple(steps),
             )
@@ -327,7 +329,7 @@ class Stage:
         legs = [self.structure.leg_at(node, a) for a in leaves]
         sizes = [self.structure.size(leg) for leg in legs]
         return Structural(
-            Family("translation", tuple(sizes[:-1]), sizes[-1] if sizes else 1, moves, ()),
+            Family(SHIFT, tuple(sizes[:-1]), sizes[-1] if sizes else 1, moves, ()),
             Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
             origin=(node, tuple(leaves)),
         )

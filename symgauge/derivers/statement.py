@@ -1,7 +1,8 @@
-"""A proved family as plain data for a reader: formulas on named tensors, and its full-size form."""
+"""What is stated of a proved family: formulas on named tensors, and its full-size form."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -10,8 +11,13 @@ from typing import Any
 from symgauge.derivers.exact import Proved
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
-from symgauge.families.family import Family, Kind, Move, Place, Through, held_values
-from symgauge.families.serial import family_of, plain_family
+from symgauge.families.family import Family, Move, Place, Through, held_values
+from symgauge.families.kind import Kind
+from symgauge.families.serial import family_of
+from symgauge.families.statement import (
+    Acting, FamilyStatement, FullStatement, ProofLine, StatedProof, StatedSlice, element_of,
+    slices_of,
+)
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -22,56 +28,52 @@ from symgauge.verdict import Verdict
 
 def statement(
     proved: Proved, generators: Sequence[int], network: Network, full: Network | None
-) -> dict[str, Any]:
+) -> FamilyStatement:
     """The family's entry in derivation.json. `generators` are its vectors in the certificate."""
     family = _without_idle_slices(proved.family, Coordinates(network))
     shapes = {p.name: p.shape for p in network.parameters}
     sound = all(p.verdict is Verdict.PROVED for p in proved.proofs)
     first = max(proved.proofs, key=lambda p: len(p.lines))
-    restated = None if full is None or family.kind == "other" else at_full(family, network, full)
-    moves = family.moves if family.kind != "other" else ()
+    restated = None if full is None or not family.kind.is_finite else at_full(family, network, full)
+    moves = family.moves if family.kind.is_finite else ()
     also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
-    return {
-        "label": label(family, shapes),
-        "group": group(family),
-        "algebra": algebra(family),
-        "dimension": family.dimension,
-        "tensors": list(dict.fromkeys([*family.tensors, *also])),
-        **plain_family(replace(family, moves=tuple(moves))),
-        "formula": _formulas(family, also, shapes) if moves else [
-            f"{name} moves (see the certificate's vector)" for name in family.tensors
-        ],
-        "generators": list(generators),
-        "proof": {
-            "verdict": (Verdict.PROVED if sound else Verdict.UNKNOWN).value,
-            "method": first.method,
-            "lines": [
-                {"node": f"v{line.node}", "op": line.op, "variation": _latex(line.variation)}
-                for line in first.lines
-            ],
-        },
-        "full": restated,
+    formula = _formulas(family, also, shapes) if moves else [
+        f"{name} moves (see the certificate's vector)" for name in family.tensors
+    ]
+    return FamilyStatement(
+        label=label(family, shapes), group=group(family), algebra=algebra(family),
+        dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
+        element=element_of(family), action=tuple(moves), via=slices_of(family),
+        formula=tuple(formula), generators=tuple(generators), full=restated,
+        proof=StatedProof(
+            verdict=Verdict.PROVED if sound else Verdict.UNKNOWN, method=first.method,
+            lines=tuple(
+                ProofLine(node=f"v{line.node}", op=line.op, variation=_latex(line.variation))
+                for line in first.lines)),
         # a form that two sizes share is no proof for the others
-        "all_sizes": "proved" if family.all_sizes else "conjectured" if restated else "no",
-    }
+        all_sizes="proved" if family.all_sizes else "conjectured" if restated else "no",
+    )
 
 
 def structural_statement(
     family: Family, shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, Any]:
+) -> FullStatement:
     """The entry of a family that was proved for every size, without vectors and proof lines."""
     also = [m.parameter for t in family.via for m in t.moves]
-    return {
-        "label": label(family, shapes),
-        "group": group(replace(family, all_sizes=True)),
-        "algebra": algebra(family),
-        "dimension": family.dimension,
-        "tensors": list(dict.fromkeys([*family.tensors, *also])),
-        **plain_family(family),
-        "formula": _formulas(family, (), shapes),
-        "all_sizes": "proved",
-        "proof": {"verdict": Verdict.PROVED.value, "method": INTERTWINERS, "lines": []},
-    }
+    text = label(family, shapes)
+    return FullStatement(
+        label=text, group=group(replace(family, all_sizes=True)), algebra=algebra(family),
+        dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
+        element=element_of(family), action=family.moves, via=slices_of(family),
+        formula=tuple(_formulas(family, (), shapes)), all_sizes="proved",
+        proof=StatedProof(verdict=Verdict.PROVED, method=INTERTWINERS, lines=()),
+        class_=_without_numbers(f"{family.kind}: {text}"),
+    )
+
+
+def _without_numbers(label: str) -> str:
+    """What families of different layers have in common: their labels without the numbers."""
+    return re.sub(r"(?<=\.)\d+(?=\.|$|,| )", "*", label)
 
 
 def _latex(variation: str) -> str:
@@ -101,7 +103,7 @@ def plain_fields(
 
 def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
     """The family without the slices that change none of its fields: it commutes with those."""
-    if family.kind == "other":
+    if not family.kind.is_finite:
         return replace(family, via=())
     fields = coordinates.fields_of(family)
     needed: list[Through] = []
@@ -116,52 +118,23 @@ def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
 
 
 def group(family: Family) -> str:
-    """The name of the group that is shown to act: GL(2)^2, SO(3), R_+^4, R^4.
-
-    Matrices of negative determinant are no exponentials: X f = 0 says nothing of them. Lemmas on g
-    itself do: intertwiners give all of GL(n).
-    """
-    n, copies = family.size, prod(family.copies)
-    power = "" if copies == 1 else f"^{copies}"
-    if family.kind == "gl":
-        return f"GL({n}){power}" if family.all_sizes else f"GL+({n}){power}"
-    if family.kind in ("so", "so1"):
-        return f"SO({n - (family.kind == 'so1')}){power}"
-    if family.kind == "complex":
-        return f"GL(1,C){power}"
-    if family.kind == "centred":
-        return _power_of(f"R_+ |x {_space(n - 1)}", copies, "^")
-    base = "R_+" if family.kind == "diagonal" else "R"
-    total = family.dimension
-    return base if total == 1 else f"{base}^{total}"
+    """The name of the group that is shown to act: GL(2)^2, SO(3), R_+^4, R^4."""
+    return family.kind.group(*_sizes(family), family.all_sizes)
 
 
 def algebra(family: Family) -> str:
     """The Lie algebra's name: 2 gl(2), R^4."""
-    n, copies = family.size, prod(family.copies)
-    if family.kind in ("gl", "so", "so1"):
-        name = f"so({n - 1})" if family.kind == "so1" else f"{family.kind}({n})"
-        return name if copies == 1 else f"{copies} {name}"
-    if family.kind == "centred":
-        return _power_of(f"R |x {_space(n - 1)}", copies)
-    return _space(family.dimension)
+    return family.kind.algebra(*_sizes(family))
 
 
-def _space(dimension: int) -> str:
-    return "R" if dimension == 1 else f"R^{dimension}"
-
-
-def _power_of(name: str, copies: int, power: str = "") -> str:
-    """"(R |x R^2)^3" for a group, "3 (R |x R^2)" for an algebra."""
-    if copies == 1:
-        return name
-    return f"({name}){power}{copies}" if power else f"{copies} ({name})"
+def _sizes(family: Family) -> tuple[int, int]:
+    return (family.size, prod(family.copies)) if family.kind.is_finite else (family.dimension, 1)
 
 
 def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """One line for people: what happens to which modules, or to which blocks of a packed tensor."""
     tensors = list(family.tensors)
-    if family.kind != "other":
+    if family.kind.is_finite:
         whole = [replace(m, at=None) if m.form == "+Tc" else m for m in family.moves]
         tensors = list(dict.fromkeys(_block(m, shapes) for m in whole))
     if len(tensors) > 1:
@@ -170,14 +143,9 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     names = ", ".join(stems[:3]) + (", ..." if len(stems) > 3 else "")
     copies = prod(family.copies)
     each = f", {copies} copies" if copies > 1 else ""
-    word = {
-        "gl": "change of basis", "so": "rotation", "so1": "rotation",
-        "complex": "rotation and scaling", "centred": "centred change of basis",
-        "diagonal": "rescaling", "translation": "shift", "other": "generator",
-    }[family.kind]
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""
-    return f"{word} of {names}{each}" + (f", through {through}" if through else "")
+    return f"{family.kind.word} of {names}{each}" + (f", through {through}" if through else "")
 
 
 def _power(weight: Any, base: str) -> str:
@@ -190,8 +158,8 @@ def _formulas(
     family: Family, also: Sequence[str], shapes: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
     """A line for each move, on the slices or conjugated back, and one for all that follows."""
-    where = ", ".join(f"{t.parameter} = {int(t.kind == 'diagonal')}" for t in family.via)
-    lines = ["g = 1 + u 1^T with 1 + 1^T u > 0"] if family.kind == "centred" else []
+    where = ", ".join(f"{t.parameter} = {int(t.kind.is_scaling)}" for t in family.via)
+    lines = list(family.kind.preamble)
     for move in family.moves:
         there = [
             (m, t) for t in family.via for m in t.moves
@@ -254,7 +222,7 @@ def formula(move: Move, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> st
 
 def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
     """What a move makes of its tensor, written `body`."""
-    c = "log s" if kind == "diagonal" else "c"
+    c = "log s" if kind.is_scaling else "c"
     sign = "+" if move.weight > 0 else "-"
     size = "" if abs(move.weight) == 1 else f"{abs(move.weight)} "
     if move.form == "+Tc":
@@ -313,7 +281,7 @@ def _places(network: Network) -> Places:
     return found
 
 
-def at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | None:
+def at_full(family: Family, small: Network, full: Network) -> Acting | None:
     """The same family on the full-size program: the same legs at the same places.
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
@@ -334,14 +302,17 @@ def at_full(family: Family, small: Network, full: Network) -> dict[str, Any] | N
     found = [part for part in parts if part is not None]
     if len(found) < len(parts):
         return None
-    via = [{"parameter": t.parameter, **p} for t, p in zip(family.via, found[1:], strict=True)]
-    return {**found[0], "via": via}
+    via = [
+        StatedSlice(parameter=t.parameter, element=element_of(p), action=p.moves)
+        for t, p in zip(family.via, found[1:], strict=True)
+    ]
+    return Acting(element=element_of(found[0]), action=found[0].moves, via=tuple(via))
 
 
 def _restated(
     part: Family | Through, pairs: Sequence[tuple[Places, Places]], names: Collection[str]
-) -> dict[str, Any] | None:
-    """Element and action of a family, or of the family of a slice, at the full sizes."""
+) -> Family | Through | None:
+    """A family, or the family of a slice, with the element and the moves of the full sizes."""
     moves: list[Move] = []
     copies: tuple[int, ...] | None = None
     size = part.size
@@ -363,10 +334,7 @@ def _restated(
             return None
         copies, size = shape, length
         moves.append(replace(move, at=place))
-    return {
-        "element": {"kind": part.kind, "copies": list(copies or ()), "size": size},
-        "action": [m.plain() for m in moves],
-    }
+    return replace(part, copies=copies or (), size=size, moves=tuple(moves))
 
 
 def _matching(

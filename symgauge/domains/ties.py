@@ -40,7 +40,8 @@ def ties(program: Network) -> list[Array | None]:
         value = None
         if isinstance(node.op, Primitive):
             if node.op.branches:
-                found.append(_tied(node.op.name, inputs[0]))
+                tied = _TIED.get(node.op.name)
+                found.append(None if tied is None else tied(inputs[0]))
             domain.ring.budget = PRODUCTS
             try:
                 value = np.broadcast_to(
@@ -57,18 +58,24 @@ def _branches(op: object) -> bool:
     return isinstance(op, Primitive) and op.branches
 
 
-def _tied(name: str, a: Array) -> Array | None:
+def _zeros(a: Array) -> Array | None:
+    """The entries that are 0."""
+    mask = np.array([not p for p in a.reshape(-1)], dtype=bool).reshape(a.shape[1:])
+    return mask if mask.any() else None
+
+
+def _same_entries(a: Array) -> Array | None:
+    """The first entry of its row that is the same as each."""
     flat: Sequence[Polynomial] = a.reshape(-1).tolist()
-    if name == "step":
-        mask = np.array([not p for p in flat], dtype=bool).reshape(a.shape[1:])
-        return mask if mask.any() else None
-    if name != "ranking":
-        return None
     n = a.shape[-1]
     first = np.array([
         row.index(p) for k in range(0, len(flat), n) for row in [flat[k:k + n]] for p in row
     ], dtype=np.int64).reshape(a.shape[1:])
     return first if (first != np.arange(n)).any() else None
+
+
+#: What is tied in the argument of a branching op; of any other nothing is said.
+_TIED = {"step": _zeros, "ranking": _same_entries}
 
 
 def untied(a: Array, tied: Array | None, zero: object) -> Array:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
+from symgauge.equivalence.system import Ansatz
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import Monomial, Number, VectorField
@@ -20,48 +20,92 @@ from symgauge.points.cells import balanced_shadow, branches_below
 from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.progress import Progress, silent
+from symgauge.records import Record, RecordFile
 from symgauge.report.escape import escape
 from symgauge.verdict import Verdict
 
-SCHEMA = "symgauge-equivalence/1"
-
 #: A term's sign and size, and the powers of its factors by name.
 Name = Callable[[int], str]
+#: A vector field as plain data: coordinate, powers, coefficient.
+Terms: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...], str], ...]
 
 
-@dataclass(frozen=True)
-class EquivalenceAlgebra:
-    """The equivalence algebra of a vector field as plain data; the keys are attributes.
+@dataclass(frozen=True, kw_only=True)
+class Formulas(Record):
+    """An element in LaTeX: (tau, xi), and how the parameters move."""
+
+    xi: str
+    parameters: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vector(Record):
+    """An element's fields: on spacetime, and on the parameters for each power of t."""
+
+    xi: Terms
+    parameters: tuple[Terms, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatedEquivalence(Record):
+    """A proved element, in plain text, in LaTeX and as vectors."""
+
+    xi: str
+    parameters: str
+    latex: Formulas
+    vector: Vector
+
+
+@dataclass(frozen=True, kw_only=True)
+class EquivalenceAlgebra(RecordFile):
+    """The equivalence algebra of a vector field.
 
     `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
     constant coefficients and parameters that move by an affine map. `closed`: they are all.
     """
 
-    data: Mapping[str, Any]
+    SCHEMA: ClassVar[str] = "symgauge-equivalence/1"
 
-    def __getattr__(self, name: str) -> Any:
-        data = self.__dict__.get("data", {})
-        if name == "verdict" and name in data:
-            return Verdict(data[name])
-        if name in data:
-            return data[name]
-        raise AttributeError(f"an EquivalenceAlgebra has no {name!r}")
+    name: str
+    #: Entries of the state, and of the parameters.
+    state: int
+    parameters: int
+    #: What was looked for: degrees of xi in x and t, whether t may change, whether theta may move.
+    degree: int
+    time_degree: int
+    time_change: bool
+    moving: bool
+    dimension: int
+    proved: int
+    unexplained: int
+    closed: bool
+    #: The name of the Lie algebra.
+    algebra: str
+    #: Directions of theta that keep v, motions along worldlines (both divided out), and elements
+    #: that keep v as it is at one theta.
+    gauge: int
+    trivial: int
+    isotropy: int
+    generators: tuple[StatedEquivalence, ...]
+    shown: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+    notes: tuple[str, ...]
+    verdict: Verdict
+    scope: str
+    seed: int
+    seconds: float
 
     def __repr__(self) -> str:
-        d = self.data
         return (
-            f"EquivalenceAlgebra({d['name']}: {d['algebra']}, {d['proved']} of at most "
-            f"{d['dimension']}, {d['verdict']})"
+            f"EquivalenceAlgebra({self.name}: {self.algebra}, {self.proved} of at most "
+            f"{self.dimension}, {self.verdict.value})"
         )
-
-    def to_json(self) -> str:
-        """JSON text."""
-        return json.dumps(self.data, indent=1, ensure_ascii=True) + "\n"
 
     def to_latex(self) -> str:
         """The proved elements as rows of an array."""
         rows = [
-            rf"{g['latex']['xi']} & {g['latex']['parameters']} \\" for g in self.data["generators"]
+            rf"{g.latex.xi} & {g.latex.parameters} \\" for g in self.generators
         ]
         return "\n".join([
             r"\begin{array}{ll}", r"\xi & \delta\theta \\", *rows, r"\end{array}", ""])
@@ -78,7 +122,7 @@ def equivalence_algebra(
     moving: bool = False,
     name: str | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> EquivalenceAlgebra:
     """All (tau, xi; d theta) with d_theta v . d theta = D xi - v D tau - tau d_t v - xi.grad v.
 
@@ -95,39 +139,26 @@ def equivalence_algebra(
     Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
     UnsupportedOpError for a module that cannot be read.
     """
-    if any(isinstance(d, bool) or not isinstance(d, int) for d in (degree, time_degree)):
-        raise BadInputError(
-            f"degrees are whole numbers, not degree={degree!r}, time_degree={time_degree!r}"
-        )
     start = perf_counter()
+    ansatz = Ansatz(degree, time_degree, time_change, moving)
     network, symbols = _network(v, state, time)
-    found = find_equivalences(
-        network, degree=degree, time_degree=time_degree, time_change=time_change, moving=moving,
-        seed=seed, progress=progress,
-    )
+    found = find_equivalences(network, ansatz, seed, progress)
     progress("hypotheses")
     shown, hypotheses = _assumed(network, seed)
     sound = found.closed and not hypotheses
     names = symbols or _state_names(found.size)
-    scope = (
-        f"xi of degree {degree} in x and {time_degree} in t, at generic parameters"
-        + (" of one cell" if is_piecewise(network) else "") + ", at the sizes of the program"
-        + (f"; d theta polynomial in t of degree {time_degree}" if moving else "")
-        + ("; t may change" if time_change else "")
+    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
+    return EquivalenceAlgebra(
+        name=name or title, state=found.size, parameters=network.num_coordinates, degree=degree,
+        time_degree=time_degree, time_change=time_change, moving=moving,
+        dimension=found.dimension, proved=found.proved,
+        unexplained=found.dimension - found.proved, closed=found.closed, algebra=found.algebra,
+        gauge=found.gauge, trivial=found.trivial, isotropy=found.isotropy,
+        generators=tuple(_stated(g, found, names) for g in found.generators),
+        shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
+        verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
+        scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
     )
-    title = name or (type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field")
-    return EquivalenceAlgebra({
-        "schema": SCHEMA, "name": title, "state": found.size,
-        "parameters": network.num_coordinates, "degree": degree, "time_degree": time_degree,
-        "time_change": time_change, "moving": moving, "dimension": found.dimension,
-        "proved": found.proved, "unexplained": found.dimension - found.proved,
-        "closed": found.closed, "algebra": found.algebra, "gauge": found.gauge,
-        "trivial": found.trivial, "isotropy": found.isotropy,
-        "generators": [_plain(g, found, names) for g in found.generators],
-        "shown": list(shown), "hypotheses": list(hypotheses), "notes": list(found.notes),
-        "verdict": (Verdict.PROVED if sound else Verdict.UNKNOWN).value, "scope": scope,
-        "seed": seed, "seconds": round(perf_counter() - start, 4),
-    })
 
 
 def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]:
@@ -181,40 +212,37 @@ def _parameter_names(network: Network) -> list[str]:
     return out
 
 
-def _plain(g: Equivalence, found: Equivalences, state: Sequence[str]) -> dict[str, Any]:
+def _stated(g: Equivalence, found: Equivalences, state: Sequence[str]) -> StatedEquivalence:
     space, theta = ["t", *state], _parameter_names(found.network)
     tex_space, tex_theta = (
         [rf"\texttt{{{escape(n)}}}" for n in names] for names in (space, theta)
     )
     moved = g.dtheta
     entries = sorted({k for part in moved for k in part.components})
-    return {
-        "xi": _sum([
+    return StatedEquivalence(
+        xi=_sum([
             (f"({_polynomial(terms, space.__getitem__)}) d/d{space[k]}")
             for k, terms in g.xi.components.items()
         ]),
-        "parameters": "; ".join(
+        parameters="; ".join(
             f"d {theta[k]} = {_in_time(moved, k, theta.__getitem__, space[0])}" for k in entries
         ) or "none",
-        "latex": {
-            "xi": _sum([
+        latex=Formulas(
+            xi=_sum([
                 f"({_polynomial(terms, tex_space.__getitem__)})"
                 rf"\,\partial_{{{tex_space[k]}}}" for k, terms in g.xi.components.items()
             ]),
-            "parameters": ";\\ ".join(
+            parameters=";\\ ".join(
                 rf"\delta {tex_theta[k]} = "
                 + _in_time(moved, k, tex_theta.__getitem__, tex_space[0]) for k in entries
             ) or "0",
-        },
-        "vector": {
-            "xi": _terms(g.xi), "parameters": [_terms(part) for part in moved],
-        },
-    }
+        ),
+        vector=Vector(xi=_terms(g.xi), parameters=tuple(map(_terms, moved))),
+    )
 
 
-def _terms(f: VectorField) -> list[Any]:
-    """Plain data: coordinate, powers, coefficient."""
-    return [[k, [list(power) for power in m], str(c)] for (k, m), c in f.terms.items()]
+def _terms(f: VectorField) -> Terms:
+    return tuple((k, m, str(c)) for (k, m), c in f.terms.items())
 
 
 def _in_time(moved: Sequence[VectorField], k: int, name: Name, clock: str) -> str:

@@ -16,7 +16,6 @@ v as it is (the field's own gauge). Two bounds meet:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from symgauge.equivalence.named import MAX_UNKNOWNS, Equivalence, algebra_name, named_fields
-from symgauge.equivalence.system import System, state_of
-from symgauge.errors import BadInputError, SizeError
+from symgauge.equivalence.system import Ansatz, System, state_of
+from symgauge.errors import SizeError
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField
@@ -33,6 +32,7 @@ from symgauge.points.rank import IDLE_BATCHES, draw_theta
 from symgauge.points.rows import SPARE
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class Equivalences:
     """What was found: dimensions at a generic theta, and the proved elements."""
 
     network: Network
-    degree: int
-    time_degree: int
+    ansatz: Ansatz
     #: Nullity of the whole system at one theta, and of its parts.
     solutions: int
     gauge: int
@@ -71,7 +70,7 @@ class Equivalences:
     @property
     def algebra(self) -> str:
         """What the proved diffeomorphisms are, up to motion along the worldlines."""
-        return algebra_name(self.representatives, self.size, self.time_degree)
+        return algebra_name(self.representatives, self.size, self.ansatz.time_degree)
 
     @property
     def size(self) -> int:
@@ -80,21 +79,15 @@ class Equivalences:
 
 
 def find_equivalences(
-    network: Network, *, degree: int = 1, time_degree: int = 0, time_change: bool = False,
-    moving: bool = False, seed: int = 0, progress: Callable[[str], None] = lambda _: None,
+    network: Network, ansatz: Ansatz, seed: int = 0, progress: Progress = silent
 ) -> Equivalences:
     """The equivalence algebra of a program v with the inputs t and x.
 
-    `degree` and `time_degree` bound xi in x and in t. `time_change` lets t move too; `moving`
-    lets theta depend on t, so that d theta is polynomial in t as xi is.
-
-    Raises SizeError above MAX_UNKNOWNS unknowns, BadInputError for negative degrees and for a
-    program that is no vector field.
+    Raises SizeError above MAX_UNKNOWNS unknowns, BadInputError for a program that is no vector
+    field.
     """
-    if degree < 0 or time_degree < 0:
-        raise BadInputError(f"degree {degree} and time degree {time_degree}: give 0 or more")
     rng = np.random.default_rng(seed)
-    system = System(network, degree, time_degree, time_change, moving, rng)
+    system = System(network, ansatz, rng)
     unknowns = len(system.directions) * len(system.monomials)
     own = system.total * system.powers
     if unknowns + own > MAX_UNKNOWNS:
@@ -110,7 +103,7 @@ def find_equivalences(
     solutions = unknowns + own - rank(np.concatenate([rows["theta"], rows["xi"]], axis=1), p)
     gauge = own - rank(rows["theta"], p)
     isotropy = unknowns - rank(rows["xi"], p)
-    along = nullspace(rows["along"], p) if time_change else np.zeros((0, unknowns))
+    along = nullspace(rows["along"], p) if ansatz.time_change else np.zeros((0, unknowns))
     notes: list[str] = []
     generators: list[Equivalence] = []
     if solutions > gauge:
@@ -124,7 +117,7 @@ def find_equivalences(
     kept = independent_rows(np.concatenate([along, coefficients]), p)
     representatives = tuple(lists[k - len(along)] for k in kept if k >= len(along))
     return Equivalences(
-        network, degree, time_degree, solutions, gauge, len(along), isotropy - len(along),
+        network, ansatz, solutions, gauge, len(along), isotropy - len(along),
         tuple(generators), representatives, tuple(notes),
     )
 

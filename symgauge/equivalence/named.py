@@ -12,7 +12,7 @@ import numpy as np
 
 from symgauge.equivalence.system import System, state_of
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
-from symgauge.exact.polynomial import Polynomial, add, scale
+from symgauge.exact.polynomial import Polynomial, Ring, add, scale
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import Monomial, VectorField, matrix
 from symgauge.points.rows import SPARE
@@ -102,16 +102,9 @@ def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
     domain, ring = prover.domain, prover.ring
     time = prover.symbols(places.clock).reshape(-1)
     symbols = [*time, *prover.symbols(places.place).reshape(-1)]
-
-    def polynomial(m: Monomial, c: Any) -> Polynomial:
-        out: Polynomial = {(): c.numerator if c.denominator == 1 else c}
-        for k, e in m:
-            out = ring.mul(out, ring.power(symbols[k], e))
-        return out
-
     moved = [dict[Any, Any]() for _ in symbols]
     for (k, m), c in element.xi.terms.items():
-        moved[k] = add(moved[k], polynomial(m, c))
+        moved[k] = add(moved[k], _monomial(ring, symbols, m, c))
     start = domain.zeros((1, *places.shape))
     start.reshape(-1)[:] = moved[1:]
     clock = domain.zeros((1,))
@@ -130,25 +123,39 @@ def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
 
     def expected(y: Array) -> Array:
         flow = [{(): 1}, *y.reshape(-1)]
-
-        def advected(k: int) -> Polynomial:
-            total: Polynomial = {}
-            for (direction, m), c in element.xi.terms.items():
-                if direction != k:
-                    continue
-                for j, e in m:
-                    rest = tuple((i, f - (i == j)) for i, f in m if f - (i == j))
-                    total = add(total, ring.mul(polynomial(rest, c * e), flow[j]))
-            return total
-
-        stretched = scale(advected(0), -1)
+        along = [_advected(ring, symbols, element.xi, k, flow) for k in range(len(flow))]
+        stretched = scale(along[0], -1)
         out = domain.zeros(y.shape)
         out.reshape(-1)[:] = [
-            add(advected(k + 1), ring.mul(stretched, value)) for k, value in enumerate(flow[1:])
+            add(a, ring.mul(stretched, value))
+            for a, value in zip(along[1:], flow[1:], strict=True)
         ]
         return out
 
     return prover.covariant(seeds, expected)[0].verdict is Verdict.PROVED
+
+
+def _monomial(ring: Ring, symbols: Sequence[Polynomial], m: Monomial, c: Any) -> Polynomial:
+    """c times a monomial in t and x."""
+    out: Polynomial = {(): c.numerator if c.denominator == 1 else c}
+    for k, e in m:
+        out = ring.mul(out, ring.power(symbols[k], e))
+    return out
+
+
+def _advected(
+    ring: Ring, symbols: Sequence[Polynomial], xi: VectorField, k: int,
+    flow: Sequence[Polynomial],
+) -> Polynomial:
+    """Component k of (d/dt + v.grad) xi, where `flow` is (1, v)."""
+    total: Polynomial = {}
+    for (direction, m), c in xi.terms.items():
+        if direction != k:
+            continue
+        for j, e in m:
+            rest = tuple((i, f - (i == j)) for i, f in m if f - (i == j))
+            total = add(total, ring.mul(_monomial(ring, symbols, rest, c * e), flow[j]))
+    return total
 
 
 def algebra_name(fields: Sequence[VectorField], n: int, time_degree: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -45,19 +46,50 @@ def state_of(network: Network) -> State:
     return State(places["x"], places["t"], shape)
 
 
+@dataclass(frozen=True)
+class Ansatz:
+    """What is looked for: xi polynomial of these degrees in x and t; t may change; theta may move.
+
+    Raises BadInputError for degrees that are none.
+    """
+
+    degree: int = 1
+    time_degree: int = 0
+    #: t moves too.
+    time_change: bool = False
+    #: theta depends on t, so that d theta is polynomial in t as xi is.
+    moving: bool = False
+
+    def __post_init__(self) -> None:
+        for d in (self.degree, self.time_degree):
+            if isinstance(d, bool) or not isinstance(d, int):
+                raise BadInputError(
+                    f"degrees are whole numbers, not degree={self.degree!r}, "
+                    f"time_degree={self.time_degree!r}")
+            if d < 0:
+                raise BadInputError(
+                    f"degree {self.degree} and time degree {self.time_degree}: give 0 or more")
+
+    def scope(self, network: Network) -> str:
+        """How far the answer reaches, in words."""
+        return (
+            f"xi of degree {self.degree} in x and {self.time_degree} in t, at generic parameters"
+            + (" of one cell" if is_piecewise(network) else "") + ", at the sizes of the program"
+            + (f"; d theta polynomial in t of degree {self.time_degree}" if self.moving else "")
+            + ("; t may change" if self.time_change else "")
+        )
+
+
 class System:
     """Rows of the determining equation at random points."""
 
-    def __init__(
-        self, network: Network, degree: int, time_degree: int, time_change: bool, moving: bool,
-        rng: np.random.Generator,
-    ) -> None:
-        self.network, self.rng, self.time_change = network, rng, time_change
+    def __init__(self, network: Network, ansatz: Ansatz, rng: np.random.Generator) -> None:
+        self.network, self.rng, self.time_change = network, rng, ansatz.time_change
         self.lowered = lower(network)
         self.state = state_of(network)
         self.total = network.num_coordinates
-        self.monomials = monomials_of(self.state.size, degree, time_degree)
-        self.powers = time_degree + 1 if moving else 1
+        self.monomials = monomials_of(self.state.size, ansatz.degree, ansatz.time_degree)
+        self.powers = ansatz.time_degree + 1 if ansatz.moving else 1
         self.shadow = balanced_shadow(network, rng) if is_piecewise(network) else {}
 
     @property
@@ -83,32 +115,16 @@ class System:
         return {k: np.concatenate([f[k] for f in found])[:count] for k in found[0]}
 
     def _batch(self, field: PrimeField, batch: int, theta: Any) -> dict[str, Array]:
-        net, state, rng, mul = self.lowered, self.state, self.rng, field.mul
-        salt = int(rng.integers(1 << 62))
-        if theta is None:
-            parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in net.parameters}
-        else:
-            parameters, salt = dict(theta[0]), theta[1]
-        inputs = residue_inputs(net, field, rng, batch)
-        patterns = branch_patterns(net, self.shadow if theta is not None else {}, rng, batch)
-        plan = root_plan(net, field, theta is None)
-        settle_roots(net, field, rng, plan, Point(salt, parameters, inputs, patterns))
-        domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
-        lines = values(net, domain, parameters, inputs)
-        places = state_of(net)
-        seed = field.random(rng, (batch, *state.shape))
+        net, mul = self.lowered, field.mul
+        domain, lines, parameters, inputs = self._drawn(field, batch, theta)
+        seed = field.random(self.rng, (batch, *self.state.shape))
         held = pulled(net, domain, lines, [seed])
-
-        def flat(a: Array | None, size: int) -> Array:
-            if a is None:
-                return np.zeros((batch, size))
-            return np.broadcast_to(a, (batch, *a.shape[1:])).reshape(batch, size)
-
-        n = state.size
-        w, v = flat(seed, n), flat(lines[net.outputs[0]], n)
-        x, t = flat(inputs["x"], n), flat(inputs["t"], 1)
-        slopes = np.concatenate([flat(held.get(places.clock), 1), flat(held.get(places.place), n)],
-                                axis=1)
+        places, n = state_of(net), self.state.size
+        w, v = _flat(batch, seed, n), _flat(batch, lines[net.outputs[0]], n)
+        x, t = _flat(batch, inputs["x"], n), _flat(batch, inputs["t"], 1)
+        slopes = np.concatenate([
+            _flat(batch, held.get(places.clock), 1), _flat(batch, held.get(places.place), n)],
+            axis=1)
         velocity = np.concatenate([np.ones((batch, 1)), v], axis=1)
         point = np.concatenate([t, x], axis=1)
         wv = field.sum(mul(w, v), (1,))
@@ -123,21 +139,35 @@ class System:
                 own.append(field.add(mul(slopes[:, k], value), mul(turned, moved)))
                 # w . (xi - tau v)
                 along.append(mul(field.neg(wv) if k == 0 else w[:, k - 1], value))
-        moved_theta = np.concatenate(
-            [flat(held.get(i), net.nodes[i].leaf.size)  # type: ignore[union-attr]
-             for i in net.parameter_nodes] or [np.zeros((batch, 0))], axis=1)
+        sizes = [p.size for p in net.parameters]
+        pulls = _joined(batch, [held.get(i) for i in net.parameter_nodes], sizes)
         by_power, power = [], np.ones((batch, 1))
         for _ in range(self.powers):
-            by_power.append(mul(moved_theta, power))
+            by_power.append(mul(pulls, power))
             power = mul(power, t)
-        thetas = np.concatenate(
-            [flat(parameters[p.name], p.size) for p in net.parameters]
-            or [np.zeros((batch, 0))], axis=1)
+        thetas = _joined(batch, [parameters[p.name] for p in net.parameters], sizes)
         good = np.broadcast_to(domain.valid, (batch,))
         return {
             "xi": np.stack(own, axis=1)[good], "along": np.stack(along, axis=1)[good],
             "theta": np.concatenate(by_power, axis=1)[good], "values": thetas[good],
         }
+
+    def _drawn(
+        self, field: PrimeField, batch: int, theta: Any
+    ) -> tuple[ResidueDomain, list[Array], dict[str, Array], dict[str, Array]]:
+        """The program's lines at fresh points, with the parameters and inputs there."""
+        net, rng = self.lowered, self.rng
+        salt = int(rng.integers(1 << 62))
+        if theta is None:
+            parameters = {p.name: field.random(rng, (batch, *p.shape)) for p in net.parameters}
+        else:
+            parameters, salt = dict(theta[0]), theta[1]
+        inputs = residue_inputs(net, field, rng, batch)
+        patterns = branch_patterns(net, self.shadow if theta is not None else {}, rng, batch)
+        plan = root_plan(net, field, theta is None)
+        settle_roots(net, field, rng, plan, Point(salt, parameters, inputs, patterns))
+        domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
+        return domain, values(net, domain, parameters, inputs), parameters, inputs
 
     @staticmethod
     def _monomial(field: PrimeField, m: Monomial, point: Array) -> Array:
@@ -154,6 +184,18 @@ class System:
             term = field.mul(self._monomial(field, rest, point), velocity[:, k])
             total = field.add(total, field.mul(term, np.array(float(e))))
         return total
+
+
+def _flat(batch: int, a: Array | None, size: int) -> Array:
+    """Shape (batch, size); None is 0."""
+    if a is None:
+        return np.zeros((batch, size))
+    return np.broadcast_to(a, (batch, *a.shape[1:])).reshape(batch, size)
+
+
+def _joined(batch: int, parts: Sequence[Array | None], sizes: Sequence[int]) -> Array:
+    flat = [_flat(batch, a, n) for a, n in zip(parts, sizes, strict=True)]
+    return np.concatenate(flat or [np.zeros((batch, 0))], axis=1)
 
 
 def monomials_of(n: int, degree: int, time_degree: int) -> list[Monomial]:

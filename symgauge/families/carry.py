@@ -46,13 +46,13 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     """
     name, copies = through.parameter, prod(through.copies)
     own = [m for m in through.moves if m.parameter == name]
-    scaling = through.kind == "diagonal"
+    scaling = through.kind.is_scaling
     forms = ("s^k",) if scaling else ("+c", "+Tc")
     shapes = {coordinates.at(m.source or m.parameter, m.at).shape[:2] for m in through.moves}
     fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
     if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
         raise ValueError(f"{name} is fixed by no such slice")
-    if through.kind not in ("diagonal", "translation") or {
+    if not through.kind.is_vector or {
             m.source for m in through.moves} & {m.parameter for m in through.moves}:
         raise ValueError(f"{name} is fixed by no such slice")
     if copies * through.size != prod(coordinates.shapes[name]):
@@ -70,7 +70,7 @@ class Slice:
     def __init__(self, through: Through, coordinates: Coordinates) -> None:
         own = next(m for m in through.moves if m.parameter == through.parameter)
         self._elements: list[int] = coordinates.at(own.parameter, own.at).reshape(-1).tolist()
-        self._scales = through.kind == "diagonal"
+        self._scales = through.kind.is_scaling
         #: theta_k = m_k(s) sigma_k, m_k a monomial in the coordinates of the fixed parameter.
         self._factor: dict[int, Monomial] = {}
         #: theta_k = sigma_k + (terms in the fixed parameter and the sources).

@@ -9,33 +9,10 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.families.family import MATRIX_KINDS, Family, Kind, Move, Place, Sparse
+from symgauge.families.family import Family, Move, Place
+from symgauge.families.kind import Kind, MatrixKind, Sparse
 from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
-
-
-def basis_matrices(kind: Kind, n: int) -> list[Sparse]:
-    """A basis of the Lie algebra of a kind of matrices of size n; empty where there is none."""
-    one = Fraction(1)
-    if kind == "gl":
-        return [((i, j, one),) for i in range(n) for j in range(n)]
-    if kind == "so":
-        return [((i, j, one), (j, i, -one)) for i in range(n) for j in range(i + 1, n)]
-    if kind == "complex":
-        if n != 2:
-            return []
-        return [((0, 0, one), (1, 1, one)), ((0, 1, -one), (1, 0, one))]
-    if kind == "centred":
-        return [tuple((i, j, one) for j in range(n)) for i in range(n)]
-    # u v^T - v u^T with u = e_i - e_last, v = e_j - e_last
-    last = n - 1
-    return [
-        (
-            (i, j, one), (j, i, -one), (i, last, -one), (last, i, one),
-            (last, j, -one), (j, last, one),
-        )
-        for i in range(last) for j in range(i + 1, last)
-    ]
 
 
 def touched(network: Network, f: VectorField) -> tuple[Move, ...]:
@@ -84,13 +61,13 @@ class Coordinates:
     def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
             VectorField, ...]:
         """One field per basis element: copy by copy, E_ij row-major for matrices."""
-        if kind in MATRIX_KINDS:
+        if isinstance(kind, MatrixKind):
             return tuple(
                 self._matrix_field(c, matrix, moves)
-                for c in range(copies) for matrix in basis_matrices(kind, size)
+                for c in range(copies) for matrix in kind.basis(size)
             )
         return tuple(
-            self._vector_field(c, i, kind, moves) for c in range(copies) for i in range(size)
+            self._vector_field(c, i, moves) for c in range(copies) for i in range(size)
         )
 
     def fields_of(self, family: Family) -> tuple[VectorField, ...]:
@@ -112,7 +89,7 @@ class Coordinates:
                 ]
         return VectorField.build([], linear)
 
-    def _vector_field(self, c: int, i: int, kind: Kind, moves: Sequence[Move]) -> VectorField:
+    def _vector_field(self, c: int, i: int, moves: Sequence[Move]) -> VectorField:
         shift: list[tuple[int, Fraction]] = []
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:

@@ -10,21 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
+from symgauge.families.kind import Form, Kind
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
-
-#: so1: orthogonal matrices that fix the vector of ones. complex: a + b J on the plane, J the
-#: quarter turn (what commutes with a rotation by a generic angle). centred: 1 + u 1^T, which fixes
-#: every vector of sum 0.
-Kind = Literal["gl", "so", "so1", "complex", "centred", "diagonal", "translation", "other"]
-#: A matrix as its non-zero entries.
-Sparse = tuple[tuple[int, int, Fraction], ...]
-#: "s^k" is w -> s^k (w + u) - u, with the move's offset u: it scales the gain w + u.
-#: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
-#: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
-Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+T*c"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Through:
-    """A slice: the family (diagonal or translation) that brings `parameter` to 1 or to 0."""
+    """A slice: the family (of scalings or shifts) that brings `parameter` to 1 or to 0."""
 
     parameter: str
     kind: Kind
@@ -99,7 +89,7 @@ class Through:
 
 def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
     """What slices hold their parameters at: 1 for a scaling, 0 for a shift."""
-    return {t.parameter: Fraction(t.kind == "diagonal") for t in slices}
+    return {t.parameter: Fraction(t.kind.is_scaling) for t in slices}
 
 
 @dataclass(frozen=True)
@@ -124,16 +114,9 @@ class Family:
     @property
     def dimension(self) -> int:
         """Number of generators; where no field was made, from the element's sizes alone."""
-        if self.kind == "other":
+        if not self.kind.is_finite:
             return len(self.fields)
-        n = self.size
-        each = {
-            "gl": n * n, "so": n * (n - 1) // 2, "so1": (n - 1) * (n - 2) // 2, "complex": 2,
-        }.get(self.kind, n)
-        return prod(self.copies) * each
-
-
-MATRIX_KINDS = ("gl", "so", "so1", "complex", "centred")
+        return prod(self.copies) * self.kind.dimension(self.size)
 
 
 def joined(moves: Sequence[Move]) -> tuple[Move, ...]:

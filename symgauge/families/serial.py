@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from symgauge.exact.rational import rational
-from symgauge.families.family import Family, Form, Kind, Move, Place, Through
+from symgauge.families.family import Family, Move, Place, Through
+from symgauge.families.kind import Form
+from symgauge.families.kinds import kind_named
 from symgauge.lie.fields import VectorField
 
 
@@ -19,19 +21,19 @@ def family_of(
     """
     element = entry["element"]
     numbers = [element["size"], *element["copies"]]
-    if element["kind"] not in get_args(Kind) or not all(
-            type(n) is int and n > 0 for n in numbers):
+    kind = kind_named(element["kind"])
+    if not all(type(n) is int and n > 0 for n in numbers):
         raise ValueError(f"the element {element!r:.80}")
     via = tuple(
         Through(t["parameter"], f.kind, f.copies, f.size, f.moves)
         for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
     )
-    moves = tuple(_move(m, wrong) for m in entry["action"])
-    return Family(
-        element["kind"], tuple(element["copies"]), element["size"], moves, fields, via)
+    moves = tuple(move_of(m, wrong) for m in entry["action"])
+    return Family(kind, tuple(element["copies"]), element["size"], moves, fields, via)
 
 
-def _move(m: Mapping[str, Any], wrong: bool) -> Move:
+def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
+    """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
             "source" in m) != (m["form"] in ("+Tc", "+T*c")):
@@ -56,12 +58,12 @@ def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
 def plain_family(family: Family) -> Mapping[str, Any]:
     """Element, action and slices as plain data."""
     return {
-        "element": {"kind": family.kind, "copies": list(family.copies), "size": family.size},
+        "element": {"kind": family.kind.name, "copies": list(family.copies), "size": family.size},
         "action": [m.plain() for m in family.moves],
         "via": [
             {
                 "parameter": t.parameter,
-                "element": {"kind": t.kind, "copies": list(t.copies), "size": t.size},
+                "element": {"kind": t.kind.name, "copies": list(t.copies), "size": t.size},
                 "action": [m.plain() for m in t.moves],
             }
             for t in family.via

@@ -218,32 +218,38 @@ def _component(constants: Constants, pieces: list[tuple[tuple[int, ...], str]]) 
     if len(pieces) == 1:
         return pieces[0][1]
     line = {i for part, name in pieces if name == "R" for i in part}
-    inner = [set(part) for part, name in pieces if "|x" in name]
-    outer = [set(part) for part, name in pieces if name != "R" and "|x" not in name]
-    blocks = [*outer, *inner]
-    if not blocks:
+    inner = [(set(part), name) for part, name in pieces if "|x" in name]
+    outer = [(set(part), name) for part, name in pieces if name != "R" and "|x" not in name]
+    if not (outer or inner) or not _keeps(
+            constants, line, [part for part, _ in outer], [part for part, _ in inner]):
         return None
+    name = ""
+    for names in ([n for _, n in outer], [n for _, n in inner], ["R"] * len(line)):
+        if names:
+            part = _tally(names)
+            part = f"({part})" if names[0] != "R" and (len(names) > 1 or "|x" in part) else part
+            name = part if not name else f"{f'({name})' if '|x' in name else name} |x {part}"
+    return name
 
+
+def _keeps(
+    constants: Constants, line: set[int], outer: Sequence[set[int]], inner: Sequence[set[int]]
+) -> bool:
+    """Whether lines are an abelian ideal that all blocks keep, and outer blocks keep inner ones.
+
+    Blocks alike must commute.
+    """
     def within(left: set[int], right: set[int], wanted: set[int]) -> bool:
         return all(set(_get(constants, i, j)) <= wanted for i in left for j in right)
 
-    if not (
+    return (
         within(line, line, set())
-        and all(within(line, part, line) for part in blocks)
+        and all(within(line, part, line) for part in (*outer, *inner))
         and all(within(part, other, other) for part in outer for other in inner)
         and all(
             within(a, b, set()) for same in (outer, inner)
             for k, a in enumerate(same) for b in same[:k])
-    ):
-        return None
-    name = ""
-    chain = [[n for _, n in pieces if n != "R" and "|x" not in n],
-             [n for _, n in pieces if "|x" in n], ["R"] * len(line)]
-    for names in filter(None, chain):
-        part = _tally(names)
-        part = f"({part})" if names[0] != "R" and (len(names) > 1 or "|x" in part) else part
-        name = part if not name else f"{f'({name})' if '|x' in name else name} |x {part}"
-    return name
+    )
 
 
 def _tally(names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ class Add(Primitive):
 
     name = "add"
     law = "sum of lines"
+    linear = True
     aten = ("add.Tensor", "add.Scalar")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -54,6 +55,9 @@ class Add(Primitive):
         a, b = masks
         assert a is not None and b is not None
         return a | b
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        return sum(counts)
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return " + ".join(inputs)

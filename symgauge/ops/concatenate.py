@@ -10,6 +10,7 @@ import numpy as np
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -19,7 +20,7 @@ class Concatenate(Structural):
     """cat: a direct sum along `axis`."""
 
     name = "concatenate"
-    law = "move"
+    law = "join"
     aten = ("cat.default",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -51,6 +52,9 @@ class Concatenate(Structural):
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         axis = attrs["axis"]
         return legs.concatenate(inputs, axis)
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        return moves.joined(address) if address[0] == attrs["axis"] else address
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return "[" + ", ".join(inputs) + "]"

@@ -15,6 +15,7 @@ class Erf(Primitive):
     """erf x, the error function."""
 
     name = "erf"
+    keeps_zero = True
     aten = ("erf.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

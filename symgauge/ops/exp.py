@@ -16,6 +16,7 @@ class Exp(Primitive):
     """exp x: a shift of x becomes a scaling of the value."""
 
     name = "exp"
+    exponentiates = True
     aten = ("exp.default",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:

@@ -19,7 +19,7 @@ class Expand(Structural):
     """Unit axes are repeated to `size`."""
 
     name = "expand"
-    law = "move"
+    law = "repetition"
     aten = ("expand.default",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:

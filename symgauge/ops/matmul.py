@@ -19,6 +19,7 @@ class Matmul(Primitive):
 
     name = "matmul"
     law = "contraction"
+    bilinear = True
     aten = ("mm.default", "bmm.default")
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -19,6 +19,7 @@ class Mul(Primitive):
 
     name = "mul"
     law = "product"
+    bilinear = True
     aten = ("mul.Tensor", "mul.Scalar")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -58,6 +59,9 @@ class Mul(Primitive):
         self, domain: Domain, xs: Sequence[Array], y: Array, ct: Array, **attrs: Any
     ) -> tuple[Array | None, ...]:
         return domain.mul(ct, xs[1]), domain.mul(ct, xs[0])
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        return counts[0] * counts[1]
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return r" \odot ".join(inputs)

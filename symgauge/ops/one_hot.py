@@ -51,6 +51,9 @@ class OneHot(Primitive):
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return [*inputs[0], legs.fresh(attrs["count"])]
 
+    def unit_axis(self, rank: int, **attrs: Any) -> int | None:
+        return rank - 1
+
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return f"e_{{{inputs[0]}}}"
 

@@ -10,6 +10,7 @@ import numpy as np
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -19,7 +20,7 @@ class Permute(Structural):
     """Axis i of the value is axis dims[i] of the input."""
 
     name = "permute"
-    law = "move"
+    law = "permutation"
     aten = ("permute.default", "t.default", "transpose.int")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -49,6 +50,9 @@ class Permute(Structural):
 
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return [inputs[0][d] for d in attrs["dims"]]
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        return list(attrs["dims"]).index(address[0]), *address[1:]
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         transposes_last = attrs["dims"][-2:] == (len(attrs["dims"]) - 1, len(attrs["dims"]) - 2)

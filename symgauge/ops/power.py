@@ -18,6 +18,7 @@ class Power(Primitive):
 
     name = "power"
     law = "homogeneous"
+    keeps_zero = True
     aten = ("pow.Tensor_Scalar",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -64,6 +65,15 @@ class Power(Primitive):
 
     def _slope(self, domain: Domain, x: Array, k: int) -> Array:
         return domain.scale(domain.power(x, k - 1), Fraction(k))
+
+    def degree_at(self, **attrs: Any) -> Fraction:
+        return Fraction(attrs["exponent"])
+
+    def is_square(self, **attrs: Any) -> bool:
+        return bool(attrs["exponent"] == 2)
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        return int(counts[0] ** attrs["exponent"])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return f"({inputs[0]})^{{{attrs['exponent']}}}"

@@ -18,7 +18,7 @@ class Ranking(Primitive):
     """
 
     name = "ranking"
-    law = "locally constant"
+    law = "order"
     branches = True
     closed = True
 
@@ -49,6 +49,9 @@ class Ranking(Primitive):
 
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return [*inputs[0][:-1], legs.fresh(attrs["count"]), inputs[0][-1]]
+
+    def unit_axis(self, rank: int, **attrs: Any) -> int | None:
+        return rank - 1
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return rf"\operatorname{{rank}}_{{{attrs['count']}}}({inputs[0]})"

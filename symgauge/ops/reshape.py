@@ -10,6 +10,7 @@ from symgauge.errors import CaptureError
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -19,7 +20,7 @@ class Reshape(Structural):
     """view, reshape, squeeze, unsqueeze: one axis may split into several, or several merge."""
 
     name = "reshape"
-    law = "move"
+    law = "reshape"
     aten = (
         "view.default", "_unsafe_view.default", "reshape.default", "unsqueeze.default",
         "squeeze.dims", "squeeze.dim", "squeeze.default",
@@ -60,6 +61,9 @@ class Reshape(Structural):
 
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return legs.reshape(inputs[0], shape)
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        return moves.reshaped(address)
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return inputs[0]

@@ -18,6 +18,7 @@ class Rsqrt(Primitive):
     name = "rsqrt"
     law = "homogeneous"
     degree = Fraction(-1, 2)
+    takes_root = True
     aten = ("rsqrt.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -17,7 +17,8 @@ class Scale(Primitive):
     """c x, c an exact rational."""
 
     name = "scale"
-    law = "move"
+    law = "multiple"
+    linear = True
     aten = ("neg.default",)
     rational_attrs = ("factor",)
 
@@ -48,6 +49,12 @@ class Scale(Primitive):
         if attrs["factor"] <= 0:
             raise CaptureError("minus infinity is multiplied by a number <= 0")
         return masks[0]
+
+    def vanishes(self, zero: Sequence[bool], **attrs: Any) -> bool:
+        return bool(attrs["factor"] == 0 or all(zero))
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        return counts[0]
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         factor = attrs["factor"]

@@ -15,6 +15,7 @@ class Sin(Primitive):
     """sin x: odd, and of one circle with cos x."""
 
     name = "sin"
+    keeps_zero = True
     aten = ("sin.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

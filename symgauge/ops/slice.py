@@ -8,6 +8,7 @@ from typing import Any
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -17,7 +18,7 @@ class Slice(Structural):
     """Indices start, start + step, ... below stop of one axis: a summand of a direct sum."""
 
     name = "slice"
-    law = "move"
+    law = "part"
     aten = ("slice.Tensor",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -58,6 +59,9 @@ class Slice(Structural):
             strided = legs.stride(axes[a], attrs["step"]) if whole else None
             axes[a] = legs.fresh(shape[a]) if strided is None else strided
         return axes
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        return moves.sliced(address)
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return f"{inputs[0]}[{attrs['start']}{{:}}{attrs['stop']}]"

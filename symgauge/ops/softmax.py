@@ -23,6 +23,7 @@ class Softmax(Composite):
 
     name = "softmax"
     law = "normaliser"
+    exponentiates = True
     aten = ("_softmax.default", "softmax.int")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -88,6 +89,10 @@ class Softmax(Composite):
         mean = np.expand_dims(domain.sum(domain.mul(y, moved), (axis,)), axis)
         centred = domain.add(moved, domain.scale(np.broadcast_to(mean, dx.shape), Fraction(-1)))
         return domain.mul(y, centred)
+
+    def unit_axis(self, rank: int, **attrs: Any) -> int | None:
+        """Where no mask leaves out all of a row."""
+        return int(attrs["axis"])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return rf"\operatorname{{softmax}}({inputs[0]})"

@@ -13,7 +13,7 @@ class Step(LocallyConstant):
     """H(x), locally constant, H^2 = H. Its derivative is 0 off the boundary of the cells."""
 
     name = "step"
-    law = "locally constant"
+    law = "sign"
 
     def apply(self, domain: Domain, *xs: Array, **attrs: Any) -> Array:
         return domain.step(xs[0])

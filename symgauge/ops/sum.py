@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Primitive
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -20,6 +22,7 @@ class Sum(Primitive):
 
     name = "sum"
     law = "sum"
+    linear = True
     aten = ("sum.dim_IntList", "sum.default")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
@@ -56,6 +59,14 @@ class Sum(Primitive):
 
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return [axis for a, axis in enumerate(inputs[0]) if a not in attrs["axes"]]
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        if address[0] in attrs["axes"]:
+            return None
+        return address[0] - sum(a < address[0] for a in attrs["axes"]), *address[1:]
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        return int(counts[0] * prod(shapes[0][a] for a in attrs["axes"]))
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return rf"\textstyle\sum {inputs[0]}"

@@ -66,5 +66,8 @@ class Tabulated(Composite):
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         return [*inputs[0][:-1], legs.fresh(attrs["count"])]
 
+    def unit_axis(self, rank: int, **attrs: Any) -> int | None:
+        return rank - 1
+
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return f"e_{{t({', '.join(inputs)})}}"

@@ -15,6 +15,7 @@ from symgauge.program.array import Array, Shape
 from symgauge.program.constant import Constant
 from symgauge.program.domain import Domain
 from symgauge.program.legs import Axis, Legs
+from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -27,7 +28,7 @@ class Take(Structural):
     """The axis is replaced by the axes of `index`, a nested tuple of places on it."""
 
     name = "take"
-    law = "move"
+    law = "selection"
     aten = ("index_select.default", "embedding.default", "flip.default")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
@@ -76,6 +77,12 @@ class Take(Structural):
         axis, rank = attrs["axis"], np.ndim(attrs["index"])
         fresh = [legs.fresh(n) for n in shape[axis:axis + rank]]
         return [*inputs[0][:axis], *fresh, *inputs[0][axis + 1:]]
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        axis, rank = attrs["axis"], np.ndim(attrs["index"])
+        if address[0] == axis:
+            return None
+        return address[0] + (rank - 1 if address[0] > axis else 0), *address[1:]
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
         return rf"{inputs[0]}[\,\cdot\,]"

@@ -14,7 +14,7 @@ from symgauge.points.inputs import has_tokens
 from symgauge.points.rows import RANK_ORDER, SPARE, batches, jacobian_rows
 from symgauge.points.tokens import few_tokens, ids_decide
 from symgauge.program.array import Array
-from symgauge.program.lower import has_op
+from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 
 #: Batches of rows without a new one after which the rank at a point is taken as found.
@@ -39,7 +39,7 @@ def draw_theta(
 ) -> tuple[dict[str, Array], int]:
     """One exact random theta, at which some input has a root for every root, and its salt."""
     salt = int(rng.integers(1 << 62))
-    if not has_op(network, "rsqrt"):
+    if not germ_of(network).root_lines:
         return {p.name: field.random(rng, (1, *p.shape)) for p in network.parameters}, salt
     rows = jacobian_rows(Draw(network, field, rng, salt=salt), 1)
     return {n: v[:1] for n, v in rows.parameters.items()}, salt

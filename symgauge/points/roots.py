@@ -18,7 +18,7 @@ from symgauge.points.cells import branch_patterns
 from symgauge.points.draw import Point
 from symgauge.points.inputs import has_tokens, residue_inputs
 from symgauge.program.array import Array
-from symgauge.program.lower import germ_of, has_op
+from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 
 #: A slice of a tensor, by its axis (without the batch) and index, and radicands that it moves.
@@ -61,7 +61,7 @@ def root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
 
 
 def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
-    if not has_op(network, "rsqrt"):
+    if not germ_of(network).root_lines:
         return RootPlan(())
     rng = np.random.default_rng(0)
     # one theta must serve many sequences of tokens: too many radicands at once
@@ -75,8 +75,7 @@ def _missing_of_constants(network: Network, field: PrimeField) -> bool:
     """Whether a constant may have no root here: nothing moves it."""
     lowered = germ_of(network)
     constants = [
-        arguments_of(lowered).get(i) for i, n in enumerate(lowered.nodes)
-        if lowered.is_constant[i] and n.op is not None and n.op.name == "rsqrt"
+        arguments_of(lowered).get(i) for i in lowered.root_lines if lowered.is_constant[i]
     ]
     return any(c is None for c in constants) or any(
         field.character(np.array(float(root_free(r)[1] % field.p))) != 1.0
@@ -141,11 +140,9 @@ def _radicands(
     lowered = germ_of(network)
     lines = values(
         lowered, ResidueDomain(field, 1, batch, patterns, True), parameters, inputs)
-    parts = [
-        np.broadcast_to(lines[n.inputs[0]], (batch, *lines[n.inputs[0]].shape[1:]))
-        for n in lowered.nodes if n.op is not None and n.op.name == "rsqrt"
-    ]
-    return np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+    under = [lines[lowered.nodes[i].inputs[0]] for i in lowered.root_lines]
+    parts = [np.broadcast_to(a, (batch, *a.shape[1:])).reshape(batch, -1) for a in under]
+    return np.concatenate(parts, axis=1)
 
 
 def _never_together(network: Network, field: PrimeField, rng: np.random.Generator) -> bool:
@@ -176,7 +173,7 @@ def settle_roots(
     if not plan.stages:
         return
     parameters, inputs = point.parameters, point.inputs
-    last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name == "rsqrt")
+    last = network.root_lines[-1]
     prefix = Network(network.nodes[:last + 1], (last,), network.ops)
     batch = max(len(v) for v in (*parameters.values(), *inputs.values()))
     for name, axis, index, final in plan.stages:

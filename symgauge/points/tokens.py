@@ -50,4 +50,4 @@ def draw_tokens(network: Network, rng: np.random.Generator) -> dict[str, Array]:
 
 def ids_decide(network: Network) -> bool:
     """Whether something else is made of token ids than rows of a table."""
-    return any(n.op is not None and n.op.name == "tabulated" for n in network.nodes)
+    return any(n.op is not None and n.op.law == "function of tokens" for n in network.nodes)

@@ -72,6 +72,11 @@ class Network:
         return tuple(i for i, n in enumerate(self.nodes) if isinstance(n.leaf, Input))
 
     @cached_property
+    def root_lines(self) -> tuple[int, ...]:
+        """Lines that take a root of their input, among primitives."""
+        return tuple(i for i, n in enumerate(self.nodes) if n.op is not None and n.op.takes_root)
+
+    @cached_property
     def is_constant(self) -> tuple[bool, ...]:
         """Which lines depend on no parameter and no input."""
         out: list[bool] = []

@@ -18,6 +18,7 @@ from symgauge.program.array import Array, Shape
 if TYPE_CHECKING:
     from symgauge.program.domain import Domain
     from symgauge.program.legs import Axis, Legs
+    from symgauge.program.moves import Address, Moves
     from symgauge.program.sample import Sample
     from symgauge.program.writer import Value, Writer
 
@@ -54,11 +55,20 @@ def _is_value(argument: Any) -> bool:
 class NodeOp(AbstractOp):
     """An op that stands in a program."""
 
-    #: The lemma on how the value varies when the inputs do: the name of its intertwiner
-    #: (proof/intertwiners). "general": a variation of an input is one of the value, no more.
+    #: The lemma on how the value varies when the inputs do: the name of a file of `laws`, as it
+    #: calls itself. "general": a variation of an input is one of the value, no more.
     law: ClassVar[str] = "general"
     #: Degree under positive scalings, for the law "homogeneous".
     degree: ClassVar[Fraction] = Fraction(1)
+    #: Whether the value is linear in all inputs together, or in each of its two.
+    linear: ClassVar[bool] = False
+    bilinear: ClassVar[bool] = False
+    #: Whether the value is exponentials, over their sum or not: what averages weigh with.
+    exponentiates: ClassVar[bool] = False
+    #: Whether a root of the input is taken, which over residues is there where that is a square.
+    takes_root: ClassVar[bool] = False
+    #: Whether the value of an op of one input is 0 where that is, and it is not linear.
+    keeps_zero: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
@@ -75,6 +85,38 @@ class NodeOp(AbstractOp):
     def legs(self, legs: Legs, inputs: list[list[Axis]], shape: Shape, **attrs: Any) -> list[Axis]:
         """Axes of the value as products of legs. Default: entrywise, all inputs alike."""
         return legs.entrywise(inputs, shape)
+
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        """Where a leaf of an input is in the value; None where it is no longer there.
+
+        Default: where it was. Raises NoLemma where index spaces are mixed.
+        """
+        return address
+
+    def degree_at(self, **attrs: Any) -> Fraction:
+        """The degree, for an op whose attributes say it."""
+        return self.degree
+
+    def is_square(self, **attrs: Any) -> bool:
+        """Whether the value is the square of the input, entry by entry."""
+        return False
+
+    def unit_axis(self, rank: int, **attrs: Any) -> int | None:
+        """The axis of the value, of `rank` axes, along which its entries sum to 1; None: none."""
+        return None
+
+    def vanishes(self, zero: Sequence[bool], **attrs: Any) -> bool:
+        """Whether the value is 0, given which inputs are: sufficient."""
+        if self.bilinear:
+            return any(zero)
+        return (self.linear or self.keeps_zero) and bool(zero) and all(zero)
+
+    def terms(self, counts: Sequence[int], shapes: Sequence[Shape], **attrs: Any) -> int | None:
+        """A bound on the terms of an entry, given the inputs', for a plain sum or product.
+
+        A proof keeps such a value a polynomial in its inputs while that is short. None: not this.
+        """
+        return None
 
     def body(self, **attrs: Any) -> object | None:
         """The program of the vector field, for an op that is its flow; else None (`Node.body`).
@@ -139,6 +181,8 @@ class LocallyConstant(Primitive):
 
 class Structural(Primitive):
     """A linear op that only moves, repeats or selects entries: written in plain numpy."""
+
+    linear = True
 
     def tangent(
         self, domain: Domain, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None],

@@ -19,7 +19,7 @@ from functools import cached_property
 from math import prod
 
 from symgauge.domains.signs import analytic_everywhere, ends_somewhere
-from symgauge.families.family import MATRIX_KINDS, Family, Move, Place
+from symgauge.families.family import Family, Move, Place
 from symgauge.lie.fields import VectorField
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower
@@ -30,7 +30,6 @@ from symgauge.proof.regions import expansion
 
 Shapes = Mapping[str, Sequence[int]]
 
-FORMS = {"diagonal": ("s^k", "+c", "+Tc"), "translation": ("+c", "+Tc")}
 MATRIX_FORMS = ("g", "g^-T")
 #: Ops that are not defined everywhere.
 ENDS = ("reciprocal", "rsqrt", "log")
@@ -58,9 +57,8 @@ def no_action(family: Family, shapes: Shapes) -> str | None:
 
 
 def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | None:
-    forms = MATRIX_FORMS if family.kind in MATRIX_KINDS else FORMS.get(family.kind, ())
     for move in family.moves:
-        if move.form not in forms:
+        if move.form not in family.kind.forms:
             return f"{move.form} is no action of a {family.kind} element"
         if {move.parameter, move.source} & set(held):
             return f"{move.parameter} moves or reads what a slice holds"
@@ -133,7 +131,7 @@ class FiniteActions:
 
         Raises KeyError or IndexError where a move is of no tensor of the network.
         """
-        if family.kind == "other":
+        if not family.kind.is_finite:
             return "its generators have none of the known forms"
         return no_action(family, self._shapes) or self._jump_on_the_way(family, proofs)
 

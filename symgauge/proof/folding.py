@@ -10,7 +10,6 @@ import numpy as np
 
 from symgauge.exact.polynomial import Monomial, Number, Polynomial, add, ratio, scale
 from symgauge.program.array import Array
-from symgauge.program.op import Primitive
 
 
 @dataclass(frozen=True)
@@ -37,39 +36,6 @@ class Folded:
         else:
             left = "A v"
         return f"delta v = {left} + c" if shifted else f"delta v = {left}"
-
-
-def decides_alike(op: Primitive, x: Array, dx: Array) -> bool:
-    """Whether a branch decides the same all along a flow dx/dt on its argument x.
-
-    Its derivative is 0 anyway, but what jumps there would move. Composite lines (a ReLU, a
-    maximum) are continuous where their branches change and are not asked.
-    """
-    if op.name == "ranking":
-        first, moved = (np.broadcast_to(a[..., :1], a.shape) for a in (x, dx))
-        less = np.frompyfunc(lambda a, b: add(a, scale(b, -1)), 2, 1)
-        rows = (less(a, b).reshape(-1, a.shape[-1]) for a, b in ((x, first), (dx, moved)))
-        return all(_one_factor(a, b) for a, b in zip(*rows, strict=True))
-    if op.name == "step":
-        return all(
-            _one_factor([a], [b]) or len(a) == 1 and _divides(next(iter(a)), b)
-            for a, b in zip(x.reshape(-1), dx.reshape(-1), strict=True))
-    return not any(dx.reshape(-1))
-
-
-def _one_factor(x: Sequence[Polynomial], dx: Sequence[Polynomial]) -> bool:
-    """Whether dx is one number times x."""
-    k = next((i for i, p in enumerate(x) if p), None)
-    if k is None:
-        return not any(dx)
-    m = min(x[k])
-    c = ratio(dx[k].get(m, 0), x[k][m])
-    return all(b == scale(a, c) for a, b in zip(x, dx, strict=True))
-
-
-def _divides(m: Monomial, p: Polynomial) -> bool:
-    """Whether every term of p has the symbols of a monomial."""
-    return all(all(other.count(s) >= m.count(s) for s in m) for other in p)
 
 
 def fold_variation(y: Array, dy: Array, parameters: set[int]) -> Folded | None:

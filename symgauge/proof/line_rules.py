@@ -11,14 +11,12 @@ import numpy as np
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.exact.polynomial import SizeLimit
+from symgauge.laws import all_laws
 from symgauge.program.array import Array
 from symgauge.program.network import Network, Node
 from symgauge.program.op import Composite, NodeOp, Primitive
-from symgauge.proof.folding import decides_alike
-from symgauge.proof.regions import count_terms, expansion
+from symgauge.proof.regions import expansion
 
-#: Ops whose unmoved values stay expanded while they have few terms.
-CHEAP = ("add", "mul", "scale", "sum", "power")
 #: Terms of a polynomial that a line may keep when it does not fold.
 MAX_TERMS = 4000
 
@@ -53,18 +51,24 @@ class LineRules:
         sum of its entries; everything else is a symbol.
         """
         assert node.op is not None
-        if node.op.name in CHEAP:
-            xs = [value(j) for j in node.inputs]
-            if count_terms(node, xs) <= self.short:
-                out: Array = node.op.apply(  # type: ignore[attr-defined]
-                    self.domain, *xs, **node.attrs
-                )
-                return out
+        if self._is_short(node, value):
+            return self.plain(i, node, [value(j) for j in node.inputs], False)
         if isinstance(node.op, Composite) and node.op.of_tokens:
             xs = [value(j) for j in node.inputs]
             if prod(x.shape[-1] * max(len(p) for p in x.reshape(-1)) for x in xs) <= MAX_TERMS:
                 return self.plain(i, node, xs, False)
         return self._opaque_value(i, node, value)
+
+    def _is_short(self, node: Node, value: Any) -> bool:
+        """Whether a line is a sum or product of few terms."""
+        assert node.op is not None
+        shapes = [self.network.nodes[j].shape for j in node.inputs]
+        if node.op.terms([1] * len(shapes), shapes, **node.attrs) is None:
+            return False
+        entries = (value(j).reshape(-1) for j in node.inputs)
+        counts = [max((len(p) for p in x), default=0) for x in entries]
+        found = node.op.terms(counts, shapes, **node.attrs)
+        return found is not None and found <= self.short
 
     def _opaque_value(self, i: int, node: Node, value: Any) -> Array:
         if node.op is not None and node.op.closed:
@@ -96,7 +100,8 @@ class LineRules:
         op: NodeOp | None = node.op
         domain = self.domain
         if isinstance(op, Primitive):
-            if op.branches and dxs[0] is not None and not decides_alike(op, xs[0], dxs[0]):
+            if op.branches and dxs[0] is not None and not (
+                    all_laws()[op.law].decides_alike(xs[0], dxs[0])):
                 raise SizeLimit(f"line {i} ({op.name}): where it jumps is moved")
             y = op.apply(domain, *xs, **node.attrs)
             return y, op.tangent(domain, xs, y, dxs, **node.attrs)

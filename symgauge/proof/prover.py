@@ -15,7 +15,8 @@ program of v, whose state and time are symbols of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -30,7 +31,7 @@ from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
-from symgauge.program.op import Structural
+from symgauge.program.op import NodeOp, Structural
 from symgauge.program.writer import Value
 from symgauge.proof.folding import as_number, fold_variation, recombine
 from symgauge.proof.in_time import (
@@ -43,11 +44,23 @@ from symgauge.verdict import Verdict
 
 #: Monomial products that one attempt may use.
 BUDGET = 1_000_000
-#: What is tried in turn: folding, ops' own rules, unmoved lines as symbols, and how few terms
-#: keep an unmoved sum or product expanded. The first that proves the identity ends the search.
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """How lines are read: folded where they can be, by ops' own rules, unmoved ones as symbols."""
+
+    fold: bool
+    closed: bool
+    opaque: bool
+    #: Terms up to which an unmoved sum or product stays expanded.
+    short: int
+
+
+#: What is tried in turn. The first that proves the identity ends the search.
 STRATEGIES = (
-    (True, True, True, 12), (True, True, True, 256), (False, True, True, 64),
-    (False, False, False, 0),
+    Strategy(True, True, True, 12), Strategy(True, True, True, 256),
+    Strategy(False, True, True, 64), Strategy(False, False, False, 0),
 )
 #: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
 MAX_CONSTANT_TERMS = 64
@@ -76,14 +89,14 @@ class Prover:
         #: The symbol of the time since a flow's start, for the program of its field.
         self.elapsed: Monomial = ()
         self._budget = budget
-        self._needed = needed_lines(network)
+        self.needed = needed_lines(network)
         self._setup()
 
     def _setup(self) -> None:
         self.domain = PolynomialDomain(self.ring, units_of(self.network))
         self._leaf: dict[int, Array] = {}
         self._numbers: dict[int, Array | None] = {}
-        self._parameter_ids: set[int] = set(self._constants)
+        self.parameter_ids: set[int] = set(self._constants)
         self.parameter_symbols: dict[str, Array] = {}
         for i, node in enumerate(self.network.nodes):
             if i in self._given:
@@ -99,8 +112,8 @@ class Prover:
                         [next(iter(p))[0] for p in self._leaf[i].reshape(-1)], dtype=np.int64
                     ).reshape(node.shape)
                     self.parameter_symbols[node.leaf.name] = numbers
-                    self._parameter_ids.update(numbers.reshape(-1).tolist())
-        self._rules = LineRules(self.network, self.domain, self._leaf)
+                    self.parameter_ids.update(numbers.reshape(-1).tolist())
+        self.rules = LineRules(self.network, self.domain, self._leaf)
 
     def _one_hot(self, x: Input) -> Array:
         """Symbols h with h h = h, distinct ones exclusive, and sum 1 over the classes."""
@@ -121,11 +134,10 @@ class Prover:
         except SizeLimit as limit:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
-        for fold, closed, opaque, short in STRATEGIES:
+        for strategy in STRATEGIES:
             self.ring.budget = most
-            self._rules.short = short
             try:
-                last = self._attempt(field, fold, closed, opaque)
+                last = self._attempt(field, strategy)
             except SizeLimit as limit:
                 last = Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
             except ZeroDivisionError as error:
@@ -136,21 +148,21 @@ class Prover:
 
     # -- one sweep -----------------------------------------------------------------------------
 
-    def _attempt(self, field: Mapping[str, Array], fold: bool, closed: bool, opaque: bool) -> Proof:
+    def _attempt(self, field: Mapping[str, Array], strategy: Strategy) -> Proof:
         network = self.network
         delta: dict[int, Array] = {}
         for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
             moved = field.get(parameter.name)
             if moved is not None and any(moved.reshape(-1)):
                 delta[position] = moved.reshape(1, *parameter.shape)
-        lines, _ = self._sweep(delta, fold, closed, opaque)
+        lines = tuple(_Sweep(self, delta, strategy).run())
         for i in network.outputs:
             if i in delta and any(delta[i].reshape(-1)):
                 worst = next(p for p in delta[i].reshape(-1) if p)
-                return Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(worst))
-        return Proof(Verdict.PROVED, METHOD, tuple(lines))
+                return Proof(Verdict.UNKNOWN, METHOD, lines, self.ring.text(worst))
+        return Proof(Verdict.PROVED, METHOD, lines)
 
-    def _constant(self, i: int) -> Array | None:
+    def constant(self, i: int) -> Array | None:
         """A line made of constants with all its relations; None where it is too long for that.
 
         What is rational is a number. It is kept: it is the same in all sweeps.
@@ -188,12 +200,12 @@ class Prover:
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
         first: Array | None = None
         (output,) = self.network.outputs
-        for fold, closed, opaque, short in STRATEGIES:
-            self._rules.short = short
+        for strategy in STRATEGIES:
             delta = {i: d for i, d in moved.items() if any(d.reshape(-1))}
+            sweep = _Sweep(self, delta, strategy)
             try:
-                lines, value = self._sweep(delta, fold, closed, opaque)
-                wanted = expected(value(output))
+                lines = tuple(sweep.run())
+                wanted = expected(sweep.value(output))
                 have = delta.get(output, self.domain.zeros(wanted.shape))
                 difference = self.domain.add(have, self.domain.scale(wanted, Fraction(-1)))
             except (SizeLimit, ZeroDivisionError) as error:
@@ -201,17 +213,17 @@ class Prover:
                 continue
             wrong = next((p for p in difference.reshape(-1) if p), None)
             if wrong is None:
-                return Proof(Verdict.PROVED, METHOD, tuple(lines)), None
+                return Proof(Verdict.PROVED, METHOD, lines), None
             first = difference if first is None else first
-            last = Proof(Verdict.UNKNOWN, METHOD, tuple(lines), self.ring.text(wrong))
+            last = Proof(Verdict.UNKNOWN, METHOD, lines, self.ring.text(wrong))
         return last, first
 
-    def _through_flow(
+    def through_flow(
         self, i: int, node: Node, field: Network, xs: list[Array], dxs: list[Array | None]
     ) -> tuple[Array, Array, list[Line]]:
         """Value and variation of a flow's end, and the table of its velocity."""
         zero = self.domain.zeros(xs[0].shape)
-        folded = fold_variation(xs[0], zero if dxs[0] is None else dxs[0], self._parameter_ids)
+        folded = fold_variation(xs[0], zero if dxs[0] is None else dxs[0], self.parameter_ids)
         if folded is None:
             raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
         inner = self._field_prover(i, node, field, xs)
@@ -229,7 +241,7 @@ class Prover:
             if proof.verdict is Verdict.PROVED:
                 break
             following = None if rest is None or len(powers) > TIME_DEGREE else fold_variation(
-                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self._parameter_ids)
+                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self.parameter_ids)
             if following is None or not following:
                 raise SizeLimit(
                     f"line {i} ({node.label}): the velocity does not vary as its state: "
@@ -237,7 +249,7 @@ class Prover:
                 )
             powers.append(following)
         end = at_time(powers, node.attrs["t1"] - node.attrs["t0"])
-        symbols = self._rules.symbols_of(i, node)
+        symbols = self.rules.symbols_of(i, node)
         table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
         degree = len(powers) - 1
         table.append(Line(i, node.label, end.describe() + (
@@ -254,77 +266,88 @@ class Prover:
             if at is not None:
                 start = Constant((node.attrs["t0"],), np.zeros((), dtype=np.int64))
                 given[at] = self.domain.add(t, self.domain.constant(start))
-            inner = Prover(field, self._budget, self.ring, given, self._parameter_ids)
+            inner = Prover(field, self._budget, self.ring, given, self.parameter_ids)
             inner.elapsed = next(iter(t.reshape(-1)[0]))
             self._fields[i] = inner
         else:
             inner._leaf.update(given)
         return inner
 
-    def _sweep(
-        self, delta: dict[int, Array], fold: bool, closed: bool, opaque: bool
-    ) -> tuple[list[Line], Callable[[int], Array]]:
-        """Every needed line's variation, put into `delta`; the table; and values of lines."""
-        network = self.network
-        known: dict[int, Array] = {}
-        lines: list[Line] = []
-        expanded: dict[int, Array] = {}
 
-        def value(i: int) -> Array:
-            if i in known:
-                return known[i]
-            if i in self._leaf:
-                return self._leaf[i]
-            node = network.nodes[i]
-            assert node.op is not None
-            number = self._constant(i) if network.is_constant[i] else None
-            if number is not None:
-                known[i] = number
-            elif isinstance(node.op, Structural):
-                xs = (value(j) for j in node.inputs)
-                known[i] = node.op.apply(self.domain, *xs, **node.attrs)
-            elif opaque:
-                known[i] = self._rules.unmoved(i, node, value)
-            elif i not in expanded:
-                expanded[i] = self._rules.plain(i, node, [value(j) for j in node.inputs], closed)
-                return expanded[i]
-            else:
-                return expanded[i]
-            return known[i]
+class _Sweep:
+    """One pass over the lines that vary: their variations, put into `delta`, and the table."""
 
-        for i, node in enumerate(network.nodes):
-            if node.op is None or i not in self._needed:
-                continue
-            if not any(j in delta for j in node.inputs):
-                continue
-            xs = [value(j) for j in node.inputs]
-            dxs = [delta.get(j) for j in node.inputs]
-            field = node.body
-            if field is not None:
-                y, dy, table = self._through_flow(i, node, field, xs, dxs)
-                lines += table
-                if any(dy.reshape(-1)):
-                    known[i], delta[i] = y, dy
-                continue
-            y, dy = self._rules.step(i, node, xs, dxs, closed, opaque)
-            if not any(dy.reshape(-1)):
-                lines.append(Line(i, node.op.name, "0"))
-                continue
-            if isinstance(node.op, Structural):
-                known[i], delta[i] = y, dy
-                continue
-            folded = fold_variation(y, dy, self._parameter_ids) if fold else None
-            if folded is not None:
-                symbols = self._rules.symbols_of(i, node)
-                known[i], delta[i] = symbols, recombine(folded, symbols)
-                lines.append(Line(i, node.op.name, folded.describe()))
-            else:
-                terms = max(len(p) for p in dy.reshape(-1))
-                if terms > MAX_TERMS:
-                    raise SizeLimit(f"line {i} ({node.op.name}) varies by {terms} terms")
-                known[i], delta[i] = y, dy
-                lines.append(Line(i, node.op.name, f"polynomial, at most {terms} terms"))
-        return lines, value
+    def __init__(self, prover: Prover, delta: dict[int, Array], strategy: Strategy) -> None:
+        self._prover, self._delta, self._strategy = prover, delta, strategy
+        self._rules = prover.rules
+        self._rules.short = strategy.short
+        self._known: dict[int, Array] = {}
+        self._expanded: dict[int, Array] = {}
+
+    def run(self) -> Iterator[Line]:
+        """The table. Raises SizeLimit where a variation has no short form."""
+        prover, delta = self._prover, self._delta
+        for i, node in enumerate(prover.network.nodes):
+            if node.op is not None and i in prover.needed and any(j in delta for j in node.inputs):
+                yield from self._line(i, node, node.op)
+
+    def value(self, i: int) -> Array:
+        """The value of a line, as this pass takes it."""
+        if i in self._known:
+            return self._known[i]
+        if i in self._expanded:
+            return self._expanded[i]
+        prover = self._prover
+        node = prover.network.nodes[i]
+        if node.op is None:
+            return prover.symbols(i)
+        number = prover.constant(i) if prover.network.is_constant[i] else None
+        if number is not None:
+            self._known[i] = number
+        elif isinstance(node.op, Structural):
+            moved = (self.value(j) for j in node.inputs)
+            self._known[i] = node.op.apply(prover.domain, *moved, **node.attrs)
+        elif self._strategy.opaque:
+            self._known[i] = self._rules.unmoved(i, node, self.value)
+        else:
+            xs = [self.value(j) for j in node.inputs]
+            self._expanded[i] = self._rules.plain(i, node, xs, self._strategy.closed)
+            return self._expanded[i]
+        return self._known[i]
+
+    def _line(self, i: int, node: Node, op: NodeOp) -> Iterator[Line]:
+        """The variation of one line, from its inputs'."""
+        prover, strategy = self._prover, self._strategy
+        xs = [self.value(j) for j in node.inputs]
+        dxs = [self._delta.get(j) for j in node.inputs]
+        if node.body is not None:
+            y, dy, table = prover.through_flow(i, node, node.body, xs, dxs)
+            yield from table
+            if any(dy.reshape(-1)):
+                self._known[i], self._delta[i] = y, dy
+            return
+        y, dy = self._rules.step(i, node, xs, dxs, strategy.closed, strategy.opaque)
+        if not any(dy.reshape(-1)):
+            yield Line(i, op.name, "0")
+            return
+        said = None
+        if not isinstance(op, Structural):
+            y, dy, said = self._folded(i, node, y, dy)
+        self._known[i], self._delta[i] = y, dy
+        if said is not None:
+            yield Line(i, op.name, said)
+
+    def _folded(self, i: int, node: Node, y: Array, dy: Array) -> tuple[Array, Array, str]:
+        """The line as symbols of its own where it varies by L v + c, else as it is; in words."""
+        parameters = self._prover.parameter_ids
+        folded = fold_variation(y, dy, parameters) if self._strategy.fold else None
+        if folded is not None:
+            symbols = self._rules.symbols_of(i, node)
+            return symbols, recombine(folded, symbols), folded.describe()
+        terms = max(len(p) for p in dy.reshape(-1))
+        if terms > MAX_TERMS:
+            raise SizeLimit(f"line {i} ({node.label}) varies by {terms} terms")
+        return y, dy, f"polynomial, at most {terms} terms"
 
 
 def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from symgauge.program.array import Array
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input
@@ -24,19 +21,6 @@ def expansion(network: Network, node: Node) -> Network:
         xs.append(build.leaf(made))
     assert node.op is not None
     return build.network([build.lower(node.op, xs, node.attrs)])
-
-
-def count_terms(node: Node, xs: Sequence[Array]) -> int:
-    """A bound on the terms of an unmoved sum or product, before it is made."""
-    lengths = [max((len(p) for p in x.reshape(-1)), default=0) for x in xs]
-    assert node.op is not None
-    if node.op.name == "mul":
-        return lengths[0] * lengths[1]
-    if node.op.name == "power":
-        return int(lengths[0] ** node.attrs["exponent"])
-    if node.op.name == "sum":
-        return lengths[0] * int(np.prod([xs[0].shape[a + 1] for a in node.attrs["axes"]]))
-    return sum(lengths)
 
 
 def needed_lines(network: Network) -> set[int]:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import prod
 from typing import Any, NamedTuple
 
+from symgauge.families.kinds import kind_of
 from symgauge.report.escape import escape
 from symgauge.report.names import Block
 
@@ -129,15 +130,7 @@ class Letters(NamedTuple):
     @classmethod
     def of(cls, element: Mapping[str, Any]) -> "Letters":
         h = "_h" if element.get("copies") else ""
-        group, algebra = {
-            "gl": ("g", "a"),
-            "so": ("g", "a"),
-            "so1": ("g", "a"),
-            "complex": ("g", "a"),
-            "centred": ("g", "a"),
-            "diagonal": ("s", "t"),
-            "translation": ("c", "c"),
-        }[element["kind"]]
+        group, algebra = kind_of(element).letters
         return cls(group + h, algebra + h)
 
 
@@ -145,10 +138,10 @@ def changes(
     move: Mapping[str, Any], tensor: Tensor, source: Tensor | None, element: Mapping[str, Any]
 ) -> tuple[str, str, bool]:
     """(finite image of `@`, infinitesimal term, whether the finite image is a sum)."""
-    group, algebra = Letters.of(element)
+    kind, (group, algebra) = kind_of(element), Letters.of(element)
     form, weight, name = move["form"], Fraction(move.get("weight", "1")), tensor.slice
     if form in ("g", "g^-T"):
-        if form == "g" or element["kind"] in ("so", "so1"):
+        if form == "g" or kind.orthogonal:
             finite = along(tensor, group, rf"{group}^{{\top}}", "@")
             return finite, along(tensor, algebra, rf"{algebra}^{{\top}}", name), False
         finite = along(tensor, rf"{group}^{{-\top}}", f"{group}^{{-1}}", "@")
@@ -157,7 +150,7 @@ def changes(
         return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
     if form == "s^k":
         return _scaling(move, tensor, group, algebra)
-    finite_c = rf"\log {group}" if element["kind"] == "diagonal" else group
+    finite_c = rf"\log {group}" if kind.is_scaling else group
     if form == "+c":
         ones = tensor.dimensions > 1 or move.get("at") is None
         shift = [finite_c, algebra]
@@ -245,45 +238,16 @@ def line_of(
 def element_sentence(family: Family) -> str:
     """Which element acts, and over what it ranges (LaTeX, a sentence without its full stop)."""
     element = family["element"]
-    kind, copies, size = element["kind"], list(element.get("copies") or ()), element.get("size")
-    if kind == "other":
+    kind, copies = kind_of(element), prod(element.get("copies") or ())
+    if not kind.is_finite:
         return "No finite action is given: the generators are vectors of the certificate"
-    group, algebra = Letters.of(element)
-    # as the group is named: "GL+(2)" are the matrices of positive determinant
-    positive = "^{+}" if str(family.get("group", "")).startswith("GL+") else ""
-    space, small = {
-        "gl": (rf"\mathrm{{GL}}{positive}({size})", rf"\mathfrak{{gl}}({size})"),
-        "so": (rf"\mathrm{{SO}}({size})", rf"\mathfrak{{so}}({size})"),
-        "so1": (rf"\mathrm{{SO}}({size})", rf"\mathfrak{{so}}({size})"),
-        "complex": (r"\mathrm{GL}(1,\mathbb{C})", r"\mathfrak{gl}(1,\mathbb{C})"),
-        "centred": ("", ""),
-        "diagonal": (rf"\mathbb{{R}}_{{>0}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
-        "translation": (rf"\mathbb{{R}}^{{{size}}}", rf"\mathbb{{R}}^{{{size}}}"),
-    }[kind]
-    text = rf"For ${group} \in {space}$"
-    if kind == "so1":
-        text = (
-            rf"For ${group} \in \mathrm{{SO}}({size - 1})$ fixing the vector of ones in "
-            rf"$\mathbb{{R}}^{{{size}}}$"
-        )
-    if kind == "centred":
-        h, ones = "_h" if copies else "", r"\mathbf{1}^{\top}"
-        text = (
-            rf"For ${group} = 1 + u{h}\,{ones}$ with $u{h} \in \mathbb{{R}}^{{{size}}}$ and "
-            rf"$1 + {ones} u{h} > 0$ (${group}\,z = z$ for every $z$ of sum 0)"
-        )
-    if copies:
-        count = prod(copies)
-        last = "1" if count == 1 else "1, 2" if count == 2 else rf"1, \dots, {count}"
+    letters, size = Letters.of(element), element["size"]
+    index = "_h" if element.get("copies") else ""
+    text = f"For {kind.ranges(letters.group, size, index, str(family.get('group', '')))}"
+    if index:
+        last = {1: "1", 2: "1, 2"}.get(copies, rf"1, \dots, {copies}")
         text += rf", one for each $h \in \{{{last}\}}$"
-    if kind == "translation":
-        return text
-    relation = rf"{group} = \exp {algebra}"
-    if kind == "centred":
-        return rf"{text}, with ${algebra} = w{h}\,{ones}$ and ${relation}$"
-    if kind == "so1":
-        small = rf"{small},\ {algebra}\,\mathbf{{1}} = 0"
-    return rf"{text}, with ${algebra} \in {small}$ and ${relation}$ near the identity"
+    return text + kind.exponent(letters.group, letters.algebra, size, index)
 
 
 def structure(name: str) -> str:

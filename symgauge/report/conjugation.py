@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from symgauge.families.kinds import kind_of
 from symgauge.report.action import (
     Family, Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, place_of,
     plus, slices, tensor_of,
@@ -57,7 +58,7 @@ def slice_sentence(family: Family, symbol: Symbols) -> str:
     if not slices(family):
         return ""
     held = [
-        rf"${symbol[str(t['parameter'])]} = \mathbf{{{int(t['element']['kind'] == 'diagonal')}}}$"
+        rf"${symbol[str(t['parameter'])]} = \mathbf{{{int(kind_of(t['element']).is_scaling)}}}$"
         for t in slices(family)
     ]
     words = [
@@ -72,7 +73,7 @@ def slice_sentence(family: Family, symbol: Symbols) -> str:
 
 def _gamma(family: Family, through: Family) -> str:
     """The letter for the scaling of a slice, numbered where there are several."""
-    scalings = [t["parameter"] for t in slices(family) if t["element"]["kind"] == "diagonal"]
+    scalings = [t["parameter"] for t in slices(family) if kind_of(t["element"]).is_scaling]
     if through["parameter"] not in scalings:
         return ""
     number = f"_{{{scalings.index(through['parameter']) + 1}}}" if len(scalings) > 1 else ""

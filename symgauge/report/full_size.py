@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
+from symgauge.families.kinds import kind_of
 from symgauge.report import wording
 from symgauge.report.escape import escape, verbatim
 from symgauge.report.latex import PREAMBLE, longtable
@@ -115,7 +116,7 @@ def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
     lines.append(r"\end{itemize}")
     if first["via"]:
         held = ", ".join(
-            f"{t['parameter']} = {int(t['element']['kind'] == 'diagonal')}"
+            f"{t['parameter']} = {int(kind_of(t['element']).is_scaling)}"
             for t in first["via"][:MOST])
         rest = " and so on" if len(first["via"]) > MOST else ""
         lines.append(

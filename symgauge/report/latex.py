@@ -150,7 +150,7 @@ def _aligned(line: Line) -> str:
 def _family(
     number: int, family: Data, derivation: Data, shapes: Shapes, symbol: Mapping[str, str]
 ) -> str:
-    verdict, proof = wording.family_verdict(family), family.get("proof") or {}
+    verdict = wording.family_verdict(family)
     environment = _ENVIRONMENT[verdict]
     label = escape(family.get("label") or f"family {number}")
     # not the optional argument: its line would not break
@@ -171,27 +171,37 @@ def _family(
         text += f". The family {claim} to first order.\n\n"
         for formula in family.get("formula") or ():
             text += f"{verbatim(formula)}\\\\\n"
+    text += _family_facts(family)
+    text += f"\\end{{{environment}}}\n"
+    return text + _family_proof(family.get("proof") or {}, verdict)
+
+
+def _family_facts(family: Data) -> str:
+    """Dimension, group, tensors, and the size of the element at the full sizes."""
     group, algebra = family.get("group"), family.get("algebra")
     facts = [f"Dimension {family.get('dimension', 'not given')}"]
     facts += [f"group {structure(group)}"] if group else []
     facts += [f"algebra {structure(algebra)}"] if algebra else []
-    text += ", ".join(facts) + ".\n"
     tensors = dict.fromkeys(family.get("tensors") or ())
-    text += f"Tensors: {', '.join(map(verbatim, tensors))}.\n"
+    text = ", ".join(facts) + ".\n" + f"Tensors: {', '.join(map(verbatim, tensors))}.\n"
     full = family.get("full")
-    if full:
-        element = full.get("element") or {}
-        copies, size = list(element.get("copies") or ()), element.get("size")
-        each = f"size {escape(str(size))}"
-        each = f"{prod(copies)} copies at {each}" if copies else each
-        text += (
-            f"At the full sizes the same family has {each}; the proof below is at the small sizes, "
-            "and the generated check is what tests the full ones.\n"
-        )
-    text += f"\\end{{{environment}}}\n"
+    if not full:
+        return text
+    element = full.get("element") or {}
+    copies, size = list(element.get("copies") or ()), element.get("size")
+    each = f"size {escape(str(size))}"
+    each = f"{prod(copies)} copies at {each}" if copies else each
+    return text + (
+        f"At the full sizes the same family has {each}; the proof below is at the small sizes, "
+        "and the generated check is what tests the full ones.\n"
+    )
+
+
+def _family_proof(proof: Data, verdict: str) -> str:
+    """The method, and a line for each node."""
     heading = {"PROVED": "Proof", "UNKNOWN": "Not proved", "REFUTED": "Refuted"}[verdict]
     method = mixed(str(proof.get("method") or "no method given"))
-    text += f"\\noindent\\emph{{{heading}.}} Method: {method}.\n"
+    text = f"\\noindent\\emph{{{heading}.}} Method: {method}.\n"
     if proof.get("lines"):
         text += longtable(
             (0.24, 0.33, 0.36),
@@ -205,9 +215,7 @@ def _family(
                 for line in proof["lines"]
             ),
         )
-    if verdict == "PROVED":
-        text += "\\hfill$\\square$\n\n"
-    return text
+    return text + ("\\hfill$\\square$\n\n" if verdict == "PROVED" else "")
 
 
 def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
@@ -232,7 +240,6 @@ def _certificate(derivation: Data) -> str:
     rank, orbit = derivation["rank"], derivation["orbit_dimension"]
     total = derivation["parameters"]
     hypotheses = wording.statements(derivation.get("hypotheses"))
-    certificate = derivation.get("certificate") or {}
     relation = "=" if rank + orbit == total else "<"
     cell = wording.on_cell(derivation)
     rank_name = (
@@ -254,32 +261,44 @@ def _certificate(derivation: Data) -> str:
         f"= {rank} + {orbit} = {rank + orbit} {relation} "
         f"{f'{total} = P' if relation == '<' else 'P'}.\n\\end{{equation*}}\n"
     )
-    if wording.verdict_name(derivation["verdict"]) == "PROVED":
-        where = "on that cell, off a proper analytic subset" if cell else "generically"
-        where += " there" if wording.on_component(derivation) else ""
-        text += f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
-    elif derivation["closed"]:
-        text += (
-            "The two numbers meet, but what they rest on is not all proved: this is not a proof "
-            "that nothing is missing.\n"
-        )
-    else:
-        text += (
-            f"The bounds do not meet: $P - r \\le {total - rank}$, of which at most "
-            f"{derivation['unexplained']} unexplained{wording.condition(derivation)}.\n"
-        )
+    text += _bounds(derivation)
     if hypotheses:
         text += "Hypotheses not discharged:\n\\begin{itemize}\n"
         text += "".join(f"\\item {mixed(item)}\n" for item in hypotheses) + "\\end{itemize}\n"
     else:
         text += "No hypothesis is left undischarged.\n"
     text += f"Scope: {escape(wording.scope(derivation))}.\n"
+    return text + _record(derivation)
+
+
+def _bounds(derivation: Data) -> str:
+    """What follows from the two bounds."""
+    if wording.verdict_name(derivation["verdict"]) == "PROVED":
+        cell = wording.on_cell(derivation)
+        where = "on that cell, off a proper analytic subset" if cell else "generically"
+        where += " there" if wording.on_component(derivation) else ""
+        return f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
+    if derivation["closed"]:
+        return (
+            "The two numbers meet, but what they rest on is not all proved: this is not a proof "
+            "that nothing is missing.\n"
+        )
+    left = derivation["parameters"] - derivation["rank"]
+    return (
+        f"The bounds do not meet: $P - r \\le {left}$, of which at most "
+        f"{derivation['unexplained']} unexplained{wording.condition(derivation)}.\n"
+    )
+
+
+def _record(derivation: Data) -> str:
+    """The seed, the digest, versions and times."""
+    certificate = derivation.get("certificate") or {}
     rows = [["seed", verbatim(derivation.get("seed", "not given"))]]
     rows += [["digest", verbatim(certificate["digest"])]] if certificate.get("digest") else []
     versions, seconds = derivation.get("versions") or {}, derivation.get("seconds") or {}
     rows += [[escape(name), verbatim(version)] for name, version in versions.items()]
     rows += [[f"seconds: {escape(stage)}", f"{float(s):.2f}"] for stage, s in seconds.items()]
-    return text + longtable((0.24, 0.68), ["record", "value"], rows)
+    return longtable((0.24, 0.68), ["record", "value"], rows)
 
 
 def _discrete(derivation: Data) -> str:

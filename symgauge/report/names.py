@@ -88,33 +88,8 @@ def symbols(
     'W_{\\mathrm{q}}'
     """
     order = list(dict.fromkeys(names))
-    parts: dict[str, tuple[str, list[str]]] = {}
-    for name in order:
-        block = Block.parse(name)
-        if block is None:
-            parts[name] = _parts(name)
-            continue
-        letter, words = _parts(block.parameter)
-        third = _third(block, shapes or {})
-        where = str(block)[len(block.parameter) + 1 : -1].replace(" ", "")
-        # one word, so that a slice never stands without what it is a slice of
-        last = third or f"{words[-1] if words else ''} {where}"
-        parts[name] = letter, [*words[:-1], last]
-
-    chosen = {name: words[-1:] for name, (_, words) in parts.items()}
-    groups: dict[str, list[str]] = {}
-    for name in order:
-        groups.setdefault(_symbol(parts[name][0], chosen[name]), []).append(name)
-    for group in groups.values():
-        paths = [parts[name][1] for name in group]
-        aligned = len({len(path) for path in paths}) == 1
-        for name, path in zip(group, paths):
-            if len(group) > 1:
-                chosen[name] = [
-                    word
-                    for i, word in enumerate(path)
-                    if i == len(path) - 1 or not aligned or len({p[i] for p in paths}) > 1
-                ]
+    parts = {name: _parts_of(name, shapes or {}) for name in order}
+    chosen = _told_apart(parts)
     result: dict[str, str] = {}
     taken: set[str] = set()
     for position, name in enumerate(order):
@@ -128,3 +103,34 @@ def symbols(
         taken.add(symbol)
         result[name] = symbol
     return result
+
+
+def _parts_of(name: str, shapes: Mapping[str, Sequence[int]]) -> tuple[str, list[str]]:
+    """The letter and the words of a parameter's name, or of a block's."""
+    block = Block.parse(name)
+    if block is None:
+        return _parts(name)
+    letter, words = _parts(block.parameter)
+    where = str(block)[len(block.parameter) + 1 : -1].replace(" ", "")
+    # one word, so that a slice never stands without what it is a slice of
+    last = _third(block, shapes) or f"{words[-1] if words else ''} {where}"
+    return letter, [*words[:-1], last]
+
+
+def _told_apart(parts: Mapping[str, tuple[str, list[str]]]) -> dict[str, list[str]]:
+    """The last word of each; where that makes symbols equal, the words that differ too."""
+    chosen = {name: words[-1:] for name, (_, words) in parts.items()}
+    groups: dict[str, list[str]] = {}
+    for name, (letter, _) in parts.items():
+        groups.setdefault(_symbol(letter, chosen[name]), []).append(name)
+    for group in groups.values():
+        paths = [parts[name][1] for name in group]
+        aligned = len({len(path) for path in paths}) == 1
+        for name, path in zip(group, paths):
+            if len(group) > 1:
+                chosen[name] = [
+                    word
+                    for i, word in enumerate(path)
+                    if i == len(path) - 1 or not aligned or len({p[i] for p in paths}) > 1
+                ]
+    return chosen

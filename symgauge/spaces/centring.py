@@ -8,35 +8,42 @@ from math import prod
 
 from symgauge.program.array import Shape
 from symgauge.program.network import Network
-from symgauge.spaces.line import Line
+from symgauge.spaces.line import Line, Region
+
+
+class Centre(Region):
+    """x minus its mean over some axes."""
+
+    name = "centre"
+    law = "centring"
+
+
+#: Laws of what stands between a sum and the mean that is taken off: a factor, axes put back.
+_SPREAD = ("repetition", "reshape", "multiple")
 
 
 def centred_lines(network: Network, fixed: Sequence[bool]) -> dict[int, Line]:
     """Sums that are a line minus its mean, each as one line."""
-    found = {}
+    found, centre = {}, Centre()
     for i, node in enumerate(network.nodes):
-        if node.op is None or node.op.name != "add" or fixed[i]:
+        if node.op is None or node.op.law != "sum of lines" or fixed[i]:
             continue
         for x, other in (node.inputs, node.inputs[::-1]):
             axes = _minus_mean(network, x, other)
             if axes is not None:
-                found[i] = Line(i, "centring", "centre", (x,), {"axes": axes}, node.shape)
+                found[i] = Line(i, centre, centre.name, (x,), {"axes": axes}, node.shape)
     return found
 
 
 def _minus_mean(network: Network, x: int, other: int) -> tuple[int, ...] | None:
     """The axes, where `other` is minus the mean of x over them, repeated."""
-    nodes, factor = network.nodes, Fraction(1)
-    i = other
-    while nodes[i].op is not None and nodes[i].op.name in (  # type: ignore[union-attr]
-            "expand", "reshape", "scale"):
-        if nodes[i].op.name == "scale":  # type: ignore[union-attr]
-            factor *= nodes[i].attrs["factor"]
+    nodes, factor, i = network.nodes, Fraction(1), other
+    while (op := nodes[i].op) is not None and op.law in _SPREAD:
+        factor *= nodes[i].attrs.get("factor", 1)
         i = nodes[i].inputs[0]
-    node = nodes[i]
-    if node.op is None or node.op.name != "sum" or node.inputs[0] != x:
+    if op is None or op.law != "sum" or nodes[i].inputs[0] != x:
         return None
-    axes = tuple(node.attrs["axes"])
+    axes = tuple(nodes[i].attrs["axes"])
     shape = nodes[x].shape
     kept = tuple(1 if a in axes else n for a, n in enumerate(shape))
     if factor * prod(shape[a] for a in axes) != -1 or not _restored(network, other, i, kept):

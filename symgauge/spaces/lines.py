@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgauge.program.constant import Constant
-from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network
+from symgauge.program.op import NodeOp
 from symgauge.spaces.centring import centred_lines
 from symgauge.spaces.line import Line
 from symgauge.spaces.rotary import Regions
@@ -28,14 +28,11 @@ def lines_of(network: Network, fixed: Sequence[bool]) -> dict[int, Line]:
 
 def _plain(network: Network, i: int) -> Line:
     node = network.nodes[i]
-    if node.op is not None:
-        law = node.op.law
-        if node.op.name == "mul" and node.inputs[0] == node.inputs[1]:
-            return Line(i, "homogeneous", "power", node.inputs[:1], {"exponent": 2},
-                        node.shape)
-        return Line(i, law, node.op.name, node.inputs, node.attrs, node.shape)
-    law = "parameter" if isinstance(node.leaf, Parameter) else "input"
-    return Line(i, law, node.label, (), {}, node.shape)
+    if node.op is not None and node.op.law == "product" and node.inputs[0] == node.inputs[1]:
+        square = network.ops["power"]
+        assert isinstance(square, NodeOp)
+        return Line(i, square, square.name, node.inputs[:1], {"exponent": 2}, node.shape)
+    return Line(i, node.op, node.label, node.inputs, node.attrs, node.shape)
 
 
 def zero_lines(network: Network) -> list[bool]:
@@ -43,18 +40,10 @@ def zero_lines(network: Network) -> list[bool]:
     out: list[bool] = []
     for node in network.nodes:
         if isinstance(node.leaf, Constant):
-            leaf = node.leaf
-            out.append(not leaf.unknown and all(v == 0 for v in leaf.table))
-            continue
-        found = [out[j] for j in node.inputs]
-        name = "" if node.op is None else node.op.name
-        if name in ("mul", "matmul"):
-            out.append(any(found))
-        elif name == "scale" and node.attrs["factor"] == 0:
-            out.append(True)
+            out.append(not node.leaf.unknown and all(v == 0 for v in node.leaf.table))
         else:
-            out.append(bool(found) and all(found) and (
-                name in ("add", "sum") or (node.op is not None and node.op.law == "move")))
+            out.append(node.op is not None and node.op.vanishes(
+                [out[j] for j in node.inputs], **node.attrs))
     return out
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from symgauge.program.leaf import Input
@@ -96,9 +97,13 @@ class _Names:
     def _atoms(self, node: int, axis: int) -> list[int]:
         return [p.factors[p.along] for p in self._on(node, axis)]
 
-    def _op(self, node: int) -> str:
+    def _law(self, node: int) -> str:
         op = self.network.nodes[node].op
-        return "" if op is None else op.name
+        return "" if op is None else op.law
+
+    @cached_property
+    def _exponentials(self) -> list[int]:
+        return [i for i, n in enumerate(self.network.nodes) if n.op and n.op.exponentiates]
 
     # -- what is read and written ----------------------------------------------------------------
 
@@ -144,16 +149,13 @@ class _Names:
     def _products(self) -> Iterator[tuple[int, int, int]]:
         """Matrix products of two values that both depend on the input."""
         for i, node in enumerate(self.network.nodes):
-            if self._op(i) == "matmul" and all(self.data[j] for j in node.inputs):
+            if self._law(i) == "contraction" and all(self.data[j] for j in node.inputs):
                 left, right = node.inputs
                 yield i, left, right
 
     def _queries(self) -> None:
         """What a product of two values contracts before a softmax, or by their names."""
-        before = self._reach(
-            (i for i, _ in enumerate(self.network.nodes) if self._op(i) in ("softmax", "exp")),
-            forward=False,
-        )
+        before = self._reach(self._exponentials, forward=False)
         for i, left, _ in self._products():
             found = self._on(left, -1)
             touching = [p for place in found for p in self.places[place.factors[place.along]]]
@@ -166,13 +168,11 @@ class _Names:
 
     def _values(self) -> None:
         """What softmax weights average: the axis that the product leaves."""
-        after = self._reach(
-            (i for i, _ in enumerate(self.network.nodes) if self._op(i) in ("softmax", "exp")),
-            forward=True,
-        )
+        after = self._reach(self._exponentials, forward=True)
         for i, left, right in self._products():
             for weights, other, axis in ((left, right, -1), (right, left, -2)):
-                if i in after and (weights in after or self._op(weights) == "softmax"):
+                softmax = self._law(weights) == "normaliser" and weights in self._exponentials
+                if i in after and (weights in after or softmax):
                     found = self._on(other, axis)
                     touching = [
                         p for place in found for p in self.places[place.factors[place.along]]
@@ -206,7 +206,7 @@ class _Names:
             for j in self.users[i] if forward else self.network.nodes[i].inputs:
                 if j not in seen and self.data[j]:
                     seen.add(j)
-                    if self._op(j) not in ("matmul", "sum"):
+                    if self._law(j) not in ("contraction", "sum"):
                         stack.append(j)
         return seen
 
@@ -226,8 +226,8 @@ class _Names:
                 bits |= above[j] | (1 << j)
                 far |= through[j]
             above.append(bits)
-            through.append(bits if self._op(i) == "matmul" else far)
-            if self._op(i) == "add" and all(self.data[j] for j in node.inputs):
+            through.append(bits if self._law(i) == "contraction" else far)
+            if self._law(i) == "sum of lines" and all(self.data[j] for j in node.inputs):
                 one, two = node.inputs
                 if through[one] >> two & 1 or through[two] >> one & 1:
                     self._name(self._atoms(i, 1 if self._channels(i) else -1), "stream")

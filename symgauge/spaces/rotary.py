@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import permutations, product
 from math import prod
 from typing import Any
@@ -13,74 +12,24 @@ import numpy as np
 
 from symgauge.domains.known import arguments_of
 from symgauge.program.array import Array
-from symgauge.program.constant import Constant
+from symgauge.program.moves import Address, Moves
 from symgauge.program.network import Network
-from symgauge.program.op import Structural
-from symgauge.spaces.line import Line
+from symgauge.program.op import Primitive
+from symgauge.spaces.forms import FORM, Numbers, NoForm, FormDomain, padded
+from symgauge.spaces.line import Line, Region
 
-#: A rational multiple of a product of named numbers, such as (2, ("cos 1/2", "cos 1/2")).
-_Number = tuple[Fraction, tuple[str, ...]]
-#: Products of a row with constants above which a region is left alone.
-ENTRIES = 10_000_000
+#: Lines of a region above which it is left alone.
+LINES = 64
 
 
-class Numbers:
-    """Numbers by number, so that arrays of them are arrays of integers; 0 is 0 and 1 is 1.
+class Rotary(Region):
+    """Pairs of entries of the last axis times complex numbers; other axes may be permuted."""
 
-    Those that are no rationals are known by their names: equal names are equal numbers.
-    """
+    name = "rotary"
+    law = "rotary"
 
-    def __init__(self) -> None:
-        self.values: list[_Number] = [(Fraction(0), ()), (Fraction(1), ())]
-        self._ids = {v: i for i, v in enumerate(self.values)}
-
-    def of(self, value: Fraction, *names: str) -> int:
-        """The number of a rational multiple of a product."""
-        key = value, tuple(sorted(names)) if value else ()
-        if key not in self._ids:
-            self._ids[key] = len(self.values)
-            self.values.append(key)
-        return self._ids[key]
-
-    def wave(self, function: str, r: Fraction) -> int:
-        """The number of cos r, which is even, or sin r, which is odd."""
-        if not r:
-            return self.of(Fraction(function == "cos"))
-        return self.of(Fraction(-1 if function == "sin" and r < 0 else 1), f"{function} {abs(r)}")
-
-    def times(self, a: Array, b: Array) -> Array:
-        """Products, entry by entry."""
-        width = len(self.values)
-        pairs, where = np.unique(a * width + b, return_inverse=True)
-        found = []
-        for q in pairs.tolist():
-            (x, left), (y, right) = self.values[q // width], self.values[q % width]
-            found.append(self.of(x * y, *left, *right))
-        return np.array(found)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
-
-    def scaled(self, a: Array, factor: Fraction) -> Array:
-        """Multiples."""
-        return self.times(a, np.array(self.of(factor)))
-
-    def turns(
-        self, terms: Sequence[tuple[Array, Array]], own: Array, partner: Array, first: Array
-    ) -> tuple[Array, Array] | None:
-        """a and b, where every entry is a times itself and b times its partner as a complex number.
-        """
-        parts = []
-        for wanted in (own, partner):
-            met = [np.where(index == wanted, factor, 0) for index, factor in terms]
-            if (sum((m != 0).astype(int) for m in met) > 1).any():
-                return None  # two terms for one entry
-            parts.append(np.asarray(sum(met)))
-        straight, crossed = parts
-        stray = any(
-            ((index != own) & (index != partner) & (factor != 0)).any() for index, factor in terms
-        )
-        complex_ = not stray and np.array_equal(straight[..., first], straight[..., ~first]) and (
-            np.array_equal(
-                crossed[..., first], self.scaled(crossed[..., ~first], Fraction(-1))))
-        return (straight, crossed) if complex_ else None
+    def moved(self, moves: Moves, address: Address, **attrs: Any) -> Address | None:
+        return attrs["to"][address[0]], *address[1:]
 
 
 @dataclass(frozen=True)
@@ -113,42 +62,48 @@ class Regions:
     def turned(self) -> dict[int, Line]:
         """Ends of linear regions that cut a vector, multiply by constants and join it again."""
         nodes = self.network.nodes
-        source: dict[int, int] = {}  # lines linear in one line that was cut
-        for i, node in enumerate(nodes):
-            if node.op is None or self.fixed[i]:
-                continue
-            free = [j for j in node.inputs if not self.fixed[j]]
-            name = node.op.name
-            roots = {source[j] for j in free if j in source}
-            pairs = name == "take" and node.shape[-1] == 2
-            if (name == "slice" or pairs) and free[0] not in source:
-                source[i] = free[0]
-            elif len(roots) == 1 and name in (
-                    "slice", "take", "scale", "mul", "add", "concatenate", "reshape", "permute",
-                    "expand") and (name != "mul" or len(free) == 1):
-                (root,) = roots
-                if all(source.get(j) == root or self._multiple(j, root) for j in free):
-                    source[i] = root
+        source = self._sources()
         found: dict[int, Line] = {}
         ended: set[int] = set()
+        rotary = Rotary()
         # the last line of a region that turns pairs is its end
         for i, root in sorted(source.items(), reverse=True):
             op = nodes[i].op
-            if root in ended or op is None or op.name not in ("add", "concatenate") or (
-                    prod(nodes[i].shape) != prod(nodes[root].shape)):
+            joins = op is not None and op.linear and len(nodes[i].inputs) > 1
+            if root in ended or not joins or prod(nodes[i].shape) != prod(nodes[root].shape):
                 continue
             turn = self.turn(root, i)
             if turn is not None:
                 ended.add(root)
-                found[i] = Line(i, "rotary", "rotary", (root,), turn.attrs, nodes[i].shape)
+                found[i] = Line(i, rotary, rotary.name, (root,), turn.attrs, nodes[i].shape,
+                                len(nodes[i].shape) - 1)
         return found
+
+    def _sources(self) -> dict[int, int]:
+        """Lines linear in one line that was cut: that line."""
+        nodes = self.network.nodes
+        source: dict[int, int] = {}
+        for i, node in enumerate(nodes):
+            if node.op is None or self.fixed[i]:
+                continue
+            free = [j for j in node.inputs if not self.fixed[j]]
+            roots = {source[j] for j in free if j in source}
+            cuts = node.op.law == "part" or node.op.law == "selection" and node.shape[-1] == 2
+            if cuts and free[0] not in source:
+                source[i] = free[0]
+            elif len(roots) == 1 and (node.op.linear or (
+                    node.op.law == "product" and len(free) == 1)):
+                (root,) = roots
+                if all(source.get(j) == root or self._multiple(j, root) for j in free):
+                    source[i] = root
+        return source
 
     def _multiple(self, i: int, root: int) -> bool:
         """Whether a line is the root times constants, moved."""
         nodes = self.network.nodes
         while i != root:
             op = nodes[i].op
-            if op is None or op.name not in ("mul", "scale", "reshape", "permute"):
+            if op is None or op.law not in ("product", "multiple", "reshape", "permutation"):
                 return False
             free = [j for j in nodes[i].inputs if not self.fixed[j]]
             if len(free) != 1:
@@ -186,127 +141,48 @@ class Regions:
                 return Turn(pairs, {**to, len(shape) - 1: len(end_shape) - 1}, *found)
         return None
 
-    def _terms(self, root: int, end: int) -> list[tuple[Array, Array]] | None:
-        """The end as a sum of terms factor * (entry of the root), entry by entry.
+    def _terms(self, root: int, end: int) -> Array | None:
+        """The end as a sum of multiples of entries of the root, one term a batch entry (`forms`).
 
-        Factors are exact, by number. None where the region is too large or holds another op.
+        None where the region is too large or is no such sum.
         """
-        nodes = self.network.nodes
-        shape = nodes[root].shape
-        start = np.arange(prod(shape)).reshape(shape)
-        known: dict[int, list[tuple[Array, Array]]] = {
-            root: [(start, np.ones(shape, dtype=np.int64))]
-        }
-        stack = [end]
-        while stack:
-            i = stack[-1]
-            node = nodes[i]
-            missing = [j for j in node.inputs if not self.fixed[j] and j not in known]
-            if missing and len(known) < 64:
-                stack += missing
-                continue
-            if i not in known:
-                found = self._step(i, known)
-                if found is None:
+        lines = self._between(root, end)
+        if lines is None:
+            return None
+        shape = self.network.nodes[root].shape
+        start = np.empty((1, *shape), dtype=FORM)
+        start["entry"] = np.arange(prod(shape)).reshape(start.shape)
+        start["number"] = 1
+        known, domain = {root: start}, FormDomain(self.numbers)
+        arguments = arguments_of(self.network)
+        try:
+            for i in lines:
+                node = self.network.nodes[i]
+                if node.leaf is not None:
+                    known[i] = domain.leaf(node.leaf)
+                elif i in arguments:
+                    known[i] = domain.at(node.op_name, arguments[i])
+                elif isinstance(node.op, Primitive):
+                    xs = padded([known[j] for j in node.inputs], node.op)
+                    known[i] = node.op.apply(domain, *xs, **node.attrs)
+                else:
                     return None
-                known[i] = found
-            stack.pop()
+        except NoForm:
+            return None
         return known[end]
 
-    def _step(
-        self, i: int, known: Mapping[int, list[tuple[Array, Array]]]
-    ) -> list[tuple[Array, Array]] | None:
-        node = self.network.nodes[i]
-        assert node.op is not None
-        inputs = [known.get(j) for j in node.inputs]
-        first = next((x for x in inputs if x is not None), None)
-        if first is None or any(
-                x is None and not self.fixed[j]
-                for x, j in zip(inputs, node.inputs, strict=True)):
-            return None
-        name = node.op.name
-        if name == "scale":
-            return [
-                (index, self.numbers.scaled(factor, node.attrs["factor"]))
-                for index, factor in first
-            ]
-        if name == "mul":
-            (j,) = (j for j in node.inputs if self.fixed[j])
-            values = self._known(j)
-            return None if values is None else [
-                (x, self.numbers.times(f, values)) for x, f in first
-            ]
-        if name == "matmul":
-            (j,) = (j for j in node.inputs if self.fixed[j])
-            values = self._known(j) if j == node.inputs[1] else None
-            return None if values is None else self._contracted(first, values)
-        if name == "add":
-            return [t for x in inputs if x is not None for t in x] if all(
-                x is not None for x in inputs) else None
-        if name == "concatenate":
-            if any(x is None for x in inputs):
+    def _between(self, root: int, end: int) -> list[int] | None:
+        """The lines of which the end is made, the root and what is above it left out, in order."""
+        known = arguments_of(self.network)
+        found, stack = set[int](), [end]
+        free = 0
+        while stack:
+            i = stack.pop()
+            if i == root or i in found:
+                continue
+            found.add(i)
+            free += not self.fixed[i]
+            if free > LINES:
                 return None
-            longest = max(len(x) for x in inputs if x is not None)
-            padded = [
-                [*x, *[(x[0][0], np.zeros_like(x[0][1]))] * (longest - len(x))]
-                for x in inputs if x is not None
-            ]
-            joined = [
-                tuple(np.concatenate([x[t][s] for x in padded], axis=node.attrs["axis"])
-                      for s in (0, 1))
-                for t in range(longest)
-            ]
-            return [(index, factor) for index, factor in joined]
-        if not isinstance(node.op, Structural) or len(node.inputs) != 1:
-            return None
-        moved = [
-            tuple(node.op.apply(None, a[None], **node.attrs)[0]  # type: ignore[arg-type]
-                  for a in term) for term in first
-        ]
-        return [(index, factor) for index, factor in moved]
-
-    def _contracted(
-        self, terms: Sequence[tuple[Array, Array]], values: Array
-    ) -> list[tuple[Array, Array]] | None:
-        """Rows times a matrix of constants; the terms that are not 0."""
-        if values.size * terms[0][0].shape[-2] * len(terms) > ENTRIES:
-            return None
-        index = np.stack([np.broadcast_to(x[..., k, None], (*x.shape[:-1], values.shape[-1]))
-                          for x, _ in terms for k in range(x.shape[-1])])
-        factor = np.stack([self.numbers.times(f[..., k, None], values[..., k, None, :])
-                           for _, f in terms for k in range(f.shape[-1])])
-        order = np.argsort(factor == 0, axis=0, kind="stable")
-        count = max(1, int((factor != 0).sum(axis=0).max()))
-        return [(np.take_along_axis(index, o, 0)[0], np.take_along_axis(factor, o, 0)[0])
-                for o in (order[k:k + 1] for k in range(count))]
-
-    def _known(self, i: int) -> Array | None:
-        """A constant's values by number: rationals, cosines and sines, and what is made of them."""
-        node = self.network.nodes[i]
-        if isinstance(node.leaf, Constant):
-            if node.leaf.unknown:
-                return None
-            return np.array([self.numbers.of(v) for v in node.leaf.table])[node.leaf.index]
-        if node.op is None:
-            return None
-        argument = arguments_of(self.network).get(i)
-        if argument is not None and node.op.name in ("cos", "sin"):
-            waves = [self.numbers.wave(node.op.name, r) for r in argument.table]
-            return np.array(waves)[argument.index]
-        if node.op.name not in ("scale", "mul", "add") and not isinstance(node.op, Structural):
-            return None
-        found = [self._known(j) for j in node.inputs]
-        inner = [x for x in found if x is not None]
-        if len(inner) < len(found):
-            return None
-        if node.op.name == "scale":
-            return self.numbers.scaled(inner[0], node.attrs["factor"])
-        if node.op.name == "mul":
-            return self.numbers.times(*inner)
-        if node.op.name == "add":
-            # a masked entry and one that takes its place
-            one, two = inner
-            return np.where(one == 0, two, one) if ((one == 0) | (two == 0)).all() else None
-        out: Array = node.op.apply(  # type: ignore
-            None, *(x[None] for x in inner), **node.attrs)[0]
-        return out
+            stack += () if i in known else self.network.nodes[i].inputs
+        return sorted(found)

@@ -2,8 +2,8 @@
 
 The calculus of intertwiners speaks of *leaves*: the factors of an axis, products resolved. A
 leaf has an address (axis, number), inside a direct sum (axis, number, part, number, ...). Ops
-that only move entries move addresses; `facts` (constant along a leaf, sums to 1 or 0 along an
-axis) and `reads` (a parameter seen from another side) are what the lemmas on the other ops need.
+that only move entries move addresses (`NodeOp.moved`). What holds of lines for every data, and
+parameters seen from another side, is what laws say (`laws.facts`, `laws.reads`).
 
 Two patterns count as one line each: x minus its mean, and a region of constant coefficients
 that turns pairs of entries (a rotary embedding).
@@ -12,16 +12,16 @@ that turns pairs of entries (a rotary embedding).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from math import prod
 
-import numpy as np
-
 from symgauge.program.legs import Axis, Legs, Ref
+from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.follow import follow_lines
-from symgauge.spaces.line import Address, Line, NoLemma
+from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.lines import fixed_lines, lines_of, zero_lines
 
 
@@ -166,36 +166,15 @@ class Structure:
 
         None where the leaf is no longer there. Raises NoLemma where index spaces are mixed.
         """
-        source, i = line.inputs[k], line.node
-        axis, rest = address[0], address[1:]
-        found: Address | None
-        if line.op == "permute":
-            found = (list(line.attrs["dims"]).index(axis), *rest)
-        elif line.op == "rotary":
-            found = (line.attrs["to"][axis], *rest)
-        elif line.op == "reshape":
-            found = self.reshaped(source, i, address)
-        elif line.op == "slice":
-            found = self.sliced(line, source, address)
-        elif line.op == "take":
-            places = np.ndim(line.attrs["index"])
-            if axis == line.attrs["axis"]:
-                return None
-            found = (axis if axis < line.attrs["axis"] else axis + places - 1, *rest)
-        elif line.op == "sum":
-            if axis in line.attrs["axes"]:
-                return None
-            found = (axis - sum(a < axis for a in line.attrs["axes"]), *rest)
-        elif line.op == "concatenate" and axis == line.attrs["axis"]:
-            shapes = [self.network.nodes[j].shape for j in line.inputs]
-            self._same_parts(i, axis, [shape[axis] for shape in shapes])
-            found = (axis, 0, k, *rest)
-        else:
-            found = address
-        if found is not None and (
-                line.op != "rotary" or found[0] != len(line.shape) - 1):
-            self._same_leg(source, address, i, found)
+        assert line.op is not None
+        found = line.op.moved(_Input(self, line, k), address, **line.attrs)
+        if found is not None and found[0] != line.turned:
+            self._same_leg(line.inputs[k], address, line.node, found)
         return found
+
+    def is_another_part(self, line: Line, address: Address) -> bool:
+        """Whether a leaf that is no longer there is in a summand that a range left out whole."""
+        return len(address) > 2 and line.law == "part"
 
     def _same_leg(self, source: int, address: Address, node: int, found: Address) -> None:
         try:
@@ -243,6 +222,13 @@ class Structure:
             return None
         return (axis, *rest[1:]) if single else (axis, 0, rest[0] - chosen[0], *rest[1:])
 
+    def joined(self, line: Line, k: int, address: Address) -> Address:
+        """Where an address of the joined axis of input k is in the value of a concatenation."""
+        axis = address[0]
+        self._same_parts(
+            line.node, axis, [self.network.nodes[j].shape[axis] for j in line.inputs])
+        return axis, 0, k, *address[1:]
+
     def _same_parts(self, node: int, axis: int, sizes: Sequence[int]) -> None:
         """Raise NoLemma where the first leaf of an axis is no direct sum of these sizes."""
         here = self.leaves(node, axis)
@@ -262,8 +248,31 @@ class Structure:
         )
         return here == there
 
+    def are_aligned(self, line: Line, addresses: Iterable[Address]) -> bool:
+        """Whether the inputs factor the axes of these addresses alike."""
+        return all(
+            self.aligned(line, k, axis)
+            for axis in {a[0] for a in addresses if a} for k in range(len(line.inputs)))
+
     def require_aligned(self, line: Line, addresses: Iterable[Address]) -> None:
         """Raise NoLemma where the inputs factor the axis of one of these addresses differently."""
-        for axis in {a[0] for a in addresses if a}:
-            if not all(self.aligned(line, k, axis) for k in range(len(line.inputs))):
-                raise NoLemma("an axis has other factors in one input than in another")
+        if not self.are_aligned(line, addresses):
+            raise NoLemma("an axis has other factors in one input than in another")
+
+
+@dataclass(frozen=True)
+class _Input:
+    """One input of a line, for the op that moves its entries (`Moves`)."""
+
+    structure: Structure
+    line: Line
+    k: int
+
+    def reshaped(self, address: Address) -> Address:
+        return self.structure.reshaped(self.line.inputs[self.k], self.line.node, address)
+
+    def sliced(self, address: Address) -> Address | None:
+        return self.structure.sliced(self.line, self.line.inputs[self.k], address)
+
+    def joined(self, address: Address) -> Address:
+        return self.structure.joined(self.line, self.k, address)

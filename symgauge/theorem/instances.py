@@ -52,7 +52,6 @@ def refutation(
     symbols = sorted(
         {s for x in shaped for n in (x.rows, x.columns) for s in n.free_symbols}, key=str
     )
-    inverted = {f.letter for e in expressions for w in e.terms for f in w if f.inverted}
     scalars = sorted(
         {s for e in (left, right) for c in e.terms.values() for s in c.free_symbols} - set(symbols),
         key=str,
@@ -61,11 +60,9 @@ def refutation(
         draw = random.Random(seed)
         size = {s: 2 + (i + seed) % 2 for i, s in enumerate(symbols)}
         at = {x: _drawn(x, size, draw) for x in letters}
-        if any(at[x].det() == 0 for x in inverted):
-            continue
-        drawn = {s: sympy.Rational(draw.randint(1, 9), draw.randint(1, 3)) for s in scalars}
-        values = {**size, **drawn}
-        if any(v != 0 for a, b in rules for v in evaluate(a - b, at, values)):
+        values = {**size, **{
+            s: sympy.Rational(draw.randint(1, 9), draw.randint(1, 3)) for s in scalars}}
+        if not _obey(expressions, rules, at, values):
             continue
         a, b = evaluate(left, at, values), evaluate(right, at, values)
         differences = [a.trace() - b.trace()] if trace else list(a - b)
@@ -74,6 +71,16 @@ def refutation(
             shown = ", ".join(f"{s} = {n}" for s, n in size.items())
             return f"left - right has the entry {value} at integer matrices with {shown}"
     return ""
+
+
+def _obey(
+    expressions: Sequence[Matrix], rules: Sequence[tuple[Matrix, Matrix]],
+    at: Mapping[Letter, Any], values: Mapping[Any, Any],
+) -> bool:
+    """Whether the letters that are inverted have inverses there, and the rules hold."""
+    inverted = {f.letter for e in expressions for word in e.terms for f in word if f.inverted}
+    return all(at[x].det() != 0 for x in inverted) and not any(
+        v != 0 for a, b in rules for v in evaluate(a - b, at, values))
 
 
 def _drawn(letter: Letter, size: Mapping[Any, int], draw: random.Random) -> Any:

@@ -23,7 +23,7 @@ import torch
 from certificate_referee import untrue
 from kernel_certificates import (
     NETWORKS, NONE_ASSUMED, Data, Derivation, SymgaugeError, Verdict, bent, derive, proposed,
-    verify, with_larger_minor,
+    read_coordinates, verify, with_larger_minor,
 )
 from lies import Net, exp_and_log_of_one_value
 
@@ -168,15 +168,15 @@ def one_for_step(f: Any) -> Any:
 
 def closed(f: Any) -> Any:
     """A claim whose orbits are taken to explain all."""
-    def claim(network: Any, total: int, unread: int, rank: int, orbit: int, *a: Any) -> Any:
-        return f(network, total, unread, rank, total - rank, *a)
+    def claim(network: Any, rank: int, orbit: int, *a: Any, **k: Any) -> Any:
+        return f(network, rank, int(read_coordinates(network).sum()) - rank, *a, **k)
     return claim
 
 
 def certain(f: Any) -> Any:
     """A claim without its hypotheses."""
-    def claim(*a: Any) -> Any:
-        return f(*a[:6], NONE_ASSUMED, *a[7:])
+    def claim(network: Any, rank: int, orbit: int, found: Any, *a: Any, **k: Any) -> Any:
+        return f(network, rank, orbit, NONE_ASSUMED, *a, **k)
     return claim
 
 

@@ -134,8 +134,8 @@ def test_no_weights_are_made_at_full_size(
     monkeypatch.setattr(nn.Module, "register_parameter", watch)
     found = symgauge.derive_target(load(f"{tmp_path / 'large.py'}:factory"))
     assert max(seen) < 100 and len(seen) >= 8
-    assert {tuple(t["shape"]) for t in found.full_tensors} >= {(3000, 3000)}
-    assert all(g["full"] for g in found.generators) and found.generators
+    assert {t.shape for t in found.full_tensors} >= {(3000, 3000)}
+    assert all(g.full for g in found.generators) and found.generators
 
 
 def test_a_factory_that_reads_weights_is_not_run_with_them_at_full_size(tmp_path: Path) -> None:
@@ -390,8 +390,8 @@ def test_the_redundancy_is_that_of_the_largest_rank_on_every_seed(
 
 def _is_stated(found: Derivation) -> None:
     """The cells that were tried stand in the record, and the printed rank is their largest."""
-    assert found.rank == max(int(r) for r in found.cells["ranks"])
-    assert sum(found.cells["ranks"].values()) == found.cells["tried"]
+    assert found.rank == max(int(r) for r in found.cells.ranks)
+    assert sum(found.cells.ranks.values()) == found.cells.tried
 
 
 def test_cells_stand_in_the_notes_where_the_sandwich_does_not_close() -> None:
@@ -401,8 +401,8 @@ def test_cells_stand_in_the_notes_where_the_sandwich_does_not_close() -> None:
     found = derive(module, args)
     assert not found.closed
     _is_stated(found)
-    assert found.cells["tried"] > 4, found.cells
-    assert any(f"largest of {found.cells['tried']} cells tried" in n for n in found.notes)
+    assert found.cells.tried > 4, found.cells
+    assert any(f"largest of {found.cells.tried} cells tried" in n for n in found.notes)
     assert found.verdict.value == "UNKNOWN"
 
 
@@ -498,7 +498,7 @@ def test_what_is_said_of_two_legs_of_the_same_tensors_is_said_apart() -> None:
         return h @ w[1]
 
     found = derive(Linears(grouped, (3, 4), (4, 2)), (X,))
-    said = [e["label"] for e in found.discrete]
+    said = [e.label for e in found.discrete]
     assert len(said) == len(set(said)) and any("factor" in text for text in said)
     assert found.verify().verdict is found.verdict
 
@@ -508,4 +508,4 @@ def test_nothing_is_said_of_the_indices_of_what_is_not_read() -> None:
         return 0.0 * (x @ w[0]) + torch.tanh(x @ w[1]) @ w[2]
 
     found = derive(Linears(constant, (3, 2), (3, 2), (2, 2)), (X,))
-    assert found.discrete and not any("w.0" in e["label"] for e in found.discrete)
+    assert found.discrete and not any("w.0" in e.label for e in found.discrete)

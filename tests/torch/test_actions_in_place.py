@@ -1,6 +1,5 @@
 """The contract of finite actions, for the code that is put into generated checks."""
 
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -10,11 +9,13 @@ import torch
 from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
-from symgauge.checks.runtime import group
+from symgauge.checks.runtime import elements, moves
+from symgauge.checks.runtime.randomness import TorchNumbers
 from symgauge.derivation.derive import derive
 from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
 from symgauge.families.family import Family
+from symgauge.families.kinds import with_parts
 
 ACTIONS = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 Tensors = dict[str, torch.Tensor]
@@ -27,9 +28,9 @@ def point() -> Tensors:
     return {n: torch.tensor(a) for n, a in theta.items()}
 
 
-def drawn(family: Family, seed: int) -> group.Element:
+def drawn(family: Family, seed: int) -> elements.Element:
     rng = torch.Generator().manual_seed(seed)
-    return group.random_element(entry(family)["element"], 1.0, rng)
+    return elements.random_element(with_parts(entry(family)["element"]), 1.0, TorchNumbers(rng))
 
 
 def exact(family: Family, element: Any) -> Exact:
@@ -44,12 +45,12 @@ def exact(family: Family, element: Any) -> Exact:
     return Exact(s=s, log=log)
 
 
-def act(family: Family, element: group.Element, theta: Tensors) -> Tensors:
+def act(family: Family, element: elements.Element, theta: Tensors) -> Tensors:
     here, plain = {n: t.clone() for n, t in theta.items()}, entry(family)
-    back = group.onto_slices(here, plain)
+    back = moves.onto_slices(here, plain)
     for move in plain["action"]:
-        group.apply_move(here, move, element)
-    group.off_slices(here, plain, back)
+        moves.apply_move(here, move, element)
+    moves.off_slices(here, plain, back)
     return here
 
 
@@ -64,7 +65,7 @@ def close(found: Tensors, wanted: dict[str, Any], within: float = 1e-12) -> None
 def test_torch_acts_as_written(
     family: Family, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(group.PIECE, "cpu", piece)
+    monkeypatch.setitem(moves.PIECE, "cpu", piece)
     theta, g, h = point(), drawn(family, 4), drawn(family, 5)
     once = act(family, g, theta)
     arrays = {n: t.numpy() for n, t in theta.items()}
@@ -72,10 +73,8 @@ def test_torch_acts_as_written(
     assert max(float((once[n] - theta[n]).abs().max()) for n in SHAPES) > 1e-2
     close(act(family, h, once),
           moved(family, exact(family, h).times(exact(family, g)), arrays))
-    if not is_matrix(family):
-        inverse = replace(g, scale=None if g.scale is None else 1 / g.scale,
-                          shift=None if g.shift is None else -g.shift)
-        close(act(family, inverse, once), arrays)
+    close(act(family, g.inverse(), once), arrays)
+    close(act(family, h @ g, theta), {n: t.numpy() for n, t in act(family, h, once).items()})
 
 
 @ACTIONS
@@ -83,7 +82,7 @@ def test_the_tangent_is_the_derivative(family: Family) -> None:
     """(g(t).theta - g(-t).theta) / 2t, g(t) = 1 + t xi, against the tangents of the check."""
     theta, plain = point(), entry(family)
     rng = torch.Generator().manual_seed(6)
-    generator = group.random_generator(plain["element"], 1.0, rng)
+    generator = elements.random_generator(with_parts(plain["element"]), 1.0, TorchNumbers(rng))
     copies, n = prod(family.copies), family.size
 
     def near(t: float) -> Exact:
@@ -96,10 +95,10 @@ def test_the_tangent_is_the_derivative(family: Family) -> None:
         return Exact(s=np.exp(log), log=log)
 
     here, tangents = {n: t.clone() for n, t in theta.items()}, dict[str, torch.Tensor]()
-    back = group.onto_slices(here, plain)
+    back = moves.onto_slices(here, plain)
     for move in plain["action"]:
-        group.add_variation(tangents, here, move, generator)
-    group.carry_back(tangents, here, plain, back)
+        moves.add_variation(tangents, here, move, generator)
+    moves.carry_back(tangents, here, plain, back)
     arrays = {n: t.numpy() for n, t in theta.items()}
     ahead, behind = (moved(family, near(t), arrays) for t in (1e-4, -1e-4))
     found = {n: tangents.get(n, torch.zeros_like(theta[n])) for n in SHAPES}
@@ -143,7 +142,7 @@ def test_elements_are_those_that_are_shown_to_act(gate: str, groups: list[str]) 
     x = torch.randn(5, 2, dtype=torch.float64)
     found = derive(module, (x,))
     assert found.verify().verdict is found.verdict
-    assert [f["group"] for f in found.generators if f["element"]["kind"] == "gl"] == groups
+    assert [f.group for f in found.generators if f.element.kind == "gl"] == groups
     before = {n: t.clone() for n, t in module.state_dict().items()}
     old = module(x)
     for seed in range(8):
@@ -167,10 +166,65 @@ def test_a_random_rotation_is_never_small_beside_its_rounding(kind: str, size: i
     rows, ones = torch.eye(size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
     for seed in range(300):
         rng = torch.Generator().manual_seed(seed)
-        generator = group.random_generator({"kind": kind, "copies": [], "size": size}, 1.0, rng)
+        generator = elements.random_generator(
+            with_parts({"kind": kind, "copies": [], "size": size}), 1.0, TorchNumbers(rng))
         xi = generator.act("g", rows)
         largest = float(xi.abs().max())
         assert largest > 0.05, seed
         assert float((xi + xi.mT).abs().max()) <= 1e-15 * largest
         if kind == "so1":
             assert float((xi @ ones).abs().max()) <= 1e-14 * largest
+
+
+# -- tensors stay with torch -----------------------------------------------------------------------
+
+
+def twice(family: Family) -> GroupElement:
+    families = (entry(family),)
+    a, b = (GroupElement(families, actions.sample(families, SHAPES, seed)) for seed in (1, 2))
+    return a @ b
+
+
+@ACTIONS
+def test_torch_and_numpy_move_alike(family: Family) -> None:
+    theta, g = point(), twice(family)
+    wanted = g.apply({n: t.numpy() for n, t in theta.items()})
+    found = g.apply(theta)
+    assert all(isinstance(t, torch.Tensor) for t in found.values())
+    close(found, wanted, 1e-14)
+
+
+def test_no_array_of_numpy_is_made_of_a_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a copy on another device: meta tensors move, and hold nothing to copy."""
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a tensor left torch")
+
+    theta = {n: t.requires_grad_() for n, t in point().items()}
+    g = twice(FAMILIES["gl"])
+    monkeypatch.setattr(torch.Tensor, "numpy", refuse)
+    monkeypatch.setattr(torch.Tensor, "__array__", refuse)
+    assert not g.apply(theta)["w"].requires_grad
+    moved = g.apply({n: t.to("meta") for n, t in theta.items()})
+    assert moved["w"].device.type == "meta" and moved["w"].shape == theta["w"].shape
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_parameters_move_in_place(dtype: torch.dtype) -> None:
+    module = torch.nn.ParameterDict({n: torch.nn.Parameter(t.to(dtype))
+                                     for n, t in point().items()})
+    held = dict(module.items())
+    places = {n: p.data_ptr() for n, p in held.items()}
+    g = twice(FAMILIES["through a gain and a bias"])
+    wanted = g.apply(held)
+    assert g.apply(held, in_place=True) == held
+    for name, parameter in module.items():
+        assert parameter.data_ptr() == places[name] and parameter.requires_grad
+        assert parameter.dtype == dtype and torch.equal(parameter.detach(), wanted[name].detach())
+
+
+def test_shards_move_as_the_whole_does() -> None:
+    theta, g = point(), twice(FAMILIES["through a gain and a bias"])
+    whole = g.apply(theta)
+    for shard in (["w", "v"], ["o"], ["gain", "b", "t", "n"]):
+        part = g.apply({n: theta[n] for n in g.reads(shard)}, names=shard)
+        assert list(part) == shard and all(torch.equal(part[n], whole[n]) for n in shard)

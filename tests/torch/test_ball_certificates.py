@@ -20,7 +20,7 @@ import symgauge
 from symgauge import BadInputError, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
 from symgauge.certify.evidence.balls import is_shown
-from symgauge.certify.find.minors import find_minor
+from symgauge.certify.find.balls import find_minor
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.nn import OdeFlow
@@ -148,7 +148,7 @@ CLOSED = (
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
+    derivation = derive_network(capture(module, args).network, Asked(name, evidence="balls"))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -163,7 +163,7 @@ def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
 def test_where_a_claim_reaches(name: str, place: str) -> None:
     """One minor says nothing beyond where a root of what may be 0 ends."""
     module, args = NETWORKS[name]()
-    derivation = derive_network(capture(module, args).network, Asked(name, balls=True))
+    derivation = derive_network(capture(module, args).network, Asked(name, evidence="balls"))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     if "component" in place:
         assert "component" in derivation.to_latex()
@@ -183,7 +183,7 @@ def test_what_is_not_closed_keeps_its_bound() -> None:
 def test_the_derivation_in_balls_is_the_one_that_is_certified_later() -> None:
     module, args = NETWORKS["geglu_nobias"]()
     network = capture(module, args).network
-    at_once = derive_network(network, Asked("geglu", balls=True))
+    at_once = derive_network(network, Asked("geglu", evidence="balls"))
     later, _ = derive_network(network, Asked("geglu")).certified_in_balls()
     for key in ("rank", "redundancy", "orbit_dimension", "verdict", "hypotheses", "scope"):
         assert at_once.data[key] == later.data[key]
@@ -238,7 +238,7 @@ def test_certify_writes_what_verify_accepts(
 def test_certify_rejects_what_verify_rejects(
     unknown: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    data: dict[str, Any] = json.loads(unknown.read_text())
+    data = json.loads(Derivation.from_json(unknown.read_text()).printed())
     path = tmp_path / "edited.json"
     edits: list[Callable[[dict[str, Any]], object]] = [
         lambda d: d.update(rank=d["rank"] - 1),
@@ -255,7 +255,7 @@ def test_certify_rejects_what_verify_rejects(
         assert (status, out) == (1, "") and "derive again" in err
         assert path.read_bytes() == text
     with pytest.raises(InconsistentError):
-        Derivation(edited).certified_in_balls()
+        Derivation.from_plain(edited).certified_in_balls()
 
 
 @pytest.mark.parametrize("arguments", [
@@ -297,8 +297,7 @@ def test_derive_says_how_a_hypothesis_is_avoided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
-    monkeypatch.setattr("symgauge.derivation.derive.SERIES_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.all_evidence", dict)
     Path("scales.py").write_text(
         "import torch\n\n\n"
         "class Scales(torch.nn.Module):\n"

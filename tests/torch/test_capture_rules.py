@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from symgauge.capture import capture
 from symgauge.derivation.derive import derive
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import CaptureError, UnsupportedOpError

@@ -225,7 +225,7 @@ def test_a_wrong_statement_fails_where_its_control_is_unseen(tmp_path: Path) -> 
     spec["families"][1]["action"][2]["form"] = "g"
     with generated(Given(spec)) as module:
         bench = module.Bench(module.RECORD, "small", 0, torch.float64, CPU, None)
-        bench.measure_floor()
+        bench.point.measure_floor()
         bench.control = lambda families: None
         judge = module.Judge(bench)
         rows = [judge.symmetry(*item) for item in bench.classes.items()]
@@ -240,11 +240,11 @@ def test_the_floor_takes_zeros_at_the_scale_of_their_tensor(tmp_path: Path) -> N
 
     spec = {**STATEMENTS["attention"], "families": [], "planted": []}
     bench = Bench(spec, "small", 0, torch.float64, CPU, weights(tmp_path, sparse))
-    before = {name: value.clone() for name, value in bench.parameters.items()}
-    scales = {name: bench.scale_of(name) for name in before}
-    assert scales["q.bias"] == scales["k.bias"] == bench.typical > 0.1
-    bench.nudge("floor ")
-    for name, value in bench.parameters.items():
+    before = {name: value.clone() for name, value in bench.point.parameters.items()}
+    scales = {name: bench.point.scale_of(name) for name in before}
+    assert scales["q.bias"] == scales["k.bias"] == bench.point.typical > 0.1
+    bench.point.nudge("floor ")
+    for name, value in bench.point.parameters.items():
         size = torch.finfo(torch.float64).eps * before[name].abs().clamp(min=scales[name])
         moved = (value - before[name]).abs()
         assert bool((moved > size / 2).all()) and bool((moved <= 2 * size).all()), name
@@ -254,11 +254,12 @@ def test_an_output_of_noise_does_not_hide_another() -> None:
     """Each output is judged by its own floor."""
     bench = Bench({**STATEMENTS["attention"], "families": [], "planted": []}, "small", 0,
                   torch.float64, CPU, None)
-    bench.measure_floor()
-    (y,) = bench.base
+    bench.point.measure_floor()
+    (y,) = bench.point.base
     noise = y * 1e-30
-    bench.base, bench.scales, bench.floors = (y, noise), [1.0, 1e-30], [1e-15, 1.0]
-    change = bench.residual((y + 1e-12, -noise))
+    point = bench.point
+    point.base, point.scales, point.floors = (y, noise), [1.0, 1e-30], [1e-15, 1.0]
+    change = point.residual((y + 1e-12, -noise))
     assert change.size == pytest.approx(1e-12, rel=1e-3) and change.floors > 900
 
 
@@ -273,7 +274,7 @@ def test_the_mode_is_the_one_that_was_derived(
     name: str, flags: bool | list[str], words: str
 ) -> None:
     found = derived(CHECKED + name)
-    assert found.training == {"small": flags}
+    assert found.data["training"] == {"small": flags}
     with generated(found) as module:
         assert record(module, 0)["mode"] == words
         # the factory may have been changed since, or another mode asked for by mistake
@@ -285,11 +286,12 @@ def test_the_mode_is_the_one_that_was_derived(
 def test_statistics_are_put_back_after_each_pass() -> None:
     with generated(derived(CHECKED + "batch_norm_in_training")) as module:
         bench = module.Bench(module.RECORD, "small", 0, torch.float64, CPU, None)
-        before = {name: buffer.clone() for name, buffer in bench.module.named_buffers()}
-        bench.measure_floor()
+        buffers = dict(bench.point.module.named_buffers())
+        before = {name: buffer.clone() for name, buffer in buffers.items()}
+        bench.point.measure_floor()
         bench.derivative("tangent", *next(iter(bench.classes.items())))
         assert before and all(
-            torch.equal(buffer, before[name]) for name, buffer in bench.module.named_buffers())
+            torch.equal(buffer, before[name]) for name, buffer in buffers.items())
 
 
 def test_flags_of_a_module() -> None:
@@ -395,21 +397,21 @@ def test_narrow_floats(name: str, dtype: str) -> None:
 
 def test_controls_and_other_draws_are_counted(attention: ModuleType) -> None:
     bench = attention.Bench(attention.RECORD, "small", 0, torch.float64, CPU, None)
-    bench.measure_floor()
-    before = {name: value.clone() for name, value in bench.parameters.items()}
-    floor, allowed = bench.floor, bench.allowed()
-    with bench.at_draw(2):
-        assert not torch.equal(bench.parameters["q.weight"], before["q.weight"])
-    assert bench.extra == 2 and bench.floor == floor
+    bench.point.measure_floor()
+    before = {name: value.clone() for name, value in bench.point.parameters.items()}
+    floor, allowed = bench.point.floor, bench.allowed()
+    with bench.point.at_draw(2):
+        assert not torch.equal(bench.point.parameters["q.weight"], before["q.weight"])
+    assert bench.point.extra == 2 and bench.point.floor == floor
     bench.control(bench.families)
-    assert (bench.extra, bench.passes, bench.allowed()) == (3, 5, allowed + 3)
-    assert all(torch.equal(value, before[n]) for n, value in bench.parameters.items())
+    assert (bench.point.extra, bench.point.passes, bench.allowed()) == (3, 5, allowed + 3)
+    assert all(torch.equal(value, before[n]) for n, value in bench.point.parameters.items())
 
 
 def test_the_judge_asks_once() -> None:
     with generated(Given(STATEMENTS["mlp"])) as module:
         bench = module.Bench(module.RECORD, "small", 0, torch.float64, CPU, None)
-        bench.measure_floor()
+        bench.point.measure_floor()
         judge: Judge = module.Judge(bench)
         planted = bench.planted[0]
         assert judge.planted(planted) is judge.planted(planted)
@@ -420,9 +422,9 @@ def test_the_judge_asks_once() -> None:
 def test_a_planted_failure_that_overflows_is_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     with generated(Given(STATEMENTS["mlp"])) as module:
         bench = module.Bench(module.RECORD, "small", 0, torch.float64, CPU, None)
-        bench.measure_floor()
+        bench.point.measure_floor()
         nan = module.Change(float("nan"), float("nan"))
-        monkeypatch.setattr(bench, "residual", lambda output: nan)
+        monkeypatch.setattr(bench.point, "residual", lambda output: nan)
         judge: Judge = module.Judge(bench)
         row = judge.planted(bench.planted[0])
         assert row.ok is None and "infinite" in row.untested

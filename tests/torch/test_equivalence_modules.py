@@ -59,7 +59,7 @@ def test_the_leak_follows_the_diagonal() -> None:
     """xi = t x_i: d Lam_i = -1, and W, b move as D(t) does."""
     found = symgauge.equivalence_algebra(
         Leaky(2, torch.relu), state=torch.zeros(2), time_degree=1, moving=True)
-    (moved,) = [g["parameters"] for g in found.generators if g["xi"] == "(t x1) d/dx1"]
+    (moved,) = [g.parameters for g in found.generators if g.xi == "(t x1) d/dx1"]
     assert "d rate[0] = -1" in moved and "d linear.weight[0,1] = t linear.weight[0,1]" in moved
 
 

@@ -73,7 +73,7 @@ def test_both_proofs_support_the_same_claim(name: str) -> None:
     result = families.verify()
     assert result.verdict is lines.verify().verdict is not Verdict.REFUTED
     assert f"{len(numbers)} of them by intertwiners" in result.reasons[0]
-    assert any(g["proof"]["method"] == METHOD for g in families.generators)
+    assert any(g.proof.method == METHOD for g in families.generators)
     again = Derivation.from_json(families.to_json())
     assert again.verify() == result and "Method: intertwiners" in again.to_latex()
 
@@ -161,7 +161,7 @@ def test_copies_that_no_place_numbers_are_refused() -> None:
     data = copy.deepcopy(dict(together("attention").data))
     entry = next(g for g in data["generators"] if not g["element"]["copies"])
     entry["element"]["copies"] = [1]
-    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
+    assert Derivation.from_plain(sealed(data)).verify().verdict is Verdict.REFUTED
 
 
 # -- the prover on families that are wrong -------------------------------------------------------

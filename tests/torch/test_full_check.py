@@ -14,10 +14,12 @@ from statements import element, location, move
 
 from symgauge import zoo
 from symgauge.capture import capture, load_target
-from symgauge.checks.runtime import group
+from symgauge.checks.runtime import elements, moves
+from symgauge.checks.runtime.randomness import TorchNumbers
 from symgauge.cli.main import main
 from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivers.structural import find
+from symgauge.families.kinds import with_parts
 
 TARGETS = Path(__file__).parent / "targets"
 CPU = torch.device("cpu")
@@ -92,7 +94,7 @@ def test_the_head_and_the_last_bias_behind_a_norm() -> None:
         target = load_target(f"{TARGETS / name}.py:factory", zoo.load)
         module, args, kwargs = target.at({**(target.full or {}), **SIZES[name]}).build()
         found = find(capture(module, args, kwargs).network)
-        families = [f.family for f in found.families if f.family.kind == "centred"]
+        families = [f.family for f in found.families if f.family.kind.fixes_sums_of_0]
         assert [f.dimension for f in families] == expected
         assert all(f.tensors == ("gpt_neox.final_layer_norm.bias", "lm_head.weight") and [
             t.parameter for t in f.via] == ["gpt_neox.final_layer_norm.weight"] for f in families)
@@ -100,26 +102,26 @@ def test_the_head_and_the_last_bias_behind_a_norm() -> None:
 
 def test_one_pass_for_all_one_for_a_class(generated: ModuleType) -> None:
     bench = generated.Bench(generated.RECORD, "full", 0, torch.float64, CPU, None)
-    bench.measure_floor()
-    assert bench.passes == 2
+    bench.point.measure_floor()
+    assert bench.point.passes == 2
     bench.difference("invariance", "all", bench.families)
-    assert bench.passes == 3
+    assert bench.point.passes == 3
     for label, families in bench.classes.items():
-        before = bench.passes
+        before = bench.point.passes
         bench.difference("invariance", label, families)
-        assert bench.passes == before + 1
+        assert bench.point.passes == before + 1
 
 
 def test_the_parameters_are_put_back_exactly(generated: ModuleType) -> None:
     bench = generated.Bench(generated.RECORD, "full", 0, torch.float32, CPU, None)
-    before = {name: value.clone() for name, value in bench.parameters.items()}
-    places = {name: value.data_ptr() for name, value in bench.parameters.items()}
-    bench.measure_floor()
+    before = {name: value.clone() for name, value in bench.point.parameters.items()}
+    places = {name: value.data_ptr() for name, value in bench.point.parameters.items()}
+    bench.point.measure_floor()
     bench.difference("invariance", "all", bench.families)
     for label, families in bench.classes.items():
         bench.derivative("tangent", label, families)
-    assert all(torch.equal(value, before[name]) for name, value in bench.parameters.items())
-    assert places == {name: p.data_ptr() for name, p in bench.module.named_parameters(
+    assert all(torch.equal(value, before[name]) for name, value in bench.point.parameters.items())
+    assert places == {name: p.data_ptr() for name, p in bench.point.module.named_parameters(
         remove_duplicate=False)}
 
 
@@ -134,7 +136,7 @@ def test_a_wrong_last_layer_fails_its_class(derived: FullDerivation, tmp_path: P
         if g["element"]["kind"] == "diagonal" and last[derived.name] in g["label"]
     )
     wrong["action"][0]["weight"] = "2"
-    module = loaded(FullDerivation(data), tmp_path)
+    module = loaded(FullDerivation.from_plain(data), tmp_path)
     record = module.run(module.RECORD, module.CHECKS, "full")
     assert record["ok"] is False
     failed = [row["label"] for row in record["rows"] if row["ok"] is False]
@@ -158,7 +160,7 @@ def test_tangents_are_held_of_as_many_families_as_fit(
 ) -> None:
     monkeypatch.setattr(generated, "TANGENT_BYTES", 0)
     bench = generated.Bench(generated.RECORD, "full", 0, torch.float64, CPU, None)
-    bench.measure_floor()
+    bench.point.measure_floor()
     rows = [bench.derivative("tangent", *item) for item in bench.classes.items()]
     asked = [len(families) for families in bench.classes.values()]
     partial = [row for row, n in zip(rows, asked) if 0 < row.families < n and row.passes]
@@ -171,9 +173,12 @@ def test_tangents_are_held_of_as_many_families_as_fit(
 def test_a_centred_element_is_of_its_unit(unit: float) -> None:
     rng = torch.Generator().manual_seed(0)
     for _ in range(20):
-        by = group.random_element(element("centred", [3], 50), unit, rng)
-        u = by.line
-        assert u is not None and bool((u.sum(-1) >= 0).all())
+        drawn = with_parts(element("centred", [3], 50))
+        by = elements.random_element(drawn, unit, TorchNumbers(rng))
+        (line,) = by.factors
+        assert isinstance(line, elements.Line)
+        u = line.u
+        assert bool((u.sum(-1) >= 0).all()) and bool((line.v == 1).all())
         assert bool((u.norm(dim=-1) <= unit / 2).all() and (u.norm(dim=-1) > unit / 8).all())
 
 
@@ -198,17 +203,18 @@ def test_pieces_make_no_difference(
 ) -> None:
     sizes = [at["sizes"][j] for j in (*at["per"], at["along"])]
     rng = torch.Generator().manual_seed(0)
-    by = group.random_element(element(kind, sizes[:-1], sizes[-1]), 1.0, rng)
+    drawn = with_parts(element(kind, sizes[:-1], sizes[-1]))
+    by = elements.random_element(drawn, 1.0, TorchNumbers(rng))
     source = torch.randn(12, 9, generator=rng, dtype=torch.float64)
     name, entry = "w", move("w", form, at, "-1")
     if form == "+Tc":
         name, entry = "b", {**entry, "parameter": "b", "source": "w"}
     found = []
     for size in (2**18, 20, 1):
-        monkeypatch.setitem(group.PIECE, "cpu", size)
+        monkeypatch.setitem(moves.PIECE, "cpu", size)
         shape = [n for k, n in enumerate(source.shape) if k != at["axis"]]
         here = {"w": source.clone(), "b": torch.ones(shape, dtype=torch.float64)}
-        moved = group.apply_move(here, entry, by)
+        moved = moves.apply_move(here, entry, by)
         found.append((moved, here[name]))
     for moved, tensor in found[1:]:
         assert moved == pytest.approx(found[0][0], rel=1e-12)
@@ -217,11 +223,11 @@ def test_pieces_make_no_difference(
 
 
 def test_the_cuts_cover_a_tensor_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(group.PIECE, "cpu", 10)
+    monkeypatch.setitem(moves.PIECE, "cpu", 10)
     tensor = torch.zeros(7, 3, 5)
     for whole in ([], [0], [0, 1], [0, 1, 2]):
         tensor.zero_()
-        for cut in group.cuts(tensor, whole):
+        for cut in moves.cuts(tensor, whole):
             assert cut is None or cut[0] not in whole
-            group.piece(tensor, cut).add_(1)
+            moves.piece(tensor, cut).add_(1)
         assert bool((tensor == 1).all())

@@ -13,9 +13,10 @@ from sympy import sympify
 from symgauge import zoo
 from symgauge.capture import load_target
 from symgauge.cli.main import main
-from symgauge.derivation.full import FullDerivation, class_of, derive_full
+from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
+from symgauge.verdict import Verdict
 
 TARGETS = Path(__file__).parent / "targets"
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
@@ -45,9 +46,9 @@ def test_the_dimension_is_counted_from_the_graph(gpt2: FullDerivation) -> None:
 
 
 def test_the_families_add_up_but_for_what_they_share(gpt2: FullDerivation) -> None:
-    assert sum(g["dimension"] for g in gpt2.generators) == gpt2.dimension
-    assert all(g["proof"]["verdict"] == "PROVED" for g in gpt2.generators)
-    assert len({class_of(g) for g in gpt2.generators}) < len(gpt2.generators) / 2
+    assert sum(g.dimension for g in gpt2.generators) == gpt2.dimension
+    assert all(g.proof.verdict is Verdict.PROVED for g in gpt2.generators)
+    assert len({g.class_ for g in gpt2.generators}) < len(gpt2.generators) / 2
 
 
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:

@@ -17,7 +17,7 @@ from singular_values import FloatRank, float_rank
 
 from symgauge.capture import capture
 from symgauge.derivation.derive import Asked, derive_network
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.errors import SymgaugeError
 from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
@@ -33,7 +33,7 @@ def derive(module: RandomNetwork, way: str) -> Derivation | str:
     try:
         network = capture(module, module.example()).network
         return derive_network(
-            network, Asked("random", balls=way == "balls", series=way == "series"))
+            network, Asked("random", evidence=None if way == "residues" else way))
     except SymgaugeError as error:
         return str(error)
 

@@ -12,21 +12,20 @@ import torch
 from safetensors.torch import save_file
 from statements import STATEMENTS, Spec, element, location, move
 
-from symgauge import Derivation, Verdict, zoo
+from symgauge import BadInputError, Derivation, Verdict, zoo
 from symgauge.capture import load_target
 from symgauge.checks import actions, emit_check
-from symgauge.checks.runtime.bench import Bench, Widened
-from symgauge.checks.runtime.group import (
-    Element,
-    add_variation,
-    apply_move,
-    carry_back,
-    off_slices,
-    onto_slices,
-    random_generator,
+from symgauge.checks.runtime.bench import Bench
+from symgauge.checks.runtime.device import Widened
+from symgauge.checks.runtime.elements import beside, random_generator
+from symgauge.checks.runtime.moves import (
+    add_variation, apply_move, carry_back, off_slices, onto_slices,
 )
+from symgauge.checks.runtime.randomness import TorchNumbers
+from symgauge.checks.runtime.rows import Measured
 from symgauge.derivation.derive import derive_target
 from symgauge.derivation.seal import sealed
+from symgauge.families.kinds import with_parts
 
 CPU = torch.device("cpu")
 
@@ -52,7 +51,8 @@ def record_of(folder: Path, spec: Spec, *arguments: str) -> tuple[int, dict[str,
 
 def bench(spec: Spec, size: str = "small", dtype: torch.dtype = torch.float64) -> Bench:
     families = [
-        {"label": f["label"], "small": {k: f[k] for k in ("element", "action", "via")}}
+        {"label": f["label"], "small": {
+            "element": with_parts(f["element"]), "action": f["action"], "via": f["via"]}}
         for f in spec["families"]
     ]
     return Bench(spec | {"families": families, "planted": []}, size, 0, dtype, CPU, None)
@@ -192,7 +192,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
         STATEMENTS["mlp"] | {"families": [], "planted": []},
         "small", 0, torch.float32, CPU, str(path),
     )
-    assert all(torch.equal(stored.parameters[name], tensors[name]) for name in tensors)
+    assert all(torch.equal(stored.point.parameters[name], tensors[name]) for name in tensors)
 
 
 @pytest.mark.parametrize(
@@ -245,21 +245,21 @@ def test_a_target_that_does_not_fit(old: str, new: str, sentence: str, tmp_path:
 @pytest.mark.parametrize("name", ["attention", "layer_norm"])
 def test_parameters_are_restored_exactly(name: str) -> None:
     one = bench(STATEMENTS[name])
-    before = {name: value.clone() for name, value in one.parameters.items()}
-    one.measure_floor()
-    assert one.floor_measured > torch.finfo(torch.float64).eps  # every parameter did move
+    before = {name: value.clone() for name, value in one.point.parameters.items()}
+    one.point.measure_floor()
+    assert one.point.floor_measured > torch.finfo(torch.float64).eps  # every parameter did move
     for family in one.families:
         one.difference("invariance", family["label"], [family])
         one.derivative("tangent", family["label"], [family])
-    assert all(torch.equal(value, before[name]) for name, value in one.parameters.items())
+    assert all(torch.equal(value, before[name]) for name, value in one.point.parameters.items())
 
 
 def test_a_nan_is_not_a_pass() -> None:
     one = bench(STATEMENTS["mlp"])
-    one.measure_floor()
-    nan = one.residual(tuple(tensor * float("nan") for tensor in one.base))
+    one.point.measure_floor()
+    nan = one.point.residual(tuple(tensor * float("nan") for tensor in one.point.base))
     for wrong in (False, True):
-        assert one.row("x", "x", nan, None, 1, 1.0, wrong).ok is False
+        assert one.row("x", "x", Measured(nan, None, 1, 1.0), wrong).ok is False
 
 
 @pytest.mark.parametrize("kind, form", [("gl", "g"), ("gl", "g^-T"), ("gl", "g^-1"), ("so", "g")])
@@ -279,33 +279,28 @@ def test_torch_and_numpy_act_alike(kind: str, form: str, at: dict[str, Any]) -> 
     right_one = family | {"action": [move("w", "g", at)]}
     sampled = actions.sample([right_one], {"w": (5, 24, 2)}, 0)
     expected = actions.apply([family], sampled, {"w": weight.numpy().copy()})["w"]
-    part = sampled[0]
-    left, right, scale, shift = map(
-        torch.from_numpy, (part.left, part.right, part.scale, part.shift)
-    )
-    apply_move({"w": weight}, family["action"][0], Element(left, right, scale, shift))
+    apply_move({"w": weight}, family["action"][0], beside(sampled[0].element, weight))
     torch.testing.assert_close(weight, torch.from_numpy(expected), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("number", range(2))
 def test_torch_and_numpy_act_alike_through_slices(number: int) -> None:
     one = bench(STATEMENTS["layer_norm"])
-    one.parameters["norm.weight"][1] *= -1
-    before = {name: value.numpy().copy() for name, value in one.parameters.items()}
+    one.point.parameters["norm.weight"][1] *= -1
+    before = {name: value.numpy().copy() for name, value in one.point.parameters.items()}
     family = STATEMENTS["layer_norm"]["families"][number : number + 1]
     sampled = actions.sample(family, {n: v.shape for n, v in before.items()}, 0)
     expected = actions.apply(family, sampled, before)
-    part = sampled[0]
-    numbers = (part.left, part.right, part.scale, part.shift)
-    back = onto_slices(one.parameters, family[0])
+    element = beside(sampled[0].element, one.point.parameters["norm.weight"])
+    back = onto_slices(one.point.parameters, family[0])
     for entry in family[0]["action"]:
-        apply_move(one.parameters, entry, Element(*map(torch.from_numpy, numbers)))
-    off_slices(one.parameters, family[0], back)
-    for name, value in one.parameters.items():
+        apply_move(one.point.parameters, entry, element)
+    off_slices(one.point.parameters, family[0], back)
+    for name, value in one.point.parameters.items():
         torch.testing.assert_close(value, torch.from_numpy(expected[name]), rtol=0, atol=1e-13)
     for through in family[0]["via"]:
         held = through["parameter"]
-        assert torch.equal(one.parameters[held], torch.from_numpy(before[held]))
+        assert torch.equal(one.point.parameters[held], torch.from_numpy(before[held]))
 
 
 @pytest.mark.parametrize("number", range(2))
@@ -313,9 +308,9 @@ def test_the_tangent_is_the_derivative_of_the_action(number: int) -> None:
     """(g(t).theta - g(-t).theta) / 2t for g(t) = exp(t X) to first order, through the slices."""
     one = bench(STATEMENTS["layer_norm"])
     family = one.families[number]
-    theta = {name: value.clone() for name, value in one.parameters.items()}
+    theta = {name: value.clone() for name, value in one.point.parameters.items()}
     rng = torch.Generator().manual_seed(0)
-    generator = random_generator(family["element"], 1.0, rng)
+    generator = random_generator(family["element"], 1.0, TorchNumbers(rng))
 
     def moved(t: float) -> dict[str, torch.Tensor]:
         here = {name: value.clone() for name, value in theta.items()}
@@ -408,13 +403,13 @@ def test_a_pre_norm_block_is_derived_and_verified(block: Derivation) -> None:
     assert (block.redundancy, block.orbit_dimension, block.verdict) == (17, 17, Verdict.PROVED)
     again = Derivation.from_json(block.to_json())
     assert again.verify().verdict is Verdict.PROVED
-    through = {f["group"]: [t["parameter"] for t in f["via"]] for f in block.generators if f["via"]}
+    through = {f.group: [t.parameter for t in f.via] for f in block.generators if f.via}
     assert sorted(through["R^2"]) == ["norm1.bias", "norm1.weight"]
     assert sorted(through["SO(3)"]) == ["norm1.bias", "norm1.weight", "norm2.weight"]
-    formulas = [line for f in block.generators for line in f["formula"]]
+    formulas = [line for f in block.generators for line in f.formula]
     assert "out.weight -> out.weight diag(norm2.weight) g^-1 diag(norm2.weight)^-1" in formulas
-    assert all(f["full"] for f in block.generators)
-    kinds = {p["kind"] for p in block.planted if block.generators[p["family"]]["via"]}
+    assert all(f.full for f in block.generators)
+    kinds = {p.kind for p in block.planted if block.generators[p.family].via}
     assert kinds == {"transpose", "larger", "omitted", "slice"}
     text = block.to_latex()
     assert r"W_{\mathrm{out}}\,\Gamma_{2}\,g^{\top}\,\Gamma_{2}^{-1}" in text
@@ -500,7 +495,10 @@ def test_a_tampered_slice_is_rejected(block: Derivation, change: Any) -> None:
     data = json.loads(block.to_json())
     family = next(f for f in data["generators"] if f["element"]["kind"] == "so1")
     change(family, {t["parameter"]: t for t in family["via"]})
-    assert Derivation(sealed(data)).verify().verdict is Verdict.REFUTED
+    try:
+        assert Derivation.from_plain(sealed(data)).verify().verdict is Verdict.REFUTED
+    except BadInputError as error:
+        assert "via" in str(error)  # it is no slice at all
 
 
 def test_casts_to_float32_are_widened() -> None:

@@ -16,7 +16,7 @@ import torch
 from symgauge.capture import capture
 from symgauge.derivation.again import same_program
 from symgauge.derivation.derive import derive
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.verdict import Verdict
 
 DATA = Path(__file__).parents[1] / "data" / "lies.csv"

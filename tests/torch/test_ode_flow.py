@@ -512,7 +512,7 @@ def test_derivations(name: str) -> None:
     found = derived(make(), *shape)
     assert found.parameters == parameters
     assert (found.redundancy, found.orbit_dimension) == (redundancy, orbit)
-    assert found.algebra["form"] == algebra
+    assert found.algebra.form == algebra
     closed = redundancy == orbit
     assert found.closed is closed
     # no scaling of the parameters does what the duration of these fields does
@@ -616,7 +616,7 @@ def test_a_shift_that_grows_with_time() -> None:
     torch.manual_seed(2)
     found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
     assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
-    assert found.algebra["form"] == "gl(2) |x R^4"
+    assert found.algebra.form == "gl(2) |x R^4"
     (hypothesis,) = found.hypotheses
     assert "own durations" in hypothesis and found.verdict is Verdict.UNKNOWN
     again = found.verify()
@@ -660,7 +660,7 @@ def test_where_euler_and_the_exact_flow_differ(steps: int, redundancy: int) -> N
 
 def test_permutations_of_the_state_of_a_leaky_field() -> None:
     found = derived(Between(OdeFlow(Leaky(3)), 3, True, (4, 5)), 1, 4)
-    assert any(d["group"] == "S_3" and "flow.vector_field.rate" in d["label"]
+    assert any(d.group == "S_3" and "flow.vector_field.rate" in d.label
                for d in found.discrete)
 
 

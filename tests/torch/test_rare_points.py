@@ -42,7 +42,7 @@ def tokens(function: Callable[..., Any]) -> Made:
 def test_a_sign_that_holds_where_units_are_dead_is_no_symmetry(seed: int) -> None:
     """Of 12 inputs at one small theta none may take a hardshrink to its other side."""
     found = symgauge.derive(mlp(lambda m, x: m.b(F.hardshrink(m.a(x), 4.0))), (X,), seed=seed)
-    assert [d["group"] for d in found.discrete] == ["S_3", "(Z_2)^3"]
+    assert [d.group for d in found.discrete] == ["S_3", "(Z_2)^3"]
     assert found.verify().verdict is found.verdict
 
 
@@ -51,7 +51,7 @@ def test_a_permutation_that_a_rare_branch_breaks_is_no_symmetry() -> None:
         z = m.a(x)
         return m.b(torch.tanh(z)) + torch.relu(z[:, :1] - 12.0)  # type: ignore[no-any-return]
 
-    assert "S_3" not in [d["group"] for d in symgauge.derive(mlp(function), (X,)).discrete]
+    assert "S_3" not in [d.group for d in symgauge.derive(mlp(function), (X,)).discrete]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -67,7 +67,7 @@ def test_steps_of_parameters_alone_are_taken(seed: int) -> None:
 def test_the_tensors_without_a_generator_are_those_of_the_whole_rank(seed: int) -> None:
     """Rows of a rare side are waited for: else verify finds fewer, and rejects what is true."""
     found = symgauge.derive(mlp(lambda m, x: m.b(torch.fmod(m.a(x), 2.0))), (X,), seed=seed)
-    assert found.implicit == ["a.weight", "a.bias", "b.bias"]
+    assert found.implicit == ("a.weight", "a.bias", "b.bias")
     assert found.verify().verdict is Verdict.UNKNOWN
 
 

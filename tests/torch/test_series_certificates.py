@@ -20,7 +20,7 @@ from symgauge.capture import capture
 from symgauge.certify.evidence import roots_along
 from symgauge.certify.evidence.series import Curve, ranks_along
 from symgauge.certify.evidence.start import known_lines, random_field, start_of
-from symgauge.certify.find.curves import find_curve
+from symgauge.certify.find.series import find as find_curve
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
 from symgauge.exact.prime_field import is_prime
@@ -242,7 +242,7 @@ CLOSED = (
 
 @pytest.mark.parametrize("name", CLOSED)
 def test_known_networks_are_proved_without_hypotheses(name: str) -> None:
-    derivation = derive_network(known(name), Asked(name, series=True))
+    derivation = derive_network(known(name), Asked(name, evidence="series"))
     assert derivation.redundancy == int(KNOWN_DIMENSIONS[name]["redundancy"])
     assert derivation.verdict is Verdict.PROVED and not derivation.hypotheses
     result = derivation.verify()
@@ -270,8 +270,7 @@ def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
 
 def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) -> None:
     """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
-    monkeypatch.setattr("symgauge.derivation.derive.FEW_PARAMETERS", 0)
-    monkeypatch.setattr("symgauge.derivation.derive.SERIES_PARAMETERS", 0)
+    monkeypatch.setattr("symgauge.derivation.derive.all_evidence", dict)
 
     def formula(p: P, tokens: Tensor) -> Tensor:
         x = torch.nn.functional.embedding(tokens, p.E)
@@ -293,7 +292,7 @@ def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) ->
     ("relu_1h_bias", "on the cell of theta0,"),
 ])
 def test_where_a_claim_reaches(name: str, place: str) -> None:
-    derivation = derive_network(known(name), Asked(name, series=True))
+    derivation = derive_network(known(name), Asked(name, evidence="series"))
     assert derivation.scope == f"complete {place} at the sizes of the program"
     assert ("component" in derivation.to_latex()) is ("component" in place)
 
@@ -310,7 +309,7 @@ def test_flows_are_out_of_reach() -> None:
 
 @pytest.fixture(scope="module")
 def certified() -> dict[str, Any]:
-    derivation = derive_network(known("swiglu_nobias"), Asked("swiglu", series=True))
+    derivation = derive_network(known("swiglu_nobias"), Asked("swiglu", evidence="series"))
     data: dict[str, Any] = derivation.data["certificate"]
     assert data["series"] == {"scaled": ["Wg"], "order": 3}
     assert symgauge.verify(data).verdict is Verdict.PROVED
@@ -357,7 +356,7 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
     from known_networks import TRAPS
 
     module, args = TRAPS["silu_both_signs"]()
-    derivation = derive_network(capture(module, args).network, Asked("silu", series=True))
+    derivation = derive_network(capture(module, args).network, Asked("silu", evidence="series"))
     data = derivation.data["certificate"]
     assert data["rank"] == 16
 
@@ -372,7 +371,7 @@ def test_a_false_rank_is_rejected_with_the_rank_that_is_found() -> None:
 
 def test_certificates_of_the_three_ways_say_the_same(certified: dict[str, Any]) -> None:
     network = Certificate.from_json(certified).network()
-    balls = derive_network(network, Asked("swiglu", balls=True)).data["certificate"]
+    balls = derive_network(network, Asked("swiglu", evidence="balls")).data["certificate"]
     residues = derive_network(network, Asked("swiglu")).data["certificate"]
     for key in ("rank", "orbit_dimension", "unexplained", "scope", "verdict"):
         assert certified[key] == balls[key] == residues[key]
@@ -441,7 +440,7 @@ def test_certify_rejects_what_was_edited(unknown: Path) -> None:
     data = json.loads(unknown.read_text())
     data["certificate"]["rank"] = 3
     with pytest.raises(InconsistentError, match="derive again"):
-        Derivation(sealed(data)).certified_in_series()
+        Derivation.from_plain(sealed(data)).certified_in_series()
 
 
 def test_derive_over_series(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -228,11 +228,11 @@ def test_what_a_statement_is_about_is_said_first() -> None:
         nn.Linear(2, 2), nn.Dropout(0.5).eval(),
     )
     found = derive(module, (torch.randn(1, 2),))
-    assert found.about == [
+    assert found.about == (
         "output 0", "training mode, but for 2 in evaluation mode",
         "buffers held at their values: 0.gain",
         "parameters without gradient held at their values: 0.frozen",
-    ]
+    )
     table = io.StringIO()
     print_derivation(found.data, Console(file=table, width=80))
     first = [line for line in table.getvalue().splitlines() if line.startswith("│")]
@@ -252,8 +252,8 @@ def test_unread_coordinates_have_their_reasons() -> None:
     found = derive(module, (torch.randn(1, 2),))
     wanted = {"t": (2, COMPARED), "rows": (4, BEYOND), "masked": (1, ZERO), "idle": (5, NO_PATH)}
     assert {
-        x["tensor"]: (x["count"], x["reason"]) for x in found.unread_tensors} == wanted
-    assert found.unread == 12 == sum(x["count"] for x in found.unread_tensors)
+        x.tensor: (x.count, x.reason) for x in found.unread_tensors} == wanted
+    assert found.unread == 12 == sum(x.count for x in found.unread_tensors)
     total = sum(p.numel() for p in module.parameters())
     assert found.redundancy + found.unread == total - found.rank
 

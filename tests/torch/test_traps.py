@@ -20,10 +20,10 @@ from torch.nn.functional import embedding, gelu, relu, silu, softplus
 
 from symgauge.capture import capture
 from symgauge.certify.evidence.balls import is_shown
-from symgauge.certify.find.curves import find_curve
-from symgauge.certify.find.minors import find_minor
+from symgauge.certify.find.series import find as find_curve
+from symgauge.certify.find.balls import find_minor
 from symgauge.derivation.derive import Asked, derive_network
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.points.cells import balanced_shadow
 from symgauge.points.reads import read_coordinates
@@ -446,7 +446,7 @@ def test_traps_are_answered_in_balls(name: str) -> None:
     """The right redundancy, with no hypothesis; PROVED where all of it is explained."""
     (module, args), redundancy = example(name)
     network = capture(module, args).network
-    derivation = derive_network(network, Asked(name, balls=True))
+    derivation = derive_network(network, Asked(name, evidence="balls"))
     found = derivation.redundancy + derivation.unread
     # of a piecewise network it is that of the cell, which may be a poorer one
     assert found == redundancy or is_piecewise(network) and found > redundancy

@@ -19,7 +19,7 @@ from symgauge.certify.evidence.residues import assumptions
 from symgauge.cli import main as command
 from symgauge.derivation.derive import derive
 from symgauge.derivation.exponents import split_exponentials
-from symgauge.derivation.record import Derivation
+from symgauge.derivation.derivation import Derivation
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import UndecidedError

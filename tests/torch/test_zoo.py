@@ -92,7 +92,7 @@ def check_derivation(name: str, entry: dict[str, Any]) -> None:
     else:
         assert derived.orbit_dimension == entry["orbit_dimension"]
     if entry["algebra"] is not None:
-        assert derived.algebra["form"] == entry["algebra"]
+        assert derived.algebra.form == entry["algebra"]
 
 
 # -- the contract --------------------------------------------------------------------------------

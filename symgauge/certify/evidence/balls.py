@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.evidence.kind import Evidence, Question
 from symgauge.domains.balls import BallDomain
 from symgauge.domains.evaluate import cotangents, values
 from symgauge.errors import BadInputError
@@ -36,11 +38,16 @@ Point = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Minor:
+class Minor(Evidence):
     """rows[k] = (input, output entry), columns[k] = coordinate; all outputs flat, in their order.
 
     Token inputs hold the class at every place.
     """
+
+    name: ClassVar[str] = "balls"
+    unit: ClassVar[str] = "bits"
+    turn: ClassVar[int] = 2
+    by_itself: ClassVar[int] = 32
 
     theta: Point
     inputs: tuple[Point, ...]
@@ -54,14 +61,14 @@ class Minor:
         """The rank that it bounds from below."""
         return len(self.columns)
 
-    def shown(self) -> str:
+    def shown(self, rank: int) -> str:
         """The statement, as claims carry it."""
         return (
-            f"rank J >= {self.rank}: a minor at a rational point, in real balls of {self.bits} "
+            f"rank J >= {rank}: a minor at a rational point, in real balls of {self.bits} "
             "bits, is not 0"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """Plain data; exact numbers as strings."""
         return {
             "theta": _point_to_json(self.theta),
@@ -70,14 +77,19 @@ class Minor:
             "bits": self.bits, "determinant": self.determinant,
         }
 
-    @staticmethod
-    def from_json(
-        data: Any, network: Network, read: npt.NDArray[np.bool_], cell: Mapping[str, Array]
-    ) -> Minor:
+    def check(self, question: Question) -> tuple[int, Assumptions] | None:
+        """The rank of the minor, where that is shown not to be 0."""
+        network = question.draw.network
+        if network.has_flows or not is_shown(network, self):
+            return None
+        return self.rank, Assumptions((self.shown(self.rank),), ())
+
+    @classmethod
+    def read(cls, data: Any, question: Question) -> Minor:
         """The minor in plain data. Raises BadInputError where it is none of this network."""
         try:
-            found = _read(data, network)
-            _require_fits(found, network, read, cell)
+            found = _read(data, question.draw.network)
+            _require_fits(found, question.draw.network, question.read, question.draw.cell)
         except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise BadInputError(f"the ball minor is malformed: {error}") from error
         return found
@@ -136,6 +148,11 @@ def _require_fits(
         raise ValueError("a row is no entry of the outputs")
     if sorted({i for i, _ in minor.rows}) != list(range(len(minor.inputs))):
         raise ValueError("the rows do not use every input")
+    _require_point(minor, network, cell)
+
+
+def _require_point(minor: Minor, network: Network, cell: Mapping[str, Array]) -> None:
+    """Raise ValueError where a token input holds no class, or the point is not that of the cell."""
     for x in network.inputs:
         classes = [c for point in minor.inputs for c in point[x.name].reshape(-1)]
         if x.classes and not all(c.denominator == 1 and 0 <= c < x.classes for c in classes):

@@ -29,7 +29,7 @@ def _levels(network: Network) -> dict[int, int]:
     found: dict[int, int] = {}
     for i, node in enumerate(network.nodes):
         below = max((depth[j] for j in node.inputs), default=0)
-        if node.op is not None and node.op.name == "rsqrt" and not network.is_constant[i]:
+        if i in network.root_lines and not network.is_constant[i]:
             found[i] = below
             below += 1
         depth.append(below)
@@ -101,8 +101,7 @@ def _level_rank(
 def _restricted(network: Network, plan: RootPlan, sites: Sequence[int]) -> RootPlan:
     """The plan for the radicands of these sites alone."""
     parts = [
-        np.full(prod(node.shape), i in sites) for i, node in enumerate(network.nodes)
-        if node.op is not None and node.op.name == "rsqrt"
+        np.full(prod(network.nodes[i].shape), i in sites) for i in network.root_lines
     ]
     wanted = np.concatenate(parts)
     stages = [(n, axis, k, final & wanted) for n, axis, k, final in plan.stages]

@@ -36,15 +36,37 @@ from dataclasses import replace
 import numpy as np
 
 from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.claim import at_these_durations
+from symgauge.certify.evidence.kind import Question
 from symgauge.certify.evidence.radicands import about_radicands
 from symgauge.certify.evidence.spots import spots_of
 from symgauge.certify.evidence.transcendental import about_constants, about_functions
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.points.rank import rank_at_point
 from symgauge.points.roots import root_plan
-from symgauge.points.rows import FUNCTIONS
+from symgauge.points.rows import FUNCTIONS, RANK_ORDER
+from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 from symgauge.program.op import Primitive
+
+
+def by_residues(question: Question) -> tuple[int, Assumptions]:
+    """rank J at residues that are drawn here, and what it assumes of them; nothing is carried."""
+    draw, claimed = question.draw, question.claimed
+    network, rng = draw.network, draw.rng
+    draw = replace(draw, tokens=draw_tokens(network, rng))
+    found = at_these_durations(
+        assumptions(network, draw.field, rng, draw.tokens, draw.cell), network,
+        question.proofs)
+    # a rank at a point is a lower bound: the claimed one only says how long to look
+    wanted = min(int(question.read.sum()), claimed) if isinstance(claimed, int) else 0
+    jacobian = rank_at_point(draw, question.read, wanted)
+    if jacobian < question.closing:
+        # a random point can be unlucky: one more
+        order = 2 * RANK_ORDER if network.has_flows else RANK_ORDER
+        jacobian = max(jacobian, rank_at_point(draw, question.read, wanted, order))
+    return jacobian, found
 
 
 def assumptions(
@@ -70,7 +92,7 @@ def assumptions(
         spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
         pi = about_functions(head, field, rng, spots, bool(tokens), shown, missing)
     about_constants(network, pi, shown, missing)
-    if "rsqrt" in kinds:
+    if network.root_lines:
         if root_plan(network, field, True).twisted:
             missing.append(
                 "what holds with y^2 v = -1 in place of the square roots that are missing modulo "

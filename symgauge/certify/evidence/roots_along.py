@@ -18,8 +18,11 @@ from symgauge.exact.linear_algebra import rank_gf2
 from symgauge.exact.prime_field import PrimeField
 from symgauge.points.rows import CHUNK_ENTRIES
 from symgauge.program.array import Array
-from symgauge.program.lower import has_op, lower
+from symgauge.program.lower import lower
 from symgauge.program.network import Network
+
+#: An input, an axis of it, and an index there.
+Slice = tuple[str, int, int]
 
 #: Draws of a slice beyond the number of radicands; draws at most.
 DRAWS, MAX_DRAWS = 40, 1 << 14
@@ -64,12 +67,12 @@ class Point:
     def _prefix(self) -> Network:
         """The program up to its last root."""
         lowered = lower(self.network)
-        last = max(i for i, n in enumerate(lowered.nodes) if n.op and n.op.name == "rsqrt")
+        last = lowered.root_lines[-1]
         return Network(lowered.nodes[:last + 1], (last,), lowered.ops)
 
     def settle(self) -> str:
         """Draw parameters and inputs until every radicand is a square: "" or why that fails."""
-        if not has_op(self.network, "rsqrt"):
+        if not lower(self.network).root_lines:
             return ""
         count = len(next(iter(self.inputs.values()))) if self.inputs else 1
         everything = np.arange(count)
@@ -118,47 +121,54 @@ class Point:
             if ((self.radicands(rows, other) != base) & wanted).any():
                 slices += [(p.name, k) for k in range(p.shape[0])]
 
-        def drawn(name: str, k: int, count: int) -> Array:
-            tensor = np.repeat(self.theta[name], count, axis=0)
-            tensor[:, k] = self.field.random(self.rng, tensor[:, k].shape)
-            return tensor
-
-        def redrawn(at: tuple[str, int], count: int) -> tuple[Array, Array]:
-            tensor = drawn(*at, count)
-            theta = {at[0]: np.repeat(tensor, len(rows), axis=0)}
-            return tensor, self.radicands(rows, theta, repeated=count)
-
-        reach = [(redrawn(at, 1)[1] != base) & wanted for at in slices]
+        reach = [(self._row_redrawn(rows, at, 1)[1] != base) & wanted for at in slices]
         stages = _stages(reach, wanted, base)
         if stages is None:
             return "a radicand at e = 0 moves with no row of a parameter"
         settled = np.zeros(base.shape, dtype=bool)
         for k, mine in stages:
-            base, good, bits, tried = self.radicands(rows), None, [], 0
-            levels = self._levels(base.shape[1])
-            places = np.flatnonzero(mine)
-            count, due = max(DRAWS + len(places), 64), 0
-            while tried < MAX_DRAWS:
-                tensors, found = redrawn(slices[k], count)
-                found = found.reshape(count, *base.shape)
-                if (found != base)[:, settled].any():
-                    return "radicands at e = 0 depend on each other in a ring"
-                tried += count
-                bits.append(found.reshape(count, -1)[:, places])
-                square = self.field.character(bits[-1]) == 1.0
-                if good is None and square.all(axis=1).any():
-                    good = tensors[square.all(axis=1)][:1]
-                if good is None or tried < due:
-                    continue
-                if self._independent(np.concatenate(bits), levels[places % base.shape[1]]):
-                    break
-                # the test takes all draws: again once there are twice as many
-                due = 2 * tried
-            else:
-                return "a product of radicands at e = 0 is not shown to be no square"
-            self.theta[slices[k][0]] = good
+            reason = self._settle_row(rows, slices[k], np.flatnonzero(mine), settled)
+            if reason:
+                return reason
             settled |= mine
         return ""
+
+    def _row_redrawn(
+        self, rows: npt.NDArray[np.int64], at: tuple[str, int], count: int
+    ) -> tuple[Array, Array]:
+        """A parameter with one of its rows drawn anew `count` times, and the radicands then."""
+        name, k = at
+        tensor = np.repeat(self.theta[name], count, axis=0)
+        tensor[:, k] = self.field.random(self.rng, tensor[:, k].shape)
+        theta = {name: np.repeat(tensor, len(rows), axis=0)}
+        return tensor, self.radicands(rows, theta, repeated=count)
+
+    def _settle_row(
+        self, rows: npt.NDArray[np.int64], at: tuple[str, int], places: npt.NDArray[np.int64],
+        settled: npt.NDArray[np.bool_],
+    ) -> str:
+        """Draw a row until the radicands at these places, shown independent, are squares."""
+        base, good, bits, tried = self.radicands(rows), None, [], 0
+        levels = self._levels(base.shape[1])
+        count, due = max(DRAWS + len(places), 64), 0
+        while tried < MAX_DRAWS:
+            tensors, found = self._row_redrawn(rows, at, count)
+            found = found.reshape(count, *base.shape)
+            if (found != base)[:, settled].any():
+                return "radicands at e = 0 depend on each other in a ring"
+            tried += count
+            bits.append(found.reshape(count, -1)[:, places])
+            square = self.field.character(bits[-1]) == 1.0
+            if good is None and square.all(axis=1).any():
+                good = tensors[square.all(axis=1)][:1]
+            if good is None or tried < due:
+                continue
+            if self._independent(np.concatenate(bits), levels[places % base.shape[1]]):
+                self.theta[at[0]] = good
+                return ""
+            # the test takes all draws: again once there are twice as many
+            due = 2 * tried
+        return "a product of radicands at e = 0 is not shown to be no square"
 
     # -- inputs: row by row, all rows at once -----------------------------------------------------
 
@@ -173,19 +183,10 @@ class Point:
             for axis in range(len(x.shape)) for k in range(x.shape[axis])
         ]
 
-        def redrawn(at: tuple[str, int, int], which: npt.NDArray[np.int64]) -> Array:
-            tensor = self.inputs[at[0]][which].copy()
-            place: Any = (slice(None),) * (at[1] + 1) + (at[2],)
-            tensor[place] = self.field.random(self.rng, tensor[place].shape)
-            return tensor
-
-        def seen(at: tuple[str, int, int], which: npt.NDArray[np.int64]) -> tuple[Array, Array]:
-            tensor = redrawn(at, which)
-            return tensor, self._all_with(which, {at[0]: tensor})
-
         wanted = np.broadcast_to(moved, base.shape)
         reach = [
-            np.broadcast_to((seen(at, few)[1] != base).any(axis=0) & moved, base.shape)
+            np.broadcast_to(
+                (self._slice_redrawn(at, few)[1] != base).any(axis=0) & moved, base.shape)
             for at in slices
         ]
         stages = _stages([r[:1] for r in reach], wanted[:1], base[:1])
@@ -196,31 +197,50 @@ class Point:
         settled = np.zeros(base.shape[1], dtype=bool)
         for k, mine in stages:
             columns = np.flatnonzero(mine[0])
-            base, bits = self._all(kinds), []
-            levels = self._levels(base.shape[1])[columns]
-            pending = np.ones(len(kinds), dtype=bool)
-            for tried in range(1, MAX_DRAWS // 32 + 1):
-                _, found = seen(slices[k], kinds)
-                if (found != base)[:, settled].any():
-                    return "radicands at e = 0 depend on each other in a ring"
-                bits.append(found[:, columns])
-                if tried >= DRAWS + len(columns) and tried % 16 == 0:
-                    drawn = np.stack(bits)
-                    for i in np.flatnonzero(pending):
-                        pending[i] = not self._independent(drawn[:, i], levels)
-                if not pending.any():
-                    break
-            else:
-                return "a product of radicands at e = 0 is not shown to be no square"
+            reason = self._tested(kinds, slices[k], columns, settled)
+            if reason:
+                return reason
             wrong = rows
             for _ in range(24 << min(len(columns), 9)):
                 found = self._all(wrong)[:, columns]
                 wrong = wrong[(self.field.character(found) != 1.0).any(axis=1)]
                 if not len(wrong):
                     break
-                self.inputs[slices[k][0]][wrong] = redrawn(slices[k], wrong)
+                self.inputs[slices[k][0]][wrong] = self._redrawn(slices[k], wrong)
             settled[columns] = True
         return ""
+
+    def _redrawn(self, at: Slice, which: npt.NDArray[np.int64]) -> Array:
+        """An input at these rows with one of its slices drawn anew."""
+        tensor = self.inputs[at[0]][which].copy()
+        place: Any = (slice(None),) * (at[1] + 1) + (at[2],)
+        tensor[place] = self.field.random(self.rng, tensor[place].shape)
+        return tensor
+
+    def _slice_redrawn(self, at: Slice, which: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        tensor = self._redrawn(at, which)
+        return tensor, self._all_with(which, {at[0]: tensor})
+
+    def _tested(
+        self, kinds: npt.NDArray[np.int64], at: Slice, columns: npt.NDArray[np.int64],
+        settled: npt.NDArray[np.bool_],
+    ) -> str:
+        """Whether the radicands in these columns are independent along a slice, in every kind."""
+        base, bits = self._all(kinds), []
+        levels = self._levels(base.shape[1])[columns]
+        pending = np.ones(len(kinds), dtype=bool)
+        for tried in range(1, MAX_DRAWS // 32 + 1):
+            _, found = self._slice_redrawn(at, kinds)
+            if (found != base)[:, settled].any():
+                return "radicands at e = 0 depend on each other in a ring"
+            bits.append(found[:, columns])
+            if tried >= DRAWS + len(columns) and tried % 16 == 0:
+                drawn = np.stack(bits)
+                for i in np.flatnonzero(pending):
+                    pending[i] = not self._independent(drawn[:, i], levels)
+            if not pending.any():
+                return ""
+        return "a product of radicands at e = 0 is not shown to be no square"
 
     def _all_with(self, rows: npt.NDArray[np.int64], inputs: Mapping[str, Array]) -> Array:
         entries = sum(prod(n.shape) for n in self._prefix.nodes)
@@ -243,9 +263,9 @@ class Point:
         """Nesting depth of every radicand: 0 for those without roots in them."""
         depth: list[int] = []
         found: list[npt.NDArray[np.int64]] = []
-        for node in self._prefix.nodes:
+        for i, node in enumerate(self._prefix.nodes):
             below = max((depth[j] for j in node.inputs), default=0)
-            if node.op is not None and node.op.name == "rsqrt":
+            if i in self._prefix.root_lines:
                 found.append(np.full(prod(node.shape), below))
                 below += 1
             depth.append(below)

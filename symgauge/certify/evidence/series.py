@@ -24,13 +24,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.evidence.kind import Evidence, Question
 from symgauge.certify.evidence.roots_along import Point
-from symgauge.certify.evidence.start import known_lines, no_curve, require_reached, start_of
+from symgauge.certify.evidence.start import (
+    field_for, known_lines, no_curve, require_reached, start_of,
+)
 from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.leading import LeadingDomain
 from symgauge.domains.series import SeriesDomain
@@ -54,8 +58,13 @@ SHARE = 4
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Evidence):
     """theta(e): the parameters that are multiplied by e, and the order of the series."""
+
+    name: ClassVar[str] = "series"
+    unit: ClassVar[str] = "order"
+    turn: ClassVar[int] = 1
+    by_itself: ClassVar[int] = 4000
 
     scaled: tuple[str, ...]
     order: int
@@ -67,14 +76,27 @@ class Curve:
             f"are 0 there), modulo e^{self.order}, no value taken as independent"
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """Plain data."""
         return {"scaled": list(self.scaled), "order": self.order}
 
-    @staticmethod
-    def from_json(data: Any, network: Network) -> Curve:
+    def check(self, question: Question) -> tuple[int, Assumptions]:
+        """rank J from a start that is drawn here; once more where one was unlucky."""
+        found = self._rank(question)
+        if found != question.claimed:
+            found = max(found, self._rank(question))
+        return found, Assumptions((self.shown(found),), ())
+
+    def _rank(self, question: Question) -> int:
+        draw = question.draw
+        field = field_for(draw.network, self.scaled)
+        return ranks_along(
+            draw.network, self, question.read, draw.cell, question.closing, field, draw.rng)[-1]
+
+    @classmethod
+    def read(cls, data: Any, question: Question) -> Curve:
         """The curve in plain data. Raises BadInputError where it is none of this network."""
-        names = [p.name for p in network.parameters]
+        names = [p.name for p in question.draw.network.parameters]
         try:
             scaled, order = tuple(data["scaled"]), data["order"]
             if set(data) != {"scaled", "order"}:

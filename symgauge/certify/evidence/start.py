@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from symgauge.certify.duration import LINEAR
 from symgauge.domains.evaluate import values
 from symgauge.domains.known import KnownDomain, arguments_of, inverse_root
 from symgauge.domains.residues import ResidueDomain
@@ -17,7 +18,6 @@ from symgauge.exact.prime_field import PrimeField, is_prime
 from symgauge.program.array import Array
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
-from symgauge.program.op import Structural
 
 #: Functions whose arguments must be known at e = 0; those whose argument must be 0.
 FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
@@ -77,43 +77,62 @@ def known_lines(network: Network, scaled: Sequence[str] | frozenset[str]) -> lis
 
 def start_of(network: Network, lines: Sequence[Array]) -> Start:
     """What the functions and roots start from. Raises BadInputError where it is not known."""
-    found: dict[str, set[Fraction]] = {"exp": set(), "log": set(), "rsqrt": set()}
-    kinds: set[str] = set()
-    logarithms: set[Fraction] = set()
-    linear = _read_linearly(network)
+    program, linear = lower(network), _read_linearly(network)
+    found: dict[str, set[Fraction]] = defaultdict(set)
+    bent: dict[str, set[Fraction]] = defaultdict(set)  # at lines that something bends behind
     powers = False
-    for i, node in enumerate(lower(network).nodes):
-        name = "" if node.op is None else node.op.name
-        if name not in FUNCTIONS and name != "rsqrt":
+    for i, node in enumerate(program.nodes):
+        known = _KNOWN.get(node.op_name)
+        if known is None:
             continue
-        kinds.add(name)
-        constant = arguments_of(lower(network)).get(i)
-        if constant is not None and name in POWERS:
+        constant = arguments_of(program).get(i)
+        if constant is not None and node.op_name in POWERS:
             powers = powers or any(constant.table)
             continue
-        arguments = set(lines[node.inputs[0]].reshape(-1).tolist())
-        if name == "rsqrt":
-            known = {v for v in arguments if v is not None}
-            if any(inverse_root(v) is None for v in known):
-                raise no_curve("a constant under a root is no square of a rational number")
-        elif None in arguments or name in ODD and arguments - {0}:
-            raise no_curve(
-                f"no parameters are found at whose zeros the arguments of {name} are known numbers")
-        else:
-            known = arguments
-        if name == "log" and any(v <= 0 for v in known):
-            raise no_curve("a logarithm of a number that is not positive")
-        if name not in ODD:
-            found[name] |= known
-        if name == "log" and not linear[i]:
-            logarithms |= known
-    numbers = [f"log {v}" for v in sorted(logarithms - {1})]
-    numbers += ["e"] * bool(powers or found["exp"] - {0}) + ["pi"] * ("erf" in kinds)
+        arguments = known(node.op_name, set(lines[node.inputs[0]].reshape(-1).tolist()))
+        found[node.op_name] |= arguments
+        bent[node.op_name] |= set() if linear[i] else arguments
+    numbers = [f"log {v}" for v in sorted(bent["log"] - {1})]
+    numbers += ["e"] * bool(powers or found["exp"] - {0}) + ["pi"] * ("erf" in found)
     if len(numbers) > 1:
         raise no_curve(
             f"{' and '.join(numbers[:3])} stand at its start, of which algebraic independence is "
             "not known")
     return Start(*(frozenset(found[k]) for k in ("exp", "log", "rsqrt")))
+
+
+def _numbers(name: str, arguments: set[Any]) -> set[Fraction]:
+    """The arguments, all of which are known."""
+    if None in arguments:
+        raise no_curve(
+            f"no parameters are found at whose zeros the arguments of {name} are known numbers")
+    return arguments
+
+
+def _positive(name: str, arguments: set[Any]) -> set[Fraction]:
+    """The same for a logarithm."""
+    if any(v <= 0 for v in _numbers(name, arguments)):
+        raise no_curve("a logarithm of a number that is not positive")
+    return arguments
+
+
+def _zero(name: str, arguments: set[Any]) -> set[Fraction]:
+    """The same for a function whose value is known at 0 alone."""
+    return _numbers(name, {None} if arguments - {0} else arguments)
+
+
+def _squares(name: str, arguments: set[Any]) -> set[Fraction]:
+    """The radicands that are known; the others are drawn until they have roots."""
+    known = arguments - {None}
+    if any(inverse_root(v) is None for v in known):
+        raise no_curve("a constant under a root is no square of a rational number")
+    return known
+
+
+#: What is known of the arguments of a function at the start, or the refusal.
+_KNOWN = {
+    "exp": _numbers, "log": _positive, "erf": _zero, "sin": _zero, "cos": _zero, "rsqrt": _squares,
+}
 
 
 def _read_linearly(network: Network) -> list[bool]:
@@ -122,7 +141,7 @@ def _read_linearly(network: Network) -> list[bool]:
     linear = [True] * len(nodes)
     for i in range(len(nodes) - 1, -1, -1):
         op = nodes[i].op
-        moves = op is not None and (op.name in LINEAR or isinstance(op, Structural))
+        moves = op is not None and op.linear
         for j in nodes[i].inputs:
             linear[j] = linear[j] and moves and linear[i]
     return linear

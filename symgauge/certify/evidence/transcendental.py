@@ -14,6 +14,7 @@ from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational import factors
 from symgauge.points.cells import PATTERNS, branches_below
 from symgauge.points.rows import FUNCTIONS
+from symgauge.program.constant import Constant
 from symgauge.program.network import Network
 
 #: Points beyond the number of columns.
@@ -24,73 +25,91 @@ FEW = 12
 MAX_COLUMNS = 800
 
 
-@dataclass(frozen=True)
+#: An argument's residues and its differentials along inputs and parameters.
+_Column = tuple[Array, Array, Array]
+
+
 class _Columns:
     """What values of functions depend on at the points, by a key that names function and argument.
 
     Each column is an argument's residues and its differentials along inputs and parameters:
-    D a for exp a and for the point (cos a, sin a), D b / b for log b.
+    D a for exp a and for the point (cos a, sin a), D b / b for log b. Arguments of exp, erf and
+    the circle are the same up to sign.
     """
 
-    #: Exponentials and logarithms, whose arguments are tested together.
-    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]]
-    #: Points of the circle, exp(i a): independent of all exp a and log b, and tested apart.
-    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]]
-    #: Arguments of erf up to sign, and how many exponents -z^2 of theirs exp is taken of as well.
-    erfs: set[bytes]
-    shared: bool
+    def __init__(self, network: Network, points: Points, field: PrimeField) -> None:
+        self.field = field
+        #: Exponentials and logarithms, whose arguments are tested together.
+        self.powers: dict[tuple[str, bytes], _Column] = {}
+        #: Points of the circle, exp(i a): independent of all exp a and log b, and tested apart.
+        self.circle: dict[tuple[str, bytes], _Column] = {}
+        #: Whether there are arguments of erf that are not 0.
+        self.erfs = False
+        #: The exponents -z^2 of erf z, and those that exp is taken of.
+        self._squares: set[tuple[str, bytes]] = set()
+        self._exponents: set[tuple[str, bytes]] = set()
+        batch = len(points.domain.valid)
 
+        def flat(a: Array | None, like: Array) -> Array:
+            shape = (batch, *like.shape[1:])
+            full = np.zeros(shape) if a is None else np.broadcast_to(a, shape)
+            return full.reshape(batch, -1)
 
-def _columns(network: Network, points: Points, field: PrimeField) -> _Columns:
-    """The distinct arguments of functions, those of exp, erf and the circle up to sign."""
-    batch = len(points.domain.valid)
-    powers: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
-    circle: dict[tuple[str, bytes], tuple[Array, Array, Array]] = {}
-    erfs: set[bytes] = set()
-    shared = False
+        for i, node in enumerate(network.nodes):
+            rule = _RULES.get(node.op_name)
+            if rule is not None and not network.is_constant[i]:
+                j = node.inputs[0]
+                like = points.lines[j]
+                lines = (like, points.along_inputs[j], points.along_parameters[j])
+                rule(self, *(flat(x, like) for x in lines))
 
-    def flat(a: Array | None, like: Array) -> Array:
-        shape = (batch, *like.shape[1:])
-        full = np.zeros(shape) if a is None else np.broadcast_to(a, shape)
-        return full.reshape(batch, -1)
+    @property
+    def shared(self) -> bool:
+        """Whether exp is taken of an exponent -z^2 of erf z as well."""
+        return bool(self._squares & self._exponents)
 
-    def key(function: str, column: Array) -> tuple[str, bytes]:
-        # exp(-a) = 1 / exp(a), and so on: of a and -a, the one whose first residue is the smaller
-        if function != "log" and 2 * column[np.argmax(column != 0.0)] > field.p:
-            column = field.neg(column)
+    def exp(self, a: Array, dx: Array, dt: Array) -> None:
+        """exp(-a) = 1 / exp(a), and exp 0 = 1."""
+        self._exponents |= {self._key("exp", c) for c in a.T}
+        self._put(self.powers, "exp", a, dx, dt)
+
+    def log(self, a: Array, dx: Array, dt: Array) -> None:
+        """log 1 = 0."""
+        inverse = self.field.inverse(a)
+        self._put(self.powers, "log", a, self.field.mul(dx, inverse), self.field.mul(dt, inverse))
+
+    def erf(self, a: Array, dx: Array, dt: Array) -> None:
+        """erf is odd, and has exp(-a^2) in its derivative."""
+        field = self.field
+        two, square = field.neg(field.add(a, a)), field.neg(field.mul(a, a))
+        self.erfs = self.erfs or bool(a.any())
+        self._squares |= {self._key("exp", c) for c in square.T if c.any()}
+        self._put(self.powers, "exp", square, field.mul(two, dx), field.mul(two, dt))
+
+    def turn(self, a: Array, dx: Array, dt: Array) -> None:
+        """(cos a, sin a)."""
+        self._put(self.circle, "circle", a, dx, dt)
+
+    def _key(self, function: str, column: Array) -> tuple[str, bytes]:
+        # of a and -a, the one whose first residue is the smaller
+        if function != "log" and 2 * column[np.argmax(column != 0.0)] > self.field.p:
+            column = self.field.neg(column)
         return function, np.ascontiguousarray(column).tobytes()
 
-    def put(function: str, a: Array, dx: Array, dt: Array) -> None:
-        table = circle if function == "circle" else powers
+    def _put(
+        self, table: dict[tuple[str, bytes], _Column], function: str, a: Array, dx: Array, dt: Array
+    ) -> None:
         for j in range(a.shape[1]):
             # values at 0, and log 1, are exact
             if (a[:, j] != (1.0 if function == "log" else 0.0)).any():
-                table.setdefault(key(function, a[:, j]), (a[:, j], dx[:, j], dt[:, j]))
+                table.setdefault(self._key(function, a[:, j]), (a[:, j], dx[:, j], dt[:, j]))
 
-    exponents: set[tuple[str, bytes]] = set()
-    for i, node in enumerate(network.nodes):
-        if node.op is None or node.op.name not in FUNCTIONS or network.is_constant[i]:
-            continue
-        j = node.inputs[0]
-        value = points.lines[j]
-        a = flat(value, value)
-        dx, dt = flat(points.along_inputs[j], value), flat(points.along_parameters[j], value)
-        if node.op.name == "log":
-            inverse = field.inverse(a)
-            put("log", a, field.mul(dx, inverse), field.mul(dt, inverse))
-        elif node.op.name == "erf":
-            erfs |= {key("erf", c)[1] for c in a.T if c.any()}
-            two, square = field.neg(field.add(a, a)), field.neg(field.mul(a, a))
-            exponents |= {key("exp", c) for c in square.T if c.any()}
-            put("exp", square, field.mul(two, dx), field.mul(two, dt))
-        else:
-            put("exp" if node.op.name == "exp" else "circle", a, dx, dt)
-    for i, node in enumerate(network.nodes):
-        explicit = node.op is not None and node.op.name == "exp" and not network.is_constant[i]
-        if exponents and explicit and not shared:
-            value = points.lines[node.inputs[0]]
-            shared = any(key("exp", c) in exponents for c in flat(value, value).T)
-    return _Columns(powers, circle, erfs, shared)
+
+#: What each function adds.
+_RULES = {
+    "exp": _Columns.exp, "log": _Columns.log, "erf": _Columns.erf, "sin": _Columns.turn,
+    "cos": _Columns.turn,
+}
 
 
 def about_functions(
@@ -135,6 +154,20 @@ def about_functions(
     return found.shared
 
 
+def _primes_in(argument: Constant) -> set[str]:
+    return {f"log {q}" for r in argument.table if r > 0 for q in factors(r)}
+
+
+def _powers_of_e(argument: Constant) -> set[str]:
+    return {"e"} if any(argument.table) else set()
+
+
+#: The numbers of which values of functions at rational numbers are powers, or combinations.
+_NUMBERS = {
+    "log": _primes_in, "exp": _powers_of_e, "sin": _powers_of_e, "cos": _powers_of_e,
+}
+
+
 def about_constants(
     network: Network, pi: bool, shown: list[str], missing: list[str]
 ) -> None:
@@ -145,13 +178,12 @@ def about_constants(
     """
     numbers: set[str] = {"pi"} if pi else set()
     for i, argument in arguments_of(network).items():
-        name = network.nodes[i].label
-        if name == "log":
-            numbers |= {f"log {q}" for r in argument.table if r > 0 for q in factors(r)}
-        elif name == "erf" and any(argument.table):
-            missing.append("the values of erf at constants are independent of all others")
-        elif name != "rsqrt" and any(argument.table):
-            numbers.add("e")
+        stands_for = _NUMBERS.get(network.nodes[i].op_name)
+        if stands_for is not None:
+            numbers |= stands_for(argument)
+        elif any(argument.table) and i not in network.root_lines:
+            name = network.nodes[i].op_name
+            missing.append(f"the values of {name} at constants are independent of all others")
     nested = nested_functions(network)
     if nested:
         missing.append(
@@ -198,7 +230,7 @@ def _tested(
     good = np.ones(batch, dtype=bool)
     for spot in spots:
         points = points_at(network, field, rng, batch, spot, seed)
-        columns = _columns(network, points, field)
+        columns = _Columns(network, points, field)
         here = points.domain.valid
         count = 0
         for table, kept in zip((columns.powers, columns.circle), fixed, strict=True):
@@ -210,7 +242,7 @@ def _tested(
                 if not dx[here].any():
                     kept.setdefault(name, dt)
         most, least = max(most, count), min(least, int(here.sum()))
-        erfs, shared = erfs or bool(columns.erfs), shared or columns.shared
+        erfs, shared = erfs or columns.erfs, shared or columns.shared
         good &= here
     for kept in fixed:
         if kept and full:

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from symgauge.checks.runtime.bench import Bench, Row, readable
+from symgauge.checks.runtime.bench import Bench
 from symgauge.checks.runtime.device import copy_speed, peak_memory, plain_kernels
 from symgauge.checks.runtime.judge import Judge
+from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.record import (
     device_name,
     exit_status,
@@ -24,6 +25,7 @@ from symgauge.checks.runtime.record import (
     require_folder,
     write,
 )
+from symgauge.checks.runtime.rows import Row, readable
 
 Check = Callable[[Judge], Iterator[Row]]
 
@@ -59,10 +61,10 @@ def line(row: Row) -> str:
 
 def about(bench: Bench) -> Iterator[str]:
     """What is compared, in a few lines: the mode, and the outputs where there are several."""
-    left = bench.outputs_left_out
-    outputs = ", ".join(map(readable, bench.outputs))
-    text = bench.mode
-    if left or len(bench.outputs) > 1:
+    left = bench.point.outputs_left_out
+    outputs = ", ".join(map(readable, bench.point.outputs))
+    text = bench.point.mode
+    if left or len(bench.point.outputs) > 1:
         text += f"; outputs: {outputs}"
     if left:
         text += f"; not looked at: {', '.join(map(readable, left))}"
@@ -71,12 +73,13 @@ def about(bench: Bench) -> Iterator[str]:
 
 def not_looked_at(bench: Bench) -> Iterator[str]:
     """What these checks say nothing about."""
-    if bench.checkpoint is not None:
+    if bench.point.checkpoint is not None:
         yield "whether the weights are right: any weights of these shapes have the symmetries"
-        stored = [name for name, _ in bench.module.named_buffers() if bench.checkpoint.has(name)]
+        buffers = [name for name, _ in bench.point.module.named_buffers()]
+        stored = [name for name in buffers if bench.point.checkpoint.has(name)]
         if stored:
             yield f"buffers of the checkpoint, such as {stored[0]}: those of the factory are used"
-    yield from (f"the output {name}" for name in bench.outputs_left_out)
+    yield from (f"the output {name}" for name in bench.point.outputs_left_out)
 
 
 def conclusion(result: Mapping[str, Any]) -> Iterator[str]:
@@ -103,6 +106,87 @@ def missing(record: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
         yield text if len(text) <= 54 else text[:51] + "..."
 
 
+def opening(bench: Bench) -> None:
+    """What is checked, and the noise floor, measured here."""
+    record, point = bench.record, bench.point
+    print(f"{readable(record['name'])[:78]}")
+    print(f"{point.size} sizes, {point.count} parameters", end=", ")
+    print(f"{dtype_name(point)}, {point.device}, seed {point.seed}, torch {torch.__version__}")
+    print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
+    print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed,")
+    print("and those that controls and other draws take")
+    floor = point.measure_floor()
+    for text in about(bench):
+        print(text)
+    print(f"floor {floor:.1e}: output change, every parameter moved by one unit in its")
+    print(f"last place; time in units of one forward pass ({point.unit:.2g} s)\n\n{HEAD}")
+
+
+def dtype_name(point: Point) -> str:
+    return str(point.dtype).removeprefix("torch.")
+
+
+def table(bench: Bench, checks: Sequence[Check]) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Every row as soon as it is there, and its record."""
+    judge = Judge(bench)
+    for check in checks:
+        for row in check(judge):
+            print(line(row), flush=True)
+            peak = peak_memory(bench.point.device)
+            yield row, finite(asdict(row) | {"peak_memory_bytes": peak})
+
+
+def closing(bench: Bench, nowhere: Mapping[str, str]) -> None:
+    """What is not checked, and the passes that were made."""
+    for reason in dict.fromkeys(nowhere.values()):
+        some = [label for label in nowhere if nowhere[label] == reason]
+        for text in missing(bench.record, some):
+            where = reason if set(some) & set(bench.unreachable) else "not checked at this size"
+            print(f"{where}: {text}")
+    extra = bench.point.extra
+    print(f"\n{bench.point.passes} forward passes of {bench.allowed()} allowed", end="")
+    print(f", {extra} of them for controls and other draws" if extra else "")
+
+
+def verdict(bench: Bench, rows: Sequence[Row]) -> bool | None:
+    """Whether all holds; None where nothing could be checked."""
+    if any(row.ok is False for row in rows) or bench.point.passes > bench.allowed():
+        return False
+    return True if any(row.ok and not row.wrong for row in rows) else None
+
+
+def untested(rows: Sequence[Row], nowhere: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows that could not fail, and families that have none, with the reasons."""
+    found = [(row.check, row.label, row.untested) for row in rows if row.untested]
+    found += [("invariance", label, reason) for label, reason in nowhere.items()]
+    return [{"check": check, "label": label, "reason": why} for check, label, why in found]
+
+
+def circumstances(bench: Bench) -> dict[str, Any]:
+    """On what, where and how it was checked."""
+    record, point = bench.record, bench.point
+    return {
+        "name": record["name"],
+        "target": {k: v for k, v in record["target"].items() if k != "source"},
+        "size": point.size,
+        "sizes": record["sizes"][point.size],
+        "parameters": point.count,
+        "observable": record["observable"],
+        "dtype": dtype_name(point),
+        "device": str(point.device),
+        "device_name": device_name(str(point.device)),
+        "seed": point.seed,
+        "mode": point.mode,
+        "families": len(bench.families),
+        "classes": len(bench.classes),
+        "parameter_bytes": point.parameter_bytes(),
+        "memory_before_bytes": point.memory_before,
+        "memory_built_bytes": bench.memory_built,
+        "threads": torch.get_num_threads(),
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
 def run(
     record: Mapping[str, Any],
     checks: Sequence[Check],
@@ -117,82 +201,31 @@ def run(
     start = time.perf_counter(), time.process_time()
     with plain_kernels():
         bench = Bench(record, size, seed, DTYPES[dtype], torch.device(device), checkpoint)
-        count = sum(bench.parameters[name].numel() for name in bench.free)
-        print(f"{readable(record['name'])[:78]}\n{size} sizes, {count} parameters", end=", ")
-        print(f"{dtype}, {device}, seed {seed}, torch {torch.__version__}")
-        print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
-        print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed,")
-        print("and those that controls and other draws take")
-        floor = bench.measure_floor()
-        for text in about(bench):
-            print(text)
-        print(f"floor {floor:.1e}: output change, every parameter moved by one unit in its")
-        print(f"last place; time in units of one forward pass ({bench.unit:.2g} s)\n\n{HEAD}")
-        rows, found = [], []
-        judge = Judge(bench)
-        for check in checks:
-            for row in check(judge):
-                rows.append(finite(asdict(row) | {"peak_memory_bytes": peak_memory(bench.device)}))
-                found.append(row)
-                print(line(row), flush=True)
-        speed, peak = copy_speed(bench.device), peak_memory(bench.device)
-    nowhere = bench.not_checked()
-    for reason in dict.fromkeys(nowhere.values()):
-        some = [label for label in nowhere if nowhere[label] == reason]
-        for text in missing(record, some):
-            where = reason if set(some) & set(bench.unreachable) else "not checked at this size"
-            print(f"{where}: {text}")
-    print(f"\n{bench.passes} forward passes of {bench.allowed()} allowed", end="")
-    print(f", {bench.extra} of them for controls and other draws" if bench.extra else "")
-    ok: bool | None = None
-    if any(row.ok is False for row in found) or bench.passes > bench.allowed():
-        ok = False
-    elif any(row.ok and not row.wrong for row in found):
-        ok = True
-    return {
-        "name": record["name"],
-        "target": {k: v for k, v in record["target"].items() if k != "source"},
-        "size": size,
-        "sizes": record["sizes"][size],
-        "parameters": count,
-        "observable": record["observable"],
-        "dtype": dtype,
-        "device": device,
-        "device_name": device_name(device),
-        "seed": seed,
+        opening(bench)
+        pairs = list(table(bench, checks))
+        speed, peak = copy_speed(bench.point.device), peak_memory(bench.point.device)
+    nowhere, rows, point = bench.not_checked(), [row for row, _ in pairs], bench.point
+    closing(bench, nowhere)
+    return circumstances(bench) | {
         "checkpoint": checkpoint,
-        "floor": floor,
-        "floor_measured": bench.floor_measured,
-        "rows": rows,
+        "floor": point.floor,
+        "floor_measured": point.floor_measured,
+        "rows": [plain for _, plain in pairs],
         "not_checked": list(nowhere),
-        "not_tested": [
-            {"check": row.check, "label": row.label, "reason": row.untested}
-            for row in found if row.untested
-        ] + [
-            {"check": "invariance", "label": label, "reason": reason}
-            for label, reason in nowhere.items()
-        ],
+        "not_tested": untested(rows, nowhere),
         "looked_at": LOOKED_AT[checkpoint is not None],
         "not_looked_at": list(not_looked_at(bench)),
-        "mode": bench.mode,
-        "outputs": bench.outputs,
-        "outputs_left_out": bench.outputs_left_out,
-        "forward_seconds": bench.unit,
+        "outputs": point.outputs,
+        "outputs_left_out": point.outputs_left_out,
+        "forward_seconds": point.unit,
         "seconds": time.perf_counter() - start[0],
         "processor_seconds": time.process_time() - start[1],
-        "passes": bench.passes,
+        "passes": point.passes,
         "passes_allowed": bench.allowed(),
-        "passes_extra": bench.extra,
-        "families": len(bench.families),
-        "classes": len(bench.classes),
-        "parameter_bytes": bench.parameter_bytes(),
-        "memory_before_bytes": bench.memory_before,
-        "memory_built_bytes": bench.memory_built,
+        "passes_extra": point.extra,
         "peak_memory_bytes": peak,
         "copy_bytes_per_second": speed,
-        "threads": torch.get_num_threads(),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "ok": ok,
+        "ok": verdict(bench, rows),
     }
 
 

@@ -24,19 +24,12 @@ from typing import Any
 
 import torch
 
-from symgauge.checks.runtime.bench import (
-    INPUT_SCALES,
-    OFF,
-    OFF_SIZES,
-    PLANTED_FLOORS,
-    SYMMETRY_FLOORS,
-    Bench,
-    Families,
-    Row,
-)
-from symgauge.checks.runtime.group import LEAST_MOVE
+from symgauge.checks.runtime.bench import Bench
+from symgauge.checks.runtime.moves import LEAST_MOVE
 from symgauge.checks.runtime.model import floats
+from symgauge.checks.runtime.point import INPUT_SCALES, OFF, OFF_SIZES
 from symgauge.checks.runtime.record import BadInput
+from symgauge.checks.runtime.rows import PLANTED_FLOORS, SYMMETRY_FLOORS, Families, Row
 
 # the part of the outputs that rounding changes is about the part of the output that the move has
 SEEN_BY_ROUNDING = 100.0 * SYMMETRY_FLOORS
@@ -64,7 +57,7 @@ class Judge:
         """The numbers of the draws at which the output is finite."""
         for number in range(len(INPUT_SCALES)):
             try:
-                with self.bench.at_draw(number):
+                with self.bench.point.at_draw(number):
                     pass
             except BadInput:
                 continue
@@ -83,7 +76,7 @@ class Judge:
         if at is None:
             return _untested(row, "none of them could be seen to fail")
         if at:
-            with bench.at_draw(at), bench.extra_passes():
+            with bench.point.at_draw(at), bench.point.extra_passes():
                 row = bench.difference("invariance", label, bench.families)
         return row
 
@@ -96,23 +89,23 @@ class Judge:
         """
         bench = self.bench
         failed = any(row.ok is False for row in self._classes.values())
-        if failed or bench.checkpoint is not None or not floats(bench.example):
+        if failed or bench.point.checkpoint is not None or not floats(bench.point.example):
             return
-        if not bench.families or bench.dtype not in PLANTED_FLOORS:
+        if not bench.families or bench.point.dtype not in PLANTED_FLOORS:
             return
         scale = max(INPUT_SCALES)
         label = f"all at once, inputs {scale:g} times as large"
         try:
-            with bench.at_draw(INPUT_SCALES.index(scale)), bench.extra_passes():
+            with bench.point.at_draw(INPUT_SCALES.index(scale)), bench.point.extra_passes():
                 row = bench.difference("invariance", label, bench.families)
         except BadInput:  # not finite there
             return
         if math.isnan(row.floors or 0):
             return
         # at such inputs cancellation may be all that shows; a threshold shows in leading digits
-        digits = math.sqrt(torch.finfo(bench.dtype).eps)
-        if row.ok is False and not (
-                (row.floors or 0) > PLANTED_FLOORS[bench.dtype] and (row.residual or 0) > digits):
+        digits = math.sqrt(torch.finfo(bench.point.dtype).eps)
+        limit = PLANTED_FLOORS[bench.point.dtype]
+        if row.ok is False and not ((row.floors or 0) > limit and (row.residual or 0) > digits):
             row = _untested(row, ROUNDED)
         yield row
 
@@ -131,9 +124,9 @@ class Judge:
         bench = self.bench
         reason, first = NOTHING, None
         for number in self.draws():
-            with bench.at_draw(number):
+            with bench.point.at_draw(number):
                 if number:
-                    with bench.extra_passes():
+                    with bench.point.extra_passes():
                         row = bench.difference("invariance", label, families)
                 else:
                     row = first = bench.difference("invariance", label, families)
@@ -158,11 +151,11 @@ class Judge:
         for planted in bench.planted:
             if "right" in planted and planted["right"]["label"] in mine:
                 other = self.planted(planted)
-                if other.draw == bench.at and (other.floors or 0) > (
+                if other.draw == bench.point.at and (other.floors or 0) > (
                         other.limit or SYMMETRY_FLOORS):
                     return None
         through = any(family.get("via") for family in families)
-        if not through and (row.changed or 0) > SEEN_BY_ROUNDING * bench.floor:
+        if not through and (row.changed or 0) > SEEN_BY_ROUNDING * bench.point.floor:
             return None
         control = bench.control(families)
         if control is None:
@@ -184,12 +177,12 @@ class Judge:
 
     def _plant(self, label: str, family: Mapping[str, Any]) -> Row:
         bench = self.bench
-        limit = PLANTED_FLOORS.get(bench.dtype)
+        limit = PLANTED_FLOORS.get(bench.point.dtype)
         reason, first, under = ITSELF, None, None
         for number in self.draws():
-            with bench.at_draw(number):
+            with bench.point.at_draw(number):
                 if number:
-                    with bench.extra_passes():
+                    with bench.point.extra_passes():
                         row = bench.difference("planted", label, [dict(family)], wrong=True)
                 else:
                     row = first = bench.difference("planted", label, [dict(family)], wrong=True)
@@ -200,7 +193,7 @@ class Judge:
                     continue
                 if under is not None:
                     continue
-                if bench.bytes_of(family) > bench.bytes_to_spare():
+                if bench.bytes_of(family) > bench.point.bytes_to_spare():
                     reason = "its copy is too large beside the model"
                     continue
                 control = bench.control([dict(family)])
@@ -221,7 +214,7 @@ class Judge:
         """
         for number in range(OFF, OFF + len(OFF_SIZES)):
             try:
-                with self.bench.at_draw(number), self.bench.extra_passes():
+                with self.bench.point.at_draw(number), self.bench.point.extra_passes():
                     row = self.bench.difference("planted", label, [dict(family)], wrong=True)
             except BadInput:
                 continue
@@ -245,12 +238,12 @@ class Judge:
 
     def _wrong_product(self, family: Mapping[str, Any]) -> Row:
         bench, label = self.bench, "wrong J X, " + family["label"]
-        limit = PLANTED_FLOORS.get(bench.dtype)
-        with bench.at_draw(self.planted(family).draw):
-            before = bench.passes
+        limit = PLANTED_FLOORS.get(bench.point.dtype)
+        with bench.point.at_draw(self.planted(family).draw):
+            before = bench.point.passes
             row = bench.derivative("tangent", label, [dict(family)], wrong=True)
-            if self._wrong or bench.at:
-                bench.extra += bench.passes - before
+            if self._wrong or bench.point.at:
+                bench.point.extra += bench.point.passes - before
             if row.ok is not False or limit is None or math.isnan(row.floors or 0):
                 return row
             if "right" not in family:
@@ -263,10 +256,10 @@ class Judge:
     def product(self, label: str, families: Families) -> Row:
         """J X of one class: FAILED by its residual, ok where the class could have failed."""
         bench, mine = self.bench, self.symmetry(label, families)
-        with bench.at_draw(mine.draw):
+        with bench.point.at_draw(mine.draw):
             row = bench.derivative("tangent", "J X, " + label, families)
-            if bench.at:
-                bench.extra += row.passes
+            if bench.point.at:
+                bench.point.extra += row.passes
         if row.ok is not True or row.untested:
             return row
         if mine.untested:

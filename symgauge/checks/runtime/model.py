@@ -16,7 +16,7 @@ import torch
 import torch.utils._pytree
 from torch import Tensor
 
-from symgauge.checks.runtime.group import cuts, piece
+from symgauge.checks.runtime.moves import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
 
 # one-axis parameters whose last name says that they multiply; all others are biases
@@ -213,31 +213,34 @@ def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tenso
         (number, str(number) if name is None else name, leaf)
         for number, (name, leaf) in enumerate(leaves(value)) if is_float(leaf) and leaf.numel()
     ]
-    names, output = {number: name for number, name, _ in found}, record["output"]
-    if record.get("outputs") is not None:
-        listed = {int(number): str(name) for number, name in record["outputs"]}
-    elif output is not None:
-        listed = {k: n for k, n in names.items() if str(output) in (n, str(k))}
-    else:
-        logits = {}
-        if is_model_output(value):
-            logits = {k: n for k, n in names.items() if n == "logits"}
-            logits = logits or {k: n for k, n in names.items() if n.startswith("logits_per_")}
-        listed = logits or names
+    names = {number: name for number, name, _ in found}
+    listed = listed_outputs(value, record, names)
     lost = [name for number, name in listed.items() if number not in names]
-    if lost or (output is not None and not listed):
-        raise BadInput(f"the module has no output {json.dumps((lost or [output])[0])}")
+    if lost or (record["output"] is not None and not listed):
+        raise BadInput(f"the module has no output {json.dumps((lost or [record['output']])[0])}")
     if not listed:
         raise BadInput("the module returns no floating-point tensor")
-    chosen, others = [], []
-    for number, name, tensor in found:
-        if number in listed:
-            probable = record["observable"] == "probabilities"
-            tensor = torch.log_softmax(tensor, -1) if probable else tensor
-            chosen.append((listed[number], tensor))
-        else:
-            others.append(name)
-    return chosen, others
+    probable = record["observable"] == "probabilities"
+    chosen = [
+        (listed[number], torch.log_softmax(tensor, -1) if probable else tensor)
+        for number, _, tensor in found if number in listed
+    ]
+    return chosen, [name for number, name in names.items() if number not in listed]
+
+
+def listed_outputs(
+    value: Any, record: Mapping[str, Any], names: Mapping[int, str]
+) -> Mapping[int, str]:
+    """Numbers and names of the outputs that the statement is about."""
+    if record.get("outputs") is not None:
+        return {int(number): str(name) for number, name in record["outputs"]}
+    if record["output"] is not None:
+        wanted = str(record["output"])
+        return {k: n for k, n in names.items() if wanted in (n, str(k))}
+    if not is_model_output(value):
+        return names
+    logits = {k: n for k, n in names.items() if n == "logits"}
+    return logits or {k: n for k, n in names.items() if n.startswith("logits_per_")} or names
 
 
 def is_model_output(value: Any) -> bool:

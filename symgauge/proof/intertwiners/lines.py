@@ -6,44 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgauge.proof.intertwiners.matrices import Turned
-from symgauge.proof.intertwiners.shifts import Shifted, Term
-from symgauge.proof.intertwiners.sweep import Step
+from symgauge.families.kind import Kind
+from symgauge.laws import all_laws
+from symgauge.laws.facts import totals_of
+from symgauge.laws.shifting import Shifted, Term
+from symgauge.laws.sweep import Step
+from symgauge.laws.turning import Turned
+from symgauge.program.moves import Address
 from symgauge.proof.record import Line
-from symgauge.spaces.facts import totals_of
-from symgauge.spaces.line import Address
 from symgauge.spaces.structure import Structure
-
-#: What each law's lemma says where the value no longer varies.
-FORGETS = {
-    "move": "another part is taken",
-    "contraction": "g and its inverse cancel, or a sum of 0 is met",
-    "normaliser": "constant along the normalised axis: forgotten",
-    "standardising": "constant along the standardised axis: forgotten",
-    "centring": "constant along the centred axis: forgotten",
-    "sum": "the sum of squares does not turn",
-    "sum of lines": "the terms cancel",
-    "locally constant": "an order is not changed by positive factors or a common shift",
-}
 
 
 def proof_lines(
-    structure: Structure, steps: Sequence[Step[Any]], kind: str = ""
+    structure: Structure, steps: Sequence[Step[Any]], kind: Kind | None = None
 ) -> Iterator[Line]:
     """One line for each step that is more than a move of entries.
 
     `kind` is the family's: where its matrices fix what sums to 0, a line says that of a summand.
     """
     for step in steps:
-        line = step.line
+        line, law = step.line, all_laws()[step.line.law]
         if step.variation is None:
-            forgets = FORGETS.get(line.law, "the weights cancel")
-            yield Line(line.node, line.op, f"does not vary ({forgets})")
-        elif line.law != "move":
-            fixed = kind == "centred" and line.law == "sum of lines" and any(
+            yield Line(line.node, line.label, f"does not vary ({law.forgets})")
+        elif not law.silent:
+            fixes = kind is not None and kind.fixes_sums_of_0
+            fixed = fixes and line.adds and any(
                 0 in totals_of(structure).get(j, {}).values() for j in line.inputs)
             text = variation(structure, line.node, step.variation)
-            yield Line(line.node, line.op, text + (
+            yield Line(line.node, line.label, text + (
                 " (what is added sums to 0 there: g fixes it)" if fixed else ""))
 
 

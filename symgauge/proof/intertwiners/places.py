@@ -7,8 +7,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgauge.families.family import Move, Place
-from symgauge.proof.intertwiners.shifts import Compensated, Term
-from symgauge.spaces.line import Address, NoLemma
+from symgauge.laws.shifting import Term
+from symgauge.program.moves import Address
+from symgauge.proof.intertwiners.shifts import Compensated
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 

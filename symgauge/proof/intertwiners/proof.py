@@ -12,31 +12,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import MATRIX_KINDS, Family, Move, Through, held_values
+from symgauge.families.family import Family, Move, Through, held_values
+from symgauge.families.kind import MatrixKind
+from symgauge.laws import all_laws
+from symgauge.laws.sweep import Step
+from symgauge.laws.turning import Mark
+from symgauge.laws.weighing import WHOLE, Weight, Weights
 from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
+from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.lines import proof_lines
-from symgauge.proof.intertwiners.matrices import Mark, MatrixKind, prove_matrix
+from symgauge.proof.intertwiners.matrices import prove_matrix
 from symgauge.proof.intertwiners.places import address_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.sweep import Step
-from symgauge.proof.intertwiners.weights import WHOLE, Weight, Weights, prove_weights
+from symgauge.proof.intertwiners.weights import prove_weights
 from symgauge.proof.record import Proof
-from symgauge.spaces.line import Address, NoLemma
+from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
 METHOD = "intertwiners, one lemma a line, for every size of the legs"
-
-
-#: Laws that hold for factors of any sign.
-MULTILINEAR = ("move", "sum", "sum of lines", "product", "contraction", "centring", "rotary")
 
 
 class FamilyProver:
@@ -83,8 +84,8 @@ class FamilyProver:
                 steps = _steps(structure, Family(
                     through.kind, through.copies, through.size, through.moves, ()))
                 require_transitive(through, self.coordinates)
-                both = all(step.line.law in MULTILINEAR for step in steps)
-                if through.kind == "diagonal" and not both and not self._analytic:
+                both = all(all_laws()[step.line.law].multilinear for step in steps)
+                if through.kind.is_scaling and not both and not self._analytic:
                     raise NoLemma("a slice that a scaling reaches from one side alone")
                 held = Structure(self.network.fixed(held_values(via)))
                 self._slices[via] = held, [*slices, Slice(through, self.coordinates)]
@@ -97,11 +98,11 @@ def _steps(structure: Structure, family: Family) -> Sequence[Step[Any]]:
     missing = [m.parameter for m in family.moves if m.parameter not in numbers]
     if missing or not family.moves:
         raise NoLemma(f"{missing[0]} is held" if missing else "nothing moves")
-    if family.kind in MATRIX_KINDS:
-        return _matrix(structure, family, numbers)
-    if family.kind == "diagonal":
+    if isinstance(family.kind, MatrixKind):
+        return _matrix(structure, family, family.kind, numbers)
+    if family.kind.is_scaling:
         return _scaling(structure, family, numbers)
-    if family.kind == "translation":
+    if family.kind.is_shift:
         return _shift(structure, family, numbers)
     raise NoLemma("a family without a finite action")
 
@@ -122,7 +123,9 @@ def _located(
     return address_of(structure, node, move.at)
 
 
-def _matrix(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
+def _matrix(
+    structure: Structure, family: Family, kind: MatrixKind, numbers: dict[str, int]
+) -> Sequence[Step[Any]]:
     start: dict[int, dict[Address, Mark]] = {}
     forms = {"g": 1, "g^-T": -1}
     taken = set()
@@ -133,10 +136,11 @@ def _matrix(structure: Structure, family: Family, numbers: dict[str, int]) -> Se
             raise NoLemma(f"{move.form} on {move.parameter}")
         taken.add(halves)
         start.setdefault(node, {})[address] = Mark(forms[move.form], copies)
-    if len(taken) != 1 or (family.kind == "complex") < taken.pop() or (
-            family.kind == "complex" and family.size != 2):
+    # halves are the entries of pairs that turn
+    if len(taken) != 1 or kind.commutes_with_turns < taken.pop() or (
+            kind.size not in (None, family.size)):
         raise NoLemma("halves of a leg")
-    return prove_matrix(structure, cast(MatrixKind, family.kind), start)
+    return prove_matrix(structure, kind, start)
 
 
 def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from symgauge.certify.evidence.balls import BITS, Minor, Point, determinant, jacobian
 from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.real import RealDomain
+from symgauge.errors import BadInputError
 from symgauge.exact import balls
 from symgauge.exact.balls import Undecided
 from symgauge.points.cells import MARGIN, draw_reals
@@ -26,7 +27,7 @@ from symgauge.points.rows import CHUNK_ENTRIES, SPARE
 from symgauge.program.array import Array
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
-from symgauge.progress import Progress
+from symgauge.progress import Progress, silent
 
 #: Points and inputs are multiples of 1/GRID.
 GRID = 1 << 10
@@ -42,9 +43,26 @@ POINTS = 2
 MAX_ELIMINATION = 1 << 27
 
 
+def find(
+    network: Network, read: npt.NDArray[np.bool_], cell: Mapping[str, Array], wanted: int,
+    rng: np.random.Generator, progress: Progress = silent,
+) -> tuple[Minor, int]:
+    """A minor, and its rank.
+
+    Raises BadInputError for flows of vector fields, which balls do not reach.
+    """
+    if network.has_flows:
+        raise BadInputError(
+            "this network has flows of vector fields (ode_flow), which balls do not reach: certify "
+            "it without them, over power series"
+        )
+    minor = find_minor(network, read, cell, wanted, rng, progress)
+    return minor, minor.rank
+
+
 def find_minor(
     network: Network, read: npt.NDArray[np.bool_], cell: Mapping[str, Array], wanted: int,
-    rng: np.random.Generator, progress: Progress = lambda _: None,
+    rng: np.random.Generator, progress: Progress = silent,
 ) -> Minor:
     """A minor of `wanted` rows, or of as many as are found; it is shown not to be 0.
 

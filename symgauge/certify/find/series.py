@@ -27,7 +27,7 @@ from symgauge.program.leaf import Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 from symgauge.program.op import Structural
-from symgauge.progress import Progress
+from symgauge.progress import Progress, silent
 
 Names = frozenset[str]
 
@@ -65,7 +65,7 @@ class _Choices:
             return [frozenset((node.leaf.name,))]
         if node.op is None:
             return []
-        if node.op.name in ("mul", "matmul"):
+        if node.op.bilinear:
             # the second factor first: a weight stands there more often
             factors = [s for i in reversed(node.inputs) for s in self.of(i, True)]
             return list(dict.fromkeys(factors if zero else factors + self._all(line, False)))
@@ -91,8 +91,8 @@ def _roots_exist(network: Network, lines: Sequence[Array]) -> bool:
     """Whether radicands that are known are squares of rational numbers, and not 0."""
     return all(
         v is None or inverse_root(v) is not None
-        for node in lower(network).nodes if node.op is not None and node.op.name == "rsqrt"
-        for v in lines[node.inputs[0]].reshape(-1).tolist()
+        for i in lower(network).root_lines
+        for v in lines[lower(network).nodes[i].inputs[0]].reshape(-1).tolist()
     )
 
 
@@ -169,15 +169,14 @@ def _for_roots(
 ) -> Names:
     """More parameters, whose zeros make radicands equal."""
     lowered, first = lower(network), 0
-    roots = [i for i, n in enumerate(lowered.nodes) if n.op is not None and n.op.name == "rsqrt"]
-    if not roots:
+    if not lowered.root_lines:
         return names
     radicands = _Radicands(
         network, cell, start_of(network, known_lines(network, names)), field, rng)
-    for root in roots:
+    for root in lowered.root_lines:
         terms = list(dict.fromkeys(
             i for node in lowered.nodes[first:root] if node.op is not None
-            and node.op.name == "add" for i in node.inputs
+            and node.op.law == "sum of lines" for i in node.inputs
         ))
         first = root
         while True:
@@ -195,9 +194,9 @@ def _for_roots(
     return names
 
 
-def find_curve(
+def find(
     network: Network, read: np.ndarray, cell: Mapping[str, Array], wanted: int,
-    rng: np.random.Generator, progress: Progress = lambda _: None,
+    rng: np.random.Generator, progress: Progress = silent,
 ) -> tuple[Curve, int]:
     """A curve along which J has rank `wanted`, or the highest that is found, and that rank.
 

@@ -212,18 +212,26 @@ def _of_one(op: NodeOp, attrs: Any, x: _Form) -> _Form | None:
         return _Form(x.factor, x.c if x.factor else x.c * count, _along(x, attrs["axes"]))
     if op.law == "maximum of an axis":
         return replace(x, places=_along(x, (x.places.ndim - 1,)))
-    if op.name == "ranking":
-        _along(x, (x.places.ndim - 1,))
-        return None
-    if op.name == "step" and x.factor:
-        return None
-    if op.law == "normaliser" and not x.factor:
-        _along(x, (attrs["axis"],))
-        return None
-    if op.law == "standardising" and not x.factor:
-        _along(x, attrs["axes"])
+    if _forgets(op, attrs, x):
         return None
     raise _Live
+
+
+def _forgets(op: NodeOp, attrs: Any, x: _Form) -> bool:
+    """Whether the op's value does not depend on m."""
+    if op.name == "step":
+        return x.factor
+    axes: Sequence[int] | None = None
+    if op.name == "ranking":
+        axes = (x.places.ndim - 1,)
+    elif op.law == "normaliser" and not x.factor:
+        axes = (attrs["axis"],)
+    elif op.law == "standardising" and not x.factor:
+        axes = attrs["axes"]
+    if axes is None:
+        return False
+    _along(x, axes)
+    return True
 
 
 def _along(x: _Form, axes: Sequence[int]) -> Places:

@@ -1,0 +1,321 @@
+"""How the moves of a family change parameters in place, and their derivatives.
+
+Said once for arrays of numpy and of torch. A gain w + u is scaled by w -> s^k (w + u) - u, with the
+move's offset u. Every move is computed in float64 and rounded once, a piece of its tensor at a
+time: beside the parameters no copy of a whole tensor is in memory.
+
+A family with slices ("via") acts where their parameters are 1 or 0: all parameters are brought
+there in place, moved, and brought back. The element of a slice is read from its parameter, which
+is not touched: nothing on the slice reads it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgauge.checks.runtime.elements import Array, Element, Generator, library
+
+LEAST_MOVE = 1e-3  # a group element that changes a tensor by less tests nothing
+
+MATRIX_FORMS = ("g", "g^-T", "g^-1")
+
+# entries of a tensor taken at once: what the caches of a processor hold, what fills a GPU
+PIECE = {"cpu": 2**18, "cuda": 2**24}
+
+Move = Mapping[str, Any]
+Parameters = Mapping[str, Array]
+Cut = tuple[int, int, int]  # axis, start, length
+
+
+# -- where -----------------------------------------------------------------------------------------
+
+
+def cuts(array: Array, whole: Sequence[int] = ()) -> Iterator[Cut | None]:
+    """The pieces of a tensor, along the first axis that makes them small and is none of `whole`."""
+    most = PIECE.get(str(array.device).partition(":")[0], PIECE["cpu"])
+    total = math.prod(array.shape)
+    free = [k for k in range(array.ndim) if k not in whole]
+    if total <= most or not free:
+        yield None
+        return
+    fine = [k for k in free if total // array.shape[k] <= most]
+    axis = fine[0] if fine else max(free, key=lambda k: int(array.shape[k]))
+    extent = array.shape[axis]
+    step = max(1, most * extent // total)
+    for start in range(0, extent, step):
+        yield axis, start, min(step, extent - start)
+
+
+def narrowed(array: Array, axis: int, start: int, length: int) -> Array:
+    """The view of a range of an axis."""
+    return array[(slice(None),) * axis + (slice(start, start + length),)]
+
+
+def piece(array: Array, cut: Cut | None) -> Array:
+    """The view of one piece; what broadcasts along the axis of the cut is kept whole."""
+    if cut is None or array.ndim <= cut[0] or array.shape[cut[0]] == 1:
+        return array
+    return narrowed(array, *cut)
+
+
+def reordered(array: Array, order: Sequence[int]) -> Array:
+    """The view with its axes in this order."""
+    return array.permute(*order) if hasattr(array, "permute") else array.transpose(*order)
+
+
+def wide(array: Array, copy: bool | None = None) -> Array:
+    """In float64."""
+    xp = library(array)
+    return xp.asarray(array, dtype=xp.float64, copy=copy)
+
+
+def block(array: Array, at: Mapping[str, Any]) -> Array:
+    """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
+
+    Raises ValueError or IndexError where the array has no such slice.
+    """
+    axis, sizes = at["axis"], list(at["sizes"])
+    if at["start"] + math.prod(sizes) > array.shape[axis]:
+        raise ValueError(f"axis {axis} has {array.shape[axis]} entries")
+    part = narrowed(array, axis, at["start"], math.prod(sizes))
+    return part.reshape(*part.shape[:axis], *sizes, *part.shape[axis + 1 :])
+
+
+def places(at: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+    """The axes of the block that carry the copies, and those that carry the element's index."""
+    along = at["along"] if isinstance(at["along"], list) else [at["along"]]
+    return [at["axis"] + j for j in at["per"]], [at["axis"] + j for j in along]
+
+
+def spread(vector: Array, at: Mapping[str, Any] | None, ndim: int) -> Array:
+    """An element's vector (copies + [n]) in the shape that broadcasts against the block."""
+    if at is None:
+        return vector.reshape(())
+    copies, along = places(at)
+    axes = copies + along
+    shape = [1] * (ndim - 1 + len(at["sizes"]))
+    for axis, size in zip(axes, vector.shape):
+        shape[axis] = size
+    return reordered(vector, [axes.index(axis) for axis in sorted(axes)]).reshape(shape)
+
+
+def contracted(source: Array, at: Mapping[str, Any], vector: Array) -> Array:
+    """The source with its axis contracted against the vector, summed over all copies."""
+    xp, axis, sizes = library(source), at["axis"], list(at["sizes"])
+    # factors that carry no index of the element see the same vector
+    full = spread(vector, at, source.ndim)
+    factors = full.shape[axis : axis + len(sizes)]
+    weights = xp.broadcast_to(full.reshape(factors), tuple(sizes)).reshape(-1)
+    rows = narrowed(source, axis, at["start"], weights.shape[0])
+    shape = [n for k, n in enumerate(rows.shape) if k != axis]
+    product = xp.empty(shape, dtype=xp.float64, device=source.device)
+    for cut in cuts(rows, [axis]):
+        part = xp.tensordot(wide(piece(rows, cut)), weights, ([axis], [0]))
+        if cut is not None and cut[0] > axis:
+            cut = (cut[0] - 1, *cut[1:])
+        piece(product, cut)[...] = part
+    return product
+
+
+def acted(view: Array, at: Mapping[str, Any], by: Element | Generator, form: str) -> Array:
+    """`by` on the rows of the block, in the block's shape, float64."""
+    copies, along = places(at)
+    order = copies + [k for k in range(view.ndim) if k not in copies + along] + along
+    permuted = reordered(view, order)
+    heads = permuted.shape[: len(copies)]
+    size = math.prod(permuted.shape[permuted.ndim - len(along) :])
+    rows = wide(permuted.reshape(*heads, -1, size), copy=True)
+    inverse = [order.index(k) for k in range(view.ndim)]
+    return reordered(by.act(form, rows).reshape(permuted.shape), inverse)
+
+
+# -- a move ----------------------------------------------------------------------------------------
+
+
+def varied(parameters: Parameters, move: Move, by: Element | Generator) -> Array:
+    """What the move multiplies by or adds, broadcast against what it touches; None for a matrix."""
+    form, at = move["form"], move.get("at")
+    if form in MATRIX_FORMS:
+        return None
+    weight, ndim = float(Fraction(move["weight"])), parameters[move["parameter"]].ndim
+    if isinstance(by, Element):
+        vector = by.scale if form == "s^k" else by.shift
+    else:
+        vector = by.t
+    if form == "+Tc":
+        assert at is not None
+        return contracted(parameters[move["source"]], at, vector) * weight
+    if form == "s^k" and isinstance(by, Element):
+        return spread(vector, at, ndim) ** weight
+    return spread(vector, at, ndim) * weight
+
+
+def offset(move: Move) -> float:
+    """The u of s^k (w + u) - u."""
+    return float(Fraction(move.get("offset", "0")))
+
+
+def touched_view(array: Array, move: Move) -> tuple[Array, list[int]]:
+    """What a move changes of its tensor, and the axes of it that must stay whole."""
+    form, at = move["form"], move.get("at")
+    if at is None or form == "+Tc":
+        return array, []
+    copies, along = places(at)
+    return block(array, at), copies + along if form in MATRIX_FORMS else []
+
+
+def apply_move(
+    parameters: Parameters, move: Move, element: Element, measured: bool = True
+) -> float:
+    """Applies one move in place; the relative change of what it touched (inf if that was zero).
+
+    A family's moves are applied in order, each to what the ones before left. What is not
+    `measured` costs less and returns inf.
+    """
+    view, whole = touched_view(parameters[move["parameter"]], move)
+    vector = varied(parameters, move, element)
+    size = change = 0.0
+    for cut in cuts(view, whole):
+        part = piece(view, cut)
+        old = wide(part)
+        if vector is None:
+            new = acted(part, move["at"], element, move["form"])
+        elif move["form"] == "s^k":
+            u = offset(move)
+            new = (old + u) * piece(vector, cut) - u
+        else:
+            new = old + piece(vector, cut)
+        if measured:
+            norm = library(old).linalg.vector_norm
+            size, change = size + norm(old) ** 2, change + norm(new - old) ** 2
+        part[...] = new
+    size, change = math.sqrt(size), math.sqrt(change)
+    return change / size if size else math.inf
+
+
+def traffic(parameters: Parameters, move: Move) -> int:
+    """Bytes that a move reads and writes: its block twice, and a source once."""
+    view, _ = touched_view(parameters[move["parameter"]], move)
+    count: int = 2 * math.prod(view.shape) * view.itemsize
+    if move["form"] == "+Tc":
+        source = block(parameters[move["source"]], move["at"])
+        count += math.prod(source.shape) * source.itemsize
+    return count
+
+
+def add_variation(
+    tangents: dict[str, Array], parameters: Parameters, move: Move, generator: Generator
+) -> None:
+    """Adds the derivative of one move at the identity to the tangents."""
+    name, form = move["parameter"], move["form"]
+    if name not in tangents:
+        tangents[name] = no_tangent(parameters[name])
+    view, whole = touched_view(parameters[name], move)
+    target, _ = touched_view(tangents[name], move)
+    vector = varied(parameters, move, generator)
+    for cut in cuts(view, whole):
+        if vector is None:
+            change = acted(piece(view, cut), move["at"], generator, form)
+        else:
+            change = piece(vector, cut)
+            if form == "s^k":
+                change = (wide(piece(view, cut)) + offset(move)) * change
+        part = piece(target, cut)
+        part += change
+
+
+def no_tangent(parameter: Array) -> Array:
+    """A zero tangent: at least single precision, since several moves are summed in it."""
+    xp = library(parameter)
+    kind = xp.float64 if parameter.dtype == xp.float64 else xp.float32
+    return xp.zeros_like(parameter, dtype=kind)
+
+
+# -- slices ----------------------------------------------------------------------------------------
+
+
+def inverse_move(move: Move) -> Move:
+    """The move of a slice's family that undoes this one."""
+    return {**move, "weight": str(-Fraction(move["weight"]))}
+
+
+def own_move(through: Mapping[str, Any]) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    moves: list[Move] = [m for m in through["action"] if m["parameter"] == through["parameter"]]
+    return moves[0]
+
+
+def entries(through: Mapping[str, Any], parameters: Parameters) -> Array:
+    """The entries of a slice's own parameter, in the shape of the element: copies + [n]."""
+    own, element = own_move(through), through["element"]
+    array, at = parameters[own["parameter"]], own.get("at")
+    if at is not None:
+        copies, along = places(at)
+        array = block(array, at)
+        order = copies + along
+        array = reordered(array, order + [k for k in range(array.ndim) if k not in order])
+    return wide(array.reshape([*element["copies"], element["size"]]), copy=True)
+
+
+def scales_from_zero(through: Mapping[str, Any], parameters: Parameters) -> bool:
+    """Whether a slice is reached by a scaling from a parameter with an entry of 0: from nowhere."""
+    return own_move(through)["form"] == "s^k" and not bool(entries(through, parameters).all())
+
+
+def element_in(through: Mapping[str, Any], parameters: Parameters) -> Element:
+    """The element of a slice's family at this point: s^k = T with k = +-1, or k c = T."""
+    own, value = own_move(through), entries(through, parameters)
+    weight = float(Fraction(own["weight"]))
+    if own["form"] == "s^k":
+        return Element((), value**weight)
+    return Element((), None, value / weight)
+
+
+def moves_back(through: Mapping[str, Any]) -> list[Move]:
+    """The moves that bring all but the slice's own parameter back from the slice."""
+    return [m for m in through["action"] if m["parameter"] != through["parameter"]]
+
+
+def moves_onto(through: Mapping[str, Any]) -> list[Move]:
+    """The moves that bring all but the slice's own parameter onto the slice."""
+    return [inverse_move(m) for m in reversed(moves_back(through))]
+
+
+def onto_slices(parameters: Parameters, family: Mapping[str, Any]) -> list[Element]:
+    """Brings the parameters onto the family's slices, in place; the elements that lead back."""
+    elements = []
+    for through in family.get("via", ()):
+        element = element_in(through, parameters)
+        for move in moves_onto(through):
+            apply_move(parameters, move, element, measured=False)
+        elements.append(element)
+    return elements
+
+
+def off_slices(parameters: Parameters, family: Mapping[str, Any], elements: list[Element]) -> None:
+    """Brings the parameters back from the family's slices, in place."""
+    for through, element in reversed(list(zip(family.get("via", ()), elements))):
+        for move in moves_back(through):
+            apply_move(parameters, move, element, measured=False)
+
+
+def carry_back(
+    tangents: dict[str, Array],
+    parameters: Parameters,
+    family: Mapping[str, Any],
+    elements: list[Element],
+) -> None:
+    """The tangents at the slices become those where the parameters came from, in place."""
+    for through, element in reversed(list(zip(family.get("via", ()), elements))):
+        for move in moves_back(through):
+            name, weight = move["parameter"], float(Fraction(move["weight"]))
+            if move["form"] == "s^k" and name in tangents:
+                apply_move(tangents, move, element, measured=False)
+            elif move["form"] == "+Tc" and move["source"] in tangents:
+                if name not in tangents:
+                    tangents[name] = no_tangent(parameters[name])
+                added = contracted(tangents[move["source"]], move["at"], element.shift)
+                tangents[name] += added * weight

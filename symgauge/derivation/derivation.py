@@ -1,0 +1,170 @@
+"""class Derivation: the derived algebra with its certificate, its report and its check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgauge.certify.confirm import Confirmation, confirm
+from symgauge.certify.upgrade import upgraded
+from symgauge.certify.verification import Verification, rejected, verify
+from symgauge.checks import actions
+from symgauge.derivation.again import captured_again
+from symgauge.derivation.agreement import DECIDED, disagreements, settled_here, shortened
+from symgauge.derivation.element import GroupElement, given, to_numpy
+from symgauge.derivation.notes import implicit_note
+from symgauge.derivation.record import DerivationRecord
+from symgauge.derivation.seal import edited
+from symgauge.errors import BadInputError, InconsistentError
+from symgauge.progress import Progress, silent
+from symgauge.report.latex import document
+from symgauge.report.listing import listing
+from symgauge.verdict import Verdict
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivation(DerivationRecord):
+    """The gauge algebra of a network with its certificate: the facts of `derivation.json`.
+
+    `data` is the plain record that `symgauge derive --json` prints.
+    """
+
+    def __repr__(self) -> str:
+        c = self.claim
+        return (
+            f"Derivation({self.name}: P={c.parameters}, redundancy={c.redundancy}, "
+            f"orbit={c.orbit_dimension}, {self.algebra.form}, {c.verdict.value})"
+        )
+
+    def to_latex(self) -> str:
+        """A LaTeX article printed from the checked objects."""
+        return document({**self.data, "network": listing(self.network())})
+
+    def check_text(self) -> str:
+        """The text of the generated PyTorch check."""
+        return self.check_of(
+            {"small": self.sizes, "full": self.full_sizes}, self.data["generators"])
+
+    def sample(self, seed: int = 0, state: Mapping[str, Any] | None = None) -> GroupElement:
+        """A random element of the group, condition number of matrices bounded.
+
+        It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
+        tensors. Raises BadInputError where the state has neither the small nor the full shapes.
+        """
+        families = tuple(f.plain() for f in self.generators)
+        if state is None:
+            shapes = {t.name: list(t.shape) for t in self.tensors}
+            return GroupElement(families, actions.sample(families, shapes, seed))
+        shapes = self._shapes_of(state)
+        scales = {n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
+        return GroupElement(families, actions.sample(families, shapes, seed, scales))
+
+    def element(self, values: Mapping[str, Any]) -> GroupElement:
+        """The group element of given matrices, or vectors s or c, by the labels of their families.
+
+        {} is the identity. Raises BadInputError where there is no such family, or the value has
+        another shape or is not in the group that is shown to act.
+        """
+        shapes = {
+            size: {t.name: list(t.shape) for t in tensors}
+            for size, tensors in (("small", self.tensors), ("full", self.full_tensors)) if tensors
+        }
+        return given([f.plain() for f in self.generators], values, shapes)
+
+    def certified_in_balls(
+        self, seed: int = 0, progress: Progress = silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate in real balls, and its verification.
+
+        No hypothesis on values is left. Raises InconsistentError where it does not verify,
+        BadInputError where the network has flows, which balls do not reach.
+        """
+        return self.certified("balls", seed, progress)
+
+    def certified_in_series(
+        self, seed: int = 0, progress: Progress = silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate over power series, and its verification.
+
+        No hypothesis on values is left. Raises InconsistentError where it does not verify,
+        BadInputError where no curve is found along which values at the start are known.
+        """
+        return self.certified("series", seed, progress)
+
+    def certified(
+        self, evidence: str, seed: int = 0, progress: Progress = silent
+    ) -> tuple[Derivation, Verification]:
+        """The derivation with a certificate that rests on this kind of evidence (by its name)."""
+        start = time.perf_counter()
+        wrong = edited(self.plain()) or next(disagreements(self), None)
+        if wrong:
+            raise InconsistentError(f"{wrong}; derive again")
+        found, verification = upgraded(self.certificate, evidence, seed, progress)
+        seconds = {**self.seconds, evidence: round(time.perf_counter() - start, 4)}
+        # the rank may be another now, and with it how many directions lack a generator
+        said = implicit_note(self.unexplained, self.implicit)
+        notes = [n for n in self.notes if n not in said]
+        notes += implicit_note(found.claim.unexplained, self.implicit)
+        after = replace(self, notes=tuple(notes), certificate=found, seconds=seconds)
+        return after.sealed(), verification
+
+    def _shapes_of(self, state: Mapping[str, Any]) -> dict[str, list[int]]:
+        """The small or the full shapes, whichever the state has."""
+        wrong = ""
+        for tensors in (self.tensors, self.full_tensors or ()):
+            shapes = {t.name: list(t.shape) for t in tensors}
+            bad = [n for n, s in shapes.items() if n not in state or list(state[n].shape) != s]
+            if shapes and not bad:
+                return shapes
+            if bad and not wrong:
+                n = bad[0]
+                found = f"has shape {list(state[n].shape)}" if n in state else "is missing"
+                wrong = f"{n} {found}, the derivation has shape {shapes[n]}"
+        sizes = "small nor the full" if self.full_tensors else "small"
+        raise BadInputError(
+            f"these are not weights at the {sizes} sizes of the derivation: "
+            f"{wrong or 'it has no parameters'}; derive at the sizes of these weights"
+        )
+
+    def confirm(self) -> Confirmation:
+        """What the kernel says of the certificate: a program of its own that needs numpy alone."""
+        return confirm(self.certificate)
+
+    def verify(self, target: Target | None = None) -> Verification:
+        """Verify the certificate, and the facts beside it.
+
+        What follows from the program is decided anew, that the moves of each family are a group
+        action with its generators among it. What the module alone tells (`left_out` of the answer
+        names it) is decided where `target` is given: it is captured again, at its sizes, and at
+        the full ones where both name the same.
+        """
+        changed = edited(self.plain())
+        wrong = [changed] if changed else list(disagreements(self))
+        if wrong:
+            return rejected(*wrong)
+        found = verify(self.certificate)
+        if found.verdict is Verdict.REFUTED:
+            return found
+        reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self)}
+        settled -= shortened(self)
+        if self.full_sizes is None:
+            settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
+        if self.discrete:
+            reasons.append("discrete elements hold at exact random points: seen, not proved; "
+                           "nothing says that there are no others")
+        if target is not None:
+            again = captured_again(self, target)
+            if again.wrong:
+                return rejected(*again.wrong)
+            reasons.append(again.said)
+            settled |= again.settled
+        restated = any(g.full is not None for g in self.generators)
+        left = self.left_open(settled, restated, target is not None)
+        return replace(found, reasons=tuple(reasons), left_out=left)

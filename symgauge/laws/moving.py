@@ -1,0 +1,92 @@
+"""class Moving: laws of ops of one input that only move entries, whatever these are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from symgauge.laws.law import Flat, Law, flat_moved, the_only
+from symgauge.laws.shifting import Shifted, Shifting
+from symgauge.laws.turning import Turned, Turning
+from symgauge.laws.weighing import Weighing, Weights
+from symgauge.program.moves import Address
+from symgauge.spaces.facts import Facts, View
+from symgauge.spaces.line import Line, NoLemma
+from symgauge.spaces.structure import Structure
+
+
+class Moving(Law):
+    """Every variation goes with the entries."""
+
+    words = ("goes with the entries",) * 3
+    forgets = "another part is taken"
+    silent = True
+    multilinear = True
+
+    def factor(self, line: Line) -> Fraction:
+        """What the entries are multiplied by."""
+        return Fraction(1)
+
+    def regained(
+        self, structure: Structure, line: Line, gone: Iterable[Address]
+    ) -> frozenset[Address]:
+        """The leaves along which the value may vary where these of the input are gone."""
+        return frozenset()
+
+    def keeps_total(self, line: Line, axis: int, total: int) -> bool:
+        """Whether the value may sum to `total` along where an axis went, as the input does."""
+        return True
+
+    def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        return Turned(turning.moved(line, 0, the_only(inputs).marks))
+
+    def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
+        return weighing.moved(line, 0, inputs[0])
+
+    def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
+        (given,) = inputs
+        assert given is not None
+        moved = shifting.moved(line, 0, given).times(self.factor(line))
+        if moved.varying is None or given.varying is None or (
+                len(moved.varying) == len(given.varying)):
+            return moved
+        structure = shifting.structure
+        gone = [a for a in given.varying if structure.move(line, 0, a) is None]
+        regained = self.regained(structure, line, gone)
+        return Shifted(moved.terms, moved.varying | regained, moved.mask)
+
+    def flat(self, structure: Structure, line: Line, flat: Flat) -> frozenset[Address]:
+        return flat_moved(structure, line, flat)
+
+    def totals(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
+        out: dict[int, int] = {}
+        for axis, total in facts.totals.get(line.inputs[0], {}).items():
+            if self.keeps_total(line, axis, total):
+                there = _whole_axis(structure, line, axis)
+                out |= {} if there is None else {there: total}
+        return out
+
+    def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
+        before = views.get(line.inputs[0])
+        if before is None:
+            return None
+        try:
+            places = {
+                mine: structure.move(line, 0, there) for mine, there in before.places.items()}
+        except NoLemma:
+            return None
+        kept = {mine: there for mine, there in places.items() if there is not None}
+        return View(before.parameter, kept, before.factor * self.factor(line))
+
+
+def _whole_axis(structure: Structure, line: Line, axis: int) -> int | None:
+    """Where all leaves of an axis of the input are all leaves of one axis of the value."""
+    here = [a for a in structure.top(line.inputs[0]) if a[0] == axis]
+    try:
+        there = [structure.move(line, 0, a) for a in here]
+    except NoLemma:
+        return None
+    axes = {None if a is None else a[0] for a in there}
+    new = axes.pop() if len(axes) == 1 else None
+    whole = sum(a[0] == new for a in structure.top(line.node)) == len(here)
+    return new if whole else None
