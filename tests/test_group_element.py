@@ -144,7 +144,7 @@ def found() -> tuple[Any, Any]:
 
 def test_an_element_of_given_matrices() -> None:
     network, derivation = found()
-    family = next(f for f in derivation.generators if f["element"]["kind"] == "gl")
+    family = next(f for f in derivation.data["generators"] if f["element"]["kind"] == "gl")
     n, copies = family["element"]["size"], family["element"]["copies"]
     assert derivation.element({}).parts == ()
     assert repr(derivation.element({})) == "GroupElement(1)"

@@ -223,4 +223,4 @@ def _without_sizes(part: Acting | StatedSlice) -> Any:
     ]
     via = part.via if isinstance(part, Acting) else ()
     slices = [(t.parameter, _without_sizes(t)) for t in via]
-    return part.element.kind, len(part.element.copies), plain(moves), slices
+    return part.element.kind.name, len(part.element.copies), plain(moves), slices

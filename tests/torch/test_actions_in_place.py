@@ -142,7 +142,7 @@ def test_elements_are_those_that_are_shown_to_act(gate: str, groups: list[str]) 
     x = torch.randn(5, 2, dtype=torch.float64)
     found = derive(module, (x,))
     assert found.verify().verdict is found.verdict
-    assert [f.group for f in found.generators if f.element.kind == "gl"] == groups
+    assert [f.group for f in found.generators if f.element.kind.name == "gl"] == groups
     before = {n: t.clone() for n, t in module.state_dict().items()}
     old = module(x)
     for seed in range(8):
