@@ -25,7 +25,8 @@ from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.certify import Certificate, Verification, verify
-    from symgauge.derivation.derive import derive, derive_target
+    from symgauge.derivation.derive import derive_target
+    from symgauge.derivation.module import ModelDerivation, derive
     from symgauge.derivation.element import GroupElement
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
@@ -41,6 +42,7 @@ __all__ = [
     "FlowError",
     "GroupElement",
     "InconsistentError",
+    "ModelDerivation",
     "SizeError",
     "SymgaugeError",
     "TargetError",
@@ -60,8 +62,9 @@ _LAZY = {
     "Derivation": "symgauge.derivation.derivation",
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
+    "ModelDerivation": "symgauge.derivation.module",
     "Verification": "symgauge.certify",
-    "derive": "symgauge.derivation.derive",
+    "derive": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
     "verify": "symgauge.certify",

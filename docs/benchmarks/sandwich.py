@@ -20,7 +20,7 @@ import math
 import resource
 import time
 
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivers import exact
 from symgauge.zoo import llama_like
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -67,51 +67,6 @@ class Asked:
     #: The network at the full sizes, where families are restated.
     full: Network | None = None
     said: Mapping[str, Any] | None = None
-
-
-def derive(
-    module: Any,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    *,
-    name: str | None = None,
-    output: str | int | None = None,
-    observable: str = "logits",
-    seed: int = 0,
-    force: bool = False,
-    balls: bool = False,
-    series: bool = False,
-    progress: Progress = silent,
-) -> Derivation:
-    """The gauge algebra of a torch.nn.Module on inputs of the example's shapes.
-
-    Parameters that require grad are the coordinates; floating inputs are indeterminates, integers
-    that pick rows of a table range over them, other integers are held. The inputs of a loaded
-    transformers model are made from its configuration where none are given. All floating outputs
-    jointly unless `output` picks one, or a transformers output has logits. The module is changed
-    while it is read (float64), and is afterwards as it was.
-    `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
-    certifies the rank of the Jacobian in real balls, `series` over power series: both without
-    hypotheses on values.
-
-    Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
-    above an estimated 10 minutes or 8 GiB unless `force`.
-    """
-    from symgauge.capture import capture
-    from symgauge.hf.model import example, is_model
-
-    start = time.perf_counter()
-    check_module(module, force)
-    progress("capture")
-    if not args and not kwargs and is_model(module):
-        kwargs = example(module)
-    captured = capture(module, args, kwargs, output=output, observable=observable)
-    seconds = {"capture": time.perf_counter() - start}
-    asked = Asked(
-        name or type(module).__name__, output, observable, seed, force,
-        "balls" if balls else "series" if series else None, progress,
-        said={**captured.facts, "training": {"small": training_flags(module)}})
-    return derive_network(captured.network, asked, seconds)
 
 
 def derive_target(

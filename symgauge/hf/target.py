@@ -88,6 +88,13 @@ def target_of(
     raise wrong
 
 
+def of_model(model: Any) -> Target:
+    """The target of a loaded model: its class at small sizes, its own sizes as FULL."""
+    kind = type(model)
+    return target_of(
+        f"{SCHEME}{kind.__name__}", model.config, kind, "the loaded model's configuration", {})
+
+
 def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str]) -> Target:
     module = ModuleType(f"symgauge_hf_{config.model_type}")
     exec(compile(written, f"<{text}>", "exec"), module.__dict__)  # our own text

@@ -11,7 +11,7 @@ from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 from symgauge.checks import actions
 from symgauge.checks.runtime import elements, moves
 from symgauge.checks.runtime.randomness import TorchNumbers
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
 from symgauge.families.family import Family

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from symgauge.capture import capture
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivation.derivation import Derivation
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain

@@ -150,3 +150,19 @@ def test_full_takes_the_sizes_of_the_configuration(
     d, m, h = 4096, 11008, 32
     layer = d + d + h * 128**2 + d // 2 * 2 + m
     assert record["dimension"] == 2 * layer + d + d * (d - 1) // 2
+
+
+def test_a_loaded_model_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symgauge.derivation.limits.MAX_BYTES", 80 * 2500**2)
+    config = transformers.LlamaConfig(
+        vocab_size=8, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2)
+    model = transformers.LlamaForCausalLM(config).eval()
+    found = symgauge.derive(model)
+    assert isinstance(found, symgauge.ModelDerivation)
+    assert found.full.parameters == sum(p.numel() for p in model.parameters())
+    # a layer: two gains, turns of 2 x 2 pairs of q and k, v/o, up/down; then the last gain, so(16)
+    layer = 16 + 16 + 2 * 2 * 2 + 2 * 4**2 + 24
+    assert found.full.dimension == 2 * layer + 16 + 16 * 15 // 2
+    assert found.small.closed and found.small.claim.parameters < 300
+    assert "too many for an exact derivation" in str(found)

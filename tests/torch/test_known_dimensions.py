@@ -13,7 +13,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS
 
 from symgauge.capture import capture
 from symgauge.derivation.again import same_program
-from symgauge.derivation.derive import derive as derive_module
+from symgauge.derivation.module import derive as derive_module
 from symgauge.derivation.notes import ROOTS
 from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found

@@ -15,7 +15,7 @@ import torch
 
 from symgauge.capture import capture
 from symgauge.derivation.again import same_program
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivation.derivation import Derivation
 from symgauge.verdict import Verdict
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from symgauge.capture import capture
 from symgauge.patterns import rewritten
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivers.statement import structural_statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.program.network import Network

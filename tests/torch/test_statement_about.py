@@ -12,7 +12,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from symgauge.capture import capture
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivers.exact import Cells, ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.nn import OdeFlow

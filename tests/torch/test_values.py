@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from symgauge.capture import capture
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.cli import main as command
-from symgauge.derivation.derive import derive
+from symgauge.derivation.module import derive
 from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.derivation import Derivation
 from symgauge.domains.polynomials import PolynomialDomain

@@ -1,0 +1,119 @@
+"""From a module, or a loaded model of transformers, to its derivation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+from symgauge.derivation.derivation import Derivation
+from symgauge.derivation.derive import Asked, derive_network, derive_target
+from symgauge.derivation.facts import training_flags
+from symgauge.derivation.full import FullDerivation, derive_full
+from symgauge.derivation.limits import check_module
+from symgauge.errors import SizeError
+from symgauge.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class ModelDerivation:
+    """Of a loaded model that is too large for an exact derivation.
+
+    `full`: its group at its own sizes, every family proved, nothing said of others. `small`: the
+    derivation of a copy of its configuration at small sizes, where completeness is decided.
+    """
+
+    full: FullDerivation
+    small: Derivation
+
+    def __str__(self) -> str:
+        full, claim = self.full, self.small.claim
+        return (
+            f"{full.name} has {full.parameters:,} parameters, too many for an exact derivation. "
+            f"Its group at its own sizes has dimension {full.dimension:,}, every family proved; "
+            "nothing there says that no other symmetry exists. A copy of its configuration at "
+            f"small sizes ({claim.parameters} parameters) has the redundancy {claim.redundancy}, "
+            f"of which {claim.unexplained} is unexplained ({claim.verdict.value})."
+        )
+
+
+@overload
+def derive(
+    module: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *,
+    name: str | None = None, output: str | int | None = None, observable: str = "logits",
+    seed: int = 0, force: bool = False, balls: bool = False, series: bool = False,
+    progress: Progress = silent,
+) -> Derivation: ...
+
+
+@overload
+def derive(
+    module: Any, *, kwargs: Mapping[str, Any] | None = None, name: str | None = None,
+    output: str | int | None = None, observable: str = "logits", seed: int = 0,
+    force: bool = False, balls: bool = False, series: bool = False, progress: Progress = silent,
+) -> Any: ...
+
+
+def derive(
+    module: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    output: str | int | None = None,
+    observable: str = "logits",
+    seed: int = 0,
+    force: bool = False,
+    balls: bool = False,
+    series: bool = False,
+    progress: Progress = silent,
+) -> Any:
+    """The gauge algebra of a torch.nn.Module on inputs of the example's shapes, a `Derivation`.
+
+    Parameters that require grad are the coordinates; floating inputs are indeterminates, integers
+    that pick rows of a table range over them, other integers are held. All floating outputs
+    jointly unless `output` picks one, or a transformers output has logits. The module is changed
+    while it is read (float64), and is afterwards as it was.
+    `observable="probabilities"` takes log_softmax of the output over its last axis. `balls`
+    certifies the rank of the Jacobian in real balls, `series` over power series: both without
+    hypotheses on values.
+
+    The inputs of a loaded transformers model are made from its configuration where none are given,
+    caches off. Of one that is too large for an exact derivation the result is a `ModelDerivation`:
+    the group at its own sizes, and the derivation of a small copy of its configuration.
+
+    Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
+    above an estimated 10 minutes or 8 GiB unless `force`.
+    """
+    from symgauge.capture import capture
+    from symgauge.hf.model import example, is_model
+
+    start = time.perf_counter()
+    if not args and not kwargs and is_model(module):
+        kwargs = example(module)
+        try:
+            check_module(module, force)
+        except SizeError:
+            return _of_large(module, output, observable, seed, progress)
+    check_module(module, force)
+    progress("capture")
+    captured = capture(module, args, kwargs, output=output, observable=observable)
+    seconds = {"capture": time.perf_counter() - start}
+    asked = Asked(
+        name or type(module).__name__, output, observable, seed, force,
+        "balls" if balls else "series" if series else None, progress,
+        said={**captured.facts, "training": {"small": training_flags(module)}})
+    return derive_network(captured.network, asked, seconds)
+
+
+def _of_large(
+    model: Any, output: str | int | None, observable: str, seed: int, progress: Progress
+) -> ModelDerivation:
+    from symgauge.hf.target import of_model
+
+    small = of_model(model)
+    full = derive_full(
+        small.at(small.full_sizes), small, output=output, observable=observable, progress=progress)
+    return ModelDerivation(full, derive_target(
+        small, output=output, observable=observable, seed=seed, progress=progress))
