@@ -1,0 +1,418 @@
+"""Whether a change of weights left the function alone, by which element, or what spoilt it.
+
+EQUIVALENT rests on an element of the program's symmetries that carries every tensor from BEFORE to
+AFTER within its dtype's rounding; or, where no family names a move, on outputs that agree within
+the rounding of the tensors that moved, and then that is said. DIFFERENT: the tensors that no
+element explains change the outputs by more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from symgauge.capture import Target
+from symgauge.errors import BadInputError
+from symgauge.progress import Progress, silent
+from symgauge.weights.action import Array, Element, apply, touched
+from symgauge.weights.blame import Blame, blamed
+from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.fit import Fit, fit
+from symgauge.weights.running import LARGE, Inputs, Running, distance, running
+from symgauge.weights.statement import Group, Statement, statement_of
+
+#: Relative errors up to which a fitted element reproduces a tensor of a dtype.
+TOLERANCE = {
+    torch.float64: 1e-11, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 1.6e-2,
+}
+#: In units of the floor: what is called equal, and from where on different.
+EQUAL, UNEQUAL = 10.0, 100.0
+#: Below this float64 itself rounds.
+ROUNDING = 1e-15
+DRAWS = 8
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer: its verdict, on what it rests, and the facts of the record."""
+
+    verdict: str
+    ground: str
+    drift: float
+    floor: float
+    families: list[dict[str, Any]] = field(default_factory=list)
+    blame: list[Blame] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    discrete: list[dict[str, Any]] = field(default_factory=list)
+    extra: list[dict[str, Any]] = field(default_factory=list)
+    moved: int = 0
+    tensors: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The record, as plain data."""
+        return {
+            "verdict": self.verdict, "ground": self.ground, "drift": _plain(self.drift),
+            "floor": _plain(self.floor), "families": self.families,
+            "blame": [b.to_json() for b in self.blame], "unchanged": self.unchanged,
+            "outside": self.outside, "discrete": self.discrete, "extra": self.extra,
+            "moved": self.moved, "tensors": self.tensors,
+        }
+
+
+def _plain(x: float) -> float | None:
+    return x if np.isfinite(x) else None
+
+
+def audit(
+    target: Target, before: Checkpoint, after: Checkpoint, *, observable: str = "logits",
+    output: str | int | None = None, progress: Progress = silent,
+) -> Audit:
+    """The audit of a change of weights of a TARGET, at its sizes or at its full ones.
+
+    Raises BadInputError where a tensor is missing, has another shape or is no longer of its kind
+    (floats, integers), and where the module cannot be built or run.
+    """
+    progress("module")
+    target, built = _fitting(target, before)
+    with running(built, observable, output) as program:
+        weights = _Weights(program, before, after)
+        if not weights.changed:
+            return Audit(
+                "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
+                extra=weights.extra, tensors=len(weights.names))
+        return _Case(target, program, weights, observable, output, progress).decide()
+
+
+def _fitting(target: Target, before: Checkpoint) -> tuple[Target, tuple[Any, Any, Any]]:
+    """The target at those of its sizes whose shapes the checkpoint has."""
+    built = target.build()
+
+    def fits(module: Any) -> bool:
+        return all(
+            before.shapes.get(n, tuple(t.shape)) == tuple(t.shape)
+            for n, t in module.state_dict().items())
+
+    if not fits(built[0]) and target.full is not None:
+        from symgauge.capture import build_without_weights
+
+        full = target.at(target.full)
+        if fits(build_without_weights(full)[0]):
+            return full, full.build()
+    return target, built
+
+
+class _Weights:
+    """Both checkpoints, held against the names of the module."""
+
+    def __init__(self, program: Running, before: Checkpoint, after: Checkpoint) -> None:
+        self.before, self.after, self.tied = before, after, program.tied
+        shapes = {n: tuple(t.shape) for n, t in program.tensors.items()}
+        kinds = {n: t.is_floating_point() for n, t in program.tensors.items()}
+        for which, c in (("BEFORE", before), ("AFTER", after)):
+            _require(which, c, shapes, kinds, self.tied)
+        self.names = [n for n in shapes if n not in self.tied]
+        self.floating = [n for n in self.names if kinds[n]]
+        self.sources = {
+            n: next((m for m in (n, *(k for k, v in self.tied.items() if v == n))
+                     if m in before.files and m in after.files), n)
+            for n in self.names}
+        for name, first in self.tied.items():
+            for which, c in (("BEFORE", before), ("AFTER", after)):
+                if name in c.files and first in c.files and not _same(c, name, c, first):
+                    raise BadInputError(
+                        f"{which} gives {name} and {first} different values, and they are one "
+                        "tensor in TARGET: untie them there, or save one")
+        self.changed = [n for n in self.names if not _same(
+            before, self.sources[n], after, self.sources[n])]
+        self.extra = [
+            {"tensor": n, "where": where, "same": same}
+            for n, where, same in _extra(before, after, set(shapes))]
+        self.dtypes = {
+            n: max((before.dtypes[s], after.dtypes[s]), key=_epsilon)
+            for n, s in self.sources.items()}
+
+    def value(self, which: Checkpoint, name: str) -> Tensor:
+        """A tensor of one of the two, by its name in the module."""
+        return which.tensor(self.sources[name])
+
+    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
+        """Tensors as numpy arrays, in float64 unless there are too many."""
+        kind = torch.float64 if wide else torch.float32
+        return {n: self.value(which, n).to(kind).numpy() for n in names}
+
+
+def _epsilon(dtype: torch.dtype) -> float:
+    return torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+
+
+def _same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:
+    a, b = one.tensor(name), two.tensor(other)
+    if a.dtype != b.dtype:
+        a, b = a.double(), b.double()
+    return torch.equal(a, b)
+
+
+def _require(
+    which: str, c: Checkpoint, shapes: Mapping[str, tuple[int, ...]], kinds: Mapping[str, bool],
+    tied: Mapping[str, str],
+) -> None:
+    for name, shape in shapes.items():
+        if name not in c.files:
+            other = {k for k, v in {**tied, **{v: v for v in tied.values()}}.items()
+                     if v == tied.get(name, name)}
+            if other & set(c.files):
+                continue
+            raise BadInputError(f"{which} ({c.path}) has no tensor named {name!r}")
+        if c.shapes[name] != shape:
+            raise BadInputError(
+                f"{which} ({c.path}) holds {name} of shape {list(c.shapes[name])}, and TARGET's "
+                f"has {list(shape)}; give its sizes with --set")
+        if c.dtypes[name].is_floating_point != kinds[name]:
+            held = str(c.dtypes[name]).removeprefix("torch.")
+            raise BadInputError(
+                f"{which} ({c.path}) holds {name} as {held}, and TARGET's holds "
+                f"{'floating-point numbers' if kinds[name] else 'integers'}")
+
+
+def _extra(
+    before: Checkpoint, after: Checkpoint, names: set[str]
+) -> list[tuple[str, str, bool]]:
+    found = []
+    for name in sorted((set(before.files) | set(after.files)) - names):
+        there = [w for w, c in (("BEFORE", before), ("AFTER", after)) if name in c.files]
+        same = len(there) == 2 and before.shapes[name] == after.shapes[name] and _same(
+            before, name, after, name)
+        found.append((name, " and ".join(there), same))
+    return found
+
+
+class _Case:
+    """One audit under way."""
+
+    def __init__(
+        self, target: Target, program: Running, weights: _Weights, observable: str,
+        output: str | int | None, progress: Progress,
+    ) -> None:
+        self.target, self.program, self.weights = target, program, weights
+        self.observable, self.output, self.progress = observable, output, progress
+        # rows of tables that moved are looked up by the inputs that are drawn
+        self.inputs: list[Inputs] = program.draw(
+            1 if program.large else DRAWS, 0, self._moved_rows())
+
+    def _moved_rows(self) -> dict[str, list[int]]:
+        rows = {}
+        for name in set(self.weights.changed) & set(self.program.tables):
+            one, two = (self.weights.value(c, name).double()
+                        for c in (self.weights.before, self.weights.after))
+            rows[name] = (one != two).any(1).nonzero()[:, 0].tolist()
+        return rows
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def _put(self, which: Checkpoint, names: Sequence[str] | None = None) -> None:
+        self.program.put(
+            lambda n: self.weights.value(which, n),
+            self.weights.names if names is None else names)
+
+    def _run(self) -> list[list[Tensor]]:
+        return self.program.outputs(self.inputs)
+
+    def _with(self, values: Mapping[str, Array]) -> list[list[Tensor]]:
+        """The outputs with these values in place of what the program has, which it has again."""
+        kept = {n: self.program.tensors[n].detach().clone() for n in values}
+        self.program.put({n: torch.as_tensor(v) for n, v in values.items()}, list(values))
+        found = self._run()
+        self.program.put(kept, list(kept))
+        return found
+
+    def _floor(self, names: Sequence[str], base: list[list[Tensor]], casts: bool) -> float:
+        """The output change under half a unit in the last place of these tensors.
+
+        `casts` counts the narrower floats that the program rounds to as it runs.
+        """
+        inner = max((_epsilon(d) for d in self.program.casts), default=0.0) if casts else 0.0
+        generator = torch.Generator().manual_seed(1)
+        kept = {n: self.program.tensors[n].detach().clone() for n in names}
+        for n, t in kept.items():
+            half = max(_epsilon(self.weights.dtypes[n]), inner) / 2
+            noise = 2 * torch.rand(t.shape, generator=generator, dtype=torch.float64) - 1
+            self.program.tensors[n].data.mul_(1 + half * noise)
+        change = distance(base, self._run())
+        self.program.put(kept, names)
+        return change
+
+    # -- the answer ----------------------------------------------------------------------------
+
+    def decide(self) -> Audit:
+        """Run, fit, compare."""
+        weights, progress = self.weights, self.progress
+        progress("outputs")
+        floating = weights.floating
+        self._put(weights.before)
+        self.wanted = self._run()
+        floor = self._floor(floating, self.wanted, casts=True)
+        progress("families")
+        buffers = [
+            n for n, b in self.program.module.named_buffers()
+            if n in weights.names and b.is_floating_point() and b.ndim]
+        statement = statement_of(self.target, buffers, self.observable, self.output)
+        progress("element")
+        found, groups = self._fitted(statement)
+        self._put(weights.after)
+        there = self._run()
+        floor = max(floor, self._floor(floating, there, casts=True))
+        drift = distance(self.wanted, there)
+        left = found.unexplained
+        facts: dict[str, Any] = {
+            "drift": drift, "floor": floor, "extra": weights.extra, "moved": len(weights.changed),
+            "tensors": len(weights.names), **_elements(groups, found)}
+        if not np.isfinite(drift) or not np.isfinite(floor):
+            return Audit("UNKNOWN", "an output is not finite", **facts)
+        if not left:
+            if drift <= UNEQUAL * max(floor, ROUNDING):
+                return Audit(
+                    "EQUIVALENT", "the element of the symmetries named below carries every tensor "
+                    "from BEFORE to AFTER", **facts)
+            return Audit(
+                "UNKNOWN", "an element carries every tensor from BEFORE to AFTER within its "
+                "dtype's rounding, yet the outputs differ by more than the floor", **facts)
+        right = {n: found.state[n] for n in left}
+        cured = self._with(right)
+        effect = distance(there, cured)
+        noise = max(self._floor(left, there, casts=False), ROUNDING)
+        changed = set(weights.changed)
+        lists = {
+            "unchanged": [n for n in left if n not in changed],
+            "outside": [n for n in left if n in changed]}
+        if effect <= EQUAL * noise:
+            return Audit("EQUIVALENT", self._reason(statement, left, noise), **facts, **lists)
+        if effect < UNEQUAL * noise:
+            return Audit(
+                "UNKNOWN", f"no family names the move of {_named(left)}, and the outputs change "
+                f"by {effect / noise:.0f} times what its rounding does", **facts, **lists)
+        progress("what is wrong")
+        blame = blamed(
+            self.program, groups, found, weights.changed, self.inputs, self.wanted,
+            {n: weights.value(weights.before, n) for n in self._solvable(left)},
+            distance(self.wanted, cured) <= UNEQUAL * max(floor, ROUNDING), len(weights.names))
+        return Audit(
+            "DIFFERENT", f"the outputs change by {drift:.2g} of the largest, and rounding changes "
+            f"them by {floor:.2g}", blame=blame, **facts, **lists)
+
+    def _solvable(self, left: Sequence[str]) -> list[str]:
+        """Tensors that may be solved for: all of a small model, those left of a large one."""
+        return list(left) if self.program.large else self.weights.floating
+
+    def _reason(self, statement: Statement, left: Sequence[str], noise: float) -> str:
+        why = (
+            f"the program could not be read ({statement.unread:.200})" if statement.unread
+            else "no family of the derived symmetries does so")
+        dead = self._unread(left)
+        if dead:
+            why = "no output reads the entries that moved, on all inputs that were run"
+        return (
+            f"the outputs agree within the rounding of what moved ({noise:.2g}), on "
+            f"{len(self.inputs)} random inputs of several scales; what carries {_named(left)} to "
+            f"AFTER is not named: {why}")
+
+    def _unread(self, left: Sequence[str]) -> bool:
+        """Whether no output depends on what these tensors hold."""
+        for n in left:
+            if not self.program.tensors[n].is_floating_point():
+                continue
+            value = self.program.tensors[n]
+            other = value.detach().clone().numpy()
+            moved = self.weights.value(self.weights.before, n).double().numpy() != other
+            scale = float(np.abs(other).max()) or 1.0
+            other = np.where(moved, other + scale, other)
+            if distance(self._run(), self._with({n: other})) > ROUNDING:
+                return False
+        return True
+
+    # -- the element ---------------------------------------------------------------------------
+
+    def _fitted(self, statement: Statement) -> tuple[Fit, list[Group]]:
+        """The fit, with elements that are not proved held against the function."""
+        weights = self.weights
+        changed = set(weights.changed)
+        tied = weights.tied
+        near = [g for g in statement.groups if changed & {tied.get(n, n) for n in touched(g)}
+                and not set(touched(g)) & set(tied)]
+        names = set(changed) & set(weights.floating)
+        for g in near:
+            names |= set(touched(g)) & set(weights.floating)
+        ordered = [n for n in weights.floating if n in names]
+        wide = sum(prod(weights.before.shapes[weights.sources[n]]) for n in ordered) <= LARGE
+        before, after = (
+            weights.arrays(c, ordered, wide) for c in (weights.before, weights.after))
+        tolerance = {n: TOLERANCE.get(weights.dtypes[n], 1e-1) for n in ordered}
+        while True:
+            found = fit(near, before, after, tolerance)
+            wrong = [k for k, e in found.elements.items()
+                     if _unproved(near[k], e) and not self._holds(near[k], e, before)]
+            if not wrong:
+                break
+            near = [_positive(g) if k in wrong else g for k, g in enumerate(near)
+                    if k not in wrong or g.proved and not g.positive]
+        for n in changed - set(ordered):  # integers
+            found.errors[n] = 1.0
+            found.state[n] = weights.value(weights.before, n).numpy()
+            tolerance[n] = 0.0
+        return found, near
+
+    def _holds(self, group: Group, element: Element, before: Mapping[str, Array]) -> bool:
+        """Whether an element leaves the outputs as they are, at BEFORE."""
+        state = dict(before)
+        apply(state, group, element)
+        moved = {n: v for n, v in state.items() if v is not before[n]}
+        return distance(self.wanted, self._with(moved)) <= 1e-4 * self._size(moved, before)
+
+    def _size(self, moved: Mapping[str, Array], before: Mapping[str, Array]) -> float:
+        """How far the outputs go when only one of the tensors moves: what a symmetry undoes."""
+        return max(
+            (distance(self.wanted, self._with({n: v})) for n, v in moved.items()
+             if not np.array_equal(v, before[n])), default=0.0)
+
+
+def _unproved(group: Group, element: Element) -> bool:
+    return not group.proved or group.kind == "diagonal" and bool((element.values < 0).any())
+
+
+def _positive(group: Group) -> Group:
+    from dataclasses import replace
+
+    return replace(group, positive=True)
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _elements(groups: Sequence[Group], found: Fit) -> dict[str, list[dict[str, Any]]]:
+    """The families that moved, and the permutations and signs among them."""
+    families, discrete = [], []
+    for k, element in sorted(found.elements.items()):
+        group = groups[k]
+        entry = {"label": group.label, "tensors": list(group.tensors)}
+        if element.order is not None:
+            discrete.append({
+                **entry, "status": "checked", "permutation": element.order.tolist(),
+                "signs": None if (element.values > 0).all() else element.values.tolist()})
+            continue
+        shown = element.values.tolist() if element.values.size <= 256 else None
+        families.append({
+            **entry, "kind": group.kind, "copies": list(group.copies), "size": group.size,
+            "status": "proved" if group.proved else "checked", "element": shown})
+        if group.kind == "diagonal" and (element.values < 0).any():
+            discrete.append({
+                **entry, "status": "checked", "permutation": None,
+                "signs": np.sign(element.values).tolist()})
+    return {"families": families, "discrete": discrete}
