@@ -25,7 +25,7 @@ from symgauge.weights.blame import Blame, blamed
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.fit import Fit, fit
 from symgauge.weights.running import LARGE, Inputs, Running, distance, running
-from symgauge.weights.statement import Group, Statement, statement_of
+from symgauge.weights.statement import Group, Held, Statement, statement_of
 
 #: Relative errors up to which a fitted element reproduces a tensor of a dtype.
 TOLERANCE = {
@@ -71,10 +71,13 @@ def _plain(x: float) -> float | None:
 
 
 def audit(
-    target: Target, before: Checkpoint, after: Checkpoint, *, observable: str = "logits",
-    output: str | int | None = None, progress: Progress = silent,
+    target: Target | Held, before: Checkpoint, after: Checkpoint, *, observable: str = "logits",
+    output: str | int | None = None, statement: Statement | None = None,
+    progress: Progress = silent,
 ) -> Audit:
     """The audit of a change of weights of a TARGET, at its sizes or at its full ones.
+
+    `statement` spares reading the program again, where it is known.
 
     Raises BadInputError where a tensor is missing, has another shape or is no longer of its kind
     (floats, integers), and where the module cannot be built or run.
@@ -87,10 +90,13 @@ def audit(
             return Audit(
                 "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
                 extra=weights.extra, tensors=len(weights.names))
-        return _Case(target, program, weights, observable, output, progress).decide()
+        case = _Case(target, program, weights, observable, output, progress)
+        return case.decide(statement)
 
 
-def _fitting(target: Target, before: Checkpoint) -> tuple[Target, tuple[Any, Any, Any]]:
+def _fitting(
+    target: Target | Held, before: Checkpoint
+) -> tuple[Target | Held, tuple[Any, Any, Any]]:
     """The target at those of its sizes whose shapes the checkpoint has."""
     built = target.build()
 
@@ -99,7 +105,7 @@ def _fitting(target: Target, before: Checkpoint) -> tuple[Target, tuple[Any, Any
             before.shapes.get(n, tuple(t.shape)) == tuple(t.shape)
             for n, t in module.state_dict().items())
 
-    if not fits(built[0]) and target.full is not None:
+    if isinstance(target, Target) and target.full is not None and not fits(built[0]):
         from symgauge.capture import build_without_weights
 
         full = target.at(target.full)
@@ -121,11 +127,11 @@ class _Weights:
         self.floating = [n for n in self.names if kinds[n]]
         self.sources = {
             n: next((m for m in (n, *(k for k, v in self.tied.items() if v == n))
-                     if m in before.files and m in after.files), n)
+                     if m in before.shapes and m in after.shapes), n)
             for n in self.names}
         for name, first in self.tied.items():
             for which, c in (("BEFORE", before), ("AFTER", after)):
-                if name in c.files and first in c.files and not _same(c, name, c, first):
+                if name in c.shapes and first in c.shapes and not _same(c, name, c, first):
                     raise BadInputError(
                         f"{which} gives {name} and {first} different values, and they are one "
                         "tensor in TARGET: untie them there, or save one")
@@ -164,10 +170,10 @@ def _require(
     tied: Mapping[str, str],
 ) -> None:
     for name, shape in shapes.items():
-        if name not in c.files:
+        if name not in c.shapes:
             other = {k for k, v in {**tied, **{v: v for v in tied.values()}}.items()
                      if v == tied.get(name, name)}
-            if other & set(c.files):
+            if other & set(c.shapes):
                 continue
             raise BadInputError(f"{which} ({c.path}) has no tensor named {name!r}")
         if c.shapes[name] != shape:
@@ -185,8 +191,8 @@ def _extra(
     before: Checkpoint, after: Checkpoint, names: set[str]
 ) -> list[tuple[str, str, bool]]:
     found = []
-    for name in sorted((set(before.files) | set(after.files)) - names):
-        there = [w for w, c in (("BEFORE", before), ("AFTER", after)) if name in c.files]
+    for name in sorted((set(before.shapes) | set(after.shapes)) - names):
+        there = [w for w, c in (("BEFORE", before), ("AFTER", after)) if name in c.shapes]
         same = len(there) == 2 and before.shapes[name] == after.shapes[name] and _same(
             before, name, after, name)
         found.append((name, " and ".join(there), same))
@@ -197,7 +203,7 @@ class _Case:
     """One audit under way."""
 
     def __init__(
-        self, target: Target, program: Running, weights: _Weights, observable: str,
+        self, target: Target | Held, program: Running, weights: _Weights, observable: str,
         output: str | int | None, progress: Progress,
     ) -> None:
         self.target, self.program, self.weights = target, program, weights
@@ -250,7 +256,7 @@ class _Case:
 
     # -- the answer ----------------------------------------------------------------------------
 
-    def decide(self) -> Audit:
+    def decide(self, statement: Statement | None) -> Audit:
         """Run, fit, compare."""
         weights, progress = self.weights, self.progress
         progress("outputs")
@@ -259,10 +265,8 @@ class _Case:
         self.wanted = self._run()
         floor = self._floor(floating, self.wanted, casts=True)
         progress("families")
-        buffers = [
-            n for n, b in self.program.module.named_buffers()
-            if n in weights.names and b.is_floating_point() and b.ndim]
-        statement = statement_of(self.target, buffers, self.observable, self.output)
+        if statement is None:
+            statement = statement_of(self.target, self.observable, self.output)
         progress("element")
         found, groups = self._fitted(statement)
         self._put(weights.after)

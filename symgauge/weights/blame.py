@@ -17,7 +17,7 @@ from symgauge.weights.running import Inputs, Running, distance
 from symgauge.weights.statement import Group, Move
 
 #: For how long a single tensor is sought that undoes a change.
-SECONDS = 20.0
+SECONDS = 8.0
 
 
 @dataclass(frozen=True)

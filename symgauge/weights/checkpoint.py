@@ -6,7 +6,7 @@ Tensors are read one at a time. Nothing else is read: a pickle can run any code.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +22,23 @@ SINGLE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Which file holds which tensor, with the shapes and dtypes; no tensor is in memory."""
+    """Named tensors with their shapes and dtypes, each read when it is asked for."""
 
     path: str
-    files: Mapping[str, Path]
     shapes: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, torch.dtype]
+    #: Reads one tensor in its own dtype. Raises BadInputError where its file cannot be read.
+    tensor: Callable[[str], torch.Tensor]
 
-    def tensor(self, name: str) -> torch.Tensor:
-        """One tensor in its own dtype. Raises BadInputError where its file cannot be read."""
-        with _opened(self.files[name]) as file:
-            found: torch.Tensor = file.get_tensor(name)
-            return found
+
+def held(state: Mapping[str, torch.Tensor], path: str) -> Checkpoint:
+    """A state dict as a checkpoint; `path` is what messages call it."""
+    for name, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            raise BadInputError(f"{path} holds {name} as {type(value).__name__}, not as a tensor")
+    return Checkpoint(
+        path, {n: tuple(t.shape) for n, t in state.items()},
+        {n: t.dtype for n, t in state.items()}, lambda n: state[n].detach().cpu())
 
 
 def open_checkpoint(path: str) -> Checkpoint:
@@ -62,7 +67,13 @@ def open_checkpoint(path: str) -> Checkpoint:
                 dtypes[name] = _dtype(piece.get_dtype(), name, shard)
     if not files:
         raise BadInputError(f"{path} holds no tensors")
-    return Checkpoint(path, files, shapes, dtypes)
+
+    def read(name: str) -> torch.Tensor:
+        with _opened(files[name]) as file:
+            found: torch.Tensor = file.get_tensor(name)
+            return found
+
+    return Checkpoint(path, shapes, dtypes, read)
 
 
 def _shards(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ makes one tensor exact beats one that makes all a little better.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -66,13 +66,14 @@ def fit(
     found = Fit(dict(before), after, tolerance)
     found.measure(list(before))
     rng = np.random.default_rng(0)
+    weights = [_weights(k, groups) for k in range(len(groups))]
     for _ in range(ROUNDS):
         moved = False
         for k, group in enumerate(groups):
             wrong = set(found.unexplained)
-            if not wrong & set(group.tensors) or not set(touched(group)) <= set(found.state):
+            if not wrong & set(group.tensors):
                 continue
-            step = _step(group, found, k not in found.elements, rng)
+            step = _step(group, found, weights[k], k not in found.elements, rng)
             if step is None:
                 continue
             apply(found.state, group, step)
@@ -85,9 +86,21 @@ def fit(
     return found
 
 
-def _step(group: Group, found: Fit, first: bool, rng: np.random.Generator) -> Element | None:
+def _weights(k: int, groups: Sequence[Group]) -> dict[str, float]:
+    """How much each tensor's error counts for a group: less, the more other families move it."""
+    others = [set(g.tensors) for j, g in enumerate(groups) if j != k and g.proved]
+    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in groups[k].tensors}
+
+
+def _step(
+    group: Group, found: Fit, weights: Mapping[str, float], first: bool, rng: np.random.Generator
+) -> Element | None:
     """The best element of one group from the state towards AFTER; None where none helps."""
+    if group.near:
+        group = replace(group, via=group.near)
     names = touched(group)
+    if not set(names) <= set(found.state):
+        return None
     here: State = {n: found.state[n] for n in names}
     there: State = {n: found.after[n] for n in names}
     if group.via:
@@ -96,7 +109,7 @@ def _step(group: Group, found: Fit, first: bool, rng: np.random.Generator) -> El
         if own is None:
             return None
         onto_slices(there, group, own)
-    view = _View(group, here, there, found.tolerance, rng)
+    view = _View(group, here, there, found.tolerance, weights, rng)
     proposals = list(_PROPOSALS[group.kind](view))
     if not proposals:
         return None
@@ -121,12 +134,12 @@ class _View:
 
     def __init__(
         self, group: Group, here: State, there: State, tolerance: Mapping[str, float],
-        rng: np.random.Generator,
+        weights: Mapping[str, float], rng: np.random.Generator,
     ) -> None:
-        self.group, self.here, self.there = group, here, there
+        self.group, self.here, self.there, self.weights = group, here, there, weights
         self.floor = {n: tolerance[n] for n in here}
         self.pairs: list[tuple[Move, Array, Array]] = []
-        for move in group.moves:
+        for k, move in enumerate(group.moves):
             if move.form == "+Tc":
                 continue
             one, two = (rows_of(s[move.tensor], move.at) for s in (here, there))
@@ -134,7 +147,12 @@ class _View:
             if one.shape[1] > most:
                 some = np.sort(rng.choice(one.shape[1], most, replace=False))
                 one, two = one[:, some], two[:, some]
-            self.pairs.append((move, one.astype(np.float64), two.astype(np.float64)))
+            one, two = one.astype(np.float64), two.astype(np.float64)
+            if group.kind == "so1":  # it fixes the mean, which shifts and readers behind a norm move
+                one, two = (a - a.mean(2, keepdims=True) for a in (one, two))
+            elif k in group.shifted:
+                one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
+            self.pairs.append((move, one, two))
 
     def error(self, k: int, element: Element) -> Array:
         """The relative error at one place, for each copy or each index."""
@@ -157,7 +175,8 @@ class _View:
         """Sum of the logarithms of the places' errors, for each copy or each index."""
         total: Array = np.zeros(())
         for k, (move, _, _) in enumerate(self.pairs):
-            total = total + _logs(self.error(k, element), self.floor[move.tensor])
+            total = total + self.weights[move.tensor] * _logs(
+                self.error(k, element), self.floor[move.tensor])
         whole = [m for m in self.group.moves if m.form == "+Tc"]
         if whole or self.group.kind == "centred":
             total = total.sum()
@@ -167,7 +186,7 @@ class _View:
             shape = self.here[move.tensor].shape
             moved = self.here[move.tensor] + move.weight * added.reshape(shape)
             error = np.array(relative(moved, self.there[move.tensor]))
-            total = total + _logs(error, self.floor[move.tensor])
+            total = total + self.weights[move.tensor] * _logs(error, self.floor[move.tensor])
         return np.asarray(total)
 
     def bonus(self, element: Element, k: int | None) -> Array:
@@ -381,6 +400,10 @@ def _nearness(view: _View, k: int) -> Array | None:
     if kind not in ("", "diagonal"):
         return _same_spans(one, two, move, along)
     one, two = (a.reshape(len(a), -1) for a in (one, two))
+    if k in view.group.shifted:
+        if one.shape[1] < 3:
+            return None
+        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
     squares = (one * one).sum(1)[:, None], (two * two).sum(1)[None]
     product = one @ two.T
     with np.errstate(all="ignore"):

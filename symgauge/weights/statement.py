@@ -7,8 +7,9 @@ held against the function.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -85,6 +86,9 @@ class Group:
     positive: bool = False
     #: Of a permutation: the groups it may be undone by at a place, by the number of its move.
     modulo: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    #: Moves at whose places shifts act too, on the slices `near`: they are fitted up to these.
+    shifted: frozenset[int] = frozenset()
+    near: tuple[Slice, ...] = ()
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -100,45 +104,70 @@ class Statement:
     unread: str = ""
 
 
+@dataclass(frozen=True)
+class Held:
+    """A module with its example in place of a TARGET."""
+
+    module: torch.nn.Module
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def build(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """A copy of the module, and the example."""
+        return copy.deepcopy(self.module), self.args, dict(self.kwargs)
+
+
 def statement_of(
-    target: Target, buffers: Sequence[str], observable: str, output: str | int | None
+    target: Target | Held, observable: str = "logits", output: str | int | None = None
 ) -> Statement:
-    """The groups of a target at its sizes; `buffers` are statistics that may have to follow."""
+    """The groups of a target at its sizes; statistics that have to follow are among what moves."""
     reason = ""
-    for movable in ([list(buffers), []] if buffers else [[]]):
+    for with_statistics in (True, False):
         try:
-            network, entries = _read(target, movable, observable, output)
+            network, entries = _read(target, with_statistics, observable, output)
         except SymgaugeError as error:
             reason = str(error)
             continue
         families = [_group(e) for e in entries if e["element"]["kind"] != "other"]
         # orders first: what moves along an index is read off it once it is in its place
-        return Statement((*_permutations(network, families), *families))
+        groups = (*_permutations(network, families), *families)
+        return Statement(tuple(_up_to_shifts(g, families) for g in groups))
     return Statement((), reason)
 
 
 def _read(
-    target: Target, buffers: Sequence[str], observable: str, output: str | int | None
+    target: Target | Held, with_statistics: bool, observable: str, output: str | int | None
 ) -> tuple[Network, list[Mapping[str, Any]]]:
-    module, args, kwargs = build_without_weights(target)
+    module, args, kwargs = (
+        target.build() if isinstance(target, Held) else build_without_weights(target))
     meta = sum(p.numel() for p in module.parameters()) > COMPARED
     if not meta:
         module, args, kwargs = target.build()
-    for name in buffers:
-        owner, _, last = name.rpartition(".")
-        part = module.get_submodule(owner)
-        value = part._buffers.pop(last)
-        part.register_parameter(last, torch.nn.Parameter(value))
+    moved = _free_statistics(module) if with_statistics else 0
     # without gradients statistics may be parameters
     with torch.no_grad():
         network = capture(
             module, args, kwargs, observable=observable, output=output, meta=meta, check=False,
         ).network
-        if network.num_coordinates <= EXACT and not buffers:
+        if network.num_coordinates <= EXACT and not moved:
             found = derive(module, args, kwargs, observable=observable, output=output)
             if not any(e["element"]["kind"] == "other" for e in found.data["generators"]):
                 return network, found.data["generators"]
     return network, statements(find(network))
+
+
+def _free_statistics(module: torch.nn.Module) -> int:
+    """Make parameters of the buffers that a checkpoint holds; how many there are."""
+    saved, count = set(module.state_dict()), 0
+    for name, value in list(module.named_buffers()):
+        if name not in saved or not value.is_floating_point() or not value.ndim:
+            continue
+        owner, _, last = name.rpartition(".")
+        part = module.get_submodule(owner)
+        del part._buffers[last]
+        part.register_parameter(last, torch.nn.Parameter(value))
+        count += 1
+    return count
 
 
 def _group(entry: Mapping[str, Any]) -> Group:
@@ -192,6 +221,23 @@ def _permutations(network: Network, families: Sequence[Group]) -> list[Group]:
             f"permutation of the {n} indices shared by {names}", "permutation", (), n, moves,
             proved=False, modulo=modulo))
     return found
+
+
+def _up_to_shifts(group: Group, families: Sequence[Group]) -> Group:
+    """The group with the moves at whose places a family of shifts acts along the same index."""
+    if group.kind not in ("gl", "so", "complex", "permutation"):
+        return group
+    shifts = [
+        (m.tensor, m.at.span, m.at.sizes, m.at.along, f.via) for f in families
+        if f.kind == "translation" for m in f.moves if m.form == "+c" and m.at is not None]
+    found, near = set(), {}
+    for k, m in enumerate(group.moves):
+        for tensor, span, sizes, along, via in shifts:
+            if m.at is not None and (m.tensor, m.at.span) == (tensor, span) and (
+                    (m.at.sizes, m.at.along) == (sizes, along)):
+                found.add(k)
+                near.update({t.tensor: t for t in via})
+    return replace(group, shifted=frozenset(found), near=group.via or tuple(near.values()))
 
 
 def _modulo(place: Location, families: Sequence[Group]) -> tuple[str, int] | None:
