@@ -130,7 +130,8 @@ def _generic(t: Tensor, generator: torch.Generator) -> Tensor:
     if t.ndim < 2 and bool((t.detach() > 0).all()):
         return 0.5 + noise.abs()
     fan = max(t.numel() // max(t.shape[0], 1), 1) if t.ndim > 1 else 1
-    return noise / fan ** 0.5
+    scale: float = fan ** -0.5
+    return noise * scale
 
 
 def _flat(value: Any) -> Tensor:

@@ -37,19 +37,24 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    with showing_progress() as progress, redirect_stdout(sys.stderr):
-        target = named_target(options)
-        from symgauge.weights.audit import audit
-        from symgauge.weights.checkpoint import open_checkpoint
-
-        result = audit(
-            target, open_checkpoint(options.before), open_checkpoint(options.after),
-            observable=options.observable, output=options.output, progress=progress)
+    result = audited(options)
     if options.json:
         print(json.dumps(result.to_json(), indent=1))
     else:
         _print(result)
     return STATUS[result.verdict]
+
+
+def audited(options: argparse.Namespace) -> Audit:
+    """The audit that a command line asks for."""
+    with showing_progress() as progress, redirect_stdout(sys.stderr):
+        target = named_target(options)
+        from symgauge.weights.audit import audit
+        from symgauge.weights.checkpoint import open_checkpoint
+
+        return audit(
+            target, open_checkpoint(options.before), open_checkpoint(options.after),
+            observable=options.observable, output=options.output, progress=progress)
 
 
 def _print(result: Audit) -> None:

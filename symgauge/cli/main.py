@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from symgauge.cli import (
-    apply, audit, certify, check, check_claim, derive, equivalence, legs, prove, verify, zoo,
+    apply, audit, certify, check, check_claim, compare, derive, equivalence, legs, prove, verify,
+    zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -21,7 +22,8 @@ from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, Und
 
 #: The commands, in the order of the help.
 COMMANDS = (
-    derive, equivalence, check, verify, certify, audit, apply, legs, prove, check_claim, zoo,
+    derive, equivalence, check, verify, certify, audit, compare, apply, legs, prove, check_claim,
+    zoo,
 )
 
 

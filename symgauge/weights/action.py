@@ -41,7 +41,8 @@ class Element:
                 found: Array = rows + rows.sum(-1, keepdims=True) * u
                 return found
             back: Array = u / (1 + u.sum(-1, keepdims=True))
-            return rows - (rows * back).sum(-1, keepdims=True)
+            found = rows - (rows * back).sum(-1, keepdims=True)
+            return found
         matrix = self.values
         if form == "g^-T":
             matrix = np.swapaxes(np.linalg.inv(matrix), -1, -2)

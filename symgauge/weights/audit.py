@@ -52,8 +52,21 @@ class Audit:
     outside: list[str] = field(default_factory=list)
     discrete: list[dict[str, Any]] = field(default_factory=list)
     extra: list[dict[str, Any]] = field(default_factory=list)
+    #: The relative distance of each tensor that moved, from where the element carries it.
+    distances: dict[str, float] = field(default_factory=dict)
     moved: int = 0
     tensors: int = 0
+
+    @property
+    def distance(self) -> float:
+        """Root mean square over the tensors of their distances after the fitted element.
+
+        Of two points of one orbit it is rounding. An upper bound on the distance of two orbits:
+        another element may bring them nearer.
+        """
+        if not self.tensors:
+            return 0.0
+        return float(np.sqrt(sum(d * d for d in self.distances.values()) / self.tensors))
 
     def to_json(self) -> dict[str, Any]:
         """The record, as plain data."""
@@ -62,7 +75,7 @@ class Audit:
             "floor": _plain(self.floor), "families": self.families,
             "blame": [b.to_json() for b in self.blame], "unchanged": self.unchanged,
             "outside": self.outside, "discrete": self.discrete, "extra": self.extra,
-            "moved": self.moved, "tensors": self.tensors,
+            "distance": self.distance, "moved": self.moved, "tensors": self.tensors,
         }
 
 
@@ -276,7 +289,8 @@ class _Case:
         left = found.unexplained
         facts: dict[str, Any] = {
             "drift": drift, "floor": floor, "extra": weights.extra, "moved": len(weights.changed),
-            "tensors": len(weights.names), **_elements(groups, found)}
+            "tensors": len(weights.names), "distances": dict(found.errors),
+            **_elements(groups, found)}
         if not np.isfinite(drift) or not np.isfinite(floor):
             return Audit("UNKNOWN", "an output is not finite", **facts)
         if not left:
@@ -292,7 +306,7 @@ class _Case:
         effect = distance(there, cured)
         noise = max(self._floor(left, there, casts=False), ROUNDING)
         changed = set(weights.changed)
-        lists = {
+        lists: dict[str, Any] = {
             "unchanged": [n for n in left if n not in changed],
             "outside": [n for n in left if n in changed]}
         if effect <= EQUAL * noise:

@@ -216,4 +216,3 @@ def _bad(state: Array, after: Array, axis: int) -> Array:
     change = np.moveaxis(abs(state - after), axis, 0).reshape(state.shape[axis], -1).max(1)
     found: Array = np.flatnonzero(change > 1e-6 * max(float(abs(state).max()), 1e-300))
     return found
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -116,8 +117,10 @@ def _step(
     if group.kind == "permutation":
         return _best_permutation(view, proposals)
     still = identity(group)
-    scores = [view.score(e) - (view.bonus(e, k) if first else 0) for e, k in proposals]
-    table = np.array([view.score(still) - GAIN, *scores])
+    scores = [view.score(e) - view.bonus(e, k) for e, k in proposals]
+    # at first, what stays as it was speaks for nothing: it may have been forgotten
+    kept = 0 if first else reduce(np.maximum, [view.bonus(still, k) for _, k in proposals])
+    table = np.array([view.score(still) - GAIN - kept, *scores])
     best = table.argmin(0)
     if not best.any():
         return None
@@ -148,7 +151,7 @@ class _View:
                 some = np.sort(rng.choice(one.shape[1], most, replace=False))
                 one, two = one[:, some], two[:, some]
             one, two = one.astype(np.float64), two.astype(np.float64)
-            if group.kind == "so1":  # it fixes the mean, which shifts and readers behind a norm move
+            if group.kind == "so1":  # it fixes the mean, which shifts behind a norm move
                 one, two = (a - a.mean(2, keepdims=True) for a in (one, two))
             elif k in group.shifted:
                 one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
@@ -181,13 +184,16 @@ class _View:
         if whole or self.group.kind == "centred":
             total = total.sum()
         for move in whole:
-            assert move.source is not None and move.at is not None
-            added = element.values.reshape(-1) @ contracted(self.here[move.source], move.at)
-            shape = self.here[move.tensor].shape
-            moved = self.here[move.tensor] + move.weight * added.reshape(shape)
-            error = np.array(relative(moved, self.there[move.tensor]))
+            error = np.array(self.whole(move, element))
             total = total + self.weights[move.tensor] * _logs(error, self.floor[move.tensor])
         return np.asarray(total)
+
+    def whole(self, move: Move, element: Element) -> float:
+        """The relative error of a tensor that is shifted by a contraction."""
+        assert move.source is not None and move.at is not None
+        added = element.values.reshape(-1) @ contracted(self.here[move.source], move.at)
+        here = self.here[move.tensor]
+        return relative(here + move.weight * added.reshape(here.shape), self.there[move.tensor])
 
     def bonus(self, element: Element, k: int | None) -> Array:
         """Decades for an element that explains place k with more equations than unknowns.
@@ -196,6 +202,11 @@ class _View:
         """
         if k is None:
             return np.zeros(())
+        if k == WHOLE:
+            sure = any(
+                self.whole(m, element) <= self.floor[m.tensor] for m in self.group.moves
+                if m.form == "+Tc" and self.here[m.tensor].size > element.values.size)
+            return np.asarray(3 * GAIN * sure)
         fits = self.error(k, element) <= self.floor[self.pairs[k][0].tensor]
         whole = self.group.kind == "centred" or any(m.form == "+Tc" for m in self.group.moves)
         return np.asarray((fits.all() if whole else fits) * 3 * GAIN)
@@ -214,6 +225,8 @@ def _logs(error: Array, floor: float) -> Array:
 # -- proposals: an element, and the place that has more equations than it has unknowns -------------
 
 Proposal = tuple[Element, int | None]
+#: In place of its number: a tensor that is shifted by a contraction.
+WHOLE = -1
 
 
 def _moved(one: Array, two: Array) -> bool:
@@ -343,12 +356,12 @@ def _shifts(view: _View) -> Iterator[Proposal]:
         if not change.any():
             continue
         c = np.linalg.lstsq(matrix.astype(np.float64), change.astype(np.float64), rcond=1e-10)[0]
-        yield Element(group.kind, c.reshape(shape)), None
+        yield Element(group.kind, c.reshape(shape)), WHOLE
         systems.append(matrix)
         values.append(change)
     if len(systems) > 1:
         c = np.linalg.lstsq(np.concatenate(systems), np.concatenate(values), rcond=1e-10)[0]
-        yield Element(group.kind, c.reshape(shape)), None
+        yield Element(group.kind, c.reshape(shape)), WHOLE
 
 
 def _lines(view: _View) -> Iterator[Proposal]:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.borrowed import borrowed, wide_example
 from symgauge.capture.module import WideFloats, first_line
@@ -25,11 +24,11 @@ NARROW = (torch.float32, torch.bfloat16, torch.float16)
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-class _Casts(TorchDispatchMode):
+class _Casts(WideFloats):
     """Which narrow floats the program rounds a float64 value to as it runs."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: set[torch.dtype] = set()
 
     def __torch_dispatch__(
@@ -39,7 +38,7 @@ class _Casts(TorchDispatchMode):
         value = args[0] if args else None
         if to in NARROW and isinstance(value, Tensor) and value.dtype == torch.float64:
             self.found.add(to)
-        return WideFloats.__torch_dispatch__(self, func, types, args, kwargs)  # type: ignore[arg-type]
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 class Running:

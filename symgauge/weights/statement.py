@@ -153,7 +153,7 @@ def _read(
             found = derive(module, args, kwargs, observable=observable, output=output)
             if not any(e["element"]["kind"] == "other" for e in found.data["generators"]):
                 return network, found.data["generators"]
-    return network, statements(find(network))
+    return network, list(statements(find(network)))
 
 
 def _free_statistics(module: torch.nn.Module) -> int:

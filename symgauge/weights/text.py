@@ -6,8 +6,7 @@ from symgauge.weights.audit import Audit
 
 
 def paragraph(result: Audit) -> str:
-    """The verdict, on what it rests, what was measured, and the change that would have been right.
-    """
+    """The verdict, its ground, what was measured, and the change that would have been right."""
     said = [
         f"{result.verdict}: {result.ground}. {result.moved} of {result.tensors} tensors moved; "
         f"drift {result.drift:.2g}, floor {result.floor:.2g} (largest output change over the "
@@ -29,10 +28,16 @@ def rows(result: Audit) -> list[tuple[str, str, str]]:
     blamed = {b.tensor for b in result.blame}
     out += [("not moved, in no element", n, "") for n in result.unchanged if n not in blamed]
     out += [("moved, in no family", n, "") for n in result.outside if n not in blamed]
-    out += [("family", ", ".join(f["tensors"]), f"{f['label']} ({f['status']})")
-            for f in result.families]
-    out += [("discrete", ", ".join(d["tensors"]), f"{d['label']} ({d['status']})")
-            for d in result.discrete]
-    out += [("extra", e["tensor"], f"in {e['where']}, {'the same' if e['same'] else 'not the same'}")
-            for e in result.extra]
+    out += element_rows(result)
+    out += [
+        ("extra", e["tensor"], f"in {e['where']}, {'the same' if e['same'] else 'not the same'}")
+        for e in result.extra]
     return out
+
+
+def element_rows(result: Audit) -> list[tuple[str, str, str]]:
+    """The families that moved, and the permutations and signs."""
+    return [
+        (kind, ", ".join(entry["tensors"]), f"{entry['label']} ({entry['status']})")
+        for kind, entries in (("family", result.families), ("discrete", result.discrete))
+        for entry in entries]
