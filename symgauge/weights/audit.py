@@ -99,6 +99,8 @@ def audit(
     target, built = _fitting(target, before)
     with running(built, observable, output) as program:
         weights = _Weights(program, before, after)
+        if weights.untied:
+            return _untied(weights)
         if not weights.changed:
             return Audit(
                 "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
@@ -142,12 +144,14 @@ class _Weights:
             n: next((m for m in (n, *(k for k, v in self.tied.items() if v == n))
                      if m in before.shapes and m in after.shapes), n)
             for n in self.names}
+        self.untied = []
         for name, first in self.tied.items():
-            for which, c in (("BEFORE", before), ("AFTER", after)):
-                if name in c.shapes and first in c.shapes and not _same(c, name, c, first):
-                    raise BadInputError(
-                        f"{which} gives {name} and {first} different values, and they are one "
-                        "tensor in TARGET: untie them there, or save one")
+            if _apart(before, name, first):
+                raise BadInputError(
+                    f"BEFORE gives {name} and {first} different values, and they are one tensor in "
+                    "TARGET: untie them there, or save one")
+            if _apart(after, name, first):
+                self.untied.append((name, first))
         self.changed = [n for n in self.names if not _same(
             before, self.sources[n], after, self.sources[n])]
         self.extra = [
@@ -176,6 +180,26 @@ def _same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:
     if a.dtype != b.dtype:
         a, b = a.double(), b.double()
     return torch.equal(a, b)
+
+
+def _untied(weights: _Weights) -> Audit:
+    """The answer where AFTER gives one tensor of TARGET two values: no function is both."""
+    blame = []
+    for pair in weights.untied:
+        moved = [n for n in pair if n not in weights.before.shapes or not _same(
+            weights.before, n, weights.after, n)]
+        blame += [
+            Blame(n, "", f"moved, and TARGET ties it to {pair[0] if n == pair[1] else pair[1]}, "
+                  "which AFTER gives another value: move both alike, or untie them in TARGET")
+            for n in (moved if len(moved) == 1 else pair)]
+    return Audit(
+        "DIFFERENT", "AFTER holds two values for one tensor of TARGET; the module was not run",
+        float("nan"), float("nan"), blame=blame, outside=[b.tensor for b in blame],
+        extra=weights.extra, moved=len(weights.changed), tensors=len(weights.names))
+
+
+def _apart(c: Checkpoint, name: str, other: str) -> bool:
+    return name in c.shapes and other in c.shapes and not _same(c, name, c, other)
 
 
 def _require(
@@ -251,20 +275,26 @@ class _Case:
         self.program.put(kept, list(kept))
         return found
 
-    def _floor(self, names: Sequence[str], base: list[list[Tensor]], casts: bool) -> float:
+    def _floor(
+        self, which: Checkpoint, names: Sequence[str], base: list[list[Tensor]], casts: bool,
+        coarse: Mapping[str, float] | None = None,
+    ) -> float:
         """The output change under half a unit in the last place of these tensors.
 
-        `casts` counts the narrower floats that the program rounds to as it runs.
+        `casts` counts the narrower floats that the program rounds to as it runs; `coarse` is the
+        rounding of the tensors that an element was read from.
         """
         inner = max((_epsilon(d) for d in self.program.casts), default=0.0) if casts else 0.0
         generator = torch.Generator().manual_seed(1)
-        kept = {n: self.program.tensors[n].detach().clone() for n in names}
-        for n, t in kept.items():
-            half = max(_epsilon(self.weights.dtypes[n]), inner) / 2
-            noise = 2 * torch.rand(t.shape, generator=generator, dtype=torch.float64) - 1
-            self.program.tensors[n].data.mul_(1 + half * noise)
+        for n in names:
+            tensor = self.program.tensors[n]
+            half = max(
+                _epsilon(self.weights.dtypes[n]), inner, (coarse or {}).get(n, 0.0)) / 2
+            if tensor.is_floating_point():
+                noise = 2 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) - 1
+                tensor.data.mul_(noise.mul_(half).add_(1))
         change = distance(base, self._run())
-        self.program.put(kept, names)
+        self._put(which, names)
         return change
 
     # -- the answer ----------------------------------------------------------------------------
@@ -276,7 +306,7 @@ class _Case:
         floating = weights.floating
         self._put(weights.before)
         self.wanted = self._run()
-        floor = self._floor(floating, self.wanted, casts=True)
+        floor = self._floor(weights.before, floating, self.wanted, casts=True)
         progress("families")
         if statement is None:
             statement = statement_of(self.target, self.observable, self.output)
@@ -284,7 +314,7 @@ class _Case:
         found, groups = self._fitted(statement)
         self._put(weights.after)
         there = self._run()
-        floor = max(floor, self._floor(floating, there, casts=True))
+        floor = max(floor, self._floor(weights.after, floating, there, casts=True))
         drift = distance(self.wanted, there)
         left = found.unexplained
         facts: dict[str, Any] = {
@@ -304,7 +334,8 @@ class _Case:
         right = {n: found.state[n] for n in left}
         cured = self._with(right)
         effect = distance(there, cured)
-        noise = max(self._floor(left, there, casts=False), ROUNDING)
+        noise = max(self._floor(
+            weights.after, left, there, False, self._read_with(found, left)), ROUNDING)
         changed = set(weights.changed)
         lists: dict[str, Any] = {
             "unchanged": [n for n in left if n not in changed],
@@ -354,6 +385,13 @@ class _Case:
                 return False
         return True
 
+    def _read_with(self, found: Fit, names: Sequence[str]) -> dict[str, float]:
+        """The rounding of the tensors from which these tensors' elements were read."""
+        return {
+            n: max((_epsilon(d) for d, t in TOLERANCE.items()
+                    if n in found.tolerance and t <= found.tolerance[n]), default=0.0)
+            for n in names}
+
     # -- the element ---------------------------------------------------------------------------
 
     def _fitted(self, statement: Statement) -> tuple[Fit, list[Group]]:
@@ -373,8 +411,11 @@ class _Case:
         tolerance = {n: TOLERANCE.get(weights.dtypes[n], 1e-1) for n in ordered}
         while True:
             found = fit(near, before, after, tolerance)
-            wrong = [k for k, e in found.elements.items()
-                     if _unproved(near[k], e) and not self._holds(near[k], e, before)]
+            doubtful = {k: e for k, e in found.elements.items() if _unproved(near[k], e)}
+            if not doubtful or self._holds(near, doubtful, before, wide):
+                break
+            wrong = [k for k, e in doubtful.items()
+                     if not self._holds(near, {k: e}, before, wide)]
             if not wrong:
                 break
             near = [_positive(g) if k in wrong else g for k, g in enumerate(near)
@@ -382,21 +423,19 @@ class _Case:
         for n in changed - set(ordered):  # integers
             found.errors[n] = 1.0
             found.state[n] = weights.value(weights.before, n).numpy()
-            tolerance[n] = 0.0
+            found.tolerance = {**found.tolerance, n: 0.0}
         return found, near
 
-    def _holds(self, group: Group, element: Element, before: Mapping[str, Array]) -> bool:
-        """Whether an element leaves the outputs as they are, at BEFORE."""
+    def _holds(
+        self, groups: Sequence[Group], elements: Mapping[int, Element],
+        before: Mapping[str, Array], wide: bool,
+    ) -> bool:
+        """Whether elements leave the outputs as they are, at BEFORE."""
         state = dict(before)
-        apply(state, group, element)
+        for k, element in elements.items():
+            apply(state, groups[k], element)
         moved = {n: v for n, v in state.items() if v is not before[n]}
-        return distance(self.wanted, self._with(moved)) <= 1e-4 * self._size(moved, before)
-
-    def _size(self, moved: Mapping[str, Array], before: Mapping[str, Array]) -> float:
-        """How far the outputs go when only one of the tensors moves: what a symmetry undoes."""
-        return max(
-            (distance(self.wanted, self._with({n: v})) for n, v in moved.items()
-             if not np.array_equal(v, before[n])), default=0.0)
+        return distance(self.wanted, self._with(moved)) <= (1e-9 if wide else 1e-5)
 
 
 def _unproved(group: Group, element: Element) -> bool:

@@ -198,8 +198,8 @@ def _must(move: Move, group: Group) -> str:
 
 def _range(move: Move, state: Array, after: Array) -> str:
     """The part of the place's axis that is wrong."""
-    if move.at is None:
-        return ""
+    if move.at is None or move.form == "+Tc":  # whose place is that of the source
+        return _whole(state, after)
     axis, start, stop = move.at.span
     bad = _bad(state, after, axis)
     bad = bad[(bad >= start) & (bad < stop)]

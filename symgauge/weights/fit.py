@@ -40,6 +40,8 @@ class Fit:
     after: Mapping[str, Array]
     tolerance: Mapping[str, float]
     elements: dict[int, Element] = field(default_factory=dict)
+    #: For each element the tolerance of the tensor that it was read from.
+    precision: dict[int, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -77,13 +79,18 @@ def fit(
             step = _step(group, found, weights[k], k not in found.elements, rng)
             if step is None:
                 continue
-            apply(found.state, group, step)
+            element, precision = step
+            apply(found.state, group, element)
             old = found.elements.get(k)
-            found.elements[k] = step if old is None else composed(old, step)
+            found.elements[k] = element if old is None else composed(old, element)
+            found.precision[k] = max(precision, found.precision.get(k, 0.0))
             found.measure(touched(group))
             moved = True
         if not moved:
             break
+    found.tolerance = {
+        n: max([own, *(p for k, p in found.precision.items() if n in groups[k].tensors)])
+        for n, own in tolerance.items()}
     return found
 
 
@@ -95,8 +102,11 @@ def _weights(k: int, groups: Sequence[Group]) -> dict[str, float]:
 
 def _step(
     group: Group, found: Fit, weights: Mapping[str, float], first: bool, rng: np.random.Generator
-) -> Element | None:
-    """The best element of one group from the state towards AFTER; None where none helps."""
+) -> tuple[Element, float] | None:
+    """The best element of one group from the state towards AFTER, and how exact it can be.
+
+    None where none helps.
+    """
     if group.near:
         group = replace(group, via=group.near)
     names = touched(group)
@@ -115,7 +125,8 @@ def _step(
     if not proposals:
         return None
     if group.kind == "permutation":
-        return _best_permutation(view, proposals)
+        order = _best_permutation(view, proposals)
+        return None if order is None else (order, 0.0)
     still = identity(group)
     scores = [view.score(e) - view.bonus(e, k) for e, k in proposals]
     # at first, what stays as it was speaks for nothing: it may have been forgotten
@@ -129,7 +140,10 @@ def _step(
         chosen = np.take_along_axis(values, best[None], 0)[0]
     else:
         chosen = values[best, np.arange(len(best))] if best.ndim else values[best]
-    return Element(group.kind, chosen)
+    coarse = max(view.floor.values())
+    exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].tensor]
+             for _, k in proposals]
+    return Element(group.kind, chosen), max(exact[b - 1] for b in set(best.flat) if b)
 
 
 class _View:
@@ -140,6 +154,7 @@ class _View:
         weights: Mapping[str, float], rng: np.random.Generator,
     ) -> None:
         self.group, self.here, self.there, self.weights = group, here, there, weights
+        #: An error below it is none.
         self.floor = {n: tolerance[n] for n in here}
         self.pairs: list[tuple[Move, Array, Array]] = []
         for k, move in enumerate(group.moves):

@@ -267,3 +267,44 @@ def test_bad_files_are_one_sentence(kind: str, files: Path, capsys: Any) -> None
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert ("there is no file" if kind == "absent" else "not a complete safetensors file") in said
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.gain = nn.Embedding(5, 3), nn.RMSNorm(3, eps=1e-6)
+        self.head = nn.Linear(3, 5, bias=False)
+        self.head.weight = self.table.weight
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(self.gain(self.table(ids)))
+        return out
+
+
+def test_a_head_moved_apart_from_its_table_is_at_fault() -> None:
+    torch.manual_seed(0)
+    module = Tied().double()
+    nn.init.uniform_(module.gain.weight, 0.5, 1.5)
+    state = {n: t.detach().clone() for n, t in module.state_dict().items()}
+    ids = (torch.tensor([[0, 3, 1]]),)
+    folded = {**state, "head.weight": state["head.weight"] * state["gain.weight"],
+              "gain.weight": torch.ones(3, dtype=torch.float64)}
+    result = audit(Held(module, ids, {}), held(state, "a"), held(folded, "b"))
+    assert (result.verdict, [b.tensor for b in result.blame]) == ("DIFFERENT", ["head.weight"])
+    one = {n: t for n, t in state.items() if n != "head.weight"}
+    assert audit(Held(module, ids, {}), held(state, "a"), held(one, "b")).verdict == "EQUIVALENT"
+    with pytest.raises(BadInputError, match="one tensor in TARGET"):
+        audit(Held(module, ids, {}), held(folded, "a"), held(state, "b"))
+
+
+def test_a_row_of_a_table_that_one_token_reads_is_seen() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Embedding(500, 3), nn.Linear(3, 2)).double()
+    state = {n: t.detach().clone() for n, t in module.state_dict().items()}
+    table = state["0.weight"].clone()
+    table[417] *= 1.001
+    result = audit(
+        Held(module, (torch.tensor([[0, 3]]),), {}), held(state, "a"),
+        held({**state, "0.weight": table}, "b"))
+    assert result.verdict == "DIFFERENT"
+    assert [(b.tensor, b.slice) for b in result.blame] == [("0.weight", "rows 417-417")]
