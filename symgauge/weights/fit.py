@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from math import prod
 
 import numpy as np
@@ -27,6 +27,8 @@ from symgauge.weights.statement import Group, Move
 ROUNDS = 12
 #: Rows of a place that are looked at while an element is sought, beyond four times its size.
 ROWS = 256
+#: Entries of an index that are looked at to recognise it, and indices that are always assigned.
+SAMPLE, FEW = 128, 64
 #: Decades by which an element must lower the product of errors.
 GAIN = 0.5
 TINY = 1e-300
@@ -171,6 +173,11 @@ class _View:
             elif k in group.shifted:
                 one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
             self.pairs.append((move, one, two))
+
+    @cached_property
+    def nears(self) -> list[Array | None]:
+        """`_nearness` of each place."""
+        return [_nearness(self, k) for k in range(len(self.pairs))]
 
     def error(self, k: int, element: Element) -> Array:
         """The relative error at one place, for each copy or each index."""
@@ -401,12 +408,14 @@ def _lines(view: _View) -> Iterator[Proposal]:
 def _assignments(view: _View) -> Iterator[Proposal]:
     """Orders of the indices: each place's own, up to what else may act along it."""
     seen = set()
-    for k, (move, _, _) in enumerate(view.pairs):
-        near = _nearness(view, k)
+    for near in view.nears:
         if near is None:
             continue
         order = near.argmax(0)
-        if len(set(order.tolist())) < len(order):
+        twice = len(order) - len(set(order.tolist()))
+        if twice > max(len(order) // 10, FEW):
+            continue  # nothing is recognised there
+        if twice:
             rows, columns = linear_sum_assignment(-near)
             order = np.empty(len(near), dtype=int)
             order[columns] = rows
@@ -428,6 +437,9 @@ def _nearness(view: _View, k: int) -> Array | None:
     if kind not in ("", "diagonal"):
         return _same_spans(one, two, move, along)
     one, two = (a.reshape(len(a), -1) for a in (one, two))
+    if one.shape[1] > SAMPLE:
+        some = np.linspace(0, one.shape[1] - 1, SAMPLE).astype(int)
+        one, two = one[:, some], two[:, some]
     if k in view.group.shifted:
         if one.shape[1] < 3:
             return None
@@ -499,13 +511,12 @@ def _best_permutation(view: _View, proposals: Sequence[Proposal]) -> Element | N
     always be put into some order that is a little better.
     """
     n = view.group.size
-    nears = [_nearness(view, k) for k in range(len(view.pairs))]
 
     def errors(order: Array) -> list[tuple[float, float]]:
         return [
             (np.sqrt(max(float(1 - near[order, np.arange(n)].mean()), 0.0)),
              max(view.floor[view.pairs[k][0].tensor], 1e-7))
-            for k, near in enumerate(nears) if near is not None]
+            for k, near in enumerate(view.nears) if near is not None]
 
     def score(order: Array) -> float:
         return sum(float(np.log10(error + floor)) for error, floor in errors(order))

@@ -59,23 +59,38 @@ class Running:
         self.tables: dict[str, int] = {}
         for t in self.tensors.values():
             t.requires_grad_(False)
-        casts = _Casts()
+        whole = self.args, self.kwargs
+        if self.large:
+            self.args, self.kwargs = pytree.tree_map(_short, whole)
         try:
-            with torch.no_grad(), casts, self._watched():
-                one = self._outputs((self.args, self.kwargs))
-                again = self._outputs((self.args, self.kwargs))
-        except BadInputError:
-            raise
+            self.casts = self._tried()
         except Exception as error:
-            raise BadInputError(
-                f"the module does not run on its example in float64: {first_line(error)}"
-            ) from error
-        self.casts = casts.found
+            if not self.large:
+                raise self._does_not_run(error) from error
+            self.args, self.kwargs = whole
+            try:
+                self.casts = self._tried()
+            except Exception as again:
+                raise self._does_not_run(again) from again
+
+    @staticmethod
+    def _does_not_run(error: Exception) -> BadInputError:
+        if isinstance(error, BadInputError):
+            return error
+        return BadInputError(
+            f"the module does not run on its example in float64: {first_line(error)}")
+
+    def _tried(self) -> set[torch.dtype]:
+        """Two runs on the example, which have to agree; the narrow floats it rounds to."""
+        casts = _Casts()
+        with torch.no_grad(), casts, self._watched():
+            one = self._outputs((self.args, self.kwargs))
+            again = self._outputs((self.args, self.kwargs))
         if any(not torch.equal(a, b) for a, b in zip(one, again, strict=True)):
             raise BadInputError(
                 "the module is not deterministic, or changes its own tensors as it runs; call "
                 ".eval() on it in the factory")
-        self._shorten()
+        return casts.found
 
     @property
     def tied(self) -> dict[str, str]:
@@ -139,21 +154,6 @@ class Running:
             for handle in handles:
                 handle.remove()
 
-    def _shorten(self) -> None:
-        """Cut long token inputs of a large model, where it still runs."""
-        if not self.large or not self.vocabularies:
-            return
-
-        def cut(x: Any) -> Any:
-            if isinstance(x, Tensor) and not x.is_floating_point() and x.ndim == 2:
-                return x[:1, :SHORT]
-            return x
-
-        short = pytree.tree_map(cut, (self.args, self.kwargs))
-        with contextlib.suppress(Exception):
-            self.outputs([short])
-            self.args, self.kwargs = short
-
     def draw(self, count: int, seed: int, rows: Mapping[str, Sequence[int]] | None = None
              ) -> list[Inputs]:
         """Random inputs of several scales; token ids that meet these rows of the tables first."""
@@ -179,6 +179,13 @@ class Running:
                 number += 1
             found.append(pytree.tree_unflatten(leaves, spec))
         return found
+
+
+def _short(x: Any) -> Any:
+    """The first tokens of a batch of token ids; anything else as it is."""
+    if isinstance(x, Tensor) and not x.is_floating_point() and x.ndim == 2:
+        return x[:1, :SHORT]
+    return x
 
 
 def _step(key: Any) -> str:
