@@ -15,7 +15,7 @@ from functools import cached_property, reduce
 from math import prod
 
 import numpy as np
-from scipy.linalg import solve_sylvester
+from scipy.linalg import lstsq, solve_sylvester
 from scipy.optimize import linear_sum_assignment
 
 from symgauge.weights.action import (
@@ -377,13 +377,24 @@ def _shifts(view: _View) -> Iterator[Proposal]:
         change = (view.there[move.tensor] - view.here[move.tensor]).reshape(-1)
         if not change.any():
             continue
-        c = np.linalg.lstsq(matrix.astype(np.float64), change.astype(np.float64), rcond=1e-10)[0]
+        c = _solved(matrix, change)
         yield Element(group.kind, c.reshape(shape)), WHOLE
         systems.append(matrix)
         values.append(change)
     if len(systems) > 1:
-        c = np.linalg.lstsq(np.concatenate(systems), np.concatenate(values), rcond=1e-10)[0]
+        c = _solved(np.concatenate(systems), np.concatenate(values))
         yield Element(group.kind, c.reshape(shape)), WHOLE
+
+
+def _solved(matrix: Array, change: Array) -> Array:
+    """The least c with matrix c = change, from as many equations as determine it twice."""
+    rows, unknowns = matrix.shape
+    if rows > 2 * unknowns + FEW:
+        some = np.linspace(0, rows - 1, 2 * unknowns + FEW).astype(int)
+        matrix, change = matrix[some], change[some]
+    found: Array = lstsq(
+        matrix.astype(np.float64), change.astype(np.float64), cond=1e-10, lapack_driver="gelsy")[0]
+    return found
 
 
 def _lines(view: _View) -> Iterator[Proposal]:
