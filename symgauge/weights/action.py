@@ -203,3 +203,9 @@ def identity(group: Group) -> Element:
         return Element(group.kind, np.tile(np.eye(n), (copies, 1, 1)))
     fill = 1.0 if group.kind == "diagonal" else 0.0
     return Element(group.kind, np.full((copies, n), fill))
+
+
+def relative(one: Array, two: Array) -> float:
+    """The norm of the difference over that of the larger one."""
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(two)))
+    return float(np.linalg.norm(one - two)) / size if size else 0.0

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from symgauge.capture import Target
-from symgauge.errors import BadInputError
 from symgauge.progress import Progress, silent
 from symgauge.weights.action import Array, Element, apply, touched
 from symgauge.weights.blame import Blame, blamed
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.fit import Fit, fit
+from symgauge.weights.pair import Pair, epsilon, same
 from symgauge.weights.running import LARGE, Inputs, Running, distance, running
 from symgauge.weights.statement import Group, Held, Statement, statement_of
 
@@ -98,7 +98,7 @@ def audit(
     progress("module")
     target, built = _fitting(target, before)
     with running(built, observable, output) as program:
-        weights = _Weights(program, before, after)
+        weights = Pair(program, before, after)
         if weights.untied:
             return _untied(weights)
         if not weights.changed:
@@ -129,64 +129,11 @@ def _fitting(
     return target, built
 
 
-class _Weights:
-    """Both checkpoints, held against the names of the module."""
-
-    def __init__(self, program: Running, before: Checkpoint, after: Checkpoint) -> None:
-        self.before, self.after, self.tied = before, after, program.tied
-        shapes = {n: tuple(t.shape) for n, t in program.tensors.items()}
-        kinds = {n: t.is_floating_point() for n, t in program.tensors.items()}
-        for which, c in (("BEFORE", before), ("AFTER", after)):
-            _require(which, c, shapes, kinds, self.tied)
-        self.names = [n for n in shapes if n not in self.tied]
-        self.floating = [n for n in self.names if kinds[n]]
-        self.sources = {
-            n: next((m for m in (n, *(k for k, v in self.tied.items() if v == n))
-                     if m in before.shapes and m in after.shapes), n)
-            for n in self.names}
-        self.untied = []
-        for name, first in self.tied.items():
-            if _apart(before, name, first):
-                raise BadInputError(
-                    f"BEFORE gives {name} and {first} different values, and they are one tensor in "
-                    "TARGET: untie them there, or save one")
-            if _apart(after, name, first):
-                self.untied.append((name, first))
-        self.changed = [n for n in self.names if not _same(
-            before, self.sources[n], after, self.sources[n])]
-        self.extra = [
-            {"tensor": n, "where": where, "same": same}
-            for n, where, same in _extra(before, after, set(shapes))]
-        self.dtypes = {
-            n: max((before.dtypes[s], after.dtypes[s]), key=_epsilon)
-            for n, s in self.sources.items()}
-
-    def value(self, which: Checkpoint, name: str) -> Tensor:
-        """A tensor of one of the two, by its name in the module."""
-        return which.tensor(self.sources[name])
-
-    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
-        """Tensors as numpy arrays, in float64 unless there are too many."""
-        kind = torch.float64 if wide else torch.float32
-        return {n: self.value(which, n).to(kind).numpy() for n in names}
-
-
-def _epsilon(dtype: torch.dtype) -> float:
-    return torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
-
-
-def _same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:
-    a, b = one.tensor(name), two.tensor(other)
-    if a.dtype != b.dtype:
-        a, b = a.double(), b.double()
-    return torch.equal(a, b)
-
-
-def _untied(weights: _Weights) -> Audit:
+def _untied(weights: Pair) -> Audit:
     """The answer where AFTER gives one tensor of TARGET two values: no function is both."""
     blame = []
     for pair in weights.untied:
-        moved = [n for n in pair if n not in weights.before.shapes or not _same(
+        moved = [n for n in pair if n not in weights.before.shapes or not same(
             weights.before, n, weights.after, n)]
         blame += [
             Blame(n, "", f"moved, and TARGET ties it to {pair[0] if n == pair[1] else pair[1]}, "
@@ -198,49 +145,11 @@ def _untied(weights: _Weights) -> Audit:
         extra=weights.extra, moved=len(weights.changed), tensors=len(weights.names))
 
 
-def _apart(c: Checkpoint, name: str, other: str) -> bool:
-    return name in c.shapes and other in c.shapes and not _same(c, name, c, other)
-
-
-def _require(
-    which: str, c: Checkpoint, shapes: Mapping[str, tuple[int, ...]], kinds: Mapping[str, bool],
-    tied: Mapping[str, str],
-) -> None:
-    for name, shape in shapes.items():
-        if name not in c.shapes:
-            other = {k for k, v in {**tied, **{v: v for v in tied.values()}}.items()
-                     if v == tied.get(name, name)}
-            if other & set(c.shapes):
-                continue
-            raise BadInputError(f"{which} ({c.path}) has no tensor named {name!r}")
-        if c.shapes[name] != shape:
-            raise BadInputError(
-                f"{which} ({c.path}) holds {name} of shape {list(c.shapes[name])}, and TARGET's "
-                f"has {list(shape)}; give its sizes with --set")
-        if c.dtypes[name].is_floating_point != kinds[name]:
-            held = str(c.dtypes[name]).removeprefix("torch.")
-            raise BadInputError(
-                f"{which} ({c.path}) holds {name} as {held}, and TARGET's holds "
-                f"{'floating-point numbers' if kinds[name] else 'integers'}")
-
-
-def _extra(
-    before: Checkpoint, after: Checkpoint, names: set[str]
-) -> list[tuple[str, str, bool]]:
-    found = []
-    for name in sorted((set(before.shapes) | set(after.shapes)) - names):
-        there = [w for w, c in (("BEFORE", before), ("AFTER", after)) if name in c.shapes]
-        same = len(there) == 2 and before.shapes[name] == after.shapes[name] and _same(
-            before, name, after, name)
-        found.append((name, " and ".join(there), same))
-    return found
-
-
 class _Case:
     """One audit under way."""
 
     def __init__(
-        self, target: Target | Held, program: Running, weights: _Weights, observable: str,
+        self, target: Target | Held, program: Running, weights: Pair, observable: str,
         output: str | int | None, progress: Progress,
     ) -> None:
         self.target, self.program, self.weights = target, program, weights
@@ -284,12 +193,12 @@ class _Case:
         `casts` counts the narrower floats that the program rounds to as it runs; `coarse` is the
         rounding of the tensors that an element was read from.
         """
-        inner = max((_epsilon(d) for d in self.program.casts), default=0.0) if casts else 0.0
+        inner = max((epsilon(d) for d in self.program.casts), default=0.0) if casts else 0.0
         generator = torch.Generator().manual_seed(1)
         for n in names:
             tensor = self.program.tensors[n]
             half = max(
-                _epsilon(self.weights.dtypes[n]), inner, (coarse or {}).get(n, 0.0)) / 2
+                epsilon(self.weights.dtypes[n]), inner, (coarse or {}).get(n, 0.0)) / 2
             if tensor.is_floating_point():
                 noise = 2 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) - 1
                 tensor.data.mul_(noise.mul_(half).add_(1))
@@ -388,7 +297,7 @@ class _Case:
     def _read_with(self, found: Fit, names: Sequence[str]) -> dict[str, float]:
         """The rounding of the tensors from which these tensors' elements were read."""
         return {
-            n: max((_epsilon(d) for d, t in TOLERANCE.items()
+            n: max((epsilon(d) for d, t in TOLERANCE.items()
                     if n in found.tolerance and t <= found.tolerance[n]), default=0.0)
             for n in names}
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symgauge.weights.action import Array, apply
-from symgauge.weights.fit import Fit, relative
+from symgauge.weights.action import Array, apply, relative
+from symgauge.weights.fit import Fit
 from symgauge.weights.repair import MOST, solve
 from symgauge.weights.running import Inputs, Running, distance
 from symgauge.weights.statement import Group, Move
