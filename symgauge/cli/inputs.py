@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 from collections.abc import Sequence
@@ -66,3 +67,19 @@ def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:
     result = derivation.verify()
     if result.verdict is Verdict.REFUTED:
         raise InconsistentError(f"{path} does not verify: {result.reasons[0]}; derive again")
+
+
+def named_target(options: argparse.Namespace) -> Target:
+    """The TARGET of a command that may be given a derivation.json or full.json for it."""
+    if not options.target.endswith(".json"):
+        return target_of(options.target, options.set)
+    record = read_record(options.target)
+    if options.set or options.output or options.observable != "logits":
+        raise BadInputError(
+            "--set, --output and --observable belong to a TARGET, not to a derivation.json")
+    if record.target is None:
+        raise BadInputError(
+            f"{options.target} was derived from a module in Python, which cannot be built again: "
+            "give a TARGET")
+    options.output, options.observable = record.output, record.observable
+    return target_of(record.target, []).at(record.sizes)

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from symgauge.cli import (
-    apply, certify, check, check_claim, derive, equivalence, legs, prove, verify, zoo,
+    apply, audit, certify, check, check_claim, compare, derive, equivalence, legs, prove, verify,
+    zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -20,7 +21,10 @@ from symgauge.cli.status import BAD_INPUT, HOLDS, INTERNAL, INTERRUPTED, REFUTED
 from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, UndecidedError
 
 #: The commands, in the order of the help.
-COMMANDS = (derive, equivalence, check, verify, certify, apply, legs, prove, check_claim, zoo)
+COMMANDS = (
+    derive, equivalence, check, verify, certify, audit, compare, apply, legs, prove, check_claim,
+    zoo,
+)
 
 
 def _parser() -> argparse.ArgumentParser:

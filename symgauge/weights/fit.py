@@ -1,0 +1,134 @@
+"""The element that carries one set of weights to another, from the tensors themselves.
+
+Group by group, in turn, until nothing more is explained. Each place where a group acts proposes an
+element (least squares, Procrustes, ratios, an assignment); the one that explains most places
+is taken, for each copy on its own. One spoilt tensor is then outvoted, and what the element says
+that it must be stands beside it. What counts is the product of the places' errors: an element that
+makes one tensor exact beats one that makes all a little better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import numpy as np
+
+from symgauge.weights.action import (
+    Array, Element, State, apply, composed, identity, onto_slices, relative, touched,
+)
+from symgauge.weights.orders import order_of
+from symgauge.weights.proposals import PROPOSALS
+from symgauge.weights.statement import Group
+from symgauge.weights.view import GAIN, WHOLE, View
+
+ROUNDS = 12
+
+
+@dataclass
+class Fit:
+    """The state that the elements reach from BEFORE, and the relative error of each tensor."""
+
+    state: dict[str, Array]
+    after: Mapping[str, Array]
+    tolerance: Mapping[str, float]
+    elements: dict[int, Element] = field(default_factory=dict)
+    #: For each element the tolerance of the tensor that it was read from.
+    precision: dict[int, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def unexplained(self) -> list[str]:
+        """Tensors that the elements do not carry to AFTER."""
+        return [n for n, e in self.errors.items() if not e <= self.tolerance[n]]
+
+    def measure(self, names: Sequence[str]) -> None:
+        """Look again at these tensors."""
+        for name in names:
+            self.errors[name] = relative(self.state[name], self.after[name])
+
+
+def fit(
+    groups: Sequence[Group], before: Mapping[str, Array], after: Mapping[str, Array],
+    tolerance: Mapping[str, float],
+) -> Fit:
+    """Elements of these groups that carry as many tensors as possible from BEFORE to AFTER."""
+    found = Fit(dict(before), after, tolerance)
+    found.measure(list(before))
+    rng = np.random.default_rng(0)
+    weights = [_weights(k, groups) for k in range(len(groups))]
+    for _ in range(ROUNDS):
+        moved = False
+        for k, group in enumerate(groups):
+            wrong = set(found.unexplained)
+            if not wrong & set(group.tensors):
+                continue
+            step = _step(group, found, weights[k], k not in found.elements, rng)
+            if step is None:
+                continue
+            element, precision = step
+            apply(found.state, group, element)
+            old = found.elements.get(k)
+            found.elements[k] = element if old is None else composed(old, element)
+            found.precision[k] = max(precision, found.precision.get(k, 0.0))
+            found.measure(touched(group))
+            moved = True
+        if not moved:
+            break
+    found.tolerance = {
+        n: max([own, *(p for k, p in found.precision.items() if n in groups[k].tensors)])
+        for n, own in tolerance.items()}
+    return found
+
+
+def _weights(k: int, groups: Sequence[Group]) -> dict[str, float]:
+    """How much each tensor's error counts for a group: less, the more other families move it."""
+    others = [set(g.tensors) for j, g in enumerate(groups) if j != k and g.proved]
+    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in groups[k].tensors}
+
+
+def _step(
+    group: Group, found: Fit, weights: Mapping[str, float], first: bool, rng: np.random.Generator
+) -> tuple[Element, float] | None:
+    """The best element of one group from the state towards AFTER, and how exact it can be.
+
+    None where none helps.
+    """
+    if group.near:
+        group = replace(group, via=group.near)
+    names = touched(group)
+    if not set(names) <= set(found.state):
+        return None
+    here: State = {n: found.state[n] for n in names}
+    there: State = {n: found.after[n] for n in names}
+    if group.via:
+        here, there = ({n: a.copy() for n, a in s.items()} for s in (here, there))
+        own = onto_slices(here, group)
+        if own is None:
+            return None
+        onto_slices(there, group, own)
+    view = View(group, here, there, found.tolerance, weights, rng)
+    if group.kind == "permutation":
+        order = order_of(view)
+        return None if order is None else (order, 0.0)
+    proposals = list(PROPOSALS[group.kind](view))
+    if not proposals:
+        return None
+    still = identity(group)
+    scores = [view.score(e) - view.bonus(e, k) for e, k in proposals]
+    # at first, what stays as it was speaks for nothing: it may have been forgotten
+    kept = 0 if first else reduce(np.maximum, [view.bonus(still, k) for _, k in proposals])
+    table = np.array([view.score(still) - GAIN - kept, *scores])
+    best = table.argmin(0)
+    if not best.any():
+        return None
+    values = np.stack([still.values, *(e.values for e, _ in proposals)])
+    if best.shape == still.values.shape:  # an index of its own each
+        chosen = np.take_along_axis(values, best[None], 0)[0]
+    else:
+        chosen = values[best, np.arange(len(best))] if best.ndim else values[best]
+    coarse = max(view.floor.values())
+    exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].tensor]
+             for _, k in proposals]
+    return Element(group.kind, chosen), max(exact[b - 1] for b in set(best.flat) if b)

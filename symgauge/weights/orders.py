@@ -1,0 +1,149 @@
+"""Permutations: the order in which the indices of a leg are found again, and their signs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from symgauge.weights.action import Array, Element, block, identity
+from symgauge.weights.statement import Move
+from symgauge.weights.view import GAIN, TINY, View
+
+#: Entries of an index that are looked at to recognise it, and indices that are always assigned.
+SAMPLE, FEW = 128, 64
+
+
+def order_of(view: View) -> Element | None:
+    """The order with the smallest errors up to what else acts along it.
+
+    None where it is the one that is there, and where it makes no place exact: a few indices can
+    always be put into some order that is a little better.
+    """
+    n = view.group.size
+    nears = [_nearness(view, k) for k in range(len(view.pairs))]
+    found = list(_orders(view, nears))
+    if not found:
+        return None
+
+    def errors(order: Array) -> list[tuple[float, float]]:
+        return [
+            (np.sqrt(max(float(1 - near[order, np.arange(n)].mean()), 0.0)),
+             max(view.floor[view.pairs[k][0].tensor], 1e-7))
+            for k, near in enumerate(nears) if near is not None]
+
+    def score(order: Array) -> float:
+        return sum(float(np.log10(error + floor)) for error, floor in errors(order))
+
+    still = np.arange(n)
+    best = min(found, key=lambda e: score(e.order))  # type: ignore[arg-type]
+    assert best.order is not None
+    if (best.order == still).all():  # signs alone
+        gain = view.score(identity(view.group)).sum() - view.score(best).sum()
+        exact = True
+    else:
+        gain = score(still) - score(best.order)
+        exact = any(
+            new < 10 * floor < old for (new, floor), (old, _) in zip(
+                errors(best.order), errors(still), strict=True))
+    return best if exact and gain > GAIN else None
+
+
+def _orders(view: View, nears: Sequence[Array | None]) -> Iterator[Element]:
+    """Orders of the indices: each place's own, up to what else may act along it."""
+    seen = set()
+    for near in nears:
+        if near is None:
+            continue
+        order = near.argmax(0)
+        twice = len(order) - len(set(order.tolist()))
+        if twice > max(len(order) // 10, FEW):
+            continue  # nothing is recognised there
+        if twice:
+            rows, columns = linear_sum_assignment(-near)
+            order = np.empty(len(near), dtype=int)
+            order[columns] = rows
+        if tuple(order) in seen:
+            continue
+        seen.add(tuple(order))
+        yield Element("permutation", _signs(view, order), order)
+
+
+def _nearness(view: View, k: int) -> Array | None:
+    """How well index i of BEFORE goes for index j of AFTER at one place, at most 1.
+
+    None where any index goes for any other.
+    """
+    move = view.pairs[k][0]
+    assert move.at is not None
+    kind, along = view.group.modulo.get(k, ("", 0))
+    one, two = (_indexed(s[move.tensor], move) for s in (view.here, view.there))
+    if kind not in ("", "diagonal"):
+        return _same_spans(one, two, move, along)
+    one, two = (a.reshape(len(a), -1) for a in (one, two))
+    if one.shape[1] > SAMPLE:
+        some = np.linspace(0, one.shape[1] - 1, SAMPLE).astype(int)
+        one, two = one[:, some], two[:, some]
+    if k in view.group.shifted:
+        if one.shape[1] < 3:
+            return None
+        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
+    squares = (one * one).sum(1)[:, None], (two * two).sum(1)[None]
+    product = one @ two.T
+    with np.errstate(all="ignore"):
+        if kind == "diagonal":
+            if one.shape[1] < 2:
+                return None
+            found: Array = product ** 2 / (squares[0] * squares[1])
+        else:
+            found = 1 - np.minimum(
+                squares[0] + squares[1] - 2 * abs(product), squares[0] + squares[1],
+            ) / np.maximum(np.maximum(*squares), TINY)
+    return np.nan_to_num(found)
+
+
+def _indexed(array: Array, move: Move) -> Array:
+    """The place with the permuted index first, then its axis's other factors, then the rest."""
+    assert move.at is not None
+    view = block(array, move.at)
+    here = move.at.axis + move.at.along
+    factors = [move.at.axis + j for j in range(len(move.at.sizes)) if j != move.at.along]
+    rest = [k for k in range(view.ndim) if k != here and k not in factors]
+    found: Array = view.transpose([here, *factors, *rest]).astype(np.float64)
+    return found
+
+
+def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
+    """Nearness up to a matrix on another factor: how much of AFTER's rows BEFORE's rows span."""
+    assert move.at is not None
+    factors = [j for j in range(len(move.at.sizes)) if j != move.at.along]
+    axis, count = 1 + factors.index(along), 1 + len(factors)
+    shape = [1, *(move.at.sizes[j] for j in factors)]
+    others = [k for k in range(1, count) if k != axis]
+    found = []
+    for a in (one, two):
+        flat = a.reshape(*a.shape[:count], -1).transpose([0, *others, axis, count])
+        found.append(flat.reshape(len(a), -1, shape[axis], flat.shape[-1]))
+    left, right = found
+    if left.shape[2] >= left.shape[3]:
+        return None
+    basis = np.linalg.qr(np.swapaxes(left, -1, -2))[0]  # (i, others, rest, d)
+    n = len(left)
+    near = np.empty((n, n))
+    size = np.maximum((right * right).sum((1, 2, 3)), TINY)
+    for i in range(n):
+        inside = right @ basis[i]
+        near[i] = (inside * inside).sum((1, 2, 3)) / size
+    return near
+
+
+def _signs(view: View, order: Array) -> Array:
+    """The sign of each index, where no family acts along it."""
+    votes = np.zeros(len(order))
+    for move, _, _ in view.pairs if not view.group.modulo else ():
+        one, two = (_indexed(s[move.tensor], move) for s in (view.here, view.there))
+        one, two = (a.reshape(len(a), -1) for a in (one[order], two))
+        size = np.sqrt((one * one).sum(1) * (two * two).sum(1))
+        votes += (one * two).sum(1) / np.maximum(size, TINY)
+    return np.where(votes < 0, -1.0, 1.0)

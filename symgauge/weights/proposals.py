@@ -1,0 +1,191 @@
+"""The element that each place where a group acts proposes for it.
+
+Least squares for matrices, Procrustes for rotations, ratios for scalings. Beside it stands the
+place that has more equations than the element has unknowns: if it fits there, that is no accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from math import prod
+
+import numpy as np
+from scipy.linalg import lstsq, solve_sylvester
+
+from symgauge.weights.action import Array, Element, contracted
+from symgauge.weights.view import TINY, WHOLE, View
+
+#: Equations beyond twice the unknowns that are looked at.
+MORE = 64
+Proposal = tuple[Element, int | None]
+
+
+def _moved(one: Array, two: Array) -> bool:
+    return bool((one != two).any())
+
+
+def _linear(view: View) -> Iterator[Proposal]:
+    """g in GL(n): each place alone where it determines g, and all together."""
+    group, n = view.group, view.group.size
+    eye = np.eye(n)
+    for k, (move, one, two) in enumerate(view.pairs):
+        if one.shape[1] >= n and _moved(one, two):
+            source, target = (one, two) if move.form == "g" else (two, one)
+            solved = np.linalg.pinv(source) @ target
+            g = np.swapaxes(solved, 1, 2) if move.form == "g" else solved
+            if _usable(g):
+                yield Element(group.kind, g), k if one.shape[1] > n else None
+    g = np.tile(eye, (prod(group.copies), 1, 1))
+    for c in range(len(g)):
+        left, right, rhs = (np.zeros((n, n)) for _ in range(3))
+        for move, one, two in view.pairs:
+            s, t = one[c], two[c]
+            size = max((s * s).sum(), (t * t).sum(), TINY)
+            if move.form == "g":  # g s^T = t^T
+                right += s.T @ s / size
+                rhs += t.T @ s / size
+            else:  # t g = s
+                left += t.T @ t / size
+                rhs += t.T @ s / size
+        # a direction that no place shows stays
+        rhs += 2e-13 * eye
+        g[c] = solve_sylvester(left + 1e-13 * eye, right + 1e-13 * eye, rhs)
+    if _usable(g):
+        yield Element(group.kind, g), None
+
+
+def _usable(g: Array) -> bool:
+    return bool(np.isfinite(g).all() and (np.linalg.cond(g) < 1e10).all())
+
+
+def _procrustes(view: View) -> Iterator[Proposal]:
+    """g in O(n): the nearest to what each place, and all together, correlate."""
+    n = view.group.size
+    ones = np.full((n, n), 1 / n)
+    total = np.zeros((prod(view.group.copies), n, n))
+    for k, (move, one, two) in enumerate(view.pairs):
+        if not _moved(one, two):
+            continue
+        size = np.maximum((one * one).sum((1, 2), keepdims=True), TINY)
+        correlation = np.swapaxes(two, 1, 2) @ one / size
+        total += correlation
+        if one.shape[1] >= n:
+            yield Element(view.group.kind, _orthogonal(correlation, view.group.kind, ones)), k
+    yield Element(view.group.kind, _orthogonal(total, view.group.kind, ones)), None
+
+
+def _orthogonal(correlation: Array, kind: str, ones: Array) -> Array:
+    if kind == "so1":
+        centre = np.eye(len(ones)) - ones
+        # the vector of ones is fixed: it outweighs all else
+        size = np.abs(correlation).sum((1, 2), keepdims=True) + 1
+        correlation = centre @ correlation @ centre + 1e3 * size * ones
+    u, _, v = np.linalg.svd(correlation)
+    found: Array = u @ v
+    return found
+
+
+def _complex(view: View) -> Iterator[Proposal]:
+    """z on the plane: t = z s, and for the dual s = conj(z) t."""
+    tops, bottoms = [], []
+    for k, (move, one, two) in enumerate(view.pairs):
+        s, t = (a[..., 0] + 1j * a[..., 1] for a in (one, two))
+        if move.form == "g":
+            top, bottom = (t * s.conj()).sum(1), (abs(s) ** 2).sum(1)
+        else:
+            top, bottom = (s.conj() * t).sum(1), (abs(t) ** 2).sum(1)
+        top, bottom = top / np.maximum(bottom, TINY), np.ones_like(bottom)
+        tops.append(top)
+        bottoms.append(bottom)
+        if _moved(one, two):
+            yield _plane(top), k if one.shape[1] > 1 else None
+    yield _plane(sum(tops) / np.maximum(sum(bottoms), TINY)), None
+
+
+def _plane(z: Array) -> Element:
+    a, b = z.real, z.imag
+    tiny = abs(z) < 1e-12
+    a, b = np.where(tiny, 1.0, a), np.where(tiny, 0.0, b)
+    return Element("complex", np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2))
+
+
+def _ratios(view: View) -> Iterator[Proposal]:
+    """s of each index, from each place."""
+    found = []
+    for k, (move, one, two) in enumerate(view.pairs):
+        if not _moved(one, two):
+            continue
+        one, two = one + move.offset, two + move.offset
+        ratio = (one * two).sum(1) / np.maximum((one * one).sum(1), TINY)
+        with np.errstate(all="ignore"):
+            s = np.sign(ratio) * abs(ratio) ** (1 / move.weight)
+        s = np.where(np.isfinite(s) & (s != 0), s, 1.0)
+        if move.weight % 2 != 1 or view.group.positive:
+            s = abs(s)
+        found.append(s)
+        yield Element("diagonal", s), k if one.shape[1] > 1 else None
+    if len(found) > 1:
+        logs = np.exp(np.mean([np.log(abs(s)) for s in found], 0))
+        yield Element("diagonal", logs), None
+
+
+def _shifts(view: View) -> Iterator[Proposal]:
+    """c from each place that it is added to, and from what is contracted with it."""
+    group = view.group
+    shape = (prod(group.copies), group.size)
+    for k, (move, one, two) in enumerate(view.pairs):
+        if _moved(one, two):
+            c = (two - one).mean(1) / move.weight
+            yield Element(group.kind, c), k if one.shape[1] > 1 else None
+    systems, values = [], []
+    for move in group.moves:
+        if move.form != "+Tc":
+            continue
+        assert move.source is not None and move.at is not None
+        matrix = contracted(view.here[move.source], move.at).T * move.weight
+        change = (view.there[move.tensor] - view.here[move.tensor]).reshape(-1)
+        if not change.any():
+            continue
+        c = _solved(matrix, change)
+        yield Element(group.kind, c.reshape(shape)), WHOLE
+        systems.append(matrix)
+        values.append(change)
+    if len(systems) > 1:
+        c = _solved(np.concatenate(systems), np.concatenate(values))
+        yield Element(group.kind, c.reshape(shape)), WHOLE
+
+
+def _solved(matrix: Array, change: Array) -> Array:
+    """The least c with matrix c = change, from as many equations as determine it twice."""
+    rows, unknowns = matrix.shape
+    if rows > 2 * unknowns + MORE:
+        some = np.linspace(0, rows - 1, 2 * unknowns + MORE).astype(int)
+        matrix, change = matrix[some], change[some]
+    found: Array = lstsq(
+        matrix.astype(np.float64), change.astype(np.float64), cond=1e-10, lapack_driver="gelsy")[0]
+    return found
+
+
+def _lines(view: View) -> Iterator[Proposal]:
+    """u of g = 1 + u 1^T: from sums of rows, or from what all entries of a row share."""
+    for k, (move, one, two) in enumerate(view.pairs):
+        if not _moved(one, two):
+            continue
+        change = two - one
+        if move.form == "g":  # change = (sum of the row) u
+            total = one.sum(2)
+            u = (change * total[..., None]).sum(1) / np.maximum(
+                (total * total).sum(1), TINY)[:, None]
+        else:  # change = (row . v) for each entry, v = -u / (1 + 1^T u)
+            shared = change.mean(2)
+            v = np.stack([
+                np.linalg.lstsq(r, d, rcond=1e-10)[0] for r, d in zip(one, shared, strict=True)])
+            total = 1 + v.sum(1, keepdims=True)
+            u = -v / np.where(abs(total) < 1e-12, 1e-12, total)
+        yield Element("centred", u), k if one.shape[1] > 1 else None
+
+
+PROPOSALS: Mapping[str, Callable[[View], Iterator[Proposal]]] = {
+    "gl": _linear, "so": _procrustes, "so1": _procrustes, "complex": _complex,
+    "centred": _lines, "diagonal": _ratios, "translation": _shifts,
+}

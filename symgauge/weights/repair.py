@@ -1,0 +1,109 @@
+"""Which tensor alone could undo a wrong change: solved for on the function itself.
+
+Levenberg-Marquardt on one tensor's entries, so that the outputs are those of BEFORE again. It asks
+nothing of a statement, and is for small tensors alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from symgauge.weights.running import Inputs, Running
+
+#: Entries above which a tensor is not solved for.
+MOST = 600
+STEPS = 40
+#: Residual, in units of the outputs' size, at which a tensor has undone the change.
+SOLVED = 1e-8
+
+
+def solve(
+    program: Running, names: Sequence[str], inputs: Sequence[Inputs],
+    wanted: Sequence[Sequence[Tensor]], starts: Sequence[Sequence[Tensor]],
+) -> list[Tensor] | None:
+    """Values of these tensors at which the outputs are the wanted ones; None where none is found.
+
+    The other tensors stay as the program has them; these are put back afterwards.
+    """
+    tensors = [program.tensors[n] for n in names]
+    kept = [t.detach().clone() for t in tensors]
+    try:
+        for start in starts:
+            found = _from(program, tensors, inputs, wanted, start)
+            if found is not None:
+                return found
+        return None
+    except RuntimeError:
+        # an op that has no derivative by this tensor: running statistics, for one
+        return None
+    finally:
+        for t, value in zip(tensors, kept, strict=True):
+            t.requires_grad_(False)
+            t.data.copy_(value)
+
+
+def _from(
+    program: Running, tensors: Sequence[Tensor], inputs: Sequence[Inputs],
+    wanted: Sequence[Sequence[Tensor]], start: Sequence[Tensor],
+) -> list[Tensor] | None:
+    sizes = [[max(float(x.abs().max()), 1e-300) for x in xs] for xs in wanted]
+    theta = torch.cat([s.double().reshape(-1) for s in start])
+
+    def put(values: Tensor) -> None:
+        place = 0
+        for t in tensors:
+            t.data.copy_(values[place:place + t.numel()].reshape(t.shape))
+            place += t.numel()
+
+    def residual() -> Tensor:
+        rows = [
+            ((a - b) / size).reshape(-1)
+            for x, ws, ss in zip(inputs, wanted, sizes, strict=True)
+            for a, b, size in zip(program._outputs(x), ws, ss, strict=True)]
+        return torch.cat(rows)
+
+    damping, previous = 1e-3, float("inf")
+    slow = 0
+    for _ in range(STEPS):
+        put(theta)
+        for t in tensors:
+            t.requires_grad_(True)
+        r = residual()
+        if not r.requires_grad or not r.isfinite().all():
+            return None
+        jacobian = _jacobian(r, tensors)
+        for t in tensors:
+            t.requires_grad_(False)
+        r = r.detach()
+        cost = float(r @ r)
+        if float(r.abs().max()) < SOLVED:
+            return [t.detach().clone() for t in tensors]
+        slow = slow + 1 if cost > 0.7 * previous else 0
+        if slow > 6 or not jacobian.isfinite().all():
+            return None
+        previous = cost
+        normal, gradient = jacobian.T @ jacobian, jacobian.T @ r
+        scale = normal.diagonal().clamp_min(1e-12 * float(normal.diagonal().max()) + 1e-300)
+        for _ in range(8):
+            step = torch.linalg.lstsq(normal + damping * torch.diag(scale), -gradient[:, None])[0]
+            put(theta + step[:, 0])
+            with torch.no_grad():
+                new = residual()
+            if new.isfinite().all() and float(new @ new) < cost:
+                theta, damping = theta + step[:, 0], damping / 10
+                break
+            damping *= 10
+        else:
+            return None
+    return None
+
+
+def _jacobian(r: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+    rows = torch.eye(len(r), dtype=r.dtype)
+    grads = torch.autograd.grad(r, tensors, rows, is_grads_batched=True, allow_unused=True)
+    return torch.cat([
+        torch.zeros(len(r), t.numel(), dtype=r.dtype) if g is None else g.reshape(len(r), -1)
+        for g, t in zip(grads, tensors, strict=True)], 1)

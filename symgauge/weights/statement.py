@@ -1,0 +1,254 @@
+"""What may move: the groups of a program, each with the places of the tensors that it moves.
+
+The only reader of a derivation's statement in this room. Proved families come from the derivation;
+permutations of an index space from its legs, and those are candidates: what is fitted of them is
+held against the function.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import torch
+
+from symgauge.capture import Target, build_without_weights, capture
+from symgauge.derivation.full import COMPARED, statements
+from symgauge.derivation.module import derive
+from symgauge.derivers.structural import find
+from symgauge.errors import SymgaugeError
+from symgauge.program.legs import Location
+from symgauge.program.network import Network
+from symgauge.spaces.follow import follow
+
+#: Parameters up to which the exact derivation is asked, which finds families that no leg shows.
+EXACT = 100
+#: Indices above which permutations of a leg are not looked for.
+MOST_PERMUTED = 16384
+MATRICES = ("gl", "so", "so1", "complex", "centred", "permutation")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A slice of an axis, split row-major into `sizes`; the element acts along one factor."""
+
+    axis: int
+    start: int
+    sizes: tuple[int, ...]
+    along: int
+    per: tuple[int, ...] = ()
+
+    @property
+    def span(self) -> tuple[int, int, int]:
+        """Axis, first index and the one after the last."""
+        return self.axis, self.start, self.start + prod(self.sizes)
+
+
+@dataclass(frozen=True)
+class Move:
+    """How one tensor moves: g, g^-T, w -> s^k (w + u) - u, + k c, or + k (source c)."""
+
+    tensor: str
+    form: str
+    at: Place | None
+    weight: float = 1.0
+    source: str | None = None
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The family that brings one tensor to 1 or to 0."""
+
+    tensor: str
+    kind: str
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A family of symmetries: one element of its kind for each copy."""
+
+    label: str
+    kind: str
+    copies: tuple[int, ...]
+    size: int
+    moves: tuple[Move, ...]
+    via: tuple[Slice, ...] = ()
+    proved: bool = True
+    #: Of scalings: whether s is kept positive (a sign was tried, and changes the function).
+    positive: bool = False
+    #: Of a permutation: the groups it may be undone by at a place, by the number of its move.
+    modulo: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    #: Moves at whose places shifts act too, on the slices `near`: they are fitted up to these.
+    shifted: frozenset[int] = frozenset()
+    near: tuple[Slice, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """What it moves, in order."""
+        return tuple(dict.fromkeys(m.tensor for m in self.moves))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The groups of a program, and why there are none where it could not be read."""
+
+    groups: tuple[Group, ...]
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A module with its example in place of a TARGET."""
+
+    module: torch.nn.Module
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def build(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """A copy of the module, and the example."""
+        return copy.deepcopy(self.module), self.args, dict(self.kwargs)
+
+
+def statement_of(
+    target: Target | Held, observable: str = "logits", output: str | int | None = None
+) -> Statement:
+    """The groups of a target at its sizes; statistics that have to follow are among what moves."""
+    reason = ""
+    for with_statistics in (True, False):
+        try:
+            network, entries = _read(target, with_statistics, observable, output)
+        except SymgaugeError as error:
+            reason = str(error)
+            continue
+        families = [_group(e) for e in entries if e["element"]["kind"] != "other"]
+        # orders first: what moves along an index is read off it once it is in its place
+        groups = (*_permutations(network, families), *families)
+        return Statement(tuple(_up_to_shifts(g, families) for g in groups))
+    return Statement((), reason)
+
+
+def _read(
+    target: Target | Held, with_statistics: bool, observable: str, output: str | int | None
+) -> tuple[Network, list[Mapping[str, Any]]]:
+    module, args, kwargs = (
+        target.build() if isinstance(target, Held) else build_without_weights(target))
+    meta = sum(p.numel() for p in module.parameters()) > COMPARED
+    if not meta:
+        module, args, kwargs = target.build()
+    moved = _free_statistics(module) if with_statistics else 0
+    # without gradients statistics may be parameters
+    with torch.no_grad():
+        network = capture(
+            module, args, kwargs, observable=observable, output=output, meta=meta, check=False,
+        ).network
+        if network.num_coordinates <= EXACT and not moved:
+            found = derive(module, args, kwargs, observable=observable, output=output)
+            if not any(e["element"]["kind"] == "other" for e in found.data["generators"]):
+                return network, found.data["generators"]
+    return network, [entry.plain() for entry in statements(find(network))]
+
+
+def _free_statistics(module: torch.nn.Module) -> int:
+    """Make parameters of the buffers that a checkpoint holds; how many there are."""
+    saved, count = set(module.state_dict()), 0
+    for name, value in list(module.named_buffers()):
+        if name not in saved or not value.is_floating_point() or not value.ndim:
+            continue
+        owner, _, last = name.rpartition(".")
+        part = module.get_submodule(owner)
+        del part._buffers[last]
+        part.register_parameter(last, torch.nn.Parameter(value))
+        count += 1
+    return count
+
+
+def _group(entry: Mapping[str, Any]) -> Group:
+    element = entry["element"]
+    via = tuple(
+        Slice(t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
+              t["element"]["size"], tuple(map(_move, t["action"])))
+        for t in entry.get("via", ()))
+    return Group(
+        entry["label"], element["kind"], tuple(element["copies"]), element["size"],
+        tuple(map(_move, entry["action"])), via)
+
+
+def _move(m: Mapping[str, Any]) -> Move:
+    at = m.get("at")
+    place = None if at is None else Place(
+        at["axis"], at["start"], tuple(at["sizes"]), at["along"], tuple(at["per"]))
+    return Move(
+        m["parameter"], m["form"], place, float(Fraction(m.get("weight", "1"))), m.get("source"),
+        float(Fraction(m.get("offset", "0"))))
+
+
+# -- permutations ----------------------------------------------------------------------------------
+
+
+def _permutations(network: Network, families: Sequence[Group]) -> list[Group]:
+    """One group for each leg inside the network that no matrix family turns as a whole."""
+    legs, places, axes = follow(network)
+    turned = {
+        (m.tensor, *m.at.span, m.at.along) for f in families if f.kind in ("gl", "so", "so1")
+        for m in f.moves if m.at is not None
+    }
+    outside = {
+        leg for node in (*network.input_nodes, *network.outputs) for axis in axes[node]
+        for leg, _ in legs.leaves(axis)
+    }
+    found = []
+    for leg, where in places.items():
+        where = [p for p in where if p.factors.count(leg) == 1]
+        n = legs.leg_size(leg)
+        inside = where and leg not in outside and 1 < n <= MOST_PERMUTED
+        if not inside or any(
+                (p.parameter, p.axis, p.start, p.start + prod(p.sizes), p.along) in turned
+                for p in where):
+            continue
+        moves = tuple(
+            Move(p.parameter, "g", Place(p.axis, p.start, p.sizes, p.along)) for p in where)
+        modulo = {i: m for i, p in enumerate(where) if (m := _modulo(p, families)) is not None}
+        names = ", ".join(dict.fromkeys(p.parameter for p in where))
+        found.append(Group(
+            f"permutation of the {n} indices shared by {names}", "permutation", (), n, moves,
+            proved=False, modulo=modulo))
+    return found
+
+
+def _up_to_shifts(group: Group, families: Sequence[Group]) -> Group:
+    """The group with the moves at whose places a family of shifts acts along the same index."""
+    if group.kind not in ("gl", "so", "complex", "permutation"):
+        return group
+    shifts = [
+        (m.tensor, m.at.span, m.at.sizes, m.at.along, f.via) for f in families
+        if f.kind == "translation" for m in f.moves if m.form == "+c" and m.at is not None]
+    found, near = set(), {}
+    for k, m in enumerate(group.moves):
+        for tensor, span, sizes, along, via in shifts:
+            if m.at is not None and (m.tensor, m.at.span) == (tensor, span) and (
+                    (m.at.sizes, m.at.along) == (sizes, along)):
+                found.add(k)
+                near.update({t.tensor: t for t in via})
+    return replace(group, shifted=frozenset(found), near=group.via or tuple(near.values()))
+
+
+def _modulo(place: Location, families: Sequence[Group]) -> tuple[str, int] | None:
+    """The family whose copies the leg numbers there, or that scales along it."""
+    span = place.axis, place.start, place.start + prod(place.sizes)
+    for f in families:
+        for m in f.moves:
+            if m.at is None or m.tensor != place.parameter or m.at.span != span:
+                continue
+            if f.kind == "diagonal" and m.at.sizes == place.sizes and m.at.along == place.along:
+                return "diagonal", m.at.along
+            if f.kind in MATRICES and m.at.sizes == place.sizes and place.along in m.at.per:
+                return f.kind, m.at.along
+    return None

@@ -1,0 +1,109 @@
+"""What a group sees of two states of weights, and how well an element of it does there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from symgauge.weights.action import Array, Element, State, contracted, relative, rows_of
+from symgauge.weights.statement import Group, Move
+
+#: Rows of a place that are looked at while an element is sought, beyond four times its size.
+ROWS = 256
+#: Decades by which an element must lower the product of errors.
+GAIN = 0.5
+#: In place of its number: a tensor that is shifted by a contraction.
+WHOLE = -1
+TINY = 1e-300
+
+
+class View:
+    """What a group sees of two states: the rows of each place, as many as are needed."""
+
+    def __init__(
+        self, group: Group, here: State, there: State, tolerance: Mapping[str, float],
+        weights: Mapping[str, float], rng: np.random.Generator,
+    ) -> None:
+        self.group, self.here, self.there, self.weights = group, here, there, weights
+        #: An error below it is none.
+        self.floor = {n: tolerance[n] for n in here}
+        self.pairs: list[tuple[Move, Array, Array]] = []
+        for k, move in enumerate(group.moves):
+            if move.form == "+Tc":
+                continue
+            one, two = (rows_of(s[move.tensor], move.at) for s in (here, there))
+            most = ROWS + 4 * group.size
+            if one.shape[1] > most:
+                some = np.sort(rng.choice(one.shape[1], most, replace=False))
+                one, two = one[:, some], two[:, some]
+            one, two = one.astype(np.float64), two.astype(np.float64)
+            if group.kind == "so1":  # it fixes the mean, which shifts behind a norm move
+                one, two = (a - a.mean(2, keepdims=True) for a in (one, two))
+            elif k in group.shifted:
+                one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
+            self.pairs.append((move, one, two))
+
+    def error(self, k: int, element: Element) -> Array:
+        """The relative error at one place, for each copy or each index."""
+        move, one, two = self.pairs[k]
+        kind = self.group.kind
+        axes = (1,) if kind in ("diagonal", "translation") else (1, 2)
+        if kind == "diagonal":
+            u = move.offset
+            with np.errstate(all="ignore"):
+                moved = (one + u) * element.values[:, None, :] ** move.weight - u
+        elif kind == "translation":
+            moved = one + move.weight * element.values[:, None, :]
+        else:
+            moved = element.act(move.form, one)
+        size = np.maximum(_norm(two, axes), _norm(one, axes))
+        error: Array = _norm(moved - two, axes) / np.maximum(size, TINY)
+        return error
+
+    def score(self, element: Element) -> Array:
+        """Sum of the logarithms of the places' errors, for each copy or each index."""
+        total: Array = np.zeros(())
+        for k, (move, _, _) in enumerate(self.pairs):
+            total = total + self.weights[move.tensor] * _logs(
+                self.error(k, element), self.floor[move.tensor])
+        whole = [m for m in self.group.moves if m.form == "+Tc"]
+        if whole or self.group.kind == "centred":
+            total = total.sum()
+        for move in whole:
+            error = np.array(self.whole(move, element))
+            total = total + self.weights[move.tensor] * _logs(error, self.floor[move.tensor])
+        return np.asarray(total)
+
+    def whole(self, move: Move, element: Element) -> float:
+        """The relative error of a tensor that is shifted by a contraction."""
+        assert move.source is not None and move.at is not None
+        added = element.values.reshape(-1) @ contracted(self.here[move.source], move.at)
+        here = self.here[move.tensor]
+        return relative(here + move.weight * added.reshape(here.shape), self.there[move.tensor])
+
+    def bonus(self, element: Element, k: int | None) -> Array:
+        """Decades for an element that explains place k with more equations than unknowns.
+
+        That is no accident: what does not follow there should have moved.
+        """
+        if k is None:
+            return np.zeros(())
+        if k == WHOLE:
+            sure = any(
+                self.whole(m, element) <= self.floor[m.tensor] for m in self.group.moves
+                if m.form == "+Tc" and self.here[m.tensor].size > element.values.size)
+            return np.asarray(3 * GAIN * sure)
+        fits = self.error(k, element) <= self.floor[self.pairs[k][0].tensor]
+        whole = self.group.kind == "centred" or any(m.form == "+Tc" for m in self.group.moves)
+        return np.asarray((fits.all() if whole else fits) * 3 * GAIN)
+
+
+def _norm(array: Array, axes: tuple[int, ...]) -> Array:
+    found: Array = np.sqrt((array * array).sum(axes))
+    return found
+
+
+def _logs(error: Array, floor: float) -> Array:
+    found: Array = np.log10(np.where(np.isfinite(error), np.minimum(error, 1e6), 1e6) + floor)
+    return found
