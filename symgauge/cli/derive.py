@@ -28,6 +28,8 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser("derive", help="derive and certify the gauge algebra of TARGET")
     parser.add_argument("target", metavar="TARGET", help=TARGET)
     add_sizes(parser)
+    parser.add_argument("--config", metavar="DIR",
+                        help="the folder of a config.json, for hf:TYPE (as hf:TYPE@DIR)")
     parser.add_argument("--out", metavar="DIR", help="folder to write (symgauge-<name>)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of the search (0)")
     parser.add_argument("--force", action="store_true",
@@ -61,6 +63,10 @@ def run(options: argparse.Namespace) -> int:
 
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
         raise BadInputError(f"--out {options.out} is a file; name a folder")
+    if options.config:
+        if not options.target.startswith("hf:"):
+            raise BadInputError(f"--config belongs to hf:TYPE or hf:CLASS, not to {options.target}")
+        options.target += f"@{options.config}"
     if options.full:
         return _derive_full(options)
     with showing_progress() as progress:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgauge.cli.options import sizes_of
 from symgauge.errors import BadInputError, InconsistentError
@@ -28,10 +28,19 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
         raise BadInputError(
             f"this command needs torch ({error}); install symgauge[torch]"
         ) from error
-    from symgauge.zoo import load
+    from symgauge.zoo import load, names
 
     settings = sizes_of(pairs)
-    return load_hf(text, settings) if is_hf(text) else load_target(text, load, settings)
+    if text not in names() and is_hf(text):
+        return load_hf(text, settings)
+    return load_target(text, load, settings)
+
+
+def target_again(text: str, sizes: Mapping[str, Any]) -> Target:
+    """The target of a record, at its sizes."""
+    # of a configuration any field may have been set
+    pairs = [f"{name}={value}" for name, value in sizes.items()] if text.startswith("hf:") else []
+    return target_of(text, pairs).at(sizes)
 
 
 def text_of(path: str) -> str:
@@ -82,4 +91,4 @@ def named_target(options: argparse.Namespace) -> Target:
             f"{options.target} was derived from a module in Python, which cannot be built again: "
             "give a TARGET")
     options.output, options.observable = record.output, record.observable
-    return target_of(record.target, []).at(record.sizes)
+    return target_again(record.target, record.sizes)

@@ -15,8 +15,8 @@ from symgauge.errors import BadInputError
 #: What a TARGET is, in words.
 TARGET = (
     "a zoo name, package.module:factory or path/to/file.py:factory (the factory returns "
-    "(module, args) or (module, args, kwargs)), hf:TYPE or hf:CLASS of transformers, or a folder "
-    "with its config.json; nothing is downloaded"
+    "(module, args) or (module, args, kwargs)), hf:TYPE or hf:CLASS of transformers, a folder with "
+    "its config.json, or hf:CLASS@FOLDER; nothing is downloaded"
 )
 #: Where a command registers itself.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from symgauge.cli.console import showing_progress, terminal
-from symgauge.cli.inputs import read_record, target_of
+from symgauge.cli.inputs import read_record, target_again, target_of
 from symgauge.cli.options import Commands
 from symgauge.cli.status import KERNEL_STATUS, REFUTED, STATUS
 from symgauge.errors import BadInputError
@@ -83,8 +83,7 @@ def _verified(
 ) -> Verification:
     target = None
     if options.target:
-        target = target_of(options.target, options.set)
-        if not options.set:
-            target = target.at(derivation.sizes)
+        target = target_of(options.target, options.set) if options.set else target_again(
+            options.target, derivation.sizes)
     progress("verification")
     return derivation.verify(target)

@@ -15,7 +15,7 @@ PARTS = ("vision_config", "encoder", "audio_config", "text_config", "decoder")
 def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, str]:
     """The arguments of `forward`, as expressions in `torch`, `config` and `tokens`.
 
-    With `text_alone` no image and no sound.
+    With `text_alone` no image and no sound beside token ids.
 
     Raises TargetError where none is known.
     """
@@ -26,8 +26,10 @@ def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, s
     taken = inspect.signature(model.forward).parameters  # type: ignore[attr-defined]
     found = {
         name: text for name, make in known.items()
-        if name in taken and (text := make(config)) and not (text_alone and "randn" in text)
+        if name in taken and (text := make(config))
     }
+    if text_alone and "input_ids" in found:
+        found = {name: text for name, text in found.items() if name.endswith("input_ids")}
     if not found:
         raise TargetError(
             f"{model.__name__} takes {', '.join(list(taken)[1:6])}: no example of its inputs is "

@@ -39,24 +39,27 @@ def is_hf(text: str) -> bool:
     return text.startswith(SCHEME) or (Path(text) / "config.json").is_file()
 
 
-def load_hf(text: str, settings: Mapping[str, str], folder: str | None = None) -> Target:
-    """The target hf:TYPE, hf:CLASS or a folder with config.json; `folder` holds a config.json.
+def load_hf(text: str, settings: Mapping[str, str]) -> Target:
+    """The target hf:TYPE, hf:CLASS, a folder with config.json, or hf:TYPE@FOLDER, hf:CLASS@FOLDER.
 
     Raises TargetError where there is no such type, class or file, SizeError for a setting that the
     configuration does not take.
     """
     transformers = _transformers(text)
-    place = folder if folder is not None else None if text.startswith(SCHEME) else text
-    name = text[len(SCHEME):] if text.startswith(SCHEME) else ""
-    if place is not None:
-        config, written = _from_folder(transformers, Path(place))
-        name, origin = name or written or config.model_type, str(Path(place).name)
-    else:
-        config, origin = _default(transformers, name), ""
-    model = _class(transformers, name, config)
-    if not isinstance(config, model.config_class):  # type: ignore[attr-defined]
+    name, _, folder = text[len(SCHEME):].partition("@") if text.startswith(SCHEME) else (
+        "", "", text)
+    config, written = _from_folder(transformers, Path(folder)) if folder else (
+        _default(transformers, name), "")
+    model = _class(transformers, name or written or config.model_type, config)
+    taken = model.config_class  # type: ignore[attr-defined]
+    if not isinstance(config, taken):
         config = config.get_text_config()
-    return target_of(text, config, model, origin or f"{type(config).__name__}()", settings)
+    if name not in ("", config.model_type, model.__name__) or not isinstance(config, taken):
+        raise TargetError(
+            f"{text}: the folder has the configuration of {config.model_type!r}, which is not "
+            f"that of {name!r}" if folder else f"{text}: {model.__name__} takes another "
+            "configuration; name the class")
+    return target_of(text, config, model, folder or f"{type(config).__name__}()", settings)
 
 
 def target_of(
@@ -73,8 +76,8 @@ def target_of(
         known = {n: v for n, v in instead.items() if hasattr(config, n)}
         if len(known) < len(instead):
             continue
-        for text_alone in (False, True):
-            written = source(config, model, origin, spoken, known, text_alone)
+        for written in dict.fromkeys(
+                source(config, model, origin, spoken, known, alone) for alone in (False, True)):
             try:
                 found = _resolved(text, config, written, spoken)
                 _run(found)

@@ -90,6 +90,10 @@ def test_a_folder_says_the_full_sizes(tmp_path: Path) -> None:
     assert type(module).__name__ == "LlamaForSequenceClassification"
     assert module.config.rms_norm_eps == 0.25
     assert (module.config.num_attention_heads, module.config.num_key_value_heads) == (2, 1)
+    causal = load_hf(f"hf:LlamaForCausalLM@{tmp_path}", {})
+    assert type(causal.build()[0]).__name__ == "LlamaForCausalLM"
+    with pytest.raises(TargetError, match="has the configuration of 'llama'"):
+        load_hf(f"hf:gpt2@{tmp_path}", {})
     full = target.full_sizes
     assert (full["hidden_size"], full["num_key_value_heads"], full["num_hidden_layers"]) == (
         96, 2, 3)
