@@ -17,12 +17,12 @@ import numpy as np
 
 import symgauge.capture
 from symgauge.capture import reader as reading
-from symgauge.capture import borrowed, captured, tokens
+from symgauge.capture import borrowed, captured, leaves, token_calls, tokens
 from symgauge.capture.exported import DROP, overload_of
 from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
-from symgauge.derivation import again, record
+from symgauge.derivation import again, derivation, seal
 from symgauge.derivers import exact as deriving
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -157,9 +157,9 @@ def _ids_of_one_table(node: Any) -> int:
         current = stack.pop()
         for user in current.users:
             overload = overload_of(user.target) if hasattr(user.target, "_schema") else ""
-            if overload in tokens.SHAPING + tokens.PASSING:
+            if overload in token_calls.SHAPING + tokens.PASSING:
                 stack.append(user)
-            elif overload in tokens.INDEXING and user.args[1] is current:
+            elif overload in token_calls.INDEXING and user.args[1] is current:
                 found.add(int(user.args[0].meta["val"].shape[0]))
             elif not overload.startswith(DROP):
                 return 0
@@ -168,7 +168,7 @@ def _ids_of_one_table(node: Any) -> int:
 
 @contextmanager
 def ids_that_are_compared_are_frozen() -> Iterator[None]:
-    with replaced(reading, "classes_of", _ids_of_one_table):
+    with replaced(leaves, "classes_of", _ids_of_one_table):
         yield
 
 
@@ -196,22 +196,20 @@ def a_copy_is_read() -> Iterator[None]:
 
 def _with_fewer_logarithms(sign: int) -> AbstractContextManager[None]:
     """log b is no value of its own where exp or the circle has b (sign 1) or -b."""
-    right = transcendental._columns
+    class Columns(transcendental._Columns):
+        def __init__(self, network: Any, points: Any, field: PrimeField) -> None:
+            super().__init__(network, points, field)
+            others = {
+                (a if sign > 0 else field.neg(a)).tobytes()
+                for table in (self.powers, self.circle)
+                for (function, _), (a, _, _) in table.items() if function != "log"
+            }
+            self.powers = {
+                key: column for key, column in self.powers.items()
+                if key[0] != "log" or column[0].tobytes() not in others
+            }
 
-    def columns(network: Any, points: Any, field: PrimeField) -> Any:
-        found = right(network, points, field)
-        tables = (found.powers, found.circle)
-        others = {
-            (a if sign > 0 else field.neg(a)).tobytes()
-            for table in tables for (function, _), (a, _, _) in table.items() if function != "log"
-        }
-        powers = {
-            key: column for key, column in found.powers.items()
-            if key[0] != "log" or column[0].tobytes() not in others
-        }
-        return replace(found, powers=powers)
-
-    return replaced(transcendental, "_columns", columns)
+    return replaced(transcendental, "_Columns", Columns)
 
 
 def values_without_their_function() -> AbstractContextManager[None]:
@@ -248,16 +246,16 @@ def ties_are_refuted() -> Iterator[None]:
 
 @contextmanager
 def scaled_and_then_shifted() -> Iterator[None]:
-    right = actions._move
+    right = actions.apply_move
 
-    def move(target: Any, source: Any, said: Any, part: Any) -> None:
-        offset = Fraction(said.get("offset", "0"))
-        right(target, source, {k: v for k, v in said.items() if k != "offset"}, part)
+    def apply_move(parameters: Any, move: Any, element: Any, measured: bool = True) -> Any:
+        offset = Fraction(move.get("offset", "0"))
+        right(parameters, {k: v for k, v in move.items() if k != "offset"}, element, measured)
         if offset:
-            weight = str(Fraction(said["weight"]) * offset)
-            right(target, source, {**said, "form": "+c", "weight": weight}, part)
+            weight = str(Fraction(move["weight"]) * offset)
+            right(parameters, {**move, "form": "+c", "weight": weight}, element, measured)
 
-    with replaced(actions, "_move", move):
+    with replaced(actions, "apply_move", apply_move):
         yield
 
 
@@ -276,13 +274,13 @@ def the_certificate_alone_is_verified() -> Iterator[None]:
     def alone(self: Any, target: Any = None) -> Any:
         return verify(self.data["certificate"])
 
-    with replaced(record.Derivation, "verify", alone):
+    with replaced(derivation.Derivation, "verify", alone):
         yield
 
 
 def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[None]]:
     """The generated check with other lines in its text."""
-    right = record.emit_check
+    right = seal.emit_check
 
     def emit(spec: Any) -> str:
         text = right(spec)
@@ -292,7 +290,7 @@ def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[N
             text = text.replace(old, new)
         return text
 
-    return lambda: replaced(record, "emit_check", emit)
+    return lambda: replaced(seal, "emit_check", emit)
 
 
 NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")

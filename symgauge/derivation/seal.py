@@ -35,6 +35,7 @@ REASONS: Mapping[str, str] = {
     **dict.fromkeys(("seed", "versions", "seconds"), _HISTORY),
     "cells": "what the search tried; the certificate has the cell that was taken",
     "notes": "what the search or the capture met; the program does not tell",
+    "implicit": "found where the rank is taken over residues; this certificate shows it otherwise",
     "planted": "wrong symmetries that are refuted here are missing: the check sees less",
     "discrete": "elements that hold here are missing",
 }
