@@ -22,7 +22,7 @@ from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
 from symgauge.derivation import again, derivation, seal
-from symgauge.derivers import exact as deriving
+from symgauge.derivers import cells as tried
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.ops.softplus import Softplus
@@ -227,7 +227,7 @@ def the_first_cell_is_enough() -> Iterator[None]:
     with ExitStack() as stack:
         for name, value in (
                 ("CELLS", 1), ("MORE_CELLS", 1), ("MOST", 1), ("balanced_shadow", first)):
-            stack.enter_context(replaced(deriving, name, value))
+            stack.enter_context(replaced(tried, name, value))
         yield
 
 

@@ -155,7 +155,8 @@ def test_the_checks_are_the_files_of_the_folder() -> None:
 
 
 def test_no_two_parts_define_one_name() -> None:
-    parts = [read_part(f"{HERE}.runtime", name) for name in ORDER]
+    parts = [read_part("symgauge", "plain")]
+    parts += [read_part(f"{HERE}.runtime", name) for name in ORDER]
     parts += [read_part(HERE, name) for name in check_names()]
     names: Counter[str] = Counter()
     for part in parts:

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from symgauge.errors import SizeError, TargetError
+from symgauge.plain import Sizes
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,18 @@ class Target:
     text: str
     factory: Callable[..., Any]
     #: Sizes in use: the factory's defaults with those that were set.
-    sizes: Mapping[str, Any]
-    full: Mapping[str, Any] | None
+    sizes: Sizes
+    full: Sizes | None
     #: Source of a single file, or None for an import.
     source: str | None
     module: str
     attribute: str
     #: FULL as it is written; `full` has the sizes in use beside it.
-    written: Mapping[str, Any] | None = None
+    written: Sizes | None = None
     #: The sizes that were set.
     given: tuple[str, ...] = ()
     #: Full sizes at which the families of small ones are not restated.
-    published: Mapping[str, Any] | None = None
+    published: Sizes | None = None
 
     @property
     def full_sizes(self) -> dict[str, Any]:
@@ -60,7 +61,7 @@ class Target:
         return replace(self, sizes=chosen, full=full)
 
     def build(
-        self, sizes: Mapping[str, Any] | None = None
+        self, sizes: Sizes | None = None
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """(module, args, kwargs) at the given sizes.
 
@@ -90,7 +91,7 @@ def _line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-def _no_size(text: str, name: str, sizes: Mapping[str, Any]) -> str:
+def _no_size(text: str, name: str, sizes: Iterable[str]) -> str:
     return f"{text} has no size {name!r}; it has: {', '.join(sizes) or 'none'}"
 
 
@@ -159,7 +160,7 @@ def resolve_target(
         None if odd else full, tuple(settings))
 
 
-def _check_plain(text: str, sizes: Mapping[str, Any]) -> None:
+def _check_plain(text: str, sizes: Mapping[str, object]) -> None:
     """Sizes are written into derivation.json and into the generated check."""
     for name, value in sizes.items():
         parts = value if isinstance(value, (tuple, list)) else [value]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,8 @@ from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of, with_parts
 from symgauge.families.serial import family_of
 from symgauge.proof.finite_actions import no_action
+from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 
-Family = Mapping[str, Any]
-Moves = Sequence[Mapping[str, Any]]
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -62,7 +60,7 @@ Parts = tuple[Part, ...]
 
 
 def sample(
-    families: Sequence[Family],
+    families: Sequence[PlainFamily],
     shapes: Shapes,
     seed: int,
     scales: Mapping[str, float] | None = None,
@@ -89,7 +87,7 @@ def sample(
     return tuple(found)
 
 
-def _unit(entry: Family, scales: Mapping[str, float]) -> float:
+def _unit(entry: PlainFamily, scales: Mapping[str, float]) -> float:
     """The scale at which a family's element is drawn."""
     if kind_of(entry["element"]).fixes_sums_of_0:
         # a sum is at most n^1/2 times the norm: a tensor moves by at most half of itself
@@ -98,7 +96,7 @@ def _unit(entry: Family, scales: Mapping[str, float]) -> float:
     return (scales.get(shifted[0], 1.0) if shifted else 1.0) or 1.0
 
 
-def require_action(entry: Family, shapes: Shapes) -> None:
+def require_action(entry: PlainFamily, shapes: Shapes) -> None:
     """Raises BadInputError where a family's moves are no group action at these shapes."""
     try:
         reason = no_action(family_of(entry), shapes)
@@ -130,7 +128,7 @@ def inverse(parts: Parts) -> Parts:
 
 
 def apply(
-    families: Sequence[Family], parts: Parts, state: Mapping[str, Array],
+    families: Sequence[PlainFamily], parts: Parts, state: Mapping[str, Array],
     names: Collection[str] | None = None,
 ) -> dict[str, Array]:
     """The state with the parts applied: touched tensors are new, all keep type and device.
@@ -153,7 +151,7 @@ def apply(
 
     moved = set()
 
-    def act(moves: Moves, element: Element) -> None:
+    def act(moves: Sequence[PlainMove], element: Element) -> None:
         for move in moves:
             name = move["parameter"]
             if needed is not None and name not in needed:
@@ -179,7 +177,7 @@ def apply(
     }
 
 
-def reads(families: Sequence[Family], parts: Parts, names: Collection[str]) -> set[str]:
+def reads(families: Sequence[PlainFamily], parts: Parts, names: Collection[str]) -> set[str]:
     """The tensors whose values decide what these become: themselves, sources, those of slices."""
     found = set(names)
     pairs = [pair for part in parts for pair in _read_by(_entry(families, part))]
@@ -190,21 +188,21 @@ def reads(families: Sequence[Family], parts: Parts, names: Collection[str]) -> s
         found |= more
 
 
-def _read_by(entry: Family) -> Iterator[tuple[str, str]]:
+def _read_by(entry: PlainFamily) -> Iterator[tuple[str, str]]:
     """Which parameters are read where which is moved."""
     held = [t["parameter"] for t in entry.get("via", ())]
     for move in _moves(entry):
         yield from ((move["parameter"], name) for name in (*held, move.get("source")) if name)
 
 
-def _moves(entry: Family) -> Iterator[Mapping[str, Any]]:
+def _moves(entry: PlainFamily) -> Iterator[PlainMove]:
     """The moves of a family, those to its slices and back included."""
     yield from entry["action"]
     for through in entry.get("via", ()):
         yield from moves_back(through)
 
 
-def _targets(entry: Family) -> Iterator[str]:
+def _targets(entry: PlainFamily) -> Iterator[str]:
     yield from (move["parameter"] for move in _moves(entry))
 
 
@@ -218,10 +216,10 @@ def _require_floating(name: str, array: Array) -> None:
 
 
 def _onto(
-    through: Mapping[str, Any],
+    through: PlainSlice,
     current: Callable[[str], Array],
-    act: Callable[[Moves, Element], None],
-) -> tuple[Moves, Element]:
+    act: Callable[[Sequence[PlainMove], Element], None],
+) -> tuple[Sequence[PlainMove], Element]:
     """Bring the state onto one slice; the moves and the element that bring it back."""
     name, element = through["parameter"], through["element"]
     here = {name: current(name)}
@@ -238,26 +236,26 @@ def _onto(
     return moves_back(through), own
 
 
-def apply_family(family: Family, state: Mapping[str, Array], seed: int) -> dict[str, Array]:
+def apply_family(family: PlainFamily, state: Mapping[str, Array], seed: int) -> dict[str, Array]:
     """A random element of one family, right or wrong, applied to the state."""
     numbers = NumpyNumbers(np.random.default_rng(seed))
     element = random_element(with_parts(family["element"]), 1.0, numbers)
     return apply([family], (Part(0, "small", element),), state)
 
 
-def at_size(family: Family, size: str) -> Family | None:
+def at_size(family: PlainFamily, size: str) -> PlainFamily | None:
     """The statement at one of its sizes, None where there is none."""
     return family if size == "small" else family.get("full")
 
 
-def _entry(families: Sequence[Family], part: Part) -> Family:
+def _entry(families: Sequence[PlainFamily], part: Part) -> PlainFamily:
     entry = at_size(families[part.family], part.size)
     if entry is None:
         raise BadInputError(f"family {part.family} has no action at the {part.size} sizes")
     return entry
 
 
-def _fits(entry: Family | None, shapes: Shapes) -> bool:
+def _fits(entry: PlainFamily | None, shapes: Shapes) -> bool:
     """Whether every location lies inside its tensor."""
     if entry is None or not kind_of(entry["element"]).is_finite:
         return True
@@ -273,7 +271,7 @@ def _fits(entry: Family | None, shapes: Shapes) -> bool:
     return True
 
 
-def _fitting_size(families: Sequence[Family], shapes: Shapes) -> str:
+def _fitting_size(families: Sequence[PlainFamily], shapes: Shapes) -> str:
     full = [family.get("full") for family in families]
     if any(full) and all(_fits(entry, shapes) for entry in full):
         return "full"

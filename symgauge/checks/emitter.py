@@ -11,18 +11,23 @@ from __future__ import annotations
 import ast
 import json
 import pkgutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from importlib.resources import files
-from typing import Any
+from typing import Literal, NotRequired, TypedDict, cast
 
 from symgauge.checks.proposal import KINDS, propose_planted, wrong_family
 from symgauge.checks.runtime import ORDER
+from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizesOfTarget, Target
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of, kinds, with_parts
+from symgauge.plain import PlainFamily, PlainMove, PlainPlanted, PlainSlice
 
 HERE = "symgauge.checks"
 FOREIGN = ("numpy", "torch", "torchdiffeq")  # what is no part of Python
+NEEDED: tuple[
+    Literal["label", "class", "element", "action", "via", "same_generator"], ...
+] = ("label", "class", "element", "action", "via", "same_generator")
 
 _TAIL = '''
 
@@ -59,7 +64,27 @@ if __name__ == "__main__":
 '''
 
 
-def emit_check(spec: Mapping[str, Any]) -> str:
+class PlantedByLabel(TypedDict):
+    """A wrong symmetry to plant, its family by the label."""
+
+    family: str
+    kind: str
+
+
+class CheckSpec(TypedDict):
+    """What a check is made from: see `emit_check`."""
+
+    name: str
+    target: Target
+    sizes: SizesOfTarget
+    observable: str
+    output: str | int | None
+    outputs: NotRequired[list[tuple[int, str]] | None]
+    families: Sequence[PlainFamily]
+    planted: NotRequired[Sequence[PlainPlanted | PlantedByLabel] | None]
+
+
+def emit_check(spec: CheckSpec) -> str:
     """The text of one self-contained Python file that checks the families of `spec`.
 
     `spec`: "name"; "target", {"kind": "source", "source", "factory"} or {"kind": "import",
@@ -76,9 +101,9 @@ def emit_check(spec: Mapping[str, Any]) -> str:
             _check_statement(str(family["label"]), entry)
     planted = spec.get("planted")
     wrong = list(_planted(families, propose_planted(families) if planted is None else planted))
-    target = dict(spec["target"])
+    target = spec["target"].copy()
     source = target.pop("source", None)
-    record = {
+    record: CheckRecord = {
         "name": spec["name"],
         "target": target,
         "sizes": spec["sizes"],
@@ -90,10 +115,11 @@ def emit_check(spec: Mapping[str, Any]) -> str:
     }
     lines = ['r"""' + _docstring(spec, target, wrong) + '"""', ""]
     checks = check_names()
-    parts = [read_part(f"{HERE}.runtime", name) for name in ORDER]
+    parts = [read_part("symgauge", "plain")]
+    parts += [read_part(f"{HERE}.runtime", name) for name in ORDER]
     parts[-1:-1] = [read_part(HERE, name) for name in checks]  # `command` runs them
     lines += merged_imports(parts, {"functools", "unittest"})
-    lines += ["", f"RECORD: dict[str, Any] = {literal(record)}"]
+    lines += ["", f"RECORD: CheckRecord = {literal(record)}"]
     if source is not None:
         text = literal(source.split("\n"))
         lines.append(f'RECORD["target"]["source"] = "\\n".join({text})')
@@ -208,9 +234,7 @@ def _quoted(text: str) -> str:
     return f'"{inner}"'
 
 
-def _docstring(
-    spec: Mapping[str, Any], target: Mapping[str, Any], wrong: Sequence[Mapping[str, Any]]
-) -> str:
+def _docstring(spec: CheckSpec, target: Target, wrong: Sequence[FamilyAtSizes]) -> str:
     title = f"Numeric check of the gauge symmetries of {_quoted(spec['name'])}"
     if target["kind"] == "import":
         title += f", imported from {_quoted(target['module'] + ':' + target['factory'])}"
@@ -241,24 +265,22 @@ def _docstring(
     return "\n".join(lines) + "\n"
 
 
-def _at_sizes(label: str, small: Any, full: Any) -> dict[str, Any]:
-    """What the runtime needs of a family: element and moves at each size, or null.
+def _at_sizes(label: str, small: PlainFamily | None, full: PlainFamily | None) -> FamilyAtSizes:
+    return {"label": label, "small": _needed(small), "full": _needed(full)}
+
+
+def _needed(entry: PlainFamily | None) -> PlainFamily | None:
+    """What the runtime needs of a family at a size: element and moves; None where it has none.
 
     The full size has a label and a class of its own where they name other locations.
     """
-    keys = ("label", "class", "element", "action", "via", "same_generator")
-    entries = {"small": small, "full": full}
-    return {"label": label} | {
-        size: {
-            **{key: entry[key] for key in keys if key in entry},
-            "element": with_parts(entry["element"]),
-        }
-        if entry is not None and kind_of(entry["element"]).is_finite else None
-        for size, entry in entries.items()
-    }
+    if entry is None or not kind_of(entry["element"]).is_finite:
+        return None
+    kept = {key: entry[key] for key in NEEDED if key in entry}
+    return cast(PlainFamily, {**kept, "element": with_parts(entry["element"])})
 
 
-def _family(family: Mapping[str, Any]) -> dict[str, Any]:
+def _family(family: PlainFamily) -> FamilyAtSizes:
     """The family at the sizes where it is one: "at": "full" is of a layer that small sizes lack."""
     if family.get("at") == "full":
         entry = _at_sizes(family["label"], None, family)
@@ -269,8 +291,8 @@ def _family(family: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _planted(
-    families: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+    families: Sequence[PlainFamily], chosen: Sequence[PlainPlanted | PlantedByLabel]
+) -> Iterator[FamilyAtSizes]:
     labels = [family["label"] for family in families]
     for choice in chosen:
         where, kind = choice["family"], choice["kind"]
@@ -282,13 +304,14 @@ def _planted(
         small = wrong_family(family, kind)
         if small is None:
             raise BadInputError(f"family {labels[where]!r} has no wrong symmetry of kind {kind!r}")
-        full = family.get("full") and wrong_family(family["full"], kind)
-        if full and "label" in family["full"]:
-            full["label"] = f"{KINDS[kind]}, {family['full']['label']}"
+        right = family.get("full")
+        full = wrong_family(right, kind) if right else None
+        if right and full and "label" in right:
+            full["label"] = f"{KINDS[kind]}, {right['label']}"
         yield {"family": where, **_at_sizes(f"{KINDS[kind]}, {labels[where]}", small, full)}
 
 
-def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
+def _check_statement(label: str, entry: PlainFamily) -> None:
     """Raises BadInputError unless every move fits its element."""
     kind = kinds().get(entry["element"]["kind"])
     if kind is None:
@@ -315,9 +338,9 @@ def _check_statement(label: str, entry: Mapping[str, Any]) -> None:
             raise BadInputError(f"family {label!r}: a location must name a factor for each copy")
 
 
-def _check_slice(label: str, through: Mapping[str, Any]) -> None:
+def _check_slice(label: str, through: PlainSlice) -> None:
     """Raises BadInputError unless the family brings its parameter to 1 or to 0, uniquely."""
-    _check_statement(label, {**through, "via": ()})
+    _check_statement(label, {"element": through["element"], "action": through["action"]})
     kind, name = kind_of(through["element"]), through["parameter"]
     forms = ("s^k",) if kind.is_scaling else kind.forms if kind.is_shift else ()
     own = [move for move in through["action"] if move["parameter"] == name]
@@ -335,7 +358,7 @@ def _check_slice(label: str, through: Mapping[str, Any]) -> None:
         raise BadInputError(f"family {label!r}: its slice fixes {name!r} by the weight {weight}")
 
 
-def _check_fixed(label: str, moves: Sequence[Mapping[str, Any]], fixed: Sequence[str]) -> None:
+def _check_fixed(label: str, moves: Sequence[PlainMove], fixed: Sequence[str]) -> None:
     """Raises BadInputError where a move on a slice touches or reads a parameter held there."""
     for move in moves:
         for name in (move["parameter"], move.get("source")):

@@ -7,16 +7,18 @@ basis): a proposal is to be tested at small sizes, exactly, before it is planted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
-from typing import Any
 
+from symgauge.checks.runtime.moves import located
 from symgauge.families.kinds import kind_of
 from symgauge.families.kinds.gl import GL
+from symgauge.plain import (
+    PlainElement, PlainFamily, PlainMove, PlainPlace, PlainPlanted, PlainSlice,
+)
 
-Family = Mapping[str, Any]
-Moves = list[dict[str, Any]]
+Moves = list[PlainMove]
 
 # kind -> what a reader is told
 KINDS = {
@@ -29,7 +31,7 @@ KINDS = {
 }
 
 
-def propose_planted(families: Sequence[Family]) -> list[dict[str, Any]]:
+def propose_planted(families: Sequence[PlainFamily]) -> list[PlainPlanted]:
     """Every {"family": index, "label": ..., "kind": ...} that is not trivially a symmetry.
 
     Families without a finite action, or with a single move and no slice, admit none.
@@ -50,27 +52,30 @@ def propose_planted(families: Sequence[Family]) -> list[dict[str, Any]]:
     ]
 
 
-def wrong_family(family: Family, kind: str) -> dict[str, Any] | None:
+def wrong_family(family: PlainFamily, kind: str) -> PlainFamily | None:
     """The element and moves of the wrong symmetry of this kind, or None where it has none.
 
     Beyond the statement's own forms it may use "g^-1", and in a larger group a location whose
     `along` is a list: the factors that the enlarged index runs over, row-major. "same_generator"
     says that only its finite action is wrong.
     """
-    element, moves = dict(family["element"]), [dict(move) for move in family["action"]]
+    element, moves = family["element"].copy(), [move.copy() for move in family["action"]]
     via = list(family.get("via", ()))
     if not kind_of(element).is_finite:
         return None
     if kind == "slice":
         # the moves of the slice, on the whole space
-        return {"element": element, "action": moves, "via": []} if via else None
+        wrong: PlainFamily = {"element": element, "action": moves, "via": []}
+        return wrong if via else None
     if kind == "order":
         return _in_order(element, moves, via)
-    wrong = _MISTAKES[kind](element, moves) if len(moves) > 1 else None
-    return None if wrong is None else {**wrong, "via": via}
+    found = _MISTAKES[kind](element, moves) if len(moves) > 1 else None
+    if found is not None:
+        found["via"] = via
+    return found
 
 
-def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+def _sign(element: PlainElement, moves: Moves) -> PlainFamily | None:
     """g in place of g^-T; s^k, + k c or + k T c with the sign of k flipped."""
     own = kind_of(element)
     if own.orthogonal:
@@ -89,7 +94,7 @@ def _sign(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     return {"element": element, "action": moves}
 
 
-def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+def _transpose(element: PlainElement, moves: Moves) -> PlainFamily | None:
     """g^-1 in place of g^-T."""
     own = kind_of(element)
     if not own.is_matrix or element["size"] < 2:
@@ -104,7 +109,7 @@ def _transpose(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
     return {"element": element, "action": moves}
 
 
-def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
+def _larger(element: PlainElement, moves: Moves) -> PlainFamily | None:
     """One GL over all copies for gl, a full GL for a diagonal group or a group of matrices."""
     own, size, copies = kind_of(element), element["size"], list(element["copies"])
     if own.is_shift or any(move.get("at") is None for move in moves):
@@ -121,29 +126,32 @@ def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
         if prod(copies) < 2:
             return None
         for move in moves:
-            move["at"] = _joined(move["at"])
+            move["at"] = _joined(located(move))
         size, copies = size * prod(copies), []
     elif size < 2:
         return None
     return {"element": {"kind": GL.name, "copies": copies, "size": size}, "action": moves}
 
 
-def _joined(at: Mapping[str, Any]) -> dict[str, Any]:
+def _joined(at: PlainPlace) -> PlainPlace:
     """The location with the copies' factors and the element's own joined to one index."""
-    sizes, factors = list(at["sizes"]), [*at["per"], at["along"]]
-    first, last = factors[0], factors[-1]
+    sizes, last = list(at["sizes"]), at["along"]
+    assert isinstance(last, int)  # of a right family
+    factors = [*at["per"], last]
+    first = factors[0]
     if factors == list(range(first, last + 1)):
-        sizes[first : last + 1] = [prod(sizes[first : last + 1])]
+        count = prod(sizes[first : last + 1])
+        sizes[first : last + 1] = [count]
         return {**at, "sizes": sizes, "along": first, "per": []}
     return {**at, "along": factors, "per": []}
 
 
-def _omitted(element: dict[str, Any], moves: Moves) -> dict[str, Any]:
+def _omitted(element: PlainElement, moves: Moves) -> PlainFamily:
     """The first move left out."""
     return {"element": element, "action": moves[1:]}
 
 
-def _in_order(element: dict[str, Any], moves: Moves, via: list[Any]) -> dict[str, Any] | None:
+def _in_order(element: PlainElement, moves: Moves, via: list[PlainSlice]) -> PlainFamily | None:
     """s^k w and then + k u log s, in place of s^k (w + u) - u: the same generator."""
     wrong: Moves = []
     for move in moves:
@@ -157,7 +165,7 @@ def _in_order(element: dict[str, Any], moves: Moves, via: list[Any]) -> dict[str
     return {"element": element, "action": wrong, "via": via, "same_generator": True}
 
 
-_MISTAKES: dict[str, Callable[[dict[str, Any], Moves], dict[str, Any] | None]] = {
+_MISTAKES: dict[str, Callable[[PlainElement, Moves], PlainFamily | None]] = {
     "sign": _sign,
     "transpose": _transpose,
     "larger": _larger,

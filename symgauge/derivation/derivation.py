@@ -58,7 +58,7 @@ class Derivation(DerivationRecord):
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
         tensors. Raises BadInputError where the state has neither the small nor the full shapes.
         """
-        families = tuple(f.plain() for f in self.generators)
+        families = tuple(f.entry() for f in self.generators)
         if state is None:
             shapes = {t.name: list(t.shape) for t in self.tensors}
             return GroupElement(families, actions.sample(families, shapes, seed))
@@ -76,7 +76,7 @@ class Derivation(DerivationRecord):
             size: {t.name: list(t.shape) for t in tensors}
             for size, tensors in (("small", self.tensors), ("full", self.full_tensors)) if tensors
         }
-        return given([f.plain() for f in self.generators], values, shapes)
+        return given([f.entry() for f in self.generators], values, shapes)
 
     def certified_in_balls(
         self, seed: int = 0, progress: Progress = silent

@@ -13,8 +13,7 @@ from symgauge.checks.runtime.elements import Element, Matrix
 from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind
 from symgauge.families.kinds import kind_of
-
-Family = Mapping[str, Any]
+from symgauge.plain import PlainFamily
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,12 +24,12 @@ class GroupElement:
     rounding. Tensors of torch stay with torch and on their device, arrays with numpy.
     """
 
-    families: tuple[Family, ...]
+    families: tuple[PlainFamily, ...]
     parts: actions.Parts = ()
 
     def __repr__(self) -> str:
-        entries = [actions.at_size(self.families[p.family], p.size) or {} for p in self.parts]
-        words = [str(e.get("group", e["element"]["kind"])) for e in entries]
+        entries = [actions.at_size(self.families[p.family], p.size) for p in self.parts]
+        words = [str(e.get("group", e["element"]["kind"])) for e in entries if e is not None]
         more = f", ... ({len(words)} in all)" if len(words) > 4 else ""
         return f"GroupElement({', '.join(words[:4]) or '1'}{more})"
 
@@ -84,7 +83,7 @@ class GroupElement:
 
 
 def given(
-    families: Sequence[Family], values: Mapping[str, Any], shapes: Mapping[str, Mapping[str, Any]]
+    families: Sequence[PlainFamily], values: Mapping[str, Any], shapes: Mapping[str, actions.Shapes]
 ) -> GroupElement:
     """The element of these matrices, or vectors s or c, by their family's label.
 
@@ -106,14 +105,14 @@ def given(
     return GroupElement(tuple(families), tuple(parts))
 
 
-def _labels(family: Family) -> set[str]:
+def _labels(family: PlainFamily) -> set[str]:
     """Its labels at the small and the full sizes, which may name other locations."""
     entries = (actions.at_size(family, size) for size in ("small", "full"))
     return {family["label"], *(e["label"] for e in entries if e is not None and "label" in e)}
 
 
 def _part(
-    index: int, family: Family, array: np.ndarray, shapes: Mapping[str, Mapping[str, Any]]
+    index: int, family: PlainFamily, array: np.ndarray, shapes: Mapping[str, actions.Shapes]
 ) -> actions.Part:
     name, wanted = repr(family["label"]), []
     for size in ("small", "full"):

@@ -27,6 +27,7 @@ from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.statement import FullStatement, ProofLine
 from symgauge.ops import all_ops
+from symgauge.plain import PlainFamily
 from symgauge.points.reads import readable_network
 from symgauge.program.network import Network
 from symgauge.program.outline import UNCOMPARED, from_outline, outline, outline_digest
@@ -294,7 +295,7 @@ def algebra_text(generators: Sequence[FullStatement]) -> str:
 
 def _paired(
     few: Sequence[FullStatement], generators: Sequence[FullStatement]
-) -> list[dict[str, Any]]:
+) -> list[PlainFamily]:
     """Families of both sizes as the check has them: small ones with their full form, if any.
 
     The small ones come first and in their order; a family of other layers has the full size alone.
@@ -306,13 +307,18 @@ def _paired(
             if matches[i] is None:
                 matches[i] = next((g for g in left if _alike(entry, g, same_copies)), None)
                 left = [g for g in left if g is not matches[i]]
-    out: list[dict[str, Any]] = []
-    for entry, match in zip(few, matches):
-        plain_match = None if match is None else match.plain()
-        full = plain_match and {
-            key: plain_match[key] for key in ("label", "class", "element", "action", "via")}
-        out.append({**entry.plain(), "full": full})
-    return out + [{**g.plain(), "at": "full"} for g in left]
+    both, alone = [f.entry() for f in few], [g.entry() for g in left]
+    for family, match in zip(both, matches):
+        family["full"] = None
+        if match is not None:
+            said = match.entry()
+            family["full"] = {
+                "label": said["label"], "class": said["class"], "element": said["element"],
+                "action": said["action"], "via": said["via"],
+            }
+    for family in alone:
+        family["at"] = "full"
+    return both + alone
 
 
 def _alike(a: FullStatement, b: FullStatement, same_copies: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +15,7 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.kinds.translation import SHIFT
 from symgauge.lie.fields import combination
+from symgauge.plain import PlainElement, PlainFamily, PlainPlanted
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
@@ -27,7 +28,7 @@ MAX_PLANTED = 24
 
 
 def planted_disagreements(
-    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+    said: Sequence[Any], families: Sequence[PlainFamily], network: Network
 ) -> Iterator[str]:
     """Planted failures that no family proposes, or that no exact point refutes."""
     proposals = {text_of(p): p for p in propose_planted(families)}
@@ -45,7 +46,7 @@ def planted_disagreements(
 
 
 def fewer_planted(
-    said: Sequence[Any], families: Sequence[Mapping[str, Any]], network: Network
+    said: Sequence[Any], families: Sequence[PlainFamily], network: Network
 ) -> bool:
     """Whether wrong symmetries that exact points refute are missing: a check would see less."""
     found = plant(network, families, PrimeField(next(primes())), fresh())
@@ -53,9 +54,9 @@ def fewer_planted(
 
 
 def plant(
-    network: Network, families: Sequence[Mapping[str, Any]], field: PrimeField,
+    network: Network, families: Sequence[PlainFamily], field: PrimeField,
     rng: np.random.Generator,
-) -> list[dict[str, Any]]:
+) -> list[PlainPlanted]:
     """Wrong symmetries for the check: each is refuted exactly at small size first."""
     proposals = propose_planted(families)
     if not proposals:
@@ -70,9 +71,9 @@ def plant(
 
 
 def _refutable(
-    network: Network, families: Sequence[Mapping[str, Any]], proposals: Sequence[dict[str, Any]],
+    network: Network, families: Sequence[PlainFamily], proposals: Sequence[PlainPlanted],
     field: PrimeField, rng: np.random.Generator,
-) -> list[dict[str, Any]]:
+) -> list[PlainPlanted]:
     """The proposals that an exact point refutes."""
     coordinates = Coordinates(network)
     rows = jacobian_rows(Draw(network, field, rng), REFUTING)
@@ -88,7 +89,7 @@ def _refutable(
 
 
 def _refuted(
-    coordinates: Coordinates, wrong: Mapping[str, Any], rows: Any, theta: Any, field: PrimeField
+    coordinates: Coordinates, wrong: PlainFamily, rows: Any, theta: Any, field: PrimeField
 ) -> bool:
     """Whether the wrong family's generic generator has J X not 0 at exact points.
 
@@ -96,7 +97,7 @@ def _refuted(
     """
     if wrong.get("same_generator"):
         shifts = [m for m in wrong["action"] if m["form"] == "+c"]
-        element = {**wrong["element"], "kind": SHIFT.name}
+        element: PlainElement = {**wrong["element"], "kind": SHIFT.name}
         wrong = {**wrong, "element": element, "action": shifts}
     fields = plain_fields(coordinates, wrong)
     if fields is None:

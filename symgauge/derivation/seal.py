@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from symgauge.checks import emit_check
+from symgauge.checks.runtime.subject import SizesOfTarget, Target
 from symgauge.errors import BadInputError
 from symgauge.files import write_atomically
+from symgauge.plain import PlainFamily
 from symgauge.program.serial import canonical_digest
 from symgauge.records import Record, RecordFile, plain
 
@@ -101,7 +103,7 @@ class SealedRecord(RecordFile, ABC):
         return replace(self, digest=sealed(self.plain())["digest"])
 
     def check_of(
-        self, sizes: Mapping[str, Any], families: Sequence[Mapping[str, Any]]
+        self, sizes: SizesOfTarget, families: Sequence[PlainFamily]
     ) -> str:
         """The text of the generated check of these families, as plain data."""
         if self.factory is None:
@@ -109,10 +111,15 @@ class SealedRecord(RecordFile, ABC):
                 "a check rebuilds the module: derive a TARGET (a zoo name, package.module:factory "
                 "or path/to/file.py:factory) with the command line or symgauge.derive_target"
             )
-        kind = "import" if self.factory.source is None else "source"
+        source = self.factory.source
+        target: Target = {
+            "module": self.factory.module, "factory": self.factory.factory,
+            "kind": "import" if source is None else "source", "training": plain(self.training),
+        }
+        if source is not None:
+            target["source"] = source
         return emit_check({
-            "name": self.name,
-            "target": {**self.factory.plain(), "kind": kind, "training": plain(self.training)},
+            "name": self.name, "target": target,
             "sizes": sizes, "observable": self.observable, "output": self.output,
             "outputs": plain(self.outputs), "families": families, "planted": plain(self.planted),
         })

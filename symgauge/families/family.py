@@ -15,6 +15,7 @@ from typing import Any
 from symgauge.families.kind import Form, Kind
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
+from symgauge.plain import PlainMove, PlainPlace
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ class Place:
         per = tuple(location.factors.index(leg) for leg in copies)
         return Place(location.axis, location.start, location.sizes, location.along, per)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> PlainPlace:
         """Plain data."""
+        along = list(self.along) if isinstance(self.along, tuple) else self.along
         return {
             "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
-            "along": self.along, "per": list(self.per),
+            "along": along, "per": list(self.per),
         }
 
 
@@ -63,9 +65,9 @@ class Move:
     #: Of "s^k" alone.
     offset: Fraction = Fraction(0)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> PlainMove:
         """Plain data, the keys of the statement of a family."""
-        out: dict[str, Any] = {"parameter": self.parameter, "form": self.form}
+        out: PlainMove = {"parameter": self.parameter, "form": self.form}
         if self.form in ("s^k", "+c", "+Tc"):
             out["weight"] = str(self.weight)
         if self.offset:

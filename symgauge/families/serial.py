@@ -10,6 +10,7 @@ from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kind import Form
 from symgauge.families.kinds import kind_named
 from symgauge.lie.fields import VectorField
+from symgauge.plain import PlainFamily
 
 
 def family_of(
@@ -55,7 +56,7 @@ def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
     return Place.from_plain(at)
 
 
-def plain_family(family: Family) -> Mapping[str, Any]:
+def plain_family(family: Family) -> PlainFamily:
     """Element, action and slices as plain data."""
     return {
         "element": {"kind": family.kind.name, "copies": list(family.copies), "size": family.size},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from symgauge.families.family import Family, Move, Through
 from symgauge.families.kind import Kind
 from symgauge.families.kinds import kind_named
 from symgauge.families.serial import family_of, move_of
 from symgauge.lie.fields import VectorField
+from symgauge.plain import PlainFamily
 from symgauge.records import Record
 from symgauge.verdict import Verdict
 
@@ -41,6 +42,11 @@ class Acting(Record):
     element: Element
     action: Action
     via: tuple[StatedSlice, ...]
+
+    def entry(self) -> PlainFamily:
+        """The plain data of the family, at this size and what else is stated of it."""
+        found: Any = self.plain()
+        return cast(PlainFamily, found)
 
     def family(self, fields: tuple[VectorField, ...] = ()) -> Family:
         """The family. Raises KeyError, TypeError or ValueError where the element is none."""

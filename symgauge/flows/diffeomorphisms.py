@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def _solved(coordinates: Sequence[Any], image: Sequence[Any]) -> tuple[Any, ...]
     """x of y = image(x), as expressions that again use the names of the coordinates for y."""
     values = {c: sympy.Dummy(c.name, **c.assumptions0) for c in coordinates}
     equations = [(e, values[c]) for c, e in zip(coordinates, image, strict=True)]
-    known: dict[Any, Any] = {}
+    known: dict[sympy.Symbol, sympy.Expr] = {}
     while len(known) < len(coordinates):
         for e, value in equations:
             rest = sympy.expand(e.xreplace(known))
@@ -108,8 +108,9 @@ def _solved(coordinates: Sequence[Any], image: Sequence[Any]) -> tuple[Any, ...]
 
 
 def _linear(
-    coordinates: Sequence[Any], equations: Sequence[tuple[Any, Any]], known: dict[Any, Any]
-) -> dict[Any, Any] | None:
+    coordinates: Sequence[sympy.Symbol], equations: Sequence[tuple[sympy.Expr, sympy.Symbol]],
+    known: Mapping[sympy.Symbol, sympy.Expr],
+) -> dict[sympy.Symbol, sympy.Expr] | None:
     """What is left, where it is affine in all unknown coordinates together."""
     unknown = [c for c in coordinates if c not in known]
     rows = [(sympy.expand(e.xreplace(known)), value) for e, value in equations]

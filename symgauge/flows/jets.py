@@ -102,7 +102,7 @@ def jets_of(e: Any) -> dict[Any, tuple[Any, tuple[int, ...]]]:
     return found
 
 
-def at(e: Any, images: Mapping[Any, Any]) -> Any:
+def at(e: Any, images: Mapping[sympy.Symbol, sympy.Expr]) -> Any:
     """`e` with its symbols replaced by their images, all at once: e o phi.
 
     Undefined functions and their partial derivatives become jets at the image. Jets that are
@@ -121,7 +121,7 @@ def at(e: Any, images: Mapping[Any, Any]) -> Any:
     return sympy.sympify(e).xreplace(replaced)
 
 
-def prolong(e: Any, directions: Mapping[Any, Any]) -> Any:
+def prolong(e: Any, directions: Mapping[AppliedUndef, sympy.Expr]) -> Any:
     """The variational derivative of `e`: d/d eps at 0 of e[f + eps h], for each f: h.
 
     `directions` maps undefined functions f(t, x) to their variations h(t, x); a derivative of f
@@ -144,7 +144,7 @@ def prolong(e: Any, directions: Mapping[Any, Any]) -> Any:
     return total
 
 
-def _varied(e: Any, directions: Mapping[Any, Any]) -> Sequence[Any]:
+def _varied(e: Any, directions: Mapping[AppliedUndef, sympy.Expr]) -> Sequence[Any]:
     varied = {f.func.__name__: f for f in directions}
     for node, (f, _) in jets_of(e).items():
         if varied.get(f.func.__name__, f) != f:
@@ -154,7 +154,7 @@ def _varied(e: Any, directions: Mapping[Any, Any]) -> Sequence[Any]:
     return [*plain, *moved]
 
 
-def _variation(node: Any, directions: Mapping[Any, Any]) -> Any:
+def _variation(node: Any, directions: Mapping[AppliedUndef, sympy.Expr]) -> Any:
     if isinstance(node, Jet):
         name, _, orders, point = node.args
         f = next(f for f in directions if f.func.__name__ == name.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pprint
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from symgauge.errors import TargetError
@@ -78,7 +78,7 @@ def _lines(text: str) -> str:
         break_on_hyphens=False) + ",\n    "
 
 
-def _literal(value: Mapping[str, Any]) -> str:
+def _literal(value: Mapping[str, object]) -> str:
     return pprint.pformat(dict(value), width=92, sort_dicts=False)
 
 
@@ -96,7 +96,7 @@ def _field(config: Any, name: str) -> Any:
     return value
 
 
-def _fixed(config: Any, sizes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _fixed(config: Any, sizes: Collection[str], prefix: str = "") -> dict[str, Any]:
     """The fields beside the sizes that are not as the configuration's class has them."""
     plain, parts, usual = own_fields(config), parts_of(config), own_fields(type(config)())
     out: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _settings(sizes: Mapping[str, Any], fixed: Mapping[str, Any], place: tuple[str, ...]) -> str:
+def _settings(sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]) -> str:
     """The keyword arguments of a configuration, or of a part of it as a dict."""
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from symgauge.families.kinds import kind_of
+from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
 from symgauge.report.escape import escape
 from symgauge.report.names import Block
 
-Family = Mapping[str, Any]
+Key = Literal["parameter", "source"]
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -41,15 +42,15 @@ class Tensor(NamedTuple):
 
 
 #: Moves on one tensor.
-Group = list[tuple[Tensor, Mapping[str, Any]]]
+Group = list[tuple[Tensor, PlainMove]]
 
 
-def slices(family: Family) -> Sequence[Family]:
+def slices(family: PlainFamily) -> Sequence[PlainSlice]:
     """The families by which slices are reached on which this one acts, outermost first."""
     return family.get("via") or ()
 
 
-def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter") -> str:
+def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")
     if at is None or (key == "parameter" and move["form"] == "+Tc"):
@@ -59,7 +60,7 @@ def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter")
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 
 
-def tensor_names(families: Sequence[Family], shapes: Shapes) -> Iterator[str]:
+def tensor_names(families: Sequence[PlainFamily], shapes: Shapes) -> Iterator[str]:
     """Every parameter and block that the families' formulas speak of."""
     for family in families:
         for move in (m for part in (family, *slices(family)) for m in part.get("action") or ()):
@@ -69,14 +70,15 @@ def tensor_names(families: Sequence[Family], shapes: Shapes) -> Iterator[str]:
 
 
 def tensor_of(
-    move: Mapping[str, Any], shapes: Shapes, symbol: Mapping[str, str], key: str = "parameter"
+    move: PlainMove, shapes: Shapes, symbol: Mapping[str, str], key: Key = "parameter"
 ) -> Tensor:
-    name, at = tensor_name(move, shapes, key), move.get("at") or {}
-    own = not (key == "parameter" and move["form"] == "+Tc")
-    axis = int(at.get("axis", 0)) if own else 0
+    name, at = tensor_name(move, shapes, key), move.get("at")
+    if key == "parameter" and move["form"] == "+Tc":
+        at = None  # a place in the source
+    axis = 0 if at is None else at["axis"]
     # without its shape a tensor is written in the general form, which needs no number of axes
     dimensions = len(shapes[str(move[key])]) if str(move[key]) in shapes else axis + 3
-    return Tensor(name, symbol[name], dimensions, axis, own and bool(at.get("per")))
+    return Tensor(name, symbol[name], dimensions, axis, at is not None and bool(at["per"]))
 
 
 def coefficient(weight: Fraction, body: str) -> str:
@@ -103,7 +105,7 @@ def along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
     return rf"{body} \times_{{{tensor.axis}}} {matrix}"
 
 
-def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
+def place_of(tensor: Tensor, at: PlainPlace | None) -> str:
     if at is None:
         return r"\text{all entries}"
     axis = {(1, 0): "entries", (2, 0): "rows", (2, 1): "columns"}.get(
@@ -113,7 +115,9 @@ def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
     if len(sizes) == 1:
         return rf"\text{{{axis}}}"
     index = ["r"] * len(sizes)
-    index[int(at["along"])] = "i"
+    along = at["along"]
+    assert isinstance(along, int)  # of a right family
+    index[along] = "i"
     per = at.get("per", ())
     for number, factor in enumerate(per, 1):
         index[int(factor)] = "h" if len(per) == 1 else f"h_{number}"
@@ -128,14 +132,14 @@ class Letters(NamedTuple):
     algebra: str
 
     @classmethod
-    def of(cls, element: Mapping[str, Any]) -> "Letters":
+    def of(cls, element: PlainElement) -> "Letters":
         h = "_h" if element.get("copies") else ""
         group, algebra = kind_of(element).letters
         return cls(group + h, algebra + h)
 
 
 def changes(
-    move: Mapping[str, Any], tensor: Tensor, source: Tensor | None, element: Mapping[str, Any]
+    move: PlainMove, tensor: Tensor, source: Tensor | None, element: PlainElement
 ) -> tuple[str, str, bool]:
     """(finite image of `@`, infinitesimal term, whether the finite image is a sum)."""
     kind, (group, algebra) = kind_of(element), Letters.of(element)
@@ -174,7 +178,7 @@ def changes(
 
 
 def _scaling(
-    move: Mapping[str, Any], tensor: Tensor, group: str, algebra: str
+    move: PlainMove, tensor: Tensor, group: str, algebra: str
 ) -> tuple[str, str, bool]:
     """s^k W, or s^k (W + u 1) - u 1 for a gain W + u 1, every entry with the same offset."""
     weight, u = Fraction(move["weight"]), Fraction(move.get("offset", "0"))
@@ -192,7 +196,7 @@ def _scaling(
     return plus(finite, back) if back else finite, coefficient(weight, small), bool(back)
 
 
-def by_tensor(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Group]:
+def by_tensor(family: PlainFamily, shapes: Shapes, symbol: Mapping[str, str]) -> list[Group]:
     """The family's moves, those of one tensor together, in their order."""
     groups: dict[tuple[str, int | None], Group] = {}
     for move in family.get("action") or ():
@@ -203,7 +207,7 @@ def by_tensor(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list
     return list(groups.values())
 
 
-def lines(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Line]:
+def lines(family: PlainFamily, shapes: Shapes, symbol: Mapping[str, str]) -> list[Line]:
     r"""The family's action, one line per tensor, in the order of its moves.
 
     >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
@@ -217,7 +221,7 @@ def lines(family: Family, shapes: Shapes, symbol: Mapping[str, str]) -> list[Lin
 
 def line_of(
     group: Group,
-    element: Mapping[str, Any],
+    element: PlainElement,
     shapes: Shapes,
     symbol: Mapping[str, str],
 ) -> Line:
@@ -235,7 +239,7 @@ def line_of(
     return Line(rf"{name} \mapsto {body}", rf"\delta {name} = {delta}", place)
 
 
-def element_sentence(family: Family) -> str:
+def element_sentence(family: PlainFamily) -> str:
     """Which element acts, and over what it ranges (LaTeX, a sentence without its full stop)."""
     element = family["element"]
     kind, copies = kind_of(element), prod(element.get("copies") or ())

@@ -7,19 +7,18 @@ to the slice has no short formula is written as it moves on the slice.
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
 
 from symgauge.families.kinds import kind_of
+from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 from symgauge.report.action import (
-    Family, Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, place_of,
+    Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, place_of,
     plus, slices, tensor_of,
 )
 
-Move = Mapping[str, Any]
 Symbols = Mapping[str, str]
 
 
-def conjugated_lines(family: Family, shapes: Shapes, symbol: Symbols) -> list[Line]:
+def conjugated_lines(family: PlainFamily, shapes: Shapes, symbol: Symbols) -> list[Line]:
     r"""A line for each tensor that moves on the slices, then for each that only follows.
 
     >>> at = {"axis": 0, "start": 0, "sizes": [2], "along": 0, "per": []}
@@ -42,7 +41,7 @@ def conjugated_lines(family: Family, shapes: Shapes, symbol: Symbols) -> list[Li
             line = short or line._replace(place=line.place + r"\text{, on the slice}")
         found.append(line)
     moved = {move["parameter"] for move in family["action"]}
-    follow: dict[str, list[tuple[Move, Family]]] = {}
+    follow: dict[str, list[tuple[PlainMove, PlainSlice]]] = {}
     for through in slices(family):
         for move in through["action"]:
             if move["form"] == "+Tc" and move["source"] in moved:
@@ -53,7 +52,7 @@ def conjugated_lines(family: Family, shapes: Shapes, symbol: Symbols) -> list[Li
     return found
 
 
-def slice_sentence(family: Family, symbol: Symbols) -> str:
+def slice_sentence(family: PlainFamily, symbol: Symbols) -> str:
     """On which slices the family acts (LaTeX, to follow the sentence of the element)."""
     if not slices(family):
         return ""
@@ -71,7 +70,7 @@ def slice_sentence(family: Family, symbol: Symbols) -> str:
     return f", on the slice {', '.join(held)} and conjugated back{using}"
 
 
-def _gamma(family: Family, through: Family) -> str:
+def _gamma(family: PlainFamily, through: PlainSlice) -> str:
     """The letter for the scaling of a slice, numbered where there are several."""
     scalings = [t["parameter"] for t in slices(family) if kind_of(t["element"]).is_scaling]
     if through["parameter"] not in scalings:
@@ -80,33 +79,33 @@ def _gamma(family: Family, through: Family) -> str:
     return rf"\Gamma{number}"
 
 
-def _own(through: Family) -> Move:
+def _own(through: PlainSlice) -> PlainMove:
     """How a slice's family moves the slice's own parameter."""
     name = through["parameter"]
-    own: Move = next(move for move in through["action"] if move["parameter"] == name)
-    return own
+    return next(move for move in through["action"] if move["parameter"] == name)
 
 
-def _ways(family: Family, group: Group) -> list[tuple[Move, Family]]:
+def _ways(family: PlainFamily, group: Group) -> list[tuple[PlainMove, PlainSlice]]:
     """The moves of the slices on a tensor or on what its moves read, outermost first."""
     names = {move[key] for _, move in group for key in ("parameter", "source") if key in move}
     return [(m, t) for t in slices(family) for m in t["action"] if m["parameter"] in names]
 
 
-def _between(family: Family, group: Group, shapes: Shapes, symbol: Symbols) -> Line | None:
+def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols) -> Line | None:
     """The moves of one tensor between the scalings of its slices; None where that is not short."""
     ways, first = _ways(family, group), group[0][0]
     if not all(_scales(way, move, shapes) for way, _ in ways for _, move in group):
         return None
     plain = first._replace(symbol="@", copies=False)
 
-    def scaled(body: str, way: Move, through: Family, sign: int) -> str:
+    def scaled(body: str, way: PlainMove, through: PlainSlice, sign: int) -> str:
         power = sign * Fraction(way["weight"]) * Fraction(_own(through)["weight"])
         exponent = "" if power == 1 else f"^{{{power}}}"
-        if way.get("at") is None:
+        at = way.get("at")
+        if at is None:
             return _filled(f"{symbol[str(through['parameter'])]}{exponent}\\,@", body)
         diagonal = f"{_gamma(family, through)}{exponent}"
-        axis = plain._replace(axis=int(way["at"]["axis"]))
+        axis = plain._replace(axis=at["axis"])
         return _filled(along(axis, diagonal, diagonal, "@"), body)
 
     inside = first.slice
@@ -131,7 +130,7 @@ def _between(family: Family, group: Group, shapes: Shapes, symbol: Symbols) -> L
     return Line(rf"{name} \mapsto {finite}", rf"\delta {name} = {delta}", place)
 
 
-def _scales(way: Move, move: Move, shapes: Shapes) -> bool:
+def _scales(way: PlainMove, move: PlainMove, shapes: Shapes) -> bool:
     """Whether a slice's move is a diagonal matrix, or a number, on the tensor that `move` moves."""
     at, mine, shape = way.get("at"), move.get("at"), shapes.get(str(way["parameter"]))
     if way["form"] != "s^k" or move["form"] == "+Tc" or shape is None:
@@ -155,7 +154,8 @@ def _filled(pattern: str, body: str) -> str:
 
 
 def _follower(
-    family: Family, ways: Sequence[tuple[Move, Family]], shapes: Shapes, symbol: Symbols
+    family: PlainFamily, ways: Sequence[tuple[PlainMove, PlainSlice]], shapes: Shapes,
+    symbol: Symbols,
 ) -> Line:
     """b -> b + (W' - W) T: what only the way to the slice and back moves."""
     name = tensor_of(ways[0][0], shapes, symbol).slice
@@ -176,7 +176,7 @@ def _follower(
     return Line(rf"{name} \mapsto {finite}", rf"\delta {name} = {delta}", place)
 
 
-def _unmoved(family: Family, through: Family, move: Move) -> bool:
+def _unmoved(family: PlainFamily, through: PlainSlice, move: PlainMove) -> bool:
     """Whether no slice outside of this one moves the source."""
     every = list(slices(family))
     outer = every[: every.index(through)]

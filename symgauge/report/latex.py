@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from symgauge.report import wording
+from symgauge.plain import PlainFamily
 from symgauge.report.action import (
     Line, element_sentence, lines, slices, structure, tensor_names,
 )
@@ -155,9 +156,10 @@ def _family(
     label = escape(family.get("label") or f"family {number}")
     # not the optional argument: its line would not break
     text = f"\\begin{{{environment}}}\\normalfont\n\\textbf{{({label}).}}\n"
-    text += element_sentence(family) + slice_sentence(family, symbol)
-    write = conjugated_lines if slices(family) else lines
-    action = write(family, shapes, symbol)
+    acting = cast(PlainFamily, family)
+    text += element_sentence(acting) + slice_sentence(acting, symbol)
+    write = conjugated_lines if slices(acting) else lines
+    action = write(acting, shapes, symbol)
     claim = {
         "PROVED": "leaves the network's function unchanged",
         "UNKNOWN": "is not proved to leave the network's function unchanged",

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from symgauge.report.table import grid, text_of
+from symgauge.spaces.roles import LegPlace, NamedLeg
 
 #: How the name of a leg starts that no rule names.
 FALLBACK = "leg of "
@@ -48,9 +49,9 @@ def print_legs(record: Mapping[str, Any], console: Console) -> None:
     console.print(text_of(f"Fidelity: {NOT_CHECKED}.", console), highlight=False)
 
 
-def grouped(legs: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def grouped(legs: Sequence[NamedLeg]) -> list[list[NamedLeg]]:
     """Legs alike but for the numbers in the names of what they touch."""
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    groups: dict[Any, list[NamedLeg]] = {}
     for leg in legs:
         pattern = frozenset(_pattern(t) for t in leg["touches"])
         name = FALLBACK if leg["name"].startswith(FALLBACK) else leg["name"]
@@ -58,7 +59,7 @@ def grouped(legs: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     return list(groups.values())
 
 
-def touched(group: Sequence[Mapping[str, Any]]) -> list[str]:
+def touched(group: Sequence[NamedLeg]) -> list[str]:
     """The places of a group of legs, in words; numbers that run are written as ranges.
 
     >>> def place(name):
@@ -84,7 +85,7 @@ def _numbers(name: str) -> list[str]:
     return re.findall(r"(?:(?<=\.)|^)\d+(?=\.|$)", name)
 
 
-def _pattern(t: Mapping[str, Any]) -> tuple[Any, ...]:
+def _pattern(t: LegPlace) -> tuple[Any, ...]:
     name = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", "\0", t["parameter"])
     return name, t["axis"], t["length"], t["start"], tuple(t["sizes"]), t["along"], t["parity"]
 

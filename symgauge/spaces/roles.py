@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TypedDict
 
 from symgauge.program.leaf import Input
 from symgauge.program.legs import Axis, Legs, Location
@@ -22,14 +22,32 @@ _SCORES = {"q", "k", "query", "key", "qk", "qkv", "wq", "wk"}
 _PLACES = {"wpe", "pos", "position", "positions", "positional"}
 
 
-def named_legs(network: Network) -> list[dict[str, Any]]:
-    """The legs that parameters touch, as plain data, in the order of the parameters.
+class LegPlace(TypedDict):
+    """Where a leg sits on an axis: factor `along` of the range from `start`, reshaped to `sizes`.
 
-    Each has `name`, `size`, `self_dual` (only g = g^-T is left), and `touches`: parameter, axis
-    and its length, and where the leg sits on the axis (the range from `start`, reshaped row-major
-    to `sizes`, of which the leg is factor `along`), with parity 1, or -1 where it moves by g^-T
-    if the first moves by g.
+    `parity` is 1, or -1 where it moves by g^-T if the first place moves by g.
     """
+
+    parameter: str
+    axis: int
+    length: int
+    start: int
+    sizes: list[int]
+    along: int
+    parity: int
+
+
+class NamedLeg(TypedDict):
+    """A leg as plain data; where it is self-dual only g = g^-T is left."""
+
+    name: str
+    size: int
+    self_dual: bool
+    touches: list[LegPlace]
+
+
+def named_legs(network: Network) -> list[NamedLeg]:
+    """The legs that parameters touch, as plain data, in the order of the parameters."""
     shapes = {p.name: p.shape for p in network.parameters}
     legs, places, axes = follow(network)
     names = _Names(network, legs, places, axes).all()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
 from symgauge.errors import BadInputError
 from symgauge.theorem.words import Letter, Matrix
 
+Values: TypeAlias = Mapping[sympy.Symbol, sympy.Rational | int]
 
-def evaluate(expression: Matrix, at: Mapping[Letter, Any], symbols: Mapping[Any, Any]) -> Any:
+
+def evaluate(expression: Matrix, at: Mapping[Letter, sympy.Matrix], symbols: Values) -> Any:
     """The SymPy matrix of rationals that the expression is at exact matrices and `symbols`.
 
     Sizes are read off the matrices, and need not be among the symbols.
@@ -75,7 +77,7 @@ def refutation(
 
 def _obey(
     expressions: Sequence[Matrix], rules: Sequence[tuple[Matrix, Matrix]],
-    at: Mapping[Letter, Any], values: Mapping[Any, Any],
+    at: Mapping[Letter, sympy.Matrix], values: Values,
 ) -> bool:
     """Whether the letters that are inverted have inverses there, and the rules hold."""
     inverted = {f.letter for e in expressions for word in e.terms for f in word if f.inverted}

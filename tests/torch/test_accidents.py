@@ -18,7 +18,7 @@ from symgauge.capture.skeleton import has_values
 from symgauge.certify import verification
 from symgauge.cli.main import main
 from symgauge.derivation.derive import Asked, derive_network
-from symgauge.derivers import exact
+from symgauge.derivers import cells as tried
 from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -419,15 +419,15 @@ def test_cells_on_which_nothing_is_decided_are_passed_over(
             raise UndecidedError("no branch is decided")
         return found
 
-    monkeypatch.setattr(exact, "rank_at_point", rank)
+    monkeypatch.setattr(tried, "rank_at_point", rank)
     network = capture(module, args).network
-    cells = exact.Cells(
+    cells = tried.Cells(
         network, PrimeField(next(primes())), np.random.default_rng(0),
         read_coordinates(network), {})
     assert cells.extend(100, 6) == 7
     assert (cells.tried, cells.undecided) == (2, 4)
     assert cells.to_json() == {"tried": 2, "ranks": {"5": 1, "7": 1}}
-    again = exact.Cells(network, *cells._point[1:], {})
+    again = tried.Cells(network, *cells._point[1:], {})
     with pytest.raises(UndecidedError, match="no branch is decided"):
         again.extend(100, 6)
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from symgauge.capture import capture
 from symgauge.derivation.module import derive
-from symgauge.derivers.exact import Cells, ExactDeriver
+from symgauge.derivers.cells import Cells
+from symgauge.derivers.exact import ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.nn import OdeFlow
 from symgauge.points.tokens import draw_tokens

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -15,8 +14,8 @@ from symgauge.checks.runtime.derivative import JVP_PASSES, NEAR_FLOORS, NEAR_SAM
 from symgauge.checks.runtime.device import peak_memory
 from symgauge.checks.runtime.elements import random_element, random_generator
 from symgauge.checks.runtime.moves import (
-    add_variation, apply_move, block, carry_back, cuts, moves_back, off_slices, onto_slices, piece,
-    places, scales_from_zero, traffic,
+    add_variation, apply_move, block, carry_back, cuts, located, moves_back, off_slices,
+    onto_slices, piece, places, scales_from_zero, traffic,
 )
 from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.randomness import TorchNumbers
@@ -24,10 +23,21 @@ from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.rows import (
     PLANTED_FLOORS, SYMMETRY_FLOORS, Change, Families, Measured, Row, label_of,
 )
+from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizeName, Tested
+from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 
 # of the move that it scrambles: small, since a large one revives dead units that no scaling does
 CONTROL = {torch.float64: 2.0**-10, torch.float32: 2.0**-5}
 FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
+
+
+def labelled(family: FamilyAtSizes, size: SizeName) -> Tested | None:
+    """A family at one size under its label there; None where it has no finite action."""
+    here = family[size]
+    if here is None:
+        return None
+    found: PlainFamily = {**here, "label": here.get("label", family["label"])}
+    return cast(Tested, found)
 
 
 class Bench:
@@ -35,8 +45,8 @@ class Bench:
 
     def __init__(
         self,
-        record: Mapping[str, Any],
-        size: str,
+        record: CheckRecord,
+        size: SizeName,
         seed: int,
         dtype: torch.dtype,
         device: torch.device,
@@ -60,26 +70,26 @@ class Bench:
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
 
-    def _at_this_size(self, which: str) -> list[dict[str, Any]]:
+    def _at_this_size(self, which: Literal["families", "planted"]) -> Families:
         """The families with a finite action at this size, each verified to fit the module.
 
         A planted failure knows the `right` family that it was made from.
         """
         found = []
         for family in self.record[which]:
-            if family[self.point.size] is None:
+            entry = labelled(family, self.point.size)
+            if entry is None:
                 continue
-            slices = family[self.point.size].get("via", ())
-            for move in (m for part in (family[self.point.size], *slices) for m in part["action"]):
+            slices = entry.get("via", ())
+            for move in (m for part in (entry, *slices) for m in part["action"]):
                 self._fits(family["label"], move)
             for through in slices:
                 self._fits_slice(family["label"], through)
-            label = family[self.point.size].get("label", family["label"])
-            entry = {"class": label, **family[self.point.size], "label": label}
+            entry.setdefault("class", entry["label"])
             if family.get("family") is not None:
-                right = self.record["families"][family["family"]]
-                own = right[self.point.size].get("label", right["label"])
-                entry["right"] = {**right[self.point.size], "label": own}
+                right = labelled(self.record["families"][family["family"]], self.point.size)
+                assert right is not None  # a wrong family is made at the sizes of the right one
+                entry["right"] = right
             found.append(entry)
         return found
 
@@ -103,7 +113,7 @@ class Bench:
         """The planted failures whose generator is wrong, not their finite action alone."""
         return [f for f in self.planted if not f.get("same_generator")]
 
-    def _fits(self, label: str, move: Mapping[str, Any]) -> None:
+    def _fits(self, label: str, move: PlainMove) -> None:
         for key in ("parameter", "source"):
             if key in move and move[key] not in self.point.parameters:
                 raise BadInput(
@@ -112,14 +122,14 @@ class Bench:
                 )
         if move.get("at") is not None:
             try:
-                block(self.point.parameters[move.get("source", move["parameter"])], move["at"])
+                block(self.point.parameters[move.get("source", move["parameter"])], located(move))
             except (ValueError, IndexError) as error:
                 raise BadInput(
                     f"family {json.dumps(label)} does not fit the shape of "
                     f"{json.dumps(move['parameter'])} at these sizes"
                 ) from error
 
-    def _fits_slice(self, label: str, through: Mapping[str, Any]) -> None:
+    def _fits_slice(self, label: str, through: PlainSlice) -> None:
         element, name = through["element"], through["parameter"]
         if math.prod([*element["copies"], element["size"]]) != self.point.parameters[name].numel():
             raise BadInput(
@@ -127,7 +137,7 @@ class Bench:
                 "at these sizes"
             )
 
-    def _zero_entry(self, family: Mapping[str, Any]) -> str | None:
+    def _zero_entry(self, family: Tested) -> str | None:
         """The parameter with an entry of 0 at which a scaling to the family's slices starts."""
         return next((
             through["parameter"] for through in family.get("via", ())
@@ -145,7 +155,7 @@ class Bench:
             for label, name in self.unreachable.items()
         }
 
-    def unit_of(self, family: Mapping[str, Any]) -> float:
+    def unit_of(self, family: Tested) -> float:
         """The scale of a translation: the typical entry of the first tensor it shifts.
 
         The median, since on a slice that divides by small entries a few large ones would set any
@@ -155,24 +165,24 @@ class Bench:
         for move in family["action"]:
             if "line" in family["element"]["parts"] and move["form"] == "g":
                 tensor = self.point.parameters[move["parameter"]]
-                view = block(tensor, move["at"]).to(torch.float64)
-                _, along = places(move["at"])
+                view = block(tensor, located(move)).to(torch.float64)
+                _, along = places(located(move))
                 size = float(torch.linalg.vector_norm(view))
                 total = float(torch.linalg.vector_norm(view.sum(along)))
                 return min(1.0, size / (2 * total)) if total else 1.0
             if move["form"] == "+c":
                 tensor = self.point.parameters[move["parameter"]]
-                view = tensor if move.get("at") is None else block(tensor, move["at"])
+                view = tensor if move.get("at") is None else block(tensor, located(move))
                 middle = float(piece(view, next(cuts(view))).abs().median())
                 return middle or self.point.scale_of(move["parameter"])
         return 1.0
 
-    def _drawn_as(self, family: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _drawn_as(self, family: Tested) -> Tested:
         """A planted failure takes the element of the family that it was made from."""
-        right: Mapping[str, Any] = family.get("right") or family
+        right: Tested = family.get("right") or family
         return right
 
-    def act(self, family: Mapping[str, Any]) -> float | None:
+    def act(self, family: Tested) -> float | None:
         """Applies a random element in place; the least relative change among its moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "element " + like["label"])
@@ -183,15 +193,15 @@ class Bench:
         least = min(moved, default=0.0)
         return None if math.isinf(least) else least  # every tensor it touches is zero
 
-    def touched(self, family: Mapping[str, Any]) -> list[str]:
+    def touched(self, family: Tested) -> list[str]:
         """The parameters that a family's action changes, on the way to its slices included."""
         return [move["parameter"] for move in (*family["action"], *self.via(family))]
 
-    def via(self, family: Mapping[str, Any]) -> list[Any]:
+    def via(self, family: Tested) -> list[PlainMove]:
         """The moves that lead to a family's slices, and back again."""
         return [move for through in family.get("via", ()) for move in moves_back(through)]
 
-    def bytes_of(self, family: Mapping[str, Any]) -> int:
+    def bytes_of(self, family: Tested) -> int:
         """What the action on the parameters reads and writes."""
         there = [traffic(self.point.parameters, move) for move in family["action"]]
         ways = [traffic(self.point.parameters, move) for move in self.via(family)]
@@ -305,7 +315,7 @@ class Bench:
         row = self.row(check, label, Measured(change, None, JVP_PASSES, seconds, why), wrong)
         return replace(row, families=len(chosen), note=note)
 
-    def derivative_control(self, family: Mapping[str, Any]) -> Change | None:
+    def derivative_control(self, family: Tested) -> Change | None:
         """max |J D| / max |y|, D the wrong generator less the right one, times random factors."""
         tangents = self.tangents(family)
         for name, tangent in self.tangents(family["right"]).items():
@@ -319,7 +329,7 @@ class Bench:
         with self.point.extra_passes():
             return self.derivatives.product(tangents)[0]
 
-    def tangents(self, family: Mapping[str, Any]) -> dict[str, Tensor]:
+    def tangents(self, family: Tested) -> dict[str, Tensor]:
         """A random generator of the family, as the tangents of the parameters that it moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "generator " + like["label"])

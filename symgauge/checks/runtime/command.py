@@ -26,6 +26,7 @@ from symgauge.checks.runtime.record import (
     write,
 )
 from symgauge.checks.runtime.rows import Row, readable
+from symgauge.checks.runtime.subject import CheckRecord, SizeName
 
 Check = Callable[[Judge], Iterator[Row]]
 
@@ -94,13 +95,14 @@ def conclusion(result: Mapping[str, Any]) -> Iterator[str]:
         yield from textwrap.wrap("not looked at: " + "; ".join(result["not_looked_at"]), 78)
 
 
-def missing(record: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
+def missing(record: CheckRecord, labels: Sequence[str]) -> Iterator[str]:
     """The families with these labels, for a reader; those of one class in one line."""
     counts: dict[str, list[str]] = {}
     for family in record["families"]:
         if family["label"] in labels:
-            entry = family["small"] or family["full"] or {}
-            counts.setdefault(entry.get("class", family["label"]), []).append(family["label"])
+            entry, label = family["small"] or family["full"], family["label"]
+            kind = label if entry is None else entry.get("class", label)
+            counts.setdefault(kind, []).append(label)
     for kind, some in counts.items():
         text = readable(some[0] if len(some) == 1 else f"{len(some)} of {kind}")
         yield text if len(text) <= 54 else text[:51] + "..."
@@ -188,9 +190,9 @@ def circumstances(bench: Bench) -> dict[str, Any]:
 
 
 def run(
-    record: Mapping[str, Any],
+    record: CheckRecord,
     checks: Sequence[Check],
-    size: str = "small",
+    size: SizeName = "small",
     seed: int = 0,
     dtype: str = "float64",
     device: str = "cpu",
@@ -230,7 +232,7 @@ def run(
 
 
 def main(
-    record: Mapping[str, Any], checks: Sequence[Check], argv: Sequence[str] | None = None
+    record: CheckRecord, checks: Sequence[Check], argv: Sequence[str] | None = None
 ) -> int:
     """Exit status: 0 all holds, 1 a check failed, 2 nothing tested, 3 bad input, 4 a bug."""
 

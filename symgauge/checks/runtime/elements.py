@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
+
+from symgauge.plain import PlainElement
 
 Array = Any  # of numpy or of torch
 
@@ -167,7 +169,7 @@ class Source(Protocol):
         """Uniform in [-most, -least] and [least, most]: the identity is not drawn by accident."""
 
 
-def random_element(element: Mapping[str, Any], unit: float, source: Source) -> Element:
+def random_element(element: PlainElement, unit: float, source: Source) -> Element:
     """A random element of one family; `unit` is the scale of a translation, or of a centred u."""
     found = Element()
     for part in element["parts"]:
@@ -175,7 +177,7 @@ def random_element(element: Mapping[str, Any], unit: float, source: Source) -> E
     return found
 
 
-def random_generator(element: Mapping[str, Any], unit: float, source: Source) -> Generator:
+def random_generator(element: PlainElement, unit: float, source: Source) -> Generator:
     """A random element of the family's Lie algebra."""
     found = Generator()
     for part in element["algebra_parts"]:

@@ -17,10 +17,9 @@ row says "not tested" and why. The passes of controls and redraws are counted ap
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import torch
 
@@ -30,6 +29,7 @@ from symgauge.checks.runtime.model import floats
 from symgauge.checks.runtime.point import INPUT_SCALES, OFF, OFF_SIZES
 from symgauge.checks.runtime.record import BadInput
 from symgauge.checks.runtime.rows import PLANTED_FLOORS, SYMMETRY_FLOORS, Families, Row
+from symgauge.checks.runtime.subject import Tested
 
 # the part of the outputs that rounding changes is about the part of the output that the move has
 SEEN_BY_ROUNDING = 100.0 * SYMMETRY_FLOORS
@@ -168,14 +168,14 @@ class Judge:
 
     # -- planted failures -------------------------------------------------------------------------
 
-    def planted(self, family: Mapping[str, Any]) -> Row:
+    def planted(self, family: Tested) -> Row:
         """One planted failure: ok above its limit, FAILED only where its control is seen."""
         label = family["label"]
         if label not in self._planted:
             self._planted[label] = self._plant(label, family)
         return self._planted[label]
 
-    def _plant(self, label: str, family: Mapping[str, Any]) -> Row:
+    def _plant(self, label: str, family: Tested) -> Row:
         bench = self.bench
         limit = PLANTED_FLOORS.get(bench.point.dtype)
         reason, first, under = ITSELF, None, None
@@ -183,9 +183,9 @@ class Judge:
             with bench.point.at_draw(number):
                 if number:
                     with bench.point.extra_passes():
-                        row = bench.difference("planted", label, [dict(family)], wrong=True)
+                        row = bench.difference("planted", label, [family], wrong=True)
                 else:
-                    row = first = bench.difference("planted", label, [dict(family)], wrong=True)
+                    row = first = bench.difference("planted", label, [family], wrong=True)
                 if limit is None or row.ok:
                     return _redrawn(row)
                 if math.isnan(row.floors or 0):
@@ -196,7 +196,7 @@ class Judge:
                 if bench.bytes_of(family) > bench.point.bytes_to_spare():
                     reason = "its copy is too large beside the model"
                     continue
-                control = bench.control([dict(family)])
+                control = bench.control([family])
             if control is not None:
                 reason = UNSEEN
                 if not control.floors <= limit:
@@ -206,7 +206,7 @@ class Judge:
             under, reason = None, TOO
         return _untested(first, reason) if under is None else under
 
-    def _wrong_at_others(self, label: str, family: Mapping[str, Any]) -> bool:
+    def _wrong_at_others(self, label: str, family: Tested) -> bool:
         """Whether the failure is seen off these weights, which may have more symmetry than most.
 
         Attention whose queries are 0 has equal heads, say, and a larger group that mixes them; of
@@ -215,7 +215,7 @@ class Judge:
         for number in range(OFF, OFF + len(OFF_SIZES)):
             try:
                 with self.bench.point.at_draw(number), self.bench.point.extra_passes():
-                    row = self.bench.difference("planted", label, [dict(family)], wrong=True)
+                    row = self.bench.difference("planted", label, [family], wrong=True)
             except BadInput:
                 continue
             if row.ok:
@@ -236,12 +236,12 @@ class Judge:
                     break
         return self._wrong
 
-    def _wrong_product(self, family: Mapping[str, Any]) -> Row:
+    def _wrong_product(self, family: Tested) -> Row:
         bench, label = self.bench, "wrong J X, " + family["label"]
         limit = PLANTED_FLOORS.get(bench.point.dtype)
         with bench.point.at_draw(self.planted(family).draw):
             before = bench.point.passes
-            row = bench.derivative("tangent", label, [dict(family)], wrong=True)
+            row = bench.derivative("tangent", label, [family], wrong=True)
             if self._wrong or bench.point.at:
                 bench.point.extra += bench.point.passes - before
             if row.ok is not False or limit is None or math.isnan(row.floors or 0):

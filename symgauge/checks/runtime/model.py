@@ -18,6 +18,8 @@ from torch import Tensor
 
 from symgauge.checks.runtime.moves import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
+from symgauge.checks.runtime.subject import CheckRecord, SizeName, Target
+from symgauge.plain import Sizes
 
 # one-axis parameters whose last name says that they multiply; all others are biases
 GAINS = ("weight", "gain", "gamma", "scale", "g")
@@ -29,7 +31,7 @@ SAFETENSORS = {
 }
 
 
-def load_factory(target: Mapping[str, Any]) -> Callable[..., Any]:
+def load_factory(target: Target) -> Callable[..., Any]:
     """The factory of an embedded TARGET source or of an importable module."""
     if target["kind"] == "source":
         # registered, because dataclasses and pickle look a class's module up by name
@@ -56,7 +58,7 @@ def load_factory(target: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def build(
-    target: Mapping[str, Any], sizes: Mapping[str, Any], size: str
+    target: Target, sizes: Sizes, size: SizeName
 ) -> tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]:
     """The factory's module in the mode that was derived, positional and keyword inputs.
 
@@ -202,7 +204,7 @@ def leaves(value: Any, name: str | None = None) -> Iterator[tuple[str | None, An
             yield name if item is value else None, item
 
 
-def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tensor]], list[str]]:
+def select(value: Any, record: CheckRecord) -> tuple[list[tuple[str, Tensor]], list[str]]:
     """The outputs that the statement is about, with their names; the names of the others.
 
     The record's `outputs`, [number, name] each; else the one that its `output` names or numbers;
@@ -217,7 +219,8 @@ def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tenso
     listed = listed_outputs(value, record, names)
     lost = [name for number, name in listed.items() if number not in names]
     if lost or (record["output"] is not None and not listed):
-        raise BadInput(f"the module has no output {json.dumps((lost or [record['output']])[0])}")
+        wanted = lost[0] if lost else record["output"]
+        raise BadInput(f"the module has no output {json.dumps(wanted)}")
     if not listed:
         raise BadInput("the module returns no floating-point tensor")
     probable = record["observable"] == "probabilities"
@@ -229,11 +232,12 @@ def select(value: Any, record: Mapping[str, Any]) -> tuple[list[tuple[str, Tenso
 
 
 def listed_outputs(
-    value: Any, record: Mapping[str, Any], names: Mapping[int, str]
+    value: Any, record: CheckRecord, names: Mapping[int, str]
 ) -> Mapping[int, str]:
     """Numbers and names of the outputs that the statement is about."""
-    if record.get("outputs") is not None:
-        return {int(number): str(name) for number, name in record["outputs"]}
+    outputs = record.get("outputs")
+    if outputs is not None:
+        return {int(number): str(name) for number, name in outputs}
     if record["output"] is not None:
         wanted = str(record["output"])
         return {k: n for k, n in names.items() if wanted in (n, str(k))}

@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
 
 from symgauge.checks.runtime.elements import Array, Element, Generator, library
+from symgauge.plain import PlainFamily, PlainMove, PlainPlace, PlainSlice
 
 LEAST_MOVE = 1e-3  # a group element that changes a tensor by less tests nothing
 
@@ -25,7 +25,6 @@ MATRIX_FORMS = ("g", "g^-T", "g^-1")
 # entries of a tensor taken at once: what the caches of a processor hold, what fills a GPU
 PIECE = {"cpu": 2**18, "cuda": 2**24}
 
-Move = Mapping[str, Any]
 Parameters = Mapping[str, Array]
 Cut = tuple[int, int, int]  # axis, start, length
 
@@ -72,7 +71,7 @@ def wide(array: Array, copy: bool | None = None) -> Array:
     return xp.asarray(array, dtype=xp.float64, copy=copy)
 
 
-def block(array: Array, at: Mapping[str, Any]) -> Array:
+def block(array: Array, at: PlainPlace) -> Array:
     """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
 
     Raises ValueError or IndexError where the array has no such slice.
@@ -84,13 +83,20 @@ def block(array: Array, at: Mapping[str, Any]) -> Array:
     return part.reshape(*part.shape[:axis], *sizes, *part.shape[axis + 1 :])
 
 
-def places(at: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+def located(move: PlainMove) -> PlainPlace:
+    """The location of a move that needs one."""
+    at = move["at"]
+    assert at is not None
+    return at
+
+
+def places(at: PlainPlace) -> tuple[list[int], list[int]]:
     """The axes of the block that carry the copies, and those that carry the element's index."""
     along = at["along"] if isinstance(at["along"], list) else [at["along"]]
     return [at["axis"] + j for j in at["per"]], [at["axis"] + j for j in along]
 
 
-def spread(vector: Array, at: Mapping[str, Any] | None, ndim: int) -> Array:
+def spread(vector: Array, at: PlainPlace | None, ndim: int) -> Array:
     """An element's vector (copies + [n]) in the shape that broadcasts against the block."""
     if at is None:
         return vector.reshape(())
@@ -102,7 +108,7 @@ def spread(vector: Array, at: Mapping[str, Any] | None, ndim: int) -> Array:
     return reordered(vector, [axes.index(axis) for axis in sorted(axes)]).reshape(shape)
 
 
-def contracted(source: Array, at: Mapping[str, Any], vector: Array) -> Array:
+def contracted(source: Array, at: PlainPlace, vector: Array) -> Array:
     """The source with its axis contracted against the vector, summed over all copies."""
     xp, axis, sizes = library(source), at["axis"], list(at["sizes"])
     # factors that carry no index of the element see the same vector
@@ -120,7 +126,7 @@ def contracted(source: Array, at: Mapping[str, Any], vector: Array) -> Array:
     return product
 
 
-def acted(view: Array, at: Mapping[str, Any], by: Element | Generator, form: str) -> Array:
+def acted(view: Array, at: PlainPlace, by: Element | Generator, form: str) -> Array:
     """`by` on the rows of the block, in the block's shape, float64."""
     copies, along = places(at)
     order = copies + [k for k in range(view.ndim) if k not in copies + along] + along
@@ -135,7 +141,7 @@ def acted(view: Array, at: Mapping[str, Any], by: Element | Generator, form: str
 # -- a move ----------------------------------------------------------------------------------------
 
 
-def varied(parameters: Parameters, move: Move, by: Element | Generator) -> Array:
+def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> Array:
     """What the move multiplies by or adds, broadcast against what it touches; None for a matrix."""
     form, at = move["form"], move.get("at")
     if form in MATRIX_FORMS:
@@ -153,12 +159,12 @@ def varied(parameters: Parameters, move: Move, by: Element | Generator) -> Array
     return spread(vector, at, ndim) * weight
 
 
-def offset(move: Move) -> float:
+def offset(move: PlainMove) -> float:
     """The u of s^k (w + u) - u."""
     return float(Fraction(move.get("offset", "0")))
 
 
-def touched_view(array: Array, move: Move) -> tuple[Array, list[int]]:
+def touched_view(array: Array, move: PlainMove) -> tuple[Array, list[int]]:
     """What a move changes of its tensor, and the axes of it that must stay whole."""
     form, at = move["form"], move.get("at")
     if at is None or form == "+Tc":
@@ -168,7 +174,7 @@ def touched_view(array: Array, move: Move) -> tuple[Array, list[int]]:
 
 
 def apply_move(
-    parameters: Parameters, move: Move, element: Element, measured: bool = True
+    parameters: Parameters, move: PlainMove, element: Element, measured: bool = True
 ) -> float:
     """Applies one move in place; the relative change of what it touched (inf if that was zero).
 
@@ -182,7 +188,7 @@ def apply_move(
         part = piece(view, cut)
         old = wide(part)
         if vector is None:
-            new = acted(part, move["at"], element, move["form"])
+            new = acted(part, located(move), element, move["form"])
         elif move["form"] == "s^k":
             u = offset(move)
             new = (old + u) * piece(vector, cut) - u
@@ -196,18 +202,18 @@ def apply_move(
     return change / size if size else math.inf
 
 
-def traffic(parameters: Parameters, move: Move) -> int:
+def traffic(parameters: Parameters, move: PlainMove) -> int:
     """Bytes that a move reads and writes: its block twice, and a source once."""
     view, _ = touched_view(parameters[move["parameter"]], move)
     count: int = 2 * math.prod(view.shape) * view.itemsize
     if move["form"] == "+Tc":
-        source = block(parameters[move["source"]], move["at"])
+        source = block(parameters[move["source"]], located(move))
         count += math.prod(source.shape) * source.itemsize
     return count
 
 
 def add_variation(
-    tangents: dict[str, Array], parameters: Parameters, move: Move, generator: Generator
+    tangents: dict[str, Array], parameters: Parameters, move: PlainMove, generator: Generator
 ) -> None:
     """Adds the derivative of one move at the identity to the tangents."""
     name, form = move["parameter"], move["form"]
@@ -218,7 +224,7 @@ def add_variation(
     vector = varied(parameters, move, generator)
     for cut in cuts(view, whole):
         if vector is None:
-            change = acted(piece(view, cut), move["at"], generator, form)
+            change = acted(piece(view, cut), located(move), generator, form)
         else:
             change = piece(vector, cut)
             if form == "s^k":
@@ -237,18 +243,18 @@ def no_tangent(parameter: Array) -> Array:
 # -- slices ----------------------------------------------------------------------------------------
 
 
-def inverse_move(move: Move) -> Move:
+def inverse_move(move: PlainMove) -> PlainMove:
     """The move of a slice's family that undoes this one."""
     return {**move, "weight": str(-Fraction(move["weight"]))}
 
 
-def own_move(through: Mapping[str, Any]) -> Move:
+def own_move(through: PlainSlice) -> PlainMove:
     """How a slice's family moves the slice's own parameter."""
-    moves: list[Move] = [m for m in through["action"] if m["parameter"] == through["parameter"]]
-    return moves[0]
+    own = through["parameter"]
+    return [m for m in through["action"] if m["parameter"] == own][0]
 
 
-def entries(through: Mapping[str, Any], parameters: Parameters) -> Array:
+def entries(through: PlainSlice, parameters: Parameters) -> Array:
     """The entries of a slice's own parameter, in the shape of the element: copies + [n]."""
     own, element = own_move(through), through["element"]
     array, at = parameters[own["parameter"]], own.get("at")
@@ -260,12 +266,12 @@ def entries(through: Mapping[str, Any], parameters: Parameters) -> Array:
     return wide(array.reshape([*element["copies"], element["size"]]), copy=True)
 
 
-def scales_from_zero(through: Mapping[str, Any], parameters: Parameters) -> bool:
+def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
     """Whether a slice is reached by a scaling from a parameter with an entry of 0: from nowhere."""
     return own_move(through)["form"] == "s^k" and not bool(entries(through, parameters).all())
 
 
-def element_in(through: Mapping[str, Any], parameters: Parameters) -> Element:
+def element_in(through: PlainSlice, parameters: Parameters) -> Element:
     """The element of a slice's family at this point: s^k = T with k = +-1, or k c = T."""
     own, value = own_move(through), entries(through, parameters)
     weight = float(Fraction(own["weight"]))
@@ -274,17 +280,17 @@ def element_in(through: Mapping[str, Any], parameters: Parameters) -> Element:
     return Element((), None, value / weight)
 
 
-def moves_back(through: Mapping[str, Any]) -> list[Move]:
+def moves_back(through: PlainSlice) -> list[PlainMove]:
     """The moves that bring all but the slice's own parameter back from the slice."""
     return [m for m in through["action"] if m["parameter"] != through["parameter"]]
 
 
-def moves_onto(through: Mapping[str, Any]) -> list[Move]:
+def moves_onto(through: PlainSlice) -> list[PlainMove]:
     """The moves that bring all but the slice's own parameter onto the slice."""
     return [inverse_move(m) for m in reversed(moves_back(through))]
 
 
-def onto_slices(parameters: Parameters, family: Mapping[str, Any]) -> list[Element]:
+def onto_slices(parameters: Parameters, family: PlainFamily) -> list[Element]:
     """Brings the parameters onto the family's slices, in place; the elements that lead back."""
     elements = []
     for through in family.get("via", ()):
@@ -295,7 +301,7 @@ def onto_slices(parameters: Parameters, family: Mapping[str, Any]) -> list[Eleme
     return elements
 
 
-def off_slices(parameters: Parameters, family: Mapping[str, Any], elements: list[Element]) -> None:
+def off_slices(parameters: Parameters, family: PlainFamily, elements: list[Element]) -> None:
     """Brings the parameters back from the family's slices, in place."""
     for through, element in reversed(list(zip(family.get("via", ()), elements))):
         for move in moves_back(through):
@@ -305,7 +311,7 @@ def off_slices(parameters: Parameters, family: Mapping[str, Any], elements: list
 def carry_back(
     tangents: dict[str, Array],
     parameters: Parameters,
-    family: Mapping[str, Any],
+    family: PlainFamily,
     elements: list[Element],
 ) -> None:
     """The tangents at the slices become those where the parameters came from, in place."""
@@ -317,5 +323,5 @@ def carry_back(
             elif move["form"] == "+Tc" and move["source"] in tangents:
                 if name not in tangents:
                     tangents[name] = no_tangent(parameters[name])
-                added = contracted(tangents[move["source"]], move["at"], element.shift)
+                added = contracted(tangents[move["source"]], located(move), element.shift)
                 tangents[name] += added * weight

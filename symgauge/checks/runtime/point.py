@@ -6,7 +6,7 @@ import contextlib
 import math
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from symgauge.checks.runtime.model import Checkpoint, build, draw, floats, mode_
 from symgauge.checks.runtime.moves import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.rows import Change, largest
+from symgauge.checks.runtime.subject import CheckRecord, SizeName
 
 # a row that cannot fail is drawn again, with inputs of these sizes; the first is no redraw
 INPUT_SCALES = (1.0, 1.0, 3.0, 10.0, 1.0)
@@ -32,8 +33,8 @@ class Point:
 
     def __init__(
         self,
-        record: Mapping[str, Any],
-        size: str,
+        record: CheckRecord,
+        size: SizeName,
         seed: int,
         dtype: torch.dtype,
         device: torch.device,
@@ -42,9 +43,10 @@ class Point:
         self.record, self.size, self.seed = record, size, seed
         self.memory_before = peak_memory(device)
         self.dtype, self.device = dtype, device
-        if record["sizes"][size] is None:
+        sizes = record["sizes"][size]
+        if sizes is None:
             raise BadInput(f"the target gives no {size} sizes")
-        self.module, *self.example = build(record["target"], record["sizes"][size], size)
+        self.module, *self.example = build(record["target"], sizes, size)
         self.module.to(device=device, dtype=dtype)
         self.mode = mode_of(self.module)
         self._find_parameters()

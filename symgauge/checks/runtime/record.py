@@ -11,7 +11,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 
@@ -64,7 +64,7 @@ def device_name(device: str) -> str:
     return platform.processor() or platform.machine()
 
 
-def finite(row: dict[str, Any]) -> dict[str, Any]:
+def finite(row: Mapping[str, object]) -> dict[str, object]:
     """JSON has no nan and no inf: they are written as text."""
     odd = {k: str(v) for k, v in row.items() if isinstance(v, float) and not math.isfinite(v)}
     return {**row, **odd}
@@ -76,7 +76,7 @@ def require_folder(path: str | None) -> None:
         raise BadInput(f"the folder of {path} does not exist")
 
 
-def write(path: str, record: Mapping[str, Any]) -> None:
+def write(path: str, record: Mapping[str, object]) -> None:
     """Writes the record, the whole file or nothing."""
     part = path + ".part"
     try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
+
+from symgauge.checks.runtime.subject import Tested
 
 SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
 
-Families = list[dict[str, Any]]
+Families = list[Tested]
 
 
 @dataclass(frozen=True)

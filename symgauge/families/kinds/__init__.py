@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
 
 from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind, MatrixKind
+from symgauge.plain import PlainElement
 
 
 @cache
@@ -19,7 +19,7 @@ def kinds() -> Mapping[str, Kind]:
     return {module.KIND.name: module.KIND for module in found}
 
 
-def kind_of(element: Mapping[str, Any]) -> Kind:
+def kind_of(element: Mapping[str, object]) -> Kind:
     """The kind of an element in plain data. Raises BadInputError where there is none."""
     name = element.get("kind")
     try:
@@ -45,7 +45,7 @@ def kinds_on_legs(n: int) -> list[MatrixKind]:
     return sorted(found, key=lambda k: -k.dimension(n))
 
 
-def with_parts(element: Mapping[str, Any]) -> dict[str, Any]:
+def with_parts(element: PlainElement) -> PlainElement:
     """An element in plain data, with the names of the parts that it is drawn from."""
     kind = kind_of(element)
     return {**element, "parts": list(kind.parts), "algebra_parts": list(kind.algebra_parts)}
