@@ -176,12 +176,14 @@ class _Case:
     def _run(self) -> list[list[Tensor]]:
         return self.program.outputs(self.inputs)
 
-    def _with(self, values: Mapping[str, Array]) -> list[list[Tensor]]:
-        """The outputs with these values in place of what the program has, which it has again."""
-        kept = {n: self.program.tensors[n].detach().clone() for n in values}
-        self.program.put({n: torch.as_tensor(v) for n, v in values.items()}, list(values))
+    def _with(self, which: Checkpoint, values: Mapping[str, Array]) -> list[list[Tensor]]:
+        """The outputs of one of the two with these values in place of its own.
+
+        The program holds it, before and after: it is read again, so that no copy is kept.
+        """
+        self.program.put(lambda n: torch.as_tensor(values[n]), list(values))
         found = self._run()
-        self.program.put(kept, list(kept))
+        self._put(which, list(values))
         return found
 
     def _floor(
@@ -246,7 +248,7 @@ class _Case:
     ) -> Audit:
         """The answer where elements leave some tensors: by what these do to AFTER's outputs."""
         weights, left = self.weights, found.unexplained
-        cured = self._with({n: found.state[n] for n in left})
+        cured = self._with(weights.after, {n: found.state[n] for n in left})
         effect = distance(there, cured)
         noise = max(self._floor(
             weights.after, left, there, False, self._read_with(found, left)), ROUNDING)
@@ -297,7 +299,7 @@ class _Case:
             moved = self.weights.value(self.weights.before, n).double().numpy() != other
             scale = float(np.abs(other).max()) or 1.0
             other = np.where(moved, other + scale, other)
-            if distance(self._run(), self._with({n: other})) > ROUNDING:
+            if distance(self._run(), self._with(self.weights.after, {n: other})) > ROUNDING:
                 return False
         return True
 
@@ -351,7 +353,8 @@ class _Case:
         for k, element in elements.items():
             apply(state, groups[k], element)
         moved = {n: v for n, v in state.items() if v is not before[n]}
-        return distance(self.wanted, self._with(moved)) <= (1e-9 if wide else 1e-5)
+        there = self._with(self.weights.before, moved)
+        return distance(self.wanted, there) <= (1e-9 if wide else 1e-5)
 
 
 def _unproved(group: Group, element: Element) -> bool:
