@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 from pathlib import Path
-from typing import Any
 
-from symgauge.cli.inputs import read_derivation, require_intact
+from symgauge.cli.inputs import read_record, require_intact
 from symgauge.cli.options import Commands, seed
 from symgauge.cli.status import HOLDS
 from symgauge.errors import BadInputError
@@ -17,50 +15,50 @@ from symgauge.errors import BadInputError
 def register(commands: Commands) -> argparse.ArgumentParser:
     """The command and its options."""
     parser = commands.add_parser("apply", help="move weights along the derived symmetries")
-    parser.add_argument("file", metavar="derivation.json")
-    parser.add_argument("source", metavar="in.safetensors")
-    parser.add_argument("result", metavar="out.safetensors")
+    parser.add_argument("file", metavar="derivation.json|full.json")
+    parser.add_argument("source", metavar="in.safetensors",
+                        help="a safetensors file, or a directory of shards with an index")
+    parser.add_argument("result", metavar="out.safetensors", help="a file or directory, likewise")
     parser.add_argument("--seed", type=seed, default=0, help="seed of the group element (0)")
+    parser.add_argument(
+        "--family", metavar="LABEL", action="append", default=[],
+        help="move along this family alone (repeatable, in order): its label, or words that are in "
+        "no other label")
+    parser.add_argument(
+        "--element", metavar="ELEMENT", action="append", default=[],
+        help="the element of each --family: random (the default), identity, a safetensors file "
+        "with one tensor, or fix:PARAMETER=VALUE, which brings a parameter to a value")
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.files import write_atomically
-
-    derivation = read_derivation(options.file)
-    tensors, header = _read_safetensors(options.source)
-    require_intact(derivation, options.file)
-    element = derivation.sample(options.seed, tensors)
-    moved = element.apply(tensors)
-    framework = "torch" if any(hasattr(t, "detach") for t in tensors.values()) else "numpy"
-    save = importlib.import_module(f"safetensors.{framework}").save
-    write_atomically(Path(options.result), save(moved, metadata=header))
-    changed = sorted(n for n in tensors if (moved[n] != tensors[n]).any())
-    if options.json:
-        print(json.dumps({"moved": changed, "seed": options.seed, "written": options.result}))
-    else:
-        print(f"{len(changed)} of {len(tensors)} tensors moved, written to {options.result}")
-    return HOLDS
-
-
-def _read_safetensors(path: str) -> tuple[dict[str, Any], dict[str, str] | None]:
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise BadInputError("apply needs safetensors; install symgauge[torch]") from error
-    if not Path(path).is_file():
-        raise BadInputError(f"there is no file {path}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            kinds = {file.get_slice(n).get_dtype() for n in file.keys()}
-        # numpy has no bfloat16
-        with safe_open(path, framework="pt" if "BF16" in kinds else "numpy") as file:
-            tensors = {n: file.get_tensor(n) for n in file.keys()}
-            return tensors, file.metadata()
-    except (SafetensorError, TypeError, ValueError) as error:
+    if options.element and len(options.element) != len(options.family):
         raise BadInputError(
-            f"{path} is not a complete safetensors file of float or integer tensors ({error}); "
-            "pickles are not read: save it with safetensors"
-        ) from error
+            f"{len(options.element)} --element for {len(options.family)} --family: give one for "
+            "each, or none")
+    record, result = read_record(options.file), Path(options.result)
+    try:
+        from symgauge.weights.checkpoint import open_checkpoint
+        from symgauge.weights.moving import Weights, element_for, move_files
+    except ImportError as error:
+        raise BadInputError(f"apply needs torch ({error}); install symgauge[torch]") from error
+
+    weights = Weights(open_checkpoint(options.source))
+    if result.exists() and not options.force:
+        raise BadInputError(f"cannot write {result}: it is there; --force overwrites it")
+    require_intact(record, options.file)
+    words = options.element or ["random"] * len(options.family)
+    element = element_for(record, weights, options.seed, list(zip(options.family, words)))
+    moved = move_files(record, element, weights, result)
+    if options.json:
+        print(json.dumps({
+            "moved": moved.changed, "tied": moved.tied, "seed": options.seed,
+            "written": options.result}))
+        return HOLDS
+    print(f"{len(moved.changed)} of {len(weights)} tensors moved, written to {options.result}")
+    for name, other in moved.tied.items():
+        print(f"{name} holds the entries of {other}, and was moved alike")
+    return HOLDS

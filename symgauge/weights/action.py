@@ -1,208 +1,170 @@
-"""Elements of groups, as they are fitted, and what they do to tensors (numpy, in place).
+"""Elements of groups, as they are fitted, and what they do to tensors of numpy.
 
-A matrix element is an array copies + [n, n]; scales, shifts and the u of g = 1 + u 1^T are
-copies + [n]; a permutation is (order, signs): index j takes what index order[j] held.
-A group with slices acts where their tensors are 1 or 0: the state is brought there, moved, and
-brought back, by the values that these tensors have.
+A matrix element is an array copies + [n, n], with one axis for all copies; scales, shifts and the u
+of g = 1 + u 1^T are copies + [n]; a permutation is (order, signs): index j takes what index
+order[j] held. They act as everywhere else: by `checks.runtime`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symgauge.weights.statement import MATRICES, Group, Move, Place, Slice
+from symgauge.checks.runtime import elements
+from symgauge.checks.runtime.moves import (
+    apply_move, block, element_in, moves_onto, off_slices, places, scales_from_zero,
+)
+from symgauge.families.family import Place, Through
+from symgauge.families.kind import Kind
+from symgauge.weights.statement import Group
 
 Array = NDArray[Any]
 State = MutableMapping[str, Array]
 
 
 @dataclass(frozen=True)
-class Element:
-    """The element of one group: `values`, and of a permutation also `order`."""
+class _Order:
+    """A factor of an element: the index in another order, with signs; its own g^-T."""
 
-    kind: str
+    order: Array
+    signs: Array
+
+    def act(self, form: str, rows: Array) -> None:
+        rows[...] = rows[..., self.order] * self.signs
+
+
+@dataclass(frozen=True)
+class Element:
+    """The element of one group: `values`, and of a permutation (of no kind) also `order`."""
+
+    kind: Kind | None
     values: Array
     order: Array | None = None
 
+    @cached_property
+    def _inverse(self) -> Array:
+        """Of matrices."""
+        assert self.kind is not None
+        if self.kind.orthogonal:
+            return np.swapaxes(self.values, -1, -2)
+        found: Array = np.linalg.inv(self.values)
+        return found
+
+    def acting(self, copies: Sequence[int]) -> elements.Element:
+        """The element as it acts, with an axis for each of the copies."""
+        def split(values: Array) -> Array:
+            return values.reshape(*copies, *values.shape[1:])
+
+        if self.kind is None:
+            assert self.order is not None
+            factor: Any = _Order(self.order, self.values)
+            return elements.Element((factor,))
+        if self.kind.is_matrix and not self.kind.fixes_sums_of_0:
+            return elements.Element((elements.Matrix(split(self.values), split(self._inverse)),))
+        values = split(self.values)
+        if self.kind.is_matrix:
+            return elements.Element((elements.Line(values, np.ones_like(values)),))
+        if self.kind.is_shift:
+            return elements.Element((), None, values)
+        with np.errstate(all="ignore"):
+            return elements.Element((), values, np.log(abs(values)))
+
     def act(self, form: str, rows: Array) -> Array:
-        """g or g^-T on every row (copies + [m, n]); `values` has one axis for all copies."""
-        if self.order is not None:
-            moved: Array = rows[..., self.order] * self.values
-            return moved
-        if self.kind == "centred":
-            u = self.values[:, None, :]
-            if form == "g":
-                found: Array = rows + rows.sum(-1, keepdims=True) * u
-                return found
-            back: Array = u / (1 + u.sum(-1, keepdims=True))
-            found = rows - (rows * back).sum(-1, keepdims=True)
-            return found
-        matrix = self.values
-        if form == "g^-T":
-            matrix = np.swapaxes(np.linalg.inv(matrix), -1, -2)
-        turned: Array = rows @ np.swapaxes(matrix, -1, -2).astype(rows.dtype)
-        return turned
-
-
-def block(array: Array, at: Place) -> Array:
-    """The view of a place, its axis split into the place's sizes."""
-    part = array[(slice(None),) * at.axis + (slice(at.start, at.span[2]),)]
-    return part.reshape(*part.shape[:at.axis], *at.sizes, *part.shape[at.axis + 1:])
+        """g or g^-T on every row (copies + [m, n]), with one axis for all copies."""
+        found: Array = self.acting(self.values.shape[:1]).act(form, rows.copy())
+        return found
 
 
 def rows_of(array: Array, at: Place | None) -> Array:
     """What a place holds as (copies, rows, n): one row for each index beside the element's."""
     if at is None:
         return array.reshape(1, -1, 1)
-    view = block(array, at)
-    order = _order(view.ndim, at)
-    flat = view.transpose(order)
-    copies = prod(flat.shape[:len(at.per)])
-    return flat.reshape(copies, -1, flat.shape[-1])
+    view = block(array, at.plain())
+    copies, along = places(at.plain())
+    flat = view.transpose(
+        [*copies, *(k for k in range(view.ndim) if k not in copies + along), *along])
+    rows: Array = flat.reshape(prod(flat.shape[:len(copies)]), -1, flat.shape[-1])
+    return rows
 
 
-def put_rows(array: Array, at: Place | None, rows: Array) -> None:
-    """Write back what `rows_of` gave."""
-    if at is None:
-        array[...] = rows.reshape(array.shape)
-        return
-    view = block(array, at)
-    order = _order(view.ndim, at)
-    shape = tuple(view.shape[k] for k in order)
-    back = rows.reshape(shape).transpose(np.argsort(order))
-    # a reshape of a slice may be a copy
-    where = (slice(None),) * at.axis + (slice(at.start, at.span[2]),)
-    array[where] = back.reshape(array[where].shape)
-
-
-def _order(ndim: int, at: Place) -> list[int]:
-    copies, along = [at.axis + j for j in at.per], at.axis + at.along
-    return [*copies, *(k for k in range(ndim) if k not in copies and k != along), along]
-
-
-def contracted(source: Array, at: Place) -> Array:
-    """The source with its index as the first axis: (copies n, what is left), repeats summed."""
-    view = block(source, at)
-    copies, along = [at.axis + j for j in at.per], at.axis + at.along
-    repeats = tuple(
-        at.axis + j for j in range(len(at.sizes)) if j not in at.per and j != at.along)
-    kept = [k for k in range(view.ndim) if k not in copies and k != along and k not in repeats]
-    flat = view.transpose([*copies, along, *kept, *repeats])
-    count = prod(flat.shape[:len(copies) + 1])
-    flat = flat.reshape(count, prod(view.shape[k] for k in kept), -1)
-    summed: Array = flat.sum(-1)
-    return summed
-
-
-def apply_move(state: State, move: Move, element: Element) -> None:
-    """One move, in place."""
-    target = state[move.tensor]
-    if move.form == "+Tc":
-        assert move.source is not None and move.at is not None
-        added = element.values.reshape(-1) @ contracted(state[move.source], move.at)
-        target += (move.weight * added).reshape(target.shape).astype(target.dtype)
-        return
-    rows = rows_of(target, move.at)
-    if move.form == "s^k":
-        u = move.offset
-        rows = (rows + u) * element.values[:, None, :] ** move.weight - u
-    elif move.form == "+c":
-        rows = rows + move.weight * element.values[:, None, :]
-    else:
-        rows = element.act(move.form, rows)
-    put_rows(target, move.at, rows)
+def _plain(through: Through) -> dict[str, Any]:
+    """A slice as the runtime reads it."""
+    return {
+        "parameter": through.parameter, "action": [m.plain() for m in through.moves],
+        "element": {"copies": list(through.copies), "size": through.size}}
 
 
 def onto_slices(
-    state: State, group: Group, given: Sequence[Element] | None = None
-) -> list[Element] | None:
-    """Bring the state to where the tensors of the slices are 1 or 0; the elements that do so.
+    state: State, slices: Sequence[Through], given: Sequence[elements.Element] | None = None
+) -> list[elements.Element] | None:
+    """Bring the state, in place, to where the tensors of slices are 1 or 0; what leads back.
 
-    They are read from these tensors unless they are given. None where a gain has an entry 0.
+    The elements are read from these tensors unless they are given. None where a gain has an
+    entry 0.
     """
-    own: list[Element] = []
-    for k, through in enumerate(group.via):
-        element = _slice_element(state, through) if given is None else given[k]
-        if element is None:
+    own = []
+    for k, through in enumerate(map(_plain, slices)):
+        if given is None and scales_from_zero(through, state):
             return None
-        for move in reversed(through.moves):
-            if move.tensor != through.tensor:
-                apply_move(state, _inverse(move), element)
+        element = element_in(through, state) if given is None else given[k]
+        for move in moves_onto(through):
+            apply_move(state, move, element, measured=False)
         own.append(element)
     return own
 
 
-def off_slices(state: State, group: Group, own: Sequence[Element]) -> None:
-    """Undo `onto_slices`."""
-    for through, element in reversed(list(zip(group.via, own, strict=True))):
-        for move in through.moves:
-            if move.tensor != through.tensor:
-                apply_move(state, move, element)
-
-
-def _inverse(move: Move) -> Move:
-    return Move(move.tensor, move.form, move.at, -move.weight, move.source, move.offset)
-
-
-def _slice_element(state: Mapping[str, Array], through: Slice) -> Element | None:
-    (own,) = (m for m in through.moves if m.tensor == through.tensor)
-    rows = rows_of(state[through.tensor], own.at)[:, 0, :]
-    if through.kind == "translation":
-        return Element("translation", rows / own.weight)
-    return Element("diagonal", rows ** (1 / own.weight)) if rows.all() else None
-
-
 def touched(group: Group) -> list[str]:
     """Every tensor that the group moves or reads."""
-    parts: list[Group | Slice] = [group, *group.via]
-    names = [n for p in parts for m in p.moves for n in (m.tensor, m.source) if n]
-    return list(dict.fromkeys(names))
+    moves = [*group.moves, *(m for t in group.via for m in t.moves)]
+    return list(dict.fromkeys(n for m in moves for n in (m.parameter, m.source) if n))
 
 
-def apply(state: State, group: Group, element: Element) -> None:
+def apply(state: State, group: Group, element: Element | elements.Element) -> None:
     """The element on the state, in place; the tensors that change are replaced by copies."""
-    names = {m.tensor for m in group.moves} | {
-        m.tensor for t in group.via for m in t.moves if m.tensor != t.tensor}
+    names = {m.parameter for m in group.moves} | {
+        m.parameter for t in group.via for m in t.moves if m.parameter != t.parameter}
     for name in names:
         state[name] = state[name].copy()
-    own = onto_slices(state, group)
+    own = onto_slices(state, group.via)
     if own is None:
         raise ValueError("a gain has an entry that is 0")
+    by = element.acting(group.copies) if isinstance(element, Element) else element
     for move in group.moves:
-        apply_move(state, move, element)
-    off_slices(state, group, own)
+        apply_move(state, move.plain(), by, measured=False)
+    off_slices(state, {"via": list(map(_plain, group.via))}, own)
 
 
 def composed(first: Element, second: Element) -> Element:
     """First one, then the other."""
-    if second.order is not None and first.order is not None:
+    kind = first.kind
+    if kind is None:
+        assert first.order is not None and second.order is not None
         return Element(
-            first.kind, first.values[second.order] * second.values, first.order[second.order])
-    if first.kind == "translation":
-        return Element(first.kind, first.values + second.values)
-    if first.kind == "diagonal":
-        return Element(first.kind, first.values * second.values)
-    if first.kind == "centred":  # (1 + v 1^T)(1 + u 1^T) = 1 + (u + v (1 + 1^T u)) 1^T
+            None, first.values[second.order] * second.values, first.order[second.order])
+    if kind.is_shift:
+        return Element(kind, first.values + second.values)
+    if kind.is_scaling:
+        return Element(kind, first.values * second.values)
+    if kind.fixes_sums_of_0:  # (1 + v 1^T)(1 + u 1^T) = 1 + (u + v (1 + 1^T u)) 1^T
         total = 1 + first.values.sum(-1, keepdims=True)
-        return Element(first.kind, first.values + second.values * total)
-    return Element(first.kind, second.values @ first.values)
+        return Element(kind, first.values + second.values * total)
+    return Element(kind, second.values @ first.values)
 
 
 def identity(group: Group) -> Element:
     """The element that moves nothing."""
-    copies, n = prod(group.copies), group.size
-    if group.kind == "permutation":
-        return Element(group.kind, np.ones(n), np.arange(n))
-    if group.kind in MATRICES and group.kind != "centred":
-        return Element(group.kind, np.tile(np.eye(n), (copies, 1, 1)))
-    fill = 1.0 if group.kind == "diagonal" else 0.0
-    return Element(group.kind, np.full((copies, n), fill))
+    kind, copies, n = group.kind, prod(group.copies), group.size
+    if kind is None:
+        return Element(None, np.ones(n), np.arange(n))
+    if kind.is_matrix and not kind.fixes_sums_of_0:
+        return Element(kind, np.tile(np.eye(n), (copies, 1, 1)))
+    return Element(kind, np.full((copies, n), float(kind.is_scaling)))
 
 
 def relative(one: Array, two: Array) -> float:

@@ -9,7 +9,7 @@ element explains change the outputs by more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from symgauge.capture import Target
 from symgauge.progress import Progress, silent
 from symgauge.weights.action import Array, Element, apply, touched
-from symgauge.weights.blame import Blame, blamed
+from symgauge.weights.blame import Blame, Wrong
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.fit import Fit, fit
 from symgauge.weights.pair import Pair, epsilon, same
@@ -176,17 +176,19 @@ class _Case:
     def _run(self) -> list[list[Tensor]]:
         return self.program.outputs(self.inputs)
 
-    def _with(self, values: Mapping[str, Array]) -> list[list[Tensor]]:
-        """The outputs with these values in place of what the program has, which it has again."""
-        kept = {n: self.program.tensors[n].detach().clone() for n in values}
-        self.program.put({n: torch.as_tensor(v) for n, v in values.items()}, list(values))
+    def _with(self, which: Checkpoint, values: Mapping[str, Array]) -> list[list[Tensor]]:
+        """The outputs of one of the two with these values in place of its own.
+
+        The program holds it, before and after: it is read again, so that no copy is kept.
+        """
+        self.program.put(lambda n: torch.as_tensor(values[n]), list(values))
         found = self._run()
-        self.program.put(kept, list(kept))
+        self._put(which, list(values))
         return found
 
     def _floor(
-        self, which: Checkpoint, names: Sequence[str], base: list[list[Tensor]], casts: bool,
-        coarse: Mapping[str, float] | None = None,
+        self, which: Checkpoint, names: Sequence[str], base: Sequence[Sequence[Tensor]],
+        casts: bool, coarse: Mapping[str, float] | None = None,
     ) -> float:
         """The output change under half a unit in the last place of these tensors.
 
@@ -212,10 +214,9 @@ class _Case:
         """Run, fit, compare."""
         weights, progress = self.weights, self.progress
         progress("outputs")
-        floating = weights.floating
         self._put(weights.before)
         self.wanted = self._run()
-        floor = self._floor(weights.before, floating, self.wanted, casts=True)
+        floor = self._floor(weights.before, weights.floating, self.wanted, casts=True)
         progress("families")
         if statement is None:
             statement = statement_of(self.target, self.observable, self.output)
@@ -223,46 +224,54 @@ class _Case:
         found, groups = self._fitted(statement)
         self._put(weights.after)
         there = self._run()
-        floor = max(floor, self._floor(weights.after, floating, there, casts=True))
+        floor = max(floor, self._floor(weights.after, weights.floating, there, casts=True))
         drift = distance(self.wanted, there)
-        left = found.unexplained
-        facts: dict[str, Any] = {
-            "drift": drift, "floor": floor, "extra": weights.extra, "moved": len(weights.changed),
-            "tensors": len(weights.names), "distances": dict(found.errors),
-            **_elements(groups, found)}
+        result = Audit(
+            "UNKNOWN", "an output is not finite", drift, floor, extra=weights.extra,
+            moved=len(weights.changed), tensors=len(weights.names), distances=dict(found.errors),
+            families=_families(groups, found), discrete=_discrete(groups, found))
         if not np.isfinite(drift) or not np.isfinite(floor):
-            return Audit("UNKNOWN", "an output is not finite", **facts)
-        if not left:
-            if drift <= UNEQUAL * max(floor, ROUNDING):
-                return Audit(
-                    "EQUIVALENT", "the element of the symmetries named below carries every tensor "
-                    "from BEFORE to AFTER", **facts)
-            return Audit(
-                "UNKNOWN", "an element carries every tensor from BEFORE to AFTER within its "
-                "dtype's rounding, yet the outputs differ by more than the floor", **facts)
-        right = {n: found.state[n] for n in left}
-        cured = self._with(right)
+            return result
+        if found.unexplained:
+            return self._judged(result, statement, found, groups, there)
+        if drift <= UNEQUAL * max(floor, ROUNDING):
+            return replace(
+                result, verdict="EQUIVALENT", ground="the element of the symmetries named below "
+                "carries every tensor from BEFORE to AFTER")
+        return replace(
+            result, ground="an element carries every tensor from BEFORE to AFTER within its "
+            "dtype's rounding, yet the outputs differ by more than the floor")
+
+    def _judged(
+        self, result: Audit, statement: Statement, found: Fit, groups: Sequence[Group],
+        there: Sequence[Sequence[Tensor]],
+    ) -> Audit:
+        """The answer where elements leave some tensors: by what these do to AFTER's outputs."""
+        weights, left = self.weights, found.unexplained
+        cured = self._with(weights.after, {n: found.state[n] for n in left})
         effect = distance(there, cured)
         noise = max(self._floor(
             weights.after, left, there, False, self._read_with(found, left)), ROUNDING)
         changed = set(weights.changed)
-        lists: dict[str, Any] = {
-            "unchanged": [n for n in left if n not in changed],
-            "outside": [n for n in left if n in changed]}
+        result = replace(
+            result, unchanged=[n for n in left if n not in changed],
+            outside=[n for n in left if n in changed])
         if effect <= EQUAL * noise:
-            return Audit("EQUIVALENT", self._reason(statement, left, noise), **facts, **lists)
+            return replace(
+                result, verdict="EQUIVALENT", ground=self._reason(statement, left, noise))
         if effect < UNEQUAL * noise:
-            return Audit(
-                "UNKNOWN", f"no family names the move of {_named(left)}, and the outputs change "
-                f"by {effect / noise:.0f} times what its rounding does", **facts, **lists)
-        progress("what is wrong")
-        blame = blamed(
+            return replace(
+                result, ground=f"no family names the move of {_named(left)}, and the outputs "
+                f"change by {effect / noise:.0f} times what its rounding does")
+        self.progress("what is wrong")
+        wrong = Wrong(
             self.program, groups, found, weights.changed, self.inputs, self.wanted,
-            {n: weights.value(weights.before, n) for n in self._solvable(left)},
-            distance(self.wanted, cured) <= UNEQUAL * max(floor, ROUNDING), len(weights.names))
-        return Audit(
-            "DIFFERENT", f"the outputs change by {drift:.2g} of the largest, and rounding changes "
-            f"them by {floor:.2g}", blame=blame, **facts, **lists)
+            {n: weights.value(weights.before, n) for n in self._solvable(left)})
+        is_cured = distance(self.wanted, cured) <= UNEQUAL * max(result.floor, ROUNDING)
+        return replace(
+            result, verdict="DIFFERENT", blame=wrong.blamed(is_cured, len(weights.names)),
+            ground=f"the outputs change by {result.drift:.2g} of the largest, and rounding changes "
+            f"them by {result.floor:.2g}")
 
     def _solvable(self, left: Sequence[str]) -> list[str]:
         """Tensors that may be solved for: all of a small model, those left of a large one."""
@@ -290,7 +299,7 @@ class _Case:
             moved = self.weights.value(self.weights.before, n).double().numpy() != other
             scale = float(np.abs(other).max()) or 1.0
             other = np.where(moved, other + scale, other)
-            if distance(self._run(), self._with({n: other})) > ROUNDING:
+            if distance(self._run(), self._with(self.weights.after, {n: other})) > ROUNDING:
                 return False
         return True
 
@@ -344,16 +353,20 @@ class _Case:
         for k, element in elements.items():
             apply(state, groups[k], element)
         moved = {n: v for n, v in state.items() if v is not before[n]}
-        return distance(self.wanted, self._with(moved)) <= (1e-9 if wide else 1e-5)
+        there = self._with(self.weights.before, moved)
+        return distance(self.wanted, there) <= (1e-9 if wide else 1e-5)
 
 
 def _unproved(group: Group, element: Element) -> bool:
-    return not group.proved or group.kind == "diagonal" and bool((element.values < 0).any())
+    return not group.proved or _negative(element)
+
+
+def _negative(element: Element) -> bool:
+    """Whether a scaling, which is proved for positive numbers, has others."""
+    return element.kind is not None and element.kind.is_scaling and bool((element.values < 0).any())
 
 
 def _positive(group: Group) -> Group:
-    from dataclasses import replace
-
     return replace(group, positive=True)
 
 
@@ -362,23 +375,28 @@ def _named(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _elements(groups: Sequence[Group], found: Fit) -> dict[str, list[dict[str, Any]]]:
-    """The families that moved, and the permutations and signs among them."""
-    families, discrete = [], []
+def _entry(group: Group) -> dict[str, Any]:
+    return {"label": group.label, "tensors": list(group.tensors)}
+
+
+def _families(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
+    """The families that moved."""
+    return [
+        {**_entry(group), "kind": str(group.kind), "copies": list(group.copies),
+         "size": group.size, "status": "proved" if group.proved else "checked",
+         "element": element.values.tolist() if element.values.size <= 256 else None}
+        for k, element in sorted(found.elements.items())
+        for group in [groups[k]] if group.kind is not None]
+
+
+def _discrete(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
+    """The permutations that moved, and the signs."""
+    out = []
     for k, element in sorted(found.elements.items()):
-        group = groups[k]
-        entry = {"label": group.label, "tensors": list(group.tensors)}
-        if element.order is not None:
-            discrete.append({
-                **entry, "status": "checked", "permutation": element.order.tolist(),
-                "signs": None if (element.values > 0).all() else element.values.tolist()})
-            continue
-        shown = element.values.tolist() if element.values.size <= 256 else None
-        families.append({
-            **entry, "kind": group.kind, "copies": list(group.copies), "size": group.size,
-            "status": "proved" if group.proved else "checked", "element": shown})
-        if group.kind == "diagonal" and (element.values < 0).any():
-            discrete.append({
-                **entry, "status": "checked", "permutation": None,
-                "signs": np.sign(element.values).tolist()})
-    return {"families": families, "discrete": discrete}
+        order, signs = element.order, np.sign(element.values)
+        if order is not None or _negative(element):
+            out.append({
+                **_entry(groups[k]), "status": "checked",
+                "permutation": None if order is None else order.tolist(),
+                "signs": signs.tolist() if (signs < 0).any() else None})
+    return out

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from symgauge.families.family import Move
 from symgauge.weights.action import Array, apply, relative
 from symgauge.weights.fit import Fit
 from symgauge.weights.repair import MOST, solve
 from symgauge.weights.running import Inputs, Running, distance
-from symgauge.weights.statement import Group, Move
+from symgauge.weights.statement import Group, span
 
 #: For how long a single tensor is sought that undoes a change.
 SECONDS = 8.0
@@ -33,92 +34,87 @@ class Blame:
         return {"tensor": self.tensor, "slice": self.slice, "reason": self.reason}
 
 
-def blamed(
-    program: Running, groups: Sequence[Group], found: Fit, changed: Sequence[str],
-    inputs: Sequence[Inputs], wanted: Sequence[Sequence[Tensor]],
-    before: Mapping[str, Tensor], cured: bool, count: int,
-) -> list[Blame]:
-    """The culprits, the likeliest first, at most a quarter of the tensors.
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong change: the program, which holds AFTER, and what is known of the change."""
 
-    The program holds AFTER. `cured`: the fitted element's values in place of what it does not
-    explain give BEFORE's outputs. Where that takes more tensors than a quarter, a single one is
-    sought that undoes the change.
-    """
-    left, most = found.unexplained, max(1, count // 4)
-    if cured and len(left) <= most:
-        return [_by_element(n, groups, found, changed) for n in _ranked(
-            program, found, inputs, wanted)]
-    if not program.large:
-        alone = _alone(program, found, inputs, wanted, before)
+    program: Running
+    groups: Sequence[Group]
+    found: Fit
+    changed: Sequence[str]
+    inputs: Sequence[Inputs]
+    #: BEFORE's outputs at the inputs.
+    wanted: Sequence[Sequence[Tensor]]
+    #: BEFORE's tensors, as far as they may be solved for.
+    before: Mapping[str, Tensor]
+
+    def blamed(self, cured: bool, count: int) -> list[Blame]:
+        """The culprits, the likeliest first, at most a quarter of `count` tensors.
+
+        `cured`: the fitted element's values in place of what it does not explain give BEFORE's
+        outputs. Where that takes more tensors than a quarter, a single one is sought that undoes
+        the change.
+        """
+        most = max(1, count // 4)
+        few = cured and len(self.found.unexplained) <= most
+        alone = None if few or self.program.large else self._alone()
         if alone is not None:
             return alone[:most]
-    return [_by_element(n, groups, found, changed) for n in _ranked(
-        program, found, inputs, wanted)][:most]
+        by_element = [_by_element(n, self.groups, self.found, self.changed) for n in self._ranked()]
+        return by_element if few else by_element[:most]
 
+    def _kept(self, names: Iterable[str]) -> dict[str, Tensor]:
+        return {n: self.program.tensors[n].detach().clone() for n in names}
 
-def _put_right(program: Running, found: Fit, names: Sequence[str]) -> dict[str, Tensor]:
-    kept = {n: program.tensors[n].detach().clone() for n in names}
-    program.put({n: torch.as_tensor(found.state[n]) for n in names}, names)
-    return kept
+    def _ranked(self) -> list[str]:
+        """What is left, first the tensor whose right value brings the outputs nearest to BEFORE's.
+        """
+        left = self.found.unexplained
+        if len(left) == 1:
+            return left
+        far = {}
+        for name in left:
+            kept = self._kept([name])
+            self.program.put({name: torch.as_tensor(self.found.state[name])}, [name])
+            far[name] = distance(self.wanted, self.program.outputs(self.inputs))
+            self.program.put(kept, [name])
+        return sorted(left, key=lambda n: far[n])
 
+    def _alone(self) -> list[Blame] | None:
+        """A tensor, or the tensors of one module, that alone could undo the change."""
+        left, tensors = self.found.unexplained, self.program.tensors
+        order = [*left, *(n for n in self.before if n not in left)]
+        parts: dict[str, list[str]] = {}
+        for n in order:
+            parts.setdefault(n.rpartition(".")[0], []).append(n)
+        tried = [[n] for n in order]
+        tried += [p for p in parts.values() if len(p) > 1 and set(p) & set(left)]
+        end = time.monotonic() + SECONDS
+        for names in tried:
+            if time.monotonic() > end:
+                break
+            entries = sum(tensors[n].numel() for n in names)
+            if entries > MOST or not set(names) <= set(self.before):
+                continue
+            inputs, wanted = self._enough(entries)
+            starts = [list(self._kept(names).values()), [self.before[n] for n in names]]
+            values = solve(self.program, names, inputs, wanted, starts)
+            if values is not None:
+                return [
+                    Blame(n, "", _solved(n, self.before[n], tensors[n], v))
+                    for n, v in zip(names, values, strict=True)]
+        return None
 
-def _ranked(
-    program: Running, found: Fit, inputs: Sequence[Inputs], wanted: Sequence[Sequence[Tensor]]
-) -> list[str]:
-    """What is left, first the tensor whose right value brings the outputs nearest to BEFORE's."""
-    left = found.unexplained
-    if len(left) == 1:
-        return left
-    far = {}
-    for name in left:
-        kept = _put_right(program, found, [name])
-        far[name] = distance(wanted, program.outputs(inputs))
-        program.put(kept, [name])
-    return sorted(left, key=lambda n: far[n])
-
-
-def _alone(
-    program: Running, found: Fit, inputs: Sequence[Inputs], wanted: Sequence[Sequence[Tensor]],
-    before: Mapping[str, Tensor],
-) -> list[Blame] | None:
-    """A tensor, or the tensors of one module, that alone could undo the change."""
-    left = found.unexplained
-    order = [*left, *(n for n in before if n not in left)]
-    parts: dict[str, list[str]] = {}
-    for n in order:
-        parts.setdefault(n.rpartition(".")[0], []).append(n)
-    tried = [[n] for n in order] + [p for p in parts.values() if len(p) > 1 and set(p) & set(left)]
-    end = time.monotonic() + SECONDS
-    for names in tried:
-        if time.monotonic() > end:
-            break
-        entries = sum(program.tensors[n].numel() for n in names)
-        if entries > MOST or not set(names) <= set(before):
-            continue
-        enough, want = _enough(program, inputs, wanted, before, entries)
-        starts = [[program.tensors[n].detach().clone() for n in names],
-                  [before[n] for n in names]]
-        values = solve(program, names, enough, want, starts)
-        if values is not None:
-            return [
-                Blame(n, "", _solved(n, before[n], program.tensors[n], v))
-                for n, v in zip(names, values, strict=True)]
-    return None
-
-
-def _enough(
-    program: Running, inputs: Sequence[Inputs], wanted: Sequence[Sequence[Tensor]],
-    before: Mapping[str, Tensor], entries: int,
-) -> tuple[list[Inputs], list[list[Tensor]]]:
-    """Inputs with more outputs than there are entries, and BEFORE's outputs at them."""
-    each = sum(x.numel() for x in wanted[0])
-    count = min(64, max(4, -(-3 * entries // (2 * max(each, 1)))))
-    more = program.draw(count, 7)
-    kept = {n: program.tensors[n].detach().clone() for n in before}
-    program.put(before, list(before))
-    found = program.outputs(more)
-    program.put(kept, list(kept))
-    return more, found
+    def _enough(self, entries: int) -> tuple[list[Inputs], list[list[Tensor]]]:
+        """Inputs with more outputs than there are entries, and BEFORE's outputs at them."""
+        each = sum(x.numel() for x in self.wanted[0])
+        count = min(64, max(4, -(-3 * entries // (2 * max(each, 1)))))
+        more = self.program.draw(count, 7)
+        kept = self._kept(self.before)
+        self.program.put(self.before, list(self.before))
+        found = self.program.outputs(more)
+        self.program.put(kept, list(kept))
+        return more, found
 
 
 def _solved(name: str, before: Tensor, after: Tensor, right: Tensor) -> str:
@@ -157,7 +153,7 @@ def _by_element(
     for k, element in found.elements.items():
         group = groups[k]
         for move in group.moves:
-            if move.tensor != name or not _moves(group, move, found, k):
+            if move.parameter != name or not _moves(group, move, found, k):
                 continue
             said.append(f"{_must(move, group)} ({group.label})")
             where = where or _range(move, found.state[name], found.after[name])
@@ -177,22 +173,22 @@ def _moves(group: Group, move: Move, found: Fit, k: int) -> bool:
     """Whether the element changes what this move touches."""
     state = dict(found.state)
     apply(state, group, found.elements[k])
-    return not np.array_equal(state[move.tensor], found.state[move.tensor])
+    return not np.array_equal(state[move.parameter], found.state[move.parameter])
 
 
 def _must(move: Move, group: Group) -> str:
     if move.form == "s^k":
         same = "multiplied" if move.weight > 0 else "divided"
-        power = "" if abs(move.weight) == 1 else f" to the power {abs(move.weight):g}"
-        gain = f" (as {move.offset:g} + it)" if move.offset else ""
+        power = "" if abs(move.weight) == 1 else f" to the power {abs(move.weight)}"
+        gain = f" (as {move.offset} + it)" if move.offset else ""
         return f"{same} by the same s{power}{gain}"
     if move.form in ("+c", "+Tc"):
-        sign = "" if move.weight == 1 else f"{move.weight:g} times "
+        sign = "" if move.weight == 1 else f"{move.weight} times "
         return f"shifted by {sign}the same c" + (
             f" contracted with {move.source}" if move.source else "")
-    if group.kind == "permutation":
+    if group.kind is None:
         return "put in the same order"
-    verb = {"so": "rotated", "so1": "rotated"}.get(group.kind, "multiplied")
+    verb = "rotated" if group.kind.orthogonal else "multiplied"
     return f"{verb} by the same {'g' if move.form == 'g' else 'g^-T'}"
 
 
@@ -200,7 +196,7 @@ def _range(move: Move, state: Array, after: Array) -> str:
     """The part of the place's axis that is wrong."""
     if move.at is None or move.form == "+Tc":  # whose place is that of the source
         return _whole(state, after)
-    axis, start, stop = move.at.span
+    axis, start, stop = span(move.at)
     bad = _bad(state, after, axis)
     bad = bad[(bad >= start) & (bad < stop)]
     return f"{_axis(axis)} {bad[0]}-{bad[-1]}" if len(bad) else f"{_axis(axis)} {start}-{stop - 1}"

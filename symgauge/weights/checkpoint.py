@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,14 @@ class Checkpoint:
     dtypes: Mapping[str, torch.dtype]
     #: Reads one tensor in its own dtype. Raises BadInputError where its file cannot be read.
     tensor: Callable[[str], torch.Tensor]
+    #: The file of each tensor; none of a state dict.
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def metadata(self, file: Path) -> dict[str, str] | None:
+        """What stands in the header of one of the files beside the tensors."""
+        with _opened(file) as opened:
+            found: dict[str, str] | None = opened.metadata()
+            return found
 
 
 def held(state: Mapping[str, torch.Tensor], path: str) -> Checkpoint:
@@ -73,7 +81,7 @@ def open_checkpoint(path: str) -> Checkpoint:
             found: torch.Tensor = file.get_tensor(name)
             return found
 
-    return Checkpoint(path, shapes, dtypes, read)
+    return Checkpoint(path, shapes, dtypes, read, files)
 
 
 def _shards(folder: Path) -> dict[str, Path]:

@@ -19,7 +19,7 @@ from symgauge.weights.action import (
     Array, Element, State, apply, composed, identity, onto_slices, relative, touched,
 )
 from symgauge.weights.orders import order_of
-from symgauge.weights.proposals import PROPOSALS
+from symgauge.weights.proposals import Proposal, proposals
 from symgauge.weights.statement import Group
 from symgauge.weights.view import GAIN, WHOLE, View
 
@@ -95,40 +95,51 @@ def _step(
 
     None where none helps.
     """
-    if group.near:
-        group = replace(group, via=group.near)
-    names = touched(group)
+    states = _seen(group, found)
+    if states is None:
+        return None
+    view = View(group, *states, found.tolerance, weights, rng)
+    if group.kind is None:
+        order = order_of(view)
+        return None if order is None else (order, 0.0)
+    offers = list(proposals(group.kind, view))
+    return _best(view, offers, first) if offers else None
+
+
+def _seen(group: Group, found: Fit) -> tuple[State, State] | None:
+    """The state and AFTER as a group sees them: on the state's slices. None where it is on none."""
+    slices = group.near or group.via
+    names = touched(replace(group, via=slices))
     if not set(names) <= set(found.state):
         return None
     here: State = {n: found.state[n] for n in names}
     there: State = {n: found.after[n] for n in names}
-    if group.via:
+    if slices:
         here, there = ({n: a.copy() for n, a in s.items()} for s in (here, there))
-        own = onto_slices(here, group)
+        own = onto_slices(here, slices)
         if own is None:
             return None
-        onto_slices(there, group, own)
-    view = View(group, here, there, found.tolerance, weights, rng)
-    if group.kind == "permutation":
-        order = order_of(view)
-        return None if order is None else (order, 0.0)
-    proposals = list(PROPOSALS[group.kind](view))
-    if not proposals:
-        return None
+        onto_slices(there, slices, own)
+    return here, there
+
+
+def _best(view: View, offers: Sequence[Proposal], first: bool) -> tuple[Element, float] | None:
+    """Of what is proposed, for each copy or index the best; None where to stay is better."""
+    group = view.group
     still = identity(group)
-    scores = [view.score(e) - view.bonus(e, k) for e, k in proposals]
+    scores = [view.score(e) - view.bonus(e, k) for e, k in offers]
     # at first, what stays as it was speaks for nothing: it may have been forgotten
-    kept = 0 if first else reduce(np.maximum, [view.bonus(still, k) for _, k in proposals])
+    kept = 0 if first else reduce(np.maximum, [view.bonus(still, k) for _, k in offers])
     table = np.array([view.score(still) - GAIN - kept, *scores])
     best = table.argmin(0)
     if not best.any():
         return None
-    values = np.stack([still.values, *(e.values for e, _ in proposals)])
+    values = np.stack([still.values, *(e.values for e, _ in offers)])
     if best.shape == still.values.shape:  # an index of its own each
         chosen = np.take_along_axis(values, best[None], 0)[0]
     else:
         chosen = values[best, np.arange(len(best))] if best.ndim else values[best]
     coarse = max(view.floor.values())
-    exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].tensor]
-             for _, k in proposals]
+    exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].parameter]
+             for _, k in offers]
     return Element(group.kind, chosen), max(exact[b - 1] for b in set(best.flat) if b)

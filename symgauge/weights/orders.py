@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from symgauge.weights.action import Array, Element, block, identity
-from symgauge.weights.statement import Move
+from symgauge.checks.runtime.moves import block, places
+from symgauge.families.family import Move
+from symgauge.weights.action import Array, Element, identity
 from symgauge.weights.view import GAIN, TINY, View
 
 #: Entries of an index that are looked at to recognise it, and indices that are always assigned.
@@ -30,7 +31,7 @@ def order_of(view: View) -> Element | None:
     def errors(order: Array) -> list[tuple[float, float]]:
         return [
             (np.sqrt(max(float(1 - near[order, np.arange(n)].mean()), 0.0)),
-             max(view.floor[view.pairs[k][0].tensor], 1e-7))
+             max(view.floor[view.pairs[k][0].parameter], 1e-7))
             for k, near in enumerate(nears) if near is not None]
 
     def score(order: Array) -> float:
@@ -67,7 +68,7 @@ def _orders(view: View, nears: Sequence[Array | None]) -> Iterator[Element]:
         if tuple(order) in seen:
             continue
         seen.add(tuple(order))
-        yield Element("permutation", _signs(view, order), order)
+        yield Element(None, _signs(view, order), order)
 
 
 def _nearness(view: View, k: int) -> Array | None:
@@ -77,9 +78,9 @@ def _nearness(view: View, k: int) -> Array | None:
     """
     move = view.pairs[k][0]
     assert move.at is not None
-    kind, along = view.group.modulo.get(k, ("", 0))
-    one, two = (_indexed(s[move.tensor], move) for s in (view.here, view.there))
-    if kind not in ("", "diagonal"):
+    kind, along = view.group.modulo.get(k, (None, 0))
+    one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
+    if kind is not None and kind.is_matrix:
         return _same_spans(one, two, move, along)
     one, two = (a.reshape(len(a), -1) for a in (one, two))
     if one.shape[1] > SAMPLE:
@@ -92,7 +93,7 @@ def _nearness(view: View, k: int) -> Array | None:
     squares = (one * one).sum(1)[:, None], (two * two).sum(1)[None]
     product = one @ two.T
     with np.errstate(all="ignore"):
-        if kind == "diagonal":
+        if kind is not None:
             if one.shape[1] < 2:
                 return None
             found: Array = product ** 2 / (squares[0] * squares[1])
@@ -106,9 +107,9 @@ def _nearness(view: View, k: int) -> Array | None:
 def _indexed(array: Array, move: Move) -> Array:
     """The place with the permuted index first, then its axis's other factors, then the rest."""
     assert move.at is not None
-    view = block(array, move.at)
-    here = move.at.axis + move.at.along
-    factors = [move.at.axis + j for j in range(len(move.at.sizes)) if j != move.at.along]
+    view = block(array, move.at.plain())
+    _, (here,) = places(move.at.plain())
+    factors = [k for k in range(move.at.axis, move.at.axis + len(move.at.sizes)) if k != here]
     rest = [k for k in range(view.ndim) if k != here and k not in factors]
     found: Array = view.transpose([here, *factors, *rest]).astype(np.float64)
     return found
@@ -142,7 +143,7 @@ def _signs(view: View, order: Array) -> Array:
     """The sign of each index, where no family acts along it."""
     votes = np.zeros(len(order))
     for move, _, _ in view.pairs if not view.group.modulo else ():
-        one, two = (_indexed(s[move.tensor], move) for s in (view.here, view.there))
+        one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
         one, two = (a.reshape(len(a), -1) for a in (one[order], two))
         size = np.sqrt((one * one).sum(1) * (two * two).sum(1))
         votes += (one * two).sum(1) / np.maximum(size, TINY)

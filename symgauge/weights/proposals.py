@@ -6,13 +6,16 @@ place that has more equations than the element has unknowns: if it fits there, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
 from scipy.linalg import lstsq, solve_sylvester
 
-from symgauge.weights.action import Array, Element, contracted
+from symgauge.checks.runtime.moves import block, places
+from symgauge.families.family import Place
+from symgauge.families.kind import Kind
+from symgauge.weights.action import Array, Element
 from symgauge.weights.view import TINY, WHOLE, View
 
 #: Equations beyond twice the unknowns that are looked at.
@@ -60,7 +63,8 @@ def _usable(g: Array) -> bool:
 
 def _procrustes(view: View) -> Iterator[Proposal]:
     """g in O(n): the nearest to what each place, and all together, correlate."""
-    n = view.group.size
+    kind, n = view.group.kind, view.group.size
+    assert kind is not None
     ones = np.full((n, n), 1 / n)
     total = np.zeros((prod(view.group.copies), n, n))
     for k, (move, one, two) in enumerate(view.pairs):
@@ -70,12 +74,12 @@ def _procrustes(view: View) -> Iterator[Proposal]:
         correlation = np.swapaxes(two, 1, 2) @ one / size
         total += correlation
         if one.shape[1] >= n:
-            yield Element(view.group.kind, _orthogonal(correlation, view.group.kind, ones)), k
-    yield Element(view.group.kind, _orthogonal(total, view.group.kind, ones)), None
+            yield Element(kind, _orthogonal(correlation, kind.fixes_ones, ones)), k
+    yield Element(kind, _orthogonal(total, kind.fixes_ones, ones)), None
 
 
-def _orthogonal(correlation: Array, kind: str, ones: Array) -> Array:
-    if kind == "so1":
+def _orthogonal(correlation: Array, fixes_ones: bool, ones: Array) -> Array:
+    if fixes_ones:
         centre = np.eye(len(ones)) - ones
         # the vector of ones is fixed: it outweighs all else
         size = np.abs(correlation).sum((1, 2), keepdims=True) + 1
@@ -98,15 +102,16 @@ def _complex(view: View) -> Iterator[Proposal]:
         tops.append(top)
         bottoms.append(bottom)
         if _moved(one, two):
-            yield _plane(top), k if one.shape[1] > 1 else None
-    yield _plane(sum(tops) / np.maximum(sum(bottoms), TINY)), None
+            yield Element(view.group.kind, _plane(top)), k if one.shape[1] > 1 else None
+    yield Element(view.group.kind, _plane(sum(tops) / np.maximum(sum(bottoms), TINY))), None
 
 
-def _plane(z: Array) -> Element:
+def _plane(z: Array) -> Array:
+    """The matrix a + b J of z = a + b i."""
     a, b = z.real, z.imag
     tiny = abs(z) < 1e-12
     a, b = np.where(tiny, 1.0, a), np.where(tiny, 0.0, b)
-    return Element("complex", np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2))
+    return np.stack([np.stack([a, -b], -1), np.stack([b, a], -1)], -2)
 
 
 def _ratios(view: View) -> Iterator[Proposal]:
@@ -115,18 +120,22 @@ def _ratios(view: View) -> Iterator[Proposal]:
     for k, (move, one, two) in enumerate(view.pairs):
         if not _moved(one, two):
             continue
-        one, two = one + move.offset, two + move.offset
-        ratio = (one * two).sum(1) / np.maximum((one * one).sum(1), TINY)
+        weight, offset = float(move.weight), float(move.offset)
         with np.errstate(all="ignore"):
-            s = np.sign(ratio) * abs(ratio) ** (1 / move.weight)
+            if move.form == "+c":  # log s is added
+                s = np.exp((two - one).mean(1) / weight)
+            else:
+                one, two = one + offset, two + offset
+                ratio = (one * two).sum(1) / np.maximum((one * one).sum(1), TINY)
+                s = np.sign(ratio) * abs(ratio) ** (1 / weight)
         s = np.where(np.isfinite(s) & (s != 0), s, 1.0)
         if move.weight % 2 != 1 or view.group.positive:
             s = abs(s)
         found.append(s)
-        yield Element("diagonal", s), k if one.shape[1] > 1 else None
+        yield Element(view.group.kind, s), k if one.shape[1] > 1 else None
     if len(found) > 1:
         logs = np.exp(np.mean([np.log(abs(s)) for s in found], 0))
-        yield Element("diagonal", logs), None
+        yield Element(view.group.kind, logs), None
 
 
 def _shifts(view: View) -> Iterator[Proposal]:
@@ -135,15 +144,15 @@ def _shifts(view: View) -> Iterator[Proposal]:
     shape = (prod(group.copies), group.size)
     for k, (move, one, two) in enumerate(view.pairs):
         if _moved(one, two):
-            c = (two - one).mean(1) / move.weight
+            c = (two - one).mean(1) / float(move.weight)
             yield Element(group.kind, c), k if one.shape[1] > 1 else None
     systems, values = [], []
     for move in group.moves:
         if move.form != "+Tc":
             continue
         assert move.source is not None and move.at is not None
-        matrix = contracted(view.here[move.source], move.at).T * move.weight
-        change = (view.there[move.tensor] - view.here[move.tensor]).reshape(-1)
+        matrix = _summed(view.here[move.source], move.at).T * float(move.weight)
+        change = (view.there[move.parameter] - view.here[move.parameter]).reshape(-1)
         if not change.any():
             continue
         c = _solved(matrix, change)
@@ -153,6 +162,19 @@ def _shifts(view: View) -> Iterator[Proposal]:
     if len(systems) > 1:
         c = _solved(np.concatenate(systems), np.concatenate(values))
         yield Element(group.kind, c.reshape(shape)), WHOLE
+
+
+def _summed(source: Array, at: Place) -> Array:
+    """The source with its index as the first axis: (copies n, what is left), repeats summed."""
+    view = block(source, at.plain())
+    copies, along = places(at.plain())
+    index = copies + along
+    repeats = [k for k in range(at.axis, at.axis + len(at.sizes)) if k not in index]
+    kept = [k for k in range(view.ndim) if k not in index + repeats]
+    flat = view.transpose([*index, *kept, *repeats])
+    count = prod(flat.shape[:len(index)])
+    summed: Array = flat.reshape(count, prod(view.shape[k] for k in kept), -1).sum(-1)
+    return summed
 
 
 def _solved(matrix: Array, change: Array) -> Array:
@@ -182,10 +204,20 @@ def _lines(view: View) -> Iterator[Proposal]:
                 np.linalg.lstsq(r, d, rcond=1e-10)[0] for r, d in zip(one, shared, strict=True)])
             total = 1 + v.sum(1, keepdims=True)
             u = -v / np.where(abs(total) < 1e-12, 1e-12, total)
-        yield Element("centred", u), k if one.shape[1] > 1 else None
+        yield Element(view.group.kind, u), k if one.shape[1] > 1 else None
 
 
-PROPOSALS: Mapping[str, Callable[[View], Iterator[Proposal]]] = {
-    "gl": _linear, "so": _procrustes, "so1": _procrustes, "complex": _complex,
-    "centred": _lines, "diagonal": _ratios, "translation": _shifts,
-}
+def proposals(kind: Kind, view: View) -> Iterator[Proposal]:
+    """Elements of a group of this kind, each with the place that it explains by more than it asks.
+
+    In place of a place's number stands WHOLE, or None where there is none.
+    """
+    if kind.is_vector:
+        way = _ratios if kind.is_scaling else _shifts
+    elif kind.fixes_sums_of_0:
+        way = _lines
+    elif kind.commutes_with_turns:
+        way = _complex
+    else:
+        way = _procrustes if kind.orthogonal else _linear
+    return way(view)

@@ -7,6 +7,7 @@ nothing of a statement, and is for small tensors alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -49,35 +50,13 @@ def _from(
     program: Running, tensors: Sequence[Tensor], inputs: Sequence[Inputs],
     wanted: Sequence[Sequence[Tensor]], start: Sequence[Tensor],
 ) -> list[Tensor] | None:
-    sizes = [[max(float(x.abs().max()), 1e-300) for x in xs] for xs in wanted]
+    problem = _Problem(program, tensors, inputs, wanted)
     theta = torch.cat([s.double().reshape(-1) for s in start])
-
-    def put(values: Tensor) -> None:
-        place = 0
-        for t in tensors:
-            t.data.copy_(values[place:place + t.numel()].reshape(t.shape))
-            place += t.numel()
-
-    def residual() -> Tensor:
-        rows = [
-            ((a - b) / size).reshape(-1)
-            for x, ws, ss in zip(inputs, wanted, sizes, strict=True)
-            for a, b, size in zip(program._outputs(x), ws, ss, strict=True)]
-        return torch.cat(rows)
-
-    damping, previous = 1e-3, float("inf")
-    slow = 0
+    damping, previous, slow = 1e-3, float("inf"), 0
     for _ in range(STEPS):
-        put(theta)
-        for t in tensors:
-            t.requires_grad_(True)
-        r = residual()
-        if not r.requires_grad or not r.isfinite().all():
+        r, jacobian = problem.linearised(theta)
+        if jacobian is None:
             return None
-        jacobian = _jacobian(r, tensors)
-        for t in tensors:
-            t.requires_grad_(False)
-        r = r.detach()
         cost = float(r @ r)
         if float(r.abs().max()) < SOLVED:
             return [t.detach().clone() for t in tensors]
@@ -89,9 +68,7 @@ def _from(
         scale = normal.diagonal().clamp_min(1e-12 * float(normal.diagonal().max()) + 1e-300)
         for _ in range(8):
             step = torch.linalg.lstsq(normal + damping * torch.diag(scale), -gradient[:, None])[0]
-            put(theta + step[:, 0])
-            with torch.no_grad():
-                new = residual()
+            new = problem.at(theta + step[:, 0])
             if new.isfinite().all() and float(new @ new) < cost:
                 theta, damping = theta + step[:, 0], damping / 10
                 break
@@ -99,6 +76,47 @@ def _from(
         else:
             return None
     return None
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The outputs' distances from the wanted ones, as a function of some tensors' entries."""
+
+    program: Running
+    tensors: Sequence[Tensor]
+    inputs: Sequence[Inputs]
+    wanted: Sequence[Sequence[Tensor]]
+
+    def at(self, theta: Tensor) -> Tensor:
+        """The residuals, each in units of its output's size."""
+        with torch.no_grad():
+            self._put(theta)
+            return self._residual()
+
+    def linearised(self, theta: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The residuals and their Jacobian; None for it where there is none."""
+        self._put(theta)
+        for t in self.tensors:
+            t.requires_grad_(True)
+        r = self._residual()
+        if not r.requires_grad or not r.isfinite().all():
+            return r, None
+        jacobian = _jacobian(r, self.tensors)
+        for t in self.tensors:
+            t.requires_grad_(False)
+        return r.detach(), jacobian
+
+    def _put(self, theta: Tensor) -> None:
+        place = 0
+        for t in self.tensors:
+            t.data.copy_(theta[place:place + t.numel()].reshape(t.shape))
+            place += t.numel()
+
+    def _residual(self) -> Tensor:
+        return torch.cat([
+            ((a - b) / max(float(b.abs().max()), 1e-300)).reshape(-1)
+            for x, ws in zip(self.inputs, self.wanted, strict=True)
+            for a, b in zip(self.program._outputs(x), ws, strict=True)])
 
 
 def _jacobian(r: Tensor, tensors: Sequence[Tensor]) -> Tensor:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
@@ -21,6 +20,9 @@ from symgauge.derivation.full import COMPARED, statements
 from symgauge.derivation.module import derive
 from symgauge.derivers.structural import find
 from symgauge.errors import SymgaugeError
+from symgauge.families.family import Move, Place, Through
+from symgauge.families.kind import Kind
+from symgauge.families.statement import FamilyStatement, FullStatement
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
@@ -29,46 +31,12 @@ from symgauge.spaces.follow import follow
 EXACT = 100
 #: Indices above which permutations of a leg are not looked for.
 MOST_PERMUTED = 16384
-MATRICES = ("gl", "so", "so1", "complex", "centred", "permutation")
+Entry: TypeAlias = FamilyStatement | FullStatement
 
 
-@dataclass(frozen=True)
-class Place:
-    """A slice of an axis, split row-major into `sizes`; the element acts along one factor."""
-
-    axis: int
-    start: int
-    sizes: tuple[int, ...]
-    along: int
-    per: tuple[int, ...] = ()
-
-    @property
-    def span(self) -> tuple[int, int, int]:
-        """Axis, first index and the one after the last."""
-        return self.axis, self.start, self.start + prod(self.sizes)
-
-
-@dataclass(frozen=True)
-class Move:
-    """How one tensor moves: g, g^-T, w -> s^k (w + u) - u, + k c, or + k (source c)."""
-
-    tensor: str
-    form: str
-    at: Place | None
-    weight: float = 1.0
-    source: str | None = None
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The family that brings one tensor to 1 or to 0."""
-
-    tensor: str
-    kind: str
-    copies: tuple[int, ...]
-    size: int
-    moves: tuple[Move, ...]
+def span(at: Place | Location) -> tuple[int, int, int]:
+    """Axis, first index and the one after the last."""
+    return at.axis, at.start, at.start + prod(at.sizes)
 
 
 @dataclass(frozen=True)
@@ -76,24 +44,25 @@ class Group:
     """A family of symmetries: one element of its kind for each copy."""
 
     label: str
-    kind: str
+    #: None: the group permutes an index.
+    kind: Kind | None
     copies: tuple[int, ...]
     size: int
     moves: tuple[Move, ...]
-    via: tuple[Slice, ...] = ()
+    via: tuple[Through, ...] = ()
     proved: bool = True
     #: Of scalings: whether s is kept positive (a sign was tried, and changes the function).
     positive: bool = False
     #: Of a permutation: the groups it may be undone by at a place, by the number of its move.
-    modulo: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    modulo: Mapping[int, tuple[Kind, int]] = field(default_factory=dict)
     #: Moves at whose places shifts act too, on the slices `near`: they are fitted up to these.
     shifted: frozenset[int] = frozenset()
-    near: tuple[Slice, ...] = ()
+    near: tuple[Through, ...] = ()
 
     @property
     def tensors(self) -> tuple[str, ...]:
         """What it moves, in order."""
-        return tuple(dict.fromkeys(m.tensor for m in self.moves))
+        return tuple(dict.fromkeys(m.parameter for m in self.moves))
 
 
 @dataclass(frozen=True)
@@ -128,7 +97,7 @@ def statement_of(
         except SymgaugeError as error:
             reason = str(error)
             continue
-        families = [_group(e) for e in entries if e["element"]["kind"] != "other"]
+        families = [_group(e) for e in entries if e.element.kind.is_finite]
         # orders first: what moves along an index is read off it once it is in its place
         groups = (*_permutations(network, families), *families)
         return Statement(tuple(_up_to_shifts(g, families) for g in groups))
@@ -137,7 +106,7 @@ def statement_of(
 
 def _read(
     target: Target | Held, with_statistics: bool, observable: str, output: str | int | None
-) -> tuple[Network, list[Mapping[str, Any]]]:
+) -> tuple[Network, Sequence[Entry]]:
     module, args, kwargs = (
         target.build() if isinstance(target, Held) else build_without_weights(target))
     meta = sum(p.numel() for p in module.parameters()) > COMPARED
@@ -151,9 +120,9 @@ def _read(
         ).network
         if network.num_coordinates <= EXACT and not moved:
             found = derive(module, args, kwargs, observable=observable, output=output)
-            if not any(e["element"]["kind"] == "other" for e in found.data["generators"]):
-                return network, found.data["generators"]
-    return network, [entry.plain() for entry in statements(find(network))]
+            if all(e.element.kind.is_finite for e in found.generators):
+                return network, found.generators
+    return network, statements(find(network))
 
 
 def _free_statistics(module: torch.nn.Module) -> int:
@@ -170,24 +139,10 @@ def _free_statistics(module: torch.nn.Module) -> int:
     return count
 
 
-def _group(entry: Mapping[str, Any]) -> Group:
-    element = entry["element"]
-    via = tuple(
-        Slice(t["parameter"], t["element"]["kind"], tuple(t["element"]["copies"]),
-              t["element"]["size"], tuple(map(_move, t["action"])))
-        for t in entry.get("via", ()))
+def _group(entry: Entry) -> Group:
+    family = entry.family()
     return Group(
-        entry["label"], element["kind"], tuple(element["copies"]), element["size"],
-        tuple(map(_move, entry["action"])), via)
-
-
-def _move(m: Mapping[str, Any]) -> Move:
-    at = m.get("at")
-    place = None if at is None else Place(
-        at["axis"], at["start"], tuple(at["sizes"]), at["along"], tuple(at["per"]))
-    return Move(
-        m["parameter"], m["form"], place, float(Fraction(m.get("weight", "1"))), m.get("source"),
-        float(Fraction(m.get("offset", "0"))))
+        entry.label, family.kind, family.copies, family.size, family.moves, family.via)
 
 
 # -- permutations ----------------------------------------------------------------------------------
@@ -197,7 +152,8 @@ def _permutations(network: Network, families: Sequence[Group]) -> list[Group]:
     """One group for each leg inside the network that no matrix family turns as a whole."""
     legs, places, axes = follow(network)
     turned = {
-        (m.tensor, *m.at.span, m.at.along) for f in families if f.kind in ("gl", "so", "so1")
+        (m.parameter, *span(m.at), m.at.along) for f in families
+        if f.kind and f.kind.covers_discrete and not f.kind.commutes_with_turns
         for m in f.moves if m.at is not None
     }
     outside = {
@@ -210,45 +166,44 @@ def _permutations(network: Network, families: Sequence[Group]) -> list[Group]:
         n = legs.leg_size(leg)
         inside = where and leg not in outside and 1 < n <= MOST_PERMUTED
         if not inside or any(
-                (p.parameter, p.axis, p.start, p.start + prod(p.sizes), p.along) in turned
-                for p in where):
+                (p.parameter, *span(p), p.along) in turned for p in where):
             continue
         moves = tuple(
             Move(p.parameter, "g", Place(p.axis, p.start, p.sizes, p.along)) for p in where)
         modulo = {i: m for i, p in enumerate(where) if (m := _modulo(p, families)) is not None}
         names = ", ".join(dict.fromkeys(p.parameter for p in where))
         found.append(Group(
-            f"permutation of the {n} indices shared by {names}", "permutation", (), n, moves,
+            f"permutation of the {n} indices shared by {names}", None, (), n, moves,
             proved=False, modulo=modulo))
     return found
 
 
 def _up_to_shifts(group: Group, families: Sequence[Group]) -> Group:
     """The group with the moves at whose places a family of shifts acts along the same index."""
-    if group.kind not in ("gl", "so", "complex", "permutation"):
+    if group.kind and (not group.kind.covers_discrete or group.kind.fixes_ones):
         return group
     shifts = [
-        (m.tensor, m.at.span, m.at.sizes, m.at.along, f.via) for f in families
-        if f.kind == "translation" for m in f.moves if m.form == "+c" and m.at is not None]
+        (m.parameter, span(m.at), m.at.sizes, m.at.along, f.via) for f in families
+        if f.kind and f.kind.is_shift
+        for m in f.moves if m.form == "+c" and m.at is not None]
     found, near = set(), {}
     for k, m in enumerate(group.moves):
-        for tensor, span, sizes, along, via in shifts:
-            if m.at is not None and (m.tensor, m.at.span) == (tensor, span) and (
+        for tensor, where, sizes, along, via in shifts:
+            if m.at is not None and (m.parameter, span(m.at)) == (tensor, where) and (
                     (m.at.sizes, m.at.along) == (sizes, along)):
                 found.add(k)
-                near.update({t.tensor: t for t in via})
+                near.update({t.parameter: t for t in via})
     return replace(group, shifted=frozenset(found), near=group.via or tuple(near.values()))
 
 
-def _modulo(place: Location, families: Sequence[Group]) -> tuple[str, int] | None:
+def _modulo(place: Location, families: Sequence[Group]) -> tuple[Kind, int] | None:
     """The family whose copies the leg numbers there, or that scales along it."""
-    span = place.axis, place.start, place.start + prod(place.sizes)
     for f in families:
         for m in f.moves:
-            if m.at is None or m.tensor != place.parameter or m.at.span != span:
+            if m.at is None or m.parameter != place.parameter or span(m.at) != span(place) or (
+                    f.kind is None or m.at.sizes != place.sizes or isinstance(m.at.along, tuple)):
                 continue
-            if f.kind == "diagonal" and m.at.sizes == place.sizes and m.at.along == place.along:
-                return "diagonal", m.at.along
-            if f.kind in MATRICES and m.at.sizes == place.sizes and place.along in m.at.per:
+            if place.along in m.at.per if f.kind.is_matrix else (
+                    f.kind.is_scaling and m.at.along == place.along):
                 return f.kind, m.at.along
     return None

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from symgauge.weights.action import Array, Element, State, contracted, relative, rows_of
-from symgauge.weights.statement import Group, Move
+from symgauge.checks.runtime.moves import contracted
+from symgauge.families.family import Move
+from symgauge.weights.action import Array, Element, State, relative, rows_of
+from symgauge.weights.statement import Group
 
 #: Rows of a place that are looked at while an element is sought, beyond four times its size.
 ROWS = 256
@@ -25,36 +27,44 @@ class View:
         self, group: Group, here: State, there: State, tolerance: Mapping[str, float],
         weights: Mapping[str, float], rng: np.random.Generator,
     ) -> None:
-        self.group, self.here, self.there, self.weights = group, here, there, weights
+        self.group, self.weights = group, weights
+        self.here, self.there = here, there
+        #: Whether an element is numbers of which each acts on its own index.
+        self.by_index = group.kind is not None and group.kind.is_vector
         #: An error below it is none.
         self.floor = {n: tolerance[n] for n in here}
         self.pairs: list[tuple[Move, Array, Array]] = []
         for k, move in enumerate(group.moves):
             if move.form == "+Tc":
                 continue
-            one, two = (rows_of(s[move.tensor], move.at) for s in (here, there))
+            one, two = (rows_of(s[move.parameter], move.at) for s in (here, there))
             most = ROWS + 4 * group.size
             if one.shape[1] > most:
                 some = np.sort(rng.choice(one.shape[1], most, replace=False))
                 one, two = one[:, some], two[:, some]
             one, two = one.astype(np.float64), two.astype(np.float64)
-            if group.kind == "so1":  # it fixes the mean, which shifts behind a norm move
+            if group.kind and group.kind.fixes_ones:
+                # it fixes the mean, which shifts behind a norm move
                 one, two = (a - a.mean(2, keepdims=True) for a in (one, two))
             elif k in group.shifted:
                 one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
             self.pairs.append((move, one, two))
 
+    @property
+    def _is_line(self) -> bool:
+        return self.group.kind is not None and self.group.kind.fixes_sums_of_0
+
     def error(self, k: int, element: Element) -> Array:
         """The relative error at one place, for each copy or each index."""
         move, one, two = self.pairs[k]
-        kind = self.group.kind
-        axes = (1,) if kind in ("diagonal", "translation") else (1, 2)
-        if kind == "diagonal":
-            u = move.offset
+        axes = (1,) if self.by_index else (1, 2)
+        if move.form == "s^k":
+            u = float(move.offset)
             with np.errstate(all="ignore"):
-                moved = (one + u) * element.values[:, None, :] ** move.weight - u
-        elif kind == "translation":
-            moved = one + move.weight * element.values[:, None, :]
+                moved = (one + u) * element.values[:, None, :] ** float(move.weight) - u
+        elif move.form == "+c":
+            shift = element.acting(element.values.shape[:1]).shift
+            moved = one + float(move.weight) * shift[:, None, :]
         else:
             moved = element.act(move.form, one)
         size = np.maximum(_norm(two, axes), _norm(one, axes))
@@ -65,22 +75,24 @@ class View:
         """Sum of the logarithms of the places' errors, for each copy or each index."""
         total: Array = np.zeros(())
         for k, (move, _, _) in enumerate(self.pairs):
-            total = total + self.weights[move.tensor] * _logs(
-                self.error(k, element), self.floor[move.tensor])
+            total = total + self.weights[move.parameter] * _logs(
+                self.error(k, element), self.floor[move.parameter])
         whole = [m for m in self.group.moves if m.form == "+Tc"]
-        if whole or self.group.kind == "centred":
+        if whole or self._is_line:
             total = total.sum()
         for move in whole:
             error = np.array(self.whole(move, element))
-            total = total + self.weights[move.tensor] * _logs(error, self.floor[move.tensor])
+            total = total + self.weights[move.parameter] * _logs(error, self.floor[move.parameter])
         return np.asarray(total)
 
     def whole(self, move: Move, element: Element) -> float:
         """The relative error of a tensor that is shifted by a contraction."""
         assert move.source is not None and move.at is not None
-        added = element.values.reshape(-1) @ contracted(self.here[move.source], move.at)
-        here = self.here[move.tensor]
-        return relative(here + move.weight * added.reshape(here.shape), self.there[move.tensor])
+        shift = element.acting(self.group.copies).shift
+        added = contracted(self.here[move.source], move.at.plain(), shift)
+        here = self.here[move.parameter]
+        return relative(
+            here + float(move.weight) * added.reshape(here.shape), self.there[move.parameter])
 
     def bonus(self, element: Element, k: int | None) -> Array:
         """Decades for an element that explains place k with more equations than unknowns.
@@ -91,11 +103,11 @@ class View:
             return np.zeros(())
         if k == WHOLE:
             sure = any(
-                self.whole(m, element) <= self.floor[m.tensor] for m in self.group.moves
-                if m.form == "+Tc" and self.here[m.tensor].size > element.values.size)
+                self.whole(m, element) <= self.floor[m.parameter] for m in self.group.moves
+                if m.form == "+Tc" and self.here[m.parameter].size > element.values.size)
             return np.asarray(3 * GAIN * sure)
-        fits = self.error(k, element) <= self.floor[self.pairs[k][0].tensor]
-        whole = self.group.kind == "centred" or any(m.form == "+Tc" for m in self.group.moves)
+        fits = self.error(k, element) <= self.floor[self.pairs[k][0].parameter]
+        whole = self._is_line or any(m.form == "+Tc" for m in self.group.moves)
         return np.asarray((fits.all() if whole else fits) * 3 * GAIN)
 
 

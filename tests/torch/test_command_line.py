@@ -705,7 +705,7 @@ def test_apply_leaves_the_outputs(run: Any, target: str, dtype: torch.dtype) -> 
                 "--json")
     assert json.loads(again.out)["written"] == "b.safetensors"
     assert Path("b.safetensors").read_bytes() == Path("out.safetensors").read_bytes()
-    run("apply", "x/derivation.json", "in.safetensors", "b.safetensors", "--seed", 4)
+    run("apply", "x/derivation.json", "in.safetensors", "b.safetensors", "--seed", 4, "--force")
     assert Path("b.safetensors").read_bytes() != Path("out.safetensors").read_bytes()
 
 
@@ -806,7 +806,7 @@ def test_weights_that_do_not_fit(run: Any) -> None:
         "truncated": "not a complete safetensors file", "header": "not a complete safetensors",
         "empty": "not a complete safetensors", "pickled": "pickles are not read",
         "saved": "pickles are not read", "missing": "0.bias is missing",
-        "shapes": "0.weight has shape [1, 3]", "folder": "no file", "nosuch": "no file",
+        "shapes": "0.weight has shape [1, 3]", "folder": "holds neither", "nosuch": "no file",
     }.items():
         result = run("apply", "x/derivation.json", f"{name}.safetensors", "out.safetensors")
         assert (result.status, result.out) == (3, ""), name

@@ -1,0 +1,237 @@
+"""Weights in files, moved along the symmetries of a derivation: one shard in memory at a time."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from symgauge.checks import actions
+from symgauge.checks.runtime.moves import block, entries
+from symgauge.derivation.derivation import Derivation
+from symgauge.derivation.element import GroupElement, given, to_numpy
+from symgauge.derivation.full import FullDerivation
+from symgauge.errors import BadInputError
+from symgauge.families.kinds import kind_of
+from symgauge.files import write_atomically
+from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
+
+Record = Derivation | FullDerivation
+#: What numpy has too.
+NUMPY = (torch.float16, torch.float32, torch.float64)
+
+
+class Weights(Mapping[str, Any]):
+    """A checkpoint as a state dict: each tensor is read when it is asked for.
+
+    Arrays of numpy, or tensors of torch where one has a float that numpy lacks.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.framework = "numpy" if all(
+            d in NUMPY or not d.is_floating_point for d in checkpoint.dtypes.values()) else "torch"
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.checkpoint.shapes:
+            raise KeyError(name)
+        tensor = self.checkpoint.tensor(name)
+        return tensor.numpy() if self.framework == "numpy" else tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.checkpoint.shapes)
+
+    def __len__(self) -> int:
+        return len(self.checkpoint.shapes)
+
+
+# -- the element -----------------------------------------------------------------------------------
+
+
+def element_for(
+    record: Record, weights: Weights, seed: int, chosen: Sequence[tuple[str, str]] = ()
+) -> GroupElement:
+    """The element that these words name: pairs of a family and its element, in order.
+
+    An element is "random", "identity", a safetensors file, or "fix:PARAMETER=VALUE": the one that
+    brings a parameter, as those before left it, to a value. Without pairs: a random element of
+    every family. Raises BadInputError where there is no such family or element.
+    """
+    drawn = _sampled(record, weights, seed)
+    if not chosen:
+        return drawn
+    shapes = {n: list(s) for n, s in weights.checkpoint.shapes.items()}
+    size = drawn.parts[0].size if drawn.parts else "small"
+    found = drawn.identity
+    for name, words in chosen:
+        index = _index(drawn.families, name, size)
+        family = drawn.families[index]
+        if words == "identity":
+            continue
+        if words == "random":
+            parts = tuple(p for p in drawn.parts if p.family == index)
+            if not parts:
+                raise BadInputError(f"the family {family['label']!r} has no finite action here")
+            step = GroupElement(drawn.families, parts)
+        else:
+            value = _fixing(family, size, words, found, weights) if words.startswith("fix:") else (
+                _given(words))
+            step = given(drawn.families, {family["label"]: value}, {size: shapes})
+        found = step @ found
+    return found
+
+
+def _sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
+    if isinstance(record, Derivation):
+        return record.sample(seed, weights)
+    shapes = {t.name: list(t.shape) for t in record.tensors}
+    for name, shape in shapes.items():
+        there = weights.checkpoint.shapes.get(name)
+        if there is None or list(there) != shape:
+            has = "is missing" if there is None else f"has shape {list(there)}"
+            raise BadInputError(
+                f"these are not weights at the sizes of full.json: {name} {has}, it has {shape} "
+                "there")
+    families = tuple(f.plain() for f in record.generators)
+    scales = {n: float(np.sqrt(np.mean(to_numpy(weights[n]).astype(float)**2))) for n in shapes}
+    return GroupElement(families, actions.sample(families, shapes, seed, scales))
+
+
+def _index(families: Sequence[Mapping[str, Any]], name: str, size: str) -> int:
+    """The family of that label, or the only one whose label has these words in it."""
+    labels = [(f["label"], (actions.at_size(f, size) or f).get("label", "")) for f in families]
+    found = [k for k, own in enumerate(labels) if name in own]
+    found = found or [k for k, own in enumerate(labels) if any(name in text for text in own)]
+    if len(found) == 1:
+        return found[0]
+    shown = ", ".join(repr(labels[k][0]) for k in (found or range(len(labels)))[:8])
+    said = "several families have" if found else "no family has"
+    raise BadInputError(f"{said} {name!r} in the label; there are {shown or 'none'}")
+
+
+def _given(path: str) -> np.ndarray:
+    """The one tensor of a safetensors file."""
+    file = open_checkpoint(path)
+    if len(file.shapes) != 1:
+        raise BadInputError(f"{path} holds {len(file.shapes)} tensors; an element is one")
+    return to_numpy(file.tensor(next(iter(file.shapes))))
+
+
+def _fixing(
+    family: Mapping[str, Any], size: str, words: str, before: GroupElement, weights: Weights
+) -> np.ndarray:
+    """The numbers s or c that bring a parameter to a value."""
+    name, equals, text = words.removeprefix("fix:").partition("=")
+    try:
+        value = float(text)
+    except ValueError:
+        equals = ""
+    if not equals:
+        raise BadInputError(f"{words}: write fix:PARAMETER=VALUE with a number")
+    entry = actions.at_size(family, size)
+    if entry is None:
+        raise BadInputError(f"the family {family['label']!r} has no action at these sizes")
+    own = [m for m in entry["action"] if m["parameter"] == name]
+    element = entry["element"]
+    numbers = prod([*element["copies"], element["size"]])
+    if len(own) != 1 or own[0]["form"] not in ("s^k", "+c") or entry.get("via"):
+        raise BadInputError(
+            f"the family {family['label']!r} does not scale or shift {name!r} by its own numbers "
+            "alone, so it cannot bring it to a value")
+    state = {n: weights[n] for n in before.reads([name])}
+    array, move = to_numpy(before.apply(state, [name])[name]), own[0]
+    at = move.get("at")
+    if (array if at is None else block(array, at)).size != numbers:
+        raise BadInputError(
+            f"each of the {numbers} numbers of the family meets several entries of {name!r}")
+    here = entries({"parameter": name, "action": own, "element": element}, {name: array})
+    weight, offset = float(Fraction(move["weight"])), float(Fraction(move.get("offset", "0")))
+    with np.errstate(all="ignore"):
+        if move["form"] == "s^k":
+            return np.asarray(((value + offset) / (here + offset)) ** (1 / weight))
+    shift = np.asarray((value - here) / weight)
+    return np.exp(shift) if kind_of(element).is_scaling else shift
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Which tensors an element changed, and which were moved as the same tensor of another name."""
+
+    changed: tuple[str, ...]
+    tied: Mapping[str, str]
+
+
+def move_files(record: Record, element: GroupElement, weights: Weights, result: Path) -> Moved:
+    """The weights moved, written to a file, or to a directory as they lie in one.
+
+    A tensor that the record does not name, and that holds the very entries of one that it does,
+    is that tensor, and moved alike. Nothing is written unless all is. Raises BadInputError where a
+    tensor that moves holds integers, and where the result cannot be written.
+    """
+    checkpoint = weights.checkpoint
+    tied = _tied({t.name for t in record.tensors}, weights)
+    changed: list[str] = []
+
+    def moved(names: Sequence[str]) -> dict[str, Any]:
+        own = {n: tied.get(n, n) for n in names}
+        state = {n: weights[n] for n in element.reads(set(own.values()))}
+        there = element.apply(state, set(own.values()))
+        changed.extend(n for n, m in own.items() if (there[m] != state[m]).any())
+        return {n: there[m] for n, m in own.items()}
+
+    save = importlib.import_module(f"safetensors.{weights.framework}").save
+    if not Path(checkpoint.path).is_dir():
+        header = checkpoint.metadata(Path(checkpoint.path))
+        write_atomically(result, save(moved(list(weights)), metadata=header))
+        return Moved(tuple(sorted(changed)), tied)
+    try:
+        result.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=result.parent, prefix=f".{result.name}."))
+    except OSError as error:
+        raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
+    try:
+        for shard in dict.fromkeys(checkpoint.files.values()):
+            names = [n for n, f in checkpoint.files.items() if f == shard]
+            write_atomically(
+                folder / shard.name, save(moved(names), metadata=checkpoint.metadata(shard)))
+        index = Path(checkpoint.path) / INDEX
+        if index.is_file():
+            write_atomically(folder / INDEX, json.dumps(json.loads(index.read_text()), indent=2))
+        try:
+            result.mkdir(exist_ok=True)
+            for file in sorted(folder.iterdir()):  # the index last but for shards named after it
+                file.replace(result / file.name)
+        except OSError as error:
+            raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Moved(tuple(sorted(changed)), tied)
+
+
+def _tied(named: set[str], weights: Weights) -> dict[str, str]:
+    """Tensors that are not named, with the named one whose very entries they hold."""
+    shapes, dtypes = weights.checkpoint.shapes, weights.checkpoint.dtypes
+    found = {}
+    for name in (n for n in shapes if n not in named and dtypes[n].is_floating_point):
+        for other in sorted(named & set(shapes)):
+            alike = shapes[other] == shapes[name] and dtypes[other] == dtypes[name]
+            # what is constant, as zeros, is the same by accident
+            if alike and prod(shapes[name]) > 1 and (
+                    weights[name] == weights[other]).all() and (
+                    weights[name] != weights[name].reshape(-1)[0]).any():
+                found[name] = other
+                break
+    return found

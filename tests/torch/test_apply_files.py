@@ -1,0 +1,187 @@
+"""symgauge apply on files: one family at a time, shards, tied tensors, bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from symgauge.cli.main import main
+
+FACTORY = '''
+import torch
+from torch import nn
+
+
+def mlp(width=3):
+    return nn.Sequential(nn.Linear(2, width), nn.ReLU(), nn.Linear(width, 2)), (torch.randn(4, 2),)
+
+
+FULL = {"width": 3}
+'''
+
+
+@pytest.fixture(scope="module")
+def derived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("derived")
+    (folder / "own.py").write_text(FACTORY)
+    assert main(["derive", f"{folder}/own.py:mlp", "--out", str(folder / "mlp")]) == 0
+    return folder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)).double()
+    found = {n: t.detach().clone() for n, t in module.state_dict().items()}
+    save_file(found, tmp_path / "in.safetensors", metadata={"format": "pt"})
+    return found
+
+
+def function(state: dict[str, torch.Tensor]) -> torch.Tensor:
+    x = torch.linspace(-2, 2, 12, dtype=torch.float64).reshape(6, 2)
+    hidden = torch.relu(x @ state["0.weight"].double().T + state["0.bias"].double())
+    return hidden @ state["2.weight"].double().T + state["2.bias"].double()
+
+
+def label(derived: Path) -> str:
+    (family,) = json.loads((derived / "mlp/derivation.json").read_text())["generators"]
+    assert family["element"]["kind"] == "diagonal"
+    return str(family["label"])
+
+
+def apply(derived: Path, folder: Path, *options: object, source: str = "in.safetensors") -> int:
+    return main(["apply", str(derived / "mlp/derivation.json"), str(folder / source),
+                 str(folder / "out.safetensors"), *map(str, options)])
+
+
+def test_an_element_brings_a_parameter_to_a_value(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    positive = {**state, "0.bias": state["0.bias"].abs() + 0.5}
+    save_file(positive, tmp_path / "in.safetensors")
+    name = label(derived)
+    assert apply(derived, tmp_path, "--family", name, "--element", "random",
+                 "--family", name, "--element", "fix:0.bias=1") == 0
+    after = load_file(tmp_path / "out.safetensors")
+    torch.testing.assert_close(after["0.bias"], torch.ones(3).double(), rtol=1e-14, atol=0)
+    torch.testing.assert_close(function(after), function(positive))
+    assert not torch.equal(after["0.weight"], positive["0.weight"])
+
+
+def test_a_given_element_and_the_identity(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    s = torch.tensor([2.0, 0.5, 3.0], dtype=torch.float64)
+    save_file({"s": s}, tmp_path / "s.safetensors")
+    name = label(derived)
+    assert apply(derived, tmp_path, "--family", name, "--element", "identity") == 0
+    after = load_file(tmp_path / "out.safetensors")
+    assert all(torch.equal(after[n], t) for n, t in state.items())
+    assert apply(derived, tmp_path, "--force", "--family", name, "--element",
+                 tmp_path / "s.safetensors") == 0
+    after = load_file(tmp_path / "out.safetensors")
+    ratio = after["0.bias"] / state["0.bias"]
+    assert torch.allclose(ratio, s) or torch.allclose(ratio, 1 / s)
+    torch.testing.assert_close(function(after), function(state))
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--family", "nosuch"], "no family has 'nosuch'"),
+    (["--element", "random"], "1 --element for 0 --family"),
+    (["--family", "LABEL", "--element", "fix:0.bias=x"], "write fix:PARAMETER=VALUE"),
+    (["--family", "LABEL", "--element", "fix:2.bias=1"], "does not scale or shift '2.bias'"),
+    (["--family", "LABEL", "--element", "fix:0.weight=1"], "meets several entries"),
+    (["--family", "LABEL", "--element", "fix:0.bias=-1"], "not all positive"),
+    (["--family", "LABEL", "--element", "nosuch.safetensors"], "no file"),
+])
+def test_what_is_no_element_is_one_sentence(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], options: list[str], words: str,
+    capsys: Any,
+) -> None:
+    save_file({**state, "0.bias": state["0.bias"].abs()}, tmp_path / "in.safetensors")
+    options = [label(derived) if o == "LABEL" else o for o in options]
+    assert apply(derived, tmp_path, *options) == 3
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_nothing_is_overwritten_without_force(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    (tmp_path / "out.safetensors").write_text("mine")
+    assert apply(derived, tmp_path) == 3
+    assert "--force" in capsys.readouterr().err
+    assert (tmp_path / "out.safetensors").read_text() == "mine"
+    assert apply(derived, tmp_path, "--force") == 0
+    torch.testing.assert_close(
+        function(load_file(tmp_path / "out.safetensors")), function(state))
+
+
+def test_full_json_moves_weights_of_its_sizes(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    assert main(["derive", f"{derived}/own.py:mlp", "--full", "--out", str(tmp_path / "full")]) == 0
+    record, there = str(tmp_path / "full/full.json"), str(tmp_path / "in.safetensors")
+    assert main(["apply", record, there, str(tmp_path / "out.safetensors")]) == 0
+    after = load_file(tmp_path / "out.safetensors")
+    assert not torch.equal(after["0.bias"], state["0.bias"])
+    torch.testing.assert_close(function(after), function(state))
+    save_file({**state, "0.bias": torch.ones(4)}, tmp_path / "other.safetensors")
+    assert main(["apply", record, str(tmp_path / "other.safetensors"), str(tmp_path / "b")]) == 3
+    assert "0.bias has shape [4]" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def sharded(folder: Path, state: dict[str, torch.Tensor]) -> None:
+    folder.mkdir()
+    for k, name in enumerate(state):
+        save_file({name: state[name]}, folder / f"{k}.safetensors", metadata={"format": "pt"})
+    index = {"weight_map": {n: f"{k}.safetensors" for k, n in enumerate(state)}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_shards_become_what_one_file_becomes(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], kind: torch.dtype
+) -> None:
+    narrow = {n: t.to(kind) for n, t in state.items()}
+    save_file(narrow, tmp_path / "in.safetensors")
+    assert apply(derived, tmp_path, "--seed", 4) == 0
+    whole = load_file(tmp_path / "out.safetensors")
+    (tmp_path / "out.safetensors").unlink()
+    sharded(tmp_path / "shards", narrow)
+    assert apply(derived, tmp_path, "--seed", 4, source="shards") == 0
+    out = tmp_path / "out.safetensors"
+    index = json.loads((out / "model.safetensors.index.json").read_text())["weight_map"]
+    assert set(index) == set(state)
+    for name, file in index.items():
+        found = load_file(out / file)[name]
+        assert found.dtype == kind and torch.equal(found, whole[name])
+    assert not torch.equal(whole["0.weight"], narrow["0.weight"])
+    assert len(list(out.iterdir())) == 5 and not list(tmp_path.glob(".out*"))
+
+
+def test_integers_in_a_late_shard_leave_nothing_behind(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    sharded(tmp_path / "shards", {**state, "2.weight": torch.ones(2, 3, dtype=torch.int8)})
+    assert apply(derived, tmp_path, source="shards") == 3
+    assert "2.weight holds int8 entries" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists() and not list(tmp_path.glob(".out*"))
+
+
+def test_a_tied_copy_is_moved_alike(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    other = {"0.copy": state["0.weight"].clone(), "zeros": torch.zeros(3, 2).double()}
+    save_file({**state, **other}, tmp_path / "in.safetensors")
+    assert apply(derived, tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["tied"] == {"0.copy": "0.weight"}
+    after = load_file(tmp_path / "out.safetensors")
+    assert torch.equal(after["0.copy"], after["0.weight"])
+    assert not torch.equal(after["0.weight"], state["0.weight"])
+    assert torch.equal(after["zeros"], other["zeros"])
