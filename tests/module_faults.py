@@ -22,7 +22,7 @@ from symgauge.capture.exported import DROP, overload_of
 from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
-from symgauge.derivation import again, record
+from symgauge.derivation import again, derivation, seal
 from symgauge.derivers import cells as tried
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -276,13 +276,13 @@ def the_certificate_alone_is_verified() -> Iterator[None]:
     def alone(self: Any, target: Any = None) -> Any:
         return verify(self.data["certificate"])
 
-    with replaced(record.Derivation, "verify", alone):
+    with replaced(derivation.Derivation, "verify", alone):
         yield
 
 
 def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[None]]:
     """The generated check with other lines in its text."""
-    right = record.emit_check
+    right = seal.emit_check
 
     def emit(spec: Any) -> str:
         text = right(spec)
@@ -292,7 +292,7 @@ def check_with(*edits: tuple[str, str]) -> Callable[[], AbstractContextManager[N
             text = text.replace(old, new)
         return text
 
-    return lambda: replaced(record, "emit_check", emit)
+    return lambda: replaced(seal, "emit_check", emit)
 
 
 NAMED = ("logits_and_value", "hidden_and_pooled", "logits_and_features", "named_tuple", "nested")
