@@ -235,9 +235,8 @@ def listed_outputs(
     value: Any, record: CheckRecord, names: Mapping[int, str]
 ) -> Mapping[int, str]:
     """Numbers and names of the outputs that the statement is about."""
-    outputs = record.get("outputs")
-    if outputs is not None:
-        return {int(number): str(name) for number, name in outputs}
+    if record.get("outputs") is not None:
+        return {int(number): str(name) for number, name in record["outputs"] or ()}
     if record["output"] is not None:
         wanted = str(record["output"])
         return {k: n for k, n in names.items() if wanted in (n, str(k))}
