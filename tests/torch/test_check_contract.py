@@ -97,7 +97,7 @@ def test_two_reverse_passes_reach_what_a_function_holds(monkeypatch: pytest.Monk
 def test_units_that_are_dead_are_drawn_again() -> None:
     """Two units, one input: at some seeds nothing is seen at first, and nothing FAILED."""
     with generated(derived(CHECKED + "two_units")) as module:
-        found = [record(module, seed) for seed in range(8)]
+        found = [record(module, seed) for seed in range(20)]
     assert all(one["ok"] is True for one in found)
     again = [row for one in found for row in one["rows"] if "drawn again" in row["note"]]
     assert {row["check"] for row in again} >= {"invariance", "planted"}
