@@ -197,6 +197,9 @@ def move_files(record: Record, element: GroupElement, weights: Weights, result: 
         header = checkpoint.metadata(Path(checkpoint.path))
         write_atomically(result, save(moved(list(weights)), metadata=header))
         return Moved(tuple(sorted(changed)), tied)
+    away = [f for f in checkpoint.files.values() if f != Path(checkpoint.path) / f.name]
+    if away:
+        raise BadInputError(f"the shard {away[0]} does not lie in {checkpoint.path} itself")
     try:
         result.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(dir=result.parent, prefix=f".{result.name}."))
@@ -212,7 +215,7 @@ def move_files(record: Record, element: GroupElement, weights: Weights, result: 
             write_atomically(folder / INDEX, json.dumps(json.loads(index.read_text()), indent=2))
         try:
             result.mkdir(exist_ok=True)
-            for file in sorted(folder.iterdir()):  # the index last but for shards named after it
+            for file in sorted(folder.iterdir()):
                 file.replace(result / file.name)
         except OSError as error:
             raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error

@@ -174,6 +174,18 @@ def test_integers_in_a_late_shard_leave_nothing_behind(
     assert not (tmp_path / "out.safetensors").exists() and not list(tmp_path.glob(".out*"))
 
 
+def test_shards_elsewhere_are_refused(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    sharded(tmp_path / "shards", state)
+    (tmp_path / "shards/0.safetensors").rename(tmp_path / "0.safetensors")
+    index = tmp_path / "shards/model.safetensors.index.json"
+    index.write_text(index.read_text().replace('"0.safetensors"', '"../0.safetensors"'))
+    assert apply(derived, tmp_path, source="shards") == 3
+    assert "does not lie in" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 def test_a_tied_copy_is_moved_alike(
     derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
 ) -> None:
