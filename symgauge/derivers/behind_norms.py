@@ -54,8 +54,11 @@ def shifts_behind_norms(
     found = {
         names[r.reader]: [names[i] for i in r.stays] for r in _readings(structure)
         if not any((names[r.reader], place) in known for place in _places_beside(structure, r))}
-    if not found:
+    copied = {copy_for(p, name) for name, own in found.items() for p in own}
+    if not found or copied & set(names.values()):
         return
+    # what others see of the norm compensates nothing, nor do copies of other readers
+    free = set(names.values()).difference(*found.values())
     copies = untied(structure.network, found)
     network, numbers = copies.network, [structure.numbers[i] for i in copies.numbers]
     slices: dict[str, list[Through]] = {name: [] for name in found}
@@ -66,7 +69,8 @@ def shifts_behind_norms(
         for r in _readings(here):
             name = here.names[r.reader]
             there = way(stage, r) if name in slices else None
-            if there is not None and there.parameter in (copy_for(p, name) for p in found[name]):
+            if there is not None and there.parameter in (
+                    copy_for(p, name) for p in found[name]) and _others(there) <= free:
                 slices[name].append(there)
                 fixed.append(there)
         network = network.fixed(held_values(fixed))
@@ -199,6 +203,12 @@ def _shifts_of(
             found, family=replace(found.family, via=via), own=via, on=last,
             element=Element(legs, ((node, tuple(leaves), tag, Fraction(1)),)),
             origin=(node, tuple(leaves)))
+
+
+def _others(through: Through) -> set[str]:
+    """What a slice's family moves and reads but the slice's own parameter."""
+    names = {m.parameter for m in through.moves} | {m.source for m in through.moves if m.source}
+    return names - {through.parameter}
 
 
 def _renamed(through: Through, names: dict[str, str]) -> Through:

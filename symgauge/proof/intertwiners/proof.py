@@ -120,10 +120,13 @@ def _slice(
         return structure, through, _steps(structure, family)
     except NoLemma:
         reader = reader_of(through)
-        if reader is None or not {reader, through.parameter} <= set(structure.names.values()):
+        names = set(structure.names.values())
+        if reader is None or not {reader, through.parameter} <= names:
+            raise
+        copy = copy_for(through.parameter, reader)
+        if copy in names:
             raise
     copies = untied(structure.network, {reader: [through.parameter]})
-    copy = copy_for(through.parameter, reader)
     moves = tuple(
         replace(m, parameter=copy) if m.parameter == through.parameter else m
         for m in through.moves)
