@@ -158,6 +158,37 @@ def behind_a_norm() -> list[Step]:
     ]
 
 
+def behind_a_norm_that_stays() -> list[Step]:
+    """Z G + 1 b, taken by others too: a reader W has copies of G and of b, which are undone."""
+    v, b, d = matrix("v", m, 1), matrix("b", 1, n), matrix("d", 1, m)
+    sum_0 = ((Z @ one, zero(T, 1)),)
+    P, k = sizes("P k")
+    df = matrix("F", 1, P, latex=r"\partial_\theta F")
+    dg = matrix("K", 1, k, latex=r"\partial_a F")
+    field, copy = matrix("V", P, 1), matrix("A", k, P, latex="Da")
+    return [
+        MatrixIdentity(
+            "the reader's own gain and bias, brought to 1 and to 0",
+            (Z @ G + rows @ b) @ W.T + rows @ d,
+            Z @ (W @ G).T + rows @ (d + b @ W.T),
+        ),
+        MatrixIdentity(
+            "so a vector over the gain is a shift of W", (Z @ G + rows @ b)
+            @ (W + v @ one.T @ G.inv).T + rows @ (d - b @ G.inv @ one @ v.T),
+            (Z @ G + rows @ b) @ W.T + rows @ d, rules=sum_0,
+            note=r"$W \mapsto W + v\,(G^{-1}\mathbf{1})^{\top}$, "
+            r"$d \mapsto d - v\,\mathbf{1}^{\top} G^{-1} b$: a translation, for $G$ and $b$ "
+            r"do not move.",
+        ),
+        MatrixIdentity(
+            "copies of parameters that do not move", (df + dg @ copy) @ field, zero(1, 1),
+            rules=((df @ field, zero(1, 1)), (copy @ field, zero(k, 1))),
+            note=r"$f(\theta) = F(\theta, a(\theta))$, where $a$ are the copied parameters: what "
+            r"leaves $F$ at fixed $a$ and does not move $a$ leaves $f$.",
+        ),
+    ]
+
+
 def rotary() -> list[Step]:
     """A rotary embedding multiplies pairs by complex numbers."""
     J = matrix("J", n, n, kind="skew")
@@ -284,6 +315,7 @@ def must_fail() -> list[Step]:
     P = matrix("P", T, S)
     u = matrix("u", n, 1)
     sheared = identity(n) + u @ one.T
+    ones = matrix("v", m, 1)
     sheared_point = {
         X: UNIT, Z: [[1, -1], [2, -2]], W: UNIT, u: [[1], [0]], one: [[1], [1]],
         rows: [[1], [1]], c: [[1, 0]],
@@ -362,6 +394,17 @@ def must_fail() -> list[Step]:
             r"W \Omega$ for the one, $W G\, \Omega\, G^{-1}$ for the other.",
         ),
         MatrixCounterexample(
+            "a shift of a reader that is not over the gain", Z @ G @ (W + ones @ one.T).T,
+            Z @ G @ W.T, {**sheared_point, ones: [[1], [1]], G: [[1, 0], [0, 2]]},
+            note=r"$Z G$ does not sum to 0.",
+        ),
+        MatrixCounterexample(
+            "the gain moves with its copy", Z @ (G @ D) @ (W_square @ D.inv).T + Z @ (G @ D),
+            Z @ G @ W_square.T + Z @ G,
+            {**sheared_point, W_square: UNIT, G: [[1, 0], [0, 1]], D: [[2, 0], [0, 1]]},
+            note="A skip sees the gain too: a scaling of it is undone for the reader alone.",
+        ),
+        MatrixCounterexample(
             "folding a norm's gain into a tied head", X @ (W @ G).T, X @ W.T,
             {X: UNIT, W: UNIT, G: [[1, 0], [0, 2]]},
             note="$W$ is the embedding as well, and there no gain is undone.",
@@ -383,7 +426,8 @@ def theorem() -> Theorem:
             r"are multiplied by the degree of a homogeneous function. (c) Shifts are carried by "
             r"linear maps and by rows that sum to 1, absorbed by added parameters, and forgotten "
             r"by centring and by softmax where they are constant along its axis. (d) A generator "
-            r"on a slice, carried back, is one on the whole space."
+            r"on a slice, carried back, is one on the whole space. (e) So is one of the program in "
+            r"which a reader has copies of parameters that the generator does not move."
         ),
         hypotheses=(
             r"$g \in GL(n)$, $O \in O(n)$, $D > 0$ diagonal, $s > 0$.",
@@ -402,7 +446,8 @@ def theorem() -> Theorem:
             "act on the names of indices alone and take the variation with them."
         ),
         steps=(
-            *matrices(), *centring(), *behind_a_norm(), *rotary(), *scalings(), *shifts(),
+            *matrices(), *centring(), *behind_a_norm(),
+            *behind_a_norm_that_stays(), *rotary(), *scalings(), *shifts(),
             *slices(), *must_fail(),
         ),
         conclusion=(

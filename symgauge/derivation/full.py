@@ -273,7 +273,7 @@ def statements(found: Found) -> list[FullStatement]:
             proved.add(entry.class_)
             lines = tuple(
                 ProofLine(node=f"v{line.node}", op=line.op, variation=line.variation)
-                for line in proof_lines(structure, s.steps, s.family.kind))
+                for line in proof_lines(s.on or structure, s.steps, s.family.kind))
             entry = replace(entry, proof=replace(entry.proof, lines=lines))
         out.append(entry)
     return out

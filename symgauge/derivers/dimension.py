@@ -17,6 +17,7 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from symgauge.derivers.element import OVER
 from symgauge.laws.reads import unread_summands
 from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
@@ -69,7 +70,10 @@ class Components:
     def _vectors(self, found: Structural, plain: bool) -> Iterator[tuple[Component, Vector]]:
         kind = "shift" if found.family.kind.is_shift else "scale"
         legs = found.element.legs
-        entries = [e for e in found.element.entries if not plain or kind == "scale" or not e[2]]
+        entries = found.element.entries
+        if plain and kind == "shift":
+            # where all gains are 1, what is over them is a constant
+            entries = tuple((*e[:2], (), e[3]) for e in entries if not e[2] or e[2][0] == OVER)
         for k in range(len(legs) + 1) if found.element.entries else ():
             for chosen in combinations(range(len(legs)), k):
                 vector: Vector = {}

@@ -11,6 +11,8 @@ from symgauge.laws.sweep import Step
 from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
+#: Tells entries that are over a gain: W += c / gamma.
+OVER = "over"
 #: (parameter, where each index of the element sits, what else tells it apart, weight).
 Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]
 
@@ -41,6 +43,9 @@ class Structural:
     copies: tuple[int, ...] = ()
     #: Where a shift starts, to be proved again with fewer slices.
     origin: tuple[int, tuple[Address, ...]] | None = None
+    #: Slices of its own, of a norm as one reader sees it, and the program with the copies.
+    own: tuple[Through, ...] = ()
+    on: Structure | None = None
 
 
 @dataclass

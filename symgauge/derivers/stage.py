@@ -280,20 +280,24 @@ class Stage:
     def shifts(self) -> Iterator[Structural]:
         """Shifts of each parameter along some of its leaves, constant along the others."""
         for node in self.parameters:
-            accepted: list[frozenset[Address]] = []
-            for leaves in self._blocks(node):
-                for k in range(len(leaves), -1, -1):
-                    for chosen in combinations(leaves, k):
-                        if any(set(chosen) <= done for done in accepted):
-                            continue
-                        if len({a[0] for a in chosen}) > 1:
-                            continue
-                        try:
-                            found = self.shift(node, chosen)
-                        except NoLemma:
-                            continue
-                        accepted.append(frozenset(chosen))
-                        yield found
+            yield from self.shifts_of(node)
+
+    def shifts_of(self, node: int) -> Iterator[Structural]:
+        """Those of one parameter."""
+        accepted: list[frozenset[Address]] = []
+        for leaves in self._blocks(node):
+            for k in range(len(leaves), -1, -1):
+                for chosen in combinations(leaves, k):
+                    if any(set(chosen) <= done for done in accepted):
+                        continue
+                    if len({a[0] for a in chosen}) > 1:
+                        continue
+                    try:
+                        found = self.shift(node, chosen)
+                    except NoLemma:
+                        continue
+                    accepted.append(frozenset(chosen))
+                    yield found
 
     def _blocks(self, node: int) -> Iterator[list[Address]]:
         """The leaves of each block: where an axis is a direct sum, of one summand."""

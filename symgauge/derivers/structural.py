@@ -1,10 +1,10 @@
 """The structural deriver: families from the legs of a program, each proved by its intertwiners.
 
 It reads which op joins which axes and never a size: what it proves holds for every size of the
-legs. It knows five kinds of family: a matrix on a leg, a matrix behind a norm that centres,
-positive scalings, one scaling of whole tensors, and shifts. Parameters that a scaling or a shift
-uses up (a gain, a norm's bias) are brought to 1 and to 0 first, and the rest is found there and
-carried back.
+legs. It knows six kinds of family: a matrix on a leg, a matrix behind a norm that centres,
+positive scalings, one scaling of whole tensors, shifts, and shifts over a norm's gain. Parameters
+that a scaling or a shift uses up (a gain, a norm's bias) are brought to 1 and to 0 first, and the
+rest is found there and carried back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
 from symgauge.derivers.fixing import slices_of
 from symgauge.derivers.stage import Stage
@@ -22,7 +23,7 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
-from symgauge.lie.fields import orbit_rank
+from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
@@ -48,6 +49,8 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
         found.families = [_with_slices(f, found, same) for f in found.families]
+    progress("readers of norms that stay")
+    found.families += _behind_norms(found)
     shapes = {p.name: p.shape for p in network.parameters}
     found.families = [f for f in found.families if no_action(f.family, shapes) is None]
     return found
@@ -81,6 +84,22 @@ def _with_slices(proved: Structural, found: Found, same: Container[object]) -> S
     return replace(proved, family=replace(family, via=via))
 
 
+def _behind_norms(found: Found) -> list[Structural]:
+    """Shifts over gains, of readers that no other shift moves so: without slices where that goes.
+
+    Else through all, and those of the readers behind them.
+    """
+    via = tuple(t for _, t in found.slices)
+    known = {(m.parameter, m.at) for f in found.families for m in f.family.moves if m.form == "+c"}
+    out = list(shifts_behind_norms(found.structure, found.sliced, known))
+    if via:
+        known |= {(m.parameter, m.at) for f in out for m in f.family.moves}
+        out += [
+            replace(f, family=replace(f.family, via=(*via, *f.own)))
+            for f in shifts_behind_norms(found.sliced, found.sliced, known)]
+    return out
+
+
 def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -> int:
     """Rank of the families at a random point: coordinates that slices use up, and on the slices.
 
@@ -88,7 +107,11 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
     """
     network = found.sliced.network
     coordinates = Coordinates(network)
-    fields = [f for s in found.families for f in coordinates.fields_of(s.family)]
+    fields: list[VectorField] = []
+    for s in found.families:
+        # where a parameter is held its reader is there already
+        ways = [Slice(t, coordinates) for t in s.own if t.parameter in network.offsets]
+        fields += carried(coordinates.fields_of(s.family), ways) or ()
     point = field.random(rng, (network.num_coordinates,))
     return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 
@@ -102,11 +125,11 @@ def instantiate(found: Found) -> list[Family]:
     coordinates = Coordinates(found.structure.network)
     via = tuple(through for _, through in found.slices)
     out = []
-    slices = [Slice(t, coordinates) for t in via]
+    slices = {t: Slice(t, coordinates) for s in found.families for t in (*via, *s.own)}
     own = [s.family for s, _ in found.slices]
-    on_slices = [replace(s.family, via=via) for s in found.families]
+    on_slices = [s.family if s.own else replace(s.family, via=via) for s in found.families]
     for family in (*own, *on_slices):
-        fields = carried(coordinates.fields_of(family), slices if family.via else ())
+        fields = carried(coordinates.fields_of(family), [slices[t] for t in family.via])
         if fields:
             out.append(replace(family, fields=fields, all_sizes=True))
     return out

@@ -94,6 +94,13 @@ def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
     return {t.parameter: Fraction(t.kind.is_scaling) for t in slices}
 
 
+def reader_of(through: Through) -> str | None:
+    """The one parameter through which a slice's own is seen: what is scaled along, or sums it."""
+    seen = {m.source for m in through.moves if m.source} or {
+        m.parameter for m in through.moves if m.parameter != through.parameter}
+    return next(iter(seen)) if len(seen) == 1 else None
+
+
 @dataclass(frozen=True)
 class Family:
     """An element and its moves. `fields` are the generators, one per basis element."""

@@ -30,10 +30,14 @@ class Structure:
 
     def __init__(
         self, network: Network, legs: Legs | None = None,
-        given: Mapping[int, list[Axis]] | None = None,
+        given: Mapping[int, list[Axis]] | None = None, numbers: Sequence[int] | None = None,
     ) -> None:
-        """`legs` and the axes of some leaves are those of a program around this one."""
+        """`legs` and the axes of some leaves are those of a program around this one.
+
+        `numbers` are what a reader of a proof calls the lines, where copies were put among them.
+        """
         self.network = network
+        self.numbers = range(len(network.nodes)) if numbers is None else numbers
         self.legs = Legs() if legs is None else legs
         self.axes = follow_lines(self.legs, network, given or {})
         self.zero = zero_lines(network)

@@ -22,6 +22,7 @@ from symgauge.checks.runtime.moves import (
 )
 from symgauge.families.family import Place, Through
 from symgauge.families.kind import Kind
+from symgauge.plain import PlainFamily, PlainSlice
 from symgauge.weights.statement import Group
 
 Array = NDArray[Any]
@@ -93,11 +94,12 @@ def rows_of(array: Array, at: Place | None) -> Array:
     return rows
 
 
-def _plain(through: Through) -> dict[str, Any]:
+def _plain(through: Through) -> PlainSlice:
     """A slice as the runtime reads it."""
     return {
         "parameter": through.parameter, "action": [m.plain() for m in through.moves],
-        "element": {"copies": list(through.copies), "size": through.size}}
+        "element": {
+            "kind": through.kind.name, "copies": list(through.copies), "size": through.size}}
 
 
 def onto_slices(
@@ -137,7 +139,16 @@ def apply(state: State, group: Group, element: Element | elements.Element) -> No
     by = element.acting(group.copies) if isinstance(element, Element) else element
     for move in group.moves:
         apply_move(state, move.plain(), by, measured=False)
-    off_slices(state, {"via": list(map(_plain, group.via))}, own)
+    off_slices(state, _acting(group), own)
+
+
+def _acting(group: Group) -> PlainFamily:
+    assert group.kind is not None or not group.via
+    return {
+        "element": {
+            "kind": group.kind.name if group.kind else "", "copies": list(group.copies),
+            "size": group.size},
+        "action": [m.plain() for m in group.moves], "via": list(map(_plain, group.via))}
 
 
 def composed(first: Element, second: Element) -> Element:

@@ -24,6 +24,7 @@ from symgauge.derivation.full import FullDerivation
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
 from symgauge.files import write_atomically
+from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 
 Record = Derivation | FullDerivation
@@ -102,12 +103,12 @@ def _sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
             raise BadInputError(
                 f"these are not weights at the sizes of full.json: {name} {has}, it has {shape} "
                 "there")
-    families = tuple(f.plain() for f in record.generators)
+    families = tuple(f.entry() for f in record.generators)
     scales = {n: float(np.sqrt(np.mean(to_numpy(weights[n]).astype(float)**2))) for n in shapes}
     return GroupElement(families, actions.sample(families, shapes, seed, scales))
 
 
-def _index(families: Sequence[Mapping[str, Any]], name: str, size: str) -> int:
+def _index(families: Sequence[PlainFamily], name: str, size: str) -> int:
     """The family of that label, or the only one whose label has these words in it."""
     labels = [(f["label"], (actions.at_size(f, size) or f).get("label", "")) for f in families]
     found = [k for k, own in enumerate(labels) if name in own]
@@ -128,7 +129,7 @@ def _given(path: str) -> np.ndarray:
 
 
 def _fixing(
-    family: Mapping[str, Any], size: str, words: str, before: GroupElement, weights: Weights
+    family: PlainFamily, size: str, words: str, before: GroupElement, weights: Weights
 ) -> np.ndarray:
     """The numbers s or c that bring a parameter to a value."""
     name, equals, text = words.removeprefix("fix:").partition("=")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from symgauge.checks.actions import NumpyNumbers
 from symgauge.checks.runtime import elements
+from symgauge.plain import PlainElement
 from symgauge.weights.action import apply, touched
 from symgauge.weights.statement import Group
 
@@ -19,7 +20,9 @@ def random_element(group: Group, rng: np.random.Generator) -> elements.Element:
     assert group.kind is not None
     # a sum is at most n^1/2 times the norm
     unit = group.size ** -0.5 if group.kind.fixes_sums_of_0 else 1.0
-    element = {"parts": group.kind.parts, "copies": group.copies, "size": group.size}
+    element: PlainElement = {
+        "kind": group.kind.name, "parts": list(group.kind.parts), "copies": list(group.copies),
+        "size": group.size}
     return elements.random_element(element, unit, NumpyNumbers(rng))
 
 

@@ -27,13 +27,13 @@ def proof_lines(
     for step in steps:
         line, law = step.line, all_laws()[step.line.law]
         if step.variation is None:
-            yield Line(line.node, line.label, f"does not vary ({law.forgets})")
+            yield Line(structure.numbers[line.node], line.label, f"does not vary ({law.forgets})")
         elif not law.silent:
             fixes = kind is not None and kind.fixes_sums_of_0
             fixed = fixes and line.adds and any(
                 0 in totals_of(structure).get(j, {}).values() for j in line.inputs)
             text = variation(structure, line.node, step.variation)
-            yield Line(line.node, line.label, text + (
+            yield Line(structure.numbers[line.node], line.label, text + (
                 " (what is added sums to 0 there: g fixes it)" if fixed else ""))
 
 

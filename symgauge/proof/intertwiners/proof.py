@@ -5,11 +5,16 @@ it fixed; it reaches the slice from every value of its parameter (`network.carry
 itself is proved on the slice. A scaling by s < 0 too, where only multilinear laws see it: the
 slice is then reached from all values but 0. Else it is reached from those of one sign alone, and
 X f = 0 holds beyond them where f is analytic.
+
+A slice whose family leaves f unchanged only as its one reader sees the parameter (a norm's gain,
+where a skip takes the norm too) is one of the program in which that reader has a copy of its own
+(`program.untied`): what moves neither may go through it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -17,7 +22,7 @@ from typing import Any
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Family, Move, Through, held_values
+from symgauge.families.family import Family, Move, Through, held_values, reader_of
 from symgauge.families.kind import MatrixKind
 from symgauge.laws import all_laws
 from symgauge.laws.sweep import Step
@@ -27,6 +32,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
+from symgauge.program.untied import copy_for, untied
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.proof.intertwiners.matrices import prove_matrix
 from symgauge.proof.intertwiners.places import address_of, shift_moves
@@ -55,6 +61,7 @@ class FamilyProver:
         """
         try:
             structure, _ = self._on(family.via)
+            _require_untouched(family.moves, family.via)
             lines = tuple(proof_lines(structure, _steps(structure, family), family.kind))
         except NoLemma as reason:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
@@ -81,15 +88,51 @@ class FamilyProver:
             else:
                 *outer, through = via
                 structure, slices = self._on(tuple(outer))
-                steps = _steps(structure, Family(
-                    through.kind, through.copies, through.size, through.moves, ()))
+                _require_untouched(through.moves, outer)
+                structure, own, steps = _slice(structure, through)
                 require_transitive(through, self.coordinates)
                 both = all(all_laws()[step.line.law].multilinear for step in steps)
                 if through.kind.is_scaling and not both and not self._analytic:
                     raise NoLemma("a slice that a scaling reaches from one side alone")
-                held = Structure(self.network.fixed(held_values(via)))
-                self._slices[via] = held, [*slices, Slice(through, self.coordinates)]
+                held = structure.network.fixed(held_values([own]))
+                self._slices[via] = Structure(held, numbers=structure.numbers), [
+                    *slices, Slice(through, self.coordinates)]
         return self._slices[via]
+
+
+def _require_untouched(moves: Sequence[Move], via: Sequence[Through]) -> None:
+    """Raise NoLemma where what slices hold is moved or read: others than a reader may see it."""
+    held = {t.parameter for t in via}
+    for move in moves:
+        if {move.parameter, move.source} & held:
+            raise NoLemma(f"{move.parameter} moves or reads what a slice holds")
+
+
+def _slice(
+    structure: Structure, through: Through
+) -> tuple[Structure, Through, Sequence[Step[Any]]]:
+    """The program in which a slice's own family is proved, with its names there, and the proof.
+
+    Raises NoLemma where there is none, for all that read the parameter or for one reader alone.
+    """
+    family = Family(through.kind, through.copies, through.size, through.moves, ())
+    try:
+        return structure, through, _steps(structure, family)
+    except NoLemma:
+        reader = reader_of(through)
+        names = set(structure.names.values())
+        if reader is None or not {reader, through.parameter} <= names:
+            raise
+        copy = copy_for(through.parameter, reader)
+        if copy in names:
+            raise
+    copies = untied(structure.network, {reader: [through.parameter]})
+    moves = tuple(
+        replace(m, parameter=copy) if m.parameter == through.parameter else m
+        for m in through.moves)
+    own = replace(through, parameter=copy, moves=moves)
+    there = Structure(copies.network, numbers=[structure.numbers[i] for i in copies.numbers])
+    return there, own, _steps(there, replace(family, moves=moves))
 
 
 def _steps(structure: Structure, family: Family) -> Sequence[Step[Any]]:
