@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -286,9 +286,9 @@ def at_full(family: Family, small: Network, full: Network) -> Acting | None:
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
     """
-    names = {p.name for p in full.parameters}
+    names = {p.name: p.shape for p in full.parameters}
     # other layers would have to move too, and the weight of a shift may count elements
-    if names != {p.name for p in small.parameters} or any(
+    if set(names) != {p.name for p in small.parameters} or any(
         m.form in ("+c", "+Tc") and abs(m.weight) != 1 for m in family.moves
     ):
         return None
@@ -310,7 +310,8 @@ def at_full(family: Family, small: Network, full: Network) -> Acting | None:
 
 
 def _restated(
-    part: Family | Through, pairs: Sequence[tuple[Places, Places]], names: Collection[str]
+    part: Family | Through, pairs: Sequence[tuple[Places, Places]],
+    names: Mapping[str, tuple[int, ...]],
 ) -> Family | Through | None:
     """A family, or the family of a slice, with the element and the moves of the full sizes."""
     moves: list[Move] = []
@@ -327,7 +328,10 @@ def _restated(
         place = next((found for found in tried if found is not None), None)
         if place is None:
             return None
-        shape = tuple(place.sizes[i] for i in place.per)
+        per = tuple(
+            k if isinstance(k, int) else (k[0], names[where[0]][k[0]]) for k in place.per)
+        place = replace(place, per=per)
+        shape = place.copies
         assert isinstance(place.along, int)  # several factors stand in planted failures alone
         length = place.sizes[place.along]
         if copies is not None and (copies, size) != (shape, length):

@@ -17,16 +17,30 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 
 
+#: What numbers copies: a factor of the place's own range, or all of another axis, (axis, size).
+Per = int | tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Place:
-    """A location together with the factors that number the copies."""
+    """A location together with the factors, and the other axes, that number the copies."""
 
     axis: int
     start: int
     sizes: tuple[int, ...]
     #: The factor along which the element acts; several, joined row-major, in planted failures.
     along: int | tuple[int, ...]
-    per: tuple[int, ...] = ()
+    per: tuple[Per, ...] = ()
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """How many copies each of `per` numbers."""
+        return tuple(self.sizes[k] if isinstance(k, int) else k[1] for k in self.per)
+
+    @property
+    def other_axes(self) -> tuple[int, ...]:
+        """The axes beside its own that number copies."""
+        return tuple(k[0] for k in self.per if not isinstance(k, int))
 
     @staticmethod
     def from_plain(data: Mapping[str, Any]) -> Place:
@@ -34,7 +48,8 @@ class Place:
         along = data["along"]
         return Place(
             data["axis"], data["start"], tuple(data["sizes"]),
-            tuple(along) if isinstance(along, list) else along, tuple(data["per"]),
+            tuple(along) if isinstance(along, list) else along,
+            tuple(tuple(k) if isinstance(k, list) else k for k in data["per"]),
         )
 
     @staticmethod
@@ -47,7 +62,8 @@ class Place:
         """Plain data."""
         return {
             "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
-            "along": self.along, "per": list(self.per),
+            "along": self.along,
+            "per": [k if isinstance(k, int) else list(k) for k in self.per],
         }
 
 

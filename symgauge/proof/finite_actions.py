@@ -77,10 +77,13 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     if at is None:
         return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
     factors = [*at.per, at.along]
+    beside = [*at.other_axes, at.axis]
+    if len(set(beside)) < len(beside) or len(beside) > 1 and move.source is not None or any(
+            shape[k[0]] != k[1] for k in at.per if not isinstance(k, int)):
+        return False
     return (
         isinstance(at.along, int) and len(set(factors)) == len(factors)
-        and at.sizes[at.along] == family.size
-        and tuple(at.sizes[k] for k in at.per) == family.copies
+        and at.sizes[at.along] == family.size and at.copies == family.copies
         and at.start + prod(at.sizes) <= shape[at.axis]
     )
 
@@ -99,7 +102,8 @@ def _commute(a: Move, b: Move) -> bool:
     if a.at is None or b.at is None or {a.form, b.form} - set(MATRIX_FORMS):
         return False
     if a.at.axis != b.at.axis:
-        return True
+        # copies that one numbers by an axis are mixed by a matrix on it
+        return a.at.axis not in b.at.other_axes and b.at.axis not in a.at.other_axes
     # factors of one splitting of an axis: a matrix on one, copies numbered by others
     return (a.at.start, a.at.sizes) == (b.at.start, b.at.sizes) and a.at.along != b.at.along and (
         a.at.along not in b.at.per and b.at.along not in a.at.per)

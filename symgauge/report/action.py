@@ -109,16 +109,19 @@ def place_of(tensor: Tensor, at: Mapping[str, Any] | None) -> str:
     axis = {(1, 0): "entries", (2, 0): "rows", (2, 1): "columns"}.get(
         (tensor.dimensions, tensor.axis), f"axis {tensor.axis}"
     )
-    sizes = list(at["sizes"])
-    if len(sizes) == 1:
-        return rf"\text{{{axis}}}"
-    index = ["r"] * len(sizes)
+    sizes, per = list(at["sizes"]), at.get("per", ())
+    index, beside = ["r"] * len(sizes), ""
     index[int(at["along"])] = "i"
-    per = at.get("per", ())
     for number, factor in enumerate(per, 1):
-        index[int(factor)] = "h" if len(per) == 1 else f"h_{number}"
+        letter = "h" if len(per) == 1 else f"h_{number}"
+        if isinstance(factor, int):
+            index[factor] = letter
+        else:  # all of another axis
+            beside += rf"\text{{, axis {factor[0]} }}({letter}) \in {factor[1]}"
+    if len(sizes) == 1:
+        return rf"\text{{{axis}}}{beside}"
     shape = r" \times ".join(map(str, sizes))
-    return rf"\text{{{axis} }}({','.join(index)}) \in {shape}"
+    return rf"\text{{{axis} }}({','.join(index)}) \in {shape}{beside}"
 
 
 class Letters(NamedTuple):

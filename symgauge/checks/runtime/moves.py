@@ -87,7 +87,13 @@ def block(array: Array, at: Mapping[str, Any]) -> Array:
 def places(at: Mapping[str, Any]) -> tuple[list[int], list[int]]:
     """The axes of the block that carry the copies, and those that carry the element's index."""
     along = at["along"] if isinstance(at["along"], list) else [at["along"]]
-    return [at["axis"] + j for j in at["per"]], [at["axis"] + j for j in along]
+    axis, more = at["axis"], len(at["sizes"]) - 1
+    # a copy is numbered by a factor of the axis, or by all of another axis: [axis, size]
+    copies = [
+        (j[0] + more if j[0] > axis else j[0]) if isinstance(j, list) else axis + j
+        for j in at["per"]
+    ]
+    return copies, [axis + j for j in along]
 
 
 def spread(vector: Array, at: Mapping[str, Any] | None, ndim: int) -> Array:
