@@ -24,8 +24,8 @@ class Contraction(Law):
     name = "contraction"
     words = (
         "g against its contragredient cancel, and so does the inverse of 1 + u 1^T on what reads "
-        "a value of sum 0; other legs pass",
-        "opposite weights cancel",
+        "a value of sum 0; other legs pass, rows of a single 1 pick the copies",
+        "opposite weights cancel; rows of a single 1 pick the copies",
         "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it",
     )
     forgets = "g and its inverse cancel, or a sum of 0 is met"
