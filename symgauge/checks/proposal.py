@@ -118,7 +118,9 @@ def _larger(element: dict[str, Any], moves: Moves) -> dict[str, Any] | None:
             move["form"] = forms[str(move.pop("weight"))]
     joint = own is GL or (own.is_scaling and size == 1)
     if joint:
-        if prod(copies) < 2 or any(isinstance(k, list) for m in moves for k in m["at"]["per"]):
+        if prod(copies) < 2 or any(
+                "periods" in m["at"] or isinstance(k, list)
+                for m in moves for k in m["at"]["per"]):
             return None
         for move in moves:
             move["at"] = _joined(move["at"])

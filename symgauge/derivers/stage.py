@@ -89,6 +89,8 @@ class Stage:
                 continue
             if a[:-1] == address[:-1] and a != address:
                 yield a, leg
+            elif len(a) == 2 and len(address) == 4 and a[0] == address[0] and a[1] < address[1]:
+                yield a, leg  # it numbers the periods
             elif a[0] != address[0] and is_whole_axis(self.structure, node, a):
                 yield a, leg
 
@@ -340,16 +342,18 @@ class Stage:
         groups: list[list[list[Address]]] = []
         for axis in range(len(self.shapes[node])):
             here = self.structure.leaves(node, axis)
-            rest = [(axis, k) for k in range(1, len(here))]
-            parts = self.structure.parts(here[0][0]) if here else ()
-            if not parts or (axis, 0) in {a for _, a, _ in sum(self.halves.values(), [])
+            n, parts = self.structure.summands(node, axis)
+            outer = [(axis, k) for k in range(n)]
+            rest = [(axis, k) for k in range(n + 1, len(here))]
+            if not parts or (axis, n) in {a for _, a, _ in sum(self.halves.values(), [])
                                           if _ is not None}:
-                groups.append([[(axis, 0), *rest] if here else []])
+                groups.append([[*outer, (axis, n), *rest] if here else []])
                 continue
             groups.append([
-                [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
+                [*outer, *((axis, n, j, k) for k in range(len(self.structure.part_leaves(part)))),
+                 *rest]
                 for j, part in enumerate(parts)
-                if (node, axis, 0, j) not in unread_summands(self.structure)
+                if (node, axis, n, j) not in unread_summands(self.structure)
             ])
         for chosen in product(*groups):
             yield [a for group in chosen for a in group]

@@ -258,6 +258,9 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     place = move.at
     if place is None:
         return move.parameter
+    if place.periods:
+        stop, of = place.start + place.length, place.periods[1]
+        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}]"
     length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
     if length == whole:
         return move.parameter

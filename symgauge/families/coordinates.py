@@ -47,11 +47,15 @@ class Coordinates:
         if place is None:
             return index.reshape(1, 1, 1, -1)
         index = np.moveaxis(index, place.axis, 0)
-        piece = index[place.start:place.start + prod(place.sizes)]
+        if place.periods:
+            index = index.reshape(-1, place.periods[1], *index.shape[1:])
+            piece = index[:, place.start:place.start + place.length]
+        else:
+            piece = index[place.start:place.start + place.length]
         k, beside = len(place.sizes), place.other_axes
-        piece = piece.reshape(*place.sizes, *piece.shape[1:])
+        piece = piece.reshape(*place.sizes, *piece.shape[1 + bool(place.periods):])
         # the axis itself stands in front now
-        axes = [a for a in range(index.ndim) if a != place.axis]
+        axes = [a for a in range(len(self.shapes[parameter])) if a != place.axis]
         where = {a: k + i for i, a in enumerate(axes)}
         per = [i if isinstance(i, int) else where[i[0]] for i in place.per]
         along = place.along if isinstance(place.along, tuple) else (place.along,)

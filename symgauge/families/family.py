@@ -31,6 +31,14 @@ class Place:
     #: The factor along which the element acts; several, joined row-major, in planted failures.
     along: int | tuple[int, ...]
     per: tuple[Per, ...] = ()
+    #: (k, n): the first k sizes number periods of n entries of the axis; `start` and the other
+    #: sizes are within each. () where the range is one.
+    periods: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Entries of the range, within a period."""
+        return prod(self.sizes[self.periods[0]:] if self.periods else self.sizes)
 
     @property
     def copies(self) -> tuple[int, ...]:
@@ -50,6 +58,7 @@ class Place:
             data["axis"], data["start"], tuple(data["sizes"]),
             tuple(along) if isinstance(along, list) else along,
             tuple(tuple(k) if isinstance(k, list) else k for k in data["per"]),
+            tuple(data.get("periods", ())),
         )
 
     @staticmethod
@@ -60,8 +69,9 @@ class Place:
 
     def plain(self) -> dict[str, Any]:
         """Plain data."""
+        periods = {"periods": list(self.periods)} if self.periods else {}
         return {
-            "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
+            "axis": self.axis, "start": self.start, "sizes": list(self.sizes), **periods,
             "along": self.along,
             "per": [k if isinstance(k, int) else list(k) for k in self.per],
         }

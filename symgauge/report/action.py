@@ -55,6 +55,10 @@ def tensor_name(move: Mapping[str, Any], shapes: Shapes, key: str = "parameter")
     if at is None or (key == "parameter" and move["form"] == "+Tc"):
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
+    if "periods" in at:
+        count, period = at["periods"]
+        stop = start + prod(at["sizes"][count:])
+        return str(Block(name, axis, start, stop, period))
     whole = shapes[name][axis] if name in shapes else start + length
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 

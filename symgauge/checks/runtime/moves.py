@@ -75,9 +75,19 @@ def wide(array: Array, copy: bool | None = None) -> Array:
 def block(array: Array, at: Mapping[str, Any]) -> Array:
     """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
 
-    Raises ValueError or IndexError where the array has no such slice.
+    With periods [k, n] the axis is periods of n entries, which the first k sizes number, and the
+    slice is of each. Raises ValueError or IndexError where the array has no such slice.
     """
     axis, sizes = at["axis"], list(at["sizes"])
+    if "periods" in at:
+        count, period = at["periods"]
+        inner = math.prod(sizes[count:])
+        if at["start"] + inner > period:
+            raise ValueError(f"a period has {period} entries")
+        whole = array.reshape(
+            *array.shape[:axis], *sizes[:count], period, *array.shape[axis + 1 :])
+        part = narrowed(whole, axis + count, at["start"], inner)
+        return part.reshape(*array.shape[:axis], *sizes, *array.shape[axis + 1 :])
     if at["start"] + math.prod(sizes) > array.shape[axis]:
         raise ValueError(f"axis {axis} has {array.shape[axis]} entries")
     part = narrowed(array, axis, at["start"], math.prod(sizes))
