@@ -35,7 +35,10 @@ class PlainPlace(TypedDict):
     start: int
     sizes: list[int]
     along: int | list[int]
-    per: list[int]
+    #: Factors of the range, and other axes as [axis, size].
+    per: list[int | list[int]]
+    #: Of a range of every period of the axis: [period, ...].
+    periods: NotRequired[list[int]]
 
 
 class PlainMove(TypedDict):

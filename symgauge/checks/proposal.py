@@ -123,7 +123,9 @@ def _larger(element: PlainElement, moves: Moves) -> PlainFamily | None:
             move["form"] = forms[str(move.pop("weight"))]
     joint = own is GL or (own.is_scaling and size == 1)
     if joint:
-        if prod(copies) < 2:
+        if prod(copies) < 2 or any(
+                "periods" in at or isinstance(k, list)
+                for at in map(located, moves) for k in at["per"]):
             return None
         for move in moves:
             move["at"] = _joined(located(move))
@@ -137,7 +139,8 @@ def _joined(at: PlainPlace) -> PlainPlace:
     """The location with the copies' factors and the element's own joined to one index."""
     sizes, last = list(at["sizes"]), at["along"]
     assert isinstance(last, int)  # of a right family
-    factors = [*at["per"], last]
+    # copies that another axis numbers are not joined
+    factors = [*(k for k in at["per"] if isinstance(k, int)), last]
     first = factors[0]
     if factors == list(range(first, last + 1)):
         count = prod(sizes[first : last + 1])

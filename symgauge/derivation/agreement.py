@@ -22,7 +22,7 @@ from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates, touched
-from symgauge.families.family import Family, Move
+from symgauge.families.family import Family, Move, Place
 from symgauge.families.statement import Acting, FamilyStatement, StatedSlice
 from symgauge.lie.algebra import structure_constants
 from symgauge.lie.fields import VectorField
@@ -209,16 +209,21 @@ def _family_of(
     if family.dimension != len(fields):
         raise ValueError(f"an element {entry.element!r:.80} for {len(fields)} vectors")
     for m in family.moves:
-        copies = () if m.at is None else tuple(m.at.sizes[k] for k in m.at.per)
+        copies = () if m.at is None else m.at.copies
         if copies != family.copies:
             raise ValueError(f"an element {entry.element!r:.80} that moves {copies!r:.80}")
     return family
 
 
+def _without_size(at: Place) -> Place:
+    per = tuple(k if isinstance(k, int) else (k[0], 0) for k in at.per)
+    return replace(at, start=0, sizes=(), per=per)
+
+
 def _without_sizes(part: Acting | StatedSlice) -> Any:
     """What a family's statement has in common at the small and the full sizes."""
     moves = [
-        move if move.at is None else replace(move, at=replace(move.at, start=0, sizes=()))
+        move if move.at is None else replace(move, at=_without_size(move.at))
         for move in part.action
     ]
     via = part.via if isinstance(part, Acting) else ()

@@ -89,21 +89,27 @@ class Components:
         """The blocks of a parameter that a family reaches: one summand of each axis, or all."""
         node, at, tag, _ = entry
         structure = self.structure
-        prefixes = {a[0]: a[:-1] for a in at if a[-1] >= 0}
+        prefixes: dict[int, Address] = {}
+        for a in at:  # what numbers copies may be beside the leg that has parts
+            if a[-1] >= 0 and len(a) > len(prefixes.get(a[0], ())):
+                prefixes[a[0]] = a[:-1]
         for t in tag:
             if isinstance(t, tuple) and t and all(isinstance(x, int) for x in t):
-                prefixes.setdefault(t[0], t)
+                if len(t) > len(prefixes.get(t[0], ())):
+                    prefixes[t[0]] = t
         blocks: list[tuple[Address, ...]] = [()]
         for axis in range(len(structure.axes[node])):
             leaves = structure.leaves(node, axis)
-            whole = not leaves or leaves[0][0] in self.halved
-            parts = () if whole else structure.parts(leaves[0][0])
-            if axis in prefixes:
+            k, parts = structure.summands(node, axis)
+            if k < len(leaves) and leaves[k][0] in self.halved:
+                parts = ()
+            # on a factor beside the direct sum, it reaches all summands
+            if axis in prefixes and not (parts and prefixes[axis] == (axis,)):
                 choices = [prefixes[axis]]
             elif parts:
                 choices = [
-                    (axis, 0, j) for j in range(len(parts))
-                    if (node, axis, 0, j) not in unread_summands(structure)
+                    (axis, k, j) for j in range(len(parts))
+                    if (node, axis, k, j) not in unread_summands(structure)
                 ]
             else:
                 choices = [(axis,)]
@@ -247,6 +253,7 @@ def _roles(found: Found) -> Iterator[tuple[tuple[bool, int], str]]:
                 continue
             for address, (ref, _) in structure.addresses(i):
                 place = structure.range_of(i, address)
-                name = None if place is None else places.get((p.name, address[0], *place))
+                name = None if place is None or place[3] else places.get(
+                    (p.name, address[0], *place[:3]))
                 if name is not None:
                     yield (structure is found.sliced, structure.legs.find(ref)[0]), name

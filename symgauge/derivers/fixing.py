@@ -46,6 +46,8 @@ def through(
         own = [m for m in family.moves if m.parameter == name]
         if len(own) != 1 or abs(own[0].weight) != 1 or own[0].form not in ("s^k", "+c"):
             continue
+        if any(m.at is not None and m.at.other_axes for m in family.moves):
+            continue
         if any(m.weight.denominator != 1 for m in family.moves) or any(
                 m.source == name for m in family.moves):
             continue

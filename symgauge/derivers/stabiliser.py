@@ -135,7 +135,8 @@ class _Movers:
         at, shape = move.at, self._shapes[move.parameter]
         assert at is not None
         left = prod(shape) // shape[at.axis] * prod(
-            n for k, n in enumerate(at.sizes) if k != at.along and k not in at.per)
+            n for k, n in enumerate(at.sizes) if k != at.along and k not in at.per
+        ) // prod(shape[a] for a in at.other_axes)
         for g in self._of[move.parameter]:
             if g is f or (g.traceless and g not in unknown):
                 continue

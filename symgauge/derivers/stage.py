@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, product
@@ -21,9 +22,9 @@ from symgauge.laws.turning import Mark
 from symgauge.laws.weighing import Weight, Weights
 from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.matrices import prove_joined, prove_matrix
-from symgauge.proof.intertwiners.places import halves_of, place_of, shift_moves
+from symgauge.proof.intertwiners.places import halves_of, is_whole_axis, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import prove_weights, solve_weights
+from symgauge.proof.intertwiners.weights import nullspace, prove_weights, solve_weights
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -62,7 +63,7 @@ class Stage:
     # -- places ----------------------------------------------------------------------------------
 
     def copies(self, places: Sequence[tuple[int, Address, int]]) -> list[int]:
-        """Legs beside a leg at each of its places, in order."""
+        """Legs beside a leg at each of its places, those of whole other axes last, in order."""
         shared: list[int] | None = None
         for node, address, _ in places:
             beside = [self.structure.legs.find(leg)[0] for a, leg in self._beside(node, address)]
@@ -71,9 +72,26 @@ class Stage:
             shared = own if shared is None else [x for x in shared if x in own]
         return shared or []
 
+    def _choices(self, places: Sequence[tuple[int, Address, int]]) -> Iterator[tuple[int, ...]]:
+        """What may number the copies: as many legs as go, first those of other axes left out."""
+        legs = self.copies(places)
+        near = [leg for leg in legs if any(
+            self.structure.legs.find(x)[0] == leg and a[0] == address[0]
+            for node, address, _ in places for a, x in self._beside(node, address))]
+        far = [leg for leg in legs if leg not in near]
+        for k in range(len(far), -1, -1):
+            for chosen in combinations(far, k):
+                yield (*near, *chosen)
+
     def _beside(self, node: int, address: Address) -> Iterator[tuple[Address, int]]:
         for a, (leg, _) in self.structure.addresses(node):
-            if a != address and a[:-1] == address[:-1] and not self.structure.parts(leg):
+            if self.structure.parts(leg):
+                continue
+            if a[:-1] == address[:-1] and a != address:
+                yield a, leg
+            elif len(a) == 2 and len(address) == 4 and a[0] == address[0] and a[1] < address[1]:
+                yield a, leg  # it numbers the periods
+            elif a[0] != address[0] and is_whole_axis(self.structure, node, a):
                 yield a, leg
 
     def _copy_addresses(
@@ -110,11 +128,15 @@ class Stage:
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
         halved: bool,
     ) -> Structural | None:
-        whole = self.copies(places)
+        choices = list(self._choices(places))
+        near = choices[-1]
         for kind in kinds:
-            for k in range(len(whole), -1, -1):
+            for whole in choices[:-1]:
+                with contextlib.suppress(NoLemma):
+                    return self._matrix(kind, places, whole, halved)
+            for k in range(len(near), -1, -1):
                 mixed = False
-                for copies in combinations(whole, k):
+                for copies in combinations(near, k):
                     try:
                         return self._matrix(kind, places, copies, halved)
                     except NoLemma as reason:
@@ -220,20 +242,40 @@ class Stage:
         self, root: int, places: Sequence[tuple[int, Address, int]]
     ) -> Iterator[Structural]:
         """The scalings of the indices of one leg."""
-        copies = self.copies(places)
         order = sorted(places, key=lambda p: (
             p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
+        known: list[list[Fraction]] = []
+        for copies in self._choices(places):
+            found = self._weights(order, copies)
+            if root in self._turned:
+                # the matrices' own diagonal is among these
+                found = found[1:]
+            # of fewer copies, what more of them do not say already
+            new = []
+            for row in found:
+                if _rank([*known, row]) > len(known):
+                    known.append(row)
+                    new.append(row)
+            yield from self._scalings(root, order, copies, new)
+
+    def _weights(
+        self, order: Sequence[tuple[int, Address, int]], copies: Sequence[int]
+    ) -> list[list[Fraction]]:
+        """The weights at these places that leave the outputs as they are."""
         start: dict[int, Weights] = {}
         for k, (node, address, _) in enumerate(order):
             at = self._copy_addresses(node, address, copies)
             start.setdefault(node, {})[address] = Weight({k: Fraction(1)}, at)
         try:
-            basis = solve_weights(self.structure, start, len(order))
+            return solve_weights(self.structure, start, len(order))
         except NoLemma:
-            return
-        if root in self._turned:
-            # the matrices' own diagonal is among these
-            basis = basis[1:]
+            return []
+
+    def _scalings(
+        self, root: int, order: Sequence[tuple[int, Address, int]], copies: Sequence[int],
+        basis: Iterable[list[Fraction]],
+    ) -> Iterator[Structural]:
+        """A family for each row of weights."""
         for row in basis:
             row = _primitive(row)
             moves, entries = [], []
@@ -304,16 +346,18 @@ class Stage:
         groups: list[list[list[Address]]] = []
         for axis in range(len(self.shapes[node])):
             here = self.structure.leaves(node, axis)
-            rest = [(axis, k) for k in range(1, len(here))]
-            parts = self.structure.parts(here[0][0]) if here else ()
-            if not parts or (axis, 0) in {a for _, a, _ in sum(self.halves.values(), [])
+            n, parts = self.structure.summands(node, axis)
+            outer = [(axis, k) for k in range(n)]
+            rest = [(axis, k) for k in range(n + 1, len(here))]
+            if not parts or (axis, n) in {a for _, a, _ in sum(self.halves.values(), [])
                                           if _ is not None}:
-                groups.append([[(axis, 0), *rest] if here else []])
+                groups.append([[*outer, (axis, n), *rest] if here else []])
                 continue
             groups.append([
-                [*((axis, 0, j, k) for k in range(len(self.structure.part_leaves(part)))), *rest]
+                [*outer, *((axis, n, j, k) for k in range(len(self.structure.part_leaves(part)))),
+                 *rest]
                 for j, part in enumerate(parts)
-                if (node, axis, 0, j) not in unread_summands(self.structure)
+                if (node, axis, n, j) not in unread_summands(self.structure)
             ])
         for chosen in product(*groups):
             yield [a for group in chosen for a in group]
@@ -337,6 +381,11 @@ class Stage:
             Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
             origin=(node, tuple(leaves)),
         )
+
+
+def _rank(rows: Sequence[Sequence[Fraction]]) -> int:
+    n = len(rows[0])
+    return n - len(nullspace((dict(enumerate(row)) for row in rows), n))
 
 
 def _primitive(row: Sequence[Fraction]) -> list[Fraction]:

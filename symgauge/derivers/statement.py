@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -258,6 +258,9 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     place = move.at
     if place is None:
         return move.parameter
+    if place.periods:
+        stop, of = place.start + place.length, place.periods[1]
+        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}]"
     length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
     if length == whole:
         return move.parameter
@@ -286,9 +289,9 @@ def at_full(family: Family, small: Network, full: Network) -> Acting | None:
 
     None where a tensor or the structure of an axis differs, or where sizes disagree.
     """
-    names = {p.name for p in full.parameters}
+    names = {p.name: p.shape for p in full.parameters}
     # other layers would have to move too, and the weight of a shift may count elements
-    if names != {p.name for p in small.parameters} or any(
+    if set(names) != {p.name for p in small.parameters} or any(
         m.form in ("+c", "+Tc") and abs(m.weight) != 1 for m in family.moves
     ):
         return None
@@ -310,7 +313,8 @@ def at_full(family: Family, small: Network, full: Network) -> Acting | None:
 
 
 def _restated(
-    part: Family | Through, pairs: Sequence[tuple[Places, Places]], names: Collection[str]
+    part: Family | Through, pairs: Sequence[tuple[Places, Places]],
+    names: Mapping[str, tuple[int, ...]],
 ) -> Family | Through | None:
     """A family, or the family of a slice, with the element and the moves of the full sizes."""
     moves: list[Move] = []
@@ -327,7 +331,10 @@ def _restated(
         place = next((found for found in tried if found is not None), None)
         if place is None:
             return None
-        shape = tuple(place.sizes[i] for i in place.per)
+        per = tuple(
+            k if isinstance(k, int) else (k[0], names[where[0]][k[0]]) for k in place.per)
+        place = replace(place, per=per)
+        shape = place.copies
         assert isinstance(place.along, int)  # several factors stand in planted failures alone
         length = place.sizes[place.along]
         if copies is not None and (copies, size) != (shape, length):

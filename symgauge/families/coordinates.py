@@ -47,16 +47,24 @@ class Coordinates:
         if place is None:
             return index.reshape(1, 1, 1, -1)
         index = np.moveaxis(index, place.axis, 0)
-        piece = index[place.start:place.start + prod(place.sizes)]
-        others = piece.shape[1:]
-        piece = piece.reshape(*place.sizes, prod(others))
-        k = len(place.sizes)
+        if place.periods:
+            index = index.reshape(-1, place.periods[1], *index.shape[1:])
+            piece = index[:, place.start:place.start + place.length]
+        else:
+            piece = index[place.start:place.start + place.length]
+        k, beside = len(place.sizes), place.other_axes
+        piece = piece.reshape(*place.sizes, *piece.shape[1 + bool(place.periods):])
+        # the axis itself stands in front now
+        axes = [a for a in range(len(self.shapes[parameter])) if a != place.axis]
+        where = {a: k + i for i, a in enumerate(axes)}
+        per = [i if isinstance(i, int) else where[i[0]] for i in place.per]
         along = place.along if isinstance(place.along, tuple) else (place.along,)
         repeats = [i for i in range(k) if i not in along and i not in place.per]
-        piece = piece.transpose(*place.per, *along, *repeats, k)
-        copies = prod(place.sizes[i] for i in place.per)
+        others = [where[a] for a in axes if a not in beside]
+        count = prod(piece.shape[i] for i in others)
+        piece = piece.transpose(*per, *along, *repeats, *others)
         size = prod(place.sizes[i] for i in along)
-        return piece.reshape(copies, size, -1, prod(others))
+        return piece.reshape(prod(place.copies), size, -1, count)
 
     def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
             VectorField, ...]:

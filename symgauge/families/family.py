@@ -18,16 +18,38 @@ from symgauge.program.legs import Location
 from symgauge.plain import PlainMove, PlainPlace
 
 
+#: What numbers copies: a factor of the place's own range, or all of another axis, (axis, size).
+Per = int | tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Place:
-    """A location together with the factors that number the copies."""
+    """A location together with the factors, and the other axes, that number the copies."""
 
     axis: int
     start: int
     sizes: tuple[int, ...]
     #: The factor along which the element acts; several, joined row-major, in planted failures.
     along: int | tuple[int, ...]
-    per: tuple[int, ...] = ()
+    per: tuple[Per, ...] = ()
+    #: (k, n): the first k sizes number periods of n entries of the axis; `start` and the other
+    #: sizes are within each. () where the range is one.
+    periods: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Entries of the range, within a period."""
+        return prod(self.sizes[self.periods[0]:] if self.periods else self.sizes)
+
+    @property
+    def copies(self) -> tuple[int, ...]:
+        """How many copies each of `per` numbers."""
+        return tuple(self.sizes[k] if isinstance(k, int) else k[1] for k in self.per)
+
+    @property
+    def other_axes(self) -> tuple[int, ...]:
+        """The axes beside its own that number copies."""
+        return tuple(k[0] for k in self.per if not isinstance(k, int))
 
     @staticmethod
     def from_plain(data: Mapping[str, Any]) -> Place:
@@ -35,7 +57,9 @@ class Place:
         along = data["along"]
         return Place(
             data["axis"], data["start"], tuple(data["sizes"]),
-            tuple(along) if isinstance(along, list) else along, tuple(data["per"]),
+            tuple(along) if isinstance(along, list) else along,
+            tuple(tuple(k) if isinstance(k, list) else k for k in data["per"]),
+            tuple(data.get("periods", ())),
         )
 
     @staticmethod
@@ -47,10 +71,13 @@ class Place:
     def plain(self) -> PlainPlace:
         """Plain data."""
         along = list(self.along) if isinstance(self.along, tuple) else self.along
-        return {
+        out: PlainPlace = {
             "axis": self.axis, "start": self.start, "sizes": list(self.sizes),
-            "along": along, "per": list(self.per),
+            "along": along, "per": [k if isinstance(k, int) else list(k) for k in self.per],
         }
+        if self.periods:
+            out["periods"] = list(self.periods)
+        return out
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,14 @@ def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
     if at is None:
         return None
     along = at["along"] if joined and isinstance(at["along"], list) else [at["along"]]
-    numbers = [at["axis"], at["start"], *along, *at["sizes"], *at["per"]]
-    if len(at) != 5 or not all(type(n) is int and n >= 0 for n in numbers):
+    # [axis, size]: all of another axis
+    beside = [k for k in at["per"] if isinstance(k, list)]
+    per = [k for k in at["per"] if not isinstance(k, list)] + sum(beside, [])
+    periods = at.get("periods", ())
+    numbers = [at["axis"], at["start"], *along, *at["sizes"], *per, *periods]
+    if len(at) != 5 + ("periods" in at) or any(len(k) != 2 for k in beside) or not all(
+            type(n) is int and n >= 0 for n in numbers) or (
+            "periods" in at and not (len(periods) == 2 and all(periods))):
         raise ValueError(f"the place {at!r:.120}")
     return Place.from_plain(at)
 

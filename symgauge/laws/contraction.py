@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from symgauge.laws.law import Call, Flat, Law
@@ -11,7 +12,9 @@ from symgauge.laws.turning import STILL, Mark, Marks, Turned, Turning, marks_of,
 from symgauge.laws.weighing import WHOLE, Weight, Weighing, Weights, sum_of
 from symgauge.program.legs import Ref
 from symgauge.program.moves import Address
+from symgauge.spaces.facts import Facts, Pick
 from symgauge.spaces.line import Line, NoLemma
+from symgauge.spaces.picks import picked
 from symgauge.spaces.structure import Structure
 
 
@@ -21,8 +24,8 @@ class Contraction(Law):
     name = "contraction"
     words = (
         "g against its contragredient cancel, and so does the inverse of 1 + u 1^T on what reads "
-        "a value of sum 0; other legs pass",
-        "opposite weights cancel",
+        "a value of sum 0; other legs pass, rows of a single 1 pick the copies",
+        "opposite weights cancel; rows of a single 1 pick the copies",
         "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it",
     )
     forgets = "g and its inverse cancel, or a sum of 0 is met"
@@ -64,7 +67,7 @@ class Contraction(Law):
         if turning.fixed_by(there, node, -mark.parity):
             return True
         copies = tuple((inner[1 - k], *c[1:]) if c[0] == inner[k] else c for c in mark.copies)
-        if turning.joins(node, there, Mark(-mark.parity, copies)):
+        if turning.joins(node, there, replace(mark, parity=-mark.parity, copies=copies)):
             return False
         raise NoLemma("one factor of a contraction turns alone")
 
@@ -76,11 +79,18 @@ class Contraction(Law):
         for address, mark in out.items():
             if address[0] < rank - 2 and address not in flat:
                 raise NoLemma("an entrywise product along a leg that turns")
-            if any(c[0] == inner for c in mark.copies):
+            found = picked(mark.copies, mark.picks, inner, self._pick(turning.facts, line, k))
+            if found is None:
                 raise NoLemma("copies are summed")
+            out[address] = Mark(mark.parity, *found)
             turning.structure.require_aligned(
-                line, [x for x in (address, *mark.copies) if x[0] < rank - 2])
+                line, [x for x in (address, *found[0]) if x[0] < rank - 2])
         return out
+
+    def _pick(self, facts: Facts, line: Line, k: int) -> Pick | None:
+        """What the other factor picks of all the contracted axis of factor k."""
+        pick = facts.picks.get(line.inputs[1 - k])
+        return pick if pick is not None and pick.along == (_inner(line)[1 - k], 0) else None
 
     # -- weights ---------------------------------------------------------------------------------
 
@@ -91,9 +101,9 @@ class Contraction(Law):
             for address, weight in self._kept(weighing, line, k, inputs[k]).items():
                 if address in out:
                     both = out[address]
-                    if both.copies != weight.copies:
+                    if both.numbering != weight.numbering:
                         weighing.vanish([both, weight])
-                    weight = Weight(sum_of(both.form, weight.form), weight.copies)
+                    weight = replace(weight, form=sum_of(both.form, weight.form))
                 out[address] = weight
         return out
 
@@ -113,7 +123,7 @@ class Contraction(Law):
                 weighing.vanish([w for w in (a, b) if w is not None])
                 continue
             weighing.equations.append(sum_of(a.form, b.form))
-            if not _side_by_side(a.copies, b.copies, inner):
+            if not _side_by_side(a, b, inner):
                 weighing.vanish([a, b])
 
     def _kept(self, weighing: Weighing, line: Line, k: int, weights: Weights) -> Weights:
@@ -123,12 +133,12 @@ class Contraction(Law):
         for address, weight in weights.items():
             if address != WHOLE and address[0] == inner:
                 continue
-            batch = [x for x in (address, *weight.copies) if x and x[0] < rank - 2]
-            summed = any(c[0] == inner for c in weight.copies)
-            if summed or not weighing.structure.are_aligned(line, batch):
-                weighing.vanish([weight])
+            found = picked(weight.copies, weight.picks, inner, self._pick(weighing.facts, line, k))
+            if found is not None and weighing.structure.are_aligned(
+                    line, [x for x in (address, *found[0]) if x and x[0] < rank - 2]):
+                out[address] = Weight(weight.form, *found)
             else:
-                out[address] = weight
+                weighing.vanish([weight])
         return out
 
     # -- shifts ----------------------------------------------------------------------------------
@@ -223,21 +233,19 @@ def _require_opposite(turning: Turning, mark: Mark, other: Mark, inner: tuple[in
     """
     if not turning.orthogonal and other.parity == mark.parity:
         raise NoLemma("both factors of a contraction turn alike")
-    if not _side_by_side(mark.copies, other.copies, inner):
+    if not _side_by_side(mark, other, inner):
         raise NoLemma("copies are mixed")
 
 
-def _side_by_side(
-    left: Sequence[Address], right: Sequence[Address], inner: tuple[int, int]
-) -> bool:
+def _side_by_side(left: Mark | Weight, right: Mark | Weight, inner: tuple[int, int]) -> bool:
     """Whether both factors of a contraction have their copies at the same places.
 
     `inner` are the contracted axes: copies are summed together, or number a batch of both.
     """
-    return len(left) == len(right) and all(
+    return left.picks == right.picks and len(left.copies) == len(right.copies) and all(
         (c[0] == inner[0] and d[0] == inner[1] and c[1:] == d[1:])
         or (c == d and c[0] < min(inner))
-        for c, d in zip(left, right, strict=True)
+        for c, d in zip(left.copies, right.copies, strict=True)
     )
 
 

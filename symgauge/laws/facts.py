@@ -8,7 +8,7 @@ from symgauge.laws import all_laws
 from symgauge.program.constant import Constant
 from symgauge.program.kept import kept
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, View
+from symgauge.spaces.facts import Facts, Pick, View
 from symgauge.spaces.structure import Structure
 
 
@@ -18,7 +18,8 @@ def facts_of(structure: Structure) -> Facts:
     flat: dict[int, frozenset[Address]] = {}
     totals: dict[int, Mapping[int, int]] = {}
     views: dict[int, View] = {}
-    facts, laws = Facts(flat, totals, views), all_laws()
+    picks: dict[int, Pick] = {}
+    facts, laws = Facts(flat, totals, views, picks), all_laws()
     for i in range(len(structure.network.nodes)):
         line = structure.lines.get(i)
         if line is None:
@@ -30,6 +31,9 @@ def facts_of(structure: Structure) -> Facts:
         view = law.view(structure, line, views)
         if view is not None:
             views[i] = view
+        pick = law.pick(structure, line, picks)
+        if pick is not None:
+            picks[i] = pick
     return facts
 
 

@@ -13,7 +13,7 @@ from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
 from symgauge.program.array import Array
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, View
+from symgauge.spaces.facts import Facts, Pick, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -87,6 +87,15 @@ class Law(ABC):
     def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
         """The parameter that the value shows, where it is nothing else."""
         return None
+
+    def pick(self, structure: Structure, line: Line, picks: Mapping[int, Pick]) -> Pick | None:
+        """Which entry of an axis the value picks for each of its rows, if it does."""
+        if line.op is None or not line.op.picks:
+            return None
+        axis, top = line.op.unit_axis(len(line.shape), **line.attrs), structure.top(line.node)
+        if axis is None or [a for a in top if a[0] == axis] != [(axis, 0)]:
+            return None
+        return Pick(line.node, (axis, 0), {a: a for a in top if a[0] != axis})
 
     def carried(self, structure: Structure, line: Line, source: int, axis: int) -> int | None:
         """The axis of the value whose entries read those of one axis of an input alone, or None."""

@@ -10,7 +10,7 @@ from symgauge.laws.shifting import Shifted, Shifting
 from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, View
+from symgauge.spaces.facts import Facts, Pick, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -77,6 +77,21 @@ class Moving(Law):
             return None
         kept = {mine: there for mine, there in places.items() if there is not None}
         return View(before.parameter, kept, before.factor * self.factor(line))
+
+    def pick(self, structure: Structure, line: Line, picks: Mapping[int, Pick]) -> Pick | None:
+        before = picks.get(line.inputs[0])
+        if before is None or self.factor(line) != 1:
+            return None
+        try:
+            along = structure.move(line, 0, before.along)
+            rows = {a: structure.move(line, 0, there) for a, there in before.rows.items()}
+        except NoLemma:
+            return None
+        kept = {a: there for a, there in rows.items() if there is not None}
+        if along is None or len(kept) < len(rows) or [
+                a for a in structure.top(line.node) if a[0] == along[0]] != [along]:
+            return None
+        return Pick(before.root, along, kept)
 
 
 def _whole_axis(structure: Structure, line: Line, axis: int) -> int | None:

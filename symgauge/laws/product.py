@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from symgauge.laws.law import Call, Entrywise
 from symgauge.laws.shifting import Shifted, Shifting, free, only
 from symgauge.laws.turning import Mark, Turned, Turning, marks_of
-from symgauge.laws.weighing import Weight, Weighing, Weights, sum_of
+from symgauge.laws.weighing import Weighing, Weights, sum_of
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, is_one, mask_at
 from symgauge.spaces.line import Line, NoLemma
@@ -41,8 +42,9 @@ class Product(Entrywise):
         a, b = weighing.aligned(line, inputs)
         out = {**a, **b}
         for address in a.keys() & b.keys():
-            out[address] = Weight(sum_of(a[address].form, b[address].form), a[address].copies)
-            if a[address].copies != b[address].copies:
+            form = sum_of(a[address].form, b[address].form)
+            out[address] = replace(a[address], form=form)
+            if a[address].numbering != b[address].numbering:
                 weighing.vanish([a[address], b[address]])
         return out
 

@@ -14,16 +14,26 @@ from dataclasses import dataclass
 from symgauge.families.kind import MatrixKind
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts
+from symgauge.spaces.picks import Picks
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A acts on a leaf (parity 1), or -A^T (parity -1); `copies` are the leaves that number A."""
+    """A acts on a leaf (parity 1), or -A^T (parity -1).
+
+    `copies` are the leaves that number A, `picks` how (`Picks`).
+    """
 
     parity: int
     copies: tuple[Address, ...] = ()
+    picks: Picks = ()
+
+    @property
+    def numbering(self) -> tuple[tuple[Address, ...], Picks]:
+        """What numbers the matrices."""
+        return self.copies, self.picks
 
 
 Marks = Mapping[Address, Mark]
@@ -77,7 +87,7 @@ class Turning:
                 if moved is None:
                     raise NoLemma("copies are mixed")
                 copies.append(moved)
-            out[there] = Mark(mark.parity, tuple(copies))
+            out[there] = Mark(mark.parity, tuple(copies), mark.picks)
         return out
 
     def require_aligned(self, line: Line, *marks: Marks) -> None:
@@ -87,7 +97,7 @@ class Turning:
 
     def same(self, a: Mark | None, b: Mark) -> bool:
         """Whether two marks are the same variation: under a rotation parity does not matter."""
-        return a is not None and a.copies == b.copies and (
+        return a is not None and a.numbering == b.numbering and (
             self.orthogonal or a.parity == b.parity)
 
     def fixed_by(self, address: Address, node: int, parity: int) -> bool:
@@ -106,7 +116,7 @@ class Turning:
         if view is None:
             return line.adds and any(self.joins(j, address, mark) for j in line.inputs)
         back = {there: mine for mine, there in view.places.items()}
-        if any(a not in back for a in (address, *mark.copies)):
+        if mark.picks or any(a not in back for a in (address, *mark.copies)):
             return False
         at = back[address]
         if at in self.start.get(view.parameter, ()):

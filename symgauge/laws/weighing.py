@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts
+from symgauge.spaces.picks import Picks
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -24,10 +25,16 @@ WHOLE: Address = ()
 
 @dataclass(frozen=True)
 class Weight:
-    """A leaf's weight; `copies` are the leaves that number the factors."""
+    """A leaf's weight; `copies` are the leaves that number the factors, `picks` how (`Picks`)."""
 
     form: Form
     copies: tuple[Address, ...] = ()
+    picks: Picks = ()
+
+    @property
+    def numbering(self) -> tuple[tuple[Address, ...], Picks]:
+        """What numbers the factors."""
+        return self.copies, self.picks
 
 
 Weights = dict[Address, Weight]
@@ -68,7 +75,7 @@ class Weighing:
         difference = sum_of(a.form, times(b.form, Fraction(-1)))
         if difference:
             self.equations.append(difference)
-        if a.copies != b.copies:
+        if a.numbering != b.numbering:
             self.vanish([a, b])
 
     def alike(self, a: Weights, b: Weights) -> Weights:
@@ -95,7 +102,8 @@ class Weighing:
             if there is None or None in copies:
                 self.vanish([weight])
                 continue
-            out[there] = Weight(weight.form, tuple(c for c in copies if c is not None))
+            kept = tuple(c for c in copies if c is not None)
+            out[there] = Weight(weight.form, kept, weight.picks)
         return out
 
     def aligned(self, line: Line, inputs: Sequence[Weights]) -> list[Weights]:

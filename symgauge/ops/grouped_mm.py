@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ class GroupedMm(Rewrite):
     aten = ("_grouped_mm.default", "grouped_mm_fallback.default")
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
-        """All products are formed; the one-hot row of the group picks one."""
+        """The one-hot row of the group picks the matrix of each row."""
         x, w, offsets = args[:3]
         if len(x.shape) != 2 or len(w.shape) != 3:
             raise CaptureError(f"grouped_mm of shapes {x.shape} and {w.shape} has no rule")
@@ -30,10 +31,10 @@ class GroupedMm(Rewrite):
         at = build.floats(np.arange(rows)[:, None] + 0.5)
         ended = build.apply("step", build.add(at, build.scale(offsets, -1)))
         group = one_hot(build, build.sum(ended, 1), groups)
-        spread = build.broadcast(x, (groups, *x.shape))
-        products = build.apply("matmul", spread, w)
-        weights = build.reshape(build.permute(group, (1, 0)), (groups, rows, 1))
-        value = build.sum(build.mul(products, weights), 0)
+        own = build.apply("matmul", group, build.reshape(w, (groups, prod(w.shape[1:]))))
+        own = build.reshape(own, (rows, *w.shape[1:]))
+        value = build.apply("matmul", build.reshape(x, (rows, 1, x.shape[1])), own)
+        value = build.reshape(value, (rows, w.shape[2]))
         bias = kwargs.get("bias", args[3] if len(args) > 3 else None)
         if bias is not None:
             value = build.add(value, build.apply("matmul", group, bias))

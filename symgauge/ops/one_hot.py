@@ -22,6 +22,7 @@ class OneHot(Primitive):
     name = "one_hot"
     law = "locally constant"
     branches = True
+    picks = True
     closed = True
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -20,6 +20,7 @@ class Ranking(Primitive):
     name = "ranking"
     law = "order"
     branches = True
+    picks = True
     closed = True
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -67,6 +67,8 @@ class NodeOp(AbstractOp):
     exponentiates: ClassVar[bool] = False
     #: Whether a root of the input is taken, which over residues is there where that is a square.
     takes_root: ClassVar[bool] = False
+    #: Whether the rows along the unit axis are a single 1 and zeros, or zeros alone.
+    picks: ClassVar[bool] = False
     #: Whether the value of an op of one input is 0 where that is, and it is not linear.
     keeps_zero: ClassVar[bool] = False
 

@@ -77,11 +77,18 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     if at is None:
         return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
     factors = [*at.per, at.along]
+    beside = [*at.other_axes, at.axis]
+    if len(set(beside)) < len(beside) or any(
+            shape[k[0]] != k[1] for k in at.per if not isinstance(k, int)):
+        return False
+    if move.source is not None and (len(beside) > 1 or at.periods):
+        return False
+    if at.periods and prod(at.sizes[:at.periods[0]]) * at.periods[1] != shape[at.axis]:
+        return False
     return (
         isinstance(at.along, int) and len(set(factors)) == len(factors)
-        and at.sizes[at.along] == family.size
-        and tuple(at.sizes[k] for k in at.per) == family.copies
-        and at.start + prod(at.sizes) <= shape[at.axis]
+        and at.sizes[at.along] == family.size and at.copies == family.copies
+        and at.start + at.length <= (at.periods[1] if at.periods else shape[at.axis])
     )
 
 
@@ -99,9 +106,11 @@ def _commute(a: Move, b: Move) -> bool:
     if a.at is None or b.at is None or {a.form, b.form} - set(MATRIX_FORMS):
         return False
     if a.at.axis != b.at.axis:
-        return True
+        # copies that one numbers by an axis are mixed by a matrix on it
+        return a.at.axis not in b.at.other_axes and b.at.axis not in a.at.other_axes
     # factors of one splitting of an axis: a matrix on one, copies numbered by others
-    return (a.at.start, a.at.sizes) == (b.at.start, b.at.sizes) and a.at.along != b.at.along and (
+    same = (a.at.start, a.at.sizes, a.at.periods) == (b.at.start, b.at.sizes, b.at.periods)
+    return same and a.at.along != b.at.along and (
         a.at.along not in b.at.per and b.at.along not in a.at.per)
 
 
@@ -112,8 +121,10 @@ def _meet(parameter: str, at: Place | None, other: Move) -> bool:
     there = None if other.form == "+Tc" else other.at
     if at is None or there is None or at.axis != there.axis:
         return True
+    if at.periods[1:] != there.periods[1:]:
+        return True
     return max(at.start, there.start) < min(
-        at.start + prod(at.sizes), there.start + prod(there.sizes))
+        at.start + at.length, there.start + there.length)
 
 
 # -- along the path from 1 to g -------------------------------------------------------------------

@@ -56,6 +56,10 @@ def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     if at is None or (key == "parameter" and move["form"] == "+Tc"):
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
+    if "periods" in at:
+        count, period = at["periods"]
+        stop = start + prod(at["sizes"][count:])
+        return str(Block(name, axis, start, stop, period))
     whole = shapes[name][axis] if name in shapes else start + length
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 
@@ -111,18 +115,21 @@ def place_of(tensor: Tensor, at: PlainPlace | None) -> str:
     axis = {(1, 0): "entries", (2, 0): "rows", (2, 1): "columns"}.get(
         (tensor.dimensions, tensor.axis), f"axis {tensor.axis}"
     )
-    sizes = list(at["sizes"])
-    if len(sizes) == 1:
-        return rf"\text{{{axis}}}"
-    index = ["r"] * len(sizes)
+    sizes, per = list(at["sizes"]), at.get("per", ())
     along = at["along"]
     assert isinstance(along, int)  # of a right family
+    index, beside = ["r"] * len(sizes), ""
     index[along] = "i"
-    per = at.get("per", ())
     for number, factor in enumerate(per, 1):
-        index[int(factor)] = "h" if len(per) == 1 else f"h_{number}"
+        letter = "h" if len(per) == 1 else f"h_{number}"
+        if isinstance(factor, int):
+            index[factor] = letter
+        else:  # all of another axis
+            beside += rf"\text{{, axis {factor[0]} }}({letter}) \in {factor[1]}"
+    if len(sizes) == 1:
+        return rf"\text{{{axis}}}{beside}"
     shape = r" \times ".join(map(str, sizes))
-    return rf"\text{{{axis} }}({','.join(index)}) \in {shape}"
+    return rf"\text{{{axis} }}({','.join(index)}) \in {shape}{beside}"
 
 
 class Letters(NamedTuple):

@@ -137,8 +137,11 @@ def _scales(way: PlainMove, move: PlainMove, shapes: Shapes) -> bool:
         return False
     if at is None:
         return True
+    if any(isinstance(k, list) for k in at["per"]):
+        return False
     if mine is not None and mine["axis"] == at["axis"]:
-        return not at["per"] and all(at[k] == mine[k] for k in ("start", "sizes", "along"))
+        return not at["per"] and all(at[k] == mine[k] for k in ("start", "sizes", "along")) and (
+            at.get("periods") == mine.get("periods"))
     return list(at["sizes"]) == [shape[int(at["axis"])]]
 
 

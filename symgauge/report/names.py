@@ -11,25 +11,33 @@ _LONGEST = 14
 class Block(NamedTuple):
     """A slice `start:stop` of one axis of a parameter, written as PyTorch writes it.
 
+    Of every `period` entries of the axis, where it is not 0.
+
     >>> str(Block("in_proj_weight", 0, 4, 8)), str(Block("out.weight", 1, 0, 2))
     ('in_proj_weight[4:8]', 'out.weight[:, 0:2]')
+    >>> str(Block("qkv.weight", 0, 4, 6, 6)), Block.parse("qkv.weight[4:6 of 6]").period
+    ('qkv.weight[4:6 of 6]', 6)
     """
 
     parameter: str
     axis: int
     start: int
     stop: int
+    period: int = 0
 
     def __str__(self) -> str:
-        return f"{self.parameter}[{':, ' * self.axis}{self.start}:{self.stop}]"
+        of = f" of {self.period}" if self.period else ""
+        return f"{self.parameter}[{':, ' * self.axis}{self.start}:{self.stop}{of}]"
 
     @classmethod
     def parse(cls, name: str) -> "Block | None":
         """The block that `name` writes; None where it is a whole parameter's name."""
-        match = re.fullmatch(r"(.+)\[((?::, )*)(\d+):(\d+)\]", name, flags=re.DOTALL)
+        match = re.fullmatch(
+            r"(.+)\[((?::, )*)(\d+):(\d+)(?: of (\d+))?\]", name, flags=re.DOTALL)
         if match is None:
             return None
-        return cls(match[1], len(match[2]) // 3, int(match[3]), int(match[4]))
+        axis, (start, stop, period) = len(match[2]) // 3, (int(n or 0) for n in match.groups()[2:])
+        return cls(match[1], axis, start, stop, period)
 
 
 def _third(block: Block, shapes: Mapping[str, Sequence[int]]) -> str:
@@ -37,7 +45,8 @@ def _third(block: Block, shapes: Mapping[str, Sequence[int]]) -> str:
     shape = shapes.get(block.parameter, ())
     packed = re.search(r"(^|\.)in_proj_(weight|bias)$", block.parameter)
     size = block.stop - block.start
-    if not packed or block.axis or not shape or shape[0] != 3 * size or block.start % size:
+    third = shape and shape[0] == 3 * size and not block.start % size
+    if not packed or block.axis or block.period or not third:
         return ""
     return "qkv"[block.start // size]
 

@@ -23,6 +23,18 @@ class View:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """A line whose rows are a single 1 and zeros (or zeros alone), all along one axis.
+
+    It is the line `root`, moved: `rows` says where the leaves that number that one's rows are.
+    """
+
+    root: int
+    along: Address
+    rows: Mapping[Address, Address]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What laws say of the lines of one program, by line (`laws.facts`)."""
 
@@ -32,6 +44,8 @@ class Facts:
     totals: Mapping[int, Mapping[int, int]]
     #: Lines that are a parameter moved, repeated and multiplied by a number.
     views: Mapping[int, View]
+    #: Lines that pick an entry of an axis for each of their rows.
+    picks: Mapping[int, Pick]
 
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""

@@ -103,6 +103,13 @@ class Structure:
             return ()
         return tuple((part, sign * turn) for part, sign in structure[1])
 
+    def summands(self, node: int, axis: int) -> tuple[int, tuple[Ref, ...]]:
+        """The first factor of an axis that is a direct sum, and its summands; or 0 and none."""
+        for k, (leg, _) in enumerate(self.leaves(node, axis)):
+            if self.parts(leg):
+                return k, self.parts(leg)
+        return 0, ()
+
     def part_leaves(self, part: Ref) -> list[Ref]:
         """The factors of a summand."""
         return self.legs.leaves((part,)) if self.size(part[0]) > 1 else []
@@ -135,13 +142,26 @@ class Structure:
             for k in range(len(self.leaves(node, axis)))
         ]
 
-    def range_of(self, node: int, address: Address) -> tuple[int, tuple[int, ...], int] | None:
-        """Where a leaf sits: start of the range, its factors' sizes, and which factor it is.
+    def range_of(
+        self, node: int, address: Address
+    ) -> tuple[int, tuple[int, ...], int, tuple[int, ...]] | None:
+        """Where a leaf sits: start of the range, its factors' sizes, which factor it is, periods.
 
-        None where the leaf is no range of its axis.
+        A summand of a factor that is not the outermost is a range of each period: (how many
+        factors number the periods, entries of one); else (). None where it is neither.
         """
         leaves = self.leaves(node, address[0])
         start, path = 0, list(address[1:])
+        if len(path) == 3 and path[0]:
+            k, j, m = path
+            unit = prod(self.size(x) for x, _ in leaves[k + 1:])
+            leg, parity = leaves[k]
+            start = sum(self.size(p) for p, _ in self.parts(leg)[:j]) * unit
+            part, sign = self.parts(leg)[j]
+            factors = [
+                *leaves[:k], *self.part_leaves((part, sign * parity)), *leaves[k + 1:]]
+            return (start, tuple(self.size(x) for x, _ in factors), k + m,
+                    (k, self.size(leg) * unit))
         while len(path) > 1:
             if path[0] != 0:
                 return None
@@ -152,7 +172,7 @@ class Structure:
             part, sign = parts[path[1]]
             leaves = [*self.part_leaves((part, sign * parity)), *leaves[1:]]
             path = path[2:]
-        return start, tuple(self.size(leg) for leg, _ in leaves), path[0]
+        return start, tuple(self.size(leg) for leg, _ in leaves), path[0], ()
 
     def contracts_alike(self, line: Line) -> bool:
         """Whether both factors of a contraction have the same leaves on the contracted axis."""

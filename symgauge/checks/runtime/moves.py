@@ -74,9 +74,19 @@ def wide(array: Array, copy: bool | None = None) -> Array:
 def block(array: Array, at: PlainPlace) -> Array:
     """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
 
-    Raises ValueError or IndexError where the array has no such slice.
+    With periods [k, n] the axis is periods of n entries, which the first k sizes number, and the
+    slice is of each. Raises ValueError or IndexError where the array has no such slice.
     """
     axis, sizes = at["axis"], list(at["sizes"])
+    if "periods" in at:
+        count, period = at["periods"]
+        inner = math.prod(sizes[count:])
+        if at["start"] + inner > period:
+            raise ValueError(f"a period has {period} entries")
+        whole = array.reshape(
+            *array.shape[:axis], *sizes[:count], period, *array.shape[axis + 1 :])
+        part = narrowed(whole, axis + count, at["start"], inner)
+        return part.reshape(*array.shape[:axis], *sizes, *array.shape[axis + 1 :])
     if at["start"] + math.prod(sizes) > array.shape[axis]:
         raise ValueError(f"axis {axis} has {array.shape[axis]} entries")
     part = narrowed(array, axis, at["start"], math.prod(sizes))
@@ -93,7 +103,13 @@ def located(move: PlainMove) -> PlainPlace:
 def places(at: PlainPlace) -> tuple[list[int], list[int]]:
     """The axes of the block that carry the copies, and those that carry the element's index."""
     along = at["along"] if isinstance(at["along"], list) else [at["along"]]
-    return [at["axis"] + j for j in at["per"]], [at["axis"] + j for j in along]
+    axis, more = at["axis"], len(at["sizes"]) - 1
+    # a copy is numbered by a factor of the axis, or by all of another axis: [axis, size]
+    copies = [
+        (j[0] + more if j[0] > axis else j[0]) if isinstance(j, list) else axis + j
+        for j in at["per"]
+    ]
+    return copies, [axis + j for j in along]
 
 
 def spread(vector: Array, at: PlainPlace | None, ndim: int) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgauge.families.family import Move, Place
+from symgauge.families.family import Move, Per, Place
 from symgauge.laws.shifting import Term
 from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.shifts import Compensated
@@ -17,17 +17,30 @@ from symgauge.spaces.structure import Structure
 def place_of(
     structure: Structure, node: int, address: Address, copies: Sequence[Address] = ()
 ) -> Place:
-    """The place of a leaf; `copies` are the leaves beside it that number the copies.
+    """The place of a leaf; `copies` are the leaves that number the copies, beside it or whole axes.
 
     Raises NoLemma where it is no range of the axis.
     """
     found = structure.range_of(node, address)
     if found is None:
         raise NoLemma("a leaf that is no range of its axis")
-    start, sizes, along = found
-    if any(c[:-1] != address[:-1] for c in copies):
-        raise NoLemma("copies on another axis")
-    return Place(address[0], start, sizes, along, tuple(c[-1] for c in copies))
+    start, sizes, along, periods = found
+    shape, per = structure.network.nodes[node].shape, list[Per]()
+    for c in copies:
+        if c[:-1] == address[:-1]:
+            per.append(along - address[-1] + c[-1])
+        elif periods and len(c) == 2 and c[0] == address[0] and c[1] < periods[0]:
+            per.append(c[1])
+        elif c[0] != address[0] and is_whole_axis(structure, node, c):
+            per.append((c[0], shape[c[0]]))
+        else:
+            raise NoLemma("copies on another axis")
+    return Place(address[0], start, sizes, along, tuple(per), periods)
+
+
+def is_whole_axis(structure: Structure, node: int, address: Address) -> bool:
+    """Whether a leaf is all of its axis."""
+    return len(address) == 2 and len(structure.leaves(node, address[0])) == 1
 
 
 def halves_of(place: Place) -> Place:
@@ -35,8 +48,8 @@ def halves_of(place: Place) -> Place:
     assert isinstance(place.along, int)
     k = place.along
     sizes = (*place.sizes[:k], 2, place.sizes[k] // 2, *place.sizes[k + 1:])
-    per = tuple(p if p < k else p + 1 for p in place.per)
-    return Place(place.axis, place.start, sizes, k, (*per, k + 1))
+    per = tuple(p + 1 if isinstance(p, int) and p >= k else p for p in place.per)
+    return Place(place.axis, place.start, sizes, k, (*per, k + 1), place.periods)
 
 
 def address_of(
@@ -50,16 +63,35 @@ def address_of(
         found = structure.range_of(node, address)
         if address[0] != place.axis or found is None:
             continue
-        start, sizes, along = found
-        whole = Place(place.axis, start, sizes, along)
-        copies = tuple((*address[:-1], k) for k in place.per)
+        start, sizes, along, periods = found
+        whole = Place(place.axis, start, sizes, along, (), periods)
         if replace(place, per=()) == whole:
-            return address, copies, False
+            return address, _copies_of(structure, node, address, place.per), False
         if sizes[along] % 2 == 0 and replace(place, per=()) == replace(halves_of(whole), per=()):
-            *per, last = (k if k < along else k - 1 for k in place.per)
+            *per, last = (k - 1 if isinstance(k, int) and k >= along else k for k in place.per)
             if last == along and along not in per:
-                return address, tuple((*address[:-1], k) for k in per), True
+                return address, _copies_of(structure, node, address, per), True
     raise NoLemma("a place without a leaf")
+
+
+def _copies_of(
+    structure: Structure, node: int, address: Address, per: Sequence[Per]
+) -> tuple[Address, ...]:
+    found = structure.range_of(node, address)
+    assert found is not None
+    _, _, along, periods = found
+    # factors that number periods are beside the leg whose part this is
+    first = along - address[-1]
+    copies = tuple(
+        (k[0], 0) if not isinstance(k, int) else
+        (address[0], k) if periods and k < periods[0] else (*address[:-1], k - first)
+        for k in per)
+    shape = structure.network.nodes[node].shape
+    for k, c in zip(per, copies, strict=True):
+        if not isinstance(k, int) and (shape[k[0]] != k[1] or not is_whole_axis(
+                structure, node, c)):
+            raise NoLemma("copies that are not all of an axis")
+    return copies
 
 
 def shift_moves(structure: Structure, proved: Compensated) -> tuple[Move, ...]:

@@ -161,7 +161,7 @@ def _located(
     sizes = move.at.sizes
     along = move.at.along
     if isinstance(along, tuple) or sizes[along] != family.size or (
-            tuple(sizes[k] for k in move.at.per) != family.copies):
+            move.at.copies != family.copies):
         raise NoLemma("an element of another size")
     return address_of(structure, node, move.at)
 
