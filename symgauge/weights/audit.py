@@ -22,7 +22,7 @@ from symgauge.progress import Progress, silent
 from symgauge.weights.action import Array, Element, apply, touched
 from symgauge.weights.blame import Blame, Wrong
 from symgauge.weights.checkpoint import Checkpoint
-from symgauge.weights.fit import Fit, fit
+from symgauge.weights.fit import Fit, discrete_of, families_of, fit, is_negative
 from symgauge.weights.pair import Pair, epsilon, same
 from symgauge.weights.running import LARGE, Inputs, Running, distance, running
 from symgauge.weights.statement import Group, Held, Statement, statement_of
@@ -229,7 +229,7 @@ class _Case:
         result = Audit(
             "UNKNOWN", "an output is not finite", drift, floor, extra=weights.extra,
             moved=len(weights.changed), tensors=len(weights.names), distances=dict(found.errors),
-            families=_families(groups, found), discrete=_discrete(groups, found))
+            families=families_of(groups, found), discrete=discrete_of(groups, found))
         if not np.isfinite(drift) or not np.isfinite(floor):
             return result
         if found.unexplained:
@@ -358,12 +358,7 @@ class _Case:
 
 
 def _unproved(group: Group, element: Element) -> bool:
-    return not group.proved or _negative(element)
-
-
-def _negative(element: Element) -> bool:
-    """Whether a scaling, which is proved for positive numbers, has others."""
-    return element.kind is not None and element.kind.is_scaling and bool((element.values < 0).any())
+    return not group.proved or is_negative(element)
 
 
 def _positive(group: Group) -> Group:
@@ -373,30 +368,3 @@ def _positive(group: Group) -> Group:
 def _named(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
     return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _entry(group: Group) -> dict[str, Any]:
-    return {"label": group.label, "tensors": list(group.tensors)}
-
-
-def _families(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
-    """The families that moved."""
-    return [
-        {**_entry(group), "kind": str(group.kind), "copies": list(group.copies),
-         "size": group.size, "status": "proved" if group.proved else "checked",
-         "element": element.values.tolist() if element.values.size <= 256 else None}
-        for k, element in sorted(found.elements.items())
-        for group in [groups[k]] if group.kind is not None]
-
-
-def _discrete(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
-    """The permutations that moved, and the signs."""
-    out = []
-    for k, element in sorted(found.elements.items()):
-        order, signs = element.order, np.sign(element.values)
-        if order is not None or _negative(element):
-            out.append({
-                **_entry(groups[k]), "status": "checked",
-                "permutation": None if order is None else order.tolist(),
-                "signs": signs.tolist() if (signs < 0).any() else None})
-    return out

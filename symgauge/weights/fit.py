@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +144,38 @@ def _best(view: View, offers: Sequence[Proposal], first: bool) -> tuple[Element,
     exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].parameter]
              for _, k in offers]
     return Element(group.kind, chosen), max(exact[b - 1] for b in set(best.flat) if b)
+
+
+# -- in a record -----------------------------------------------------------------------------------
+
+
+def is_negative(element: Element) -> bool:
+    """Whether a scaling, which is proved for positive numbers, has others."""
+    return element.kind is not None and element.kind.is_scaling and bool((element.values < 0).any())
+
+
+def _entry(group: Group) -> dict[str, Any]:
+    return {"label": group.label, "tensors": list(group.tensors)}
+
+
+def families_of(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
+    """The families that moved."""
+    return [
+        {**_entry(group), "kind": str(group.kind), "copies": list(group.copies),
+         "size": group.size, "status": "proved" if group.proved else "checked",
+         "element": element.values.tolist() if element.values.size <= 256 else None}
+        for k, element in sorted(found.elements.items())
+        for group in [groups[k]] if group.kind is not None]
+
+
+def discrete_of(groups: Sequence[Group], found: Fit) -> list[dict[str, Any]]:
+    """The permutations that moved, and the signs."""
+    out = []
+    for k, element in sorted(found.elements.items()):
+        order, signs = element.order, np.sign(element.values)
+        if order is not None or is_negative(element):
+            out.append({
+                **_entry(groups[k]), "status": "checked",
+                "permutation": None if order is None else order.tolist(),
+                "signs": signs.tolist() if (signs < 0).any() else None})
+    return out
