@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from symgauge.derivers.dimension import dimension
+from symgauge.statements.dimension import dimension
 from symgauge.derivers.element import Found
-from symgauge.derivers.stabiliser import generic_stabiliser
+from symgauge.statements.stabiliser import generic_stabiliser
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes

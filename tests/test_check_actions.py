@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layer_norm_statement import NORM_FAMILIES, NORM_SHAPES, layer_norm, norm_state
 from statements import STATEMENTS
 
 from symgauge.checks import propose_planted, wrong_family
@@ -119,27 +120,6 @@ def test_a_missing_tensor_is_named() -> None:
     del theta["k.weight"]
     with pytest.raises(BadInputError, match="no tensor named 'k.weight'"):
         apply(FAMILIES, sample(FAMILIES, SHAPES, 0), theta)
-
-
-NORM_SHAPES = {"inner.weight": (4, 5), "inner.bias": (4,), "norm.weight": (4,), "norm.bias": (4,)}
-NORM_SHAPES |= {"out.weight": (2, 4), "out.bias": (2,)}
-NORM_FAMILIES = STATEMENTS["layer_norm"]["families"]
-
-
-def norm_state() -> Arrays:
-    rng = np.random.default_rng(0)
-    theta = {name: rng.standard_normal(shape) for name, shape in NORM_SHAPES.items()}
-    theta["norm.weight"] = np.array([0.5, -2.0, 1.5, -0.25])
-    return theta
-
-
-def layer_norm(theta: Arrays) -> np.ndarray[Any, Any]:
-    x = np.random.default_rng(1).standard_normal((6, 5))
-    y = x @ theta["inner.weight"].T + theta["inner.bias"]
-    y = (y - y.mean(-1, keepdims=True)) / np.sqrt(y.var(-1, keepdims=True) + 1e-5)
-    y = y * theta["norm.weight"] + theta["norm.bias"]
-    out: np.ndarray[Any, Any] = y @ theta["out.weight"].T + theta["out.bias"]
-    return out
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -1,8 +1,6 @@
 """Exact arithmetic against Python's integers and fractions, and against SymPy."""
 
-from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from itertools import islice
 from math import gcd, isqrt
 from typing import Any
@@ -10,17 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
+from back_ends import LARGE, MATRICES, check_back_end, random_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy.polys.domains import GF
-from sympy.polys.matrices import DomainMatrix
 
 from symgauge.exact import polynomial as poly
 from symgauge.exact import threads
 from symgauge.exact.blocks import NumpyBlocks
 from symgauge.exact.linear_algebra import (
     independent_rows,
-    nullspace,
     rank,
     rank_gf2,
     rational,
@@ -28,11 +24,10 @@ from symgauge.exact.linear_algebra import (
     row_reduce,
 )
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, substitute
-from symgauge.exact.prime_field import Array, PrimeField, is_prime, primes
+from symgauge.exact.prime_field import PrimeField, is_prime, primes
 from symgauge.exact.running_rank import RunningRank
 from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
 
-LARGE = next(primes())
 PRIMES = [3, 7, 10007, LARGE]
 
 # -- the field -----------------------------------------------------------------------------------
@@ -130,82 +125,7 @@ def test_a_residue_refuses_a_denominator_that_p_divides() -> None:
 # -- matrices over GF(p) -------------------------------------------------------------------------
 
 
-def _random(shape: tuple[int, int], r: int, p: int, seed: int = 0) -> Array:
-    """A matrix of rank at most r."""
-    rng, field = np.random.default_rng(seed), PrimeField(p)
-    return field.matmul(field.random(rng, (shape[0], r)), field.random(rng, (r, shape[1])))
-
-
-MATRICES: dict[str, Callable[[int], Array]] = {
-    "0x3": lambda p: np.zeros((0, 3)),
-    "3x0": lambda p: np.zeros((3, 0)),
-    "0x0": lambda p: np.zeros((0, 0)),
-    "zero": lambda p: np.zeros((2, 3)),
-    "one entry": lambda p: np.full((1, 1), p - 1.0),
-    "row": lambda p: np.array([[0.0, 2.0, 1.0]]),
-    "column": lambda p: np.array([[0.0], [2.0], [1.0]]),
-    "identity": lambda p: np.eye(4),
-    "wide": lambda p: _random((3, 7), 3, p),
-    "tall": lambda p: _random((7, 3), 3, p),
-    "low rank": lambda p: _random((6, 6), 2, p),
-    "singular mod 7 alone": lambda p: np.array([[1.0, 2.0], [3.0 % p, 13.0 % p]]),
-    "repeated rows": lambda p: np.repeat(_random((2, 4), 2, p), 3, axis=0),
-    # beyond the rows that are eliminated one by one, at and beside powers of two
-    "square": lambda p: _random((70, 70), 70, p),
-    "rank 9/10": lambda p: _random((70, 70), 63, p),
-    "64 x 65, rank 64": lambda p: _random((64, 65), 64, p),
-    "very wide": lambda p: _random((33, 200), 33, p),
-    "very tall": lambda p: _random((200, 33), 30, p),
-    "duplicate rows apart": lambda p: np.tile(_random((35, 40), 35, p), (3, 1)),
-    "zero rows and columns": lambda p: np.kron(_random((40, 30), 25, p), np.diag([0.0, 1.0, 0.0])),
-    "pivots last": lambda p: np.concatenate([np.zeros((50, 90)), _random((50, 50), 44, p)], axis=1),
-    "pivots from the last row up": lambda p: np.flipud(np.triu(_random((70, 70), 70, p))),
-    "sparse": lambda p: _random((90, 90), 90, p) * (_random((90, 90), 90, 101) < 3.0),
-    "all largest": lambda p: np.triu(np.full((80, 80), p - 1.0)),
-}
 BACK_ENDS = ["flint", "numpy", None]
-
-
-@cache
-def _reference(name: str, p: int) -> tuple[int, list[list[int]]]:
-    """Rank and reduced row echelon form by SymPy."""
-    matrix = MATRICES[name](p)
-    if 0 in matrix.shape:
-        return 0, []
-    entries = matrix.astype(np.int64).tolist()
-    reference = DomainMatrix(entries, matrix.shape, GF(p, symmetric=False)).to_sparse()
-    r = int(reference.rank())
-    return r, [[int(x) % p for x in row] for row in reference.rref()[0].to_Matrix().tolist()[:r]]
-
-
-def check_back_end(name: str, p: int, backend: str | None) -> None:
-    """Every contract of the facade on one matrix (torch's back end is checked in tests/torch)."""
-    matrix, field = MATRICES[name](p), PrimeField(p)
-    before = matrix.copy()
-    rows, columns = matrix.shape
-    r, expected = _reference(name, p)
-    assert rank(matrix, p, backend) == r
-    assert rank(np.ascontiguousarray(matrix.T), p, backend) == r
-
-    form, pivots = row_reduce(matrix, p, backend)
-    assert form.shape == (r, columns) and len(pivots) == r
-    assert form.tolist() == expected
-    assert (form[:, pivots] == np.eye(r)).all()
-
-    kernel = nullspace(matrix, p, backend)
-    assert kernel.shape == (columns - r, columns)
-    assert kernel.size == 0 or 0.0 <= kernel.min() <= kernel.max() < p
-    assert not np.signbit(form).any() and not np.signbit(kernel).any()
-    assert rank(kernel, p, "flint") == columns - r
-    assert not field.matmul(matrix, np.ascontiguousarray(kernel.T)).any()
-    free = [c for c in range(columns) if c not in pivots]
-    assert (kernel[:, free] == np.eye(len(free))).all()
-
-    chosen = independent_rows(matrix, p, backend)
-    assert len(chosen) == r and rank(matrix[chosen], p, "flint") == r
-    growth = [rank(matrix[:i], p, "flint") for i in range(rows + 1)]
-    assert chosen == [i for i in range(rows) if growth[i + 1] > growth[i]]
-    assert (matrix == before).all()
 
 
 @pytest.mark.parametrize("backend", BACK_ENDS)
@@ -319,7 +239,7 @@ def test_a_chain_of_columns_of_its_own_is_taken_off() -> None:
 @pytest.mark.parametrize("cores", [1, 3])
 def test_tiles_in_threads_give_the_same_form(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "workers", lambda: cores)
-    matrix = _random((700, 900), 520, LARGE)
+    matrix = random_matrix((700, 900), 520, LARGE)
     matrix[:, 5:400:7] = 0.0
     form, pivots = row_reduce(matrix, LARGE, "flint")
     found, same = row_reduce(matrix, LARGE, "numpy")

@@ -20,7 +20,7 @@ from networks import Sketch, attention, mlp
 from symgauge.checks import actions
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
-from symgauge.derivers.statement import plain_fields
+from symgauge.statements.statement import plain_fields
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError

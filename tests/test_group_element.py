@@ -8,7 +8,7 @@ import pytest
 from finite_actions import FAMILIES, SHAPES, entry, is_matrix
 from networks import attention
 from statements import STATEMENTS
-from test_check_actions import NORM_FAMILIES, NORM_SHAPES, layer_norm, norm_state
+from layer_norm_statement import NORM_FAMILIES, NORM_SHAPES, layer_norm, norm_state
 
 from symgauge.checks import actions
 from symgauge.derivation.derive import Asked, derive_network

@@ -17,7 +17,7 @@ from symgauge.derivation.record import CLAIMED, DerivationRecord, difference_of
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import Proved
 from symgauge.derivers.implicit import implicit_tensors
-from symgauge.derivers.statement import plain_fields, statement
+from symgauge.statements.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes

@@ -11,7 +11,7 @@ from symgauge.certify.certificate import Stated
 from symgauge.certify.orbit import orbit_dimension
 from symgauge.derivation.fresh import fresh
 from symgauge.derivers.exact import Found, Proved
-from symgauge.derivers.statement import algebra as algebra_name
+from symgauge.statements.statement import algebra as algebra_name
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import touched
 from symgauge.families.family import Family

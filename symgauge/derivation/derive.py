@@ -31,7 +31,7 @@ from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
-from symgauge.derivers.statement import statement
+from symgauge.statements.statement import statement
 from symgauge.errors import (
     BadInputError, CaptureError, InconsistentError, TargetError, UndecidedError, UnsupportedOpError,
 )

@@ -18,10 +18,10 @@ from symgauge.derivation.again import about_target
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed
-from symgauge.derivers.dimension import dimension, independent, polynomial
+from symgauge.statements.dimension import dimension, independent, polynomial
 from symgauge.derivers.element import Found
-from symgauge.derivers.stabiliser import generic_stabiliser
-from symgauge.derivers.statement import structural_statement
+from symgauge.statements.stabiliser import generic_stabiliser
+from symgauge.statements.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes

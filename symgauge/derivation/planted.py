@@ -10,7 +10,7 @@ import numpy as np
 
 from symgauge.checks import propose_planted, wrong_family
 from symgauge.derivation.fresh import TRIES, fresh
-from symgauge.derivers.statement import plain_fields
+from symgauge.statements.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.kinds.translation import SHIFT

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from back_ends import LARGE, MATRICES, check_back_end
 
 from symgauge.exact.linear_algebra import rank, row_reduce
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.torch_blocks import TorchBlocks
-from test_exact import LARGE, MATRICES, check_back_end
 
 DEVICES = ["torch", "torch:cpu", *(["torch:cuda"] if torch.cuda.is_available() else [])]
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from symgauge.capture import capture
 from symgauge.patterns import rewritten
 from symgauge.derivation.module import derive
-from symgauge.derivers.statement import structural_statement
+from symgauge.statements.statement import structural_statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.program.network import Network
 from symgauge.program.serial import network_to_json

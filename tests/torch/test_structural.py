@@ -14,8 +14,8 @@ from structural_referee import rank_of, referee, wrong_families
 
 from symgauge import zoo
 from symgauge.capture import capture, load_target, without_weights
-from symgauge.derivers.dimension import dimension
-from symgauge.derivers.stabiliser import generic_stabiliser
+from symgauge.statements.dimension import dimension
+from symgauge.statements.stabiliser import generic_stabiliser
 from symgauge.derivers.structural import find, instantiate
 from symgauge.nn import OdeFlow
 

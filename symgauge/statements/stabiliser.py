@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
-from symgauge.derivers.dimension import Components, addressed, halved_legs, independent
+from symgauge.statements.dimension import Components, addressed, halved_legs, independent
 from symgauge.families.family import Move, Place
 from symgauge.families.kind import Kind, MatrixKind
 from symgauge.spaces.structure import Structure
