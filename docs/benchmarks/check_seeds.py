@@ -2,7 +2,8 @@
 
 Every architecture of the zoo, and modules on which a check is easily wrong (ReLU units that one
 input leaves dead, norms, training mode, a freshly initialised GPT-2 as a checkpoint), are checked
-at each seed; then models and statements that are broken by hand (tests/checked_models.py) at a few.
+at each seed; then models and statements that are broken by hand
+(checked_models.py of the tests) at a few.
 One derivation and one import per architecture.
 
     python docs/benchmarks/check_seeds.py [--seeds 30] [--dtype float64] [NAME ...]
@@ -26,7 +27,7 @@ from typing import Any
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 from checked_models import (  # noqa: E402
     ALTERED, BROKEN, FRAGILE, TARGETS, Broken, altered, broken, fresh_gpt2, generated, record,
@@ -102,7 +103,7 @@ def wrong(case: Any, dtype: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="of the zoo, or of tests/checked_models.py; all")
+    parser.add_argument("names", nargs="*", help="of the zoo, or of the tests' checked_models.py; all")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
     asked = parser.parse_args(argv)

@@ -24,8 +24,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LLAMA = f"{ROOT / 'tests/torch/targets/llama_lm.py'}:factory"
-GPT2 = f"{ROOT / 'tests/torch/targets/gpt2_lm.py'}:factory"
+LLAMA = f"{ROOT / 'tests/targets/llama_lm.py'}:factory"
+GPT2 = f"{ROOT / 'tests/targets/gpt2_lm.py'}:factory"
 LLAMA_3_8B = {
     "hidden_size": 4096, "num_heads": 32, "num_groups": 8, "intermediate_size": 14336,
     "vocab_size": 128256, "tokens": 8,

@@ -1,15 +1,16 @@
 """Random modules before four judges, with or without a fault that is planted first.
 
 Run `python docs/benchmarks/module_fuzz.py [COUNT] [--seed N] [--kind KIND] [--seconds S]` from a
-checkout. Each module of tests/random_modules.py is derived; tests/module_judges.py judge the
-redundancy, the drift of sampled elements, the generated check and the verification. Printed: every
-failure with its recipe, and a tally; the exit status is 1 if there was one.
+checkout. Each module of random_modules.py of the tests is derived; module_judges.py of the tests
+judge the redundancy, the drift of sampled elements, the generated check and the verification.
+Printed: every failure with its recipe, and a tally; the exit status is 1 if there was one.
 
-`--mutate NAME` (or `all`) plants a fault of tests/module_faults.py and goes on until a module fails
-that does not fail without it. Printed: what found it, after how long. Exit status 1 if a fault was
-not found. A false capture is refused where it is compared with its module; `--unguarded` leaves
-that comparison out, so that the judges have to find it. `--telling` passes over the modules that
-have none of the stages, sources and forms that the fault names: the count goes on.
+`--mutate NAME` (or `all`) plants a fault of module_faults.py of the tests and goes on until a
+module fails that does not fail without it. Printed: what found it, after how long. Exit status 1 if
+a fault was not found. A false capture is refused where it is compared with its module;
+`--unguarded` leaves that comparison out, so that the judges have to find it. `--telling` passes
+over the modules that have none of the stages, sources and forms that the fault names: the count
+goes on.
 
 Times are seconds of the processor, of all that is done for the modules; imports are outside.
 """
@@ -24,7 +25,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from time import process_time
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 from module_faults import FAULTS, unguarded  # noqa: E402
 from module_judges import judge  # noqa: E402

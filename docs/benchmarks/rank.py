@@ -142,7 +142,7 @@ def zoo_network(name: str, **sizes: Any) -> Network:
 
 def known_network(name: str) -> Network:
     """One of the networks of the tests."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
     from known_networks import NETWORKS
 
     return capture(*NETWORKS[name]()).network

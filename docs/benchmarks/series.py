@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 
-sys.path[:0] = [str(Path(__file__).parents[2] / "tests"), str(Path(__file__).parent)]
+sys.path[:0] = [str(Path(__file__).parents[2] / "tests" / "support"), str(Path(__file__).parent)]
 
 import numpy as np  # noqa: E402
 from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noqa: E402

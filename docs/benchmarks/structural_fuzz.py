@@ -1,8 +1,8 @@
 """Random small networks: no structural family that is none, none too many.
 
 Run `python docs/benchmarks/structural_fuzz.py [COUNT] [SEED]` from a checkout. Each network of
-tests/random_networks.py is captured; its structural families are made fields, each is paired with
-exact rows of its Jacobian over GF(p), and their rank is compared with P - rank J. Printed: how
+random_networks.py of the tests is captured; its structural families are made fields, each is paired
+with exact rows of its Jacobian over GF(p), and their rank is compared with P - rank J. Printed: how
 many of the networks have their whole redundancy from structure. Exit status 1 if a field is no
 symmetry, a rank is above the redundancy, a counted dimension is not the rank, or on a crash.
 """
@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from time import perf_counter
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 from random_networks import INPUTS, STEPS, RandomNetwork, Recipe  # noqa: E402
 from structural_referee import referee  # noqa: E402

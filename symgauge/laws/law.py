@@ -39,7 +39,7 @@ class Law(ABC):
     words: ClassVar[tuple[str, str, str]]
     #: Why the value does not vary where an input does, for a reader of a proof.
     forgets: ClassVar[str] = "the weights cancel"
-    #: False relatives of its lemmas, by their names in tests/test_intertwiners.py.
+    #: False relatives of its lemmas, by their names in tests/laws/test_intertwiners.py.
     false: ClassVar[tuple[str, ...]] = ()
     #: Whether it only moves entries: a proof for readers leaves such lines out.
     silent: ClassVar[bool] = False

@@ -12,8 +12,7 @@ import pytest
 from kernel_certificates import Data, sealed
 
 from symgauge.kernel.check import check
-
-KERNEL = Path(__file__).parents[2] / "symgauge" / "kernel"
+from places import KERNEL
 
 
 class Program:

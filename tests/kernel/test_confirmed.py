@@ -12,8 +12,8 @@ from kernel_certificates import (
 )
 
 from symgauge.kernel.check import check
+from places import KERNEL
 
-KERNEL = Path(__file__).parents[2] / "symgauge" / "kernel"
 STATUS = {"CONFIRMED": 0, "REFUTED": 1, "UNKNOWN": 2}
 
 #: One row of each kind; the others are derived in the slow run.

@@ -3,15 +3,14 @@
 import copy
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from kernel_certificates import Data, certificate, derivation
 
 from symgauge.kernel.check import CLAIM
+from places import DOCS
 
-DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA: Data = json.loads((DOCS / "certificate.schema.json").read_text(encoding="utf-8"))
 TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
 KEYWORDS = {

@@ -20,8 +20,8 @@ from symgauge.cli.main import main
 from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivers.structural import find
 from symgauge.families.kinds import with_parts
+from places import TARGETS
 
-TARGETS = Path(__file__).parent / "targets"
 CPU = torch.device("cpu")
 SIZES: dict[str, dict[str, Any]] = {
     "gpt2_lm": {

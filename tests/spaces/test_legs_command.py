@@ -18,8 +18,8 @@ from symgauge.program.serial import digest_of
 from symgauge.report.legs import print_legs
 from symgauge.spaces.follow import follow
 from symgauge.spaces.roles import named_legs
+from places import TARGETS
 
-TARGETS = Path(__file__).parent / "targets"
 MLP = f"{TARGETS / 'sequential_mlp.py'}:factory"
 CONVOLUTION = f"{TARGETS / 'conv_batch_norm.py'}:factory"
 LLAMA = f"{TARGETS / 'llama_lm.py'}:factory"

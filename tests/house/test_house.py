@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import symgauge
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 
 # each is written so that its own text does not match it
 FORBIDDEN = {

@@ -26,8 +26,8 @@ from symgauge.theorem.latex import section
 from symgauge.theorem.runner import load, proof_files
 from symgauge.theorem.theorem import Result
 from symgauge.verdict import Verdict
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PROOFS = sorted((ROOT / "proofs").glob("*.py"))
 needs_latex = pytest.mark.skipif(
     os.environ.get("SYMGAUGE_REQUIRE_LATEX") != "1" and find_engine() is None,

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from symgauge.derivation.seal import sealed
+from places import TARGETS
 
-TARGETS = Path(__file__).parent / "torch" / "targets"
 CHECKED = f"{TARGETS / 'checked.py'}:"
 
 #: Targets beside the zoo whose checks may raise a false alarm.

@@ -15,6 +15,7 @@ import pytest
 from symgauge.checks.claims import claim_head, claim_names, emit_claim, find_claims
 from symgauge.cli.main import main
 from symgauge.errors import BadInputError
+from places import DOCS
 
 
 def python(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -246,7 +247,7 @@ def test_claims_are_found_by_any_name() -> None:
 
 def test_records_are_of_full_size() -> None:
     """The dated records in docs/benchmarks: at the claim's full size, every row judged."""
-    folder = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+    folder = DOCS / "benchmarks"
     records = [json.loads(p.read_text()) for p in sorted(folder.glob("claim-*.json"))]
     assert {r["name"] for r in records} == set(claim_names())
     for record in records:

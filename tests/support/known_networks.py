@@ -12,14 +12,12 @@ import csv
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
+from places import DATA
 
 Factory = Callable[[], tuple[torch.nn.Module, tuple[Tensor, ...]]]
-
-DATA = Path(__file__).parent / "data"
 
 
 def read_table(name: str) -> dict[str, dict[str, str]]:

@@ -19,9 +19,10 @@ from symgauge.derivation.record import BEFORE, CLAIMED, SCHEMA
 from symgauge.derivation.seal import REASONS, edited, sealed
 from symgauge.equivalence.algebra import EquivalenceAlgebra
 from symgauge.records import Record, RecordFile
+from places import DATA
 
 #: A record that the release before wrote.
-OLD = Path(__file__).parent / "data" / "derivation_1.json"
+OLD = DATA / "derivation_1.json"
 
 
 def old() -> dict[str, Any]:

@@ -6,7 +6,6 @@ capture of the module once more.
 
 import csv
 from functools import cache
-from pathlib import Path
 
 import lies
 import numpy as np
@@ -18,14 +17,15 @@ from symgauge.derivation.again import same_program
 from symgauge.derivation.module import derive
 from symgauge.derivation.derivation import Derivation
 from symgauge.verdict import Verdict
+from places import DATA
 
-DATA = Path(__file__).parents[1] / "data" / "lies.csv"
+LIES = DATA / "lies.csv"
 #: Largest change of the output, relative to it, under a group element, in float64.
 DRIFT = 1e-6
 
 
 def rows() -> list[dict[str, str]]:
-    with DATA.open() as file:
+    with LIES.open() as file:
         return list(csv.DictReader(file))
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import adversarial_networks
@@ -46,8 +45,8 @@ from symgauge.proof.intertwiners.weights import nullspace, solve_weights
 from symgauge.program.moves import Address
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
+from places import DOCS
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 KINDS = {name: kind for name, kind in kinds().items() if isinstance(kind, MatrixKind)}
 
 

@@ -9,7 +9,6 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from singular_values import FloatRank, float_rank
 
 import symgauge
 from symgauge import Verdict, zoo
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: Derived in more than two seconds at their small sizes.
 SLOW = {"decoder_block", "encoder_block", "gpt2_like", "llama_like", "rotary_attention"}

@@ -5,7 +5,6 @@ not (a tiny language model), the counted symmetries are.
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,8 +15,7 @@ from symgauge.derivation.derive import derive_target
 from symgauge.program.lower import is_piecewise
 from symgauge.verdict import Verdict
 from symgauge.zoo import load
-
-TARGETS = Path(__file__).parent / "targets"
+from places import TARGETS
 
 
 class Row(NamedTuple):

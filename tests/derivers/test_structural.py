@@ -4,7 +4,6 @@ The redundancy of the known networks is their table's (test_known_networks.py me
 the zoo is the rank of exact rows of the Jacobian here.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from symgauge.statements.dimension import dimension
 from symgauge.statements.stabiliser import generic_stabiliser
 from symgauge.derivers.structural import find, instantiate
 from symgauge.nn import OdeFlow
+from places import TARGETS
 
-TARGETS = Path(__file__).parent / "targets"
 
 #: Known networks with less structure than redundancy: the rank, and what is missing.
 SHORT = {

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import symgauge
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 COQ = ROOT / "proofs" / "coq"
 CERTIFICATES = sorted(COQ.glob("*.json"))
 SOURCES = {path.stem: path.read_text() for path in sorted(COQ.glob("*.v"))}

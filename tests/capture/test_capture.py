@@ -26,8 +26,7 @@ from symgauge.program.constant import Constant
 from symgauge.program.lower import has_op, lower
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of
-
-TARGETS = Path(__file__).parent / "targets"
+from places import TARGETS
 
 
 def evaluate(network: Network, module: nn.Module, *inputs: Tensor) -> list[Array]:

@@ -41,11 +41,10 @@ from symgauge.points.rows import jacobian_rows
 from symgauge.program.outline import from_outline, outline, outline_digest
 from symgauge.program.serial import digest_of, network_to_json
 from symgauge.report.table import print_verification
+from places import TARGETS
 
 Data = dict[str, Any]
 Path_ = tuple[Any, ...]
-
-TARGETS = Path(__file__).parent / "targets"
 
 
 class Positions(nn.Module):

@@ -17,8 +17,8 @@ from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
 from symgauge.verdict import Verdict
+from places import TARGETS
 
-TARGETS = Path(__file__).parent / "targets"
 GPT2 = f"{TARGETS / 'gpt2_lm.py'}:factory"
 LLAMA = f"{TARGETS / 'llama_lm.py'}:factory"
 
