@@ -103,7 +103,8 @@ def wrong(case: Any, dtype: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="of the zoo, or of the tests' checked_models.py; all")
+    parser.add_argument(
+        "names", nargs="*", help="of the zoo, or of the tests' checked_models.py; all")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--dtype", default="float64", choices=("float64", "float32", "bfloat16"))
     asked = parser.parse_args(argv)

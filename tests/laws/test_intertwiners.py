@@ -161,7 +161,7 @@ def all_programs() -> dict[str, list[Callable[[], Network]]]:
 
 
 PROGRAMS = all_programs()
-#: What is not the value of parameters alone: a flow (tests/torch), and the value 0 of a derivative.
+#: What is not the value of parameters alone: a flow (tests/flows), and the value 0 of a derivative.
 ELSEWHERE = {"ode_flow", "one_hot", "position", "ranking", "step"}
 
 
