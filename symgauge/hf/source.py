@@ -64,7 +64,9 @@ def source(
     if any("tokens" in text for text in inputs.values()):
         small, full = {"tokens": TOKENS, **small}, {"tokens": FULL_TOKENS, **full}
     return TEXT.format(
-        model=model.__name__, config=type(config).__name__, origin=origin, full=_literal(full),
+        model=model.__name__, config=type(config).__name__,
+        origin=re.sub(r"[^\w.()]", "_", origin),  # a folder may have any name
+        full=_literal(full),
         fixed=_literal(fixed),
         arguments=_lines(", ".join(f"{name}={value!r}" for name, value in small.items())),
         settings=_lines(_settings(small, fixed, ())),

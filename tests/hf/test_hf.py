@@ -170,3 +170,11 @@ def test_a_loaded_model_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.full.dimension == 2 * layer + 16 + 16 * 15 // 2
     assert found.small.closed and found.small.claim.parameters < 300
     assert "too many for an exact derivation" in str(found)
+
+
+def test_a_folder_with_any_name_is_no_code(tmp_path: Path) -> None:
+    folder = tmp_path / '"""\nraise SystemExit(7)\n"""'
+    transformers.LlamaConfig().save_pretrained(folder)
+    target = load_hf(str(folder), {})
+    assert "raise SystemExit" not in (target.source or "").replace("raise_SystemExit", "")
+    assert "\nraise" not in (target.source or "")
