@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pprint
 import re
-import textwrap
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -68,16 +67,14 @@ def source(
         origin=re.sub(r"[^\w.()]", "_", origin),  # a folder may have any name
         full=_literal(full),
         fixed=_literal(fixed),
-        arguments=_lines(", ".join(f"{name}={value!r}" for name, value in small.items())),
+        arguments=_lines(f"{name}={value!r}" for name, value in small.items()),
         settings=_lines(_settings(small, fixed, ())),
         inputs="".join(f'        "{name}": {text},\n' for name, text in inputs.items()))
 
 
-def _lines(text: str) -> str:
-    """The arguments of a call, on lines of their own."""
-    return textwrap.fill(
-        text, 92, initial_indent=" " * 8, subsequent_indent=" " * 8, break_long_words=False,
-        break_on_hyphens=False) + ",\n    "
+def _lines(arguments: Iterable[str]) -> str:
+    """The arguments of a call, each on a line of its own."""
+    return "".join(f"        {argument},\n" for argument in arguments) + "    "
 
 
 def _literal(value: Mapping[str, object]) -> str:
@@ -125,13 +122,13 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _settings(sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]) -> str:
+def _settings(sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]) -> list[str]:
     """The keyword arguments of a configuration, or of a part of it as a dict."""
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes
            if name.startswith(prefix) and PART not in name[len(prefix):] and name != "tokens"]
     at = "FIXED" + "".join(f'["{p}"]' for p in place)
     parts = [n for n, v in fixed.items() if isinstance(v, dict) and "model_type" in v]
-    inner = [f"{n}=dict({_settings(sizes, fixed[n], (*place, n))})" for n in parts]
+    inner = [f"{n}=dict({', '.join(_settings(sizes, fixed[n], (*place, n)))})" for n in parts]
     rest = at if not inner else f"{{k: v for k, v in {at}.items() if k not in {parts!r}}}"
-    return ", ".join([*own, *inner, *([f"**{rest}"] if set(fixed) - set(parts) else [])])
+    return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(parts) else [])]
