@@ -122,7 +122,9 @@ def _plain(value: Any) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def _settings(sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]) -> list[str]:
+def _settings(
+    sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]
+) -> list[str]:
     """The keyword arguments of a configuration, or of a part of it as a dict."""
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes
