@@ -39,7 +39,10 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
 def target_again(text: str, sizes: Mapping[str, Any]) -> Target:
     """The target of a record, at its sizes."""
     # of a configuration any field may have been set
-    pairs = [f"{name}={value}" for name, value in sizes.items()] if text.startswith("hf:") else []
+    here = target_of(text, [])
+    pairs = [f"{name}={value}" for name, value in sizes.items() if name not in here.sizes]
+    if not pairs:
+        return here.at(sizes)
     return target_of(text, pairs).at(sizes)
 
 

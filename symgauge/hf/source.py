@@ -7,6 +7,7 @@ drawn by the class itself.
 
 from __future__ import annotations
 
+import math
 import pprint
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -68,7 +69,7 @@ def source(
         full=_literal(full),
         fixed=_literal(fixed),
         arguments=_lines(f"{name}={value!r}" for name, value in small.items()),
-        settings=_lines(_settings(small, fixed, ())),
+        settings=_lines(_settings(config, small, fixed, ())),
         inputs="".join(f'        "{name}": {text},\n' for name, text in inputs.items()))
 
 
@@ -105,10 +106,12 @@ def _fixed(config: Any, sizes: Collection[str], prefix: str = "") -> dict[str, A
         if re.search(r"token_(id|index)$", name):
             if isinstance(value, int) and value >= 9:
                 out[name] = SPECIAL.get(name, 5)
-            elif value != usual.get(name):
+            elif value != usual.get(name) and _plain(value):
                 out[name] = value
         elif value != usual.get(name) and _plain(value):
             out[name] = value
+    if not prefix and getattr(config, "num_labels", 2) != 2:
+        out["num_labels"] = config.num_labels
     for name, part in parts.items():
         out[name] = {"model_type": part.model_type, **_fixed(part, sizes, f"{prefix}{name}{PART}")}
     return out
@@ -119,18 +122,25 @@ def _plain(value: Any) -> bool:
         return all(_plain(x) for x in value)
     if isinstance(value, dict):
         return all(isinstance(k, str) and _plain(x) for k, x in value.items())
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TargetError(f"the configuration holds {value}; write finite numbers")
     return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _settings(
-    sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]
+    config: Any, sizes: Collection[str], fixed: Mapping[str, Any], place: tuple[str, ...]
 ) -> list[str]:
-    """The keyword arguments of a configuration, or of a part of it as a dict."""
+    """The keyword arguments of a configuration, or of a part of it as a dict.
+
+    What a config.json says is written as literals alone: names are those of the classes.
+    """
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes
            if name.startswith(prefix) and PART not in name[len(prefix):] and name != "tokens"]
     at = "FIXED" + "".join(f'["{p}"]' for p in place)
-    parts = [n for n, v in fixed.items() if isinstance(v, dict) and "model_type" in v]
-    inner = [f"{n}=dict({', '.join(_settings(sizes, fixed[n], (*place, n)))})" for n in parts]
+    parts = list(parts_of(config))
+    inner = [
+        f"{n}=dict({', '.join(_settings(part, sizes, fixed[n], (*place, n)))})"
+        for n, part in parts_of(config).items()]
     rest = at if not inner else f"{{k: v for k, v in {at}.items() if k not in {parts!r}}}"
     return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(parts) else [])]

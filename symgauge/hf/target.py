@@ -100,7 +100,10 @@ def of_model(model: Any) -> Target:
 
 def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str]) -> Target:
     module = ModuleType(f"symgauge_hf_{config.model_type}")
-    exec(compile(written, f"<{text}>", "exec"), module.__dict__)  # our own text
+    try:
+        exec(compile(written, "<hf>", "exec"), module.__dict__)  # our own text
+    except Exception as error:
+        raise TargetError(f"{text}: the configuration cannot be written down: {error}") from error
     found = resolve_target(text, module, "factory", written, settings)
     name = re.sub(r"\W", "_", config.model_type)
     return replace(found, name=name, full=None, written=None, published=found.full)
@@ -166,11 +169,13 @@ def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TargetError(f"there is no file {path}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TargetError(f"{path} is no JSON: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("model_type"), str):
         raise TargetError(f"{path} names no model_type of transformers")
     named = data.get("architectures") or [""]
+    if not isinstance(named, list) or not isinstance(named[0], str):
+        raise TargetError(f"{path}: architectures is a list of names of classes")
     config = _made(
         lambda: transformers.AutoConfig.for_model(data["model_type"]).from_dict(data), str(path))
     return config, str(named[0])
@@ -179,7 +184,7 @@ def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:
 def _class(transformers: Any, name: str, config: Any) -> type:
     """The class of that name, else the first of WHICH that the configuration's type has."""
     found = getattr(transformers, name, None) if name.isidentifier() else None
-    if isinstance(found, type) and hasattr(found, "config_class"):
+    if isinstance(found, type) and getattr(found, "config_class", None) is not None:
         return found
     from transformers.models.auto import modeling_auto
 

@@ -1,5 +1,6 @@
 """Copies numbered by all of another axis of a tensor, and copies that rows of a single 1 pick."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -132,3 +133,23 @@ def test_the_move_and_its_field_are_one_action() -> None:
     expected = before * np.exp(np.log(scale).reshape(-1) @ exponents)
     np.testing.assert_allclose(after, expected, rtol=1e-12)
     assert not np.allclose(after, before)
+
+
+@pytest.mark.parametrize("per", [
+    ((0,), (0,)), (((0, 3),), ((1, 3),)), (((0, 3),), (0,)), ((-1,), (-1,)), ((1,), (1,)),
+    (((-1, 3),), ((0, 3),)),
+], ids=str)
+def test_copies_are_numbered_beside_the_element(per: tuple[tuple[object, ...], ...]) -> None:
+    """GL(3)^3 on one leg of size 3, where GL(3) acts: no lemma, whatever fields could be made."""
+    s = Sketch()
+    a, b = s.parameter("A", 3, 3), s.parameter("B", 2, 3)
+    x = s.input("x", 2, 3)
+    t = s.build.permute
+    out = s.build.apply("matmul", s.build.apply("matmul", x, t(a, (1, 0))), t(b, (1, 0)))
+    moves = tuple(
+        Move(name, form, Place(axis, 0, (3,), 0, own))  # type: ignore[arg-type]
+        for name, form, axis, own in zip("AB", ("g", "g^-T"), (0, 1), per, strict=True))
+    network = s.build.network([out])
+    right = tuple(replace(m, at=replace(m.at, per=())) for m in moves)  # type: ignore[type-var]
+    assert FamilyProver(network).prove(Family(GL, (), 3, right, ())).verdict is Verdict.PROVED
+    assert FamilyProver(network).prove(Family(GL, (3,), 3, moves, ())).verdict is Verdict.UNKNOWN

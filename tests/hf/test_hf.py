@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 from pathlib import Path
 
@@ -178,3 +180,26 @@ def test_a_folder_with_any_name_is_no_code(tmp_path: Path) -> None:
     target = load_hf(str(folder), {})
     assert "raise SystemExit" not in (target.source or "").replace("raise_SystemExit", "")
     assert "\nraise" not in (target.source or "")
+
+
+def test_a_config_is_no_code(tmp_path: Path) -> None:
+    hostile = {
+        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 8,
+        "rope_parameters": {
+            "rope_type": "default", "rope_theta": 10000.0, "model_type": "x",
+            "a=print(file=open('written', 'w')),b": {"model_type": "y"}},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(hostile))
+    with contextlib.suppress(TargetError):
+        source = load_hf(str(tmp_path), {}).source or ""
+        tree = ast.parse(source)
+        calls = [n.func.id for n in ast.walk(tree)
+                 if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+        assert set(calls) <= {"dict"}
+
+
+def test_labels_are_those_of_the_config(tmp_path: Path) -> None:
+    transformers.BertConfig(
+        num_labels=5, architectures=["BertForSequenceClassification"]).save_pretrained(tmp_path)
+    module, _, _ = load_hf(str(tmp_path), {}).build()
+    assert module.classifier.out_features == 5

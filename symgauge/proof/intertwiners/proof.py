@@ -22,7 +22,7 @@ from typing import Any
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Family, Move, Through, held_values, reader_of
+from symgauge.families.family import Family, Move, Place, Through, held_values, reader_of
 from symgauge.families.kind import MatrixKind
 from symgauge.laws import all_laws
 from symgauge.laws.sweep import Step
@@ -160,10 +160,21 @@ def _located(
         return WHOLE, (), False
     sizes = move.at.sizes
     along = move.at.along
-    if isinstance(along, tuple) or sizes[along] != family.size or (
+    if isinstance(along, tuple) or not _numbered_apart(move.at, along):
+        raise NoLemma("copies that are no factors beside the element's own")
+    if sizes[along] != family.size or (
             move.at.copies != family.copies):
         raise NoLemma("an element of another size")
     return address_of(structure, node, move.at)
+
+
+def _numbered_apart(at: Place, along: int) -> bool:
+    """Whether the factors of a place are there, and those of its copies none of the element's."""
+    factors = [along, *(k for k in at.per if isinstance(k, int))]
+    axes = [at.axis, *at.other_axes]
+    return (
+        all(0 <= k < len(at.sizes) for k in factors) and min(axes) >= 0
+        and len(set(factors)) == len(factors) and len(set(axes)) == len(axes))
 
 
 def _matrix(
