@@ -15,7 +15,7 @@ import symgauge
 from symgauge import Derivation, derive
 from symgauge.capture import capture
 from symgauge.capture.skeleton import has_values
-from symgauge.certify import verification
+from symgauge.certify.evidence import residues
 from symgauge.cli.main import main
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivers import cells as tried
@@ -296,7 +296,7 @@ def test_what_is_not_decided_refutes_nothing(
     with pytest.raises(UndecidedError, match="not decided"):
         branch_patterns(network, {}, np.random.default_rng(0), 4)
     (tmp_path / "net.py").write_text(
-        "import torch\nfrom tests.torch.test_accidents import Undecidable\n\n\n"
+        "import torch\nfrom tests.capture.test_accidents import Undecidable\n\n\n"
         "def factory():\n    return Undecidable(), (torch.ones(1),)\n")
     assert main(["derive", str(tmp_path / "net.py:factory"), "--out", str(tmp_path / "o")]) == 2
     assert "branches of this network are not decided" in capfd.readouterr().err
@@ -450,7 +450,7 @@ def test_what_verify_cannot_decide_is_not_refuted(monkeypatch: pytest.MonkeyPatc
 
     module, args = maxout(groups=3)
     certificate = derive(module, args).certificate
-    monkeypatch.setattr(verification, "rank_at_point", undecided)
+    monkeypatch.setattr(residues, "rank_at_point", undecided)
     found = symgauge.verify(certificate)
     assert found.verdict is Verdict.UNKNOWN and "no branch is decided" in found.reasons[0]
 
@@ -476,7 +476,7 @@ class Linears(nn.Module):
 
 
 def labels(module: nn.Module, *example: Tensor, seed: int = 0) -> list[str]:
-    return [e["label"].partition(" indices shared")[0] for e in derive(
+    return [e.label.partition(" indices shared")[0] for e in derive(
         module, example, seed=seed).discrete]
 
 

@@ -330,7 +330,6 @@ def test_names_are_data(run: Any, tmp_path: Path) -> None:
     (("nosuch.py:factory",), "no file"),
     (("mlp", "--set", "nosuch=3"), "no size 'nosuch'"),
     (("mlp", "--output", "nosuch"), "no output 'nosuch'"),
-    ((NO_FULL, "--full"), "no FULL sizes"),
     ((), "TARGET"),
     ((f"{TARGETS / 'unsupported_op.py'}:factory",), "op without a rule"),
     ((f"{TARGETS / 'no_parameters.py'}:factory",), "no parameters"),

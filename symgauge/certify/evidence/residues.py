@@ -2,7 +2,7 @@
 
 exp, log: values of a_1, ..., a_n (and of log b_i) are algebraically independent over the field
 of the arguments if no integer combination sum m_j a_j + sum n_i log b_i is constant (Ax, On
-Schanuel's conjectures, Ann. Math. 93 (1971)), level by level of nesting. Tested by differentials:
+Schanuel's conjectures, Ann. Math. 93 (1971)), level by level of nesting. Examined by differentials:
 the columns D a_j and (D b_i)/b_i over fresh points have full column rank mod p. A value is named
 by its function and argument: exp q and log q are two. For values that
 depend on an input the direction D moves inputs alone, so that the values at different inputs and

@@ -23,7 +23,7 @@ from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.rows import (
     PLANTED_FLOORS, SYMMETRY_FLOORS, Change, Families, Measured, Row, label_of,
 )
-from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizeName, Tested
+from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizeName, Examined
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 
 # of the move that it scrambles: small, since a large one revives dead units that no scaling does
@@ -31,13 +31,13 @@ CONTROL = {torch.float64: 2.0**-10, torch.float32: 2.0**-5}
 FULL_SIZE_PASSES = 3  # base, floor, all symmetries at once
 
 
-def labelled(family: FamilyAtSizes, size: SizeName) -> Tested | None:
+def labelled(family: FamilyAtSizes, size: SizeName) -> Examined | None:
     """A family at one size under its label there; None where it has no finite action."""
     here = family[size]
     if here is None:
         return None
     found: PlainFamily = {**here, "label": here.get("label", family["label"])}
-    return cast(Tested, found)
+    return cast(Examined, found)
 
 
 class Bench:
@@ -137,7 +137,7 @@ class Bench:
                 "at these sizes"
             )
 
-    def _zero_entry(self, family: Tested) -> str | None:
+    def _zero_entry(self, family: Examined) -> str | None:
         """The parameter with an entry of 0 at which a scaling to the family's slices starts."""
         return next((
             through["parameter"] for through in family.get("via", ())
@@ -155,7 +155,7 @@ class Bench:
             for label, name in self.unreachable.items()
         }
 
-    def unit_of(self, family: Tested) -> float:
+    def unit_of(self, family: Examined) -> float:
         """The scale of a translation: the typical entry of the first tensor it shifts.
 
         The median, since on a slice that divides by small entries a few large ones would set any
@@ -177,12 +177,12 @@ class Bench:
                 return middle or self.point.scale_of(move["parameter"])
         return 1.0
 
-    def _drawn_as(self, family: Tested) -> Tested:
+    def _drawn_as(self, family: Examined) -> Examined:
         """A planted failure takes the element of the family that it was made from."""
-        right: Tested = family.get("right") or family
+        right: Examined = family.get("right") or family
         return right
 
-    def act(self, family: Tested) -> float | None:
+    def act(self, family: Examined) -> float | None:
         """Applies a random element in place; the least relative change among its moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "element " + like["label"])
@@ -193,15 +193,15 @@ class Bench:
         least = min(moved, default=0.0)
         return None if math.isinf(least) else least  # every tensor it touches is zero
 
-    def touched(self, family: Tested) -> list[str]:
+    def touched(self, family: Examined) -> list[str]:
         """The parameters that a family's action changes, on the way to its slices included."""
         return [move["parameter"] for move in (*family["action"], *self.via(family))]
 
-    def via(self, family: Tested) -> list[PlainMove]:
+    def via(self, family: Examined) -> list[PlainMove]:
         """The moves that lead to a family's slices, and back again."""
         return [move for through in family.get("via", ()) for move in moves_back(through)]
 
-    def bytes_of(self, family: Tested) -> int:
+    def bytes_of(self, family: Examined) -> int:
         """What the action on the parameters reads and writes."""
         there = [traffic(self.point.parameters, move) for move in family["action"]]
         ways = [traffic(self.point.parameters, move) for move in self.via(family)]
@@ -315,7 +315,7 @@ class Bench:
         row = self.row(check, label, Measured(change, None, JVP_PASSES, seconds, why), wrong)
         return replace(row, families=len(chosen), note=note)
 
-    def derivative_control(self, family: Tested) -> Change | None:
+    def derivative_control(self, family: Examined) -> Change | None:
         """max |J D| / max |y|, D the wrong generator less the right one, times random factors."""
         tangents = self.tangents(family)
         for name, tangent in self.tangents(family["right"]).items():
@@ -329,7 +329,7 @@ class Bench:
         with self.point.extra_passes():
             return self.derivatives.product(tangents)[0]
 
-    def tangents(self, family: Tested) -> dict[str, Tensor]:
+    def tangents(self, family: Examined) -> dict[str, Tensor]:
         """A random generator of the family, as the tangents of the parameters that it moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "generator " + like["label"])

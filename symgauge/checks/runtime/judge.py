@@ -29,7 +29,7 @@ from symgauge.checks.runtime.model import floats
 from symgauge.checks.runtime.point import INPUT_SCALES, OFF, OFF_SIZES
 from symgauge.checks.runtime.record import BadInput
 from symgauge.checks.runtime.rows import PLANTED_FLOORS, SYMMETRY_FLOORS, Families, Row
-from symgauge.checks.runtime.subject import Tested
+from symgauge.checks.runtime.subject import Examined
 
 # the part of the outputs that rounding changes is about the part of the output that the move has
 SEEN_BY_ROUNDING = 100.0 * SYMMETRY_FLOORS
@@ -168,14 +168,14 @@ class Judge:
 
     # -- planted failures -------------------------------------------------------------------------
 
-    def planted(self, family: Tested) -> Row:
+    def planted(self, family: Examined) -> Row:
         """One planted failure: ok above its limit, FAILED only where its control is seen."""
         label = family["label"]
         if label not in self._planted:
             self._planted[label] = self._plant(label, family)
         return self._planted[label]
 
-    def _plant(self, label: str, family: Tested) -> Row:
+    def _plant(self, label: str, family: Examined) -> Row:
         bench = self.bench
         limit = PLANTED_FLOORS.get(bench.point.dtype)
         reason, first, under = ITSELF, None, None
@@ -206,7 +206,7 @@ class Judge:
             under, reason = None, TOO
         return _untested(first, reason) if under is None else under
 
-    def _wrong_at_others(self, label: str, family: Tested) -> bool:
+    def _wrong_at_others(self, label: str, family: Examined) -> bool:
         """Whether the failure is seen off these weights, which may have more symmetry than most.
 
         Attention whose queries are 0 has equal heads, say, and a larger group that mixes them; of
@@ -236,7 +236,7 @@ class Judge:
                     break
         return self._wrong
 
-    def _wrong_product(self, family: Tested) -> Row:
+    def _wrong_product(self, family: Examined) -> Row:
         bench, label = self.bench, "wrong J X, " + family["label"]
         limit = PLANTED_FLOORS.get(bench.point.dtype)
         with bench.point.at_draw(self.planted(family).draw):

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import torch
 
-from symgauge.checks.runtime.subject import Tested
+from symgauge.checks.runtime.subject import Examined
 
 SYMMETRY_FLOORS = 10.0  # a symmetry stays within this many floors
 PLANTED_FLOORS = {torch.float64: 1000.0, torch.float32: 100.0}  # a planted failure exceeds it
 
-Families = list[Tested]
+Families = list[Examined]
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class CheckRecord(TypedDict):
     planted: list[FamilyAtSizes]
 
 
-class Tested(PlainFamily):
+class Examined(PlainFamily):
     """A family at one size, labelled; a planted failure knows the right one."""
 
-    right: NotRequired[Tested]
+    right: NotRequired[Examined]
