@@ -53,7 +53,8 @@ def shifts_behind_norms(
     names = structure.names
     found = {
         names[r.reader]: [names[i] for i in r.stays] for r in _readings(structure)
-        if not any((names[r.reader], place) in known for place in _places_beside(structure, r))}
+        if r.leaves and not any(
+            (names[r.reader], place) in known for place in _places_beside(structure, r))}
     copied = {copy_for(p, name) for name, own in found.items() for p in own}
     if not found or copied & set(names.values()):
         return
