@@ -7,29 +7,16 @@ The folder is enumerated: a new file is a new law, there is no list.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
+from symgauge.enumerated import classes_of
 from symgauge.laws.law import Law
 
 
 @cache
 def all_laws() -> Mapping[str, Law]:
     """Every law by name: each class with a `name` that a file of this folder defines."""
-    found: dict[str, Law] = {}
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        for item in vars(module).values():
-            if (
-                isinstance(item, type)
-                and issubclass(item, Law)
-                and item.__module__ == module.__name__
-                and hasattr(item, "name")
-            ):
-                if item.name in found:
-                    raise TypeError(f"two laws are called {item.name}")
-                found[item.name] = item()
-    return MappingProxyType(found)
+    found = classes_of(__name__, __path__, Law)
+    return MappingProxyType({name: kind() for name, kind in found.items()})

@@ -6,32 +6,19 @@ named by strings.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 
+from symgauge.enumerated import classes_of
 from symgauge.program.op import AbstractOp
 
 
 @cache
 def all_ops() -> Mapping[str, AbstractOp]:
     """Every op by name: each class with a `name` that a file of this folder defines."""
-    found: dict[str, AbstractOp] = {}
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        for item in vars(module).values():
-            if (
-                isinstance(item, type)
-                and issubclass(item, AbstractOp)
-                and item.__module__ == module.__name__
-                and hasattr(item, "name")
-            ):
-                if item.name in found:
-                    raise TypeError(f"two ops are called {item.name}")
-                found[item.name] = item()
-    return MappingProxyType(found)
+    found = classes_of(__name__, __path__, AbstractOp)
+    return MappingProxyType({name: kind() for name, kind in found.items()})
 
 
 @cache
