@@ -7,7 +7,7 @@ logits (`logits`, `logits_per_image`) those alone.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,15 @@ def output_names(program: Any, count: int) -> list[str]:
         spec = program.call_spec.out_spec
         dummy = pytree.tree_unflatten(list(range(count)), spec)
         paths = pytree.tree_flatten_with_path(dummy)[0]
-        names = {leaf: ".".join(map(_step, path)) for path, leaf in paths if path}
+        names = {leaf: path_name(path) for path, leaf in paths if path}
         return [names.get(i, str(i)) for i in range(count)]
     except Exception:
         return [str(i) for i in range(count)]
+
+
+def path_name(path: Iterable[Any]) -> str:
+    """A path in a tree of outputs: keys, fields and numbers joined by dots."""
+    return ".".join(map(_step, path))
 
 
 def _step(key: Any) -> str:

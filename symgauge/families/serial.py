@@ -10,7 +10,7 @@ from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kind import Form
 from symgauge.families.kinds import kind_named
 from symgauge.lie.fields import VectorField
-from symgauge.plain import PlainFamily
+from symgauge.plain import PlainFamily, PlainSlice
 
 
 def family_of(
@@ -67,12 +67,15 @@ def plain_family(family: Family) -> PlainFamily:
     return {
         "element": {"kind": family.kind.name, "copies": list(family.copies), "size": family.size},
         "action": [m.plain() for m in family.moves],
-        "via": [
-            {
-                "parameter": t.parameter,
-                "element": {"kind": t.kind.name, "copies": list(t.copies), "size": t.size},
-                "action": [m.plain() for m in t.moves],
-            }
-            for t in family.via
-        ],
+        "via": [plain_slice(t) for t in family.via],
+    }
+
+
+def plain_slice(through: Through) -> PlainSlice:
+    """A slice as plain data."""
+    return {
+        "parameter": through.parameter,
+        "element": {
+            "kind": through.kind.name, "copies": list(through.copies), "size": through.size},
+        "action": [m.plain() for m in through.moves],
     }

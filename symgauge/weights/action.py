@@ -22,7 +22,7 @@ from symgauge.checks.runtime.moves import (
 )
 from symgauge.families.family import Place, Through
 from symgauge.families.kind import Kind
-from symgauge.plain import PlainFamily, PlainSlice
+from symgauge.families.serial import plain_slice
 from symgauge.weights.statement import Group
 
 Array = NDArray[Any]
@@ -94,14 +94,6 @@ def rows_of(array: Array, at: Place | None) -> Array:
     return rows
 
 
-def _plain(through: Through) -> PlainSlice:
-    """A slice as the runtime reads it."""
-    return {
-        "parameter": through.parameter, "action": [m.plain() for m in through.moves],
-        "element": {
-            "kind": through.kind.name, "copies": list(through.copies), "size": through.size}}
-
-
 def onto_slices(
     state: State, slices: Sequence[Through], given: Sequence[elements.Element] | None = None
 ) -> list[elements.Element] | None:
@@ -111,7 +103,7 @@ def onto_slices(
     entry 0.
     """
     own = []
-    for k, through in enumerate(map(_plain, slices)):
+    for k, through in enumerate(map(plain_slice, slices)):
         if given is None and scales_from_zero(through, state):
             return None
         element = element_in(through, state) if given is None else given[k]
@@ -139,16 +131,7 @@ def apply(state: State, group: Group, element: Element | elements.Element) -> No
     by = element.acting(group.copies) if isinstance(element, Element) else element
     for move in group.moves:
         apply_move(state, move.plain(), by, measured=False)
-    off_slices(state, _acting(group), own)
-
-
-def _acting(group: Group) -> PlainFamily:
-    assert group.kind is not None or not group.via
-    return {
-        "element": {
-            "kind": group.kind.name if group.kind else "", "copies": list(group.copies),
-            "size": group.size},
-        "action": [m.plain() for m in group.moves], "via": list(map(_plain, group.via))}
+    off_slices(state, [plain_slice(t) for t in group.via], own)
 
 
 def composed(first: Element, second: Element) -> Element:

@@ -12,7 +12,7 @@ from torch.utils import _pytree as pytree
 
 from symgauge.capture.borrowed import borrowed, wide_example
 from symgauge.capture.module import WideFloats, first_line
-from symgauge.capture.outputs import Output, choose
+from symgauge.capture.outputs import Output, choose, path_name
 from symgauge.errors import BadInputError
 
 #: Parameters above which few and short inputs are run.
@@ -118,7 +118,7 @@ class Running:
             lambda x: x.clone() if isinstance(x, Tensor) else x, inputs)
         returned = self.module(*args, **kwargs)
         leaves = pytree.tree_flatten_with_path(returned)[0]
-        named = [(".".join(map(_step, path)) or str(i), x)
+        named = [(path_name(path) or str(i), x)
                  for i, (path, x) in enumerate(leaves)]
         found = [Output(i, name, isinstance(x, Tensor) and x.is_floating_point(), True)
                  for i, (name, x) in enumerate(named) if isinstance(x, Tensor)]
@@ -186,13 +186,6 @@ def _short(x: Any) -> Any:
     if isinstance(x, Tensor) and not x.is_floating_point() and x.ndim == 2:
         return x[:1, :SHORT]
     return x
-
-
-def _step(key: Any) -> str:
-    for attribute in ("key", "name", "idx"):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
 
 
 @contextlib.contextmanager
