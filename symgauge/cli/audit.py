@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from symgauge.cli.console import showing_progress, terminal
 from symgauge.cli.inputs import named_target
-from symgauge.cli.options import TARGET, Commands, add_sizes
+from symgauge.cli.options import TARGET, Commands, add_checkpoints, add_sizes
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "that carries one to the other, DIFFERENT (1) with the tensors at fault and what they "
         "must be, UNKNOWN (2).")
     parser.add_argument("target", metavar="TARGET|derivation.json|full.json", help=TARGET)
-    parser.add_argument("before", metavar="BEFORE",
-                        help="a safetensors file, or a directory of shards with an index")
-    parser.add_argument("after", metavar="AFTER", help="the changed weights, likewise")
+    add_checkpoints(parser, "BEFORE", "AFTER", "the changed weights, likewise")
     add_sizes(parser)
     parser.set_defaults(run=run)
     return parser

@@ -7,7 +7,7 @@ import json
 
 from symgauge.cli import audit
 from symgauge.cli.console import terminal
-from symgauge.cli.options import TARGET, Commands, add_sizes
+from symgauge.cli.options import TARGET, Commands, add_checkpoints, add_sizes
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -18,9 +18,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "the symmetries have brought A as near as the fit finds: a bound on the distance of the "
         "two orbits.")
     parser.add_argument("target", metavar="TARGET|derivation.json|full.json", help=TARGET)
-    parser.add_argument("before", metavar="A",
-                        help="a safetensors file, or a directory of shards with an index")
-    parser.add_argument("after", metavar="B", help="likewise")
+    add_checkpoints(parser, "A", "B", "likewise")
     add_sizes(parser)
     parser.set_defaults(run=run)
     return parser

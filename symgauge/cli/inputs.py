@@ -38,8 +38,8 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
 
 def target_again(text: str, sizes: Mapping[str, Any]) -> Target:
     """The target of a record, at its sizes."""
-    # of a configuration any field may have been set
     here = target_of(text, [])
+    # of a configuration any field may have been set: its target has it as a size then
     pairs = [f"{name}={value}" for name, value in sizes.items() if name not in here.sizes]
     if not pairs:
         return here.at(sizes)

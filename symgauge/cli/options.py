@@ -37,6 +37,13 @@ def add_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--observable", default="logits", choices=("logits", "probabilities"))
 
 
+def add_checkpoints(parser: argparse.ArgumentParser, one: str, two: str, said: str) -> None:
+    """The two sets of weights that a command holds against each other."""
+    parser.add_argument("before", metavar=one,
+                        help="a safetensors file, or a directory of shards with an index")
+    parser.add_argument("after", metavar=two, help=said)
+
+
 def add_evidence(parser: argparse.ArgumentParser, required: bool = False) -> None:
     """An option for each kind of evidence that has a file in `certify/find`."""
     # files are read, not imported: usage comes without numpy

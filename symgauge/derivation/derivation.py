@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 
 from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
 from symgauge.certify.verification import Verification, rejected, verify
-from symgauge.checks import actions
 from symgauge.derivation.again import captured_again
 from symgauge.derivation.agreement import DECIDED, disagreements, settled_here, shortened
-from symgauge.derivation.element import GroupElement, given, to_numpy
+from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
@@ -58,13 +56,9 @@ class Derivation(DerivationRecord):
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
         tensors. Raises BadInputError where the state has neither the small nor the full shapes.
         """
-        families = tuple(f.entry() for f in self.generators)
-        if state is None:
-            shapes = {t.name: list(t.shape) for t in self.tensors}
-            return GroupElement(families, actions.sample(families, shapes, seed))
-        shapes = self._shapes_of(state)
-        scales = {n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
-        return GroupElement(families, actions.sample(families, shapes, seed, scales))
+        shapes = {t.name: list(t.shape) for t in self.tensors} if state is None else (
+            self._shapes_of(state))
+        return drawn([f.entry() for f in self.generators], shapes, seed, state)
 
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.

@@ -82,6 +82,16 @@ class GroupElement:
         return GroupElement(self.families, actions.product(other.parts, self.parts))
 
 
+def drawn(
+    families: Sequence[PlainFamily], shapes: actions.Shapes, seed: int,
+    state: Mapping[str, Any] | None = None,
+) -> GroupElement:
+    """A random element, at the scale of a state's tensors where there is one."""
+    scales = None if state is None else {
+        n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
+    return GroupElement(tuple(families), actions.sample(families, shapes, seed, scales))
+
+
 def given(
     families: Sequence[PlainFamily], values: Mapping[str, Any], shapes: Mapping[str, actions.Shapes]
 ) -> GroupElement:

@@ -90,13 +90,14 @@ def derive(
     from symgauge.hf.model import example, is_model
 
     start = time.perf_counter()
-    if not args and not kwargs and is_model(module):
-        kwargs = example(module)
-        try:
-            check_module(module, force)
-        except SizeError:
-            return _of_large(module, output, observable, seed, progress)
-    check_module(module, force)
+    loaded = not args and not kwargs and is_model(module)
+    kwargs = example(module) if loaded else kwargs
+    try:
+        check_module(module, force)
+    except SizeError:
+        if not loaded:
+            raise
+        return _of_large(module, output, observable, seed, progress)
     progress("capture")
     captured = capture(module, args, kwargs, output=output, observable=observable)
     seconds = {"capture": time.perf_counter() - start}

@@ -79,9 +79,10 @@ def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, int]]:
     plain = own_fields(config)
     heads = next((v for n, v in plain.items() if re.search(r"attention_heads$|value_heads$", n)
                   and not re.search(r"key_value_heads$", n) and isinstance(v, int)), None)
+    experts = any("experts" in n for n in plain)
     for name, value in plain.items():
         if name not in parts:
-            size = small(name, value, heads, any("experts" in n for n in plain))
+            size = small(name, value, heads, experts)
             if size is not None:
                 yield prefix + name, value, size
     for name, part in parts.items():

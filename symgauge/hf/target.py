@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from symgauge.capture.module import first_line
 from symgauge.capture.target import Target, resolve_target
 from symgauge.errors import SizeError, TargetError
 from symgauge.hf.sizes import PART
@@ -72,12 +73,13 @@ def target_of(
     """
     spoken = {_name(config, n): v for n, v in settings.items()}
     wrong: TargetError | None = None
-    for instead in TRIES:
-        known = {n: v for n, v in instead.items() if hasattr(config, n)}
-        if len(known) < len(instead):
-            continue
-        for written in dict.fromkeys(
-                source(config, model, origin, spoken, known, alone) for alone in (False, True)):
+    for instead in (t for t in TRIES if all(hasattr(config, n) for n in t)):
+        tried = ""
+        for alone in (False, True):
+            written = source(config, model, origin, spoken, instead, alone)
+            if written == tried:
+                continue
+            tried = written
             try:
                 found = _resolved(text, config, written, spoken)
                 _run(found)
@@ -116,8 +118,7 @@ def _run(target: Target) -> None:
         with torch.no_grad():
             module(*args, **kwargs)
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TargetError(f"{target.text}: the model does not run: {line}") from error
+        raise TargetError(f"{target.text}: the model does not run: {first_line(error)}") from error
 
 
 def _name(config: Any, name: str) -> str:
@@ -158,8 +159,8 @@ def _made(make: Any, name: str) -> Any:
     try:
         return make()
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TargetError(f"the default configuration of {name} cannot be made: {line}") from error
+        raise TargetError(
+            f"the default configuration of {name} cannot be made: {first_line(error)}") from error
 
 
 def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:

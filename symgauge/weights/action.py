@@ -20,9 +20,9 @@ from symgauge.checks.runtime import elements
 from symgauge.checks.runtime.moves import (
     apply_move, block, element_in, moves_onto, off_slices, places, scales_from_zero,
 )
-from symgauge.families.family import Place, Through
+from symgauge.families.family import Family, Place, Through
 from symgauge.families.kind import Kind
-from symgauge.families.serial import plain_slice
+from symgauge.families.serial import plain_family, plain_slice
 from symgauge.weights.statement import Group
 
 Array = NDArray[Any]
@@ -131,7 +131,10 @@ def apply(state: State, group: Group, element: Element | elements.Element) -> No
     by = element.acting(group.copies) if isinstance(element, Element) else element
     for move in group.moves:
         apply_move(state, move.plain(), by, measured=False)
-    off_slices(state, [plain_slice(t) for t in group.via], own)
+    if group.via:
+        assert group.kind is not None  # a permutation acts through no slice
+        off_slices(state, plain_family(Family(
+            group.kind, group.copies, group.size, group.moves, (), group.via)), own)
 
 
 def composed(first: Element, second: Element) -> Element:

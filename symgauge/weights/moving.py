@@ -19,7 +19,7 @@ import torch
 from symgauge.checks import actions
 from symgauge.checks.runtime.moves import block, entries
 from symgauge.derivation.derivation import Derivation
-from symgauge.derivation.element import GroupElement, given, to_numpy
+from symgauge.derivation.element import GroupElement, drawn, given, to_numpy
 from symgauge.derivation.full import FullDerivation
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
@@ -103,9 +103,7 @@ def _sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
             raise BadInputError(
                 f"these are not weights at the sizes of full.json: {name} {has}, it has {shape} "
                 "there")
-    families = tuple(f.entry() for f in record.generators)
-    scales = {n: float(np.sqrt(np.mean(to_numpy(weights[n]).astype(float)**2))) for n in shapes}
-    return GroupElement(families, actions.sample(families, shapes, seed, scales))
+    return drawn([f.entry() for f in record.generators], shapes, seed, weights)
 
 
 def _index(families: Sequence[PlainFamily], name: str, size: str) -> int:

@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 import torch
+from made import Made
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -62,22 +62,6 @@ def agrees(module: nn.Module, *args: Tensor, **kwargs: Any) -> Network:
 
 def labels(network: Network) -> list[str]:
     return [n.label for n in network.nodes if n.op is not None]
-
-
-class Made(nn.Module):
-    """A module from a function of (module, *inputs) and named parameters, buffers, children."""
-
-    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                self.register_buffer(name, part)
-            else:
-                setattr(self, name, part)
-
-    def forward(self, *inputs: Any, **named: Any) -> Any:
-        return self.function(self, *inputs, **named)
 
 
 def weight(*shape: int) -> nn.Parameter:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made import Made
 from rich.console import Console
 from torch import Tensor, nn
 
@@ -28,22 +29,6 @@ IDS = torch.tensor([[3, 1, 2]])
 
 def weight(*shape: int, seed: int = 3) -> nn.Parameter:
     return nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(seed)))
-
-
-class Made(nn.Module):
-    """A module from a function of (module, *inputs) and named parts."""
-
-    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                self.register_buffer(name, part)
-            else:
-                setattr(self, name, part)
-
-    def forward(self, *inputs: Any) -> Any:
-        return self.function(self, *inputs)
 
 
 def rank(network: Network) -> int:

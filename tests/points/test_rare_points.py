@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from made import Made
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,19 +16,6 @@ from symgauge.verdict import Verdict
 
 X = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
 IDS = torch.tensor([[1, 2, 0, 3], [4, 1, 1, 2]])
-
-
-class Made(nn.Module):
-    """A function of some parts and inputs."""
-
-    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            setattr(self, name, part)
-
-    def forward(self, *inputs: Tensor) -> Any:
-        return self.function(self, *inputs)
 
 
 def mlp(function: Callable[..., Any], **parts: Any) -> Made:

@@ -189,7 +189,7 @@ class Bench:
         back = onto_slices(self.point.parameters, family)
         element = random_element(family["element"], self.unit_of(like), TorchNumbers(rng))
         moved = [apply_move(self.point.parameters, move, element) for move in family["action"]]
-        off_slices(self.point.parameters, family.get("via", ()), back)
+        off_slices(self.point.parameters, family, back)
         least = min(moved, default=0.0)
         return None if math.isinf(least) else least  # every tensor it touches is zero
 

@@ -30,8 +30,9 @@ class Widened(TorchFunctionMode):
         args = tuple(torch.float64 if a is torch.float32 else a for a in args)
         kwargs = kwargs or {}
         kwargs = {k: torch.float64 if v is torch.float32 else v for k, v in kwargs.items()}
-        if getattr(func, "__name__", "") in ("grouped_mm", "_grouped_mm"):
-            return grouped(*args, **kwargs)
+        name, bias = getattr(func, "__name__", ""), kwargs.get("bias")
+        if name in ("grouped_mm", "_grouped_mm") and len(args) == 2 and bias is None:
+            return grouped(args[0], args[1], kwargs["offs"])
         return func(*args, **kwargs)
 
 

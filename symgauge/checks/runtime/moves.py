@@ -317,11 +317,9 @@ def onto_slices(parameters: Parameters, family: PlainFamily) -> list[Element]:
     return elements
 
 
-def off_slices(
-    parameters: Parameters, slices: Sequence[PlainSlice], elements: Sequence[Element]
-) -> None:
-    """Brings the parameters back from a family's slices, in place."""
-    for through, element in reversed(list(zip(slices, elements))):
+def off_slices(parameters: Parameters, family: PlainFamily, elements: list[Element]) -> None:
+    """Brings the parameters back from the family's slices, in place."""
+    for through, element in reversed(list(zip(family.get("via", ()), elements))):
         for move in moves_back(through):
             apply_move(parameters, move, element, measured=False)
 
