@@ -25,7 +25,11 @@ from kernel_certificates import (
     NETWORKS, NONE_ASSUMED, Data, Derivation, SymgaugeError, Verdict, bent, derive, proposed,
     read_coordinates, verify, with_larger_minor,
 )
-from lies import Net, exp_and_log_of_one_value
+from lies import exp_and_log_of_one_value
+from small_certificates import (
+    EXPONENTIAL, OPEN, PICKED, PRODUCT, ROOT, SCALING, SHIFT, SLICED, TWO_FUNCTIONS, TWO_OUTPUTS,
+    weights,
+)
 
 from symgauge.kernel.check import check
 
@@ -200,37 +204,6 @@ def last_output_lost(f: Any) -> Any:
 
 
 # -- what they are planted under ------------------------------------------------------------------
-
-
-def small(function: Callable[[Any, Any], Any], **shapes: tuple[int, ...]) -> Callable[[], Any]:
-    """A module of few parameters, all positive, with one positive input."""
-    def build() -> Any:
-        module = Net(function, **shapes)
-        for p in module.parameters():
-            p.data.abs_().add_(0.5)
-        return module, (torch.rand(2) + 0.5,)
-    return build
-
-
-PRODUCT = small(lambda s, x: s.a * s.b * x, a=(), b=())
-EXPONENTIAL = small(lambda s, x: s.a * torch.exp(s.b) * x, a=(), b=())
-ROOT = small(lambda s, x: s.a * torch.rsqrt(s.b) * x, a=(), b=())
-TWO_FUNCTIONS = small(
-    lambda s, x: s.a * torch.exp(1 / (x * x + 1)) + s.b * torch.log(1 / (x * x + 1)), a=(), b=())
-PICKED = small(lambda s, x: s.w[torch.tensor([0, 2, 0])].sum() * x + s.a * x**2, w=(3,), a=())
-SLICED = small(lambda s, x: s.w[:1] * x + s.w[1:] * x**2 + s.a * x**3, w=(2,), a=())
-TWO_OUTPUTS = small(lambda s, x: (s.a * s.b * x, s.a * x**2), a=(), b=())
-OPEN = "lin_2h_taper_nobias"
-#: d/d theta_0: no symmetry of anything below.
-SHIFT = {"shift": [[0, "1"]], "linear": [], "higher": []}
-
-
-def weights(a: int, b: int) -> Data:
-    """a theta_0 d/d theta_0 + b theta_1 d/d theta_1."""
-    return {"shift": [], "linear": [[0, 0, str(a)], [1, 1, str(b)]], "higher": []}
-
-
-SCALING = weights(1, -1)
 
 
 @dataclass(frozen=True)
