@@ -33,10 +33,19 @@ def write_atomically(path: Path, data: str | bytes) -> None:
         raise
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key stands twice: readers differ on which of the two counts."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [k for k, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} stands twice")
+    return found
+
+
 def parsed(text: str, what: str) -> Any:
     """The data of a JSON text that should be `what`. Raises BadInputError where it is no JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise BadInputError(
             f"this is not {what}: the JSON ends or breaks ({error}); derive again"

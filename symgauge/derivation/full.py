@@ -47,7 +47,7 @@ DERIVED = (
     "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
     "generators", "small", "algebra", "verdict", "scope",
 )
-DECIDED = ("schema", "digest", "program", "small_program", "planted", *DERIVED)
+DECIDED = ("schema", "digest", "program", "planted", *DERIVED)
 SCOPE = (
     "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
     "lower bound on the redundancy: nothing says that no other symmetry exists"
@@ -100,8 +100,8 @@ class FullDerivation(SealedRecord):
         """Derive the families, their proofs and the dimension anew from the programs it carries.
 
         The same code derives that did so before: an edit shows, an error of that code does not.
-        The sizes and the outputs are the module's: they are decided where `target` is given, which
-        is captured again, else they are in `left_out`.
+        The sizes, the outputs and the program at the small sizes are the module's: they are decided
+        where `target` is given, which is captured again, else they are in `left_out`.
         """
         changed = edited(self.plain())
         wrong = [changed] if changed else list(_disagreements(self))
@@ -248,7 +248,7 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
         wrong.append(f"the network is not that {here}")
     if text_of(network_to_json(small.network)) != text_of(record.small_program):
         wrong.append(f"the network at the small sizes is not that {here}")
-    settled = {"output", "observable", *about_target(record, target)}
+    settled = {"output", "observable", "small_program", *about_target(record, target)}
     if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {

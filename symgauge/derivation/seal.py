@@ -31,7 +31,8 @@ _FULL = "restated at the full sizes; --target TARGET with its FULL captures thos
 #: Why a fact is left open.
 REASONS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("name", "target", "factory", "sizes", "small_sizes", "observable", "output", *ABOUT),
+        ("name", "target", "factory", "sizes", "small_sizes", "small_program", "observable",
+         "output", *ABOUT),
         _MODULE),
     **dict.fromkeys(("full_sizes", "full_tensors", "generators.full"), _FULL),
     **dict.fromkeys(("seed", "versions", "seconds"), _HISTORY),

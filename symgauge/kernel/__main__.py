@@ -1,7 +1,6 @@
 """python PATH/symgauge/kernel CERTIFICATE.json [--json]: CONFIRMED 0, REFUTED 1, UNKNOWN 2."""
 
 import argparse
-import importlib
 import importlib.util
 import json
 import pathlib
@@ -17,6 +16,12 @@ def _package():
     spec.loader.exec_module(sys.modules["kernel"])
 
 
+def _unique(pairs):
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return dict(pairs)
+
+
 def main():
     """The command line; bad input gets one sentence and status 3."""
     parser = argparse.ArgumentParser(prog="kernel", description="check a certificate of symgauge")
@@ -28,19 +33,15 @@ def main():
     check = importlib.import_module("kernel.check").check
     try:
         with open(options.certificate, encoding="utf-8") as file:
-            data = json.load(file)
+            data = json.load(file, object_pairs_hook=_unique)
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         print(f"kernel: {options.certificate} is no JSON file: {error}", file=sys.stderr)
         return 3
     record = check(data)
-    if options.json:
-        print(json.dumps(record))
-    else:
-        print(record["verdict"])
-        for reason in record["reasons"]:
-            print(" ", reason)
-        if record["error_bound"]:
-            print("  a field that is no symmetry passes with probability", record["error_bound"])
+    lines = [record["verdict"], *record["reasons"]]
+    if record["error_bound"]:
+        lines.append(f"a field that is no symmetry passes with probability {record['error_bound']}")
+    print(json.dumps(record) if options.json else "\n  ".join(lines))
     return {"CONFIRMED": 0, "REFUTED": 1, "UNKNOWN": 2}[record["verdict"]]
 
 

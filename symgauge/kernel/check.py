@@ -291,7 +291,6 @@ def check(data):
     except NotRead as error:
         record["reasons"].append(str(error))
     except Exception as error:  # a crash is never an answer
-        record["verdict"] = "UNKNOWN"
         record["reasons"].append(f"malformed: {' '.join(str(error).split())[:200]}")
     return record
 
@@ -323,8 +322,7 @@ def _check(cert, record):
             reasons.append(f"field {k} is not seen to annihilate f")
     if reasons:
         return
-    record["rank_J"] = jacobian_rank(cert, rng, size - total_g)
-    rank_j = record["rank_J"]
+    record["rank_J"] = rank_j = jacobian_rank(cert, rng, size - total_g)
     true = {"parameters": size - len(none), "unread": len(none), "orbit_dimension": rank_g,
             "redundancy": size - len(none) - claim["rank"],
             "unexplained": size - len(none) - claim["rank"] - claim["orbit_dimension"]}

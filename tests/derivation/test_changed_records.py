@@ -26,7 +26,7 @@ from structural_referee import FIELD, paired
 from torch import Tensor, nn
 
 import symgauge
-from symgauge import Derivation, SymgaugeError, Verdict, Verification, zoo
+from symgauge import BadInputError, Derivation, SymgaugeError, Verdict, Verification, zoo
 from symgauge.capture import Target, capture, load_target
 from symgauge.derivation.again import same_program
 from symgauge.derivation.derive import derive_target
@@ -276,6 +276,15 @@ def test_many_changed_records(seed: int) -> None:
     try_changes(250, seed)
 
 
+def test_a_key_that_stands_twice_is_refused() -> None:
+    """Readers differ on which of the two counts."""
+    found = record(next(iter(DERIVED)))
+    text = found.to_json().rstrip().removesuffix("}") + ', "name": "another"}'
+    assert json.loads(text)["name"] == "another"
+    with pytest.raises(BadInputError, match="'name' stands twice"):
+        type(found).from_json(text)
+
+
 @pytest.mark.parametrize("name", [*DERIVED, *FULL])
 def test_records_as_they_are(name: str) -> None:
     found = record(name)
@@ -284,6 +293,8 @@ def test_records_as_they_are(name: str) -> None:
     assert edited(found.data) is None
     decided = set(found.data) - open_names(result)
     assert {"generators", "algebra", "planted", "tensors", "scope", "verdict"} <= decided
+    # nothing but a capture says that the program at the small sizes is the same module's
+    assert name in DERIVED or "small_program" in open_names(result)
     unsealed = {**found.plain(), "name": "another"}
     assert type(found).from_plain(unsealed).verify().verdict is Verdict.REFUTED
 

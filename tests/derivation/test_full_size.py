@@ -124,13 +124,12 @@ def test_command_line(
     assert "another dimension" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_target_without_full_sizes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_target_without_full_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its factory's own sizes are the full ones, and the only ones."""
     monkeypatch.chdir(tmp_path)
     Path("own.py").write_text(
         "import torch\n"
         "def factory(n=2):\n    return torch.nn.Linear(n, n), (torch.ones(1, n),)\n")
-    assert main(["derive", "own.py:factory", "--full"]) == 3
-    assert "FULL" in capsys.readouterr().err
-    assert not list(tmp_path.glob("symgauge*"))
+    assert main(["derive", "own.py:factory", "--full"]) == 0
+    found = FullDerivation.from_json(Path("symgauge-own-full/full.json").read_text())
+    assert (found.parameters, found.dimension, dict(found.sizes)) == (6, 0, {"n": 2})

@@ -99,7 +99,7 @@ def test_what_is_false_is_refuted(tmp_path: Path) -> None:
     assert told.returncode == 1 and "the claim says rank" in told.stdout
 
 
-@pytest.mark.parametrize("text", ["", '{"a":', "\udcff", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", '{"a": 1, "a": 1}', '{"a":', "\udcff", "[" * 100_000])
 def test_no_json(text: str, tmp_path: Path) -> None:
     """Status 3 and one sentence."""
     path = tmp_path / "certificate.json"

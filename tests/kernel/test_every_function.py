@@ -262,15 +262,15 @@ def _send(pipe: Any, function: Callable[..., Any], *args: Any) -> None:
     pipe.close()
 
 
-def apart(function: Callable[..., Any], *args: Any) -> Any:
-    """The answer of a process of its own; None where it ended without one."""
+def apart(function: Callable[..., Any], *args: Any, seconds: float | None = 3 * LIMIT) -> Any:
+    """The answer of a process of its own; None where it ended without one, or took longer."""
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
     process = context.Process(target=_send, args=(there, function, *args))
     process.start()
     there.close()
     answer = None
-    if here.poll(3 * LIMIT):
+    if here.poll(seconds):
         try:
             answer = here.recv()
         except EOFError:
@@ -302,7 +302,7 @@ def rows() -> Iterator[tuple[Place, int, str, Outcome]]:
     """All mutants, each on at most two networks."""
     where: dict[Place, list[str]] = {}
     for network in ON:
-        for place in apart(shared, network):
+        for place in apart(shared, network, seconds=None):
             where.setdefault(place, []).append(network)
     assert len(where) > 300
     for place, networks in sorted(where.items(), key=lambda p: str(p[0])):
