@@ -6,10 +6,14 @@ certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from symgauge.cli import (
     apply, audit, certify, check, check_claim, compare, derive, equivalence, legs, prove, verify,
@@ -48,6 +52,24 @@ def _version() -> str:
     return f"symgauge {__version__}"
 
 
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """One that meets a callback of a weak reference is swallowed there: it is sent again."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(0.01, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     try:
@@ -55,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        status: int = options.run(options)
+        with _no_interrupt_lost():
+            status: int = options.run(options)
         sys.stdout.flush()
         return status
     except UndecidedError as error:

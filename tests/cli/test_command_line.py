@@ -672,6 +672,26 @@ def test_interrupted(target: str, moment: str) -> None:
     assert files() == ["own.py"]
 
 
+def test_an_interrupt_in_a_callback_is_not_lost() -> None:
+    """The interpreter swallows what a callback of a weak reference raises."""
+    Path("own.py").write_text(
+        "import os, signal, time, weakref\n"
+        "class Held:\n    pass\n"
+        "def factory():\n"
+        "    held = Held()\n"
+        "    kept = weakref.ref(held, lambda _: os.kill(os.getpid(), signal.SIGINT))\n"
+        "    del held\n"
+        "    time.sleep(20)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "symgauge", "derive", "own.py:factory", "--out", "x"],
+        capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sys.path))})
+    assert done.returncode == 130
+    assert done.stderr.strip().splitlines()[-1] == "symgauge: interrupted"
+    assert "Exception ignored" not in done.stderr
+    assert files() == ["own.py"]
+
+
 # -- apply ---------------------------------------------------------------------------------------
 
 
