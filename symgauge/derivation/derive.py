@@ -282,7 +282,7 @@ def _without_hypotheses(
     if not (claim.hypotheses or claim.inconsistent):
         return None
     for name, kind in all_evidence().items():
-        if found.parameters > kind.by_itself:
+        if found.parameters > (kind.by_itself_open if claim.unexplained else kind.by_itself):
             continue
         try:
             better, evidence = claim_by(

@@ -19,6 +19,7 @@ from torch import Tensor
 import symgauge
 from symgauge import BadInputError, Derivation, InconsistentError, Verdict
 from symgauge.capture import capture
+from symgauge.certify.evidence import transcendental
 from symgauge.certify.evidence.balls import is_shown
 from symgauge.certify.find.balls import find_minor
 from symgauge.derivation.derive import Asked, derive_network
@@ -192,6 +193,25 @@ def test_the_derivation_in_balls_is_the_one_that_is_certified_later() -> None:
     again, _ = later.certified_in_balls(seed=5)
     assert again.data["certificate"]["balls"] != later.data["certificate"]["balls"]
     assert again.verdict is Verdict.PROVED
+
+
+def test_balls_follow_unasked_where_series_do_not_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cos of constants and erf: e and pi both stand at the start of every curve."""
+    # as with more values than are tested
+    monkeypatch.setattr(transcendental, "MAX_COLUMNS", 5)
+
+    def formula(p: P, x: Tensor) -> Tensor:
+        turned = x * torch.cos(torch.arange(4, dtype=x.dtype))
+        mixed = (turned @ p.q @ turned.T).softmax(-1) @ turned
+        return torch.nn.functional.gelu(mixed @ p.w.T + p.b) @ p.v.T
+
+    network = network_of("q:4x4 w:3x4 b:3 v:2x3", formula, real(3, 4))
+    with pytest.raises(BadInputError, match="e and pi"):
+        derive_network(network, Asked("turned", evidence="series"))
+    found = derive_network(network, Asked("turned"))
+    assert (found.parameters, found.redundancy, found.hypotheses) == (37, 0, ())
+    assert found.verdict is found.verify().verdict is Verdict.PROVED
+    assert "in real balls" in found.shown[0]
 
 
 def test_flows_are_out_of_reach() -> None:

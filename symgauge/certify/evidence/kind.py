@@ -43,8 +43,9 @@ class Evidence(ABC):
     unit: ClassVar[str]
     #: Which is tried first where residues leave a hypothesis.
     turn: ClassVar[int]
-    #: Parameters up to which it is tried unasked there.
+    #: Parameters up to which it is tried unasked there: where the sandwich closes, and where not.
     by_itself: ClassVar[int]
+    by_itself_open: ClassVar[int]
 
     @classmethod
     @abstractmethod

@@ -65,6 +65,7 @@ class Curve(Evidence):
     unit: ClassVar[str] = "order"
     turn: ClassVar[int] = 1
     by_itself: ClassVar[int] = 4000
+    by_itself_open: ClassVar[int] = 4000
 
     scaled: tuple[str, ...]
     order: int
