@@ -7,7 +7,7 @@ included. That is evidence, not proof: the status is "checked".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import factorial, prod
 from typing import Any
 
@@ -68,15 +68,18 @@ def discrete_symmetries(
         if shared[names] > 1:
             # two legs of the same tensors are told apart by their axes, and by their parts of them
             names = ", ".join(dict.fromkeys(map(_place, where)))
-        swap = _permutation(indices, n)
-        if _holds(network, swap, field, rng, shadows):
+
+        def holds(act: Action) -> bool:
+            return _holds(network, act, field, rng, shadows)
+
+        permuted = all(map(holds, _permutations(indices, n)))
+        if permuted:
             found.append({
                 "label": f"permutations of the {n} indices shared by {names}",
                 "group": f"S_{n}", "order": factorial(n), "status": "checked",
             })
-        signs = _signs(indices)
         # -1 in each copy of a matrix group belongs to the group
-        if leg not in numbered and _holds(network, signs, field, rng, shadows):
+        if leg not in numbered and all(map(holds, _signs(indices, 1 if permuted else n))):
             found.append({
                 "label": f"signs of the {n} indices shared by {names}",
                 "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
@@ -108,32 +111,38 @@ def _index(coordinates: Coordinates, place: Location) -> Any:
     return np.moveaxis(piece, place.along, 0).reshape(place.sizes[place.along], -1)
 
 
-def _permutation(indices: Sequence[Any], n: int) -> Action:
-    """The cycle through all n indices and a transposition generate S_n: both are applied."""
+def _permutations(indices: Sequence[Any], n: int) -> list[Action]:
+    """A transposition and the cycle through all n indices, which generate S_n."""
+    first, cycle = np.arange(n), np.roll(np.arange(n), 1)
+    first[:2] = first[1::-1] if n > 1 else first[:2]
+    return [_reordered(indices, order) for order in ([first, cycle] if n > 2 else [first])]
+
+
+def _reordered(indices: Sequence[Any], order: npt.NDArray[np.int64]) -> Action:
     def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
         out = theta.copy()
         # one after another: a tensor may carry the leg on two axes
         for index in indices:
-            out[:, index] = out[:, np.roll(index, 1, axis=0)]
-        if n > 2:
+            out[:, index] = out[:, index[order]]
+        return out
+
+    return act
+
+
+def _signs(indices: Sequence[Any], count: int) -> Iterator[Action]:
+    """The first, the second, ... of the leg's indices changes sign, everywhere.
+
+    Where all indices may be permuted, one of these signs tells of the others.
+    """
+    def sign(k: int) -> Action:
+        def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
+            out = theta.copy()
             for index in indices:
-                swapped = index.copy()
-                swapped[[0, 1]] = index[[1, 0]]
-                out[:, index] = out[:, swapped]
-        return out
+                out[:, index[k]] = negate(out[:, index[k]])
+            return out
+        return act
 
-    return act
-
-
-def _signs(indices: Sequence[Any]) -> Action:
-    """The first index of the leg changes sign, everywhere."""
-    def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
-        out = theta.copy()
-        for index in indices:
-            out[:, index[0]] = negate(out[:, index[0]])
-        return out
-
-    return act
+    return map(sign, range(count))
 
 
 def _negative(
@@ -152,10 +161,13 @@ def _negative(
         odd = [
             coordinates.at(m.parameter, m.at) for m in family.moves if m.weight.numerator % 2
         ]
-        first = [index.reshape(-1, *index.shape[2:])[:1].reshape(1, -1) for index in odd]
-        if first and _holds(network, _signs(first), field, rng, shadows):
-            n = len(family.fields)
-            names = ", ".join(family.tensors)
+        n, names = len(family.fields), ", ".join(family.tensors)
+        entries = [index.reshape(n, -1) for index in odd]
+
+        def holds(act: Action) -> bool:
+            return _holds(network, act, field, rng, shadows)
+
+        if entries and all(map(holds, _signs(entries, n))):
             found.append({
                 "label": f"s = -1 in the rescaling of {names}",
                 "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",

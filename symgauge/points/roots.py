@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,8 @@ class RootPlan:
 
 #: Radicands that one stage may wait for: 2**MAX_TOGETHER draws are expected.
 MAX_TOGETHER = 9
+#: Entries of all lines that are evaluated at once.
+ENTRIES = 1 << 21
 #: Points at which no two radicands are squares at once, where they never are.
 TWO_AT_ONCE = 48
 
@@ -176,20 +178,26 @@ def settle_roots(
     last = network.root_lines[-1]
     prefix = Network(network.nodes[:last + 1], (last,), network.ops)
     batch = max(len(v) for v in (*parameters.values(), *inputs.values()))
+    room = max(1, ENTRIES // sum(prod(node.shape) for node in prefix.nodes))
     for name, axis, index, final in plan.stages:
         table = inputs if name in inputs else parameters
-        wrong = np.arange(batch)
-        for _ in range(24 * 2 ** min(int(final.sum()), MAX_TOGETHER)):
-            # only the rows that still miss a root are evaluated again
-            domain = ResidueDomain(
-                field, point.salt, len(wrong), [b[wrong] for b in point.patterns]
-            )
-            values(prefix, domain, _rows_of(parameters, wrong), _rows_of(inputs, wrong))
-            wrong = wrong[(_missing(domain, len(wrong)) & final).any(axis=1)]
-            if not len(wrong):
-                break
-            at: Any = (wrong, *(slice(None),) * axis, index)
-            table[name][at] = field.random(rng, table[name][at].shape)
+        together = 2 ** min(int(final.sum()), MAX_TOGETHER)
+        # the point as it is, then many slices at once: one pass costs little more for more rows
+        wrong, copies, drawn = np.arange(batch), 1, 0
+        while len(wrong) and drawn < 24 * together:
+            rows = np.repeat(wrong, copies)
+            trial = _rows_of(parameters, rows) | _rows_of(inputs, rows)
+            if drawn:
+                trial[name] = _redrawn(trial[name], axis, index, field, rng)
+            domain = ResidueDomain(field, point.salt, len(rows), [b[rows] for b in point.patterns])
+            values(prefix, domain, trial, trial)
+            good = ~(_missing(domain, len(rows)) & final).any(axis=1).reshape(len(wrong), copies)
+            hit = good.any(axis=1)
+            if drawn:
+                first = np.arange(len(wrong)) * copies + good.argmax(axis=1)
+                table[name][wrong[hit]] = trial[name][first[hit]]
+            wrong, drawn = wrong[~hit], drawn + copies
+            copies = max(1, min(together, room // max(len(wrong), 1)))
 
 
 def _rows_of(table: Mapping[str, Array], rows: npt.NDArray[np.int64]) -> dict[str, Array]:
