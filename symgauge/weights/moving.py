@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +28,24 @@ from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 
 Record = Derivation | FullDerivation
+
+
+class Named(Protocol):
+    """A tensor of a record, or a parameter of a program."""
+
+    @property
+    def name(self) -> str:
+        """Its name in a state dict."""
+
+
+class Moving(Protocol):
+    """What names the tensors that its elements move: a record, or the families of a program."""
+
+    @property
+    def tensors(self) -> Sequence[Named]:
+        """The tensors, moved or not."""
+
+
 #: What numpy has too.
 NUMPY = (torch.float16, torch.float32, torch.float64)
 
@@ -173,7 +191,7 @@ class Moved:
     tied: Mapping[str, str]
 
 
-def move_files(record: Record, element: GroupElement, weights: Weights, result: Path) -> Moved:
+def move_files(record: Moving, element: GroupElement, weights: Weights, result: Path) -> Moved:
     """The weights moved, written to a file, or to a directory as they lie in one.
 
     A tensor that the record does not name, and that holds the very entries of one that it does,

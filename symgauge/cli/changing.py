@@ -1,0 +1,81 @@
+"""What the commands share that change weights along their orbit: recipe, canonicalise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from symgauge.cli import audit
+from symgauge.cli.console import showing_progress, terminal
+from symgauge.cli.inputs import named_target
+from symgauge.cli.options import TARGET, add_sizes, seed
+from symgauge.cli.status import REFUTED, UNKNOWN
+from symgauge.errors import BadInputError
+
+if TYPE_CHECKING:
+    from symgauge.weights.change import Change, Way
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """TARGET, IN and OUT, and which program of the target is meant."""
+    parser.add_argument("target", metavar="TARGET|derivation.json|full.json", help=TARGET)
+    parser.add_argument("source", metavar="IN",
+                        help="a safetensors file, or a directory of shards with an index")
+    parser.add_argument("result", metavar="OUT", help="a file or directory, likewise")
+    add_sizes(parser)
+    parser.add_argument("--seed", type=seed, default=0, help="seed of what is drawn (0)")
+    parser.add_argument("--force", action="store_true", help="overwrite the file that is there")
+    parser.set_defaults(run=None)
+
+
+def run_way(options: argparse.Namespace, title: str, way_of: str | None) -> int:
+    """Move the weights by a recipe, or to their representative (None); the exit status."""
+    result = Path(options.result)
+    if (result.exists() or result.is_symlink()) and not options.force:
+        raise BadInputError(f"cannot write {result}: it is there; --force overwrites a file")
+    with showing_progress() as progress, redirect_stdout(sys.stderr):
+        target = named_target(options)
+        from symgauge.weights.change import Asked, change_files
+
+        asked = Asked(options.observable, options.output, options.seed, progress)
+        change = change_files(_way(way_of), target, options.source, result, asked)
+    found = change.audit
+    written = found is not None and found.verdict != "DIFFERENT"
+    if options.json:
+        print(json.dumps(
+            {"written": options.result if written else None, **change.to_json()}, indent=1))
+    else:
+        _print(change, title, options.result if written else None)
+    return UNKNOWN if found is None else audit.STATUS[found.verdict] if written else REFUTED
+
+
+def _way(name: str | None) -> Way:
+    from symgauge.weights.change import way_of
+
+    return way_of(str(name))
+
+
+def _print(change: Change, title: str, written: str | None) -> None:
+    from rich.table import Table
+
+    console = terminal()
+    if change.audit is None:
+        said = f"{title}: nothing is done, and nothing is written."
+    else:
+        a = change.audit
+        said = (
+            f"{title}: {a.verdict}: {a.ground}. {a.moved} of {a.tensors} tensors moved; drift "
+            f"{a.drift:.2g}, floor {a.floor:.2g} (largest output change over the largest output). "
+            + (f"Written to {written}." if written else "Nothing is written."))
+    console.print(said, markup=False, highlight=False)
+    table = Table("what", "how", box=None, pad_edge=False)
+    for words in change.outcome.done:
+        table.add_row("done", words)
+    for words in change.outcome.left:
+        table.add_row("left", words)
+    if table.row_count:
+        console.print(table, markup=False)
