@@ -14,15 +14,15 @@ from symgauge.weights.action import Array, Element, rows_of
 from symgauge.weights.judge import Judge
 from symgauge.weights.moving import Weights
 from symgauge.weights.statement import Group
-from symgauge.weights.symmetries import Symmetries
+from symgauge.weights.symmetries import Families, Symmetries
 
 
-class Gauge:
-    """Weights that elements of the families of a program move, one after the other."""
+class Walk:
+    """Weights that elements of these families move, one after the other."""
 
-    def __init__(self, symmetries: Symmetries, weights: Weights, judge: Judge) -> None:
-        self.symmetries, self.weights, self.judge = symmetries, weights, judge
-        self.element = GroupElement(symmetries.plain)
+    def __init__(self, families: Families, weights: Weights, judge: Judge) -> None:
+        self.families, self.weights, self.judge = families, weights, judge
+        self.element = GroupElement(families.plain)
 
     def tensor(self, name: str) -> Array:
         """A tensor as it is by now, in float64. Raises BadInputError where there is none."""
@@ -46,7 +46,7 @@ class Gauge:
         return True
 
     def _step(self, group: Group, values: Array, order: Array | None) -> GroupElement:
-        number = self.symmetries.groups.index(group)
+        number = self.families.groups.index(group)
         element = Element(group.kind, values, order).acting(group.copies)
         return GroupElement(self.element.families, (actions.Part(number, "small", element),))
 
@@ -63,6 +63,14 @@ class Gauge:
         """The mean of what each number of a move meets, (copies, n)."""
         found: Array = self.rows(move).mean(1)
         return found
+
+
+class Gauge(Walk):
+    """Weights under way, with all that is known of the program's symmetries."""
+
+    def __init__(self, symmetries: Symmetries, weights: Weights, judge: Judge) -> None:
+        super().__init__(symmetries, weights, judge)
+        self.symmetries = symmetries
 
 
 def own_move(group: Group, parameter: str) -> Move | None:

@@ -26,6 +26,7 @@ from symgauge.families.kinds import kind_of
 from symgauge.files import write_atomically
 from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
+from symgauge.weights.rotations import hadamards
 
 Record = Derivation | FullDerivation
 
@@ -82,9 +83,9 @@ def element_for(
 ) -> GroupElement:
     """The element that these words name: pairs of a family and its element, in order.
 
-    An element is "random", "identity", a safetensors file, or "fix:PARAMETER=VALUE": the one that
-    brings a parameter, as those before left it, to a value. Without pairs: a random element of
-    every family. Raises BadInputError where there is no such family or element.
+    An element is "random", "identity", "hadamard", a safetensors file, or "fix:PARAMETER=VALUE":
+    the one that brings a parameter, as those before left it, to a value. Without pairs: a random
+    element of every family. Raises BadInputError where there is no such family or element.
     """
     drawn = _sampled(record, weights, seed)
     if not chosen:
@@ -104,7 +105,8 @@ def element_for(
             step = GroupElement(drawn.families, parts)
         else:
             value = _fixing(family, size, words, found, weights) if words.startswith("fix:") else (
-                _given(words))
+                hadamards(actions.at_size(family, size) or family, seed) if words == "hadamard"
+                else _given(words))
             step = given(drawn.families, {family["label"]: value}, {size: shapes})
         found = step @ found
     return found

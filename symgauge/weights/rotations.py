@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from math import prod
 
-from symgauge.weights.action import Array
+import numpy as np
+from numpy.typing import NDArray
+
+from symgauge.errors import BadInputError
+from symgauge.families.kinds import kind_of
+from symgauge.plain import PlainFamily
+
+Array = NDArray[np.float64]
 
 
 def hadamard(n: int, rng: np.random.Generator) -> Array | None:
@@ -22,6 +29,22 @@ def hadamard(n: int, rng: np.random.Generator) -> Array | None:
         found = np.kron(np.array([[1.0, 1.0], [1.0, -1.0]]), found)
     found = found * rng.choice([-1.0, 1.0], n) / np.sqrt(n)
     return proper(found)
+
+
+def hadamards(family: PlainFamily, seed: int) -> Array:
+    """A Hadamard matrix for each copy of a family's element, copies + [n, n].
+
+    Raises BadInputError where its elements are no matrices, and where none of that size is known.
+    """
+    element, rng = family["element"], np.random.default_rng(seed)
+    n = element["size"]
+    found = [hadamard(n, rng) for _ in range(prod(element["copies"]))]
+    if not kind_of(element).is_matrix or found[0] is None:
+        why = "its elements are numbers"
+        if found[0] is None:
+            why = f"no Hadamard matrix of size {n} is known here; take random"
+        raise BadInputError(f"hadamard is no element of the family {family.get('label')!r}: {why}")
+    return np.stack([m for m in found if m is not None]).reshape(*element["copies"], n, n)
 
 
 def random_rotation(n: int, rng: np.random.Generator, fixes_ones: bool = False) -> Array:

@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 
 from symgauge.capture import Target, build_without_weights
-from symgauge.derivation.full import statements
+from symgauge.derivation.full import FullDerivation, statements
 from symgauge.derivers.element import Found
 from symgauge.derivers.fixing import norm_biases
 from symgauge.derivers.stage import Stage
@@ -28,6 +28,7 @@ from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
 from symgauge.spaces.roles import NamedLeg, named_legs
 from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.moving import Record
 from symgauge.weights.statement import Group, Held, group_of, permutations, program_of
 
 #: What the legs are called along which a residual sum runs (`spaces.roles`).
@@ -35,12 +36,10 @@ STREAM = "stream"
 
 
 @dataclass(frozen=True)
-class Symmetries:
+class Families:
     """The families of a program and the candidates of permutations, in one list."""
 
-    network: Network
-    found: Found
-    #: The proved families; those that use up a gain or a norm's bias come first.
+    #: The proved families.
     families: tuple[Group, ...]
     #: Permutations of an index space: candidates.
     orders: tuple[Group, ...]
@@ -54,6 +53,14 @@ class Symmetries:
     def plain(self) -> tuple[PlainFamily, ...]:
         """All of them as a group element has them."""
         return tuple(_plain(g) for g in self.groups)
+
+
+@dataclass(frozen=True)
+class Symmetries(Families):
+    """The families of a program, those that use up a gain or a norm's bias first."""
+
+    network: Network
+    found: Found
 
     @property
     def tensors(self) -> tuple[Parameter, ...]:
@@ -116,6 +123,26 @@ def _plain(group: Group) -> PlainFamily:
     return {**plain_family(family), "label": group.label, "group": said}
 
 
+def families_of(record: Record) -> Families:
+    """The families of a derivation.json or full.json that act, and the candidates of its legs.
+
+    At the sizes of the record's own program.
+    """
+    network = record.programs()[0] if isinstance(record, FullDerivation) else record.network()
+    families = tuple(
+        group_of(e) for e in record.generators if e.element.kind.is_finite)
+    return Families(families, tuple(permutations(network, families)))
+
+
+def require_sizes(record: Record, weights: Checkpoint) -> None:
+    """Raises BadInputError where weights are not at the sizes of the record's own program."""
+    for t in record.tensors:
+        if weights.shapes.get(t.name) != tuple(t.shape):
+            raise BadInputError(
+                f"permutations are those of the record's own sizes, where {t.name} has shape "
+                f"{list(t.shape)}: derive at the sizes of these weights, or with --full")
+
+
 def symmetries_of(
     target: Target | Held, observable: str = "logits", output: str | int | None = None
 ) -> Symmetries:
@@ -129,7 +156,7 @@ def symmetries_of(
         network, _, _ = program_of(target, False, observable, output)
     found = find(network)
     families = tuple(group_of(e) for e in statements(found))
-    return Symmetries(network, found, families, tuple(permutations(network, families)))
+    return Symmetries(families, tuple(permutations(network, families)), network, found)
 
 
 def at_sizes_of(target: Target | Held, weights: Checkpoint) -> Target | Held:

@@ -135,12 +135,13 @@ def test_a_gain_of_the_form_one_plus_w_goes_to_zero() -> None:
     assert any(m.offset for g in groups for m in g.moves)
     weights = Weights(held(before, "before"))
     with Judge(there, weights) as judge:
-        gauge = Gauge(Symmetries(own.network, own.found, groups, ()), weights, judge)
+        gauge = Gauge(Symmetries(groups, (), own.network, own.found), weights, judge)
         outcome = all_recipes()["fold-norm"].act(gauge, np.random.default_rng(0))
     after = gauge.element.apply(before)
     assert outcome.done[0].startswith("norm.weight to 0")
     assert float(after["norm.weight"].abs().max()) < 1e-12
-    torch.testing.assert_close(after["up.weight"], before["up.weight"] * (1 + before["norm.weight"]))
+    torch.testing.assert_close(
+        after["up.weight"], before["up.weight"] * (1 + before["norm.weight"]))
 
 
 def test_the_stream_is_turned() -> None:
