@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from symgauge.derivation.element import GroupElement
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
+    from symgauge.weights.spread import OrbitSpread, orbit_spread
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __all__ = [
     "GroupElement",
     "InconsistentError",
     "ModelDerivation",
+    "OrbitSpread",
     "SizeError",
     "SymgaugeError",
     "TargetError",
@@ -54,6 +56,7 @@ __all__ = [
     "derive",
     "derive_target",
     "equivalence_algebra",
+    "orbit_spread",
     "verify",
 ]
 
@@ -63,10 +66,12 @@ _LAZY = {
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
     "ModelDerivation": "symgauge.derivation.module",
+    "OrbitSpread": "symgauge.weights.spread",
     "Verification": "symgauge.certify",
     "derive": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
+    "orbit_spread": "symgauge.weights.spread",
     "verify": "symgauge.certify",
 }
 

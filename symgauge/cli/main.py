@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from symgauge.cli import (
     apply, audit, certify, check, check_claim, compare, derive, equivalence, legs, prove, recipe,
-    verify, zoo,
+    spread, verify, zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -22,8 +22,8 @@ from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, Und
 
 #: The commands, in the order of the help.
 COMMANDS = (
-    derive, equivalence, check, verify, certify, audit, compare, apply, recipe, legs, prove,
-    check_claim, zoo,
+    derive, equivalence, check, verify, certify, audit, compare, apply, recipe, spread, legs,
+    prove, check_claim, zoo,
 )
 
 

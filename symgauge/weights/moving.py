@@ -87,7 +87,7 @@ def element_for(
     the one that brings a parameter, as those before left it, to a value. Without pairs: a random
     element of every family. Raises BadInputError where there is no such family or element.
     """
-    drawn = _sampled(record, weights, seed)
+    drawn = sampled(record, weights, seed)
     if not chosen:
         return drawn
     shapes = {n: list(s) for n, s in weights.checkpoint.shapes.items()}
@@ -112,7 +112,8 @@ def element_for(
     return found
 
 
-def _sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
+def sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
+    """A random element of every family that acts. Raises BadInputError at other sizes."""
     if isinstance(record, Derivation):
         return record.sample(seed, weights)
     shapes = {t.name: list(t.shape) for t in record.tensors}
