@@ -86,12 +86,12 @@ def _discrete(
 
     from symgauge.weights.discrete import shuffled
     from symgauge.weights.gauge import Walk
-    from symgauge.weights.judge import Judge
     from symgauge.weights.symmetries import families_of, require_sizes
+    from symgauge.weights.trial import Trial
 
     require_sizes(record, weights.checkpoint)
     target = target_of_record(record, options.file)
-    with Judge(target, weights, record.observable, record.output) as judge:
+    with Trial(target, weights, record.observable, record.output) as trial:
         return shuffled(
-            Walk(families_of(record), weights, judge), element,
+            Walk(families_of(record), weights, trial), element,
             np.random.default_rng(options.seed))

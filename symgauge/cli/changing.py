@@ -9,15 +9,16 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symgauge.cli import audit
 from symgauge.cli.console import showing_progress, terminal
 from symgauge.cli.inputs import named_target
 from symgauge.cli.options import TARGET, add_sizes, seed
-from symgauge.cli.status import REFUTED, UNKNOWN
+from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
 from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
     from symgauge.weights.change import Change, Way
+
+STATUS = {"EQUIVALENT": HOLDS, "DIFFERENT": REFUTED, "UNKNOWN": UNKNOWN}
 
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
@@ -43,33 +44,34 @@ def run_way(options: argparse.Namespace, title: str, way_of: str | None) -> int:
 
         asked = Asked(options.observable, options.output, options.seed, progress)
         change = change_files(_way(way_of), target, options.source, result, asked)
-    found = change.audit
+    found = change.measured
     written = found is not None and found.verdict != "DIFFERENT"
     if options.json:
         print(json.dumps(
             {"written": options.result if written else None, **change.to_json()}, indent=1))
     else:
         _print(change, title, options.result if written else None)
-    return UNKNOWN if found is None else audit.STATUS[found.verdict] if written else REFUTED
+    return UNKNOWN if found is None else STATUS[found.verdict]
 
 
 def _way(name: str | None) -> Way:
+    from symgauge.weights.canonical import canonical
     from symgauge.weights.change import way_of
 
-    return way_of(str(name))
+    return canonical if name is None else way_of(name)
 
 
 def _print(change: Change, title: str, written: str | None) -> None:
     from rich.table import Table
 
     console = terminal()
-    if change.audit is None:
+    if change.measured is None:
         said = f"{title}: nothing is done, and nothing is written."
     else:
-        a = change.audit
+        m = change.measured
         said = (
-            f"{title}: {a.verdict}: {a.ground}. {a.moved} of {a.tensors} tensors moved; drift "
-            f"{a.drift:.2g}, floor {a.floor:.2g} (largest output change over the largest output). "
+            f"{title}: {m.verdict}. The outputs change by {m.drift:.2g}, and rounding changes them "
+            f"by {m.floor:.2g} (of a channel's largest entry, on random inputs). "
             + (f"Written to {written}." if written else "Nothing is written."))
     console.print(said, markup=False, highlight=False)
     table = Table("what", "how", box=None, pad_edge=False)

@@ -14,8 +14,8 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     """The command and its options."""
     known = _recipes()
     parser = commands.add_parser(
-        "recipe", help="fold norms, rotate the stream, centre, equalise, ...: with an audit",
-        description="Move weights by an element of the derived group that has a name, and audit "
+        "recipe", help="fold norms, rotate the stream, centre, equalise, ...; run and measured",
+        description="Move weights by an element of the derived group that has a name, and run "
         "the result. Status 2 where the group has no such element: the reason is printed, and "
         "nothing is written. Recipes: " + "; ".join(f"{n}: {s}" for n, s in known.items()))
     parser.add_argument("name", metavar="NAME", choices=list(known),

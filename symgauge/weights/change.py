@@ -1,6 +1,6 @@
-"""A change of weights by elements that a program's families have: made, audited, then written.
+"""A change of weights by elements that a program's families have: made, run, then written.
 
-Nothing is written where the audit finds another function.
+Nothing is written where the outputs are seen to change by more than rounding.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,14 @@ from symgauge.capture import Target
 from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
 from symgauge.progress import Progress, silent
-from symgauge.weights.audit import Audit, audit
-from symgauge.weights.checkpoint import Checkpoint, held, open_checkpoint
+from symgauge.weights.checkpoint import held, open_checkpoint
 from symgauge.weights.gauge import Gauge
-from symgauge.weights.judge import Judge
 from symgauge.weights.moving import Weights, move_files
 from symgauge.weights.recipe import Outcome
 from symgauge.weights.recipes import all_recipes
 from symgauge.weights.statement import Held
-from symgauge.weights.symmetries import Symmetries, at_sizes_of, symmetries_of
+from symgauge.weights.symmetries import Symmetries, aliases_of, at_sizes_of, symmetries_of
+from symgauge.weights.trial import Measured, Trial
 
 
 @dataclass(frozen=True)
@@ -43,18 +42,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to weights: the element, its words, and the audit; None where nothing was."""
+    """What was done to weights: the element and its words; how far the outputs changed.
+
+    None in place of a measure: nothing was done.
+    """
 
     symmetries: Symmetries
     element: GroupElement
     outcome: Outcome
-    audit: Audit | None = None
+    measured: Measured | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record, as plain data."""
+        m = self.measured
         return {
             "done": self.outcome.done, "left": self.outcome.left,
-            "audit": None if self.audit is None else self.audit.to_json()}
+            "verdict": None if m is None else m.verdict,
+            "drift": None if m is None or not np.isfinite(m.drift) else m.drift,
+            "floor": None if m is None or not np.isfinite(m.floor) else m.floor}
 
 
 #: What moves the weights of a gauge, and says what it did.
@@ -83,58 +88,52 @@ def way_of(name: str) -> Way:
 def changed(
     way: Way, target: Target | Held, state: dict[str, torch.Tensor], asked: Asked = Asked()
 ) -> tuple[dict[str, torch.Tensor], Change]:
-    """A state dict moved along its orbit, with the audit of the move."""
-    before = held(state, "the state")
-    target, change = _moved(way, target, before, asked)
-    if not change.outcome.done:
-        return dict(state), change
-    after = change.element.apply(state)
-    return after, _audited(change, target, before, held(after, "the result"), asked)
+    """A state dict moved along its orbit, and how far the outputs changed."""
+    weights = Weights(held(state, "the state"))
+    target = at_sizes_of(target, weights.checkpoint)
+    with Trial(target, weights, asked.observable, asked.output) as trial:
+        change = _moved(way, target, trial, asked)
+        if not change.outcome.done:
+            return dict(state), change
+        after = change.element.apply(state)
+        for name, first in aliases_of(target).items():
+            if name in after and first in after:
+                after[name] = after[first]
+        return after, replace(change, measured=trial.measured(held(after, "the result")))
 
 
 def change_files(
     way: Way, target: Target | Held, source: str, result: Path, asked: Asked = Asked()
 ) -> Change:
-    """Weights in files, moved and audited; written unless the audit says DIFFERENT.
+    """Weights in files, moved, and run; written unless the outputs are seen to change.
 
     Raises BadInputError where the result cannot be written.
     """
-    before = open_checkpoint(source)
+    weights = Weights(open_checkpoint(source))
     if result.is_dir():
         raise BadInputError(f"cannot write {result}: it is a directory; give a new name")
-    target, change = _moved(way, target, before, asked)
-    if not change.outcome.done:
-        return change
-    with _beside(result) as there:
-        asked.progress("writing")
-        move_files(change.symmetries, change.element, Weights(before), there)
-        change = _audited(change, target, before, open_checkpoint(str(there)), asked)
-        if change.audit is not None and change.audit.verdict != "DIFFERENT":
-            there.replace(result)
+    target = at_sizes_of(target, weights.checkpoint)
+    with Trial(target, weights, asked.observable, asked.output) as trial:
+        change = _moved(way, target, trial, asked)
+        if not change.outcome.done:
+            return change
+        with _beside(result) as there:
+            asked.progress("writing")
+            move_files(change.symmetries, change.element, weights, there)
+            asked.progress("outputs")
+            change = replace(change, measured=trial.measured(open_checkpoint(str(there))))
+            if change.measured is not None and change.measured.verdict != "DIFFERENT":
+                there.replace(result)
     return change
 
 
-def _moved(
-    way: Way, target: Target | Held, before: Checkpoint, asked: Asked
-) -> tuple[Target | Held, Change]:
+def _moved(way: Way, target: Target | Held, trial: Trial, asked: Asked) -> Change:
     asked.progress("program")
-    target = at_sizes_of(target, before)
     symmetries = symmetries_of(target, asked.observable, asked.output)
-    weights = Weights(before)
-    with Judge(target, weights, asked.observable, asked.output) as judge:
-        gauge = Gauge(symmetries, weights, judge)
-        asked.progress("element")
-        outcome = way(gauge, np.random.default_rng(asked.seed))
-    return target, Change(symmetries, gauge.element, outcome)
-
-
-def _audited(
-    change: Change, target: Target | Held, before: Checkpoint, after: Checkpoint, asked: Asked
-) -> Change:
-    found = audit(
-        target, before, after, observable=asked.observable, output=asked.output,
-        progress=asked.progress)
-    return Change(change.symmetries, change.element, change.outcome, found)
+    gauge = Gauge(symmetries, trial.weights, trial)
+    asked.progress("element")
+    outcome = way(gauge, np.random.default_rng(asked.seed))
+    return Change(symmetries, gauge.element, outcome)
 
 
 @contextmanager

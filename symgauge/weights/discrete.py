@@ -22,7 +22,7 @@ def shuffled(walk: Walk, element: GroupElement, rng: np.random.Generator
     changes them is left out. Raises BadInputError where nothing is left.
     """
     said = []
-    for group, signs, order in _candidates(walk, rng):
+    for group, signs, order in candidates(walk, rng):
         if walk.try_to(group, signs, order):
             what = "signs" if order is None or (order == np.arange(group.size)).all() else "order"
             said.append(f"{what} of the {group.size} indices of {', '.join(group.tensors)}")
@@ -34,7 +34,7 @@ def shuffled(walk: Walk, element: GroupElement, rng: np.random.Generator
         (*element.families, *walk.families.plain), (*element.parts, *parts)), said
 
 
-def _candidates(
+def candidates(
     walk: Walk, rng: np.random.Generator
 ) -> Iterator[tuple[Group, Array, Array | None]]:
     """For each index space an order and signs, for each scaling signs: never those that stay."""

@@ -10,18 +10,18 @@ from symgauge.checks import actions
 from symgauge.derivation.element import GroupElement, to_numpy
 from symgauge.errors import BadInputError
 from symgauge.families.family import Move
-from symgauge.weights.action import Array, Element, rows_of
-from symgauge.weights.judge import Judge
+from symgauge.weights.action import Array, Element, apply, onto_slices, rows_of, touched
 from symgauge.weights.moving import Weights
 from symgauge.weights.statement import Group
 from symgauge.weights.symmetries import Families, Symmetries
+from symgauge.weights.trial import Trial
 
 
 class Walk:
     """Weights that elements of these families move, one after the other."""
 
-    def __init__(self, families: Families, weights: Weights, judge: Judge) -> None:
-        self.families, self.weights, self.judge = families, weights, judge
+    def __init__(self, families: Families, weights: Weights, trial: Trial) -> None:
+        self.families, self.weights, self.trial = families, weights, trial
         self.element = GroupElement(families.plain)
 
     def tensor(self, name: str) -> Array:
@@ -35,20 +35,26 @@ class Walk:
 
     def act(self, group: Group, values: Array, order: Array | None = None) -> None:
         """Move by an element: a matrix, numbers s or shifts c for each copy, or an order."""
-        self.element = self._step(group, values, order) @ self.element
+        self._take(group, Element(group.kind, values, order))
 
     def try_to(self, group: Group, values: Array, order: Array | None = None) -> bool:
         """Move by what is not proved, if it leaves the function as it is; whether it does."""
-        step = self._step(group, values, order)
-        if not self.judge.holds(step):
+        if not self.may(group, values, order):
             return False
-        self.element = step @ self.element
+        self._take(group, Element(group.kind, values, order))
         return True
 
-    def _step(self, group: Group, values: Array, order: Array | None) -> GroupElement:
-        number = self.families.groups.index(group)
-        element = Element(group.kind, values, order).acting(group.copies)
-        return GroupElement(self.element.families, (actions.Part(number, "small", element),))
+    def may(self, group: Group, values: Array, order: Array | None = None) -> bool:
+        """Whether an element leaves the function as it is, at the weights as they were given."""
+        return self.trial.holds(self._step(group, Element(group.kind, values, order)))
+
+    def _take(self, group: Group, element: Element) -> None:
+        self.element = self._step(group, element) @ self.element
+
+    def _step(self, group: Group, element: Element) -> GroupElement:
+        part = actions.Part(
+            self.families.groups.index(group), "small", element.acting(group.copies))
+        return GroupElement(self.element.families, (part,))
 
     def rows(self, move: Move) -> Array:
         """What a move's place holds by now: (copies, rows, n)."""
@@ -68,9 +74,33 @@ class Walk:
 class Gauge(Walk):
     """Weights under way, with all that is known of the program's symmetries."""
 
-    def __init__(self, symmetries: Symmetries, weights: Weights, judge: Judge) -> None:
-        super().__init__(symmetries, weights, judge)
+    def __init__(self, symmetries: Symmetries, weights: Weights, trial: Trial) -> None:
+        super().__init__(symmetries, weights, trial)
         self.symmetries = symmetries
+
+
+class HeldGauge(Gauge):
+    """Weights under way, held in memory in float64 where they are asked for more than once."""
+
+    def __init__(self, symmetries: Symmetries, weights: Weights, trial: Trial) -> None:
+        super().__init__(symmetries, weights, trial)
+        self.state: dict[str, Array] = {}
+
+    def tensor(self, name: str) -> Array:
+        if name not in self.state:
+            self.state[name] = super().tensor(name)
+        return self.state[name]
+
+    def seen(self, group: Group) -> dict[str, Array] | None:
+        """What a family moves and reads, on its slices; None where a gain there has an entry 0."""
+        state = {n: self.tensor(n).copy() for n in touched(group)}
+        return None if onto_slices(state, group.via) is None else state
+
+    def _take(self, group: Group, element: Element) -> None:
+        for name in touched(group):
+            self.tensor(name)
+        super()._take(group, element)
+        apply(self.state, group, element)
 
 
 def own_move(group: Group, parameter: str) -> Move | None:

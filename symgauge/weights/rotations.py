@@ -54,11 +54,16 @@ def random_rotation(n: int, rng: np.random.Generator, fixes_ones: bool = False) 
     turned = proper(q * np.sign(np.diag(r)))
     if not fixes_ones:
         return turned
-    # an orthonormal basis whose first vector is that of ones
-    basis = np.linalg.qr(np.column_stack([np.ones(n), np.eye(n)[:, 1:]]))[0]
+    basis = with_ones_first(n)
     whole = np.eye(n)
     whole[1:, 1:] = turned
     found: Array = basis @ whole @ basis.T
+    return found
+
+
+def with_ones_first(n: int) -> Array:
+    """An orthonormal basis, as columns, whose first vector is that of ones."""
+    found: Array = np.linalg.qr(np.column_stack([np.ones(n), np.eye(n)[:, 1:]]))[0]
     return found
 
 

@@ -143,6 +143,16 @@ def require_sizes(record: Record, weights: Checkpoint) -> None:
                 f"{list(t.shape)}: derive at the sizes of these weights, or with --full")
 
 
+def whole_program(
+    target: Target | Held, observable: str = "logits", output: str | int | None = None
+) -> Network:
+    """The program, with running statistics among its parameters where it can be read so."""
+    try:
+        return program_of(target, True, observable, output)[0]
+    except SymgaugeError:
+        return program_of(target, False, observable, output)[0]
+
+
 def symmetries_of(
     target: Target | Held, observable: str = "logits", output: str | int | None = None
 ) -> Symmetries:
@@ -150,10 +160,7 @@ def symmetries_of(
 
     Raises what `capture` raises where the program cannot be read.
     """
-    try:
-        network, _, _ = program_of(target, True, observable, output)
-    except SymgaugeError:
-        network, _, _ = program_of(target, False, observable, output)
+    network = whole_program(target, observable, output)
     found = find(network)
     families = tuple(group_of(e) for e in statements(found))
     return Symmetries(families, tuple(permutations(network, families)), network, found)
@@ -174,6 +181,15 @@ def at_sizes_of(target: Target | Held, weights: Checkpoint) -> Target | Held:
     if wrong:
         raise BadInputError(f"{weights.path} has other weights than TARGET: {wrong}")
     return target
+
+
+def aliases_of(target: Target | Held) -> dict[str, str]:
+    """Names that a module has for one tensor (tied), with the first of them."""
+    module = build_without_weights(target)[0] if isinstance(target, Target) else target.module
+    first: dict[int, str] = {}
+    return {
+        name: other for name, t in module.state_dict(keep_vars=True).items()
+        if (other := first.setdefault(id(t), name)) != name}
 
 
 def _misfit(module: torch.nn.Module, weights: Checkpoint) -> str:

@@ -11,6 +11,9 @@ from symgauge.weights.recipe import Outcome, Recipe
 from symgauge.weights.statement import Group
 from symgauge.weights.symmetries import Symmetries, gains_and_biases, read_twice
 
+#: A gain that is nearer to 1 is 1.
+ROUNDING = 2e-15
+
 
 class FoldNorm(Recipe):
     """Gains of norms to 1 and their biases to 0: what reads them takes them in."""
@@ -59,7 +62,8 @@ def _fold(gauge: Gauge, group: Group, name: str, found: Outcome) -> None:
     if not gain.all():
         found.left.append(f"{name} has {(gain == 0).sum()} entries that no scaling brings to 1")
         return
-    gauge.act(group, abs(gain) ** (-1 / float(move.weight)))
+    if abs(abs(gain) - 1).max() > ROUNDING:
+        gauge.act(group, abs(gain) ** (-1 / float(move.weight)))
     value = f"{1 - move.offset}"
     negative = int((gain < 0).sum())
     if not negative:

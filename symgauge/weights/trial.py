@@ -1,0 +1,182 @@
+"""A target run at given weights and at moved ones: how far its outputs change, and rounding does.
+
+Outputs are looked at channel by channel: an index of an output's last axis, at all inputs. A change
+of a small channel is not hidden by a large one beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from symgauge.capture import Target
+from symgauge.derivation.element import GroupElement, to_numpy
+from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.moving import Weights
+from symgauge.weights.pair import epsilon
+from symgauge.weights.running import Inputs, Running, running
+from symgauge.weights.statement import Held
+
+#: The largest change of a channel that rounding in float64 explains, and what a wrong element
+#: has to make.
+SAME, SHOWN = 1e-9, 1e-6
+#: In units of what rounding does to a channel: what is called equal.
+FLOORS = 100.0
+#: What float64 itself rounds of a channel; a floor from this share on hides everything.
+ROUNDING, UNRESOLVED = 1e-15, 0.5
+DRAWS, NOISES = 8, 2
+
+Put = Callable[[str], Tensor]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far the outputs change, in units of a channel's largest entry, and what rounding does.
+
+    EQUIVALENT: each channel changes by at most 100 times what half a unit in the last place of
+    every stored tensor makes of it. DIFFERENT: one changes by more. UNKNOWN: a channel is not
+    finite, or rounding leaves nothing of it to be seen.
+    """
+
+    verdict: str
+    drift: float
+    floor: float
+
+
+class Trial:
+    """A target with weights, in float64, on random inputs of several scales; built when asked."""
+
+    def __init__(
+        self, target: Target | Held, weights: Weights, observable: str = "logits",
+        output: str | int | None = None,
+    ) -> None:
+        self.target, self.weights = target, weights
+        self.observable, self.output = observable, output
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def _program(self) -> Running:
+        program = self._stack.enter_context(
+            running(self.target.build(), self.observable, self.output))
+        self._put_back(program)
+        return program
+
+    def _put_back(self, program: Running, names: Collection[str] | None = None) -> None:
+        names = program.tensors if names is None else names
+        program.put(lambda n: _tensor(self.weights[n]),
+                    [n for n in names if n in self.weights and n not in program.tied])
+
+    @cached_property
+    def _inputs(self) -> list[Inputs]:
+        return self._program.draw(1 if self._program.large else DRAWS, 0)
+
+    @cached_property
+    def _wanted(self) -> list[Tensor]:
+        return self._outputs()
+
+    def _outputs(self) -> list[Tensor]:
+        """Each output as (channels, entries of all inputs)."""
+        found = self._program.outputs(self._inputs)
+        return [torch.cat([_channels(x) for x in several], 1)
+                for several in zip(*found, strict=True)]
+
+    def _change(self, put: Put, names: Collection[str]) -> list[Tensor]:
+        """The change of each channel, relative, while these tensors hold other values."""
+        wanted = self._wanted
+        self._program.put(put, list(names))
+        found = _relative(wanted, self._outputs())
+        self._put_back(self._program, names)
+        return found
+
+    def holds(self, element: GroupElement) -> bool:
+        """Whether the outputs stay as they are when the weights, as given, are moved by it.
+
+        That one of the tensors alone, moved so, changes them is the planted failure: where none
+        does, nothing is seen, and the answer is no. What holds is checked, not proved.
+        """
+        names = {m["parameter"] for p in element.parts
+                 for m in element.families[p.family]["action"]}
+        wide = {n: to_numpy(self.weights[n]).astype(float) for n in element.reads(names)}
+        moved = element.apply(wide, names)
+
+        def change(part: Collection[str]) -> float:
+            return _largest(self._change(lambda n: _tensor(moved[n]), part))
+
+        return change(names) <= SAME and any(change([n]) > SHOWN for n in sorted(names))
+
+    def measured(self, after: Checkpoint) -> Measured:
+        """How far the outputs change from the weights to those of another checkpoint."""
+        program = self._program
+        names = [n for n in program.tensors if n in after.shapes and n not in program.tied]
+        changes = self._change(after.tensor, names)
+        floors = self._floors(after, names)
+        drift, floor = _largest(changes), _largest(floors)
+        if not (drift < float("inf") and floor < UNRESOLVED):
+            return Measured("UNKNOWN", drift, floor)
+        far = any(bool((c > FLOORS * f).any()) for c, f in zip(changes, floors, strict=True))
+        return Measured("DIFFERENT" if far else "EQUIVALENT", drift, floor)
+
+    def _floors(self, after: Checkpoint, names: Sequence[str]) -> list[Tensor]:
+        """What half a unit in the last place of every tensor, as it is stored, does to a channel.
+
+        Or of the narrowest float that the program rounds to as it runs.
+        """
+        inner = max((epsilon(d) for d in self._program.casts), default=0.0)
+        generator = torch.Generator().manual_seed(1)
+
+        def noisy(name: str) -> Tensor:
+            value = _tensor(self.weights[name])
+            if not value.is_floating_point():
+                return value
+            half = max(epsilon(value.dtype), epsilon(after.dtypes[name]), inner) / 2
+            noise = 2 * torch.rand(value.shape, generator=generator, dtype=torch.float64) - 1
+            return value.double() * (1 + half * noise)
+
+        found = [torch.full((len(w),), ROUNDING, dtype=torch.float64) for w in self._wanted]
+        for _ in range(NOISES):
+            found = [torch.maximum(a, b) for a, b in zip(
+                found, self._change(noisy, names), strict=True)]
+        return found
+
+
+def _channels(x: Tensor) -> Tensor:
+    x = x.double()
+    return x.reshape(-1, x.shape[-1]).T if x.ndim else x.reshape(1, 1)
+
+
+def _relative(one: Sequence[Tensor], two: Sequence[Tensor]) -> list[Tensor]:
+    """The largest change of each channel over its largest entry; infinite where one is no number.
+
+    Entries that hold one infinity in both, as masks do, are the same.
+    """
+    found = []
+    for a, b in zip(one, two, strict=True):
+        change = torch.where(a == b, 0.0, (a - b).abs()).nan_to_num(nan=torch.inf)
+        size = torch.where(a.isfinite(), a.abs(), 0.0).amax(1)
+        top = change.amax(1)
+        found.append(torch.where(top > 0, top / size, 0.0))
+    return found
+
+
+def _largest(changes: Sequence[Tensor]) -> float:
+    return max((float(c.max()) for c in changes if c.numel()), default=0.0)
+
+
+def _tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.as_tensor(value)
