@@ -70,8 +70,9 @@ def _print(change: Change, title: str, written: str | None) -> None:
     else:
         m = change.measured
         said = (
-            f"{title}: {m.verdict}. The outputs change by {m.drift:.2g}, and rounding changes them "
-            f"by {m.floor:.2g} (of a channel's largest entry, on random inputs). "
+            f"{title}: {m.verdict}. In float64 the outputs change by {m.drift:.2g}, and rounding "
+            f"changes them by {m.floor:.2g}; as stored by {m.stored:.2g} and {m.rounding:.2g} (of "
+            "a channel's largest entry, on random inputs). "
             + (f"Written to {written}." if written else "Nothing is written."))
     console.print(said, markup=False, highlight=False)
     table = Table("what", "how", box=None, pad_edge=False)

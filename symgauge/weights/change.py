@@ -58,8 +58,8 @@ class Change:
         return {
             "done": self.outcome.done, "left": self.outcome.left,
             "verdict": None if m is None else m.verdict,
-            "drift": None if m is None or not np.isfinite(m.drift) else m.drift,
-            "floor": None if m is None or not np.isfinite(m.floor) else m.floor}
+            **{name: None if m is None or not np.isfinite(x := getattr(m, name)) else x
+               for name in ("drift", "floor", "stored", "rounding")}}
 
 
 #: What moves the weights of a gauge, and says what it did.
@@ -99,7 +99,8 @@ def changed(
         for name, first in aliases_of(target).items():
             if name in after and first in after:
                 after[name] = after[first]
-        return after, replace(change, measured=trial.measured(held(after, "the result")))
+        return after, replace(change, measured=trial.measured(
+            change.element, held(after, "the result")))
 
 
 def change_files(
@@ -121,7 +122,8 @@ def change_files(
             asked.progress("writing")
             move_files(change.symmetries, change.element, weights, there)
             asked.progress("outputs")
-            change = replace(change, measured=trial.measured(open_checkpoint(str(there))))
+            change = replace(change, measured=trial.measured(
+                change.element, open_checkpoint(str(there))))
             if change.measured is not None and change.measured.verdict != "DIFFERENT":
                 there.replace(result)
     return change

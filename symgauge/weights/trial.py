@@ -29,8 +29,8 @@ from symgauge.weights.statement import Held
 SAME, SHOWN = 1e-9, 1e-6
 #: In units of what rounding does to a channel: what is called equal.
 FLOORS = 100.0
-#: What float64 itself rounds of a channel; a floor from this share on hides everything.
-ROUNDING, UNRESOLVED = 1e-15, 0.5
+#: What float64 itself rounds of a channel; more than this may not hide in rounding.
+ROUNDING, UNRESOLVED, EPSILON = 1e-15, 0.01, 2.0 ** -52
 DRAWS, NOISES = 8, 2
 
 Put = Callable[[str], Tensor]
@@ -38,16 +38,20 @@ Put = Callable[[str], Tensor]
 
 @dataclass(frozen=True)
 class Measured:
-    """How far the outputs change, in units of a channel's largest entry, and what rounding does.
+    """How far outputs change, in units of a channel's largest entry, and what rounding does.
 
-    EQUIVALENT: each channel changes by at most 100 times what half a unit in the last place of
-    every stored tensor makes of it. DIFFERENT: one changes by more. UNKNOWN: a channel is not
-    finite, or rounding leaves nothing of it to be seen.
+    `drift` is that of the element, in float64; `stored` that of the result as it is stored, and
+    `rounding` what half a unit in the last place of every stored tensor does. EQUIVALENT: each
+    channel drifts by at most 100 times what rounding in float64 makes of it, and the result by as
+    much of its own. DIFFERENT: one changes by more. UNKNOWN: a channel is not finite, or rounding
+    in float64 hides a hundredth of it.
     """
 
     verdict: str
     drift: float
     floor: float
+    stored: float
+    rounding: float
 
 
 class Trial:
@@ -120,33 +124,47 @@ class Trial:
 
         return change(names) <= SAME and any(change([n]) > SHOWN for n in sorted(names))
 
-    def measured(self, after: Checkpoint) -> Measured:
-        """How far the outputs change from the weights to those of another checkpoint."""
+    def measured(self, element: GroupElement, after: Checkpoint) -> Measured:
+        """How far the outputs change when the weights are moved by it, and as `after` holds them.
+
+        The element is looked at in float64: what a narrow dtype rounds would hide a wrong one.
+        """
         program = self._program
         names = [n for n in program.tensors if n in after.shapes and n not in program.tied]
-        changes = self._change(after.tensor, names)
-        floors = self._floors(after, names)
-        drift, floor = _largest(changes), _largest(floors)
-        if not (drift < float("inf") and floor < UNRESOLVED):
-            return Measured("UNKNOWN", drift, floor)
-        far = any(bool((c > FLOORS * f).any()) for c, f in zip(changes, floors, strict=True))
-        return Measured("DIFFERENT" if far else "EQUIVALENT", drift, floor)
+        changes, stored = self._change(self._moved_by(element), names), self._change(
+            after.tensor, names)
+        floors = self._floors(lambda n: EPSILON, names)
+        inner = max((epsilon(d) for d in program.casts), default=0.0)
+        coarse = self._floors(lambda n: max(
+            epsilon(_tensor(self.weights[n]).dtype), epsilon(after.dtypes[n]), inner), names)
+        said = [_largest(c) for c in (changes, floors, stored, coarse)]
+        if not said[0] < float("inf") or not FLOORS * said[1] < UNRESOLVED:
+            return Measured("UNKNOWN", *said)
+        far = any(bool((c > FLOORS * f).any()) for c, f in (
+            *zip(changes, floors, strict=True), *zip(stored, coarse, strict=True)))
+        return Measured("DIFFERENT" if far else "EQUIVALENT", *said)
 
-    def _floors(self, after: Checkpoint, names: Sequence[str]) -> list[Tensor]:
-        """What half a unit in the last place of every tensor, as it is stored, does to a channel.
+    def _moved_by(self, element: GroupElement) -> Put:
+        """The weights moved in float64, each read when it is asked for."""
+        def put(name: str) -> Tensor:
+            state = {n: self.weights[n] for n in element.reads([name])}
+            wide = {n: _tensor(t) for n, t in state.items()}
+            wide = {n: t.double() if t.is_floating_point() else t for n, t in wide.items()}
+            found: Tensor = element.apply(wide, [name])[name]
+            return found
 
-        Or of the narrowest float that the program rounds to as it runs.
-        """
-        inner = max((epsilon(d) for d in self._program.casts), default=0.0)
+        return put
+
+    def _floors(self, epsilon_of: Callable[[str], float], names: Sequence[str]) -> list[Tensor]:
+        """What half a unit in the last place of every tensor does to each channel."""
         generator = torch.Generator().manual_seed(1)
 
         def noisy(name: str) -> Tensor:
             value = _tensor(self.weights[name])
             if not value.is_floating_point():
                 return value
-            half = max(epsilon(value.dtype), epsilon(after.dtypes[name]), inner) / 2
             noise = 2 * torch.rand(value.shape, generator=generator, dtype=torch.float64) - 1
-            return value.double() * (1 + half * noise)
+            return value.double() * (1 + epsilon_of(name) / 2 * noise)
 
         found = [torch.full((len(w),), ROUNDING, dtype=torch.float64) for w in self._wanted]
         for _ in range(NOISES):

@@ -1,6 +1,7 @@
 """Named recipes: what each brings about, what each refuses and why, and that none is a lie."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -299,3 +300,39 @@ def test_a_name_that_is_no_recipe(tmp_path: Path) -> None:
 def test_every_recipe_is_called_as_its_file() -> None:
     files = {p.stem for p in (ROOT / "symgauge/weights/recipes").glob("[!_]*.py")}
     assert {n.replace("-", "_") for n in all_recipes()} == files
+
+
+def test_a_narrow_dtype_hides_no_wrong_element(tmp_path: Path) -> None:
+    """Planted: a scaling that forgets to move what reads it, by a little, in bfloat16."""
+    def wrong(gauge: Gauge, rng: np.random.Generator) -> Outcome:
+        group = next(g for g in gauge.symmetries.families if g.kind and g.kind.is_scaling)
+        gauge.act(group, np.full((1, group.size), 1.001))
+        (part,) = gauge.element.parts
+        families = [dict(f) for f in gauge.element.families]
+        action = families[part.family]["action"]
+        families[part.family] = {**families[part.family], "action": action[:1]}  # type: ignore
+        gauge.element = replace(gauge.element, families=tuple(families))  # type: ignore
+        return Outcome(["some of it"])
+
+    module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    state = {n: t.bfloat16() for n, t in generic(module).items()}
+    _, change = changed(wrong, Held(module, (torch.randn(2, 3),), {}), state)
+    assert change.measured is not None and change.measured.verdict == "DIFFERENT"
+    assert change.measured.stored < 100 * change.measured.rounding
+
+
+def test_bfloat16_in_shards(tmp_path: Path) -> None:
+    there = target("attention")
+    state = {n: t.bfloat16() for n, t in generic(there.build()[0]).items()}
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, tensor in state.items():
+        save_file({name: tensor}, folder / f"{name}.safetensors", metadata={"format": "pt"})
+    index = {"weight_map": {n: f"{n}.safetensors" for n in state}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    change = change_files(all_recipes()["drop-key-bias"].act, there, str(folder), tmp_path / "out")
+    assert change.measured is not None and change.measured.verdict == "EQUIVALENT"
+    assert not load_file(tmp_path / "out/k.bias.safetensors")["k.bias"].any()
+    assert len(list((tmp_path / "out").iterdir())) == len(state) + 1
+    with pytest.raises(BadInputError, match="it is a directory"):
+        change_files(all_recipes()["drop-key-bias"].act, there, str(folder), tmp_path / "out")
