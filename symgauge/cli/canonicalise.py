@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from symgauge.cli.changing import add_weights, run_way
 from symgauge.cli.options import Commands
+
+if TYPE_CHECKING:
+    from symgauge.weights.change import Way
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -22,4 +26,9 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    return run_way(options, "canonicalise", None)
+    def way() -> Way:
+        from symgauge.weights.canonical import canonical
+
+        return canonical
+
+    return run_way(options, "canonicalise", way)

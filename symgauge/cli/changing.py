@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,20 +23,24 @@ if TYPE_CHECKING:
 STATUS = {"EQUIVALENT": HOLDS, "DIFFERENT": REFUTED, "UNKNOWN": UNKNOWN}
 
 
-def add_weights(parser: argparse.ArgumentParser) -> None:
-    """TARGET, IN and OUT, and which program of the target is meant."""
+def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "") -> None:
+    """TARGET, the weights before and after, and which program of the target is meant.
+
+    `goal` are others that they are brought near to.
+    """
     parser.add_argument("target", metavar="TARGET|derivation.json|full.json", help=TARGET)
-    parser.add_argument("source", metavar="IN",
+    if goal:
+        parser.add_argument("goal", metavar=goal, help="weights that stay as they are, likewise")
+    parser.add_argument("source", metavar=name,
                         help="a safetensors file, or a directory of shards with an index")
     parser.add_argument("result", metavar="OUT", help="a file or directory, likewise")
     add_sizes(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of what is drawn (0)")
     parser.add_argument("--force", action="store_true", help="overwrite the file that is there")
-    parser.set_defaults(run=None)
 
 
-def run_way(options: argparse.Namespace, title: str, way_of: str | None) -> int:
-    """Move the weights by a recipe, or to their representative (None); the exit status."""
+def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> int:
+    """Move the weights; the exit status. `way` is asked once torch may be imported."""
     result = Path(options.result)
     if (result.exists() or result.is_symlink()) and not options.force:
         raise BadInputError(f"cannot write {result}: it is there; --force overwrites a file")
@@ -43,7 +49,7 @@ def run_way(options: argparse.Namespace, title: str, way_of: str | None) -> int:
         from symgauge.weights.change import Asked, change_files
 
         asked = Asked(options.observable, options.output, options.seed, progress)
-        change = change_files(_way(way_of), target, options.source, result, asked)
+        change = change_files(way(), target, options.source, result, asked)
     found = change.measured
     written = found is not None and found.verdict != "DIFFERENT"
     if options.json:
@@ -52,13 +58,6 @@ def run_way(options: argparse.Namespace, title: str, way_of: str | None) -> int:
     else:
         _print(change, title, options.result if written else None)
     return UNKNOWN if found is None else STATUS[found.verdict]
-
-
-def _way(name: str | None) -> Way:
-    from symgauge.weights.canonical import canonical
-    from symgauge.weights.change import way_of
-
-    return canonical if name is None else way_of(name)
 
 
 def _print(change: Change, title: str, written: str | None) -> None:
@@ -76,9 +75,17 @@ def _print(change: Change, title: str, written: str | None) -> None:
             + (f"Written to {written}." if written else "Nothing is written."))
     console.print(said, markup=False, highlight=False)
     table = Table("what", "how", box=None, pad_edge=False)
-    for words in change.outcome.done:
-        table.add_row("done", words)
-    for words in change.outcome.left:
-        table.add_row("left", words)
+    for what, several in (("done", change.outcome.done), ("left", change.outcome.left)):
+        for words, count in _alike(several):
+            table.add_row(what, words + (f" ({count} alike)" if count > 1 else ""))
     if table.row_count:
         console.print(table, markup=False)
+
+
+def _alike(several: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Sentences that differ in the numbers of layers alone, once, with how many there are."""
+    found: dict[str, list[str]] = {}
+    for words in several:
+        found.setdefault(re.sub(r"(?<=\.)\d+(?=\.)", "*", words), []).append(words)
+    for pattern, same in found.items():
+        yield same[0] if len(same) == 1 else pattern, len(same)

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from symgauge.cli import (
-    apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence, legs,
-    prove, recipe, spread, verify, zoo,
+    align, apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence,
+    legs, prove, recipe, spread, verify, zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -23,7 +23,7 @@ from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, Und
 #: The commands, in the order of the help.
 COMMANDS = (
     derive, equivalence, check, verify, certify, audit, compare, apply, recipe, canonicalise,
-    spread, legs, prove, check_claim, zoo,
+    align, spread, legs, prove, check_claim, zoo,
 )
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import ast
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from symgauge.cli.changing import add_weights, run_way
 from symgauge.cli.options import Commands
+
+if TYPE_CHECKING:
+    from symgauge.weights.change import Way
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -27,7 +31,12 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    return run_way(options, options.name, options.name)
+    def way() -> Way:
+        from symgauge.weights.change import way_of
+
+        return way_of(options.name)
+
+    return run_way(options, options.name, way)
 
 
 def _recipes() -> dict[str, str]:
