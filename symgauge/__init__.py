@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
     from symgauge.weights.spread import OrbitSpread, orbit_spread
+    from symgauge.weights.verbs import align, canonicalise, recipe
 
 __version__ = "0.1.0"
 
@@ -53,10 +54,13 @@ __all__ = [
     "Verdict",
     "Verification",
     "__version__",
+    "align",
+    "canonicalise",
     "derive",
     "derive_target",
     "equivalence_algebra",
     "orbit_spread",
+    "recipe",
     "verify",
 ]
 
@@ -68,10 +72,13 @@ _LAZY = {
     "ModelDerivation": "symgauge.derivation.module",
     "OrbitSpread": "symgauge.weights.spread",
     "Verification": "symgauge.certify",
+    "align": "symgauge.weights.verbs",
+    "canonicalise": "symgauge.weights.verbs",
     "derive": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
     "orbit_spread": "symgauge.weights.spread",
+    "recipe": "symgauge.weights.verbs",
     "verify": "symgauge.certify",
 }
 

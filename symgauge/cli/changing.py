@@ -51,12 +51,11 @@ def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> 
         asked = Asked(options.observable, options.output, options.seed, progress)
         change = change_files(way(), target, options.source, result, asked)
     found = change.measured
-    written = found is not None and found.verdict != "DIFFERENT"
+    written = options.result if change.is_same else None
     if options.json:
-        print(json.dumps(
-            {"written": options.result if written else None, **change.to_json()}, indent=1))
+        print(json.dumps({"written": written, **change.to_json()}, indent=1))
     else:
-        _print(change, title, options.result if written else None)
+        _print(change, title, written)
     return UNKNOWN if found is None else STATUS[found.verdict]
 
 

@@ -1,6 +1,6 @@
 """A change of weights by elements that a program's families have: made, run, then written.
 
-Nothing is written where the outputs are seen to change by more than rounding.
+Nothing is written unless the outputs are seen to stay as they are, up to rounding.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class Change:
     outcome: Outcome
     measured: Measured | None = None
 
+    @property
+    def is_same(self) -> bool:
+        """Whether something was done, and the outputs were seen to stay as they are."""
+        return self.measured is not None and self.measured.verdict == "EQUIVALENT"
+
     def to_json(self) -> dict[str, Any]:
         """The record, as plain data."""
         m = self.measured
@@ -64,17 +69,6 @@ class Change:
 
 #: What moves the weights of a gauge, and says what it did.
 Way = Callable[[Gauge, np.random.Generator], Outcome]
-
-
-def recipe(
-    name: str, target: Target | Held, state: dict[str, torch.Tensor], asked: Asked = Asked()
-) -> tuple[dict[str, torch.Tensor], Change]:
-    """A state dict brought to where a named recipe leads, and what was done and left.
-
-    The state is returned as it was where the recipe does nothing. Raises BadInputError where there
-    is no such recipe, and where the state is not one of the target.
-    """
-    return changed(way_of(name), target, state, asked)
 
 
 def way_of(name: str) -> Way:
@@ -106,7 +100,7 @@ def changed(
 def change_files(
     way: Way, target: Target | Held, source: str, result: Path, asked: Asked = Asked()
 ) -> Change:
-    """Weights in files, moved, and run; written unless the outputs are seen to change.
+    """Weights in files, moved, and run; written where the outputs are seen to stay as they are.
 
     Raises BadInputError where the result cannot be written.
     """
@@ -124,7 +118,7 @@ def change_files(
             asked.progress("outputs")
             change = replace(change, measured=trial.measured(
                 change.element, open_checkpoint(str(there))))
-            if change.measured is not None and change.measured.verdict != "DIFFERENT":
+            if change.is_same:
                 there.replace(result)
     return change
 

@@ -185,7 +185,11 @@ def at_sizes_of(target: Target | Held, weights: Checkpoint) -> Target | Held:
 
 def aliases_of(target: Target | Held) -> dict[str, str]:
     """Names that a module has for one tensor (tied), with the first of them."""
-    module = build_without_weights(target)[0] if isinstance(target, Target) else target.module
+    return _aliases(
+        build_without_weights(target)[0] if isinstance(target, Target) else target.module)
+
+
+def _aliases(module: torch.nn.Module) -> dict[str, str]:
     first: dict[int, str] = {}
     return {
         name: other for name, t in module.state_dict(keep_vars=True).items()
@@ -193,10 +197,15 @@ def aliases_of(target: Target | Held) -> dict[str, str]:
 
 
 def _misfit(module: torch.nn.Module, weights: Checkpoint) -> str:
-    """Which tensor has another shape, in words; a missing one is for those who need it."""
+    """Which tensor has another shape, or is missing under all of its names, in words."""
+    tied = _aliases(module)
+    there = {tied.get(n, n) for n in weights.shapes}
     for name, tensor in module.state_dict().items():
-        shape = list(getattr(tensor, "shape", ()))
-        if name in weights.shapes and list(weights.shapes[name]) != shape:
-            return (f"{name} has shape {list(weights.shapes[name])}, and TARGET's {shape}; give "
-                    "its sizes with --set")
+        if not isinstance(tensor, torch.Tensor):
+            continue  # an extra state
+        if name in weights.shapes and weights.shapes[name] != tuple(tensor.shape):
+            return (f"{name} has shape {list(weights.shapes[name])}, and TARGET's "
+                    f"{list(tensor.shape)}; give its sizes with --set")
+        if tensor.is_floating_point() and tied.get(name, name) not in there:
+            return f"there is no tensor named {name!r}"
     return ""

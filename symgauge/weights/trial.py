@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from symgauge.capture import Target
+from symgauge.checks import actions
 from symgauge.derivation.element import GroupElement, to_numpy
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.moving import Weights
@@ -114,8 +115,8 @@ class Trial:
         That one of the tensors alone, moved so, changes them is the planted failure: where none
         does, nothing is seen, and the answer is no. What holds is checked, not proved.
         """
-        names = {m["parameter"] for p in element.parts
-                 for m in element.families[p.family]["action"]}
+        names = {
+            n for p in element.parts for n in actions.targets(element.families[p.family])}
         wide = {n: to_numpy(self.weights[n]).astype(float) for n in element.reads(names)}
         moved = element.apply(wide, names)
 

@@ -8,6 +8,7 @@ import torch
 from orbits import CHANGES, State, generic, scattered, target, walked
 from safetensors.torch import load_file, save_file
 
+from symgauge import align, canonicalise
 from symgauge.cli.main import main
 from symgauge.weights.align import towards
 from symgauge.weights.checkpoint import held
@@ -63,3 +64,15 @@ def test_the_command(tmp_path: Path, capsys: Any) -> None:
     assert main([*arguments, str(tmp_path / "b.safetensors"), str(tmp_path / "no")]) == 3
     assert "holds up.weight of shape [3, 3]" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_the_verbs_take_a_module() -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)).double()
+    args, a = (torch.randn(2, 3),), generic(module)
+    one, change = canonicalise(module, args, a)
+    assert change.is_same and apart(one, a) > 0.1
+    back, change = align(module, args, a, one)
+    assert change.is_same and apart(back, a) < 1e-9
+    own, _ = canonicalise(module, args)
+    assert not torch.equal(own["0.weight"], module.state_dict()["0.weight"])

@@ -13,9 +13,9 @@ from places import ROOT
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from symgauge import BadInputError
+from symgauge import BadInputError, recipe
 from symgauge.cli.main import main
-from symgauge.weights.change import change_files, changed, recipe
+from symgauge.weights.change import change_files, changed, way_of
 from symgauge.weights.checkpoint import held
 from symgauge.weights.gauge import Gauge
 from symgauge.weights.moving import Weights
@@ -42,7 +42,7 @@ def followed(name: str, case: str, **sizes: object) -> tuple[State, State, Outco
     there = target(case, **sizes)
     module, args = there.build()[:2]
     before = generic(module)
-    after, change = recipe(name, there, before)
+    after, change = changed(way_of(name), there, before)
     torch.testing.assert_close(
         outputs(module, args, after), outputs(module, args, before), rtol=1e-9, atol=1e-9)
     if change.outcome.done:
@@ -91,7 +91,7 @@ def test_a_negative_gain_goes_to_one_where_its_sign_passes(act: nn.Module, sign:
     module = nn.Sequential(nn.RMSNorm(4, eps=1e-6), act, nn.Linear(4, 3))
     before = generic(module)
     before["0.weight"][1] *= -1
-    after, change = recipe("fold-norm", Held(module, (torch.randn(5, 4),), {}), before)
+    after, change = recipe("fold-norm", module, (torch.randn(5, 4),), before)
     assert change.measured is not None and change.measured.verdict == "EQUIVALENT"
     wanted = torch.ones(4).double()
     wanted[1] = sign
@@ -103,7 +103,7 @@ def test_a_gain_of_zero_is_left() -> None:
     module = nn.Sequential(nn.RMSNorm(4, eps=1e-6), nn.Linear(4, 3))
     before = generic(module)
     before["0.weight"][2] = 0
-    after, change = recipe("fold-norm", Held(module, (torch.randn(5, 4),), {}), before)
+    after, change = recipe("fold-norm", module, (torch.randn(5, 4),), before)
     assert not change.outcome.done and "1 entries" in change.outcome.left[0]
     assert torch.equal(after["0.weight"], before["0.weight"])
 
@@ -168,12 +168,12 @@ def test_biases_go_without_a_sink_and_stay_beside_one(name: str, bias: str) -> N
 def test_ranges_are_equalised_across_relu() -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     before, args = generic(module), (torch.randn(2, 3),)
-    after, change = recipe("equalise", Held(module, args, {}), before)
+    after, change = recipe("equalise", module, args, before)
     assert change.measured is not None and change.measured.verdict == "EQUIVALENT"
     torch.testing.assert_close(
         after["0.weight"].abs().amax(1), after["2.weight"].abs().amax(0))
     module[1] = nn.ReLU6()
-    after, change = recipe("equalise", Held(module, args, {}), before)
+    after, change = recipe("equalise", module, args, before)
     assert not change.outcome.done and "lets no scaling through" in change.outcome.left[0]
 
 
@@ -292,9 +292,23 @@ def test_another_function_is_never_written(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["in.safetensors"]
 
 
-def test_a_name_that_is_no_recipe(tmp_path: Path) -> None:
+def test_a_name_that_is_no_recipe() -> None:
     with pytest.raises(BadInputError, match="there is no recipe 'nosuch'"):
-        recipe("nosuch", target("attention"), {})
+        recipe("nosuch", nn.Linear(2, 2), (torch.randn(1, 2),))
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"k.bias": torch.ones(4, dtype=torch.int8)}, "k.bias holds int8 entries"),
+    ({"k.bias": None}, "there is no tensor named 'k.bias'"),
+])
+def test_weights_that_cannot_be_moved_are_said(
+    weights: Path, change: dict[str, Any], words: str, capsys: Any
+) -> None:
+    state = {**load_file(weights / "in.safetensors"), **change}
+    save_file({n: t for n, t in state.items() if t is not None}, weights / "in.safetensors")
+    assert command(weights, "drop-key-bias", "attention") == 3
+    assert words in capsys.readouterr().err
+    assert len(list(weights.iterdir())) == 1
 
 
 def test_every_recipe_is_called_as_its_file() -> None:

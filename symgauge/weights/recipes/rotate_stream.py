@@ -25,10 +25,10 @@ class RotateStream(Recipe):
         symmetries, found = gauge.symmetries, Outcome()
         for group in symmetries.families:
             on_stream = {(m.parameter, m.at.axis) for m in group.moves if m.at is not None}
-            if group.kind is None or not group.kind.on_legs or group.size == 2 or (
-                    not on_stream & set(symmetries.stream)):
-                continue
-            if group.kind.covers_discrete and on_stream <= set(symmetries.stream):
+            turns = group.kind is not None and group.kind.covers_discrete and not (
+                group.kind.commutes_with_turns)
+            if group.kind is not None and turns and on_stream and (
+                    on_stream <= set(symmetries.stream)):
                 matrix = None if group.kind.fixes_ones else hadamard(group.size, rng)
                 words = "a Hadamard matrix with random signs"
                 if matrix is None:
