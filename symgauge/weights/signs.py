@@ -37,7 +37,7 @@ def fix_signs(gauge: HeldGauge, groups: Sequence[Group], found: Outcome) -> None
     """Signs of matrices, angles of planes, and signs that the function is seen to keep."""
     left = [_Open(g, g.moves, False) for g in groups if g.kind is not None and (
         g.kind.is_matrix and not g.kind.fixes_sums_of_0)]
-    left += _checked(gauge, groups)
+    left += _checked(gauge, groups, found)
     shapes = {p.name: p.shape for p in gauge.symmetries.network.parameters}
     while left:
         found_place = next((
@@ -55,8 +55,11 @@ def fix_signs(gauge: HeldGauge, groups: Sequence[Group], found: Outcome) -> None
         f"signs of {o.group.label}: all that it moves is 0, or has other open signs" for o in left]
 
 
-def _checked(gauge: HeldGauge, groups: Sequence[Group]) -> list[_Open]:
-    """Scalings by -1, and signs of indices that nothing else moves, where the function stays."""
+def _checked(gauge: HeldGauge, groups: Sequence[Group], outcome: Outcome) -> list[_Open]:
+    """Scalings by -1, and signs of indices that nothing else moves, where the function stays.
+
+    Signs that families undo at all places are theirs; at some places alone they are left.
+    """
     found = []
     for group in groups:
         odd = [m for m in group.moves if m.weight.numerator % 2]
@@ -69,7 +72,13 @@ def _checked(gauge: HeldGauge, groups: Sequence[Group]) -> list[_Open]:
                 found.append(_Open(group, tuple(odd), True))
     for group in gauge.symmetries.orders:
         signs = np.where(np.arange(group.size) == 0, -1.0, 1.0)
-        if not group.modulo and gauge.may(group, signs, np.arange(group.size)):
+        if len(group.modulo) == len(group.moves) or (
+                not gauge.may(group, signs, np.arange(group.size))):
+            continue
+        if group.modulo:
+            outcome.left.append(
+                f"signs in the {group.label}: at some of its places they are those of a family")
+        else:
             found.append(_Open(group, group.moves, True))
     return found
 

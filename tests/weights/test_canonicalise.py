@@ -12,6 +12,7 @@ from torch import nn
 
 from symgauge.capture import Target
 from symgauge.cli.main import main
+from symgauge.hf.target import load_hf
 from symgauge.weights.canonical import canonical
 from symgauge.weights.change import changed
 from symgauge.weights.statement import Held
@@ -125,3 +126,16 @@ def test_the_command_writes_a_representative(tmp_path: Path, capsys: Any) -> Non
     assert main([*arguments[:2], str(tmp_path / "text.safetensors"), str(tmp_path / "no")]) == 3
     assert "not a complete safetensors file" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def test_signs_that_are_half_a_familys_are_left_and_named() -> None:
+    there = load_hf("hf:gpt_neox", {})
+    symmetries, state = symmetries_of(there), generic(there.build()[0])
+    one, outcome = walked(canonical, there, symmetries, state)
+    assert [w for w in outcome.left if w.startswith("signs in the permutation of the 2 indices")]
+    two, _ = walked(canonical, there, symmetries, scattered(there, symmetries, state, 1)[0])
+    # the heads' signs are all that is open
+    for name in state:
+        if "query_key_value" not in name:
+            assert apart({name: one[name]}, {name: two[name]}) < 1e-9, name
+        assert apart({name: one[name].abs()}, {name: two[name].abs()}) < 1e-9, name
