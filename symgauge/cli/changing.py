@@ -11,16 +11,15 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from symgauge.cli.audit import STATUS
 from symgauge.cli.console import showing_progress, terminal
 from symgauge.cli.inputs import named_target
 from symgauge.cli.options import TARGET, add_sizes, seed
-from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
+from symgauge.cli.status import UNKNOWN
 from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
     from symgauge.weights.change import Change, Way
-
-STATUS = {"EQUIVALENT": HOLDS, "DIFFERENT": REFUTED, "UNKNOWN": UNKNOWN}
 
 
 def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "") -> None:

@@ -48,8 +48,8 @@ class OrbitSpread:
         if self.verdict == "UNKNOWN":
             return f"UNKNOWN: {self.reason}"
         if self.verdict == "EXACT":
-            return (f"EXACT: the same along {len(self.families)} families within {self.floor:.1g} "
-                    "of its size, which is its rounding")
+            return (f"EXACT: {DRAWS} random elements of each of {len(self.families)} families "
+                    f"change it by at most {self.spread:.1g} of its size, which is rounding")
         return "DEPENDS on " + "; ".join(
             f"{label} (by {self.families[label]:.2g} of its size)" for label in self.depends)
 

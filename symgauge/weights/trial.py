@@ -25,9 +25,8 @@ from symgauge.weights.pair import epsilon
 from symgauge.weights.running import Inputs, Running, running
 from symgauge.weights.statement import Held
 
-#: The largest change of a channel that rounding in float64 explains, and what a wrong element
-#: has to make.
-SAME, SHOWN = 1e-9, 1e-6
+#: The change of a channel that a wrong element has to make.
+SHOWN = 1e-6
 #: In units of what rounding does to a channel: what is called equal.
 FLOORS = 100.0
 #: What float64 itself rounds of a channel; more than this may not hide in rounding.
@@ -120,10 +119,18 @@ class Trial:
         wide = {n: to_numpy(self.weights[n]).astype(float) for n in element.reads(names)}
         moved = element.apply(wide, names)
 
-        def change(part: Collection[str]) -> float:
-            return _largest(self._change(lambda n: _tensor(moved[n]), part))
+        def change(part: Collection[str]) -> list[Tensor]:
+            return self._change(lambda n: _tensor(moved[n]), part)
 
-        return change(names) <= SAME and any(change([n]) > SHOWN for n in sorted(names))
+        return not _beyond(change(names), self._rounding) and any(
+            _largest(change([n])) > SHOWN for n in sorted(names))
+
+    @cached_property
+    def _rounding(self) -> list[Tensor]:
+        """What rounding in float64 does to each channel."""
+        program = self._program
+        names = [n for n in program.tensors if n in self.weights and n not in program.tied]
+        return self._floors(lambda n: EPSILON, names)
 
     def measured(self, element: GroupElement, after: Checkpoint) -> Measured:
         """How far the outputs change when the weights are moved by it, and as `after` holds them.
@@ -134,15 +141,14 @@ class Trial:
         names = [n for n in program.tensors if n in after.shapes and n not in program.tied]
         changes, stored = self._change(self._moved_by(element), names), self._change(
             after.tensor, names)
-        floors = self._floors(lambda n: EPSILON, names)
+        floors = self._rounding
         inner = max((epsilon(d) for d in program.casts), default=0.0)
         coarse = self._floors(lambda n: max(
             epsilon(_tensor(self.weights[n]).dtype), epsilon(after.dtypes[n]), inner), names)
         said = [_largest(c) for c in (changes, floors, stored, coarse)]
         if not said[0] < float("inf") or not FLOORS * said[1] < UNRESOLVED:
             return Measured("UNKNOWN", *said)
-        far = any(bool((c > FLOORS * f).any()) for c, f in (
-            *zip(changes, floors, strict=True), *zip(stored, coarse, strict=True)))
+        far = _beyond(changes, floors) or _beyond(stored, coarse)
         return Measured("DIFFERENT" if far else "EQUIVALENT", *said)
 
     def _moved_by(self, element: GroupElement) -> Put:
@@ -191,6 +197,11 @@ def _relative(one: Sequence[Tensor], two: Sequence[Tensor]) -> list[Tensor]:
         top = change.amax(1)
         found.append(torch.where(top > 0, top / size, 0.0))
     return found
+
+
+def _beyond(changes: Sequence[Tensor], floors: Sequence[Tensor]) -> bool:
+    """Whether a channel changes by more than rounding explains."""
+    return any(bool((c > FLOORS * f).any()) for c, f in zip(changes, floors, strict=True))
 
 
 def _largest(changes: Sequence[Tensor]) -> float:

@@ -350,3 +350,20 @@ def test_bfloat16_in_shards(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").iterdir())) == len(state) + 1
     with pytest.raises(BadInputError, match="it is a directory"):
         change_files(all_recipes()["drop-key-bias"].act, there, str(folder), tmp_path / "out")
+
+
+@pytest.mark.parametrize("scale, holds", [(0.0, True), (1e-10, False)])
+def test_a_sign_that_almost_passes_does_not_hold(scale: float, holds: bool) -> None:
+    """x + scale x^2 between two layers: a sign changes the outputs by 1e-10 of them."""
+    class Almost(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(x) + scale * x * x
+
+    module = nn.Sequential(nn.Linear(3, 4), Almost(), nn.Linear(4, 2))
+    state, there = generic(module), Held(module, (torch.randn(2, 3),), {})
+    symmetries = symmetries_of(there)
+    (order,) = symmetries.orders
+    with Trial(there, Weights(held(state, "state"))) as trial:
+        gauge = Gauge(symmetries, trial.weights, trial)
+        assert gauge.may(order, np.array([-1.0, 1, 1, 1]), np.arange(4)) == holds
+        assert gauge.may(order, np.ones(4), np.array([1, 0, 2, 3]))
