@@ -22,7 +22,7 @@ from symgauge.derivation.element import GroupElement, to_numpy
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.moving import Weights
 from symgauge.weights.pair import epsilon
-from symgauge.weights.running import Inputs, Running, running
+from symgauge.weights.running import Running, running
 from symgauge.weights.statement import Held
 
 #: The change of a channel that a wrong element has to make.
@@ -87,7 +87,7 @@ class Trial:
                     [n for n in names if n in self.weights and n not in program.tied])
 
     @cached_property
-    def _inputs(self) -> list[Inputs]:
+    def _inputs(self) -> list[Any]:
         return self._program.draw(1 if self._program.large else DRAWS, 0)
 
     @cached_property
