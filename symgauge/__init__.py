@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from symgauge.derivation.element import GroupElement
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
+    from symgauge.weights.spread import OrbitSpread, orbit_spread
+    from symgauge.weights.verbs import align, canonicalise, recipe
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,7 @@ __all__ = [
     "GroupElement",
     "InconsistentError",
     "ModelDerivation",
+    "OrbitSpread",
     "SizeError",
     "SymgaugeError",
     "TargetError",
@@ -51,9 +54,13 @@ __all__ = [
     "Verdict",
     "Verification",
     "__version__",
+    "align",
+    "canonicalise",
     "derive",
     "derive_target",
     "equivalence_algebra",
+    "orbit_spread",
+    "recipe",
     "verify",
 ]
 
@@ -63,10 +70,15 @@ _LAZY = {
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
     "ModelDerivation": "symgauge.derivation.module",
+    "OrbitSpread": "symgauge.weights.spread",
     "Verification": "symgauge.certify",
+    "align": "symgauge.weights.verbs",
+    "canonicalise": "symgauge.weights.verbs",
     "derive": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
+    "orbit_spread": "symgauge.weights.spread",
+    "recipe": "symgauge.weights.verbs",
     "verify": "symgauge.certify",
 }
 

@@ -121,6 +121,18 @@ def load_target(
     return resolve_target(text, module, attribute, source, settings or {})
 
 
+def load_function(text: str) -> Callable[..., Any]:
+    """The function at path/to/file.py:name. Raises TargetError where there is none."""
+    place, _, attribute = text.rpartition(":")
+    if not place.endswith(".py"):
+        raise TargetError(f"{text}: write path/to/file.py:function")
+    function = getattr(_load_file(Path(place), text)[0], attribute, None)
+    if not callable(function):
+        raise TargetError(f"{text}: there is no function {attribute!r} in {place}")
+    found: Callable[..., Any] = function
+    return found
+
+
 def resolve_target(
     text: str, module: ModuleType, attribute: str, source: str | None, settings: Mapping[str, str]
 ) -> Target:

@@ -165,7 +165,7 @@ def apply(
 
     for part in parts:
         entry = _entry(families, part)
-        if needed is None or needed & set(_targets(entry)):
+        if needed is None or needed & set(targets(entry)):
             with_slices = [_onto(through, current, act) for through in entry.get("via", ())]
             act(entry["action"], part.element)
             for moves, own in reversed(with_slices):
@@ -202,7 +202,8 @@ def _moves(entry: PlainFamily) -> Iterator[PlainMove]:
         yield from moves_back(through)
 
 
-def _targets(entry: PlainFamily) -> Iterator[str]:
+def targets(entry: PlainFamily) -> Iterator[str]:
+    """The tensors that a family moves, those to its slices and back included."""
     yield from (move["parameter"] for move in _moves(entry))
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from symgauge.cli.inputs import read_record, require_intact
+from symgauge.cli.inputs import read_record, require_intact, target_of_record
 from symgauge.cli.options import Commands, seed
 from symgauge.cli.status import HOLDS
 from symgauge.errors import BadInputError
+
+if TYPE_CHECKING:
+    from symgauge.derivation.element import GroupElement
+    from symgauge.weights.moving import Record, Weights
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -26,8 +31,12 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "no other label")
     parser.add_argument(
         "--element", metavar="ELEMENT", action="append", default=[],
-        help="the element of each --family: random (the default), identity, a safetensors file "
-        "with one tensor, or fix:PARAMETER=VALUE, which brings a parameter to a value")
+        help="the element of each --family: random (the default), identity, hadamard, a "
+        "safetensors file with one tensor, or fix:PARAMETER=VALUE, which brings a parameter to "
+        "a value")
+    parser.add_argument(
+        "--discrete", action="store_true",
+        help="random permutations and signs too, each held against the function at IN (checked)")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.set_defaults(run=run)
     return parser
@@ -52,13 +61,37 @@ def run(options: argparse.Namespace) -> int:
     require_intact(record, options.file)
     words = options.element or ["random"] * len(options.family)
     element = element_for(record, weights, options.seed, list(zip(options.family, words)))
+    element, discrete = _discrete(options, record, weights, element)
     moved = move_files(record, element, weights, result)
     if options.json:
         print(json.dumps({
             "moved": moved.changed, "tied": moved.tied, "seed": options.seed,
-            "written": options.result}))
+            "discrete": discrete, "written": options.result}))
         return HOLDS
     print(f"{len(moved.changed)} of {len(weights)} tensors moved, written to {options.result}")
     for name, other in moved.tied.items():
         print(f"{name} holds the entries of {other}, and was moved alike")
+    for words in discrete:
+        print(f"{words}: checked on random inputs, not proved")
     return HOLDS
+
+
+def _discrete(
+    options: argparse.Namespace, record: Record, weights: Weights, element: GroupElement
+) -> tuple[GroupElement, list[str]]:
+    """The element with random permutations and signs where they are asked for, and their words."""
+    if not options.discrete:
+        return element, []
+    import numpy as np
+
+    from symgauge.weights.discrete import shuffled
+    from symgauge.weights.gauge import Walk
+    from symgauge.weights.symmetries import families_of, require_sizes
+    from symgauge.weights.trial import Trial
+
+    require_sizes(record, weights.checkpoint)
+    target = target_of_record(record, options.file)
+    with Trial(target, weights, record.observable, record.output) as trial:
+        return shuffled(
+            Walk(families_of(record), weights, trial), element,
+            np.random.default_rng(options.seed))

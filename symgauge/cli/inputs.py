@@ -89,9 +89,14 @@ def named_target(options: argparse.Namespace) -> Target:
     if options.set or options.output or options.observable != "logits":
         raise BadInputError(
             "--set, --output and --observable belong to a TARGET, not to a derivation.json")
+    options.output, options.observable = record.output, record.observable
+    return target_of_record(record, options.target)
+
+
+def target_of_record(record: Derivation | FullDerivation, path: str) -> Target:
+    """The target that a record was derived from. Raises BadInputError where it was a module."""
     if record.target is None:
         raise BadInputError(
-            f"{options.target} was derived from a module in Python, which cannot be built again: "
+            f"{path} was derived from a module in Python, which cannot be built again: "
             "give a TARGET")
-    options.output, options.observable = record.output, record.observable
     return target_again(record.target, record.sizes)

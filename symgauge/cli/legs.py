@@ -7,11 +7,16 @@ import json
 import sys
 import time
 from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
 
 from symgauge.cli.console import showing_progress, terminal
 from symgauge.cli.inputs import target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes
 from symgauge.cli.status import HOLDS
+from symgauge.progress import Progress
+
+if TYPE_CHECKING:
+    from symgauge.capture import Target
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -22,38 +27,60 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     parser.add_argument("target", metavar="TARGET", help=TARGET)
     add_sizes(parser)
     parser.add_argument("--full", action="store_true", help="at the full sizes (FULL of TARGET)")
+    parser.add_argument(
+        "--pruning", action="store_true",
+        help="JSON: which slices of which tensors go together, running statistics included")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.report.legs import NOT_CHECKED, print_legs
+    from symgauge.report.legs import print_legs
 
     with showing_progress() as progress, redirect_stdout(sys.stderr):
-        start = time.perf_counter()
         target = target_of(options.target, options.set)
-        from symgauge.capture import build_without_weights, capture
-        from symgauge.spaces.roles import named_legs
-
         if options.full:
             target = target.at(target.full_sizes)
         progress("module")
-        module, args, kwargs = build_without_weights(target, strict=options.full)
-        progress("graph")
-        network = capture(
-            module, args, kwargs, output=options.output, observable=options.observable, meta=True
-        ).network
-        progress("legs")
-        record = {
-            "name": target.name, "target": target.text, "sizes": dict(target.sizes),
-            "observable": options.observable, "parameters": network.num_coordinates,
-            "tensors": len(network.parameters), "nodes": len(network.nodes),
-            "legs": named_legs(network), "fidelity": NOT_CHECKED,
-            "seconds": round(time.perf_counter() - start, 3),
-        }
-    if options.json:
+        record = (_pruning if options.pruning else _listed)(target, options, progress)
+    if options.json or options.pruning:
         print(json.dumps(record, indent=1))
     else:
         print_legs(record, terminal())
     return HOLDS
+
+
+def _listed(target: Target, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """The legs with their names and places."""
+    from symgauge.capture import build_without_weights, capture
+    from symgauge.report.legs import NOT_CHECKED
+    from symgauge.spaces.roles import named_legs
+
+    start = time.perf_counter()
+    module, args, kwargs = build_without_weights(target, strict=options.full)
+    progress("graph")
+    network = capture(
+        module, args, kwargs, output=options.output, observable=options.observable, meta=True
+    ).network
+    progress("legs")
+    return {
+        "name": target.name, "target": target.text, "sizes": dict(target.sizes),
+        "observable": options.observable, "parameters": network.num_coordinates,
+        "tensors": len(network.parameters), "nodes": len(network.nodes),
+        "legs": named_legs(network), "fidelity": NOT_CHECKED,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+def _pruning(target: Target, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Which slices of which tensors go together, statistics that a checkpoint holds included."""
+    from symgauge.spaces.pruning import pruning_groups
+    from symgauge.weights.symmetries import whole_program
+
+    network = whole_program(target, options.observable, options.output)
+    progress("legs")
+    return {
+        "name": target.name, "target": target.text, "sizes": dict(target.sizes),
+        "groups": pruning_groups(network),
+        "fidelity": "read off the exported graph, which was not compared with the module"}

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from symgauge.cli import (
-    apply, audit, certify, check, check_claim, compare, derive, equivalence, legs, prove, verify,
-    zoo,
+    align, apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence,
+    legs, prove, recipe, spread, verify, zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -26,8 +26,8 @@ from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, Und
 
 #: The commands, in the order of the help.
 COMMANDS = (
-    derive, equivalence, check, verify, certify, audit, compare, apply, legs, prove, check_claim,
-    zoo,
+    derive, equivalence, check, verify, certify, audit, compare, apply, recipe, canonicalise,
+    align, spread, legs, prove, check_claim, zoo,
 )
 
 

@@ -23,21 +23,11 @@ from symgauge.checks.runtime.moves import (
 from symgauge.families.family import Family, Place, Through
 from symgauge.families.kind import Kind
 from symgauge.families.serial import plain_family, plain_slice
+from symgauge.weights.order import Order
 from symgauge.weights.statement import Group
 
 Array = NDArray[Any]
 State = MutableMapping[str, Array]
-
-
-@dataclass(frozen=True)
-class _Order:
-    """A factor of an element: the index in another order, with signs; its own g^-T."""
-
-    order: Array
-    signs: Array
-
-    def act(self, form: str, rows: Array) -> None:
-        rows[...] = rows[..., self.order] * self.signs
 
 
 @dataclass(frozen=True)
@@ -64,7 +54,7 @@ class Element:
 
         if self.kind is None:
             assert self.order is not None
-            factor: Any = _Order(self.order, self.values)
+            factor: Any = Order(self.order, self.values)
             return elements.Element((factor,))
         if self.kind.is_matrix and not self.kind.fixes_sums_of_0:
             return elements.Element((elements.Matrix(split(self.values), split(self._inverse)),))

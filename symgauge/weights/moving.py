@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,8 +26,27 @@ from symgauge.families.kinds import kind_of
 from symgauge.files import write_atomically
 from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
+from symgauge.weights.rotations import hadamards
 
 Record = Derivation | FullDerivation
+
+
+class Named(Protocol):
+    """A tensor of a record, or a parameter of a program."""
+
+    @property
+    def name(self) -> str:
+        """Its name in a state dict."""
+
+
+class Moving(Protocol):
+    """What names the tensors that its elements move: a record, or the families of a program."""
+
+    @property
+    def tensors(self) -> Sequence[Named]:
+        """The tensors, moved or not."""
+
+
 #: What numpy has too.
 NUMPY = (torch.float16, torch.float32, torch.float64)
 
@@ -64,11 +83,11 @@ def element_for(
 ) -> GroupElement:
     """The element that these words name: pairs of a family and its element, in order.
 
-    An element is "random", "identity", a safetensors file, or "fix:PARAMETER=VALUE": the one that
-    brings a parameter, as those before left it, to a value. Without pairs: a random element of
-    every family. Raises BadInputError where there is no such family or element.
+    An element is "random", "identity", "hadamard", a safetensors file, or "fix:PARAMETER=VALUE":
+    the one that brings a parameter, as those before left it, to a value. Without pairs: a random
+    element of every family. Raises BadInputError where there is no such family or element.
     """
-    drawn = _sampled(record, weights, seed)
+    drawn = sampled(record, weights, seed)
     if not chosen:
         return drawn
     shapes = {n: list(s) for n, s in weights.checkpoint.shapes.items()}
@@ -86,13 +105,15 @@ def element_for(
             step = GroupElement(drawn.families, parts)
         else:
             value = _fixing(family, size, words, found, weights) if words.startswith("fix:") else (
-                _given(words))
+                hadamards(actions.at_size(family, size) or family, seed) if words == "hadamard"
+                else _given(words))
             step = given(drawn.families, {family["label"]: value}, {size: shapes})
         found = step @ found
     return found
 
 
-def _sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
+def sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
+    """A random element of every family that acts. Raises BadInputError at other sizes."""
     if isinstance(record, Derivation):
         return record.sample(seed, weights)
     shapes = {t.name: list(t.shape) for t in record.tensors}
@@ -173,7 +194,7 @@ class Moved:
     tied: Mapping[str, str]
 
 
-def move_files(record: Record, element: GroupElement, weights: Weights, result: Path) -> Moved:
+def move_files(record: Moving, element: GroupElement, weights: Weights, result: Path) -> Moved:
     """The weights moved, written to a file, or to a directory as they lie in one.
 
     A tensor that the record does not name, and that holds the very entries of one that it does,

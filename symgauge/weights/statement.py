@@ -97,9 +97,9 @@ def statement_of(
         except SymgaugeError as error:
             reason = str(error)
             continue
-        families = [_group(e) for e in entries if e.element.kind.is_finite]
+        families = [group_of(e) for e in entries if e.element.kind.is_finite]
         # orders first: what moves along an index is read off it once it is in its place
-        groups = (*_permutations(network, families), *families)
+        groups = (*permutations(network, families), *families)
         return Statement(tuple(_up_to_shifts(g, families) for g in groups))
     return Statement((), reason)
 
@@ -107,22 +107,34 @@ def statement_of(
 def _read(
     target: Target | Held, with_statistics: bool, observable: str, output: str | int | None
 ) -> tuple[Network, Sequence[Entry]]:
+    network, built, moved = program_of(target, with_statistics, observable, output)
+    if network.num_coordinates <= EXACT and not moved:
+        # without gradients statistics may be parameters
+        with torch.no_grad():
+            found = derive(*built, observable=observable, output=output)
+        if all(e.element.kind.is_finite for e in found.generators):
+            return network, found.generators
+    return network, statements(find(network))
+
+
+def program_of(
+    target: Target | Held, with_statistics: bool, observable: str, output: str | int | None
+) -> tuple[Network, tuple[Any, Any, Any], int]:
+    """The program, what was built for it, and how many statistics count among its parameters.
+
+    Above COMPARED parameters no weights are allocated. Raises what `capture` raises.
+    """
     module, args, kwargs = (
         target.build() if isinstance(target, Held) else build_without_weights(target))
     meta = sum(p.numel() for p in module.parameters()) > COMPARED
     if not meta:
         module, args, kwargs = target.build()
     moved = _free_statistics(module) if with_statistics else 0
-    # without gradients statistics may be parameters
     with torch.no_grad():
         network = capture(
             module, args, kwargs, observable=observable, output=output, meta=meta, check=False,
         ).network
-        if network.num_coordinates <= EXACT and not moved:
-            found = derive(module, args, kwargs, observable=observable, output=output)
-            if all(e.element.kind.is_finite for e in found.generators):
-                return network, found.generators
-    return network, statements(find(network))
+    return network, (module, args, kwargs), moved
 
 
 def _free_statistics(module: torch.nn.Module) -> int:
@@ -139,7 +151,8 @@ def _free_statistics(module: torch.nn.Module) -> int:
     return count
 
 
-def _group(entry: Entry) -> Group:
+def group_of(entry: Entry) -> Group:
+    """The family of an entry, with its moves."""
     family = entry.family()
     return Group(
         entry.label, family.kind, family.copies, family.size, family.moves, family.via)
@@ -148,8 +161,11 @@ def _group(entry: Entry) -> Group:
 # -- permutations ----------------------------------------------------------------------------------
 
 
-def _permutations(network: Network, families: Sequence[Group]) -> list[Group]:
-    """One group for each leg inside the network that no matrix family turns as a whole."""
+def permutations(network: Network, families: Sequence[Group]) -> list[Group]:
+    """Candidates: a group for each leg inside the network that no matrix family turns as a whole.
+
+    Which of them leave the function as it is, is for the caller to look at.
+    """
     legs, places, axes = follow(network)
     turned = {
         (m.parameter, *span(m.at), m.at.along) for f in families

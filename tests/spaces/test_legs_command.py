@@ -52,6 +52,54 @@ def settings(sizes: dict[str, int]) -> list[str]:
     return [part for name, value in sizes.items() for part in ("--set", f"{name}={value}")]
 
 
+def removed(module: torch.nn.Module, group: dict[str, Any], index: int) -> None:
+    """One index of a group out of every tensor, in place, as a pruner does it."""
+    state = module.state_dict()
+    for place in group["places"]:
+        owner, _, last = place["parameter"].rpartition(".")
+        tensor = state[place["parameter"]]
+        step = place["step"]
+        gone = [s + index * step + k for s in place["starts"] for k in range(step)]
+        keep = [k for k in range(tensor.shape[place["axis"]]) if k not in gone]
+        assert len(keep) == tensor.shape[place["axis"]] - len(gone)
+        kept = tensor.index_select(place["axis"], torch.tensor(keep))
+        part = module.get_submodule(owner)
+        if last in part._parameters:
+            part._parameters[last] = torch.nn.Parameter(kept)
+        else:
+            part._buffers[last] = kept
+        state[place["parameter"]] = kept
+
+
+def test_slices_that_go_together_leave_a_module_that_runs(run: Any) -> None:
+    result = run(CONVOLUTION, "--pruning")
+    assert result.status == 0, result.err
+    groups = json.loads(result.out)["groups"]
+    inside = [g for g in groups if not g["outside"] and any(
+        p["parameter"].endswith("running_var") for p in g["places"])]
+    assert inside
+    module, args = load_target(CONVOLUTION, zoo.load).build()[:2]
+    before = module(*args)
+    removed(module, inside[0], 0)
+    assert module(*args).shape == before.shape
+    # what its places leave out does not fit any more
+    broken = load_target(CONVOLUTION, zoo.load).build()[0]
+    removed(broken, {"places": inside[0]["places"][1:]}, 0)
+    with pytest.raises(RuntimeError):
+        broken(*args)
+
+
+def test_factors_of_an_axis_are_sliced_by_their_step(run: Any) -> None:
+    groups = json.loads(run(LLAMA, "--pruning").out)["groups"]
+    for group in groups:
+        for place in group["places"]:
+            entries = [s + i * place["step"] + k for s in place["starts"]
+                       for i in range(group["size"]) for k in range(place["step"])]
+            assert len(entries) == len(set(entries))
+    assert any(len(p["starts"]) > 1 for g in groups for p in g["places"])
+    assert any(g["outside"] for g in groups) and not all(g["outside"] for g in groups)
+
+
 def record(run: Any, *arguments: str) -> dict[str, Any]:
     result = run(*arguments, "--json")
     assert result.status == 0, result.err

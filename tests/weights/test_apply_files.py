@@ -197,3 +197,61 @@ def test_a_tied_copy_is_moved_alike(
     assert torch.equal(after["0.copy"], after["0.weight"])
     assert not torch.equal(after["0.weight"], state["0.weight"])
     assert torch.equal(after["zeros"], other["zeros"])
+
+
+TANH = FACTORY.replace("ReLU", "Tanh")
+
+
+@pytest.fixture(scope="module")
+def tanh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tanh")
+    (folder / "own.py").write_text(TANH)
+    assert main(["derive", f"{folder}/own.py:mlp", "--out", str(folder / "mlp")]) == 0
+    return folder
+
+
+def test_orders_are_taken_where_the_function_stays(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    assert apply(derived, tmp_path, "--family", label(derived), "--element", "identity",
+                 "--discrete", "--json") == 0
+    (words,) = json.loads(capsys.readouterr().out)["discrete"]
+    assert words.startswith("order of the 3 indices of 0.weight")
+    after = load_file(tmp_path / "out.safetensors")
+    order = [int((after["0.bias"] == b).nonzero()) for b in state["0.bias"]]
+    assert sorted(order) == [0, 1, 2] and order != [0, 1, 2]
+    torch.testing.assert_close(function(after), function(state))
+
+
+def test_signs_are_taken_where_they_pass(
+    tanh: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    assert apply(tanh, tmp_path, "--discrete") == 0
+    assert "signs of the 3 indices" in capsys.readouterr().out
+    after = load_file(tmp_path / "out.safetensors")
+    assert (after["0.bias"].abs().sort().values == state["0.bias"].abs().sort().values).all()
+    assert (after["0.bias"].sign().sum() != state["0.bias"].sign().sum())
+
+
+def test_orders_of_other_sizes_and_hadamard_numbers_are_refused(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    assert apply(derived, tmp_path, "--family", label(derived), "--element", "hadamard") == 3
+    assert "no Hadamard matrix of size 3" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_hadamard_matrix_of_each_head(tmp_path: Path, capsys: Any) -> None:
+    assert main(["derive", "attention", "--out", str(tmp_path / "a")]) == 0
+    record = json.loads((tmp_path / "a/derivation.json").read_text())
+    family = next(f for f in record["generators"] if f["element"]["kind"] == "gl")
+    name = family["action"][0]["parameter"]
+    torch.manual_seed(0)
+    before = {t["name"]: torch.randn(t["shape"], dtype=torch.float64) for t in record["tensors"]}
+    save_file(before, tmp_path / "in.safetensors")
+    assert main(["apply", str(tmp_path / "a/derivation.json"), str(tmp_path / "in.safetensors"),
+                 str(tmp_path / "out.safetensors"), "--family", family["label"],
+                 "--element", "hadamard"]) == 0
+    after = load_file(tmp_path / "out.safetensors")
+    assert not torch.equal(after[name], before[name])
+    torch.testing.assert_close(after[name].norm(), before[name].norm())
