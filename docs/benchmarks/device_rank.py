@@ -51,7 +51,8 @@ def main() -> int:
     options = parser.parse_args()
     rate, wrong = product_rate(options.device), 0
     print(f"p = {P}, torch {torch.__version__}, {options.device}, float64 product "
-          f"{rate / 1e12:.2f} Tflop/s\n\n| n | rank | found | s | share |\n| --- " + "| --- " * 4 + "|")
+          f"{rate / 1e12:.2f} Tflop/s\n\n| n | rank | found | s | share |")
+    print("| --- " * 5 + "|")
     for n in options.sizes:
         r = n - n // 10
         matrix = deficient(n, r, np.random.default_rng(n))
