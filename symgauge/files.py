@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from symgauge.errors import BadInputError
 
 
-def write_atomically(path: Path, data: str | bytes) -> None:
+def write_atomically(path: Path, data: str | bytes | Callable[[str], None]) -> None:
     """Write to a temporary name beside the path and rename: never half a file.
+
+    In place of data may stand what writes it to the file of a name.
 
     Raises BadInputError where the path cannot be written.
     """
@@ -23,7 +26,10 @@ def write_atomically(path: Path, data: str | bytes) -> None:
         raise BadInputError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            if callable(data):
+                data(temporary)
+            else:
+                file.write(data.encode() if isinstance(data, str) else data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException as error:

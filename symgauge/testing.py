@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from symgauge.weights.running import Running
+
 State = Mapping[str, Tensor]
+#: Rounded states that a floor is the largest of.
+ROUNDED = 4
 
 
 def assert_same_function(
@@ -48,40 +53,80 @@ def assert_symmetry(
     The weights are drawn: at standard initialisation (zero biases, unit gains) a wrong transform
     may pass. It has to move something, and moving one of its tensors alone has to show in the
     outputs: else it is said that nothing could fail. The module is left as it is.
+    Raises BadInputError for fewer than one point.
     """
-    from symgauge.weights.running import distance, running
+    from symgauge.errors import BadInputError
+    from symgauge.weights.differences import UNRESOLVED, share
+    from symgauge.weights.running import running
 
+    if points < 1:
+        raise BadInputError(f"points={points} tests nothing; give 1 or more")
     generator = torch.Generator().manual_seed(seed)
     built = copy.deepcopy(module), tuple(args), dict(kwargs or {})
     with running(built, "logits", None) as program:
-        inputs = program.draw(4, seed)
+        inputs = program.draws.draw(4, seed)
         for _ in range(points):
             state = {
                 n: _generic(t, generator) for n, t in program.tensors.items()}
-            program.put(state, list(state))
-            base = program.outputs(inputs)
-            rounded = {
-                n: t * (1 + torch.finfo(t.dtype).eps * _normal(t.shape, generator))
-                if t.is_floating_point() else t for n, t in state.items()}
-            program.put(rounded, list(state))
-            floor = max(distance(base, program.outputs(inputs)), 1e-15)
             moved = dict(transform({n: t.clone() for n, t in state.items()}))
-            unknown = sorted(set(moved) ^ set(state))
-            assert not unknown, f"the transform adds or loses {', '.join(unknown)}"
-            changed = [n for n in state if not torch.equal(moved[n], state[n])]
-            assert changed, "the transform moves nothing, so nothing is tested"
-            program.put(moved, list(state))
-            change = distance(base, program.outputs(inputs))
-            planted = 0.0
-            for name in changed:
-                program.put({**state, name: moved[name]}, list(state))
-                planted = max(planted, distance(base, program.outputs(inputs)))
-            assert not planted <= 1000 * floor, (
-                f"no tensor that the transform moves ({', '.join(changed[:4])}) shows in the "
-                "outputs alone, so nothing is tested")
-            assert change <= max(1000 * floor, 1e-6 * planted), (
-                f"the outputs change by {change:.2g} of the largest (floor {floor:.2g}; one of "
-                f"the {len(changed)} moved tensors alone changes them by {planted:.2g})")
+            changed = _changed(state, moved)
+            point = _Point(program, inputs, state)
+            floor = point.floor(generator)
+            coarse = share(floor, point.base)
+            assert coarse < UNRESOLVED, (
+                f"rounding alone changes an output by {coarse:.2g} of its largest value, so "
+                "nothing is tested")
+            point.hold_against(floor, moved, changed)
+
+
+def _changed(state: State, moved: State) -> list[str]:
+    """What a transform moves, each tensor in its own shape."""
+    unknown = sorted(set(moved) ^ set(state))
+    assert not unknown, f"the transform adds or loses {', '.join(unknown)}"
+    for name, value in moved.items():
+        shape = list(getattr(value, "shape", ()))
+        assert isinstance(value, Tensor) and shape == list(state[name].shape), (
+            f"the transform returns {name} as {type(value).__name__} of shape {shape}, and it has "
+            f"shape {list(state[name].shape)}")
+    changed = [n for n in state if not torch.equal(moved[n], state[n])]
+    assert changed, "the transform moves nothing, so nothing is tested"
+    return changed
+
+
+class _Point:
+    """A program at random weights, and its outputs there."""
+
+    def __init__(self, program: Running, inputs: list[Any], state: State) -> None:
+        self.program, self.inputs, self.state = program, inputs, state
+        self.base = self._at(state)
+
+    def _at(self, state: State) -> list[list[Tensor]]:
+        self.program.put(state, list(state))
+        return self.program.outputs(self.inputs)
+
+    def floor(self, generator: torch.Generator) -> list[Tensor]:
+        """What rounding does to each entry of the outputs."""
+        from symgauge.weights.differences import change, largest, rounding
+
+        return largest([rounding(self.base), *(
+            change(self.base, self._at(_rounded(self.state, generator)))
+            for _ in range(ROUNDED))])
+
+    def hold_against(self, floor: list[Tensor], moved: State, changed: Sequence[str]) -> None:
+        """Assert that all together change no entry, and that one alone changes some."""
+        from symgauge.weights.differences import change, excess, largest, share
+
+        planted = largest(
+            change(self.base, self._at({**self.state, name: moved[name]})) for name in changed)
+        assert not excess(planted, floor) <= 1000, (
+            f"no tensor that the transform moves ({', '.join(changed[:4])}) shows in the "
+            "outputs alone, so nothing is tested")
+        off = change(self.base, self._at(moved))
+        most = [torch.maximum(1000 * a, 1e-6 * b) for a, b in zip(floor, planted)]
+        assert excess(off, most) <= 1, (
+            f"the outputs change by {share(off, self.base):.2g} of the largest, an entry by "
+            f"{excess(off, floor):.2g} times its floor (one of the {len(changed)} moved tensors "
+            f"alone changes them by {share(planted, self.base):.2g})")
 
 
 def assert_gauge_invariant(
@@ -97,6 +142,7 @@ def assert_gauge_invariant(
     """
     from symgauge.errors import BadInputError
     from symgauge.weights.orbit import moved_by_each
+    from symgauge.weights.running import tensors_of
     from symgauge.weights.statement import Held, statement_of
 
     held = Held(module, tuple(args), dict(kwargs or {}))
@@ -104,18 +150,37 @@ def assert_gauge_invariant(
     if not groups:
         raise BadInputError("the module has no family of symmetries, so nothing is tested")
     generator = torch.Generator().manual_seed(seed)
-    state = {n: _generic(t, generator) for n, t in module.state_dict().items()}
+    state = {n: _generic(t, generator) for n, t in tensors_of(module).items()}
     value = _flat(quantity(dict(state)))
-    size = max(float(value.abs().max()), 1e-300)
+    assert bool(value.isfinite().all()), "the quantity is not finite at random weights"
+    most = 1e-9 * value.abs()
+    for _ in range(ROUNDED):
+        near = _flat(quantity(_rounded(state, generator)))
+        most = torch.maximum(most, 1e5 * _apart(near, value))
     other = _flat(quantity({n: _generic(t, generator) for n, t in state.items()}))
-    assert float((other - value).abs().max()) > 1e-9 * size, (
+    assert bool((_apart(other, value) > most).any()), (
         "the quantity is the same at other random weights too, so nothing is tested")
     wrong = []
     for group, moved in moved_by_each(groups, state, seed):
-        spread = float((_flat(quantity(moved)) - value).abs().max()) / size
-        if not spread <= 1e-9:
-            wrong.append(f"{group.label} (by {spread:.2g} of its size)")
+        spread = _apart(_flat(quantity(moved)), value)
+        if not bool((spread <= most).all()):
+            far = float((spread / value.abs().clamp_min(1e-300)).max())
+            wrong.append(f"{group.label} (an entry by {far:.2g} of its size)")
     assert not wrong, f"the quantity is not gauge-invariant; it depends on {'; '.join(wrong)}"
+
+
+def _rounded(state: State, generator: torch.Generator) -> dict[str, Tensor]:
+    """A state whose floats are off by about a unit in the last place."""
+    return {
+        n: t * (1 + torch.finfo(t.dtype).eps * _normal(t.shape, generator))
+        if t.is_floating_point() else t for n, t in state.items()}
+
+
+def _apart(one: Tensor, two: Tensor) -> Tensor:
+    """How far each entry is from the other's."""
+    assert one.shape == two.shape, (
+        f"the quantity has {one.numel()} entries at some weights and {two.numel()} at others")
+    return (one - two).abs()
 
 
 def _normal(shape: Sequence[int], generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symgauge.cli.inputs import read_record, require_intact, target_of_record
+from symgauge.cli.inputs import read_record, require_intact, target_again, target_of_record
 from symgauge.cli.options import Commands, seed
 from symgauge.cli.status import HOLDS
 from symgauge.errors import BadInputError
@@ -56,21 +56,25 @@ def run(options: argparse.Namespace) -> int:
         raise BadInputError(f"apply needs torch ({error}); install symgauge[torch]") from error
 
     weights = Weights(open_checkpoint(options.source))
-    if result.exists() and not options.force:
+    if (result.exists() or result.is_symlink()) and not options.force:
         raise BadInputError(f"cannot write {result}: it is there; --force overwrites it")
     require_intact(record, options.file)
     words = options.element or ["random"] * len(options.family)
     element = element_for(record, weights, options.seed, list(zip(options.family, words)))
     element, discrete = _discrete(options, record, weights, element)
-    moved = move_files(record, element, weights, result)
+    text = record.target
+    target = None if text is None else lambda: target_again(text, record.sizes)
+    moved = move_files(record, element, weights, result, target)
     if options.json:
         print(json.dumps({
-            "moved": moved.changed, "tied": moved.tied, "seed": options.seed,
-            "discrete": discrete, "written": options.result}))
+            "moved": moved.changed, "tied": moved.tied, "alike": moved.alike,
+            "seed": options.seed, "discrete": discrete, "written": options.result}))
         return HOLDS
     print(f"{len(moved.changed)} of {len(weights)} tensors moved, written to {options.result}")
     for name, other in moved.tied.items():
-        print(f"{name} holds the entries of {other}, and was moved alike")
+        print(f"{name} is {other} by another name, and was moved alike")
+    for name, other in moved.alike.items():
+        print(f"{name} holds the entries of {other}, and is another tensor: it stays as it is")
     for words in discrete:
         print(f"{words}: checked on random inputs, not proved")
     return HOLDS

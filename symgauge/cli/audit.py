@@ -14,7 +14,7 @@ from symgauge.cli.options import TARGET, Commands, add_checkpoints, add_sizes
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
 
 if TYPE_CHECKING:
-    from symgauge.weights.audit import Audit
+    from symgauge.weights.answer import Audit
 
 STATUS = {"EQUIVALENT": HOLDS, "DIFFERENT": REFUTED, "UNKNOWN": UNKNOWN}
 

@@ -15,6 +15,9 @@ from symgauge.families.kind import Kind
 from symgauge.families.kinds import kind_of
 from symgauge.plain import PlainFamily
 
+#: Entries of which the squares are added at once.
+PIECE = 2**20
+
 
 @dataclass(frozen=True, repr=False)
 class GroupElement:
@@ -87,9 +90,17 @@ def drawn(
     state: Mapping[str, Any] | None = None,
 ) -> GroupElement:
     """A random element, at the scale of a state's tensors where there is one."""
-    scales = None if state is None else {
-        n: float(np.sqrt(np.mean(to_numpy(state[n]).astype(float)**2))) for n in shapes}
+    scales = None if state is None else {n: _scale(state[n]) for n in shapes}
     return GroupElement(tuple(families), actions.sample(families, shapes, seed, scales))
+
+
+def _scale(value: Any) -> float:
+    """The root mean square of a tensor, some of which is in float64 at a time."""
+    flat = value.reshape(-1)
+    total = sum(
+        float((to_numpy(flat[start:start + PIECE]).astype(float) ** 2).sum())
+        for start in range(0, len(flat), PIECE))
+    return float(np.sqrt(total / max(len(flat), 1)))
 
 
 def given(

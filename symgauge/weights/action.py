@@ -8,7 +8,7 @@ order[j] held. They act as everywhere else: by `checks.runtime`.
 from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -47,6 +47,15 @@ class Element:
         found: Array = np.linalg.inv(self.values)
         return found
 
+    @property
+    def _matrices(self) -> tuple[Array, Array]:
+        """The element and its inverse, as matrices also where it is 1 + u 1^T."""
+        assert self.kind is not None
+        if not self.kind.fixes_sums_of_0:
+            return self.values, self._inverse
+        g = np.eye(self.values.shape[-1]) + self.values[..., None]
+        return g, np.linalg.inv(g)
+
     def acting(self, copies: Sequence[int]) -> elements.Element:
         """The element as it acts, with an axis for each of the copies."""
         def split(values: Array) -> Array:
@@ -65,6 +74,13 @@ class Element:
             return elements.Element((), None, values)
         with np.errstate(all="ignore"):
             return elements.Element((), values, np.log(abs(values)))
+
+    def absolute(self, copies: Sequence[int]) -> elements.Element:
+        """The element with absolute values: what sums of absolute values are moved by."""
+        if self.kind is None or not self.kind.is_matrix:
+            return replace(self, values=abs(self.values)).acting(copies)
+        pair = [abs(a).reshape(*copies, *a.shape[1:]) for a in self._matrices]
+        return elements.Element((elements.Matrix(*pair),))
 
     def act(self, form: str, rows: Array) -> Array:
         """g or g^-T on every row (copies + [m, n]), with one axis for all copies."""

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from symgauge.families.family import Move
 from symgauge.weights.action import Array, apply, relative
+from symgauge.weights.differences import distance
 from symgauge.weights.fit import Fit
+from symgauge.weights.inputs import Inputs
 from symgauge.weights.repair import MOST, solve
-from symgauge.weights.running import Inputs, Running, distance
+from symgauge.weights.running import Running
 from symgauge.weights.statement import Group, span
 
 #: For how long a single tensor is sought that undoes a change.
@@ -41,6 +43,8 @@ class Wrong:
     program: Running
     groups: Sequence[Group]
     found: Fit
+    #: What no element explains.
+    left: Sequence[str]
     changed: Sequence[str]
     inputs: Sequence[Inputs]
     #: BEFORE's outputs at the inputs.
@@ -56,7 +60,7 @@ class Wrong:
         the change.
         """
         most = max(1, count // 4)
-        few = cured and len(self.found.unexplained) <= most
+        few = cured and len(self.left) <= most
         alone = None if few or self.program.large else self._alone()
         if alone is not None:
             return alone[:most]
@@ -69,9 +73,9 @@ class Wrong:
     def _ranked(self) -> list[str]:
         """What is left, first the tensor whose right value brings the outputs nearest to BEFORE's.
         """
-        left = self.found.unexplained
+        left = self.left
         if len(left) == 1:
-            return left
+            return list(left)
         far = {}
         for name in left:
             kept = self._kept([name])
@@ -82,7 +86,7 @@ class Wrong:
 
     def _alone(self) -> list[Blame] | None:
         """A tensor, or the tensors of one module, that alone could undo the change."""
-        left, tensors = self.found.unexplained, self.program.tensors
+        left, tensors = self.left, self.program.tensors
         order = [*left, *(n for n in self.before if n not in left)]
         parts: dict[str, list[str]] = {}
         for n in order:
@@ -109,7 +113,7 @@ class Wrong:
         """Inputs with more outputs than there are entries, and BEFORE's outputs at them."""
         each = sum(x.numel() for x in self.wanted[0])
         count = min(64, max(4, -(-3 * entries // (2 * max(each, 1)))))
-        more = self.program.draw(count, 7)
+        more = self.program.draws.draw(count, 7)
         kept = self._kept(self.before)
         self.program.put(self.before, list(self.before))
         found = self.program.outputs(more)

@@ -114,7 +114,8 @@ def change_files(
             return change
         with _beside(result) as there:
             asked.progress("writing")
-            move_files(change.symmetries, change.element, weights, there)
+            move_files(change.symmetries, change.element, weights, there, (
+                lambda: target) if isinstance(target, Target) else None)
             asked.progress("outputs")
             change = replace(change, measured=trial.measured(
                 change.element, open_checkpoint(str(there))))

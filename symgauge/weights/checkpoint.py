@@ -40,13 +40,19 @@ class Checkpoint:
 
 
 def held(state: Mapping[str, torch.Tensor], path: str) -> Checkpoint:
-    """A state dict as a checkpoint; `path` is what messages call it."""
+    """A state dict as a checkpoint; `path` is what messages call it. Extra states are left out."""
+    state = {n: t for n, t in state.items() if not is_extra_state(n)}
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise BadInputError(f"{path} holds {name} as {type(value).__name__}, not as a tensor")
     return Checkpoint(
         path, {n: tuple(t.shape) for n, t in state.items()},
         {n: t.dtype for n, t in state.items()}, lambda n: state[n].detach().cpu())
+
+
+def is_extra_state(name: str) -> bool:
+    """Whether a name of a state dict is that of what a module keeps by `get_extra_state`."""
+    return name.rpartition(".")[2] == "_extra_state"
 
 
 def open_checkpoint(path: str) -> Checkpoint:

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from symgauge.weights.action import (
-    Array, Element, State, apply, composed, identity, onto_slices, relative, touched,
+    Array, Element, State, apply, composed, identity, onto_slices, touched,
 )
+from symgauge.weights.growth import grow, off, sizes_of
 from symgauge.weights.orders import order_of
 from symgauge.weights.proposals import Proposal, proposals
 from symgauge.weights.statement import Group
@@ -31,31 +32,57 @@ ROUNDS = 12
 class Fit:
     """The state that the elements reach from BEFORE, and the relative error of each tensor."""
 
+    before: Mapping[str, Array]
     state: dict[str, Array]
-    after: Mapping[str, Array]
+    after: dict[str, Array]
     tolerance: Mapping[str, float]
     elements: dict[int, Element] = field(default_factory=dict)
     #: For each element the tolerance of the tensor that it was read from.
     precision: dict[int, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    #: The same of the worst entry of a vector, row or column of a matrix.
+    worst: dict[str, float] = field(default_factory=dict)
+    #: What the entries of vectors have been added up from.
+    sizes: dict[str, Array] = field(default_factory=dict)
+    #: Below it a tensor's numbers are equally spaced.
+    tiny: Mapping[str, float] = field(default_factory=dict)
+    #: The elements in the order in which they were found.
+    steps: list[tuple[int, Element, float]] = field(default_factory=list)
 
     @property
     def unexplained(self) -> list[str]:
-        """Tensors that the elements do not carry to AFTER."""
-        return [n for n, e in self.errors.items() if not e <= self.tolerance[n]]
+        """Tensors of which the elements do not carry every entry or row to AFTER."""
+        return [n for n, e in self.worst.items() if not e <= self.tolerance[n]]
 
     def measure(self, names: Sequence[str]) -> None:
         """Look again at these tensors."""
         for name in names:
-            self.errors[name] = relative(self.state[name], self.after[name])
+            self.errors[name], self.worst[name] = off(
+                self.state[name], self.after[name], self.sizes.get(name), self.tiny[name])
+
+    def leave_integers(self, name: str, before: Array, after: Array) -> None:
+        """A tensor that no element moves."""
+        self.state[name], self.after[name] = before, after
+        self.errors[name] = self.worst[name] = 1.0
+        self.tolerance = {**self.tolerance, name: 0.0}
+
+    def step(self, k: int, group: Group, element: Element, precision: float) -> None:
+        """Take an element of a group."""
+        grow(self.sizes, self.state, group, element)
+        apply(self.state, group, element)
+        old = self.elements.get(k)
+        self.elements[k] = element if old is None else composed(old, element)
+        self.precision[k] = max(precision, self.precision.get(k, 0.0))
+        self.steps.append((k, element, precision))
+        self.measure(touched(group))
 
 
 def fit(
     groups: Sequence[Group], before: Mapping[str, Array], after: Mapping[str, Array],
-    tolerance: Mapping[str, float],
+    tolerance: Mapping[str, float], tiny: Mapping[str, float],
 ) -> Fit:
     """Elements of these groups that carry as many tensors as possible from BEFORE to AFTER."""
-    found = Fit(dict(before), after, tolerance)
+    found = Fit(before, dict(before), dict(after), tolerance, sizes=sizes_of(before), tiny=tiny)
     found.measure(list(before))
     rng = np.random.default_rng(0)
     weights = [_weights(k, groups) for k in range(len(groups))]
@@ -68,12 +95,7 @@ def fit(
             step = _step(group, found, weights[k], k not in found.elements, rng)
             if step is None:
                 continue
-            element, precision = step
-            apply(found.state, group, element)
-            old = found.elements.get(k)
-            found.elements[k] = element if old is None else composed(old, element)
-            found.precision[k] = max(precision, found.precision.get(k, 0.0))
-            found.measure(touched(group))
+            found.step(k, group, *step)
             moved = True
         if not moved:
             break
@@ -144,6 +166,43 @@ def _best(view: View, offers: Sequence[Proposal], first: bool) -> tuple[Element,
     exact = [coarse if k is None or k == WHOLE else view.floor[view.pairs[k][0].parameter]
              for _, k in offers]
     return Element(group.kind, chosen), max(exact[b - 1] for b in set(best.flat) if b)
+
+
+# -- how sure it is --------------------------------------------------------------------------------
+
+
+def shaken(
+    groups: Sequence[Group], found: Fit, units: Mapping[float, float]
+) -> dict[str, Array]:
+    """Where BEFORE goes by elements that are off as far as rounding lets them be.
+
+    `units` are the roundings that go with the tolerances of what elements were read from.
+    """
+    state, rng = {**found.state, **found.before}, np.random.default_rng(2)
+    for k, element, precision in found.steps:
+        unit = max((u for t, u in units.items() if t <= precision), default=0.0)
+        apply(state, groups[k], _off(groups[k], element, unit, found, rng))
+    return state
+
+
+def _off(
+    group: Group, element: Element, unit: float, found: Fit, rng: np.random.Generator
+) -> Element:
+    kind, values = element.kind, element.values
+    noise = unit * rng.normal(size=values.shape)
+    if kind is None:
+        return element
+    if kind.is_shift:  # read off numbers that may be larger than it is
+        read = [float(abs(found.after[m.parameter]).max()) for m in group.moves if m.form == "+c"]
+        return replace(element, values=values + noise * max([*read, float(abs(values).max())]))
+    if kind.is_vector or kind.fixes_sums_of_0:
+        return replace(element, values=values * (1 + noise))
+    if kind.orthogonal:
+        noise = noise - np.swapaxes(noise, 1, 2)
+    if kind.fixes_ones:
+        noise = noise - noise.mean(1, keepdims=True)
+        noise = noise - noise.mean(2, keepdims=True)
+    return replace(element, values=values + values @ noise / group.size ** 0.5)
 
 
 # -- in a record -----------------------------------------------------------------------------------

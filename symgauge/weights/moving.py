@@ -6,7 +6,7 @@ import importlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from symgauge.capture import Target
 from symgauge.checks import actions
+from symgauge.checks.runtime.elements import library
 from symgauge.checks.runtime.moves import block, entries
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.element import GroupElement, drawn, given, to_numpy
@@ -27,6 +29,7 @@ from symgauge.files import write_atomically
 from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 from symgauge.weights.rotations import hadamards
+from symgauge.weights.ties import alike_in, one_tensor
 
 Record = Derivation | FullDerivation
 
@@ -141,6 +144,9 @@ def _index(families: Sequence[PlainFamily], name: str, size: str) -> int:
 
 def _given(path: str) -> np.ndarray:
     """The one tensor of a safetensors file."""
+    if not path:
+        raise BadInputError(
+            "an element is empty: write random, identity, a file, or fix:PARAMETER=VALUE")
     file = open_checkpoint(path)
     if len(file.shapes) != 1:
         raise BadInputError(f"{path} holds {len(file.shapes)} tensors; an element is one")
@@ -188,35 +194,100 @@ def _fixing(
 
 @dataclass(frozen=True)
 class Moved:
-    """Which tensors an element changed, and which were moved as the same tensor of another name."""
+    """Which tensors an element changed, and which were moved as the same tensor of another name.
+
+    `alike` hold the entries of another one, and are not it: they stay as they are.
+    """
 
     changed: tuple[str, ...]
     tied: Mapping[str, str]
+    alike: Mapping[str, str]
 
 
-def move_files(record: Moving, element: GroupElement, weights: Weights, result: Path) -> Moved:
+def move_files(
+    record: Moving, element: GroupElement, weights: Weights, result: Path,
+    target: Callable[[], Target] | None = None,
+) -> Moved:
     """The weights moved, written to a file, or to a directory as they lie in one.
 
-    A tensor that the record does not name, and that holds the very entries of one that it does,
-    is that tensor, and moved alike. Nothing is written unless all is. Raises BadInputError where a
-    tensor that moves holds integers, and where the result cannot be written.
+    A tensor that the record does not name is moved where it is one that it does, by another name:
+    `target` builds the module that says so. Nothing is written unless all is. Raises BadInputError
+    where a tensor that moves holds integers, or numbers that its dtype cannot hold once they
+    are moved, where it cannot be told which tensors are one, and where the result cannot be
+    written.
     """
     checkpoint = weights.checkpoint
-    tied = _tied({t.name for t in record.tensors}, weights)
-    changed: list[str] = []
+    alike = alike_in({t.name for t in record.tensors}, weights)
+    tied = one_tensor(alike, target) if alike else {}
+    changed: set[str] = set()
 
-    def moved(names: Sequence[str]) -> dict[str, Any]:
-        own = {n: tied.get(n, n) for n in names}
-        state = {n: weights[n] for n in element.reads(set(own.values()))}
-        there = element.apply(state, set(own.values()))
-        changed.extend(n for n, m in own.items() if (there[m] != state[m]).any())
-        return {n: there[m] for n, m in own.items()}
+    def moved(name: str) -> Any:
+        state = {n: weights[n] for n in element.reads([name])}
+        with np.errstate(over="ignore"):  # what overflows is refused
+            there = element.apply(state, [name])[name]
+        if there is not state[name]:
+            _require_held(name, element, state, there)
+            if (there != state[name]).any():
+                changed.update(n for n in checkpoint.shapes if tied.get(n, n) == name)
+        return there
 
-    save = importlib.import_module(f"safetensors.{weights.framework}").save
+    save = importlib.import_module(f"safetensors.{weights.framework}").save_file
+
+    def write(path: Path, names: Sequence[str], header: dict[str, str] | None) -> None:
+        # one at a time: what takes part in a move is in float64
+        there = {m: moved(m) for m in dict.fromkeys(tied.get(n, n) for n in names)}
+        shown = {n: there[tied.get(n, n)] for n in names}
+        write_atomically(path, lambda file: _save(save, shown, file, header))
+
     if not Path(checkpoint.path).is_dir():
         header = checkpoint.metadata(Path(checkpoint.path))
-        write_atomically(result, save(moved(list(weights)), metadata=header))
-        return Moved(tuple(sorted(changed)), tied)
+        write(result, list(weights), header)
+    else:
+        _move_folder(checkpoint, result, write)
+    return Moved(
+        tuple(sorted(changed)), tied, {n: m for n, m in alike.items() if n not in tied})
+
+
+def _save(
+    save: Callable[..., None], tensors: Mapping[str, Any], file: str,
+    header: dict[str, str] | None,
+) -> None:
+    """Raises OSError where the file cannot be written, as for any other data."""
+    from safetensors import SafetensorError
+
+    try:
+        save(tensors, file, metadata=header)
+    except SafetensorError as error:
+        raise OSError(str(error)[:120]) from error
+
+
+def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], moved: Any) -> None:
+    """Raises BadInputError where a moved tensor overflows its dtype, or ends at 0 in it alone."""
+    before, xp = state[name], library(moved)
+    dtype = str(before.dtype).removeprefix("torch.")
+    if bool((xp.isfinite(before) & ~xp.isfinite(moved)).any()):
+        raise BadInputError(
+            f"{name} would hold numbers beyond {dtype} where this element moves it; take a smaller "
+            "element, or weights in a wider dtype")
+    lost = (moved == 0) & (before != 0)
+    if bool(lost.any()):
+        wide = element.apply({n: _widened(v) for n, v in state.items()}, [name])[name]
+        if (abs(wide[to_numpy(lost)]) > 1e-14 * abs(to_numpy(before[lost]))).any():
+            raise BadInputError(
+                f"{name} would hold 0 in place of numbers that are too small for {dtype} where "
+                "this element moves it; take another element, or weights in a wider dtype")
+
+
+def _widened(value: Any) -> Any:
+    floating = not str(value.dtype).removeprefix("torch.").startswith(("int", "uint", "bool"))
+    return to_numpy(value).astype(np.float64) if floating else value
+
+
+def _move_folder(
+    checkpoint: Checkpoint, result: Path,
+    write: Callable[[Path, Sequence[str], dict[str, str] | None], None],
+) -> None:
+    """Each shard moved and written beside the result, then all put in their place."""
     away = [f for f in checkpoint.files.values() if f != Path(checkpoint.path) / f.name]
     if away:
         raise BadInputError(f"the shard {away[0]} does not lie in {checkpoint.path} itself")
@@ -228,8 +299,7 @@ def move_files(record: Moving, element: GroupElement, weights: Weights, result: 
     try:
         for shard in dict.fromkeys(checkpoint.files.values()):
             names = [n for n, f in checkpoint.files.items() if f == shard]
-            write_atomically(
-                folder / shard.name, save(moved(names), metadata=checkpoint.metadata(shard)))
+            write(folder / shard.name, names, checkpoint.metadata(shard))
         index = Path(checkpoint.path) / INDEX
         if index.is_file():
             write_atomically(folder / INDEX, json.dumps(json.loads(index.read_text()), indent=2))
@@ -237,24 +307,9 @@ def move_files(record: Moving, element: GroupElement, weights: Weights, result: 
             result.mkdir(exist_ok=True)
             for file in sorted(folder.iterdir()):
                 file.replace(result / file.name)
+            if not index.is_file():  # that of other weights, which were there before
+                (result / INDEX).unlink(missing_ok=True)
         except OSError as error:
             raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Moved(tuple(sorted(changed)), tied)
-
-
-def _tied(named: set[str], weights: Weights) -> dict[str, str]:
-    """Tensors that are not named, with the named one whose very entries they hold."""
-    shapes, dtypes = weights.checkpoint.shapes, weights.checkpoint.dtypes
-    found = {}
-    for name in (n for n in shapes if n not in named and dtypes[n].is_floating_point):
-        for other in sorted(named & set(shapes)):
-            alike = shapes[other] == shapes[name] and dtypes[other] == dtypes[name]
-            # what is constant, as zeros, is the same by accident
-            if alike and prod(shapes[name]) > 1 and (
-                    weights[name] == weights[other]).all() and (
-                    weights[name] != weights[name].reshape(-1)[0]).any():
-                found[name] = other
-                break
-    return found

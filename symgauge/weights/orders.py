@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -23,6 +25,8 @@ def order_of(view: View) -> Element | None:
     always be put into some order that is a little better.
     """
     n = view.group.size
+    if n > FEW and _stays(view):
+        return None
     nears = [_nearness(view, k) for k in range(len(view.pairs))]
     found = list(_orders(view, nears))
     if not found:
@@ -71,36 +75,62 @@ def _orders(view: View, nears: Sequence[Array | None]) -> Iterator[Element]:
         yield Element(None, _signs(view, order), order)
 
 
+def _stays(view: View) -> bool:
+    """Whether a place with more entries than recognise an index has each where it was."""
+    for k, (move, _, _) in enumerate(view.pairs):
+        pair = _rows(view, k)
+        if pair is None or pair[0].shape[1] < SAMPLE:
+            continue
+        one, two = pair
+        squares, product = ((one * one).sum(1), (two * two).sum(1)), (one * two).sum(1)
+        near = _nearer(*squares, product, k in view.group.modulo)
+        exact = (10 * max(view.floor[move.parameter], 1e-7)) ** 2
+        if (1 - near <= exact).all() and (view.group.modulo or (product >= 0).all()):
+            return True
+    return False
+
+
 def _nearness(view: View, k: int) -> Array | None:
     """How well index i of BEFORE goes for index j of AFTER at one place, at most 1.
 
     None where any index goes for any other.
     """
     move = view.pairs[k][0]
-    assert move.at is not None
     kind, along = view.group.modulo.get(k, (None, 0))
-    one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
     if kind is not None and kind.is_matrix:
-        return _same_spans(one, two, move, along)
-    one, two = (a.reshape(len(a), -1) for a in (one, two))
-    if one.shape[1] > SAMPLE:
-        some = np.linspace(0, one.shape[1] - 1, SAMPLE).astype(int)
-        one, two = one[:, some], two[:, some]
-    if k in view.group.shifted:
-        if one.shape[1] < 3:
-            return None
-        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
+        one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
+        return _same_spans(one.astype(np.float64), two.astype(np.float64), move, along)
+    pair = _rows(view, k)
+    if pair is None:
+        return None
+    one, two = pair
     squares = (one * one).sum(1)[:, None], (two * two).sum(1)[None]
-    product = one @ two.T
+    return _nearer(*squares, one @ two.T, kind is not None)
+
+
+def _rows(view: View, k: int) -> tuple[Array, Array] | None:
+    """What recognises each index at one place, in BEFORE and in AFTER."""
+    move = view.pairs[k][0]
+    kind = view.group.modulo.get(k, (None, 0))[0]
+    if kind is not None and kind.is_matrix:
+        return None
+    one, two = (_some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
+    shifted = k in view.group.shifted
+    if one.shape[1] < (3 if shifted else 2 if kind is not None else 1):
+        return None
+    if shifted:
+        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
+    return one, two
+
+
+def _nearer(one: Array, two: Array, product: Array, scaled: bool) -> Array:
+    """1 less the square of a relative distance up to sign, or up to a factor."""
     with np.errstate(all="ignore"):
-        if kind is not None:
-            if one.shape[1] < 2:
-                return None
-            found: Array = product ** 2 / (squares[0] * squares[1])
+        if scaled:
+            found: Array = product ** 2 / (one * two)
         else:
             found = 1 - np.minimum(
-                squares[0] + squares[1] - 2 * abs(product), squares[0] + squares[1],
-            ) / np.maximum(np.maximum(*squares), TINY)
+                one + two - 2 * abs(product), one + two) / np.maximum(np.maximum(one, two), TINY)
     return np.nan_to_num(found)
 
 
@@ -111,7 +141,18 @@ def _indexed(array: Array, move: Move) -> Array:
     _, (here,) = places(move.at.plain())
     factors = [k for k in range(move.at.axis, move.at.axis + len(move.at.sizes)) if k != here]
     rest = [k for k in range(view.ndim) if k != here and k not in factors]
-    found: Array = view.transpose([here, *factors, *rest]).astype(np.float64)
+    found: Array = view.transpose([here, *factors, *rest])
+    return found
+
+
+def _some(view: Array) -> Array:
+    """For each index as many entries as recognise it, in float64."""
+    count = prod(view.shape[1:])
+    if count > SAMPLE:
+        some = np.linspace(0, count - 1, SAMPLE).astype(int)
+        at: Any = (slice(None), *np.unravel_index(some, view.shape[1:]))
+        view = view[at]
+    found: Array = view.reshape(len(view), -1).astype(np.float64)
     return found
 
 
@@ -143,8 +184,9 @@ def _signs(view: View, order: Array) -> Array:
     """The sign of each index, where no family acts along it."""
     votes = np.zeros(len(order))
     for move, _, _ in view.pairs if not view.group.modulo else ():
-        one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
-        one, two = (a.reshape(len(a), -1) for a in (one[order], two))
+        one, two = (
+            _some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
+        one = one[order]
         size = np.sqrt((one * one).sum(1) * (two * two).sum(1))
         votes += (one * two).sum(1) / np.maximum(size, TINY)
     return np.where(votes < 0, -1.0, 1.0)

@@ -12,6 +12,11 @@ from symgauge.weights.action import Array
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.running import Running
 
+#: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
+TOLERANCE = {
+    torch.float64: 1e-11, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 1.6e-2,
+}
+
 
 class Pair:
     """Both checkpoints, held against the names of the module."""
@@ -50,13 +55,23 @@ class Pair:
         return which.tensor(self.sources[name])
 
     def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
-        """Tensors as numpy arrays, in float64 unless there are too many."""
-        kind = torch.float64 if wide else torch.float32
-        return {n: self.value(which, n).to(kind).numpy() for n in names}
+        """Tensors as arrays of numpy, in float64 unless many are stored narrower."""
+        found = {}
+        for n in names:
+            value = self.value(which, n)
+            kept = wide or value.dtype == torch.float64
+            found[n] = value.to(torch.float64 if kept else torch.float32).numpy()
+        return found
 
 
 def epsilon(dtype: torch.dtype) -> float:
+    """The distance of 1 from the next number; 0 of integers."""
     return torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+
+
+def tiny(dtype: torch.dtype) -> float:
+    """The number below which the numbers of a float are equally spaced."""
+    return torch.finfo(dtype).tiny
 
 
 def same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:

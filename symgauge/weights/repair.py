@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symgauge.weights.running import Inputs, Running
+from symgauge.weights.inputs import Inputs
+from symgauge.weights.running import Running
 
 #: Entries above which a tensor is not solved for.
 MOST = 600
@@ -116,7 +117,7 @@ class _Problem:
         return torch.cat([
             ((a - b) / max(float(b.abs().max()), 1e-300)).reshape(-1)
             for x, ws in zip(self.inputs, self.wanted, strict=True)
-            for a, b in zip(self.program._outputs(x), ws, strict=True)])
+            for a, b in zip(self.program.returned(x), ws, strict=True)])
 
 
 def _jacobian(r: Tensor, tensors: Sequence[Tensor]) -> Tensor:

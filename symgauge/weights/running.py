@@ -9,27 +9,30 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.borrowed import borrowed, wide_example
 from symgauge.capture.module import WideFloats, first_line
 from symgauge.capture.outputs import Output, choose, path_name
 from symgauge.errors import BadInputError
+from symgauge.nn.ode_flow import make_exact
+from symgauge.weights.checkpoint import is_extra_state
+from symgauge.weights.inputs import Draws, Inputs
+from symgauge.weights.widening import Widened
 
 #: Parameters above which few and short inputs are run.
 LARGE = 20_000_000
 SHORT = 64
-SCALES = (1.0, 0.1, 10.0, 3.0)
 NARROW = (torch.float32, torch.bfloat16, torch.float16)
 
-Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 
-
-class _Casts(WideFloats):
-    """Which narrow floats the program rounds a float64 value to as it runs."""
+class _Watch(TorchDispatchMode):
+    """Which narrow floats the program rounds a float64 value to, and which memory it reads."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.found: set[torch.dtype] = set()
+        self.read: set[int] = set()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -38,40 +41,50 @@ class _Casts(WideFloats):
         value = args[0] if args else None
         if to in NARROW and isinstance(value, Tensor) and value.dtype == torch.float64:
             self.found.add(to)
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        self.read |= {
+            _address(x) for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        return func(*args, **(kwargs or {}))
 
 
 class Running:
-    """A module in float64 with its example; its tensors are overwritten in place.
+    """A module in float64 with its example; its tensors are overwritten.
 
     Casts to narrower floats inside are not made: what is compared are functions in exact
-    arithmetic, as far as float64 goes; `casts` says which the program makes.
+    arithmetic, as far as float64 goes; `casts` says which the program makes. With `as_stored`
+    the module keeps its tensors as they are stored, and its ops widen them.
     """
 
     def __init__(
-        self, module: Any, args: Any, kwargs: Any, observable: str, output: str | int | None
+        self, built: tuple[Any, Any, Any], observable: str, output: str | int | None,
+        as_stored: bool,
     ) -> None:
-        self.module, self.observable, self.output = module, observable, output
+        self.module, args, kwargs = built
+        self.observable, self.output, self.as_stored = observable, output, as_stored
         self.args, self.kwargs = wide_example(tuple(args), dict(kwargs))
-        self.tensors: dict[str, Tensor] = module.state_dict(keep_vars=True)
-        self.large = sum(t.numel() for t in self.tensors.values()) > LARGE
-        self.vocabularies: dict[int, int] = {}
-        self.tables: dict[str, int] = {}
+        self.tensors = tensors_of(self.module)
+        self.large = is_large(self.module)
         for t in self.tensors.values():
             t.requires_grad_(False)
+        self._rows: dict[int, int] = {}
         whole = self.args, self.kwargs
         if self.large:
             self.args, self.kwargs = pytree.tree_map(_short, whole)
         try:
-            self.casts = self._tried()
+            watch = self._tried()
         except Exception as error:
             if not self.large:
                 raise self._does_not_run(error) from error
             self.args, self.kwargs = whole
             try:
-                self.casts = self._tried()
+                watch = self._tried()
             except Exception as again:
                 raise self._does_not_run(again) from again
+        self.casts = watch.found
+        #: Tensors that no op takes.
+        self.untouched = {n for n, t in self.tensors.items() if _address(t) not in watch.read}
+        sizes = {n for t in self.tensors.values() for n in t.shape}
+        self.draws = Draws(
+            (self.args, self.kwargs), lambda x: self.outputs([x])[0], sizes, self._rows)
 
     @staticmethod
     def _does_not_run(error: Exception) -> BadInputError:
@@ -80,17 +93,17 @@ class Running:
         return BadInputError(
             f"the module does not run on its example in float64: {first_line(error)}")
 
-    def _tried(self) -> set[torch.dtype]:
-        """Two runs on the example, which have to agree; the narrow floats it rounds to."""
-        casts = _Casts()
-        with torch.no_grad(), casts, self._watched():
-            one = self._outputs((self.args, self.kwargs))
-            again = self._outputs((self.args, self.kwargs))
+    def _tried(self) -> _Watch:
+        """Two runs on the example, which have to agree; what was seen of them."""
+        watch = _Watch()
+        with torch.no_grad(), self.arithmetic(), watch, self._watched():
+            one = self.returned((self.args, self.kwargs))
+            again = self.returned((self.args, self.kwargs))
         if any(not torch.equal(a, b) for a, b in zip(one, again, strict=True)):
             raise BadInputError(
                 "the module is not deterministic, or changes its own tensors as it runs; call "
                 ".eval() on it in the factory")
-        return casts.found
+        return watch
 
     @property
     def tied(self) -> dict[str, str]:
@@ -103,17 +116,25 @@ class Running:
 
     def put(self, values: Mapping[str, Tensor] | Callable[[str], Tensor], names: Sequence[str]
             ) -> None:
-        """Overwrite these tensors."""
+        """Overwrite these tensors; with `as_stored` by the values themselves, no copy."""
         for name in names:
             value = values(name) if callable(values) else values[name]
-            self.tensors[name].data.copy_(value)
+            if self.as_stored and value.is_floating_point():
+                self.tensors[name].data = value.detach()
+            else:
+                self.tensors[name].data.copy_(value)
+
+    def arithmetic(self) -> TorchDispatchMode:
+        """Within it the module computes in float64."""
+        return Widened() if self.as_stored else WideFloats()  # type: ignore[no-untyped-call]
 
     def outputs(self, inputs: Sequence[Inputs]) -> list[list[Tensor]]:
         """The outputs that are looked at, for each of the inputs."""
-        with torch.no_grad(), WideFloats():  # type: ignore[no-untyped-call]
-            return [self._outputs(x) for x in inputs]
+        with torch.no_grad(), self.arithmetic():
+            return [self.returned(x) for x in inputs]
 
-    def _outputs(self, inputs: Inputs) -> list[Tensor]:
+    def returned(self, inputs: Inputs) -> list[Tensor]:
+        """The outputs that are looked at, as the module is run: with gradients, unless without."""
         args, kwargs = pytree.tree_map(
             lambda x: x.clone() if isinstance(x, Tensor) else x, inputs)
         returned = self.module(*args, **kwargs)
@@ -134,51 +155,35 @@ class Running:
         leaves = [x for x in pytree.tree_leaves((self.args, self.kwargs)) if isinstance(x, Tensor)]
         handles = []
 
-        def watch(name: str, part: Any) -> Callable[..., None]:
+        def watch(part: Any) -> Callable[..., None]:
             def see(_: Any, inputs: Any) -> None:
                 for k, x in enumerate(leaves):
                     same = inputs and isinstance(inputs[0], Tensor) and not x.is_floating_point()
                     if same and x.numel() == inputs[0].numel() and torch.equal(
                             x.reshape(-1), inputs[0].reshape(-1)):
                         n = part.num_embeddings
-                        self.vocabularies[k] = min(n, self.vocabularies.get(k, n))
-                        self.tables[f"{name}.weight"] = k
+                        self._rows[k] = min(n, self._rows.get(k, n))
             return see
 
-        for name, part in self.module.named_modules():
+        for part in self.module.modules():
             if isinstance(part, torch.nn.Embedding):
-                handles.append(part.register_forward_pre_hook(watch(name, part)))
+                handles.append(part.register_forward_pre_hook(watch(part)))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def draw(self, count: int, seed: int, rows: Mapping[str, Sequence[int]] | None = None
-             ) -> list[Inputs]:
-        """Random inputs of several scales; token ids that meet these rows of the tables first."""
-        generator = torch.Generator().manual_seed(seed)
-        wanted = {self.tables[n]: list(r) for n, r in (rows or {}).items() if n in self.tables}
-        found = []
-        for i in range(count):
-            leaves, spec = pytree.tree_flatten((self.args, self.kwargs))
-            number = 0
-            for j, x in enumerate(leaves):
-                if not isinstance(x, Tensor):
-                    continue
-                if x.is_floating_point():
-                    noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-                    leaves[j] = noise * SCALES[i % len(SCALES)]
-                elif number in self.vocabularies:
-                    ids = torch.randint(
-                        self.vocabularies[number], x.shape, generator=generator)
-                    first = wanted.get(number, [])
-                    some = first[i * x.numel():(i + 1) * x.numel()]
-                    ids.view(-1)[:len(some)] = torch.tensor(some, dtype=ids.dtype)
-                    leaves[j] = ids.to(x.dtype)
-                number += 1
-            found.append(pytree.tree_unflatten(leaves, spec))
-        return found
+
+def tensors_of(module: torch.nn.Module) -> dict[str, Tensor]:
+    """What a module saves, extra states left out: they are no weights."""
+    return {
+        n: t for n, t in module.state_dict(keep_vars=True).items()
+        if isinstance(t, Tensor) and not is_extra_state(n)}
+
+
+def _address(x: Tensor) -> int:
+    return x.untyped_storage().data_ptr() if x.layout is torch.strided else 0
 
 
 def _short(x: Any) -> Any:
@@ -188,23 +193,25 @@ def _short(x: Any) -> Any:
     return x
 
 
+def is_large(module: torch.nn.Module) -> bool:
+    """Whether a module is run with few inputs, and without a copy of its tensors."""
+    return sum(t.numel() for t in tensors_of(module).values()) > LARGE
+
+
 @contextlib.contextmanager
 def running(
     built: tuple[Any, Any, Any], observable: str, output: str | int | None
 ) -> Iterator[Running]:
-    """The built module to run, in float64 within."""
-    module, args, kwargs = built
+    """The built module to run, in float64 within. One that is large is not left as it was."""
+    module = built[0]
+    if is_large(module):
+        make_exact(module.cpu())
+        try:
+            program = Running(built, observable, output, as_stored=True)
+        except BadInputError:
+            pass  # it asks for tensors of one dtype: all of it has to be widened
+        else:
+            yield program
+            return
     with borrowed(module):
-        yield Running(module, args, kwargs, observable, output)
-
-
-def distance(one: Sequence[Sequence[Tensor]], two: Sequence[Sequence[Tensor]]) -> float:
-    """The largest change of an output over the largest output; NaN where one is not finite."""
-    worst = 0.0
-    for a, b in ((a, b) for x, y in zip(one, two, strict=True) for a, b in zip(x, y, strict=True)):
-        if not (a.isfinite().all() and b.isfinite().all()):
-            return float("nan")
-        size = float(a.abs().max()) if a.numel() else 0.0
-        change = float((a - b).abs().max()) if a.numel() else 0.0
-        worst = max(worst, change / size if size else (float("inf") if change else 0.0))
-    return worst
+        yield Running(built, observable, output, as_stored=False)

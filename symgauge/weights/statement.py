@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
 
@@ -23,12 +24,15 @@ from symgauge.errors import SymgaugeError
 from symgauge.families.family import Move, Place, Through
 from symgauge.families.kind import Kind
 from symgauge.families.statement import FamilyStatement, FullStatement
+from symgauge.points.unread import NO_PATH, ZERO, unread_tensors
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
 
 #: Parameters up to which the exact derivation is asked, which finds families that no leg shows.
 EXACT = 100
+#: Parameters up to which it is asked of each coordinate whether an output depends on it.
+COUNTED = 2_000_000
 #: Indices above which permutations of a leg are not looked for.
 MOST_PERMUTED = 16384
 Entry: TypeAlias = FamilyStatement | FullStatement
@@ -71,6 +75,26 @@ class Statement:
 
     groups: tuple[Group, ...]
     unread: str = ""
+    network: Network | None = None
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """What the program that was read has for parameters."""
+        return frozenset(p.name for p in self.network.parameters) if self.network else frozenset()
+
+    @cached_property
+    def idle(self) -> frozenset[str]:
+        """Parameters without a path to an output, or behind a zero, as a whole.
+
+        By the program, in which all but the parameters is held.
+        """
+        if self.network is None or self.network.num_coordinates > COUNTED:
+            return frozenset()
+        none: dict[str, int] = {}
+        for entry in unread_tensors(self.network):
+            if entry["reason"] in (NO_PATH, ZERO):
+                none[entry["tensor"]] = none.get(entry["tensor"], 0) + entry["count"]
+        return frozenset(p.name for p in self.network.parameters if none.get(p.name) == p.size)
 
 
 @dataclass(frozen=True)
@@ -100,7 +124,7 @@ def statement_of(
         families = [group_of(e) for e in entries if e.element.kind.is_finite]
         # orders first: what moves along an index is read off it once it is in its place
         groups = (*permutations(network, families), *families)
-        return Statement(tuple(_up_to_shifts(g, families) for g in groups))
+        return Statement(tuple(_up_to_shifts(g, families) for g in groups), network=network)
     return Statement((), reason)
 
 

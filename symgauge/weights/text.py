@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from symgauge.weights.audit import Audit
+from symgauge.weights.answer import Audit
 
 
 def paragraph(result: Audit) -> str:
     """The verdict, its ground, what was measured, and the change that would have been right."""
     said = [
         f"{result.verdict}: {result.ground}. {result.moved} of {result.tensors} tensors moved; "
-        f"drift {result.drift:.2g}, floor {result.floor:.2g} (largest output change over the "
-        "largest output)."]
+        f"drift {result.drift:.2g}, floor {result.floor:.2g} (of the largest entry of an output's "
+        "channel)."]
     for blame in result.blame[:3]:
         where = f" ({blame.slice})" if blame.slice else ""
         said.append(f"{blame.tensor}{where}: {blame.reason}.")

@@ -88,7 +88,7 @@ class Trial:
 
     @cached_property
     def _inputs(self) -> list[Any]:
-        return self._program.draw(1 if self._program.large else DRAWS, 0)
+        return self._program.draws.draw(1 if self._program.large else DRAWS, 0)
 
     @cached_property
     def _wanted(self) -> list[Tensor]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import symgauge
 from symgauge.cli.main import main
 
 FACTORY = '''
@@ -97,6 +98,7 @@ def test_a_given_element_and_the_identity(
     (["--family", "LABEL", "--element", "fix:0.weight=1"], "meets several entries"),
     (["--family", "LABEL", "--element", "fix:0.bias=-1"], "not all positive"),
     (["--family", "LABEL", "--element", "nosuch.safetensors"], "no file"),
+    (["--family", "LABEL", "--element", ""], "an element is empty"),
 ])
 def test_what_is_no_element_is_one_sentence(
     derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], options: list[str], words: str,
@@ -186,17 +188,102 @@ def test_shards_elsewhere_are_refused(
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_a_tied_copy_is_moved_alike(
+TIED = '''
+import torch
+from torch import nn
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3)
+        self.c.weight = self.a.weight
+        self.register_buffer("start", self.a.weight.detach().clone())
+
+    def forward(self, x):
+        return self.b(torch.relu(self.a(x))) + 0 * self.c(x) + 0 * self.start.sum()
+
+
+def tied():
+    return Tied(), (torch.randn(4, 3),)
+'''
+
+
+def test_a_tied_tensor_is_moved_alike_and_an_equal_buffer_is_not(
+    tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / "tied.py").write_text(TIED)
+    assert main(["derive", f"{tmp_path}/tied.py:tied", "--out", str(tmp_path / "tied")]) == 0
+    torch.manual_seed(0)
+    weight, kind = torch.randn(3, 3).double(), torch.float64
+    state = {
+        "a.weight": weight, "c.weight": weight.clone(), "start": weight.clone(),
+        **{n: torch.randn(3, dtype=kind).abs() + 0.1 for n in ("a.bias", "b.bias", "c.bias")},
+        "b.weight": torch.randn(3, 3, dtype=kind), "zeros": torch.zeros(3, 3, dtype=kind)}
+    save_file(state, tmp_path / "in.safetensors")
+    record = str(tmp_path / "tied/derivation.json")
+    where = [record, str(tmp_path / "in.safetensors"), str(tmp_path / "out.safetensors")]
+    capsys.readouterr()
+    assert main(["apply", *where, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["tied"], said["alike"]) == ({"c.weight": "a.weight"}, {"start": "a.weight"})
+    after = load_file(tmp_path / "out.safetensors")
+    assert torch.equal(after["c.weight"], after["a.weight"])
+    assert not torch.equal(after["a.weight"], weight)
+    assert torch.equal(after["start"], weight) and torch.equal(after["zeros"], state["zeros"])
+
+
+def test_an_equal_tensor_without_a_target_is_refused(
+    tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
+) -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2)).double()
+    record = symgauge.derive(module, (torch.randn(4, 2),))
+    (tmp_path / "derivation.json").write_text(record.to_json())
+    save_file({**state, "0.copy": state["0.weight"].clone()}, tmp_path / "in.safetensors")
+    where = [str(tmp_path / n) for n in ("derivation.json", "in.safetensors", "out.safetensors")]
+    assert main(["apply", *where]) == 3
+    assert "0.copy holds the entries of 0.weight" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind, size, s, words", [
+    (torch.float16, 1, 1e6, "beyond float16"), (torch.bfloat16, 1, 1e39, "beyond bfloat16"),
+    (torch.float16, 1e-3, 1e-6, "too small for float16"),
+    (torch.bfloat16, 1e-30, 1e-13, "too small for bfloat16"),
+    (torch.float32, 1e-30, 1e-17, "too small for float32")])
+def test_what_its_dtype_cannot_hold_is_not_written(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], kind: torch.dtype,
+    size: float, s: float, words: str, capsys: Any,
+) -> None:
+    save_file({n: (size * t).to(kind) for n, t in state.items()}, tmp_path / "in.safetensors")
+    save_file({"s": torch.full((3,), s, dtype=torch.float64)}, tmp_path / "s.safetensors")
+    options = ("--family", label(derived), "--element", tmp_path / "s.safetensors")
+    assert apply(derived, tmp_path, *options) == 3
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_a_stale_index_does_not_stay(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    (tmp_path / "plain").mkdir()
+    save_file(state, tmp_path / "plain/model.safetensors")
+    sharded(tmp_path / "out.safetensors", state)
+    assert apply(derived, tmp_path, "--force", source="plain") == 0
+    out = tmp_path / "out.safetensors"
+    assert not (out / "model.safetensors.index.json").exists()
+    assert not torch.equal(load_file(out / "model.safetensors")["0.bias"], state["0.bias"])
+
+
+def test_a_dangling_link_is_there(
     derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
 ) -> None:
-    other = {"0.copy": state["0.weight"].clone(), "zeros": torch.zeros(3, 2).double()}
-    save_file({**state, **other}, tmp_path / "in.safetensors")
-    assert apply(derived, tmp_path, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["tied"] == {"0.copy": "0.weight"}
-    after = load_file(tmp_path / "out.safetensors")
-    assert torch.equal(after["0.copy"], after["0.weight"])
-    assert not torch.equal(after["0.weight"], state["0.weight"])
-    assert torch.equal(after["zeros"], other["zeros"])
+    (tmp_path / "out.safetensors").symlink_to(tmp_path / "elsewhere")
+    assert apply(derived, tmp_path) == 3
+    assert "--force" in capsys.readouterr().err
+    assert apply(derived, tmp_path, "--force") == 0
+    assert load_file(tmp_path / "out.safetensors")
 
 
 TANH = FACTORY.replace("ReLU", "Tanh")

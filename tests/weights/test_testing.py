@@ -77,3 +77,47 @@ def test_a_constant_tests_nothing() -> None:
 def test_a_module_without_symmetries_is_refused() -> None:
     with pytest.raises(BadInputError, match="no family"):
         assert_gauge_invariant(lambda s: s["weight"].norm(), nn.Linear(3, 2), ARGS)
+
+
+def test_no_point_tests_nothing() -> None:
+    with pytest.raises(BadInputError, match="points=0 tests nothing"):
+        assert_symmetry(network(), ARGS, scaled, points=0)
+
+
+def test_a_tensor_of_another_shape_is_not_spread() -> None:
+    def one_row(state: State) -> State:
+        return {**scaled(state), "2.bias": state["2.bias"][:1]}
+
+    with pytest.raises(AssertionError, match=r"2\.bias as Tensor of shape \[1\]"):
+        assert_symmetry(network(), ARGS, one_row)
+
+
+class SmallOutput(nn.Module):
+    """Two outputs, one of them tiny."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([torch.exp(self.a(x)) + 1e6, torch.tanh(self.b(x)) * 1e-9], -1)
+
+
+def test_a_small_output_is_not_hidden() -> None:
+    def moved(state: State) -> State:
+        return {**state, "b.weight": 1.01 * state["b.weight"]}
+
+    with pytest.raises(AssertionError, match="the outputs change by"):
+        assert_symmetry(SmallOutput().double(), ARGS, moved)
+
+
+def test_a_small_entry_of_a_quantity_is_not_hidden() -> None:
+    def quantity(state: State) -> torch.Tensor:
+        product = state["2.weight"] @ state["0.weight"]
+        return torch.cat([product.reshape(-1), 1e-12 * state["0.weight"].reshape(-1)[:1]])
+
+    with pytest.raises(AssertionError, match="not gauge-invariant"):
+        assert_gauge_invariant(quantity, network(), ARGS)
+    with pytest.raises(AssertionError, match="entries at some weights"):
+        assert_gauge_invariant(
+            lambda s: torch.ones(3) if s["0.weight"][0, 0] > 0 else torch.ones(2), network(), ARGS)

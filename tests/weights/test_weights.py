@@ -20,7 +20,9 @@ from torch import nn
 from symgauge import BadInputError
 from symgauge.capture import load_target
 from symgauge.cli.main import main
-from symgauge.weights.audit import Audit, audit
+from symgauge.hf.target import load_hf
+from symgauge.weights.answer import Audit
+from symgauge.weights.audit import audit
 from symgauge.weights.checkpoint import held, open_checkpoint
 from symgauge.weights.orbit import moved_by_each, random_element
 from symgauge.weights.action import apply
@@ -313,3 +315,30 @@ def test_a_row_of_a_table_that_one_token_reads_is_seen() -> None:
         held({**state, "0.weight": table}, "b"))
     assert result.verdict == "DIFFERENT"
     assert [(b.tensor, b.slice) for b in result.blame] == [("0.weight", "rows 417-417")]
+
+
+def test_a_model_of_transformers_is_audited_at_its_published_sizes(
+    tmp_path: Path, capsys: Any
+) -> None:
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 8, "n_layer": 1,
+              "n_head": 2, "vocab_size": 11, "n_positions": 10}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    made = load_hf(str(tmp_path), {})
+    assert made.sizes["n_embd"] != 8
+    torch.manual_seed(0)
+    module = made.build(made.full_sizes)[0]
+    state = {n: t.detach() + 0.3 * torch.randn_like(t) for n, t in module.state_dict().items()
+             if n != "lm_head.weight"}
+    save_file(state, tmp_path / "before.safetensors")
+    name, order = "transformer.h.0.mlp.c_fc.", torch.randperm(32)
+    right = {**state, f"{name}weight": state[f"{name}weight"][:, order].contiguous(),
+             f"{name}bias": state[f"{name}bias"][order],
+             "transformer.h.0.mlp.c_proj.weight":
+             state["transformer.h.0.mlp.c_proj.weight"][order]}
+    save_file(right, tmp_path / "right.safetensors")
+    save_file({**right, f"{name}bias": state[f"{name}bias"]}, tmp_path / "wrong.safetensors")
+    files = [str(tmp_path / n) for n in ("before.safetensors", "right.safetensors")]
+    assert main(["audit", str(tmp_path), *files]) == 0
+    assert "permutation of the 32 indices" in capsys.readouterr().out.replace("\n", " ")
+    assert main(["audit", str(tmp_path), files[0], str(tmp_path / "wrong.safetensors")]) == 1
+    assert f"{name}bias" in capsys.readouterr().out

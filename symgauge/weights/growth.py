@@ -1,0 +1,95 @@
+"""How large what is added up has been, as elements move a vector: its rounding goes with that.
+
+A bias b - W beta may end near 0, and is rounded as its summands are. An entry of a vector is held
+against this size, a row of a matrix against its norm: what is small is not hidden by what is large
+beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from symgauge.checks.runtime import elements
+from symgauge.checks.runtime.moves import (
+    apply_move, element_in, moves_back, moves_onto, offset,
+)
+from symgauge.families.serial import plain_slice
+from symgauge.plain import PlainMove
+from symgauge.weights.action import Array, Element, State, relative
+from symgauge.weights.statement import Group
+
+
+def sizes_of(state: Mapping[str, Array]) -> dict[str, Array]:
+    """The sizes of the vectors of a state before anything moves."""
+    return {n: np.atleast_1d(abs(a)) for n, a in state.items() if a.ndim < 2}
+
+
+def grow(sizes: State, state: Mapping[str, Array], group: Group, element: Element) -> None:
+    """Carry sizes along with an element that moves the state: sums of absolute values."""
+    steps: list[tuple[PlainMove, elements.Element]] = [
+        (m.plain(), element.absolute(group.copies)) for m in group.moves]
+    for through in map(plain_slice, group.via):
+        own = _absolute(element_in(through, state))
+        steps = [*((m, own) for m in moves_onto(through)), *steps,
+                 *((m, own) for m in moves_back(through))]
+    for move, by in steps:
+        if move["parameter"] in sizes:
+            _add(sizes, state, move, by)
+
+
+def _add(
+    sizes: State, state: Mapping[str, Array], move: PlainMove, by: elements.Element
+) -> None:
+    size, unit = sizes[move["parameter"]], abs(offset(move))
+    parts = {move["parameter"]: size}
+    if move.get("source"):
+        parts[move["source"]] = abs(state[move["source"]])
+    size += unit
+    positive: PlainMove = {**move, "offset": "0"}
+    if move["form"] in ("+c", "+Tc"):
+        positive["weight"] = move["weight"].removeprefix("-")
+    apply_move(parts, positive, by, measured=False)
+    size += unit
+
+
+def _absolute(own: elements.Element) -> elements.Element:
+    return elements.Element(
+        (), *(None if x is None else abs(x) for x in (own.scale, own.shift)))
+
+
+def off(
+    state: Array, after: Array, size: Array | None, tiny: float
+) -> tuple[float, float]:
+    """The relative error of a tensor; and of its worst entry, or row or column of a matrix.
+
+    Below `tiny` the numbers of a dtype are equally spaced.
+    """
+    change = state - after
+    if state.ndim < 2:
+        most = np.maximum(abs(after), abs(state))
+        if size is not None:
+            most = np.maximum(most, size.reshape(most.shape))
+        return relative(state, after), _largest(abs(change), most + tiny)
+    found = []
+    for axis in range(state.ndim):
+        others = tuple(k for k in range(state.ndim) if k != axis)
+        count = state.size // max(state.shape[axis], 1)
+        norms = [_norms(a, others) for a in (change, state, after)]
+        found.append(_largest(norms[0], np.maximum(*norms[1:]) + tiny * count ** 0.5))
+    whole, *sizes = (float(np.linalg.norm(x)) for x in norms)
+    return whole / max(sizes) if whole else 0.0, max(found)
+
+
+def _norms(array: Array, axes: tuple[int, ...]) -> Array:
+    letters = "abcdefghijklmn"[:array.ndim]
+    kept = "".join(c for k, c in enumerate(letters) if k not in axes)
+    found: Array = np.sqrt(np.einsum(f"{letters},{letters}->{kept}", array, array))
+    return found
+
+
+def _largest(change: Array, size: Array) -> float:
+    with np.errstate(all="ignore"):
+        found = np.where(change > 0, change / size, 0.0)
+    return float(found.max()) if found.size else 0.0
