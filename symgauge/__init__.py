@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from symgauge.derivation.element import GroupElement
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
-    from symgauge.weights.spread import OrbitSpread, orbit_spread
-    from symgauge.weights.verbs import align, canonicalise, recipe
+    from symgauge.gauges.spread import OrbitSpread, orbit_spread
+    from symgauge.gauges.verbs import align, canonicalise, recipe
 
 __version__ = "0.1.0"
 
@@ -70,15 +70,15 @@ _LAZY = {
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
     "GroupElement": "symgauge.derivation.element",
     "ModelDerivation": "symgauge.derivation.module",
-    "OrbitSpread": "symgauge.weights.spread",
+    "OrbitSpread": "symgauge.gauges.spread",
     "Verification": "symgauge.certify",
-    "align": "symgauge.weights.verbs",
-    "canonicalise": "symgauge.weights.verbs",
+    "align": "symgauge.gauges.verbs",
+    "canonicalise": "symgauge.gauges.verbs",
     "derive": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
-    "orbit_spread": "symgauge.weights.spread",
-    "recipe": "symgauge.weights.verbs",
+    "orbit_spread": "symgauge.gauges.spread",
+    "recipe": "symgauge.gauges.verbs",
     "verify": "symgauge.certify",
 }
 

@@ -33,10 +33,10 @@ def assert_same_function(
     and its text, the tensor at fault included, is the message. The module is left as it is.
     Raises BadInputError where a state dict is not one of this module.
     """
-    from symgauge.weights.audit import audit
+    from symgauge.audits.audit import audit
     from symgauge.weights.checkpoint import held
     from symgauge.weights.statement import Held
-    from symgauge.weights.text import paragraph
+    from symgauge.audits.text import paragraph
 
     result = audit(
         Held(module, tuple(args), dict(kwargs or {})), held(before, "before"),
@@ -56,7 +56,7 @@ def assert_symmetry(
     Raises BadInputError for fewer than one point.
     """
     from symgauge.errors import BadInputError
-    from symgauge.weights.differences import UNRESOLVED, share
+    from symgauge.audits.differences import UNRESOLVED, share
     from symgauge.weights.running import running
 
     if points < 1:
@@ -106,7 +106,7 @@ class _Point:
 
     def floor(self, generator: torch.Generator) -> list[Tensor]:
         """What rounding does to each entry of the outputs."""
-        from symgauge.weights.differences import change, largest, rounding
+        from symgauge.audits.differences import change, largest, rounding
 
         return largest([rounding(self.base), *(
             change(self.base, self._at(_rounded(self.state, generator)))
@@ -114,7 +114,7 @@ class _Point:
 
     def hold_against(self, floor: list[Tensor], moved: State, changed: Sequence[str]) -> None:
         """Assert that all together change no entry, and that one alone changes some."""
-        from symgauge.weights.differences import change, excess, largest, share
+        from symgauge.audits.differences import change, excess, largest, share
 
         planted = largest(
             change(self.base, self._at({**self.state, name: moved[name]})) for name in changed)

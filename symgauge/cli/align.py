@@ -9,7 +9,7 @@ from symgauge.cli.changing import add_weights, run_way
 from symgauge.cli.options import Commands
 
 if TYPE_CHECKING:
-    from symgauge.weights.change import Way
+    from symgauge.gauges.change import Way
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -27,7 +27,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
     def way() -> Way:
-        from symgauge.weights.align import towards
+        from symgauge.gauges.align import towards
         from symgauge.weights.checkpoint import open_checkpoint
 
         return towards(open_checkpoint(options.goal))

@@ -88,10 +88,10 @@ def _discrete(
         return element, []
     import numpy as np
 
-    from symgauge.weights.discrete import shuffled
-    from symgauge.weights.gauge import Walk
-    from symgauge.weights.symmetries import families_of, require_sizes
-    from symgauge.weights.trial import Trial
+    from symgauge.gauges.discrete import shuffled
+    from symgauge.gauges.gauge import Walk
+    from symgauge.gauges.symmetries import families_of, require_sizes
+    from symgauge.gauges.trial import Trial
 
     require_sizes(record, weights.checkpoint)
     target = target_of_record(record, options.file)

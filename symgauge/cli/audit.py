@@ -14,7 +14,7 @@ from symgauge.cli.options import TARGET, Commands, add_checkpoints, add_sizes
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
 
 if TYPE_CHECKING:
-    from symgauge.weights.answer import Audit
+    from symgauge.audits.answer import Audit
 
 STATUS = {"EQUIVALENT": HOLDS, "DIFFERENT": REFUTED, "UNKNOWN": UNKNOWN}
 
@@ -47,7 +47,7 @@ def audited(options: argparse.Namespace) -> Audit:
     """The audit that a command line asks for."""
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = named_target(options)
-        from symgauge.weights.audit import audit
+        from symgauge.audits.audit import audit
         from symgauge.weights.checkpoint import open_checkpoint
 
         return audit(
@@ -56,7 +56,7 @@ def audited(options: argparse.Namespace) -> Audit:
 
 
 def _print(result: Audit) -> None:
-    from symgauge.weights.text import paragraph, rows
+    from symgauge.audits.text import paragraph, rows
 
     console = terminal()
     console.print(paragraph(result), markup=False, highlight=False)

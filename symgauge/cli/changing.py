@@ -19,7 +19,7 @@ from symgauge.cli.status import UNKNOWN
 from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
-    from symgauge.weights.change import Change, Way
+    from symgauge.gauges.change import Change, Way
 
 
 def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "") -> None:
@@ -45,7 +45,7 @@ def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> 
         raise BadInputError(f"cannot write {result}: it is there; --force overwrites a file")
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = named_target(options)
-        from symgauge.weights.change import Asked, change_files
+        from symgauge.gauges.change import Asked, change_files
 
         asked = Asked(options.observable, options.output, options.seed, progress)
         change = change_files(way(), target, options.source, result, asked)

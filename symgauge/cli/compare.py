@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         return audit.STATUS[result.verdict]
     from rich.table import Table
 
-    from symgauge.weights.text import element_rows
+    from symgauge.audits.text import element_rows
 
     console = terminal()
     console.print(

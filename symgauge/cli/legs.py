@@ -76,7 +76,7 @@ def _listed(target: Target, options: argparse.Namespace, progress: Progress) -> 
 def _pruning(target: Target, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Which slices of which tensors go together, statistics that a checkpoint holds included."""
     from symgauge.spaces.pruning import pruning_groups
-    from symgauge.weights.symmetries import whole_program
+    from symgauge.gauges.symmetries import whole_program
 
     network = whole_program(target, options.observable, options.output)
     progress("legs")

@@ -11,7 +11,7 @@ from symgauge.cli.changing import add_weights, run_way
 from symgauge.cli.options import Commands
 
 if TYPE_CHECKING:
-    from symgauge.weights.change import Way
+    from symgauge.gauges.change import Way
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
     def way() -> Way:
-        from symgauge.weights.change import way_of
+        from symgauge.gauges.change import way_of
 
         return way_of(options.name)
 

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         from symgauge.capture import load_function
         from symgauge.weights.checkpoint import open_checkpoint
-        from symgauge.weights.spread import orbit_spread
+        from symgauge.gauges.spread import orbit_spread
     except ImportError as error:
         raise BadInputError(f"spread needs torch ({error}); install symgauge[torch]") from error
 

@@ -1,4 +1,1 @@
-"""Weights in files: whether a change left the function alone, by which element, or what spoilt it.
-
-`audit` decides, `fit` finds the element that carries one set of weights to another.
-"""
+"""Weights in files, and the function that they are: read, moved by an element, run, written."""

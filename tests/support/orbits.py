@@ -8,13 +8,13 @@ from torch import nn
 from symgauge.capture import Target, load_target
 from symgauge.derivation.element import GroupElement, drawn
 from symgauge.weights.checkpoint import held
-from symgauge.weights.discrete import candidates
-from symgauge.weights.change import Way
-from symgauge.weights.gauge import Gauge
+from symgauge.gauges.discrete import candidates
+from symgauge.gauges.change import Way
+from symgauge.gauges.gauge import Gauge
 from symgauge.weights.moving import Weights
-from symgauge.weights.recipe import Outcome
-from symgauge.weights.symmetries import Symmetries, aliases_of
-from symgauge.weights.trial import Trial
+from symgauge.gauges.recipe import Outcome
+from symgauge.gauges.symmetries import Symmetries, aliases_of
+from symgauge.gauges.trial import Trial
 from symgauge.zoo import load
 
 State = dict[str, torch.Tensor]

@@ -1,0 +1,55 @@
+"""The record of an audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from symgauge.audits.blame import Blame
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer: its verdict, on what it rests, and the facts of the record."""
+
+    verdict: str
+    ground: str
+    drift: float
+    floor: float
+    families: list[dict[str, Any]] = field(default_factory=list)
+    blame: list[Blame] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+    discrete: list[dict[str, Any]] = field(default_factory=list)
+    extra: list[dict[str, Any]] = field(default_factory=list)
+    #: The relative distance of each tensor that moved, from where the element carries it.
+    distances: dict[str, float] = field(default_factory=dict)
+    moved: int = 0
+    tensors: int = 0
+
+    @property
+    def distance(self) -> float:
+        """Root mean square over the tensors of their distances after the fitted element.
+
+        Of two points of one orbit it is rounding. An upper bound on the distance of two orbits:
+        another element may bring them nearer.
+        """
+        if not self.tensors:
+            return 0.0
+        return float(np.sqrt(sum(d * d for d in self.distances.values()) / self.tensors))
+
+    def to_json(self) -> dict[str, Any]:
+        """The record, as plain data."""
+        return {
+            "verdict": self.verdict, "ground": self.ground, "drift": _plain(self.drift),
+            "floor": _plain(self.floor), "families": self.families,
+            "blame": [b.to_json() for b in self.blame], "unchanged": self.unchanged,
+            "outside": self.outside, "discrete": self.discrete, "extra": self.extra,
+            "distance": self.distance, "moved": self.moved, "tensors": self.tensors,
+        }
+
+
+def _plain(x: float) -> float | None:
+    return x if np.isfinite(x) else None

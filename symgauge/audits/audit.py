@@ -1,0 +1,85 @@
+"""Whether a change of weights left the function alone, by which element, or what spoilt it.
+
+EQUIVALENT rests on an element of the program's symmetries that carries every tensor from BEFORE to
+AFTER, entry by entry or row by row within its dtype's rounding; or, where no family names a move,
+on outputs that agree within the rounding of the tensors that moved, at inputs that meet every entry
+of them, and then that is said. DIFFERENT: the tensors that no element explains change the
+outputs by more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from symgauge.capture import Target, build_without_weights
+from symgauge.progress import Progress, silent
+from symgauge.audits.answer import Audit
+from symgauge.audits.blame import Blame
+from symgauge.audits.case import Case, Question
+from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.pair import Pair, same
+from symgauge.weights.running import running, tensors_of
+from symgauge.weights.statement import Held, Statement
+
+
+def audit(
+    target: Target | Held, before: Checkpoint, after: Checkpoint, *, observable: str = "logits",
+    output: str | int | None = None, statement: Statement | None = None,
+    progress: Progress = silent,
+) -> Audit:
+    """The audit of a change of weights of a TARGET, at its sizes or at its full ones.
+
+    `statement` spares reading the program again, where it is known.
+
+    Raises BadInputError where a tensor is missing, has another shape or is no longer of its kind
+    (floats, integers), and where the module cannot be built or run.
+    """
+    progress("module")
+    target, built = _fitting(target, before)
+    with running(built, observable, output) as program:
+        weights = Pair(program, before, after)
+        if weights.untied:
+            return _untied(weights)
+        if not weights.changed:
+            return Audit(
+                "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
+                extra=weights.extra, tensors=len(weights.names))
+        question = Question(target, observable, output, progress)
+        return Case(question, program, weights).decide(statement)
+
+
+def _fitting(
+    target: Target | Held, before: Checkpoint
+) -> tuple[Target | Held, tuple[Any, Any, Any]]:
+    """The target at those of its sizes whose shapes the checkpoint has."""
+    built = target.build()
+    if isinstance(target, Target) and target.full_sizes != target.sizes and not _fits(
+            built[0], before):
+        full = target.at(target.full_sizes)
+        if _fits(build_without_weights(full)[0], before):
+            return full, full.build()
+    return target, built
+
+
+def _fits(module: torch.nn.Module, before: Checkpoint) -> bool:
+    return all(
+        before.shapes.get(n, tuple(t.shape)) == tuple(t.shape)
+        for n, t in tensors_of(module).items())
+
+
+def _untied(weights: Pair) -> Audit:
+    """The answer where AFTER gives one tensor of TARGET two values: no function is both."""
+    blame = []
+    for pair in weights.untied:
+        moved = [n for n in pair if n not in weights.before.shapes or not same(
+            weights.before, n, weights.after, n)]
+        blame += [
+            Blame(n, "", f"moved, and TARGET ties it to {pair[0] if n == pair[1] else pair[1]}, "
+                  "which AFTER gives another value: move both alike, or untie them in TARGET")
+            for n in (moved if len(moved) == 1 else pair)]
+    return Audit(
+        "DIFFERENT", "AFTER holds two values for one tensor of TARGET; the module was not run",
+        float("nan"), float("nan"), blame=blame, outside=[b.tensor for b in blame],
+        extra=weights.extra, moved=len(weights.changed), tensors=len(weights.names))

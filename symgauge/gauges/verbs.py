@@ -1,0 +1,62 @@
+"""What people do with the weights of a module at hand: recipe, canonicalise, align."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from symgauge.gauges.align import towards
+from symgauge.gauges.canonical import canonical
+from symgauge.gauges.change import Asked, Change, Way, changed, way_of
+from symgauge.weights.checkpoint import held
+from symgauge.weights.statement import Held
+
+State = Mapping[str, Tensor]
+
+
+def recipe(
+    name: str, module: torch.nn.Module, args: Sequence[Any], state: State | None = None, *,
+    kwargs: Mapping[str, Any] | None = None, observable: str = "logits", seed: int = 0,
+) -> tuple[dict[str, Tensor], Change]:
+    """A state dict of the module, its own by default, where a named recipe leads; what was done.
+
+    The recipes are those of `symgauge recipe --help`. Where the derived group has no such element
+    the state is as it was, and `change.outcome.left` says why; `change.measured` is how far the
+    outputs changed. The module is left as it is. Raises BadInputError where there is no such
+    recipe, or the state is not one of this module.
+    """
+    return _changed(way_of(name), module, args, state, kwargs, Asked(observable, seed=seed))
+
+
+def canonicalise(
+    module: torch.nn.Module, args: Sequence[Any], state: State | None = None, *,
+    kwargs: Mapping[str, Any] | None = None, observable: str = "logits",
+) -> tuple[dict[str, Tensor], Change]:
+    """The representative of a state's orbit: unit, balanced, sorted, as `change.outcome` says.
+
+    Raises BadInputError where the state is not one of this module.
+    """
+    return _changed(canonical, module, args, state, kwargs, Asked(observable))
+
+
+def align(
+    module: torch.nn.Module, args: Sequence[Any], goal: State, state: State | None = None, *,
+    kwargs: Mapping[str, Any] | None = None, observable: str = "logits",
+) -> tuple[dict[str, Tensor], Change]:
+    """A state brought near to `goal` over its orbit, and the distance before and after, in words.
+
+    Raises BadInputError where one of the two is no state of this module.
+    """
+    return _changed(
+        towards(held(goal, "the goal")), module, args, state, kwargs, Asked(observable))
+
+
+def _changed(
+    way: Way, module: torch.nn.Module, args: Sequence[Any], state: State | None,
+    kwargs: Mapping[str, Any] | None, asked: Asked,
+) -> tuple[dict[str, Tensor], Change]:
+    target = Held(module, tuple(args), dict(kwargs or {}))
+    return changed(way, target, dict(module.state_dict() if state is None else state), asked)
