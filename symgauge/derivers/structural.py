@@ -10,7 +10,7 @@ rest is found there and carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,8 +23,12 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
+from symgauge.families.offsets import (
+    Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
+)
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
+from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
 from symgauge.spaces.line import NoLemma
@@ -32,8 +36,35 @@ from symgauge.spaces.structure import Structure
 
 
 def find(network: Network, progress: Progress = lambda _: None) -> Found:
-    """The structural families of a network, of any size."""
+    """The structural families of a network, of any size.
+
+    They are found in w' = u + w, for parameters w that are read so alone.
+    """
     progress("legs")
+    centred = recentred(network)
+    offsets = centred.offsets
+    found = _find(centred.network, progress)
+    slices = [slice_with_offsets(t, offsets) for _, t in found.slices]
+    if None in slices:
+        return _find(network, progress)
+    found.slices = [
+        (replace(s, family=replace(s.family, moves=t.moves)), t)
+        for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
+    found.families = list(_with_offsets(found.families, offsets))
+    return found
+
+
+def _with_offsets(families: Iterable[Structural], offsets: Offsets) -> Iterator[Structural]:
+    for s in families:
+        family = with_offsets(s.family, offsets)
+        own = [slice_with_offsets(t, offsets) for t in s.own]
+        kept = tuple(t for t in own if t is not None)
+        if family is not None and len(kept) == len(own):
+            yield replace(s, family=family, own=kept)
+
+
+def _find(network: Network, progress: Progress) -> Found:
+    """The families of a program in which gains are plain."""
     structure = Structure(network)
     progress("scalings and shifts that use up a parameter")
     plain = Stage(structure)
@@ -109,9 +140,10 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
     coordinates = Coordinates(network)
     fields: list[VectorField] = []
     for s in found.families:
-        # where a parameter is held its reader is there already
-        ways = [Slice(t, coordinates) for t in s.own if t.parameter in network.offsets]
-        fields += carried(coordinates.fields_of(s.family), ways) or ()
+        # where a parameter is held its reader is there already; the rank does not see offsets
+        own = [centred_slice(t) for t in s.own if t.parameter in network.offsets]
+        ways = [Slice(t, coordinates) for t in own]
+        fields += carried(coordinates.fields_of(centred_family(s.family)), ways) or ()
     point = field.random(rng, (network.num_coordinates,))
     return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 

@@ -117,8 +117,15 @@ class Through:
 
 
 def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
-    """What slices hold their parameters at: 1 for a scaling, 0 for a shift."""
-    return {t.parameter: Fraction(t.kind.is_scaling) for t in slices}
+    """What slices hold their parameters at: 1 for a scaling, 1 - u of a gain u + w; 0 for a shift.
+    """
+    return {
+        t.parameter: t.kind.is_scaling - own_move(t).offset for t in slices}
+
+
+def own_move(through: Through) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    return next(m for m in through.moves if m.parameter == through.parameter)
 
 
 def reader_of(through: Through) -> str | None:

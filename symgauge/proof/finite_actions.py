@@ -50,8 +50,6 @@ def no_action(family: Family, shapes: Shapes) -> str | None:
         reason = _no_action(own, shapes, held)
         if reason:
             return f"the slice of {through.parameter}: {reason}"
-        if any(m.offset for m in through.moves):
-            return f"the slice of {through.parameter} is reached by a gain with an offset"
         held.append(through.parameter)
     return _no_action(family, shapes, held)
 

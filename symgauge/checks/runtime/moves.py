@@ -271,7 +271,7 @@ def own_move(through: PlainSlice) -> PlainMove:
 
 
 def entries(through: PlainSlice, parameters: Parameters) -> Array:
-    """The entries of a slice's own parameter, in the shape of the element: copies + [n]."""
+    """The entries w + u of a slice's own parameter, in the shape of the element: copies + [n]."""
     own, element = own_move(through), through["element"]
     array, at = parameters[own["parameter"]], own.get("at")
     if at is not None:
@@ -279,7 +279,8 @@ def entries(through: PlainSlice, parameters: Parameters) -> Array:
         array = block(array, at)
         order = copies + along
         array = reordered(array, order + [k for k in range(array.ndim) if k not in order])
-    return wide(array.reshape([*element["copies"], element["size"]]), copy=True)
+    values = wide(array.reshape([*element["copies"], element["size"]]), copy=True)
+    return values + offset(own)
 
 
 def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
@@ -335,7 +336,7 @@ def carry_back(
         for move in moves_back(through):
             name, weight = move["parameter"], float(Fraction(move["weight"]))
             if move["form"] == "s^k" and name in tangents:
-                apply_move(tangents, move, element, measured=False)
+                apply_move(tangents, {**move, "offset": "0"}, element, measured=False)
             elif move["form"] == "+Tc" and move["source"] in tangents:
                 if name not in tangents:
                     tangents[name] = no_tangent(parameters[name])
