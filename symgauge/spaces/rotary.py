@@ -60,42 +60,47 @@ class Regions:
         self.numbers = Numbers()
 
     def turned(self) -> dict[int, Line]:
-        """Ends of linear regions that cut a vector, multiply by constants and join it again."""
+        """Ends of linear regions that cut a vector, multiply by constants and join it again.
+
+        Where one lies in another (a part of a head that was cut out of it, and turned), it alone.
+        """
         nodes = self.network.nodes
-        source = self._sources()
         found: dict[int, Line] = {}
-        ended: set[int] = set()
+        within: dict[int, int] = {}
         rotary = Rotary()
-        # the last line of a region that turns pairs is its end
-        for i, root in sorted(source.items(), reverse=True):
+        # the last line of a region that turns pairs is its end; regions with later roots first
+        pairs = [(root, i) for i, roots in self._sources().items() for root in roots]
+        for root, i in sorted(pairs, reverse=True):
             op = nodes[i].op
             joins = op is not None and op.linear and len(nodes[i].inputs) > 1
-            if root in ended or not joins or prod(nodes[i].shape) != prod(nodes[root].shape):
+            if root in within or not joins or prod(nodes[i].shape) != prod(nodes[root].shape):
+                continue
+            if any(root < r and end <= i for r, end in within.items()):
                 continue
             turn = self.turn(root, i)
             if turn is not None:
-                ended.add(root)
+                within[root] = i
                 found[i] = Line(i, rotary, rotary.name, (root,), turn.attrs, nodes[i].shape,
                                 len(nodes[i].shape) - 1)
         return found
 
-    def _sources(self) -> dict[int, int]:
-        """Lines linear in one line that was cut: that line."""
+    def _sources(self) -> dict[int, frozenset[int]]:
+        """Lines linear in one line that was cut: that line; several where a part is cut again."""
         nodes = self.network.nodes
-        source: dict[int, int] = {}
+        source: dict[int, frozenset[int]] = {}
         for i, node in enumerate(nodes):
             if node.op is None or self.fixed[i]:
                 continue
             free = [j for j in node.inputs if not self.fixed[j]]
-            roots = {source[j] for j in free if j in source}
-            cuts = node.op.law == "part" or node.op.law == "selection" and node.shape[-1] == 2
-            if cuts and free[0] not in source:
-                source[i] = free[0]
-            elif len(roots) == 1 and (node.op.linear or (
-                    node.op.law == "product" and len(free) == 1)):
-                (root,) = roots
-                if all(source.get(j) == root or self._multiple(j, root) for j in free):
-                    source[i] = root
+            own = [source.get(j, frozenset()) for j in free]
+            roots = frozenset().union(*own) if node.op.linear or (
+                node.op.law == "product" and len(free) == 1) else frozenset()
+            kept = {r for r in roots if all(
+                r in mine or self._multiple(j, r) for j, mine in zip(free, own, strict=True))}
+            if node.op.law == "part" or node.op.law == "selection" and node.shape[-1] == 2:
+                kept.add(free[0])
+            if kept:
+                source[i] = frozenset(kept)
         return source
 
     def _multiple(self, i: int, root: int) -> bool:
