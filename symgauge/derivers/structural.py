@@ -31,6 +31,7 @@ from symgauge.program.network import Network
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
+from symgauge.proof.intertwiners.proof import steps_of
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -71,7 +72,8 @@ def _find(network: Network, progress: Progress) -> Found:
     slices = slices_of(plain)
     found = Found(structure, structure, slices)
     if slices:
-        found.sliced = Structure(network.fixed(held_values(t for _, t in slices)))
+        found.sliced = Structure(
+            network.fixed(held_values(t for _, t in slices)), like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
     found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
@@ -79,7 +81,8 @@ def _find(network: Network, progress: Progress) -> Found:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
-        found.families = [_with_slices(f, found, same) for f in found.families]
+        there: dict[tuple[str, ...], Structure] = {}
+        found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")
     found.families += _behind_norms(found)
     shapes = {p.name: p.shape for p in network.parameters}
@@ -87,10 +90,14 @@ def _find(network: Network, progress: Progress) -> Found:
     return found
 
 
-def _with_slices(proved: Structural, found: Found, same: Container[object]) -> Structural:
+def _with_slices(
+    proved: Structural, found: Found, same: Container[object],
+    there: dict[tuple[str, ...], Structure],
+) -> Structural:
     """The family with the slices that it acts through: none, those of its tensors, or all.
 
-    None where it was proved without them; those of its tensors where it is proved again on them.
+    None where it was proved without them; those of its tensors where it is proved again on them,
+    `there`, by the parameters that are held.
     """
     family = proved.family
     if (family.kind, family.copies, family.size, family.moves) in same:
@@ -103,14 +110,12 @@ def _with_slices(proved: Structural, found: Found, same: Container[object]) -> S
     ]
     via = tuple(t for _, t in found.slices)
     if len(near) < len(via):
-        stage = Stage(Structure(found.structure.network.fixed(held_values(near))))
-        again: list[Structural] = []
-        if proved.origin is None:
-            again = [*stage.matrices(), *stage.scalings()]
-        else:
-            with contextlib.suppress(NoLemma):
-                again = [stage.shift(*proved.origin)]
-        if any((f.family.kind, f.family.moves) == (family.kind, family.moves) for f in again):
+        names = tuple(t.parameter for t in near)
+        if names not in there:
+            held = found.structure.network.fixed(held_values(near))
+            there[names] = Structure(held, like=found.structure)
+        with contextlib.suppress(NoLemma):
+            steps_of(there[names], family)
             via = tuple(near)
     return replace(proved, family=replace(family, via=via))
 

@@ -13,7 +13,7 @@ import numpy as np
 from symgauge.domains.known import arguments_of
 from symgauge.program.array import Array
 from symgauge.program.moves import Address, Moves
-from symgauge.program.network import Network
+from symgauge.program.network import Network, Node
 from symgauge.program.op import Primitive
 from symgauge.spaces.forms import FORM, Numbers, NoForm, FormDomain, padded
 from symgauge.spaces.line import Line, Region
@@ -51,12 +51,20 @@ class Turn:
         return {"pairs": self.pairs, "to": self.to}
 
 
+#: How regions turn, by (root, end), with the lines that they were found from; or None.
+Turns = dict[tuple[int, int], tuple[tuple[Node, ...] | None, Turn | None]]
+
+
 class Regions:
     """The regions of one program that turn pairs; `fixed` are lines without parameter and input."""
 
-    def __init__(self, network: Network, fixed: Sequence[bool]) -> None:
+    def __init__(
+        self, network: Network, fixed: Sequence[bool], known: Turns | None = None
+    ) -> None:
+        """`known`: what was found of other programs, to which is added."""
         self.network = network
         self.fixed = fixed
+        self._known: Turns = {} if known is None else known
         self.numbers = Numbers()
 
     def turned(self) -> dict[int, Line]:
@@ -77,7 +85,7 @@ class Regions:
                 continue
             if any(root < r and end <= i for r, end in within.items()):
                 continue
-            turn = self.turn(root, i)
+            turn = self._turn_once(root, i)
             if turn is not None:
                 within[root] = i
                 found[i] = Line(i, rotary, rotary.name, (root,), turn.attrs, nodes[i].shape,
@@ -115,6 +123,16 @@ class Regions:
                 return False
             i = free[0]
         return True
+
+    def _turn_once(self, root: int, end: int) -> Turn | None:
+        """`turn`, looked up where the lines of the region are those of a program seen before."""
+        lines = self._between(root, end)
+        nodes = None if lines is None else tuple(self.network.nodes[i] for i in lines)
+        known = self._known.get((root, end))
+        if known is None or nodes is None or known[0] is None or len(nodes) != len(known[0]) or any(
+                a is not b for a, b in zip(nodes, known[0], strict=True)):
+            known = self._known[root, end] = nodes, self.turn(root, end)
+        return known[1]
 
     def turn(self, root: int, end: int) -> Turn | None:
         """How the region turns pairs of entries of the root's last axis; None where it does not.

@@ -23,6 +23,7 @@ from symgauge.program.network import Network
 from symgauge.spaces.follow import follow_lines
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.lines import fixed_lines, lines_of, zero_lines
+from symgauge.spaces.rotary import Turns
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ class Structure:
     def __init__(
         self, network: Network, legs: Legs | None = None,
         given: Mapping[int, list[Axis]] | None = None, numbers: Sequence[int] | None = None,
+        like: Structure | None = None,
     ) -> None:
         """`legs` and the axes of some leaves are those of a program around this one.
 
         `numbers` are what a reader of a proof calls the lines, where copies were put among them.
+        `like`: the structure of a program of which most lines are the same, to read them once.
         """
         self.network = network
         self.numbers = range(len(network.nodes)) if numbers is None else numbers
@@ -57,7 +60,8 @@ class Structure:
         self.axes = follow_lines(self.legs, network, given or {})
         self.zero = zero_lines(network)
         self.fixed = fixed_lines(network, self.zero)
-        self._lines = lines_of(network, self.fixed)
+        self._turns: Turns = {} if like is None else like._turns
+        self._lines = lines_of(network, self.fixed, self._turns)
         self.users: dict[int, list[int]] = {i: [] for i in self._lines}
         for i, line in self._lines.items():
             for j in dict.fromkeys(line.inputs):
@@ -165,7 +169,8 @@ class Structure:
         axis, path = address[0], list(address[1:])
         prefix: Address = (axis,)
         start = first = count = period = 0
-        factors = [((axis, i), ref) for i, ref in enumerate(self.leaves(node, axis))]
+        factors: list[tuple[Address, Ref]] = [
+            ((axis, i), ref) for i, ref in enumerate(self.leaves(node, axis))]
         while len(path) > 1:
             k, j = first + path[0], path[1]
             unit = prod(self.size(x) for _, (x, _) in factors[k + 1:])

@@ -70,7 +70,7 @@ class FamilyProver:
                 raise NoLemma("a gain with another offset than the program's")
             structure = self._on(plain.via)
             _require_untouched(family.moves, family.via)
-            lines = tuple(proof_lines(structure, _steps(structure, plain), family.kind))
+            lines = tuple(proof_lines(structure, steps_of(structure, plain), family.kind))
         except NoLemma as reason:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
         return Proof(Verdict.PROVED, METHOD, lines)
@@ -132,7 +132,7 @@ def _slice(
     """
     family = Family(through.kind, through.copies, through.size, through.moves, ())
     try:
-        return structure, through, _steps(structure, family)
+        return structure, through, steps_of(structure, family)
     except NoLemma:
         reader = reader_of(through)
         names = set(structure.names.values())
@@ -147,11 +147,11 @@ def _slice(
         for m in through.moves)
     own = replace(through, parameter=copy, moves=moves)
     there = Structure(copies.network, numbers=[structure.numbers[i] for i in copies.numbers])
-    return there, own, _steps(there, replace(family, moves=moves))
+    return there, own, steps_of(there, replace(family, moves=moves))
 
 
-def _steps(structure: Structure, family: Family) -> Sequence[Step[Any]]:
-    """The proof, from the places of the moves. Raises NoLemma where there is none."""
+def steps_of(structure: Structure, family: Family) -> Sequence[Step[Any]]:
+    """The proof of a family's own moves, from their places. Raises NoLemma where there is none."""
     numbers = {name: i for i, name in structure.names.items()}
     missing = [m.parameter for m in family.moves if m.parameter not in numbers]
     if missing or not family.moves:
