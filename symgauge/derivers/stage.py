@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from math import lcm
 
+from symgauge.derivers.blocks import blocks
 from symgauge.derivers.element import Element, Entry, Structural
 from symgauge.families.family import Family, Move
 from symgauge.families.kind import MatrixKind
@@ -326,15 +327,11 @@ class Stage:
             yield from self.shifts_of(node)
 
     def shifts_of(self, node: int) -> Iterator[Structural]:
-        """Those of one parameter: of each block, and of parts of a leaf that no shift takes whole.
-        """
+        """Those of one parameter."""
         accepted: list[frozenset[Address]] = []
         alone: list[frozenset[Address]] = []
-        axes = range(len(self.shapes[node]))
-        whole = [self._split(node, [a for a in self.structure.top(node) if a[0] == axis])
-                 for axis in axes]
-        queue = [[a for group in chosen for a in group] for chosen in product(*whole)]
-        for leaves in queue:
+        halved = {(i, a) for places in self.halves.values() for i, a, _ in places}
+        for leaves in blocks(self.structure, node, halved):
             for k in range(len(leaves), -1, -1):
                 for chosen in combinations(leaves, k):
                     if any(set(chosen) <= done for done in alone):
@@ -352,24 +349,6 @@ class Stage:
                         continue
                     accepted.append(frozenset(chosen))
                     yield found
-            finer = self._split(node, leaves, frozenset().union(*accepted))
-            queue += finer if finer != [leaves] else []
-
-    def _split(
-        self, node: int, leaves: list[Address], whole: Container[Address] = ()
-    ) -> list[list[Address]]:
-        """The blocks of these leaves: of one summand each, where one of them is a direct sum."""
-        halved = {(i, a) for places in self.halves.values() for i, a, _ in places}
-        structure = self.structure
-        for n, a in enumerate(leaves):
-            parts = structure.parts(structure.leg_at(node, a))
-            if parts and (node, a) not in halved and a not in whole:
-                within = (
-                    [(*a, j, k) for k in range(len(structure.part_leaves(part)))]
-                    for j, part in enumerate(parts)
-                    if (node, *a, j) not in unread_summands(structure))
-                return [[*leaves[:n], *own, *leaves[n + 1:]] for own in within]
-        return [leaves]
 
     def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
         """The family that shifts one parameter. Raises NoLemma where it is none."""

@@ -33,13 +33,22 @@ class Place:
     along: int | tuple[int, ...]
     per: tuple[Per, ...] = ()
     #: (k, n): the first k sizes number periods of n entries of the axis; `start` and the other
-    #: sizes are within each. () where the range is one.
+    #: sizes are within each. (k, n, s): the periods begin at entry s. () where the range is one.
     periods: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:
         """Entries of the range, within a period."""
         return prod(self.sizes[self.periods[0]:] if self.periods else self.sizes)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """The first entry of the axis that it reaches, and the one after the last."""
+        if not self.periods:
+            return self.start, self.start + self.length
+        k, n, *begin = self.periods
+        first = sum(begin) + self.start
+        return first, first + (prod(self.sizes[:k]) - 1) * n + self.length
 
     @property
     def copies(self) -> tuple[int, ...]:

@@ -69,9 +69,9 @@ def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
     if "periods" in at:
-        count, period = at["periods"]
+        count, period, *begin = at["periods"]
         stop = start + prod(at["sizes"][count:])
-        return str(Block(name, axis, start, stop, period))
+        return str(Block(name, axis, start, stop, period, sum(begin)))
     whole = shapes[name][axis] if name in shapes else start + length
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 

@@ -30,8 +30,8 @@ from symgauge.spaces.rotary import Turns
 class Range:
     """Where a leaf sits on an axis: the range from `start`, row-major of factors of these sizes.
 
-    `along`: which factor it is. `periods`: (how many factors number the periods, entries of one),
-    where the range is one of each period; else (). `factors`: the leaves that the factors are.
+    `along`: which factor it is. `periods` as a place has it, where the range is one of each period;
+    else (). `factors`: the leaves that the factors are.
     """
 
     start: int
@@ -168,7 +168,7 @@ class Structure:
         """
         axis, path = address[0], list(address[1:])
         prefix: Address = (axis,)
-        start = first = count = period = 0
+        start = first = count = period = begin = 0
         factors: list[tuple[Address, Ref]] = [
             ((axis, i), ref) for i, ref in enumerate(self.leaves(node, axis))]
         while len(path) > 1:
@@ -176,9 +176,9 @@ class Structure:
             unit = prod(self.size(x) for _, (x, _) in factors[k + 1:])
             leg, parity = factors[k][1]
             if k > count:
-                if len(prefix) > 1:
-                    return None  # periods in a part of the axis
-                count, period = k, self.size(leg) * unit
+                if count:
+                    return None  # periods of periods
+                count, period, begin, start = k, self.size(leg) * unit, start, 0
             start += sum(self.size(p) for p, _ in self.parts(leg)[:j]) * unit
             part, sign = self.parts(leg)[j]
             prefix = (*prefix, path[0], j)
@@ -187,7 +187,8 @@ class Structure:
             first, path = k, path[2:]
         return Range(
             start, tuple(self.size(x) for _, (x, _) in factors), first + path[0],
-            (count, period) if count else (), tuple(a for a, _ in factors))
+            ((count, period, begin) if begin else (count, period)) if count else (),
+            tuple(a for a, _ in factors))
 
     def contracts_alike(self, line: Line) -> bool:
         """Whether both factors of a contraction have the same leaves on the contracted axis."""

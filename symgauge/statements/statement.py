@@ -258,8 +258,9 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     if place is None:
         return move.parameter
     if place.periods:
-        stop, of = place.start + place.length, place.periods[1]
-        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}]"
+        stop, (_, of, *begin) = place.start + place.length, place.periods
+        where = f" from {begin[0]} on" if begin else ""
+        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}{where}]"
     length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
     if length == whole:
         return move.parameter

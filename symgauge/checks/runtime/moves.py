@@ -74,15 +74,17 @@ def wide(array: Array, copy: bool | None = None) -> Array:
 def block(array: Array, at: PlainPlace) -> Array:
     """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
 
-    With periods [k, n] the axis is periods of n entries, which the first k sizes number, and the
-    slice is of each. Raises ValueError or IndexError where the array has no such slice.
+    With periods [k, n, s] the axis from s (or 0) on is periods of n entries, which the first k
+    sizes number, and the slice is of each. Raises ValueError or IndexError where the array has no
+    such slice.
     """
     axis, sizes = at["axis"], list(at["sizes"])
     if "periods" in at:
-        count, period = at["periods"]
-        inner = math.prod(sizes[count:])
-        if at["start"] + inner > period:
+        count, period, *begin = at["periods"]
+        inner, total = math.prod(sizes[count:]), math.prod(sizes[:count]) * period
+        if at["start"] + inner > period or sum(begin) + total > array.shape[axis]:
             raise ValueError(f"a period has {period} entries")
+        array = narrowed(array, axis, sum(begin), total)
         whole = array.reshape(
             *array.shape[:axis], *sizes[:count], period, *array.shape[axis + 1 :])
         part = narrowed(whole, axis + count, at["start"], inner)
