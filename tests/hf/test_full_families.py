@@ -1,4 +1,4 @@
-"""Dimensions at full sizes against counts by hand: gains 1 + w, packed heads, parts that are turned."""
+"""Dimensions at full sizes against counts by hand: gains 1 + w, packed heads, partial rotary."""
 
 import pytest
 

@@ -6,6 +6,7 @@ A row is a change met in a public report: its verdict, and where it is wrong the
 import csv
 import importlib.util
 import json
+import math
 import pickle
 from functools import cache
 from pathlib import Path
@@ -134,12 +135,33 @@ def test_each_family_moves_something_and_is_a_symmetry() -> None:
         assert audited("stream", before, after).verdict == "EQUIVALENT", group.label
 
 
-def test_a_change_that_no_family_names_says_on_what_it_rests() -> None:
+def test_values_packed_group_by_group_are_named() -> None:
     before = weights("packed_attention")
     result = audited("packed_attention", before, CHANGES.packed_values_scaled(before))
+    assert result.verdict == "EQUIVALENT" and result.outside == []
+    assert "the element of the symmetries" in result.ground
+
+
+def test_a_change_that_no_family_names_says_on_what_it_rests() -> None:
+    class Shifted(nn.Module):
+        """A shift before an exponential is a scaling behind it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 2), nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y: torch.Tensor = self.b(torch.exp(self.a(x)))
+            return y
+
+    module = Shifted().double()
+    before = {n: t.clone() for n, t in module.state_dict().items()}
+    after = {**before, "a.bias": before["a.bias"] + 0.5,
+             "b.weight": before["b.weight"] * math.exp(-0.5)}
+    result = audit(Held(module, (torch.randn(1, 3),), {}), held(before, "a"), held(after, "b"))
     assert result.verdict == "EQUIVALENT"
     assert "outputs agree" in result.ground and "not named" in result.ground
-    assert result.outside == ["qkv.weight", "qkv.bias", "o.weight"]
+    assert result.outside == ["a.bias", "b.weight"]
 
 
 def test_dead_parameters_are_equivalent_for_that_reason() -> None:
