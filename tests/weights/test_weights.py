@@ -6,7 +6,6 @@ A row is a change met in a public report: its verdict, and where it is wrong the
 import csv
 import importlib.util
 import json
-import math
 import pickle
 from functools import cache
 from pathlib import Path
@@ -143,25 +142,15 @@ def test_values_packed_group_by_group_are_named() -> None:
 
 
 def test_a_change_that_no_family_names_says_on_what_it_rests() -> None:
-    class Shifted(nn.Module):
-        """A shift before an exponential is a scaling behind it."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.a, self.b = nn.Linear(3, 2), nn.Linear(2, 2)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y: torch.Tensor = self.b(torch.exp(self.a(x)))
-            return y
-
-    module = Shifted().double()
+    # W1 + v u^T with W2 v = 0, where u is no combination of the rows of W1
+    module = nn.Sequential(nn.Linear(5, 4, bias=False), nn.Linear(4, 2, bias=False)).double()
     before = {n: t.clone() for n, t in module.state_dict().items()}
-    after = {**before, "a.bias": before["a.bias"] + 0.5,
-             "b.weight": before["b.weight"] * math.exp(-0.5)}
-    result = audit(Held(module, (torch.randn(1, 3),), {}), held(before, "a"), held(after, "b"))
+    v, u = torch.linalg.svd(before["1.weight"])[2][-1], torch.randn(5, dtype=torch.float64)
+    after = {**before, "0.weight": before["0.weight"] + torch.outer(v, u)}
+    result = audit(Held(module, (torch.randn(1, 5),), {}), held(before, "a"), held(after, "b"))
     assert result.verdict == "EQUIVALENT"
     assert "outputs agree" in result.ground and "not named" in result.ground
-    assert result.outside == ["a.bias", "b.weight"]
+    assert result.outside == ["0.weight"]
 
 
 def test_dead_parameters_are_equivalent_for_that_reason() -> None:
