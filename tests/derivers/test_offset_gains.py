@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from networks import Sketch
 from structural_referee import FIELD, rank_of, redundancy_of, wrong_families
 from torch import Tensor, nn
 
@@ -13,8 +14,12 @@ from symgauge.capture import capture
 from symgauge.checks.runtime.elements import Element, Matrix
 from symgauge.checks.runtime.moves import apply_move, off_slices, onto_slices
 from symgauge.derivers.structural import find, instantiate, orbit_dimension
-from symgauge.families.family import Family, held_values
+from symgauge.families.carry import Slice, carried
+from symgauge.families.coordinates import Coordinates
+from symgauge.families.family import Family, Move, Place, Through, held_values
+from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.serial import plain_family
+from symgauge.lie.fields import VectorField
 from symgauge.program.recentred import recentred
 from symgauge.proof.finite_actions import no_action
 from symgauge.proof.intertwiners.proof import FamilyProver
@@ -144,3 +149,21 @@ def test_a_gain_that_is_read_alone_too_keeps_its_name() -> None:
 
     assert recentred(program(Twice())).offsets == {}
     assert recentred(program(Stream(1.0))).offsets == {"norm.weight": 1, "last.weight": 1}
+
+
+def test_a_field_behind_a_gain_is_written_in_the_parameter_itself() -> None:
+    """What e moves by on w + 2 = 1 is (w + 2) times that elsewhere; over it, no polynomial of w."""
+    sketch = Sketch()
+    w, e = sketch.parameter("w", 2), sketch.parameter("e", 2)
+    coordinates = Coordinates(sketch.network(w, e))
+    place, one = Place(0, 0, (2,), 0), Fraction(1)
+    gain = Move("w", "s^k", place, one, None, Fraction(2))
+
+    def carried_by(weight: int) -> tuple[VectorField, ...] | None:
+        moves = (gain, Move("e", "s^k", place, Fraction(weight)))
+        through = Through("w", SCALING, (), 2, moves)
+        return carried([VectorField.build([(2, one)], [])], [Slice(through, coordinates)])
+
+    found = carried_by(1)
+    assert found is not None and found[0].terms == {(2, ()): 2, (2, ((0, 1),)): 1}
+    assert carried_by(-1) is None
