@@ -346,8 +346,6 @@ def _check_slice(label: str, through: PlainSlice) -> None:
     own = [move for move in through["action"] if move["parameter"] == name]
     if any(move["form"] not in forms for move in through["action"]):
         raise BadInputError(f"family {label!r}: a slice is reached by a scaling or a shift")
-    if any("offset" in move for move in through["action"]):
-        raise BadInputError(f"family {label!r}: a slice is reached by gains without an offset")
     weights = [Fraction(move["weight"]) for move in through["action"]]
     if kind.is_scaling and any(weight.denominator != 1 for weight in weights):
         raise BadInputError(f"family {label!r}: a root of {name!r} may not exist")

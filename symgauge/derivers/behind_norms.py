@@ -108,10 +108,10 @@ def _readings(structure: Structure) -> Iterator[_Reading]:
 def _places_beside(structure: Structure, r: _Reading) -> Iterator[Place]:
     """Where shifts of the reader may sit that are constant along what it contracts."""
     for address, _ in structure.addresses(r.reader):
-        if address[0] != r.leaves[0][0] and structure.range_of(r.reader, address) is not None:
-            beside = [(*address[:-1], k) for k in range(address[-1])]
+        found = structure.range_of(r.reader, address)
+        if address[0] != r.leaves[0][0] and found is not None:
             yield place_of(structure, r.reader, address)
-            yield place_of(structure, r.reader, address, beside)
+            yield place_of(structure, r.reader, address, found.factors[:found.along])
 
 
 def _norm(structure: Structure, node: int) -> tuple[int | None, int | None] | None:

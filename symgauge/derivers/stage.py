@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations, product
+from itertools import combinations
 from math import lcm
 
+from symgauge.derivers.blocks import blocks
 from symgauge.derivers.element import Element, Entry, Structural
 from symgauge.families.family import Family, Move
 from symgauge.families.kind import MatrixKind
@@ -87,10 +88,11 @@ class Stage:
         for a, (leg, _) in self.structure.addresses(node):
             if self.structure.parts(leg):
                 continue
-            if a[:-1] == address[:-1] and a != address:
+            n = len(a) - 1
+            if a[:n] == address[:-1] and a != address:
                 yield a, leg
-            elif len(a) == 2 and len(address) == 4 and a[0] == address[0] and a[1] < address[1]:
-                yield a, leg  # it numbers the periods
+            elif len(a) < len(address) and a[:n] == address[:n] and a[n] < address[n]:
+                yield a, leg  # it is in front of what the leaf is a part of
             elif a[0] != address[0] and is_whole_axis(self.structure, node, a):
                 yield a, leg
 
@@ -327,10 +329,12 @@ class Stage:
     def shifts_of(self, node: int) -> Iterator[Structural]:
         """Those of one parameter."""
         accepted: list[frozenset[Address]] = []
-        for leaves in self._blocks(node):
+        alone: list[frozenset[Address]] = []
+        halved = {(i, a) for places in self.halves.values() for i, a, _ in places}
+        for leaves in blocks(self.structure, node, halved):
             for k in range(len(leaves), -1, -1):
                 for chosen in combinations(leaves, k):
-                    if any(set(chosen) <= done for done in accepted):
+                    if any(set(chosen) <= done for done in alone):
                         continue
                     if len({a[0] for a in chosen}) > 1:
                         continue
@@ -338,29 +342,13 @@ class Stage:
                         found = self.shift(node, chosen)
                     except NoLemma:
                         continue
+                    # what others compensate may go without them where it is constant
+                    if len(found.family.moves) == 1:
+                        alone.append(frozenset(chosen))
+                    elif any(set(chosen) <= done for done in accepted):
+                        continue
                     accepted.append(frozenset(chosen))
                     yield found
-
-    def _blocks(self, node: int) -> Iterator[list[Address]]:
-        """The leaves of each block: where an axis is a direct sum, of one summand."""
-        groups: list[list[list[Address]]] = []
-        for axis in range(len(self.shapes[node])):
-            here = self.structure.leaves(node, axis)
-            n, parts = self.structure.summands(node, axis)
-            outer = [(axis, k) for k in range(n)]
-            rest = [(axis, k) for k in range(n + 1, len(here))]
-            if not parts or (axis, n) in {a for _, a, _ in sum(self.halves.values(), [])
-                                          if _ is not None}:
-                groups.append([[*outer, (axis, n), *rest] if here else []])
-                continue
-            groups.append([
-                [*outer, *((axis, n, j, k) for k in range(len(self.structure.part_leaves(part)))),
-                 *rest]
-                for j, part in enumerate(parts)
-                if (node, axis, n, j) not in unread_summands(self.structure)
-            ])
-        for chosen in product(*groups):
-            yield [a for group in chosen for a in group]
 
     def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
         """The family that shifts one parameter. Raises NoLemma where it is none."""

@@ -10,7 +10,7 @@ rest is found there and carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,24 +23,57 @@ from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
+from symgauge.families.offsets import (
+    Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
+)
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
+from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
+from symgauge.proof.intertwiners.proof import steps_of
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 
 def find(network: Network, progress: Progress = lambda _: None) -> Found:
-    """The structural families of a network, of any size."""
+    """The structural families of a network, of any size.
+
+    They are found in w' = u + w, for parameters w that are read so alone.
+    """
     progress("legs")
+    centred = recentred(network)
+    offsets = centred.offsets
+    found = _find(centred.network, progress)
+    slices = [slice_with_offsets(t, offsets) for _, t in found.slices]
+    if None in slices:
+        return _find(network, progress)
+    found.slices = [
+        (replace(s, family=replace(s.family, moves=t.moves)), t)
+        for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
+    found.families = list(_with_offsets(found.families, offsets))
+    return found
+
+
+def _with_offsets(families: Iterable[Structural], offsets: Offsets) -> Iterator[Structural]:
+    for s in families:
+        family = with_offsets(s.family, offsets)
+        own = [slice_with_offsets(t, offsets) for t in s.own]
+        kept = tuple(t for t in own if t is not None)
+        if family is not None and len(kept) == len(own):
+            yield replace(s, family=family, own=kept)
+
+
+def _find(network: Network, progress: Progress) -> Found:
+    """The families of a program in which gains are plain."""
     structure = Structure(network)
     progress("scalings and shifts that use up a parameter")
     plain = Stage(structure)
     slices = slices_of(plain)
     found = Found(structure, structure, slices)
     if slices:
-        found.sliced = Structure(network.fixed(held_values(t for _, t in slices)))
+        found.sliced = Structure(
+            network.fixed(held_values(t for _, t in slices)), like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
     found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
@@ -48,7 +81,8 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
-        found.families = [_with_slices(f, found, same) for f in found.families]
+        there: dict[tuple[str, ...], Structure] = {}
+        found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")
     found.families += _behind_norms(found)
     shapes = {p.name: p.shape for p in network.parameters}
@@ -56,10 +90,14 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
     return found
 
 
-def _with_slices(proved: Structural, found: Found, same: Container[object]) -> Structural:
+def _with_slices(
+    proved: Structural, found: Found, same: Container[object],
+    there: dict[tuple[str, ...], Structure],
+) -> Structural:
     """The family with the slices that it acts through: none, those of its tensors, or all.
 
-    None where it was proved without them; those of its tensors where it is proved again on them.
+    None where it was proved without them; those of its tensors where it is proved again on them,
+    `there`, by the parameters that are held.
     """
     family = proved.family
     if (family.kind, family.copies, family.size, family.moves) in same:
@@ -72,14 +110,12 @@ def _with_slices(proved: Structural, found: Found, same: Container[object]) -> S
     ]
     via = tuple(t for _, t in found.slices)
     if len(near) < len(via):
-        stage = Stage(Structure(found.structure.network.fixed(held_values(near))))
-        again: list[Structural] = []
-        if proved.origin is None:
-            again = [*stage.matrices(), *stage.scalings()]
-        else:
-            with contextlib.suppress(NoLemma):
-                again = [stage.shift(*proved.origin)]
-        if any((f.family.kind, f.family.moves) == (family.kind, family.moves) for f in again):
+        names = tuple(t.parameter for t in near)
+        if names not in there:
+            held = found.structure.network.fixed(held_values(near))
+            there[names] = Structure(held, like=found.structure)
+        with contextlib.suppress(NoLemma):
+            steps_of(there[names], family)
             via = tuple(near)
     return replace(proved, family=replace(family, via=via))
 
@@ -109,9 +145,10 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
     coordinates = Coordinates(network)
     fields: list[VectorField] = []
     for s in found.families:
-        # where a parameter is held its reader is there already
-        ways = [Slice(t, coordinates) for t in s.own if t.parameter in network.offsets]
-        fields += carried(coordinates.fields_of(s.family), ways) or ()
+        # where a parameter is held its reader is there already; the rank does not see offsets
+        own = [centred_slice(t) for t in s.own if t.parameter in network.offsets]
+        ways = [Slice(t, coordinates) for t in own]
+        fields += carried(coordinates.fields_of(centred_family(s.family)), ways) or ()
     point = field.random(rng, (network.num_coordinates,))
     return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 

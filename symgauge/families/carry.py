@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import prod
 
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Move, Through
+from symgauge.families.family import Move, Through, own_move
 from symgauge.lie.fields import Monomial, Number, VectorField, times
 
 #: A polynomial in the coordinates: monomials and coefficients.
@@ -28,15 +28,33 @@ def carried(
     fields: Iterable[VectorField], slices: Sequence[Slice]
 ) -> tuple[VectorField, ...] | None:
     """The fields through all slices, outermost first; None where one is no Laurent polynomial."""
+    # a slice scales w + u: the way back is in these coordinates
+    offsets = {k: u for there in slices for k, u in there.offsets.items()}
+    into: dict[int, Polynomial] = {k: {(): u} for k, u in offsets.items()}
+    back: dict[int, Polynomial] = {k: {(): -u} for k, u in offsets.items()}
     out = []
     for f in fields:
-        found: VectorField | None = f
+        found = _in_other(f, into)
         for there in reversed(slices):
             found = None if found is None else there.carry(found)
+        found = None if found is None else _in_other(found, back)
         if found is None:
             return None
         out.append(found)
     return tuple(out)
+
+
+def _in_other(field: VectorField, added: Mapping[int, Polynomial]) -> VectorField | None:
+    """The field where coordinates are written as theta - added; None where one has a power < 0."""
+    if not any(j in added for j in field.reads):
+        return field
+    out: list[tuple[int, Monomial, Number]] = []
+    for (k, m), c in field.terms.items():
+        value = _substituted(m, added)
+        if value is None:
+            return None
+        out += [(k, n, c * d) for n, d in value.items()]
+    return VectorField.collect(out)
 
 
 def require_transitive(through: Through, coordinates: Coordinates) -> None:
@@ -58,8 +76,6 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     if copies * through.size != prod(coordinates.shapes[name]):
         raise ValueError(f"the slice of {name} fixes a part of it")
     roots = any(m.weight.denominator > 1 for m in through.moves) or abs(own[0].weight) != 1
-    if any(m.offset for m in through.moves):
-        raise ValueError(f"the slice of {name} is reached by a gain with an offset")
     if scaling and roots:
         raise ValueError(f"the slice of {name} needs a root of it")
 
@@ -68,7 +84,7 @@ class Slice:
     """How h(theta) acts on each coordinate, for one slice."""
 
     def __init__(self, through: Through, coordinates: Coordinates) -> None:
-        own = next(m for m in through.moves if m.parameter == through.parameter)
+        own = own_move(through)
         self._elements: list[int] = coordinates.at(own.parameter, own.at).reshape(-1).tolist()
         self._scales = through.kind.is_scaling
         #: theta_k = m_k(s) sigma_k, m_k a monomial in the coordinates of the fixed parameter.
@@ -77,7 +93,11 @@ class Slice:
         self._added: dict[int, Polynomial] = {}
         #: Target, source, fixed coordinate, weight: what of a shift is linear in its sources.
         self._pushed: dict[int, list[tuple[int, int, Fraction]]] = {}
+        #: The u of coordinates w that are scaled as w + u.
+        self.offsets: dict[int, Fraction] = {}
         for move in through.moves:
+            if move.offset:
+                self.offsets |= {k: move.offset for k, _ in _element_of(move, coordinates)}
             if self._scales:
                 power = int(move.weight * own.weight)  # own.weight is +-1: s_e = t_e ** own.weight
                 for k, e in _element_of(move, coordinates):

@@ -48,7 +48,9 @@ class Coordinates:
             return index.reshape(1, 1, 1, -1)
         index = np.moveaxis(index, place.axis, 0)
         if place.periods:
-            index = index.reshape(-1, place.periods[1], *index.shape[1:])
+            k, n, *begin = place.periods
+            index = index[sum(begin):][:prod(place.sizes[:k]) * n]
+            index = index.reshape(-1, n, *index.shape[1:])
             piece = index[:, place.start:place.start + place.length]
         else:
             piece = index[place.start:place.start + place.length]

@@ -33,13 +33,22 @@ class Place:
     along: int | tuple[int, ...]
     per: tuple[Per, ...] = ()
     #: (k, n): the first k sizes number periods of n entries of the axis; `start` and the other
-    #: sizes are within each. () where the range is one.
+    #: sizes are within each. (k, n, s): the periods begin at entry s. () where the range is one.
     periods: tuple[int, ...] = ()
 
     @property
     def length(self) -> int:
         """Entries of the range, within a period."""
         return prod(self.sizes[self.periods[0]:] if self.periods else self.sizes)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """The first entry of the axis that it reaches, and the one after the last."""
+        if not self.periods:
+            return self.start, self.start + self.length
+        k, n, *begin = self.periods
+        first = sum(begin) + self.start
+        return first, first + (prod(self.sizes[:k]) - 1) * n + self.length
 
     @property
     def copies(self) -> tuple[int, ...]:
@@ -117,8 +126,15 @@ class Through:
 
 
 def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
-    """What slices hold their parameters at: 1 for a scaling, 0 for a shift."""
-    return {t.parameter: Fraction(t.kind.is_scaling) for t in slices}
+    """What slices hold their parameters at: 1 for a scaling, 1 - u of a gain u + w; 0 for a shift.
+    """
+    return {
+        t.parameter: t.kind.is_scaling - own_move(t).offset for t in slices}
+
+
+def own_move(through: Through) -> Move:
+    """How a slice's family moves the slice's own parameter."""
+    return next(m for m in through.moves if m.parameter == through.parameter)
 
 
 def reader_of(through: Through) -> str | None:

@@ -57,7 +57,7 @@ def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
     numbers = [at["axis"], at["start"], *along, *at["sizes"], *per, *periods]
     if len(at) != 5 + ("periods" in at) or any(len(k) != 2 for k in beside) or not all(
             type(n) is int and n >= 0 for n in numbers) or (
-            "periods" in at and not (len(periods) == 2 and all(periods))):
+            "periods" in at and not (len(periods) in (2, 3) and all(periods))):
         raise ValueError(f"the place {at!r:.120}")
     return Place.from_plain(at)
 

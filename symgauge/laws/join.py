@@ -9,16 +9,19 @@ from symgauge.laws.shifting import Shifted, Shifting, added, free
 from symgauge.laws.turning import Mark, Turned, Turning, marks_of
 from symgauge.laws.weighing import WHOLE, Weighing, Weights
 from symgauge.program.moves import Address
+from symgauge.spaces.facts import is_zero
 from symgauge.spaces.line import Line, NoLemma
 
 
 class Join(Law):
-    """On the joined axis each piece varies by itself, on the others all alike."""
+    """On the joined axis each piece varies by itself, on the others all alike but those that are 0.
+    """
 
     name = "join"
     words = (
-        "goes with the entries, on other axes all pieces alike",
-        "goes with the entries, on other axes all pieces alike", "goes with the entries",
+        "goes with the entries, on other axes all pieces alike but those that are 0",
+        "goes with the entries, on other axes all pieces alike but those that are 0",
+        "goes with the entries",
     )
     forgets = "another part is taken"
     silent = True
@@ -26,7 +29,9 @@ class Join(Law):
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         out: dict[Address, Mark] = {}
-        pieces = [turning.moved(line, k, marks_of(t)) for k, t in enumerate(inputs)]
+        # g 0 = 0
+        pieces = [turning.moved(line, k, marks_of(t)) for k, t in enumerate(inputs)
+                  if not is_zero(turning.structure, line.inputs[k])]
         for moved in pieces:
             for address, mark in moved.items():
                 alone = address[0] == line.attrs["axis"]
@@ -36,7 +41,8 @@ class Join(Law):
         return Turned(out)
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
-        pieces = [weighing.moved(line, k, w) for k, w in enumerate(inputs)]
+        pieces = [weighing.moved(line, k, w) for k, w in enumerate(inputs)
+                  if not is_zero(weighing.structure, line.inputs[k])]
         out: Weights = {}
         for weights in pieces:
             for address, weight in weights.items():

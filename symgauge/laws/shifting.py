@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.program.moves import Address
+from symgauge.program.op import Structural
 from symgauge.spaces.facts import Facts, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
@@ -133,8 +134,9 @@ class Shifting:
     def absorber(self, node: int, given: Shifted) -> tuple[int, dict[Term, Fraction]] | None:
         """The parameter behind a summand, and what it must move by to cancel all terms."""
         view, line = self.facts.views.get(node), self.structure.lines.get(node)
-        if self.deep and view is None and line is not None and line.adds:
-            found = (self.absorber(j, given) for j in line.inputs)
+        if self.deep and view is None and line is not None:
+            before = given if line.adds else self._before(line, given)
+            found = (self.absorber(j, before) for j in line.inputs if before is not None)
             return next((x for x in found if x is not None), None)
         if view is None or view.parameter in self.moves or not view.factor:
             return None
@@ -147,6 +149,21 @@ class Shifting:
             wanted[Term(at, term.source, term.contracted)] = -c / view.factor
         # where the summand is repeated the term must be constant: it has no leaf there
         return view.parameter, wanted
+
+    def _before(self, line: Line, given: Shifted) -> Shifted | None:
+        """What moves to these terms in a line that moves entries of one input, or None."""
+        if not isinstance(line.op, Structural) or len(line.inputs) != 1:
+            return None
+        try:
+            back = {self.structure.move(line, 0, a): a
+                    for a in self.structure.top(line.inputs[0])}
+        except NoLemma:
+            return None
+        if any(a not in back for a in given.carried):
+            return None
+        return Shifted({
+            Term(tuple((key, back[a]) for key, a in term.at), term.source, term.contracted): c
+            for term, c in given.terms.items()})
 
     def plain_view(self, node: int) -> View | None:
         """The parameter that a line shows, if none of the shifts moves it."""

@@ -6,14 +6,15 @@ of k, a the same and b opposite for both of a pair, y is
 
     a x + s (-x_2, x_1),  x = (x_1, x_2) in halves;     a x + b (x_1, x_0) on an axis of pairs,
 
-with s = -b in the first half and b in the second. The coefficients of both are compared entry by
+with s = -b in the first half and b in the second. Neighbours before the first and behind the last
+that turn are left out. The coefficients of both are compared entry by
 entry, as rational multiples of named cosines and sines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -52,8 +53,30 @@ class _Region:
 
     def written(self, build: Builder, moved: list[Value]) -> Value:
         shape = self.straight.shape
-        n = shape[-1]
+        last, n, (a, b) = len(shape) - 1, shape[-1], self._turning()
         x = _laid_out(build, moved[self.root], self.turn, shape)
+        if b - a == n:
+            return self._turned(build, x)
+        part = replace(
+            self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
+        parts = [
+            build.slice(x, last, 0, a), part._turned(build, build.slice(x, last, a, b)),
+            build.slice(x, last, b, n)]
+        return build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
+
+    def _turning(self) -> tuple[int, int]:
+        """The range of entries that turn: neighbours before and behind may stay as they are."""
+        turn, n = self.turn, self.straight.shape[-1]
+        # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
+        moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
+        if turn.pairs == "halves" or not moves.size:
+            return 0, n
+        return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
+
+    def _turned(self, build: Builder, x: Value) -> Value:
+        """x, laid out, with all its pairs turned."""
+        shape = self.straight.shape
+        n = shape[-1]
         if self.turn.pairs == "halves":
             other = build.apply(
                 "concatenate", build.scale(build.slice(x, len(shape) - 1, n // 2, n), -1),
@@ -90,6 +113,10 @@ class _Table:
     @property
     def shape(self) -> Shape:
         return tuple(self.factor.shape)
+
+    def part(self, a: int, b: int) -> _Table:
+        """A range of the last axis."""
+        return _Table(self.factor[..., a:b], tuple((f, x[..., a:b]) for f, x in self.waves))
 
     def signed(self, where: Array) -> _Table:
         """With the opposite sign where the last axis is marked."""

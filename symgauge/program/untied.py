@@ -14,6 +14,10 @@ from symgauge.program.network import Network, Node
 from symgauge.program.op import Structural
 
 
+#: Laws of what scales, or adds to, what a reader meets: a norm's gain and bias.
+_AFFINE = ("sum of lines", "product", "multiple")
+
+
 @dataclass(frozen=True)
 class Untied:
     """The program with copies, and the line of the first program that each of its lines is."""
@@ -31,6 +35,7 @@ def untied(network: Network, copied: Mapping[str, Collection[str]]) -> Untied:
     """Each reader's own copies of parameters, {reader: parameters}, in the lines that it meets.
 
     A reader is a parameter; it meets what an op takes beside it, or beside what shows it moved.
+    Copies stand where the reader is reached from by sums and products alone.
     Raises KeyError where it names no parameter.
     """
     place = {p.name: i for i, p in zip(network.parameter_nodes, network.parameters, strict=True)}
@@ -85,10 +90,15 @@ def _copied_lines(
         stack = [j for i, r in meets.items() if r == reader for j in network.nodes[i].inputs]
         while stack:
             i = stack.pop()
-            if reads[i] and reader not in wanted.setdefault(i, []):
+            if reads[i] and _passes(network.nodes[i]) and reader not in wanted.setdefault(i, []):
                 wanted[i].append(reader)
                 stack += network.nodes[i].inputs
     return wanted, meets
+
+
+def _passes(node: Node) -> bool:
+    """Whether a line may stand between a parameter and its reader: another norm's may not."""
+    return node.op is None or isinstance(node.op, Structural) or node.op.law in _AFFINE
 
 
 def _readers_of(network: Network, sources: Collection[int]) -> list[bool]:

@@ -50,8 +50,6 @@ def no_action(family: Family, shapes: Shapes) -> str | None:
         reason = _no_action(own, shapes, held)
         if reason:
             return f"the slice of {through.parameter}: {reason}"
-        if any(m.offset for m in through.moves):
-            return f"the slice of {through.parameter} is reached by a gain with an offset"
         held.append(through.parameter)
     return _no_action(family, shapes, held)
 
@@ -83,8 +81,10 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
         return False
     if move.source is not None and (len(beside) > 1 or at.periods):
         return False
-    if at.periods and prod(at.sizes[:at.periods[0]]) * at.periods[1] != shape[at.axis]:
-        return False
+    if at.periods:
+        k, n, *begin = at.periods
+        if prod(at.sizes[:k]) * n + sum(begin) > shape[at.axis]:
+            return False
     return (
         isinstance(at.along, int) and len(set(factors)) == len(factors)
         and at.sizes[at.along] == family.size and at.copies == family.copies
@@ -121,6 +121,9 @@ def _meet(parameter: str, at: Place | None, other: Move) -> bool:
     there = None if other.form == "+Tc" else other.at
     if at is None or there is None or at.axis != there.axis:
         return True
+    (a, b), (c, d) = at.extent, there.extent
+    if max(a, c) >= min(b, d):
+        return False
     if at.periods[1:] != there.periods[1:]:
         return True
     return max(at.start, there.start) < min(

@@ -50,6 +50,18 @@ def slices(family: PlainFamily) -> Sequence[PlainSlice]:
     return family.get("via") or ()
 
 
+def own_move(through: PlainSlice) -> PlainMove:
+    """How a slice's family moves the slice's own parameter."""
+    name = through["parameter"]
+    return next(move for move in through["action"] if move["parameter"] == name)
+
+
+def held_at(through: PlainSlice) -> Fraction:
+    """The number that a slice's own parameter is there: 1, 1 - u for a gain T + u; 0."""
+    offset = Fraction(own_move(through).get("offset", "0"))
+    return kind_of(through["element"]).is_scaling - offset
+
+
 def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")
@@ -57,9 +69,9 @@ def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
     if "periods" in at:
-        count, period = at["periods"]
+        count, period, *begin = at["periods"]
         stop = start + prod(at["sizes"][count:])
-        return str(Block(name, axis, start, stop, period))
+        return str(Block(name, axis, start, stop, period, sum(begin)))
     whole = shapes[name][axis] if name in shapes else start + length
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 

@@ -11,8 +11,8 @@ from fractions import Fraction
 from symgauge.families.kinds import kind_of
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 from symgauge.report.action import (
-    Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, place_of,
-    plus, slices, tensor_of,
+    Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, own_move,
+    place_of, plus, slices, tensor_of,
 )
 
 Symbols = Mapping[str, str]
@@ -57,12 +57,12 @@ def slice_sentence(family: PlainFamily, symbol: Symbols) -> str:
     if not slices(family):
         return ""
     held = [
-        rf"${symbol[str(t['parameter'])]} = \mathbf{{{int(kind_of(t['element']).is_scaling)}}}$"
+        rf"${_gain(t, symbol)} = \mathbf{{{int(kind_of(t['element']).is_scaling)}}}$"
         for t in slices(family)
     ]
     words = [
-        rf"${_gamma(family, t)} = \operatorname{{diag}}({symbol[str(t['parameter'])]})$"
-        for t in slices(family) if _gamma(family, t) and _own(t).get("at") is not None
+        rf"${_gamma(family, t)} = \operatorname{{diag}}({_gain(t, symbol)})$"
+        for t in slices(family) if _gamma(family, t) and own_move(t).get("at") is not None
     ]
     if any(move["form"] == "+Tc" for t in slices(family) for move in t["action"]):
         words.append("a prime for the image")
@@ -79,10 +79,11 @@ def _gamma(family: PlainFamily, through: PlainSlice) -> str:
     return rf"\Gamma{number}"
 
 
-def _own(through: PlainSlice) -> PlainMove:
-    """How a slice's family moves the slice's own parameter."""
-    name = through["parameter"]
-    return next(move for move in through["action"] if move["parameter"] == name)
+def _gain(through: PlainSlice, symbol: Symbols) -> str:
+    """What is 1 or 0 on a slice: its parameter T, or T + u 1."""
+    own = own_move(through)
+    u, name = Fraction(own.get("offset", "0")), symbol[str(own["parameter"])]
+    return plus(name, coefficient(u, r"\mathbf{1}")) if u else name
 
 
 def _ways(family: PlainFamily, group: Group) -> list[tuple[PlainMove, PlainSlice]]:
@@ -99,11 +100,12 @@ def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols)
     plain = first._replace(symbol="@", copies=False)
 
     def scaled(body: str, way: PlainMove, through: PlainSlice, sign: int) -> str:
-        power = sign * Fraction(way["weight"]) * Fraction(_own(through)["weight"])
+        power = sign * Fraction(way["weight"]) * Fraction(own_move(through)["weight"])
         exponent = "" if power == 1 else f"^{{{power}}}"
         at = way.get("at")
         if at is None:
-            return _filled(f"{symbol[str(through['parameter'])]}{exponent}\\,@", body)
+            gain = _gain(through, symbol)
+            return _filled(f"{f'({gain})' if ' ' in gain else gain}{exponent}\\,@", body)
         diagonal = f"{_gamma(family, through)}{exponent}"
         axis = plain._replace(axis=at["axis"])
         return _filled(along(axis, diagonal, diagonal, "@"), body)
@@ -169,7 +171,7 @@ def _follower(
             return Line(rf"{name} \mapsto {name}'", rf"\delta {name} = \dots", place)
         source = tensor_of(move, shapes, symbol, "source")
         held = symbol[str(through["parameter"])]
-        weight = Fraction(move["weight"]) / Fraction(_own(through)["weight"])
+        weight = Fraction(move["weight"]) / Fraction(own_move(through)["weight"])
         image = source._replace(symbol=source.symbol + "'").slice
         finite = plus(finite, coefficient(weight, _product(
             source, f"({image} - {source.slice})", held)))

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from symgauge.families.kinds import kind_of
 from symgauge.report import wording
+from symgauge.report.action import held_at
 from symgauge.report.escape import escape, verbatim
 from symgauge.report.latex import PREAMBLE, longtable
 from symgauge.report.table import grid, text_of
@@ -116,8 +116,7 @@ def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
     lines.append(r"\end{itemize}")
     if first["via"]:
         held = ", ".join(
-            f"{t['parameter']} = {int(kind_of(t['element']).is_scaling)}"
-            for t in first["via"][:MOST])
+            f"{t['parameter']} = {held_at(t)}" for t in first["via"][:MOST])
         rest = " and so on" if len(first["via"]) > MOST else ""
         lines.append(
             f"It acts where {verbatim(held)}{rest}; from there it is carried to every point by the "

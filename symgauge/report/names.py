@@ -11,12 +11,14 @@ _LONGEST = 14
 class Block(NamedTuple):
     """A slice `start:stop` of one axis of a parameter, written as PyTorch writes it.
 
-    Of every `period` entries of the axis, where it is not 0.
+    Of every `period` entries of the axis from `begin` on, where that is not 0.
 
     >>> str(Block("in_proj_weight", 0, 4, 8)), str(Block("out.weight", 1, 0, 2))
     ('in_proj_weight[4:8]', 'out.weight[:, 0:2]')
     >>> str(Block("qkv.weight", 0, 4, 6, 6)), Block.parse("qkv.weight[4:6 of 6]").period
     ('qkv.weight[4:6 of 6]', 6)
+    >>> str(Block("qkv.weight", 0, 4, 6, 6, 12)), Block.parse("qkv.weight[4:6 of 6 from 12]").begin
+    ('qkv.weight[4:6 of 6 from 12]', 12)
     """
 
     parameter: str
@@ -24,20 +26,21 @@ class Block(NamedTuple):
     start: int
     stop: int
     period: int = 0
+    begin: int = 0
 
     def __str__(self) -> str:
         of = f" of {self.period}" if self.period else ""
+        of += f" from {self.begin}" if self.begin else ""
         return f"{self.parameter}[{':, ' * self.axis}{self.start}:{self.stop}{of}]"
 
     @classmethod
     def parse(cls, name: str) -> "Block | None":
         """The block that `name` writes; None where it is a whole parameter's name."""
         match = re.fullmatch(
-            r"(.+)\[((?::, )*)(\d+):(\d+)(?: of (\d+))?\]", name, flags=re.DOTALL)
+            r"(.+)\[((?::, )*)(\d+):(\d+)(?: of (\d+)(?: from (\d+))?)?\]", name, flags=re.DOTALL)
         if match is None:
             return None
-        axis, (start, stop, period) = len(match[2]) // 3, (int(n or 0) for n in match.groups()[2:])
-        return cls(match[1], axis, start, stop, period)
+        return cls(match[1], len(match[2]) // 3, *(int(n or 0) for n in match.groups()[2:]))
 
 
 def _third(block: Block, shapes: Mapping[str, Sequence[int]]) -> str:

@@ -9,12 +9,12 @@ from symgauge.program.network import Network
 from symgauge.program.op import NodeOp
 from symgauge.spaces.centring import centred_lines
 from symgauge.spaces.line import Line
-from symgauge.spaces.rotary import Regions
+from symgauge.spaces.rotary import Regions, Turns
 
 
-def lines_of(network: Network, fixed: Sequence[bool]) -> dict[int, Line]:
-    """Lines by node, in order, those alone that an output needs."""
-    merged = {**centred_lines(network, fixed), **Regions(network, fixed).turned()}
+def lines_of(network: Network, fixed: Sequence[bool], turns: Turns) -> dict[int, Line]:
+    """Lines by node, in order, those alone that an output needs. `turns`: those known already."""
+    merged = {**centred_lines(network, fixed), **Regions(network, fixed, turns).turned()}
     wanted: set[int] = set()
     stack = list(network.outputs)
     while stack:

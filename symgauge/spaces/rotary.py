@@ -13,7 +13,7 @@ import numpy as np
 from symgauge.domains.known import arguments_of
 from symgauge.program.array import Array
 from symgauge.program.moves import Address, Moves
-from symgauge.program.network import Network
+from symgauge.program.network import Network, Node
 from symgauge.program.op import Primitive
 from symgauge.spaces.forms import FORM, Numbers, NoForm, FormDomain, padded
 from symgauge.spaces.line import Line, Region
@@ -51,51 +51,64 @@ class Turn:
         return {"pairs": self.pairs, "to": self.to}
 
 
+#: How regions turn, by (root, end), with the lines that they were found from; or None.
+Turns = dict[tuple[int, int], tuple[tuple[Node, ...] | None, Turn | None]]
+
+
 class Regions:
     """The regions of one program that turn pairs; `fixed` are lines without parameter and input."""
 
-    def __init__(self, network: Network, fixed: Sequence[bool]) -> None:
+    def __init__(
+        self, network: Network, fixed: Sequence[bool], known: Turns | None = None
+    ) -> None:
+        """`known`: what was found of other programs, to which is added."""
         self.network = network
         self.fixed = fixed
+        self._known: Turns = {} if known is None else known
         self.numbers = Numbers()
 
     def turned(self) -> dict[int, Line]:
-        """Ends of linear regions that cut a vector, multiply by constants and join it again."""
+        """Ends of linear regions that cut a vector, multiply by constants and join it again.
+
+        Where one lies in another (a part of a head that was cut out of it, and turned), it alone.
+        """
         nodes = self.network.nodes
-        source = self._sources()
         found: dict[int, Line] = {}
-        ended: set[int] = set()
+        within: dict[int, int] = {}
         rotary = Rotary()
-        # the last line of a region that turns pairs is its end
-        for i, root in sorted(source.items(), reverse=True):
+        # the last line of a region that turns pairs is its end; regions with later roots first
+        pairs = [(root, i) for i, roots in self._sources().items() for root in roots]
+        for root, i in sorted(pairs, reverse=True):
             op = nodes[i].op
             joins = op is not None and op.linear and len(nodes[i].inputs) > 1
-            if root in ended or not joins or prod(nodes[i].shape) != prod(nodes[root].shape):
+            if root in within or not joins or prod(nodes[i].shape) != prod(nodes[root].shape):
                 continue
-            turn = self.turn(root, i)
+            if any(root < r and end <= i for r, end in within.items()):
+                continue
+            turn = self._turn_once(root, i)
             if turn is not None:
-                ended.add(root)
+                within[root] = i
                 found[i] = Line(i, rotary, rotary.name, (root,), turn.attrs, nodes[i].shape,
                                 len(nodes[i].shape) - 1)
         return found
 
-    def _sources(self) -> dict[int, int]:
-        """Lines linear in one line that was cut: that line."""
+    def _sources(self) -> dict[int, frozenset[int]]:
+        """Lines linear in one line that was cut: that line; several where a part is cut again."""
         nodes = self.network.nodes
-        source: dict[int, int] = {}
+        source: dict[int, frozenset[int]] = {}
         for i, node in enumerate(nodes):
             if node.op is None or self.fixed[i]:
                 continue
             free = [j for j in node.inputs if not self.fixed[j]]
-            roots = {source[j] for j in free if j in source}
-            cuts = node.op.law == "part" or node.op.law == "selection" and node.shape[-1] == 2
-            if cuts and free[0] not in source:
-                source[i] = free[0]
-            elif len(roots) == 1 and (node.op.linear or (
-                    node.op.law == "product" and len(free) == 1)):
-                (root,) = roots
-                if all(source.get(j) == root or self._multiple(j, root) for j in free):
-                    source[i] = root
+            own = [source.get(j, frozenset()) for j in free]
+            roots = frozenset().union(*own) if node.op.linear or (
+                node.op.law == "product" and len(free) == 1) else frozenset()
+            kept = {r for r in roots if all(
+                r in mine or self._multiple(j, r) for j, mine in zip(free, own, strict=True))}
+            if node.op.law == "part" or node.op.law == "selection" and node.shape[-1] == 2:
+                kept.add(free[0])
+            if kept:
+                source[i] = frozenset(kept)
         return source
 
     def _multiple(self, i: int, root: int) -> bool:
@@ -110,6 +123,16 @@ class Regions:
                 return False
             i = free[0]
         return True
+
+    def _turn_once(self, root: int, end: int) -> Turn | None:
+        """`turn`, looked up where the lines of the region are those of a program seen before."""
+        lines = self._between(root, end)
+        nodes = None if lines is None else tuple(self.network.nodes[i] for i in lines)
+        known = self._known.get((root, end))
+        if known is None or nodes is None or known[0] is None or len(nodes) != len(known[0]) or any(
+                a is not b for a, b in zip(nodes, known[0], strict=True)):
+            known = self._known[root, end] = nodes, self.turn(root, end)
+        return known[1]
 
     def turn(self, root: int, end: int) -> Turn | None:
         """How the region turns pairs of entries of the root's last axis; None where it does not.

@@ -23,6 +23,22 @@ from symgauge.program.network import Network
 from symgauge.spaces.follow import follow_lines
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.lines import fixed_lines, lines_of, zero_lines
+from symgauge.spaces.rotary import Turns
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where a leaf sits on an axis: the range from `start`, row-major of factors of these sizes.
+
+    `along`: which factor it is. `periods` as a place has it, where the range is one of each period;
+    else (). `factors`: the leaves that the factors are.
+    """
+
+    start: int
+    sizes: tuple[int, ...]
+    along: int
+    periods: tuple[int, ...]
+    factors: tuple[Address, ...]
 
 
 class Structure:
@@ -31,10 +47,12 @@ class Structure:
     def __init__(
         self, network: Network, legs: Legs | None = None,
         given: Mapping[int, list[Axis]] | None = None, numbers: Sequence[int] | None = None,
+        like: Structure | None = None,
     ) -> None:
         """`legs` and the axes of some leaves are those of a program around this one.
 
         `numbers` are what a reader of a proof calls the lines, where copies were put among them.
+        `like`: the structure of a program of which most lines are the same, to read them once.
         """
         self.network = network
         self.numbers = range(len(network.nodes)) if numbers is None else numbers
@@ -42,7 +60,8 @@ class Structure:
         self.axes = follow_lines(self.legs, network, given or {})
         self.zero = zero_lines(network)
         self.fixed = fixed_lines(network, self.zero)
-        self._lines = lines_of(network, self.fixed)
+        self._turns: Turns = {} if like is None else like._turns
+        self._lines = lines_of(network, self.fixed, self._turns)
         self.users: dict[int, list[int]] = {i: [] for i in self._lines}
         for i, line in self._lines.items():
             for j in dict.fromkeys(line.inputs):
@@ -142,37 +161,34 @@ class Structure:
             for k in range(len(self.leaves(node, axis)))
         ]
 
-    def range_of(
-        self, node: int, address: Address
-    ) -> tuple[int, tuple[int, ...], int, tuple[int, ...]] | None:
-        """Where a leaf sits: start of the range, its factors' sizes, which factor it is, periods.
+    def range_of(self, node: int, address: Address) -> Range | None:
+        """Where a leaf sits on its axis; None where that is no range of it, nor one of each period.
 
-        A summand of a factor that is not the outermost is a range of each period: (how many
-        factors number the periods, entries of one); else (). None where it is neither.
+        A summand of a factor that is not the outermost is a range of each period.
         """
-        leaves = self.leaves(node, address[0])
-        start, path = 0, list(address[1:])
-        if len(path) == 3 and path[0]:
-            k, j, m = path
-            unit = prod(self.size(x) for x, _ in leaves[k + 1:])
-            leg, parity = leaves[k]
-            start = sum(self.size(p) for p, _ in self.parts(leg)[:j]) * unit
-            part, sign = self.parts(leg)[j]
-            factors = [
-                *leaves[:k], *self.part_leaves((part, sign * parity)), *leaves[k + 1:]]
-            return (start, tuple(self.size(x) for x, _ in factors), k + m,
-                    (k, self.size(leg) * unit))
+        axis, path = address[0], list(address[1:])
+        prefix: Address = (axis,)
+        start = first = count = period = begin = 0
+        factors: list[tuple[Address, Ref]] = [
+            ((axis, i), ref) for i, ref in enumerate(self.leaves(node, axis))]
         while len(path) > 1:
-            if path[0] != 0:
-                return None
-            inner = prod(self.size(leg) for leg, _ in leaves[1:])
-            leg, parity = leaves[0]
-            parts = self.parts(leg)
-            start += sum(self.size(p) for p, _ in parts[:path[1]]) * inner
-            part, sign = parts[path[1]]
-            leaves = [*self.part_leaves((part, sign * parity)), *leaves[1:]]
-            path = path[2:]
-        return start, tuple(self.size(leg) for leg, _ in leaves), path[0], ()
+            k, j = first + path[0], path[1]
+            unit = prod(self.size(x) for _, (x, _) in factors[k + 1:])
+            leg, parity = factors[k][1]
+            if k > count:
+                if count:
+                    return None  # periods of periods
+                count, period, begin, start = k, self.size(leg) * unit, start, 0
+            start += sum(self.size(p) for p, _ in self.parts(leg)[:j]) * unit
+            part, sign = self.parts(leg)[j]
+            prefix = (*prefix, path[0], j)
+            own = self.part_leaves((part, sign * parity))
+            factors[k:k + 1] = [((*prefix, i), ref) for i, ref in enumerate(own)]
+            first, path = k, path[2:]
+        return Range(
+            start, tuple(self.size(x) for _, (x, _) in factors), first + path[0],
+            ((count, period, begin) if begin else (count, period)) if count else (),
+            tuple(a for a, _ in factors))
 
     def contracts_alike(self, line: Line) -> bool:
         """Whether both factors of a contraction have the same leaves on the contracted axis."""

@@ -253,7 +253,7 @@ def _roles(found: Found) -> Iterator[tuple[tuple[bool, int], str]]:
                 continue
             for address, (ref, _) in structure.addresses(i):
                 place = structure.range_of(i, address)
-                name = None if place is None or place[3] else places.get(
-                    (p.name, address[0], *place[:3]))
+                name = None if place is None or place.periods else places.get(
+                    (p.name, address[0], place.start, place.sizes, place.along))
                 if name is not None:
                     yield (structure is found.sliced, structure.legs.find(ref)[0]), name

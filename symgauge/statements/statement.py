@@ -11,7 +11,9 @@ from typing import Any
 from symgauge.derivers.exact import Proved
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
-from symgauge.families.family import Family, Move, Place, Through, held_values
+from symgauge.families.family import (
+    Family, Move, Place, Through, held_values, own_move,
+)
 from symgauge.families.kind import Kind
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
@@ -158,7 +160,7 @@ def _formulas(
     family: Family, also: Sequence[str], shapes: Mapping[str, tuple[int, ...]]
 ) -> list[str]:
     """A line for each move, on the slices or conjugated back, and one for all that follows."""
-    where = ", ".join(f"{t.parameter} = {int(t.kind.is_scaling)}" for t in family.via)
+    where = ", ".join(f"{name} = {value}" for name, value in held_values(family.via).items())
     lines = list(family.kind.preamble)
     for move in family.moves:
         there = [
@@ -197,7 +199,9 @@ def _conjugated(
     """The formula between the scalings of the slices, W -> W diag(g) a^-1 diag(g)^-1."""
 
     def scaled(body: str, m: Move, through: Through, sign: int) -> str:
-        diagonal = _power(sign * m.weight * _own(through).weight, f"diag({through.parameter})")
+        own = own_move(through)
+        gain = f"{own.offset} + {own.parameter}" if own.offset else own.parameter
+        diagonal = _power(sign * m.weight * own.weight, f"diag({gain})")
         return f"{body} {diagonal}" if m.at is not None and m.at.axis else f"{diagonal} {body}"
 
     body = move.parameter
@@ -207,11 +211,6 @@ def _conjugated(
     for m, through in reversed(there):
         body = scaled(body, m, through, 1)
     return f"{move.parameter} -> {body}"
-
-
-def _own(through: Through) -> Move:
-    """How a slice's family moves the slice's own parameter."""
-    return next(m for m in through.moves if m.parameter == through.parameter)
 
 
 def formula(move: Move, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
@@ -259,8 +258,9 @@ def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
     if place is None:
         return move.parameter
     if place.periods:
-        stop, of = place.start + place.length, place.periods[1]
-        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}]"
+        stop, (_, of, *begin) = place.start + place.length, place.periods
+        where = f" from {begin[0]} on" if begin else ""
+        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}{where}]"
     length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
     if length == whole:
         return move.parameter

@@ -40,7 +40,8 @@ Entry: TypeAlias = FamilyStatement | FullStatement
 
 def span(at: Place | Location) -> tuple[int, int, int]:
     """Axis, first index and the one after the last."""
-    return at.axis, at.start, at.start + prod(at.sizes)
+    first, last = at.extent if isinstance(at, Place) else (at.start, at.start + prod(at.sizes))
+    return at.axis, first, last
 
 
 @dataclass(frozen=True)

@@ -136,12 +136,23 @@ def test_each_family_moves_something_and_is_a_symmetry() -> None:
         assert audited("stream", before, after).verdict == "EQUIVALENT", group.label
 
 
-def test_a_change_that_no_family_names_says_on_what_it_rests() -> None:
+def test_values_packed_group_by_group_are_named() -> None:
     before = weights("packed_attention")
     result = audited("packed_attention", before, CHANGES.packed_values_scaled(before))
+    assert result.verdict == "EQUIVALENT" and result.outside == []
+    assert "the element of the symmetries" in result.ground
+
+
+def test_a_change_that_no_family_names_says_on_what_it_rests() -> None:
+    # W1 + v u^T with W2 v = 0, where u is no combination of the rows of W1
+    module = nn.Sequential(nn.Linear(5, 4, bias=False), nn.Linear(4, 2, bias=False)).double()
+    before = {n: t.clone() for n, t in module.state_dict().items()}
+    v, u = torch.linalg.svd(before["1.weight"])[2][-1], torch.randn(5, dtype=torch.float64)
+    after = {**before, "0.weight": before["0.weight"] + torch.outer(v, u)}
+    result = audit(Held(module, (torch.randn(1, 5),), {}), held(before, "a"), held(after, "b"))
     assert result.verdict == "EQUIVALENT"
     assert "outputs agree" in result.ground and "not named" in result.ground
-    assert result.outside == ["qkv.weight", "qkv.bias", "o.weight"]
+    assert result.outside == ["0.weight"]
 
 
 def test_dead_parameters_are_equivalent_for_that_reason() -> None:

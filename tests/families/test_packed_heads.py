@@ -1,5 +1,6 @@
 """Queries, keys and values of each head side by side on one axis: a summand of an inner factor."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_the_family_is_proved_again_from_its_record() -> None:
     assert no_action(scaling(4, 8), shapes) is not None
 
 
-@pytest.mark.parametrize("periods", [[1], [1, 7, 1], [0, 7], [1, 0], [1, -7], [True, 7]])
+@pytest.mark.parametrize(
+    "periods", [[1], [1, 7, 0], [1, 7, 1, 1], [0, 7], [1, 0], [1, -7], [True, 7]])
 def test_malformed_periods_are_none(periods: list[int]) -> None:
     entry = {**plain_family(scaling(4)), "label": "values"}
     entry["action"][0]["at"]["periods"] = periods
@@ -102,3 +104,31 @@ def test_the_move_and_its_field_are_one_action() -> None:
     np.testing.assert_allclose(
         after, before * np.exp(np.log(scale).reshape(-1) @ exponents), rtol=1e-12)
     assert not np.allclose(after, before)
+
+
+def later(begin: int) -> Family:
+    """The same in a projection whose heads begin at an entry of it."""
+    values = Place(0, 4, (HEADS, SIZES[2]), 1, (0,), (1, sum(SIZES), begin))
+    return replace(scaling(4), moves=(Move("all.weight", "s^k", values),))
+
+
+def test_periods_may_begin_later() -> None:
+    family, arrays = later(3), {"all.weight": np.ones((3 + HEADS * sum(SIZES) + 2, 1))}
+    shapes = {n: a.shape for n, a in arrays.items()}
+    assert no_action(family, shapes) is None and no_action(later(6), shapes) is not None
+    scale = np.arange(2.0, 8.0).reshape(HEADS, SIZES[2])
+    apply_move(arrays, family.moves[0].plain(), Element((), scale))
+    (moved,) = arrays["all.weight"][:, 0].nonzero()
+    wanted = [3 + h * sum(SIZES) + 4 + i for h in range(HEADS) for i in range(SIZES[2])]
+    values = arrays["all.weight"][:, 0]
+    assert [k for k in moved if values[k] != 1] == wanted
+    assert values[wanted].tolist() == scale.reshape(-1).tolist()
+    place = family.moves[0].at
+    assert place is not None and place.extent == (wanted[0], wanted[-1] + 1)
+    # the parts of a head that are side by side in two projections do not meet
+    both = replace(family, moves=(
+        *family.moves, Move("all.weight", "+c", replace(place, start=0, sizes=(HEADS, 3)))))
+    assert no_action(both, shapes) is None
+    met = replace(family, moves=(
+        *family.moves, Move("all.weight", "+c", replace(place, start=2, sizes=(HEADS, 3)))))
+    assert no_action(met, shapes) is not None

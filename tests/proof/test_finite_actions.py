@@ -270,15 +270,15 @@ def test_derived_elements_leave_the_function(name: str) -> None:
 def test_the_old_action_is_planted_and_refuted() -> None:
     found = derive_network(NETWORKS["1 + w"], Asked("network"))
     assert "order" in [p.kind for p in found.planted]
-    assert found.generators[0].formula == (
-        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)")
+    assert set(found.generators[0].formula) == {
+        "w -> s (w + 1) - 1", "read.weight -> s^-1 read.weight (columns)"}
 
 
 def test_an_action_that_is_none_is_rejected() -> None:
     """The false pair written into a derivation: its fields are the proved ones all the same."""
     found = derive_network(NETWORKS["1 + w"], Asked("network"))
     family = found.data["generators"][0]
-    gain, read = family["action"]
+    gain, read = sorted(family["action"], key=lambda move: "offset" not in move)
     plain = {k: v for k, v in gain.items() if k != "offset"}
     pair = [plain, {**plain, "form": "+c"}, read]
     false = {**family, "action": pair}
@@ -297,7 +297,7 @@ def test_an_action_that_is_none_is_rejected() -> None:
 def test_a_changed_offset_is_rejected(change: dict[str, Any]) -> None:
     found = derive_network(NETWORKS["1 + w"], Asked("network"))
     family = found.data["generators"][0]
-    gain, read = family["action"]
+    gain, read = sorted(family["action"], key=lambda move: "offset" not in move)
     changed = {**family, "action": [{**gain, **change}, read]}
     data = sealed({**found.data, "generators": [changed]})
     try:

@@ -74,15 +74,17 @@ def wide(array: Array, copy: bool | None = None) -> Array:
 def block(array: Array, at: PlainPlace) -> Array:
     """The view of a location: slice [start : start + prod(sizes)] of an axis, split into sizes.
 
-    With periods [k, n] the axis is periods of n entries, which the first k sizes number, and the
-    slice is of each. Raises ValueError or IndexError where the array has no such slice.
+    With periods [k, n, s] the axis from s (or 0) on is periods of n entries, which the first k
+    sizes number, and the slice is of each. Raises ValueError or IndexError where the array has no
+    such slice.
     """
     axis, sizes = at["axis"], list(at["sizes"])
     if "periods" in at:
-        count, period = at["periods"]
-        inner = math.prod(sizes[count:])
-        if at["start"] + inner > period:
+        count, period, *begin = at["periods"]
+        inner, total = math.prod(sizes[count:]), math.prod(sizes[:count]) * period
+        if at["start"] + inner > period or sum(begin) + total > array.shape[axis]:
             raise ValueError(f"a period has {period} entries")
+        array = narrowed(array, axis, sum(begin), total)
         whole = array.reshape(
             *array.shape[:axis], *sizes[:count], period, *array.shape[axis + 1 :])
         part = narrowed(whole, axis + count, at["start"], inner)
@@ -271,7 +273,7 @@ def own_move(through: PlainSlice) -> PlainMove:
 
 
 def entries(through: PlainSlice, parameters: Parameters) -> Array:
-    """The entries of a slice's own parameter, in the shape of the element: copies + [n]."""
+    """The entries w + u of a slice's own parameter, in the shape of the element: copies + [n]."""
     own, element = own_move(through), through["element"]
     array, at = parameters[own["parameter"]], own.get("at")
     if at is not None:
@@ -279,7 +281,8 @@ def entries(through: PlainSlice, parameters: Parameters) -> Array:
         array = block(array, at)
         order = copies + along
         array = reordered(array, order + [k for k in range(array.ndim) if k not in order])
-    return wide(array.reshape([*element["copies"], element["size"]]), copy=True)
+    values = wide(array.reshape([*element["copies"], element["size"]]), copy=True)
+    return values + offset(own)
 
 
 def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
@@ -335,7 +338,7 @@ def carry_back(
         for move in moves_back(through):
             name, weight = move["parameter"], float(Fraction(move["weight"]))
             if move["form"] == "s^k" and name in tangents:
-                apply_move(tangents, move, element, measured=False)
+                apply_move(tangents, {**move, "offset": "0"}, element, measured=False)
             elif move["form"] == "+Tc" and move["source"] in tangents:
                 if name not in tangents:
                     tangents[name] = no_tangent(parameters[name])

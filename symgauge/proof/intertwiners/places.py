@@ -24,18 +24,15 @@ def place_of(
     found = structure.range_of(node, address)
     if found is None:
         raise NoLemma("a leaf that is no range of its axis")
-    start, sizes, along, periods = found
     shape, per = structure.network.nodes[node].shape, list[Per]()
     for c in copies:
-        if c[:-1] == address[:-1]:
-            per.append(along - address[-1] + c[-1])
-        elif periods and len(c) == 2 and c[0] == address[0] and c[1] < periods[0]:
-            per.append(c[1])
+        if c in found.factors:
+            per.append(found.factors.index(c))
         elif c[0] != address[0] and is_whole_axis(structure, node, c):
             per.append((c[0], shape[c[0]]))
         else:
             raise NoLemma("copies on another axis")
-    return Place(address[0], start, sizes, along, tuple(per), periods)
+    return Place(address[0], found.start, found.sizes, found.along, tuple(per), found.periods)
 
 
 def is_whole_axis(structure: Structure, node: int, address: Address) -> bool:
@@ -63,8 +60,8 @@ def address_of(
         found = structure.range_of(node, address)
         if address[0] != place.axis or found is None:
             continue
-        start, sizes, along, periods = found
-        whole = Place(place.axis, start, sizes, along, (), periods)
+        sizes, along = found.sizes, found.along
+        whole = Place(place.axis, found.start, sizes, along, (), found.periods)
         if replace(place, per=()) == whole:
             return address, _copies_of(structure, node, address, place.per), False
         if sizes[along] % 2 == 0 and replace(place, per=()) == replace(halves_of(whole), per=()):
@@ -79,13 +76,7 @@ def _copies_of(
 ) -> tuple[Address, ...]:
     found = structure.range_of(node, address)
     assert found is not None
-    _, _, along, periods = found
-    # factors that number periods are beside the leg whose part this is
-    first = along - address[-1]
-    copies = tuple(
-        (k[0], 0) if not isinstance(k, int) else
-        (address[0], k) if periods and k < periods[0] else (*address[:-1], k - first)
-        for k in per)
+    copies = tuple(found.factors[k] if isinstance(k, int) else (k[0], 0) for k in per)
     shape = structure.network.nodes[node].shape
     for k, c in zip(per, copies, strict=True):
         if not isinstance(k, int) and (shape[k[0]] != k[1] or not is_whole_axis(

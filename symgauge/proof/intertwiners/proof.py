@@ -24,6 +24,7 @@ from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through, held_values, reader_of
 from symgauge.families.kind import MatrixKind
+from symgauge.families.offsets import without_offsets
 from symgauge.laws import all_laws
 from symgauge.laws.sweep import Step
 from symgauge.laws.turning import Mark
@@ -32,6 +33,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
+from symgauge.program.recentred import recentred
 from symgauge.program.untied import copy_for, untied
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.proof.intertwiners.matrices import prove_matrix
@@ -52,7 +54,10 @@ class FamilyProver:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.coordinates = Coordinates(network)
-        self._slices: dict[tuple[Through, ...], tuple[Structure, list[Slice]]] = {}
+        #: The program in w' = u + w: families are proved there.
+        self._centred = recentred(network)
+        self._slices: dict[tuple[Through, ...], Structure] = {}
+        self._back: dict[Through, Slice] = {}
 
     def prove(self, family: Family) -> Proof:
         """The verdict on X f = 0 for all fields of the family; UNKNOWN says what has no lemma.
@@ -60,9 +65,12 @@ class FamilyProver:
         Raises KeyError or ValueError where the moves name nothing of the network.
         """
         try:
-            structure, _ = self._on(family.via)
+            plain = without_offsets(family, self._centred.offsets)
+            if plain is None:
+                raise NoLemma("a gain with another offset than the program's")
+            structure = self._on(plain.via)
             _require_untouched(family.moves, family.via)
-            lines = tuple(proof_lines(structure, _steps(structure, family), family.kind))
+            lines = tuple(proof_lines(structure, steps_of(structure, plain), family.kind))
         except NoLemma as reason:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
         return Proof(Verdict.PROVED, METHOD, lines)
@@ -72,7 +80,15 @@ class FamilyProver:
 
         Raises NoLemma where a slice is not proved.
         """
-        return carried(self.coordinates.fields_of(family), self._on(family.via)[1])
+        plain = without_offsets(family, self._centred.offsets)
+        if plain is None:
+            raise NoLemma("a gain with another offset than the program's")
+        self._on(plain.via)
+        for through in family.via:
+            if through not in self._back:
+                self._back[through] = Slice(through, self.coordinates)
+        return carried(
+            self.coordinates.fields_of(family), [self._back[t] for t in family.via])
 
     @cached_property
     def _analytic(self) -> bool:
@@ -80,14 +96,14 @@ class FamilyProver:
         return not (is_piecewise(self.network) or self.network.has_flows) and (
             analytic_everywhere(self.network))
 
-    def _on(self, via: tuple[Through, ...]) -> tuple[Structure, list[Slice]]:
-        """The program on the slices, and the way back from them."""
+    def _on(self, via: tuple[Through, ...]) -> Structure:
+        """The program on the slices. Raises NoLemma where one is not proved."""
         if via not in self._slices:
             if not via:
-                self._slices[via] = Structure(self.network), []
+                self._slices[via] = Structure(self._centred.network)
             else:
                 *outer, through = via
-                structure, slices = self._on(tuple(outer))
+                structure = self._on(tuple(outer))
                 _require_untouched(through.moves, outer)
                 structure, own, steps = _slice(structure, through)
                 require_transitive(through, self.coordinates)
@@ -95,8 +111,7 @@ class FamilyProver:
                 if through.kind.is_scaling and not both and not self._analytic:
                     raise NoLemma("a slice that a scaling reaches from one side alone")
                 held = structure.network.fixed(held_values([own]))
-                self._slices[via] = Structure(held, numbers=structure.numbers), [
-                    *slices, Slice(through, self.coordinates)]
+                self._slices[via] = Structure(held, numbers=structure.numbers)
         return self._slices[via]
 
 
@@ -117,7 +132,7 @@ def _slice(
     """
     family = Family(through.kind, through.copies, through.size, through.moves, ())
     try:
-        return structure, through, _steps(structure, family)
+        return structure, through, steps_of(structure, family)
     except NoLemma:
         reader = reader_of(through)
         names = set(structure.names.values())
@@ -132,11 +147,11 @@ def _slice(
         for m in through.moves)
     own = replace(through, parameter=copy, moves=moves)
     there = Structure(copies.network, numbers=[structure.numbers[i] for i in copies.numbers])
-    return there, own, _steps(there, replace(family, moves=moves))
+    return there, own, steps_of(there, replace(family, moves=moves))
 
 
-def _steps(structure: Structure, family: Family) -> Sequence[Step[Any]]:
-    """The proof, from the places of the moves. Raises NoLemma where there is none."""
+def steps_of(structure: Structure, family: Family) -> Sequence[Step[Any]]:
+    """The proof of a family's own moves, from their places. Raises NoLemma where there is none."""
     numbers = {name: i for i, name in structure.names.items()}
     missing = [m.parameter for m in family.moves if m.parameter not in numbers]
     if missing or not family.moves:
