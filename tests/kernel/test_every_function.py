@@ -5,8 +5,8 @@ answer of the same kind wherever the original gives one (a truth value turned, a
 a list without its last entry, nothing done), at each call or at every second one. Under it a
 network is derived, once more with a candidate that is no symmetry, and the kernel, in which nothing
 is replaced, reads the certificate. What of it is false says the referee. Each mutant has its own
-process. `python tests/kernel/test_every_function.py` tries them all and prints the table of
-docs/benchmarks/; a few are tests.
+process. `python tests/kernel/test_every_function.py [ROOM...]` tries all of the package (of these
+rooms) and prints the table of docs/benchmarks/; a few are tests.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import multiprocessing
 import signal
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -298,25 +298,30 @@ def test_no_fault_in_any_function_is_confirmed() -> None:
     assert not [row for row in rows() if row[3].confirmed]
 
 
-def rows() -> Iterator[tuple[Place, int, str, Outcome]]:
-    """All mutants, each on at most two networks."""
+def rows(rooms: Sequence[str] = ()) -> Iterator[tuple[Place, int, str, Outcome]]:
+    """All mutants (of these rooms), each on at most two networks."""
     where: dict[Place, list[str]] = {}
     for network in ON:
         for place in apart(shared, network, seconds=None):
             where.setdefault(place, []).append(network)
     assert len(where) > 300
     for place, networks in sorted(where.items(), key=lambda p: str(p[0])):
+        if rooms and room_of(place) not in rooms:
+            continue
         for network, every in itertools.product(networks[:2], (1, 2)):
             yield place, every, network, apart(trial, place, every, network) or Outcome("dies")
 
 
-def table() -> Iterator[str]:
+def room_of(place: Place) -> str:
+    return place.module.split(".")[1]
+
+
+def table(rooms: Sequence[str] = ()) -> Iterator[str]:
     """Room by room."""
     count: dict[str, Counter[str]] = {}
     seen: set[Place] = set()
-    for place, every, network, o in rows():
-        room = str(place).split(".")[0].split(":")[0]
-        c = count.setdefault(room, Counter())
+    for place, every, network, o in rows(rooms):
+        c = count.setdefault(room_of(place), Counter())
         c["functions"] += place not in seen
         seen.add(place)
         c["trials"] += 1
@@ -327,8 +332,7 @@ def table() -> Iterator[str]:
         c["confirmed"] += bool(o.confirmed)
         if o.confirmed:
             yield f"CONFIRMED: {place}, every {every}, {network}: {o.confirmed}"
-        if o.said.startswith(("not judged", "dies")):
-            print(place, every, network, o.said, file=sys.stderr, flush=True)
+        print(place, every, network, o, file=sys.stderr, flush=True)
     columns = ["functions", "trials", "refuses", "never another value", "too slow", "not judged",
                "dies", "false", "closed", "noticed", "confirmed"]
     yield "| room | " + " | ".join(columns) + " |"
@@ -338,5 +342,5 @@ def table() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in table():
+    for line in table(sys.argv[1:]):
         print(line, flush=True)
