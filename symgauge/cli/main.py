@@ -6,9 +6,9 @@ certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
 
 from __future__ import annotations
 
-import _thread
 import argparse
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -59,7 +59,9 @@ def _no_interrupt_lost() -> Iterator[None]:
 
     def hook(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            threading.Timer(0.01, _thread.interrupt_main).start()
+            # a signal, and no `interrupt_main`: that one waits for the end of a sleep
+            main_thread = threading.main_thread().ident or 0
+            threading.Timer(0.01, signal.pthread_kill, (main_thread, signal.SIGINT)).start()
         else:
             before(unraisable)
 

@@ -37,7 +37,7 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 # layers alike are one class: (families, classes)
-COUNTS = {"gpt2_lm": (49, 17), "llama_lm": (12, 7), "gpt_neox_lm": (38, 21)}
+COUNTS = {"gpt2_lm": (49, 17), "llama_lm": (12, 7), "gpt_neox_lm": (42, 23)}
 
 
 @pytest.fixture(scope="module", params=list(SIZES))
@@ -75,7 +75,7 @@ def test_every_layer_passes_within_the_budget(
     ordinary = 3 + classes + len(planted) + 3 * (classes + 1)
     # a class that acts through slices, and of which nothing is planted, has a control
     assert record["passes_allowed"] == ordinary + record["passes_extra"]
-    assert record["passes_extra"] <= 1
+    assert record["passes_extra"] <= 2
     assert record["passes"] <= record["passes_allowed"]
     right = [row for row in record["rows"] if not row["wrong"]]
     assert all(row["floors"] <= 10 for row in right)
