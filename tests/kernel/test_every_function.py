@@ -11,6 +11,7 @@ are tests.
 
 import dataclasses
 import functools
+import importlib
 import itertools
 import multiprocessing
 import signal
@@ -176,7 +177,7 @@ def mutant(function: Callable[..., Any], made: list[int]) -> Callable[..., Any]:
 def plant(place: Place) -> list[int]:
     """The mutant instead of the function, wherever the package holds it; this process alone."""
     made: list[int] = []
-    module = sys.modules[place.module]
+    module = importlib.import_module(place.module)
     holder = vars(module)[place.owner] if place.owner else module
     held = vars(holder)[place.name]
     inner = plain(held)
