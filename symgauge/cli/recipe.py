@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _recipes() -> dict[str, str]:
     """The recipes and what they do. Files are read, not imported: usage comes without torch."""
-    room = Path(__file__).parent.parent / "weights" / "recipes"
+    room = Path(__file__).parent.parent / "gauges" / "recipes"
     found = {}
     for path in sorted(room.glob("[!_]*.py")):
         (recipe,) = (node for node in ast.parse(path.read_text(encoding="utf-8")).body
