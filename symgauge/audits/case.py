@@ -19,6 +19,7 @@ from symgauge.audits.differences import (
 from symgauge.audits.fit import Fit, discrete_of, families_of, fit, is_negative
 from symgauge.weights.inputs import Inputs
 from symgauge.audits.judge import SILENCE, UNEQUAL, Judge, unresolved
+from symgauge.audits.seen import seen
 from symgauge.weights.pair import TOLERANCE, Pair, tiny
 from symgauge.weights.running import LARGE, Running
 from symgauge.audits.runs import DRAWS, FEW_DRAWS, Runs
@@ -68,11 +69,11 @@ class Case:
             return result
         left = [n for n in found.unexplained if n not in self._idle(statement, found.unexplained)]
         if not left:
-            return self._carried(result, found, groups, far, floor)
+            return self._seen(self._carried(result, found, groups, far, floor), found, groups)
         judge = Judge(
             runs, statement, found, groups, left, self.inputs, list(self.wanted), floor,
             asked.progress)
-        return judge.judged(result)
+        return self._seen(judge.judged(result), found, groups)
 
     def _idle(self, statement: Statement, left: Sequence[str]) -> frozenset[str]:
         """Of what is left the tensors that no output reads, by the program itself."""
@@ -100,6 +101,28 @@ class Case:
         return replace(
             result, verdict="EQUIVALENT", ground=ground + (
                 f", with the input {', '.join(held)} as in the example" if held else ""))
+
+    def _seen(self, result: Audit, found: Fit, groups: Sequence[Group]) -> Audit:
+        """The answer, taken back where it rests on what is not proved and could not be seen."""
+        unproved = [
+            (groups[k], e) for k, e in found.elements.items() if _unproved(groups[k], e)]
+        if result.verdict != "EQUIVALENT" or not unproved:
+            return result
+        runs, before, after = self.runs, self.weights.before, self.weights.after
+        runs.hold(before)
+        more, unread = seen(self.program, unproved, found.before, self.inputs)
+        label = unproved[0][0].label
+        if unread:
+            return replace(result, verdict="UNKNOWN", ground=(
+                f"{label} is not proved, and no input that was run reads {', '.join(unread[:3])}, "
+                "which it moves"))
+        wanted, there = runs.of(before, more), runs.of(after, more)
+        floor = largest([
+            runs.half_floor(before, wanted, more), runs.half_floor(after, there, more)])
+        far = excess(change(wanted, there), floor)
+        return result if far <= UNEQUAL else replace(result, verdict="UNKNOWN", ground=(
+            f"{label} is not proved, and at inputs that read what it moves an output differs by "
+            f"{far:.0f} times what rounding does to it"))
 
     # -- the element ---------------------------------------------------------------------------
 

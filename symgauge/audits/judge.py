@@ -85,6 +85,8 @@ class Judge:
     def _moved(self, name: str) -> Tensor:
         """Which entries of a tensor no element explains."""
         state, after = (torch.as_tensor(x[name]) for x in (self.found.state, self.found.after))
+        if not state.is_floating_point():
+            return state != after
         size = torch.maximum(after.abs(), state.abs())
         if name in self.found.sizes:
             size = torch.maximum(size, torch.as_tensor(self.found.sizes[name]).view(size.shape))

@@ -10,7 +10,7 @@ from torch import Tensor
 from symgauge.errors import BadInputError
 from symgauge.weights.action import Array
 from symgauge.weights.checkpoint import Checkpoint
-from symgauge.weights.running import Running
+from symgauge.weights.running import Running, alike
 
 #: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
 TOLERANCE = {
@@ -78,10 +78,7 @@ def same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:
     a, b = one.tensor(name), two.tensor(other)
     if a.dtype != b.dtype:
         a, b = a.double(), b.double()
-    if torch.equal(a, b):
-        return True
-    # what is no number is no other one
-    return a.is_floating_point() and bool(((a == b) | (a.isnan() & b.isnan())).all())
+    return alike(a, b)
 
 
 def _apart(c: Checkpoint, name: str, other: str) -> bool:
