@@ -122,6 +122,9 @@ class Trial:
         def change(part: Collection[str]) -> list[Tensor]:
             return self._change(lambda n: _tensor(moved[n]), part)
 
+        # where an output is no number any element would pass
+        if not all(bool(f.isfinite().all()) for f in self._rounding):
+            return False
         return not _beyond(change(names), self._rounding) and any(
             _largest(change([n])) > SHOWN for n in sorted(names))
 

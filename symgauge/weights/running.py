@@ -211,8 +211,8 @@ def _require_apart(module: torch.nn.Module) -> None:
     for name, t in {id(t): (n, t) for n, t in tensors_of(module).items()}.values():
         if t.layout is torch.strided and t.numel():
             last = sum((n - 1) * step for n, step in zip(t.shape, t.stride()))
-            start = t.storage_offset() * t.element_size()
-            ends.append((_address(t), start, start + (last + 1) * t.element_size(), name))
+            start = int(t.storage_offset()) * t.element_size()
+            ends.append((_address(t), start, start + int(last + 1) * t.element_size(), name))
     ends.sort()
     for (memory, _, stop, one), (other, start, _, two) in zip(ends, ends[1:]):
         if memory == other and memory and start < stop:
