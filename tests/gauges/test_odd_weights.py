@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from symgauge import canonicalise
 from symgauge.cli.main import main
 from symgauge.weights.checkpoint import INDEX
 
@@ -94,3 +95,46 @@ def test_a_name_that_no_file_can_have_is_one_sentence(folder: Path, capsys: Any)
     assert main(["canonicalise", f"{folder / 'own.py'}:mlp", str(folder / "in.safetensors"),
                  str(folder / ("x" * 300))]) == 3
     assert "cannot write" in capsys.readouterr().err
+
+
+class OddAtOne(torch.nn.Module):
+    """A hidden index whose sign passes, and others whose signs do not."""
+
+    def __init__(self, act: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.act, self.a, self.b = act, torch.nn.Linear(3, 6), torch.nn.Linear(6, 2)
+        self.slope = torch.nn.Parameter(torch.tensor([1.0, *[0.25] * 5]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.a(x)
+        h = torch.nn.functional.prelu(h, self.slope) if self.act == "prelu" else torch.where(
+            torch.arange(6) < 1, torch.tanh(h), torch.nn.functional.gelu(h))
+        out: torch.Tensor = self.b(h)
+        return out
+
+
+@pytest.mark.parametrize("act", ["prelu", "mixed"])
+def test_a_sign_that_one_index_has_is_not_that_of_all(act: str) -> None:
+    _, change = canonicalise(OddAtOne(act), (torch.randn(4, 3),))
+    assert change.measured is None or change.measured.verdict == "EQUIVALENT"
+    assert any("keeps not all of them" in words for words in change.outcome.left)
+
+
+class NoNumber(torch.nn.Module):
+    """Outputs that are no numbers at any inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = torch.tanh(self.a(x)) * torch.arange(1.0, 5.0)
+        out: torch.Tensor = (-self.b(h).square() - 1).log()
+        return out
+
+
+def test_no_order_passes_where_an_output_is_no_number() -> None:
+    _, change = canonicalise(NoNumber(), (torch.randn(4, 3),))
+    assert not any("checked" in words for words in change.outcome.done)
