@@ -101,7 +101,7 @@ class Running:
             one = self.returned((self.args, self.kwargs))
             again = self.returned((self.args, self.kwargs))
         # statistics change in training mode though its outputs do not read them
-        if any(not torch.equal(a, b) for a, b in zip(one, again, strict=True)) or any(
+        if any(not alike(a, b) for a, b in zip(one, again, strict=True)) or any(
                 not alike(kept[n], t) for n, t in self.module.named_buffers() if n in kept):
             raise BadInputError(
                 "the module is not deterministic, or changes its own tensors as it runs; call "
