@@ -103,26 +103,32 @@ class Case:
                 f", with the input {', '.join(held)} as in the example" if held else ""))
 
     def _seen(self, result: Audit, found: Fit, groups: Sequence[Group]) -> Audit:
-        """The answer, taken back where it rests on what is not proved and could not be seen."""
+        """The answer, taken back where it rests on outputs, and others do not bear it out."""
         unproved = [
             (groups[k], e) for k, e in found.elements.items() if _unproved(groups[k], e)]
-        if result.verdict != "EQUIVALENT" or not unproved:
+        if result.verdict != "EQUIVALENT" or not (unproved or found.unexplained):
             return result
-        runs, before, after = self.runs, self.weights.before, self.weights.after
-        runs.hold(before)
-        more, unread = seen(self.program, unproved, found.before, self.inputs)
-        label = unproved[0][0].label
-        if unread:
-            return replace(result, verdict="UNKNOWN", ground=(
-                f"{label} is not proved, and no input that was run reads {', '.join(unread[:3])}, "
-                "which it moves"))
-        wanted, there = runs.of(before, more), runs.of(after, more)
-        floor = largest([
-            runs.half_floor(before, wanted, more), runs.half_floor(after, there, more)])
-        far = excess(change(wanted, there), floor)
+        more: list[Inputs] = []
+        if unproved:
+            self.runs.hold(self.weights.before)
+            more, unread = seen(self.program, unproved, found.before, self.inputs)
+            if unread:
+                return replace(result, verdict="UNKNOWN", ground=(
+                    f"{unproved[0][0].label} is not proved, and no input that was run reads "
+                    f"{', '.join(unread[:3])}, which it moves"))
+        others = [[x] for x in self.program.draws.far(3)] + ([more] if more else [])
+        far = max((self._far(x) for x in others), default=0.0)
         return result if far <= UNEQUAL else replace(result, verdict="UNKNOWN", ground=(
-            f"{label} is not proved, and at inputs that read what it moves an output differs by "
-            f"{far:.0f} times what rounding does to it"))
+            f"{result.ground}; yet at others an output differs by {far:.3g} times what rounding "
+            "does to it"))
+
+    def _far(self, inputs: Sequence[Inputs]) -> float:
+        """How far outputs differ at inputs, in units of the floor; 0 where that cannot be said."""
+        runs, before, after = self.runs, self.weights.before, self.weights.after
+        wanted, there = runs.of(before, inputs), runs.of(after, inputs)
+        far = excess(change(wanted, there), largest([
+            runs.half_floor(before, wanted, inputs), runs.half_floor(after, there, inputs)]))
+        return far if np.isfinite(far) else 0.0
 
     # -- the element ---------------------------------------------------------------------------
 

@@ -149,3 +149,23 @@ def test_views_of_one_memory_are_refused() -> None:
     with pytest.raises(BadInputError, match="a and b of TARGET are views of one memory"):
         with running((Transposed(apart=False), (X,), {}), "logits", None):
             pass
+
+
+class Capped(nn.Module):
+    """A cap that inputs of scale 10 do not reach."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.b(nn.functional.relu6(1e-2 * self.a(x)))
+        return out
+
+
+def test_a_cap_that_only_large_inputs_reach_is_not_passed_by() -> None:
+    module = Capped()
+    a, bias, b = (state_of(module)[n] for n in ("a.weight", "a.bias", "b.weight"))
+    result = audited(module, (X,), a_weight=2 * a, a_bias=2 * bias, b_weight=b / 2)
+    assert result.verdict == "UNKNOWN" and "yet at others" in result.ground
