@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
         return audit.STATUS[result.verdict]
     from rich.table import Table
 
-    from symgauge.audits.text import element_rows
+    from symgauge.audits.text import element_rows, extra_rows
 
     console = terminal()
     apart = "No element was fitted" if isnan(result.distance) else (
@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
         table.add_row(*row)
     for distance, name in far[:8]:
         table.add_row("apart by", name, f"{distance:.2g}")
+    for row in extra_rows(result):
+        table.add_row(*row)
     if table.row_count:
         console.print(table, markup=False)
     return audit.STATUS[result.verdict]

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from symgauge import BadInputError
 from symgauge.audits.audit import audit
+from symgauge.capture import load_target
 from symgauge.cli.main import main
 from symgauge.weights.checkpoint import INDEX, SINGLE, held, open_checkpoint
 from symgauge.weights.statement import Held
+from symgauge.zoo import load
 from tests.audits.test_changed_weights import Tied
 from tests.support.places import DATA
 
@@ -118,3 +120,11 @@ def test_odd_paths_are_one_sentence(case: str, folder: Path, capsys: Any) -> Non
     path = str(folder) if case == "deep index" else "x" * 400
     assert main(["audit", FILE, path, path]) == 3
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_compare_names_what_the_target_does_not_read(tmp_path: Path, capsys: Any) -> None:
+    state = {n: t.detach() for n, t in load_target(FILE, load).build()[0].state_dict().items()}
+    save_file(state, tmp_path / "a")
+    save_file({**state, "more": torch.ones(2)}, tmp_path / "b")
+    assert main(["compare", FILE, str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "in BEFORE" not in (said := capsys.readouterr().out) and "more" in said
