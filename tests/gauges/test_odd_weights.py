@@ -138,3 +138,22 @@ class NoNumber(torch.nn.Module):
 def test_no_order_passes_where_an_output_is_no_number() -> None:
     _, change = canonicalise(NoNumber(), (torch.randn(4, 3),))
     assert not any("checked" in words for words in change.outcome.done)
+
+
+class FarFromOdd(torch.nn.Module):
+    """Odd as far as inputs of scale 10 reach, and not beyond."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.limit, self.a, self.b = limit, torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.b(torch.tanh(self.a(x).clamp(-self.limit, 60.0) / 60))
+        return out
+
+
+@pytest.mark.parametrize("limit, odd", [(60.0, True), (90.0, False)])
+def test_a_sign_that_large_inputs_tell_does_not_pass(limit: float, odd: bool) -> None:
+    _, change = canonicalise(FarFromOdd(limit), (torch.randn(4, 3),))
+    assert any(words.startswith("signs of") for words in change.outcome.done) == odd
