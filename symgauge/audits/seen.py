@@ -1,4 +1,4 @@
-"""Whether what is not proved could be seen: the inputs read each index that it moves.
+"""Whether what is not proved could be seen: the inputs read what it moves in each tensor.
 
 A permutation, or a scaling by a negative number, is held against the function. Where no input that
 is run reads what moves (rows that no id picks, a branch that is not taken), any would pass.
@@ -26,9 +26,10 @@ def seen(
     program: Running, unproved: Sequence[Unproved], state: Mapping[str, Array],
     inputs: Sequence[Inputs],
 ) -> tuple[list[Inputs], list[str]]:
-    """More inputs that read what these elements move; the tensors of which none reads some index.
+    """More inputs that read what these elements move; the tensors of which none reads enough.
 
-    An index of a tensor is read where any of its entries that move is. The program holds `state`.
+    Of each tensor some entry that an order moves is to be read, and of each index whose sign turns.
+    The program holds `state`.
     """
     moved = _moved(unproved, state)
     meeting = Meeting(program, moved)
@@ -56,7 +57,7 @@ def _moved(unproved: Sequence[Unproved], state: Mapping[str, Array]) -> dict[str
 def _forget_read(
     meeting: Meeting, unproved: Sequence[Unproved], moved: Mapping[str, Tensor]
 ) -> None:
-    """Strike off the indices of which an entry was met."""
+    """Strike off the places, or indices, of which an entry was met."""
     for group, _ in unproved:
         for move in group.moves:
             name = move.parameter
@@ -65,6 +66,8 @@ def _forget_read(
             read = (moved[name] & ~meeting.left[name]).numpy()
             whole = np.zeros_like(read)
             rows = rows_of(np.arange(read.size).reshape(read.shape), move.at)
-            along = read.reshape(-1)[rows].any(1, keepdims=True)
+            # signs index by index; an order is one whole, sleeping units among its indices
+            over = (0, 1, 2) if group.kind is None else (1,)
+            along = read.reshape(-1)[rows].any(over, keepdims=True)
             whole.reshape(-1)[rows] = np.broadcast_to(along, rows.shape)
             meeting.forget(name, torch.as_tensor(whole))

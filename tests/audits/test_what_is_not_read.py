@@ -169,3 +169,15 @@ def test_a_cap_that_only_large_inputs_reach_is_not_passed_by() -> None:
     a, bias, b = (state_of(module)[n] for n in ("a.weight", "a.bias", "b.weight"))
     result = audited(module, (X,), a_weight=2 * a, a_bias=2 * bias, b_weight=b / 2)
     assert result.verdict == "UNKNOWN" and "yet at others" in result.ground
+
+
+def test_units_that_sleep_do_not_hide_an_order() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 2))
+    with torch.no_grad():
+        module[0].bias[:2] = -1e6
+    a, bias, b = (state_of(module)[n] for n in ("0.weight", "0.bias", "2.weight"))
+    order = [3, 0, 1, 2, 7, 6, 5, 4]
+    result = audited(
+        module, (X,), **{"0_weight": a[order], "0_bias": bias[order], "2_weight": b[:, order]})
+    assert result.verdict == "EQUIVALENT"
