@@ -141,9 +141,13 @@ def assert_gauge_invariant(
     has no family with a finite action.
     """
     from symgauge.errors import BadInputError
+    from symgauge.gauges.spread import flat_numbers
     from symgauge.weights.orbit import moved_by_each
     from symgauge.weights.running import tensors_of
     from symgauge.weights.statement import Held, statement_of
+
+    def number(state: State) -> Tensor:
+        return flat_numbers(quantity({n: t.clone() for n, t in state.items()}))
 
     held = Held(module, tuple(args), dict(kwargs or {}))
     groups = [g for g in statement_of(held, observable).groups if g.proved]
@@ -151,18 +155,18 @@ def assert_gauge_invariant(
         raise BadInputError("the module has no family of symmetries, so nothing is tested")
     generator = torch.Generator().manual_seed(seed)
     state = {n: _generic(t, generator) for n, t in tensors_of(module).items()}
-    value = _flat(quantity(dict(state)))
+    value = number(state)
     assert bool(value.isfinite().all()), "the quantity is not finite at random weights"
     most = 1e-9 * value.abs()
     for _ in range(ROUNDED):
-        near = _flat(quantity(_rounded(state, generator)))
+        near = number(_rounded(state, generator))
         most = torch.maximum(most, 1e5 * _apart(near, value))
-    other = _flat(quantity({n: _generic(t, generator) for n, t in state.items()}))
+    other = number({n: _generic(t, generator) for n, t in state.items()})
     assert bool((_apart(other, value) > most).any()), (
         "the quantity is the same at other random weights too, so nothing is tested")
     wrong = []
     for group, moved in moved_by_each(groups, state, seed):
-        spread = _apart(_flat(quantity(moved)), value)
+        spread = _apart(number(moved), value)
         if not bool((spread <= most).all()):
             far = float((spread / value.abs().clamp_min(1e-300)).max())
             wrong.append(f"{group.label} (an entry by {far:.2g} of its size)")
@@ -197,9 +201,3 @@ def _generic(t: Tensor, generator: torch.Generator) -> Tensor:
     fan = max(t.numel() // max(t.shape[0], 1), 1) if t.ndim > 1 else 1
     scale: float = fan ** -0.5
     return noise * scale
-
-
-def _flat(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.detach().double().reshape(-1)
-    return torch.as_tensor(value, dtype=torch.float64).reshape(-1)

@@ -34,22 +34,25 @@ class Audit:
         """Root mean square over the tensors of their distances after the fitted element.
 
         Of two points of one orbit it is rounding. An upper bound on the distance of two orbits:
-        another element may bring them nearer.
+        another element may bring them nearer. NaN where none was fitted.
         """
         if not self.tensors:
             return 0.0
+        if self.moved and not self.distances:  # the fit was not made
+            return float("nan")
         return float(np.sqrt(sum(d * d for d in self.distances.values()) / self.tensors))
 
     def to_json(self) -> dict[str, Any]:
         """The record, as plain data."""
         return {
-            "verdict": self.verdict, "ground": self.ground, "drift": _plain(self.drift),
-            "floor": _plain(self.floor), "families": self.families,
+            "verdict": self.verdict, "ground": self.ground, "drift": plain_number(self.drift),
+            "floor": plain_number(self.floor), "families": self.families,
             "blame": [b.to_json() for b in self.blame], "unchanged": self.unchanged,
             "outside": self.outside, "discrete": self.discrete, "extra": self.extra,
-            "distance": self.distance, "moved": self.moved, "tensors": self.tensors,
+            "distance": plain_number(self.distance), "moved": self.moved, "tensors": self.tensors,
         }
 
 
-def _plain(x: float) -> float | None:
+def plain_number(x: float) -> float | None:
+    """A number as JSON has it: None where it is not finite."""
     return x if np.isfinite(x) else None

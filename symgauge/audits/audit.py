@@ -82,4 +82,5 @@ def _untied(weights: Pair) -> Audit:
     return Audit(
         "DIFFERENT", "AFTER holds two values for one tensor of TARGET; the module was not run",
         float("nan"), float("nan"), blame=blame, outside=[b.tensor for b in blame],
-        extra=weights.extra, moved=len(weights.changed), tensors=len(weights.names))
+        extra=weights.extra, moved=len({*weights.changed, *(first for _, first in weights.untied)}),
+        tensors=len(weights.names))

@@ -213,6 +213,7 @@ def _whole(state: Array, after: Array) -> str:
 
 def _bad(state: Array, after: Array, axis: int) -> Array:
     """The indices of an axis where two arrays differ."""
-    change = np.moveaxis(abs(state - after), axis, 0).reshape(state.shape[axis], -1).max(1)
+    off = state != after if state.dtype == bool else abs(state - after)
+    change = np.moveaxis(off, axis, 0).reshape(state.shape[axis], -1).max(1)
     found: Array = np.flatnonzero(change > 1e-6 * max(float(abs(state).max()), 1e-300))
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from symgauge.audits.differences import (
 from symgauge.audits.fit import Fit, discrete_of, families_of, fit, is_negative
 from symgauge.weights.inputs import Inputs
 from symgauge.audits.judge import SILENCE, UNEQUAL, Judge, unresolved
+from symgauge.audits.seen import seen
 from symgauge.weights.pair import TOLERANCE, Pair, tiny
 from symgauge.weights.running import LARGE, Running
 from symgauge.audits.runs import DRAWS, FEW_DRAWS, Runs
@@ -69,11 +69,11 @@ class Case:
             return result
         left = [n for n in found.unexplained if n not in self._idle(statement, found.unexplained)]
         if not left:
-            return self._carried(result, found, groups, far, floor)
+            return self._seen(self._carried(result, found, groups, far, floor), found, groups)
         judge = Judge(
             runs, statement, found, groups, left, self.inputs, list(self.wanted), floor,
             asked.progress)
-        return judge.judged(result)
+        return self._seen(judge.judged(result), found, groups)
 
     def _idle(self, statement: Statement, left: Sequence[str]) -> frozenset[str]:
         """Of what is left the tensors that no output reads, by the program itself."""
@@ -102,6 +102,34 @@ class Case:
             result, verdict="EQUIVALENT", ground=ground + (
                 f", with the input {', '.join(held)} as in the example" if held else ""))
 
+    def _seen(self, result: Audit, found: Fit, groups: Sequence[Group]) -> Audit:
+        """The answer, taken back where it rests on outputs, and others do not bear it out."""
+        unproved = [
+            (groups[k], e) for k, e in found.elements.items() if _unproved(groups[k], e)]
+        if result.verdict != "EQUIVALENT" or not (unproved or found.unexplained):
+            return result
+        more: list[Inputs] = []
+        if unproved:
+            self.runs.hold(self.weights.before)
+            more, unread = seen(self.program, unproved, found.before, self.inputs)
+            if unread:
+                return replace(result, verdict="UNKNOWN", ground=(
+                    f"{unproved[0][0].label} is not proved, and no input that was run reads "
+                    f"{', '.join(unread[:3])}, which it moves"))
+        others = [[x] for x in self.program.draws.far(3)] + ([more] if more else [])
+        far = max((self._far(x) for x in others), default=0.0)
+        return result if far <= UNEQUAL else replace(result, verdict="UNKNOWN", ground=(
+            f"{result.ground}; yet at others an output differs by {far:.3g} times what rounding "
+            "does to it"))
+
+    def _far(self, inputs: Sequence[Inputs]) -> float:
+        """How far outputs differ at inputs, in units of the floor; 0 where that cannot be said."""
+        runs, before, after = self.runs, self.weights.before, self.weights.after
+        wanted, there = runs.of(before, inputs), runs.of(after, inputs)
+        far = excess(change(wanted, there), largest([
+            runs.half_floor(before, wanted, inputs), runs.half_floor(after, there, inputs)]))
+        return far if np.isfinite(far) else 0.0
+
     # -- the element ---------------------------------------------------------------------------
 
     def _fitted(self, statement: Statement) -> tuple[Fit, list[Group]]:
@@ -115,9 +143,13 @@ class Case:
         for g in near:
             names |= set(touched(g)) & set(weights.floating)
         ordered = [n for n in weights.floating if n in names]
-        wide = sum(prod(weights.before.shapes[weights.sources[n]]) for n in ordered) <= LARGE
+        wide = sum(self.program.tensors[n].numel() for n in ordered) <= LARGE
         before, after = (
             weights.arrays(c, ordered, wide) for c in (weights.before, weights.after))
+        # an element is read from numbers
+        broken = {n for n in ordered if not (
+            np.isfinite(before[n]).all() and np.isfinite(after[n]).all())}
+        near = [g for g in near if not broken & set(touched(g))]
         tolerance = {n: TOLERANCE.get(weights.dtypes[n], 1e-1) for n in ordered}
         least = {n: tiny(weights.dtypes[n]) for n in ordered}
         while True:

@@ -64,9 +64,10 @@ def off(
 ) -> tuple[float, float]:
     """The relative error of a tensor; and of its worst entry, or row or column of a matrix.
 
-    Below `tiny` the numbers of a dtype are equally spaced.
+    Below `tiny` the numbers of a dtype are equally spaced. Infinite where one is no number.
     """
-    change = state - after
+    with np.errstate(invalid="ignore"):  # one infinity in both is no change
+        change = np.where(state == after, 0.0, state - after)
     if state.ndim < 2:
         most = np.maximum(abs(after), abs(state))
         if size is not None:
@@ -91,5 +92,6 @@ def _norms(array: Array, axes: tuple[int, ...]) -> Array:
 
 def _largest(change: Array, size: Array) -> float:
     with np.errstate(all="ignore"):
-        found = np.where(change > 0, change / size, 0.0)
+        # what is no number is as far as can be
+        found = np.nan_to_num(np.where(change != 0, change / size, 0.0), nan=np.inf, posinf=np.inf)
     return float(found.max()) if found.size else 0.0

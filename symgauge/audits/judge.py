@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isnan
 
 import torch
 from torch import Tensor
@@ -70,6 +71,8 @@ class Judge:
             self.progress("inputs that meet what moved")
             unmet = self._meet(values)
         times = excess(self.effect, self.noise)
+        if isnan(times):
+            return replace(result, ground="an output is not finite")
         if not times <= UNEQUAL:
             return self._different(result, times)
         reason = self._doubt(times, unmet)
@@ -82,11 +85,16 @@ class Judge:
     def _moved(self, name: str) -> Tensor:
         """Which entries of a tensor no element explains."""
         state, after = (torch.as_tensor(x[name]) for x in (self.found.state, self.found.after))
+        if not state.is_floating_point():
+            return state != after
         size = torch.maximum(after.abs(), state.abs())
         if name in self.found.sizes:
             size = torch.maximum(size, torch.as_tensor(self.found.sizes[name]).view(size.shape))
         # half of it: a row may be off where each entry is just within it
-        return (state - after).abs() > self.found.tolerance[name] / 2 * size
+        apart = (state - after).abs()
+        # what is no number is near to none
+        near = apart.isfinite() & (apart <= self.found.tolerance[name] / 2 * size)
+        return (state != after) & ~near
 
     def _after_but(self, state: Mapping[str, Array]) -> dict[str, Tensor]:
         """AFTER's tensors with what is not explained as it is in this state."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from symgauge.audits.differences import ROUNDING
+from symgauge.audits.differences import ROUNDING, distance
 from symgauge.weights.inputs import Inputs
 from symgauge.weights.running import Running
 
@@ -24,6 +24,9 @@ AT_RANDOM = 32
 AT_ONCE = 8
 #: A row may be picked by an id to which something is added.
 SHIFTS = 5
+#: Where there is no derivative: by how much of the tensor's size an entry is changed, what change
+#: of an output shows it, and how many entries are tried.
+STEP, SHOWN, STEPPED = 0.1, 1e-9, 256
 
 
 class Meeting:
@@ -32,6 +35,8 @@ class Meeting:
     def __init__(self, program: Running, entries: Mapping[str, Tensor]) -> None:
         self.program = program
         self.left = {n: mask.clone() for n, mask in entries.items() if bool(mask.any())}
+        #: Tensors by which an op has no derivative: running statistics, for one.
+        self._without: set[str] = set()
 
     def meet(self, inputs: Sequence[Inputs]) -> list[Inputs]:
         """Those of the inputs that meet an entry which none before did."""
@@ -49,6 +54,13 @@ class Meeting:
             first = [row - less for row in self._rows() if row >= less]
             found += self.meet(self.program.draws.draw(AT_ONCE, turn + 1, first))
         return found
+
+    def forget(self, name: str, entries: Tensor) -> None:
+        """These entries need not be met."""
+        if name in self.left:
+            self.left[name] &= ~entries
+            if not self.left[name].any():
+                del self.left[name]
 
     def words(self) -> list[str]:
         """What is left, in words."""
@@ -79,13 +91,35 @@ class Meeting:
             scale = float(tensor.abs().max()) if tensor.numel() else 0.0
             seen = self.left[name] & (gradient.abs() * (scale or 1.0) > ROUNDING)
             met = met or bool(seen.any())
-            self.left[name] &= ~seen
-            if not self.left[name].any():
-                del self.left[name]
+            self.forget(name, seen)
         return met
 
     def _gradients(self, names: Sequence[str], inputs: Inputs) -> dict[str, Tensor]:
-        """The derivatives of a random combination of the outputs, each in units of its own size."""
+        """The derivatives of a combination of the outputs; differences where an op has none."""
+        found = self._derivatives([n for n in names if n not in self._without], inputs)
+        if found is None and not self.program.large:
+            self._without |= {n for n in names if self._derivatives([n], inputs) is None}
+            found = self._derivatives([n for n in names if n not in self._without], inputs)
+        return {**(found or {}), **{
+            n: self._differences(n, inputs) for n in names if n in self._without}}
+
+    def _differences(self, name: str, inputs: Inputs) -> Tensor:
+        """1 for each of the entries that are left at which a change of it is seen, else 0."""
+        tensor, found = self.program.tensors[name], torch.zeros(self.left[name].shape)
+        stored, size = tensor.data, float(tensor.abs().max()) or 1.0
+        base = self.program.outputs([inputs])
+        for at in self.left[name].nonzero()[:STEPPED].tolist():
+            tensor.data = stored.clone()
+            tensor.data[tuple(at)] += STEP * size
+            found[tuple(at)] = distance(base, self.program.outputs([inputs])) > SHOWN
+        tensor.data = stored
+        return found
+
+    def _derivatives(self, names: Sequence[str], inputs: Inputs) -> dict[str, Tensor] | None:
+        """The derivatives of a random combination of the outputs, each in units of its own size.
+
+        None where an op has no derivative by one of the tensors.
+        """
         tensors = [self.program.tensors[n] for n in names]
         stored = [t.data for t in tensors]
         generator = torch.Generator().manual_seed(5)
@@ -104,8 +138,7 @@ class Meeting:
                     return {}
                 found = torch.autograd.grad(total, tensors, allow_unused=True)
         except RuntimeError:
-            # an op that has no derivative by this tensor: nothing is known to be met
-            return {}
+            return None
         finally:
             for t, value in zip(tensors, stored, strict=True):
                 t.requires_grad_(False)

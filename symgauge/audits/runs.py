@@ -97,7 +97,7 @@ class Runs:
         self, name: str, units: Mapping[str, Tensor | float], generator: torch.Generator
     ) -> Tensor:
         """A tensor rounded at random, in float64, or where there are too many in float32."""
-        value, unit = self.program.tensors[name].detach(), units[name]
+        value, unit = self.program.tensors[name].detach().contiguous(), units[name]
         many = sum(self.program.tensors[n].numel() for n in units) > LARGE
         if many and self.program.as_stored and value.dtype != torch.float64:
             noisy, unit = value.to(torch.float32, copy=True), unit + epsilon(torch.float32)

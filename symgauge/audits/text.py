@@ -28,11 +28,14 @@ def rows(result: Audit) -> list[tuple[str, str, str]]:
     blamed = {b.tensor for b in result.blame}
     out += [("not moved, in no element", n, "") for n in result.unchanged if n not in blamed]
     out += [("moved, in no family", n, "") for n in result.outside if n not in blamed]
-    out += element_rows(result)
-    out += [
+    return out + element_rows(result) + extra_rows(result)
+
+
+def extra_rows(result: Audit) -> list[tuple[str, str, str]]:
+    """What TARGET does not read."""
+    return [
         ("extra", e["tensor"], f"in {e['where']}, {'the same' if e['same'] else 'not the same'}")
         for e in result.extra]
-    return out
 
 
 def element_rows(result: Audit) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadInputError(f"apply needs torch ({error}); install symgauge[torch]") from error
 
     weights = Weights(open_checkpoint(options.source))
-    if (result.exists() or result.is_symlink()) and not options.force:
+    if os.path.lexists(result) and not options.force:
         raise BadInputError(f"cannot write {result}: it is there; --force overwrites it")
     require_intact(record, options.file)
     words = options.element or ["random"] * len(options.family)

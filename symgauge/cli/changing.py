@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +42,7 @@ def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "
 def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> int:
     """Move the weights; the exit status. `way` is asked once torch may be imported."""
     result = Path(options.result)
-    if (result.exists() or result.is_symlink()) and not options.force:
+    if os.path.lexists(result) and not options.force:
         raise BadInputError(f"cannot write {result}: it is there; --force overwrites a file")
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = named_target(options)

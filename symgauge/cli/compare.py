@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from math import isnan
 
 from symgauge.cli import audit
 from symgauge.cli.console import terminal
@@ -29,22 +30,29 @@ def run(options: argparse.Namespace) -> int:
     result = audit.audited(options)
     far = sorted(((d, n) for n, d in result.distances.items()), reverse=True)
     if options.json:
-        print(json.dumps({**result.to_json(), "distances": {n: d for d, n in far}}, indent=1))
+        from symgauge.audits.answer import plain_number
+
+        print(json.dumps({**result.to_json(), "distances": {
+            n: plain_number(d) for d, n in far}}, indent=1))
         return audit.STATUS[result.verdict]
     from rich.table import Table
 
-    from symgauge.audits.text import element_rows
+    from symgauge.audits.text import element_rows, extra_rows
 
     console = terminal()
+    apart = "No element was fitted" if isnan(result.distance) else (
+        f"Distance {result.distance:.2g} of the tensors' size")
     console.print(
-        f"{result.verdict}: {result.ground}. Distance {result.distance:.2g} of the tensors' size, "
-        f"drift of the outputs {result.drift:.2g}, floor {result.floor:.2g}.",
+        f"{result.verdict}: {result.ground}. {apart}, drift of the outputs {result.drift:.2g}, "
+        f"floor {result.floor:.2g}.",
         markup=False, highlight=False)
     table = Table("what", "tensors", "how", box=None, pad_edge=False)
     for row in element_rows(result):
         table.add_row(*row)
     for distance, name in far[:8]:
         table.add_row("apart by", name, f"{distance:.2g}")
+    for row in extra_rows(result):
+        table.add_row(*row)
     if table.row_count:
         console.print(table, markup=False)
     return audit.STATUS[result.verdict]

@@ -29,7 +29,8 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="at the full sizes (FULL of TARGET)")
     parser.add_argument(
         "--pruning", action="store_true",
-        help="JSON: which slices of which tensors go together, running statistics included")
+        help="JSON: which slices of which tensors go together, running statistics included where "
+        "the program reads them (evaluation mode); `left_out` names what has no place")
     parser.set_defaults(run=run)
     return parser
 
@@ -80,7 +81,21 @@ def _pruning(target: Target, options: argparse.Namespace, progress: Progress) ->
 
     network = whole_program(target, options.observable, options.output)
     progress("legs")
+    groups = pruning_groups(network)
     return {
         "name": target.name, "target": target.text, "sizes": dict(target.sizes),
-        "groups": pruning_groups(network),
+        "groups": groups,
+        "left_out": _left_out(target, {p["parameter"] for g in groups for p in g["places"]}),
         "fidelity": "read off the exported graph, which was not compared with the module"}
+
+
+def _left_out(target: Target, placed: set[str]) -> list[str]:
+    """Tensors with axes that a checkpoint holds and no group places: integers, what is not read."""
+    from symgauge.gauges.symmetries import aliases_of
+    from symgauge.capture import build_without_weights
+    from symgauge.weights.running import tensors_of
+
+    tied = aliases_of(target)
+    placed = placed | {n for n in tied if tied[n] in placed}
+    return [n for n, t in tensors_of(build_without_weights(target)[0]).items()
+            if t.ndim and n not in placed]

@@ -28,6 +28,7 @@ from symgauge.weights.moving import Weights
 from symgauge.weights.proposals import proposals
 from symgauge.gauges.recipe import Outcome
 from symgauge.weights.statement import Group
+from symgauge.gauges.symmetries import require_numbers
 from symgauge.gauges.trial import Trial
 from symgauge.weights.view import View
 
@@ -82,12 +83,15 @@ class _Aligning:
 
     def __init__(self, gauge: HeldGauge, goal: Checkpoint, rng: np.random.Generator) -> None:
         self.gauge, self.rng = gauge, rng
+        require_numbers(gauge.symmetries, goal)
         self.goal: dict[str, Array] = {}
         for p in gauge.symmetries.network.parameters:
+            if p.name not in goal.shapes:
+                raise BadInputError(f"{goal.path} has no tensor named {p.name!r}")
             if goal.shapes.get(p.name) != tuple(p.shape):
                 raise BadInputError(
                     f"{goal.path} holds {p.name} of shape "
-                    f"{list(goal.shapes.get(p.name, ()))}, and TARGET's has {list(p.shape)}")
+                    f"{list(goal.shapes[p.name])}, and TARGET's has {list(p.shape)}")
             self.goal[p.name] = to_numpy(goal.tensor(p.name)).astype(np.float64)
 
     def run(self) -> None:

@@ -5,6 +5,7 @@ Nothing is written unless the outputs are seen to stay as they are, up to roundi
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,7 +27,9 @@ from symgauge.weights.moving import Weights, move_files
 from symgauge.gauges.recipe import Outcome
 from symgauge.gauges.recipes import all_recipes
 from symgauge.weights.statement import Held
-from symgauge.gauges.symmetries import Symmetries, aliases_of, at_sizes_of, symmetries_of
+from symgauge.gauges.symmetries import (
+    Symmetries, aliases_of, at_sizes_of, require_numbers, symmetries_of,
+)
 from symgauge.gauges.trial import Measured, Trial
 
 
@@ -105,7 +108,7 @@ def change_files(
     Raises BadInputError where the result cannot be written.
     """
     weights = Weights(open_checkpoint(source))
-    if result.is_dir():
+    if os.path.isdir(result):
         raise BadInputError(f"cannot write {result}: it is a directory; give a new name")
     target = at_sizes_of(target, weights.checkpoint)
     with Trial(target, weights, asked.observable, asked.output) as trial:
@@ -120,17 +123,25 @@ def change_files(
             change = replace(change, measured=trial.measured(
                 change.element, open_checkpoint(str(there))))
             if change.is_same:
-                there.replace(result)
+                _rename(there, result)
     return change
 
 
 def _moved(way: Way, target: Target | Held, trial: Trial, asked: Asked) -> Change:
     asked.progress("program")
     symmetries = symmetries_of(target, asked.observable, asked.output)
+    require_numbers(symmetries, trial.weights.checkpoint)
     gauge = Gauge(symmetries, trial.weights, trial)
     asked.progress("element")
     outcome = way(gauge, np.random.default_rng(asked.seed))
     return Change(symmetries, gauge.element, outcome)
+
+
+def _rename(there: Path, result: Path) -> None:
+    try:
+        there.replace(result)
+    except OSError as error:
+        raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
 
 
 @contextmanager

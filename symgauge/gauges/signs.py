@@ -46,8 +46,12 @@ def fix_signs(gauge: HeldGauge, groups: Sequence[Group], found: Outcome) -> None
         if found_place is None:
             break
         one, move, total = found_place
-        _fix(gauge, one.group, total)
         left = [o for o in left if o is not one]
+        if one.checked and not _may(gauge, one.group, total):
+            # one index was tried
+            found.left.append(f"signs of {one.group.label}: the function keeps not all of them")
+            continue
+        _fix(gauge, one.group, total)
         found.done.append(
             f"signs of {one.group.label}: by {move.parameter}"
             + (" (checked)" if one.checked else ""))
@@ -151,6 +155,16 @@ def _fix(gauge: HeldGauge, group: Group, total: Array) -> None:
             signs[:, -1] *= signs.prod(1)  # determinant 1
         matrices = signs[:, :, None] * np.eye(group.size)
         gauge.act(group, matrices if basis is None else basis @ matrices @ basis.T)
+
+
+def _may(gauge: HeldGauge, group: Group, total: Array) -> bool:
+    """Whether the function is seen to keep the signs that `_fix` takes; it does where none is."""
+    signs = np.where(total < 0, -1.0, 1.0)
+    if (signs > 0).all():
+        return True
+    if group.kind is None:
+        return gauge.may(group, signs[0], np.arange(group.size))
+    return gauge.may(group, signs)
 
 
 def _turned(total: Array) -> Array:

@@ -110,12 +110,19 @@ def _by_family(elements: list[GroupElement]) -> dict[int, list[GroupElement]]:
     return found
 
 
+def flat_numbers(value: Any) -> Tensor:
+    """The numbers of a tensor, array or number, flat and in float64; complex ones by two each."""
+    found = torch.as_tensor(value).detach()
+    if found.is_complex():
+        found = torch.view_as_real(found.to(torch.complex128))
+    return found.double().reshape(-1)
+
+
 def _value(quantity: Quantity, state: Mapping[str, Tensor], like: Tensor | None = None) -> Tensor:
     """The quantity, flat and in float64, of one shape throughout."""
     try:
-        found = quantity(dict(state))
-        flat = torch.as_tensor(found).detach().double().reshape(-1)
-    except Exception as error:
+        flat = flat_numbers(quantity({n: t.clone() for n, t in state.items()}))
+    except (Exception, SystemExit) as error:
         raise BadInputError(
             f"the quantity fails on the state with {type(error).__name__}: {error!s:.120}"
         ) from error

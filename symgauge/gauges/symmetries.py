@@ -27,6 +27,7 @@ from symgauge.program.leaf import Input, Parameter
 from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
 from symgauge.spaces.roles import NamedLeg, named_legs
+from symgauge.weights.action import touched
 from symgauge.weights.checkpoint import Checkpoint
 from symgauge.weights.moving import Record
 from symgauge.weights.statement import Group, Held, group_of, permutations, program_of
@@ -183,6 +184,16 @@ def at_sizes_of(target: Target | Held, weights: Checkpoint) -> Target | Held:
     return target
 
 
+def require_numbers(symmetries: Symmetries, weights: Checkpoint) -> None:
+    """Raises BadInputError where a tensor that moves has an entry that is infinite or no number."""
+    for name in dict.fromkeys(
+            n for g in (*symmetries.families, *symmetries.orders) for n in touched(g)):
+        if name in weights.shapes and not weights.tensor(name).double().isfinite().all():
+            raise BadInputError(
+                f"{weights.path} holds an entry of {name} that is infinite or no number: there is "
+                "no element to be read from it")
+
+
 def aliases_of(target: Target | Held) -> dict[str, str]:
     """Names that a module has for one tensor (tied), with the first of them."""
     return _aliases(
@@ -208,4 +219,7 @@ def _misfit(module: torch.nn.Module, weights: Checkpoint) -> str:
                     f"{list(tensor.shape)}; give its sizes with --set")
         if tensor.is_floating_point() and tied.get(name, name) not in there:
             return f"there is no tensor named {name!r}"
+        if tied.get(name, name) not in weights.shapes and name in weights.shapes:
+            return (f"{name} stands there for {tied[name]}, which is one tensor with it: save it "
+                    "by that name too")
     return ""

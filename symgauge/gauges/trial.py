@@ -122,8 +122,28 @@ class Trial:
         def change(part: Collection[str]) -> list[Tensor]:
             return self._change(lambda n: _tensor(moved[n]), part)
 
+        # where an output is no number any element would pass
+        if not all(bool(f.isfinite().all()) for f in self._rounding):
+            return False
         return not _beyond(change(names), self._rounding) and any(
-            _largest(change([n])) > SHOWN for n in sorted(names))
+            _largest(change([n])) > SHOWN for n in sorted(names)) and self._holds_far(
+                lambda n: _tensor(moved[n]), names)
+
+    @cached_property
+    def _far(self) -> list[tuple[Any, list[Tensor]]]:
+        """Inputs of scales beyond the others, where all outputs are finite, with these."""
+        found = [(x, self._program.outputs([x])[0]) for x in self._program.draws.far(0)]
+        return [(x, outs) for x, outs in found if all(bool(o.isfinite().all()) for o in outs)]
+
+    def _holds_far(self, put: Put, names: Collection[str]) -> bool:
+        """Whether no threshold that the other inputs do not reach tells the moved weights."""
+        wanted = self._far
+        self._program.put(put, list(names))
+        found = [self._program.outputs([x])[0] for x, _ in wanted]
+        self._put_back(self._program, names)
+        return all(
+            _largest(_relative(*([_channels(o) for o in outs] for outs in (one, two)))) <= SHOWN
+            for (_, one), two in zip(wanted, found, strict=True))
 
     @cached_property
     def _rounding(self) -> list[Tensor]:

@@ -33,7 +33,13 @@ class PruningGroup(TypedDict):
 
 
 def pruning_groups(network: Network) -> list[PruningGroup]:
-    """The groups, in the order of the parameters."""
+    """The groups, in the order of the parameters; none of parameters that no line reads.
+
+    What such a parameter goes with the program does not show.
+    """
+    taken = {i for node in network.nodes for i in node.inputs} | set(network.outputs)
+    read = {p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
+            if i in taken}
     legs, places, axes = follow(network)
     outside = {
         leg for node in (*network.input_nodes, *network.outputs) for axis in axes[node]
@@ -41,7 +47,8 @@ def pruning_groups(network: Network) -> list[PruningGroup]:
     return [
         {"name": own["name"], "size": own["size"], "outside": leg in outside,
          "places": [_pruned(t) for t in own["touches"]]}
-        for leg, own in zip(places, named_legs(network), strict=True)]
+        for leg, own in zip(places, named_legs(network), strict=True)
+        if any(t["parameter"] in read for t in own["touches"])]
 
 
 def _pruned(place: LegPlace) -> PrunedPlace:

@@ -6,6 +6,7 @@ Tensors are read one at a time. Nothing else is read: a pickle can run any code.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,10 +59,11 @@ def is_extra_state(name: str) -> bool:
 def open_checkpoint(path: str) -> Checkpoint:
     """The checkpoint at a path.
 
-    Raises BadInputError where it is no safetensors file, is cut short, or lacks a shard.
+    Raises BadInputError where it is no safetensors file, is cut short, or lacks a shard; and where
+    a directory says in two ways what it holds.
     """
     place = Path(path)
-    if not place.exists():
+    if not os.path.exists(path):  # Path.exists raises where no file can have the name
         raise BadInputError(f"there is no file {path}")
     files = _shards(place) if place.is_dir() else {}
     if not place.is_dir():
@@ -71,9 +73,14 @@ def open_checkpoint(path: str) -> Checkpoint:
     dtypes: dict[str, torch.dtype] = {}
     for shard in sorted(set(files.values())):
         with _opened(shard) as file:
-            there = set(file.keys())
+            names = set(file.keys())
+            beside = sorted(names - set(files))
+            if beside:
+                raise BadInputError(
+                    f"{shard} holds {beside[0]!r}, which {INDEX} names nowhere: it would be left "
+                    "out; place it in the index, or take it out of the file")
             for name in (n for n, f in files.items() if f == shard):
-                if name not in there:
+                if name not in names:
                     raise BadInputError(
                         f"{shard} has no tensor named {name!r}, which the index places there")
                 piece = file.get_slice(name)
@@ -100,8 +107,14 @@ def _shards(folder: Path) -> dict[str, Path]:
     try:
         places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         files = {str(name): folder / str(shard) for name, shard in places.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+    ) as error:
         raise BadInputError(f"{index} is no index of shards ({error!r:.80})") from error
+    if (folder / SINGLE).is_file() and folder / SINGLE not in files.values():
+        raise BadInputError(
+            f"the directory {folder} holds {INDEX} and {SINGLE} beside it, and readers do not "
+            "agree on which counts: take one away, or name the file")
     lost = sorted({f.name for f in files.values() if not f.is_file()})
     if lost:
         raise BadInputError(f"{folder} lacks the shard {lost[0]}, which {INDEX} names")

@@ -16,6 +16,8 @@ from symgauge.capture.outputs import path_name
 
 Inputs = tuple[tuple[Any, ...], dict[str, Any]]
 SCALES = (1.0, 0.1, 10.0, 3.0)
+#: Scales at which thresholds show that the others do not reach.
+FAR = (1e3, 1e-3)
 #: How far beyond the example's integers those are drawn that stop nowhere.
 BEYOND = 5
 
@@ -55,13 +57,20 @@ class Draws:
     def draw(self, count: int, seed: int, first: Sequence[int] = ()) -> list[Inputs]:
         """Random inputs of several scales; integers take the values of `first` before others."""
         generator = torch.Generator().manual_seed(seed)
-        return [self._one(i, generator, first) for i in range(count)]
+        return [self._one(i, generator, first, SCALES[i % len(SCALES)]) for i in range(count)]
 
-    def _one(self, i: int, generator: torch.Generator, first: Sequence[int]) -> Inputs:
+    def far(self, seed: int) -> list[Inputs]:
+        """Random inputs of scales far beyond; none where no input is of floats."""
+        generator = torch.Generator().manual_seed(seed)
+        return [self._one(i, generator, (), s) for i, s in enumerate(FAR)] if self.floats else []
+
+    def _one(
+        self, i: int, generator: torch.Generator, first: Sequence[int], scale: float
+    ) -> Inputs:
         leaves, before = list(self._leaves), {k: self._leaves[k] for k in self.counts}
         for k in self.floats:
             noise = torch.randn(leaves[k].shape, generator=generator, dtype=torch.float64)
-            leaves[k] = noise * SCALES[i % len(SCALES)]
+            leaves[k] = noise * scale
         drawn = {k: self._integers(k, i, generator, first) for k in self.counts}
         alone = [{k: x} for k, x in drawn.items()] if len(drawn) > 1 else []
         turn = i % max(len(alone), 1)

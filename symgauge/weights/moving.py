@@ -227,7 +227,7 @@ def move_files(
             there = element.apply(state, [name])[name]
         if there is not state[name]:
             _require_held(name, element, state, there)
-            if (there != state[name]).any():
+            if (_with_ops(there) != _with_ops(state[name])).any():
                 changed.update(n for n in checkpoint.shapes if tied.get(n, n) == name)
         return there
 
@@ -263,8 +263,9 @@ def _save(
 
 def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], moved: Any) -> None:
     """Raises BadInputError where a moved tensor overflows its dtype, or ends at 0 in it alone."""
-    before, xp = state[name], library(moved)
-    dtype = str(before.dtype).removeprefix("torch.")
+    dtype = str(state[name].dtype).removeprefix("torch.")
+    before, moved = _with_ops(state[name]), _with_ops(moved)
+    xp = library(moved)
     if bool((xp.isfinite(before) & ~xp.isfinite(moved)).any()):
         raise BadInputError(
             f"{name} would hold numbers beyond {dtype} where this element moves it; take a smaller "
@@ -276,6 +277,12 @@ def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], mo
             raise BadInputError(
                 f"{name} would hold 0 in place of numbers that are too small for {dtype} where "
                 "this element moves it; take another element, or weights in a wider dtype")
+
+
+def _with_ops(value: Any) -> Any:
+    """Floats of one byte have no ops to be looked at with."""
+    narrow = str(value.dtype).startswith("torch.float8")
+    return value.float() if narrow else value
 
 
 def _widened(value: Any) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 from symgauge.errors import BadInputError
 from symgauge.weights.action import Array
 from symgauge.weights.checkpoint import Checkpoint
-from symgauge.weights.running import Running
+from symgauge.weights.running import Running, alike
 
 #: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
 TOLERANCE = {
@@ -29,10 +29,10 @@ class Pair:
             _require(which, c, shapes, kinds, self.tied)
         self.names = [n for n in shapes if n not in self.tied]
         self.floating = [n for n in self.names if kinds[n]]
-        self.sources = {
-            n: next((m for m in (n, *(k for k, v in self.tied.items() if v == n))
-                     if m in before.shapes and m in after.shapes), n)
-            for n in self.names}
+        #: By which of its names each holds a tensor: of a tied one each may have saved another.
+        self._names = tuple(
+            {n: next(m for m in (n, *(k for k, v in self.tied.items() if v == n))
+                     if m in c.shapes) for n in self.names} for c in (before, after))
         self.untied = []
         for name, first in self.tied.items():
             if _apart(before, name, first):
@@ -41,18 +41,18 @@ class Pair:
                     "TARGET: untie them there, or save one")
             if _apart(after, name, first):
                 self.untied.append((name, first))
-        self.changed = [n for n in self.names if not same(
-            before, self.sources[n], after, self.sources[n])]
+        here, there = self._names
+        self.changed = [n for n in self.names if not same(before, here[n], after, there[n])]
         self.extra = [
             {"tensor": n, "where": where, "same": alike}
             for n, where, alike in _extra(before, after, set(shapes))]
         self.dtypes = {
-            n: max((before.dtypes[s], after.dtypes[s]), key=epsilon)
-            for n, s in self.sources.items()}
+            n: max((before.dtypes[here[n]], after.dtypes[there[n]]), key=epsilon)
+            for n in self.names}
 
     def value(self, which: Checkpoint, name: str) -> Tensor:
         """A tensor of one of the two, by its name in the module."""
-        return which.tensor(self.sources[name])
+        return which.tensor(self._names[which is self.after][name])
 
     def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
         """Tensors as arrays of numpy, in float64 unless many are stored narrower."""
@@ -78,7 +78,7 @@ def same(one: Checkpoint, name: str, two: Checkpoint, other: str) -> bool:
     a, b = one.tensor(name), two.tensor(other)
     if a.dtype != b.dtype:
         a, b = a.double(), b.double()
-    return torch.equal(a, b)
+    return alike(a, b)
 
 
 def _apart(c: Checkpoint, name: str, other: str) -> bool:

@@ -96,10 +96,13 @@ class Running:
     def _tried(self) -> _Watch:
         """Two runs on the example, which have to agree; what was seen of them."""
         watch = _Watch()
+        kept = {n: t.clone() for n, t in self.module.named_buffers()}
         with torch.no_grad(), self.arithmetic(), watch, self._watched():
             one = self.returned((self.args, self.kwargs))
             again = self.returned((self.args, self.kwargs))
-        if any(not torch.equal(a, b) for a, b in zip(one, again, strict=True)):
+        # statistics change in training mode though its outputs do not read them
+        if any(not alike(a, b) for a, b in zip(one, again, strict=True)) or any(
+                not alike(kept[n], t) for n, t in self.module.named_buffers() if n in kept):
             raise BadInputError(
                 "the module is not deterministic, or changes its own tensors as it runs; call "
                 ".eval() on it in the factory")
@@ -193,6 +196,31 @@ def _short(x: Any) -> Any:
     return x
 
 
+def alike(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors hold the same; what is no number is no other one."""
+    return torch.equal(a, b) or a.shape == b.shape and a.is_floating_point() and bool(
+        ((a == b) | (a.isnan() & b.isnan())).all())
+
+
+def _require_apart(module: torch.nn.Module) -> None:
+    """Raises BadInputError where two tensors are views of one memory: each would be given values.
+
+    One tensor by two names is no such case.
+    """
+    ends: list[tuple[int, int, int, str]] = []
+    for name, t in {id(t): (n, t) for n, t in tensors_of(module).items()}.values():
+        if t.layout is torch.strided and t.numel():
+            last = sum((n - 1) * step for n, step in zip(t.shape, t.stride()))
+            start = int(t.storage_offset()) * t.element_size()
+            ends.append((_address(t), start, start + int(last + 1) * t.element_size(), name))
+    ends.sort()
+    for (memory, _, stop, one), (other, start, _, two) in zip(ends, ends[1:]):
+        if memory == other and memory and start < stop:
+            raise BadInputError(
+                f"{one} and {two} of TARGET are views of one memory, and files give each its own "
+                "values: make them one tensor there, or two")
+
+
 def is_large(module: torch.nn.Module) -> bool:
     """Whether a module is run with few inputs, and without a copy of its tensors."""
     return sum(t.numel() for t in tensors_of(module).values()) > LARGE
@@ -202,8 +230,12 @@ def is_large(module: torch.nn.Module) -> bool:
 def running(
     built: tuple[Any, Any, Any], observable: str, output: str | int | None
 ) -> Iterator[Running]:
-    """The built module to run, in float64 within. One that is large is not left as it was."""
+    """The built module to run, in float64 within. One that is large is not left as it was.
+
+    Raises BadInputError where two of its tensors are parts of one memory.
+    """
     module = built[0]
+    _require_apart(module)
     if is_large(module):
         make_exact(module.cpu())
         try:

@@ -119,3 +119,30 @@ def test_the_command(
 
 def test_the_verb_is_public() -> None:
     assert "orbit_spread" in symgauge.__all__
+
+
+def test_a_complex_quantity_is_more_than_its_real_part(
+    derivation: Derivation, state: State
+) -> None:
+    same = product(state)
+    found = orbit_spread(derivation, state, lambda s: torch.complex(same, cosine(s)))
+    assert found.verdict == "DEPENDS"
+
+
+def test_a_quantity_that_writes_in_its_state_changes_its_own(
+    derivation: Derivation, state: State
+) -> None:
+    def halved(s: State) -> torch.Tensor:
+        for t in s.values():
+            t.mul_(0.5)
+        return product(s)
+
+    assert orbit_spread(derivation, state, halved).verdict == "EXACT"
+
+
+def test_a_quantity_that_ends_the_program_is_said(derivation: Derivation, state: State) -> None:
+    def ends(s: State) -> None:
+        raise SystemExit(0)
+
+    with pytest.raises(BadInputError, match="SystemExit"):
+        orbit_spread(derivation, state, ends)

@@ -89,6 +89,32 @@ def test_slices_that_go_together_leave_a_module_that_runs(run: Any) -> None:
         broken(*args)
 
 
+OWN = """
+import torch
+class Masked(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.norm = torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
+        self.b = torch.nn.Linear(4, 2)
+        self.register_buffer("mask", torch.tensor([True, False, True, True]))
+    def forward(self, x):
+        return self.b(torch.relu(self.norm(self.a(x))).masked_fill(self.mask, 0.0))
+def training():
+    return Masked(), (torch.randn(5, 3),)
+def evaluation():
+    return Masked().eval(), (torch.randn(5, 3),)
+"""
+
+
+def test_tensors_that_no_group_places_are_named(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    statistics = ["norm.running_mean", "norm.running_var"]
+    for factory, names in (("evaluation", ["mask"]), ("training", ["mask", *statistics])):
+        found = json.loads(run(f"{tmp_path / 'own.py'}:{factory}", "--pruning").out)
+        assert sorted(found["left_out"]) == names
+    assert json.loads(run(LLAMA, "--pruning").out)["left_out"] == []
+
+
 def test_factors_of_an_axis_are_sliced_by_their_step(run: Any) -> None:
     groups = json.loads(run(LLAMA, "--pruning").out)["groups"]
     for group in groups:
