@@ -256,6 +256,7 @@ def trial(place: Place, network: str) -> Outcome:
 
 
 def _send(pipe: Any, function: Callable[..., Any], *args: Any) -> None:
+    torch.set_num_threads(1)  # the other threads are not in this process: it would wait for them
     pipe.send(function(*args))
     pipe.close()
 
