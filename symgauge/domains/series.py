@@ -44,7 +44,7 @@ class SeriesDomain(Domain):
         for k, c in enumerate(coefficients[:self.order]):
             if c is not None:
                 out[k] = c
-        return out.reshape(-1, *shape)
+        return out.reshape(self.order * self.batch, *shape)
 
     def lift(self, a: Array) -> Array:
         """A base value as a constant series."""

@@ -451,3 +451,13 @@ def test_derive_over_series(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert (status, record["verdict"], record["hypotheses"]) == (0, "PROVED", [])
     assert "power series" in record["shown"][0]
     assert command(capfd, "verify", tmp_path / "x" / "derivation.json")[0] == 0
+
+
+def test_a_value_without_entries_is_a_series() -> None:
+    """The unturned part of a rotary embedding that turns all entries, say."""
+    def formula(p: P, x: Tensor) -> Tensor:
+        h = x @ p.w.T
+        none = torch.zeros(1, 0, dtype=x.dtype) * h[:, :0]
+        return torch.cat([torch.tanh(h), none], -1) @ p.v.T
+
+    assert found(network_of("w:3x2 v:2x3", formula, real(1, 2)))[1] == 12
