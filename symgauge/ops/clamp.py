@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 from symgauge.program.op import Rewrite
@@ -31,6 +32,8 @@ class Clamp(Rewrite):
         if overload.startswith("hardtanh"):
             low = kwargs.get("min_val", -1 if low is None else low)
             high = kwargs.get("max_val", 1 if high is None else high)
+        # an infinite bound bounds nothing, as the largest step of Mamba 2 does not
+        low, high = None if low == -inf else low, None if high == inf else high
         if low is not None:
             x = build.entrywise("maximum", x, low)
         if high is not None:
@@ -42,6 +45,8 @@ class Clamp(Rewrite):
         yield Sample("clamp.default", (Sample.Tensor((2, 3)), -0.75, 0.5))
         yield Sample("clamp.default", (Sample.Tensor((2, 3)), None, 0.5))
         yield Sample("clamp.default", (Sample.Tensor((2, 3)),), {"min": 0.1})
+        yield Sample("clamp.default", (Sample.Tensor((2, 3)), 0.1, inf))
+        yield Sample("clamp.default", (Sample.Tensor((2, 3)), -inf, 0.5))
         yield Sample("clamp.Tensor", (Sample.Tensor((2, 3)), Sample.Tensor((3,))))
         yield Sample("clamp_min.default", (Sample.Tensor((2, 3)), 0.1))
         yield Sample("clamp_max.default", (Sample.Tensor((2, 3)), 0.1))
