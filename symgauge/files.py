@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from symgauge.errors import BadInputError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What is done here writes the path: an OSError is a BadInputError that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder for what is put in the place of a path once it is whole; gone afterwards.
+
+    Raises BadInputError where none can be made.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_atomically(path: Path, data: str | bytes | Callable[[str], None]) -> None:
@@ -19,24 +45,20 @@ def write_atomically(path: Path, data: str | bytes | Callable[[str], None]) -> N
 
     Raises BadInputError where the path cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise BadInputError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            if callable(data):
-                data(temporary)
-            else:
-                file.write(data.encode() if isinstance(data, str) else data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise BadInputError(f"cannot write {path}: {error.strerror or error}") from error
-        raise
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if callable(data):
+                    data(temporary)
+                else:
+                    file.write(data.encode() if isinstance(data, str) else data)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import factorial, prod
 from typing import Any
 
@@ -51,7 +52,7 @@ def discrete_symmetries(
         if (p.parameter, p.axis, p.start, p.along) in covered
         for i, other in enumerate(p.factors) if i != p.along
     }
-    shadows = _shadows(network, rng)
+    holds = partial(_holds, network, field, rng, _shadows(network, rng))
     read = read_coordinates(network)
     candidates: list[tuple[Any, list[Location], list[Any]]] = []
     for leg, where in places.items():
@@ -68,10 +69,6 @@ def discrete_symmetries(
         if shared[names] > 1:
             # two legs of the same tensors are told apart by their axes, and by their parts of them
             names = ", ".join(dict.fromkeys(map(_place, where)))
-
-        def holds(act: Action) -> bool:
-            return _holds(network, act, field, rng, shadows)
-
         permuted = all(map(holds, _permutations(indices, n)))
         if permuted:
             found.append({
@@ -84,7 +81,7 @@ def discrete_symmetries(
                 "label": f"signs of the {n} indices shared by {names}",
                 "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
             })
-    found += _negative(network, families, coordinates, field, rng, shadows)
+    found += _negative(families, coordinates, holds)
     return found
 
 
@@ -146,8 +143,7 @@ def _signs(indices: Sequence[Any], count: int) -> Iterator[Action]:
 
 
 def _negative(
-    network: Network, families: Sequence[Family], coordinates: Coordinates, field: PrimeField,
-    rng: np.random.Generator, shadows: Sequence[Mapping[str, Array]],
+    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Action], bool]
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found = []
@@ -163,10 +159,6 @@ def _negative(
         ]
         n, names = len(family.fields), ", ".join(family.tensors)
         entries = [index.reshape(n, -1) for index in odd]
-
-        def holds(act: Action) -> bool:
-            return _holds(network, act, field, rng, shadows)
-
         if entries and all(map(holds, _signs(entries, n))):
             found.append({
                 "label": f"s = -1 in the rescaling of {names}",
@@ -200,8 +192,8 @@ def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Ar
 
 
 def _holds(
-    network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
-    shadows: Sequence[Mapping[str, Array]],
+    network: Network, field: PrimeField, rng: np.random.Generator,
+    shadows: Sequence[Mapping[str, Array]], act: Action,
 ) -> bool:
     """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
 

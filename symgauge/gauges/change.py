@@ -6,10 +6,7 @@ Nothing is written unless the outputs are seen to stay as they are, up to roundi
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import torch
 from symgauge.capture import Target
 from symgauge.derivation.element import GroupElement
 from symgauge.errors import BadInputError
+from symgauge.files import folder_beside, writing
 from symgauge.progress import Progress, silent
 from symgauge.weights.checkpoint import held, open_checkpoint
 from symgauge.gauges.gauge import Gauge
@@ -115,7 +113,8 @@ def change_files(
         change = _moved(way, target, trial, asked)
         if not change.outcome.done:
             return change
-        with _beside(result) as there:
+        with folder_beside(result) as folder:
+            there = folder / result.name
             asked.progress("writing")
             move_files(change.symmetries, change.element, weights, there, (
                 lambda: target) if isinstance(target, Target) else None)
@@ -123,7 +122,8 @@ def change_files(
             change = replace(change, measured=trial.measured(
                 change.element, open_checkpoint(str(there))))
             if change.is_same:
-                _rename(there, result)
+                with writing(result):
+                    there.replace(result)
     return change
 
 
@@ -135,24 +135,3 @@ def _moved(way: Way, target: Target | Held, trial: Trial, asked: Asked) -> Chang
     asked.progress("element")
     outcome = way(gauge, np.random.default_rng(asked.seed))
     return Change(symmetries, gauge.element, outcome)
-
-
-def _rename(there: Path, result: Path) -> None:
-    try:
-        there.replace(result)
-    except OSError as error:
-        raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
-
-
-@contextmanager
-def _beside(result: Path) -> Iterator[Path]:
-    """A path of the same name in a folder of its own beside the result, gone afterwards."""
-    try:
-        result.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=result.parent, prefix=f".{result.name}."))
-    except OSError as error:
-        raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
-    try:
-        yield folder / result.name
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

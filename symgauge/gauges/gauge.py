@@ -65,6 +65,14 @@ class Walk:
         rows = self.rows(move)
         return rows[:, 0] if rows.shape[1] == 1 else None
 
+    def bring_to_zero(self, group: Group, move: Move) -> bool:
+        """Shift the entries that a move's numbers meet to 0, where each meets one; whether so."""
+        values = self.entries(move)
+        if values is None:
+            return False
+        self.act(group, -values / float(move.weight))
+        return True
+
     def means(self, move: Move) -> Array:
         """The mean of what each number of a move meets, (copies, n)."""
         found: Array = self.rows(move).mean(1)

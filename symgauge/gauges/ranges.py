@@ -17,7 +17,7 @@ def is_between_matrices(group: Group, symmetries: Symmetries) -> bool:
 
     What adds to a tensor, or acts through a slice, is left out.
     """
-    ranks = {p.name: len(p.shape) for p in symmetries.network.parameters}
+    ranks = symmetries.ranks
     up, down = sides(group)
     return not group.via and len(up) + len(down) == len(group.moves) and all(
         any(ranks[m.parameter] > 1 for m in side) for side in (up, down)) and not any(
@@ -28,7 +28,7 @@ def is_between_matrices(group: Group, symmetries: Symmetries) -> bool:
 def equalised(gauge: Gauge, group: Group, found: Outcome) -> None:
     """Scale by s_i = (largest entry that reads index i / largest that writes it)^1/2."""
     assert group.kind is not None
-    ranks = {p.name: len(p.shape) for p in gauge.symmetries.network.parameters}
+    ranks = gauge.symmetries.ranks
     up, down = (
         _largest(gauge, [m for m in side if ranks[m.parameter] > 1]) for side in sides(group))
     used = (up > 0) & (down > 0)

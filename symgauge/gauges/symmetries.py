@@ -69,6 +69,11 @@ class Symmetries(Families):
         return tuple(self.network.parameters)
 
     @cached_property
+    def ranks(self) -> Mapping[str, int]:
+        """How many axes each tensor has."""
+        return {p.name: len(p.shape) for p in self.network.parameters}
+
+    @cached_property
     def slices(self) -> Mapping[str, int]:
         """Gains and norms' biases that a family uses up, with its number."""
         return {through.parameter: k for k, (_, through) in enumerate(self.found.slices)}

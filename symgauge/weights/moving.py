@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +23,7 @@ from symgauge.derivation.element import GroupElement, drawn, given, to_numpy
 from symgauge.derivation.full import FullDerivation
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
-from symgauge.files import write_atomically
+from symgauge.files import folder_beside, write_atomically, writing
 from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 from symgauge.weights.rotations import hadamards
@@ -298,25 +296,16 @@ def _move_folder(
     away = [f for f in checkpoint.files.values() if f != Path(checkpoint.path) / f.name]
     if away:
         raise BadInputError(f"the shard {away[0]} does not lie in {checkpoint.path} itself")
-    try:
-        result.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=result.parent, prefix=f".{result.name}."))
-    except OSError as error:
-        raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
-    try:
+    with folder_beside(result) as folder:
         for shard in dict.fromkeys(checkpoint.files.values()):
             names = [n for n, f in checkpoint.files.items() if f == shard]
             write(folder / shard.name, names, checkpoint.metadata(shard))
         index = Path(checkpoint.path) / INDEX
         if index.is_file():
             write_atomically(folder / INDEX, json.dumps(json.loads(index.read_text()), indent=2))
-        try:
+        with writing(result):
             result.mkdir(exist_ok=True)
             for file in sorted(folder.iterdir()):
                 file.replace(result / file.name)
             if not index.is_file():  # that of other weights, which were there before
                 (result / INDEX).unlink(missing_ok=True)
-        except OSError as error:
-            raise BadInputError(f"cannot write {result}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

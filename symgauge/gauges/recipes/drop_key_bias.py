@@ -15,15 +15,12 @@ class DropKeyBias(Recipe):
 
     def act(self, gauge: Gauge, rng: np.random.Generator) -> Outcome:
         symmetries, found = gauge.symmetries, Outcome()
-        ranks = {p.name: len(p.shape) for p in symmetries.network.parameters}
         for group in symmetries.families:
             move = group.moves[0]
             if group.via or len(group.moves) > 1 or move.form != "+c" or (
-                    ranks[move.parameter] != 1):
+                    symmetries.ranks[move.parameter] != 1):
                 continue
-            values = gauge.entries(move)
-            if values is not None:
-                gauge.act(group, -values / float(move.weight))
+            if gauge.bring_to_zero(group, move):
                 found.done.append(f"{group.label}, to 0")
         if not found.done:
             found.left.append(

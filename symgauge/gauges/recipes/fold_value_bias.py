@@ -21,9 +21,7 @@ class FoldValueBias(Recipe):
             own = k not in symmetries.slices.values() and group.kind and group.kind.is_shift
             if not own or group.via or len(added) != 1 or len(group.moves) == 1:
                 continue
-            values = gauge.entries(added[0])
-            if values is not None:
-                gauge.act(group, -values / float(added[0].weight))
+            if gauge.bring_to_zero(group, added[0]):
                 found.done.append(f"{group.label}, the first to 0")
         if not found.done:
             found.left.append(
