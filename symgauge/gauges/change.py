@@ -21,7 +21,7 @@ from symgauge.files import folder_beside, writing
 from symgauge.progress import Progress, silent
 from symgauge.weights.checkpoint import held, open_checkpoint
 from symgauge.gauges.gauge import Gauge
-from symgauge.weights.moving import Weights, move_files
+from symgauge.weights.moving import Weights, move_files, with_entries
 from symgauge.gauges.recipe import Outcome
 from symgauge.gauges.recipes import all_recipes
 from symgauge.weights.statement import Held
@@ -91,6 +91,8 @@ def changed(
         if not change.outcome.done:
             return dict(state), change
         after = change.element.apply(state)
+        for name, (entries, values) in change.outcome.settled.items():
+            after[name] = with_entries(after[name], entries, values)
         for name, first in aliases_of(target).items():
             if name in after and first in after:
                 after[name] = after[first]
@@ -117,7 +119,8 @@ def change_files(
             there = folder / result.name
             asked.progress("writing")
             move_files(change.symmetries, change.element, weights, there, (
-                lambda: target) if isinstance(target, Target) else None)
+                lambda: target) if isinstance(target, Target) else None,
+                change.outcome.settled)
             asked.progress("outputs")
             change = replace(change, measured=trial.measured(
                 change.element, open_checkpoint(str(there))))

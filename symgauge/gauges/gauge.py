@@ -20,9 +20,15 @@ from symgauge.gauges.trial import Trial
 class Walk:
     """Weights that elements of these families move, one after the other."""
 
-    def __init__(self, families: Families, weights: Weights, trial: Trial) -> None:
-        self.families, self.weights, self.trial = families, weights, trial
+    def __init__(self, families: Families, weights: Weights, trial: Trial | None = None) -> None:
+        self.families, self.weights, self._trial = families, weights, trial
         self.element = GroupElement(families.plain)
+
+    @property
+    def trial(self) -> Trial:
+        """What tries elements that are not proved; where all are, none need be given."""
+        assert self._trial is not None
+        return self._trial
 
     def tensor(self, name: str) -> Array:
         """A tensor as it is by now, in float64. Raises BadInputError where there is none."""
@@ -87,11 +93,11 @@ class Gauge(Walk):
         self.symmetries = symmetries
 
 
-class HeldGauge(Gauge):
+class HeldWalk(Walk):
     """Weights under way, held in memory in float64 where they are asked for more than once."""
 
-    def __init__(self, symmetries: Symmetries, weights: Weights, trial: Trial) -> None:
-        super().__init__(symmetries, weights, trial)
+    def __init__(self, families: Families, weights: Weights, trial: Trial | None = None) -> None:
+        super().__init__(families, weights, trial)
         self.state: dict[str, Array] = {}
 
     def tensor(self, name: str) -> Array:
@@ -109,6 +115,14 @@ class HeldGauge(Gauge):
             self.tensor(name)
         super()._take(group, element)
         apply(self.state, group, element)
+
+
+class HeldGauge(HeldWalk, Gauge):
+    """Weights held in memory, with all that is known of the program's symmetries."""
+
+    def __init__(self, symmetries: Symmetries, weights: Weights, trial: Trial) -> None:
+        Gauge.__init__(self, symmetries, weights, trial)
+        self.state = {}
 
 
 def own_move(group: Group, parameter: str) -> Move | None:

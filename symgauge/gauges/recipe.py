@@ -9,14 +9,19 @@ from typing import ClassVar
 import numpy as np
 
 from symgauge.gauges.gauge import Gauge
+from symgauge.weights.moving import Settled
 
 
 @dataclass
 class Outcome:
-    """What was done, in words, and what was left, each with its reason."""
+    """What was done, in words, and what was left, each with its reason.
+
+    `settled`: entries that have their values exactly in what is written.
+    """
 
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    settled: Settled = field(default_factory=dict)
 
 
 class Recipe(ABC):

@@ -48,7 +48,7 @@ def draw_theta(
 def rank_at_point(
     draw: Draw, read: npt.NDArray[np.bool_], wanted: int | None = None, order: int = RANK_ORDER
 ) -> int:
-    """Rank of the Jacobian at one exact random theta: never above the generic rank.
+    """Rank of the Jacobian at one exact theta, random if none is given: at most the generic rank.
 
     With branches it is the rank of the cell, and rows are added until it has stopped growing (near
     the boundary of a cell it grows slowly), also where the same few token inputs come again and
@@ -57,8 +57,9 @@ def rank_at_point(
     """
     network, cell = draw.network, draw.cell
     count = int(read.sum()) + SPARE
-    theta, salt = draw_theta(network, draw.field, draw.rng)
-    draw = replace(draw, theta=theta, salt=salt)
+    if draw.theta is None:
+        theta, salt = draw_theta(network, draw.field, draw.rng)
+        draw = replace(draw, theta=theta, salt=salt)
     # what ids decide is decided by few of them: every drawn sequence counts, and again
     given = max((len(v) for v in draw.tokens.values()), default=0)
     rare = few_tokens(network, max(count, given)) or ids_decide(network)

@@ -48,6 +48,8 @@ class Moving(Protocol):
         """The tensors, moved or not."""
 
 
+#: By tensor: flat entries, and the values that they are to have exactly, not up to rounding.
+Settled = Mapping[str, tuple[np.ndarray, np.ndarray]]
 #: What numpy has too.
 NUMPY = (torch.float16, torch.float32, torch.float64)
 
@@ -187,6 +189,14 @@ def _fixing(
     return np.exp(shift) if kind_of(element).is_scaling else shift
 
 
+def with_entries(tensor: Any, entries: np.ndarray, values: np.ndarray) -> Any:
+    """A copy of a tensor, of numpy or of torch, with these values at these flat entries."""
+    xp = library(tensor)
+    flat = xp.asarray(tensor, copy=True).reshape(-1)
+    flat[xp.asarray(entries)] = xp.asarray(values, dtype=flat.dtype)
+    return flat.reshape(tensor.shape)
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 
@@ -204,9 +214,11 @@ class Moved:
 
 def move_files(
     record: Moving, element: GroupElement, weights: Weights, result: Path,
-    target: Callable[[], Target] | None = None,
+    target: Callable[[], Target] | None = None, settled: Settled | None = None,
 ) -> Moved:
     """The weights moved, written to a file, or to a directory as they lie in one.
+
+    Entries that are `settled` get their values.
 
     A tensor that the record does not name is moved where it is one that it does, by another name:
     `target` builds the module that says so. Nothing is written unless all is. Raises BadInputError
@@ -225,6 +237,9 @@ def move_files(
             there = element.apply(state, [name])[name]
         if there is not state[name]:
             _require_held(name, element, state, there)
+        if settled is not None and name in settled:
+            there = with_entries(there, *settled[name])
+        if there is not state[name]:
             if (_with_ops(there) != _with_ops(state[name])).any():
                 changed.update(n for n in checkpoint.shapes if tied.get(n, n) == name)
         return there
