@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
     from symgauge.gauges.spread import OrbitSpread, orbit_spread
     from symgauge.gauges.verbs import align, canonicalise, recipe
+    from symgauge.sections.reduction import Reduction, reduce
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "InconsistentError",
     "ModelDerivation",
     "OrbitSpread",
+    "Reduction",
     "SizeError",
     "SymgaugeError",
     "TargetError",
@@ -61,6 +63,7 @@ __all__ = [
     "equivalence_algebra",
     "orbit_spread",
     "recipe",
+    "reduce",
     "verify",
 ]
 
@@ -71,6 +74,7 @@ _LAZY = {
     "GroupElement": "symgauge.derivation.element",
     "ModelDerivation": "symgauge.derivation.module",
     "OrbitSpread": "symgauge.gauges.spread",
+    "Reduction": "symgauge.sections.reduction",
     "Verification": "symgauge.certify",
     "align": "symgauge.gauges.verbs",
     "canonicalise": "symgauge.gauges.verbs",
@@ -79,6 +83,7 @@ _LAZY = {
     "equivalence_algebra": "symgauge.equivalence.algebra",
     "orbit_spread": "symgauge.gauges.spread",
     "recipe": "symgauge.gauges.verbs",
+    "reduce": "symgauge.sections.reduction",
     "verify": "symgauge.certify",
 }
 

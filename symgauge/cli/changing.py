@@ -1,4 +1,4 @@
-"""What the commands share that change weights along their orbit: recipe, canonicalise."""
+"""What the commands share that change weights along their orbit: recipe, canonicalise, reduce."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from symgauge.cli.status import UNKNOWN
 from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
+    from symgauge.capture import Target
     from symgauge.gauges.change import Change, Way
+    from symgauge.progress import Progress
 
 
 def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "") -> None:
@@ -34,6 +36,11 @@ def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "
     parser.add_argument("source", metavar=name,
                         help="a safetensors file, or a directory of shards with an index")
     parser.add_argument("result", metavar="OUT", help="a file or directory, likewise")
+    add_change(parser)
+
+
+def add_change(parser: argparse.ArgumentParser) -> None:
+    """Which program of a target is meant, and how its weights may be changed."""
     add_sizes(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of what is drawn (0)")
     parser.add_argument("--force", action="store_true", help="overwrite the file that is there")
@@ -41,25 +48,41 @@ def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "
 
 def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> int:
     """Move the weights; the exit status. `way` is asked once torch may be imported."""
-    result = Path(options.result)
-    if os.path.lexists(result) and not options.force:
-        raise BadInputError(f"cannot write {result}: it is there; --force overwrites a file")
+    require_new(options)
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = named_target(options)
-        from symgauge.gauges.change import Asked, change_files
-
-        asked = Asked(options.observable, options.output, options.seed, progress)
-        change = change_files(way(), target, options.source, result, asked)
-    found = change.measured
+        change = changed_files(options, target, way(), progress)
     written = options.result if change.is_same else None
     if options.json:
         print(json.dumps({"written": written, **change.to_json()}, indent=1))
     else:
-        _print(change, title, written)
-    return UNKNOWN if found is None else STATUS[found.verdict]
+        print_change(change, title, written)
+    return status_of(change)
 
 
-def _print(change: Change, title: str, written: str | None) -> None:
+def require_new(options: argparse.Namespace) -> None:
+    """Raises BadInputError where a file would be overwritten that may not be."""
+    if os.path.lexists(options.result) and not options.force:
+        raise BadInputError(
+            f"cannot write {options.result}: it is there; --force overwrites a file")
+
+
+def changed_files(
+    options: argparse.Namespace, target: Target, way: Way, progress: Progress
+) -> Change:
+    """The weights that the options name, moved."""
+    from symgauge.gauges.change import Asked, change_files
+
+    asked = Asked(options.observable, options.output, options.seed, progress)
+    return change_files(way, target, options.source, Path(options.result), asked)
+
+
+def status_of(change: Change) -> int:
+    """The exit status of a change."""
+    return UNKNOWN if change.measured is None else STATUS[change.measured.verdict]
+
+
+def print_change(change: Change, title: str, written: str | None) -> None:
     from rich.table import Table
 
     console = terminal()

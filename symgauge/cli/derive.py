@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from symgauge.derivation.derivation import Derivation
+    from symgauge.derivation.full import FullDerivation
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -93,18 +94,22 @@ def run(options: argparse.Namespace) -> int:
     return STATUS[derivation.verdict]
 
 
-def _derive_full(options: argparse.Namespace) -> int:
+def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivation:
+    """The derivation of the TARGET at its full sizes."""
     from symgauge.derivation.full import derive_full
+
+    small = target_of(options.target, [])
+    target = target_of(options.target, options.set)
+    return derive_full(
+        target.at(target.full_sizes), small, output=options.output,
+        observable=options.observable, progress=progress)
+
+
+def _derive_full(options: argparse.Namespace) -> int:
     from symgauge.report.full_size import print_full
 
     with showing_progress() as progress, redirect_stdout(sys.stderr):
-        small = target_of(options.target, [])
-        target = target_of(options.target, options.set)
-        target = target.at(target.full_sizes)
-        found = derive_full(
-            target, small, output=options.output, observable=options.observable,
-            progress=progress,
-        )
+        found = derived_full(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", found.name) or "network"
         folder = Path(options.out or f"symgauge-{name}-full")
         progress("LaTeX and check")

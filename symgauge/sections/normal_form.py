@@ -48,10 +48,13 @@ class NormalForm:
         return not self.centre and not np.nan_to_num(self.values).any()
 
 
-def normal_form(group: Group, move: Move, name: str) -> NormalForm | None:
+def normal_form(
+    group: Group, move: Move, name: str, rows: int | None = None
+) -> NormalForm | None:
     """The form to which a family brings rows that one of its moves changes; None: none is stated.
 
-    `name` is that of the group that is shown to act.
+    `name` is that of the group that is shown to act; `rows` are all that a matrix finds, where they
+    are fewer than its form has: then other directions of it are left.
     """
     kind, n = group.kind, group.size
     assert kind is not None
@@ -65,10 +68,10 @@ def normal_form(group: Group, move: Move, name: str) -> NormalForm | None:
     if kind.fixes_sums_of_0:
         return None if dual else _first_entry(n)
     if kind.orthogonal:
-        return _triangle(n, kind.fixes_ones)
+        return _triangle(n, kind.fixes_ones, rows)
     if kind.commutes_with_turns:
         return _first_axis(dual)
-    return _identity(kind, n, dual, name) if kind.contains_scalars else None
+    return _identity(kind, n, dual, name, rows or n) if kind.contains_scalars else None
 
 
 def _zero(kind: Kind, n: int, weight: float) -> NormalForm:
@@ -123,30 +126,30 @@ def _first_axis(dual: bool) -> NormalForm:
     return NormalForm(np.array([[1.0, 0.0]]), "1, 0 in each plane", element)
 
 
-def _identity(kind: Kind, n: int, dual: bool, name: str) -> NormalForm:
-    def element(rows: Array) -> Array | str:
-        pivots = abs(np.linalg.qr(np.swapaxes(rows, 1, 2))[1].diagonal(0, 1, 2))
-        if (pivots.min(1) <= NOTHING * abs(rows).max((1, 2))).any():
-            return "a block is singular"
-        g = rows if dual else np.swapaxes(np.linalg.inv(rows), 1, 2)
-        if kind.fault(g, name):
-            # on the component that is shown to act: the first row with the other sign
-            g = g.copy()
-            g[np.linalg.slogdet(g)[0] < 0, 0] *= -1
-        return g
-
-    words = f"the identity of size {n}"
-    positive = bool(kind.fault(_reflection(n)[None], name))
-    return NormalForm(np.eye(n), words + " (its first entry 1 or -1)" * positive, element)
-
-
-def _reflection(n: int) -> Array:
+def _identity(kind: Kind, n: int, dual: bool, name: str, m: int) -> NormalForm:
+    """The first m rows of the identity."""
     signs = np.eye(n)
     signs[0, 0] = -1
-    return signs
+    # on the component that is shown to act the first row may end with the other sign
+    connected = bool(kind.fault(signs[None], name))
+
+    def element(rows: Array) -> Array | str:
+        columns = np.swapaxes(rows, 1, 2)
+        q, r = np.linalg.qr(columns, mode="complete")
+        if (abs(r.diagonal(0, 1, 2)).min(1) <= NOTHING * abs(rows).max((1, 2))).any():
+            return "a block is singular"
+        basis = np.concatenate([columns, q[..., m:]], -1)
+        g = np.swapaxes(basis, 1, 2).copy() if dual else np.linalg.inv(basis)
+        if connected:
+            g[np.linalg.slogdet(g)[0] < 0, m if m < n else 0] *= -1
+        return g
+
+    words = f"the identity of size {n}" if m == n else f"{m} rows of the identity of size {n}"
+    return NormalForm(
+        np.eye(m, n), words + " (its first entry 1 or -1)" * (connected and m == n), element)
 
 
-def _triangle(n: int, fixes_ones: bool) -> NormalForm | None:
+def _triangle(n: int, fixes_ones: bool, rows: int | None) -> NormalForm | None:
     """Row k ends at its entry k: Householder's form of a matrix; up to multiples of 1 if 1 stays.
 
     There all entries of row k beyond k are equal, and the last of them is a shift's to bring to 0.
@@ -154,8 +157,9 @@ def _triangle(n: int, fixes_ones: bool) -> NormalForm | None:
     m = n - fixes_ones
     if m < 2:
         return None
-    values = np.full((m - 1, n), FREE)
-    for k in range(m - 1):
+    count = m - 1 if rows is None else rows
+    values = np.full((count, n), FREE)
+    for k in range(count):
         values[k, k + 1:m] = 0
 
     def element(rows: Array) -> Array | str:
@@ -166,7 +170,7 @@ def _triangle(n: int, fixes_ones: bool) -> NormalForm | None:
             if (abs(np.diag(r)) <= NOTHING * abs(one).max()).any():
                 return "its rows are dependent"
             turn = np.eye(n)
-            turn[:m, :m] = (q * np.append(np.sign(np.diag(r)), 1)).T
+            turn[:m, :m] = (q * np.append(np.sign(np.diag(r)), np.ones(m - count))).T
             # the last row is orthogonal to all of them, with either sign
             turn[m - 1] *= np.linalg.slogdet(turn)[0]
             found.append(basis @ turn @ basis.T)

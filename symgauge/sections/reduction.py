@@ -215,8 +215,8 @@ class Reduction:
             f"; if the hypotheses hold: {'; '.join(record.hypotheses)}" if record.hypotheses
             else "")
 
-    def to_json(self) -> dict[str, Any]:
-        """The record, as plain data."""
+    def to_json(self, every: bool = True) -> dict[str, Any]:
+        """The record, as plain data; `every`: each entry too, not their ranges alone."""
         record = self.record
         return {
             "schema": "symgauge-reduction/1", "name": record.name, "target": record.target,
@@ -229,7 +229,7 @@ class Reduction:
             "entries": [
                 {"tensor": e.tensor, "where": where(e.entries, self.shapes[e.tensor]),
                  "count": len(e.entries), "value": e.words, "family": e.family,
-                 "values": list(_by_value(e))}
+                 **({"values": list(_by_value(e.entries, e.values))} if every else {})}
                 for e in self.entries],
         }
 
@@ -249,8 +249,7 @@ class Reduction:
             group = self.families.families[fixing.family]
             seen = walk.seen(group)
             values = "a gain that it acts through has an entry 0" if seen is None else (
-                fixing.form.element(np.concatenate([
-                    seen[r.parameter].reshape(-1)[r.entries] for r in fixing.rows], axis=1)))
+                fixing.element(seen))
             if isinstance(values, str):
                 left.append(f"{group.label}: {values}")
                 continue
@@ -305,20 +304,20 @@ class Reduction:
         """What moves weights in files to the section (see `change`)."""
         brought = self._brought(gauge.weights)
         gauge.element = brought.element
-        reached = {f.family for f in self.fixings} - {
-            k for k, g in enumerate(self.families.families)
-            if any(w.startswith(f"{g.label}: ") for w in brought.left)}
-        done = [f"{self.families.families[k].label}: {self._words(k)}" for k in sorted(reached)]
-        left = [*brought.left, *(f"{label}: no entries of its own" for label in self.without)]
-        if self.present:
-            done.append(f"{sum(map(len, self.present.values()))} entries stay as they are")
+        as_they_are = sum(map(len, self.present.values()))
+        done, left = [], list(brought.left)
+        if brought.count > as_they_are:
+            done.append(f"{brought.count - as_they_are} entries have their values")
+        if as_they_are:
+            done.append(f"{as_they_are} entries are fixed as they are")
+        crosses = self.crosses(brought) if brought.count else None
+        if crosses:
+            done.append("the orbits cross the section at these very values (exact)")
+        elif crosses is not None:
+            left.append(
+                "at these very values the orbits do not cross the section: redundant directions "
+                "are left there")
         return Outcome(done, left, brought.settled)
-
-    def _words(self, k: int) -> str:
-        (fixing,) = (f for f in self.fixings if f.family == k)
-        return "; ".join(
-            f"{name}{where(entries, self.shapes[name])} to {fixing.form.words}"
-            for name, entries, _ in fixing.parts())
 
     def parametrize(self, module: torch.nn.Module) -> Brought:
         """Bring a module to the section, and hold its entries there while it is trained or stored.
@@ -346,10 +345,15 @@ def reduce(derivation: Derivation | FullDerivation | ModelDerivation) -> Reducti
         derivation.full if isinstance(derivation, ModelDerivation) else derivation)
 
 
-def _by_value(part: Entries) -> Iterator[dict[str, Any]]:
+def settled_json(settled: Settled) -> dict[str, Any]:
+    """The entries that are fixed in given weights, by tensor, value by value."""
+    return {name: list(_by_value(*pair)) for name, pair in settled.items()}
+
+
+def _by_value(entries: Index, values: Array | None) -> Iterator[dict[str, Any]]:
     """Each value with its flat entries, as runs [first, how many]."""
-    for value in (None,) if part.values is None else np.unique(part.values).tolist():
-        own = np.sort(part.entries if value is None else part.entries[part.values == value])
+    for value in (None,) if values is None else np.unique(values).tolist():
+        own = np.sort(entries if value is None else entries[values == value])
         first = np.flatnonzero(np.diff(own, prepend=own[0] - 2) != 1)
         counts = np.diff(first, append=len(own))
         yield {"value": value, "runs": np.stack([own[first], counts], -1).tolist()}

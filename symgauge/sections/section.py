@@ -19,18 +19,25 @@ from numpy.typing import NDArray
 
 from symgauge.families.family import Move, Place
 from symgauge.sections.normal_form import NormalForm, normal_form
-from symgauge.weights.action import rows_of
+from symgauge.weights.action import Array, rows_of
 from symgauge.weights.statement import Group
 
 Index = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Shapes = Mapping[str, tuple[int, ...]]
 MATRIX = ("g", "g^-T")
+#: How entries are chosen: those of no bias for what becomes 1; any; those of a part of a family.
+LEVELS = GOOD, ANY, PARTLY = range(3)
+#: In place of an entry: a number of the family that has none.
+NONE = -1
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a tensor that a family's elements change alike: flat entries, (copies, rows, n)."""
+    """Rows of a tensor that a family's elements change alike: flat entries, (copies, rows, n).
+
+    `NONE` in place of some of them.
+    """
 
     parameter: str
     entries: Index
@@ -58,11 +65,21 @@ class Fixing:
         start = 0
         for rows in self.rows:
             stop = start + rows.count
-            fixed = self.form.fixed[start:stop]
-            values = np.broadcast_to(self.form.values[start:stop][fixed], (
-                len(rows.entries), int(fixed.sum())))
-            yield rows.parameter, rows.entries[:, fixed].reshape(-1), values.reshape(-1)
+            fixed = self.form.fixed[start:stop] & (rows.entries != NONE)
+            values = np.broadcast_to(self.form.values[start:stop], rows.entries.shape)
+            yield rows.parameter, rows.entries[fixed], values[fixed]
             start = stop
+
+    def element(self, state: Mapping[str, Array]) -> Array | str:
+        """The element that brings a state to the form; in words why there is none."""
+        found, start = [], 0
+        for rows in self.rows:
+            here = state[rows.parameter].reshape(-1)[rows.entries]
+            # a number without an entry stays: as if it were there
+            values = self.form.values[start:start + rows.count]
+            found.append(np.where(rows.entries == NONE, values, here))
+            start += rows.count
+        return self.form.element(np.concatenate(found, 1))
 
     @property
     def count(self) -> int:
@@ -83,15 +100,17 @@ def section_of(
 ) -> Section:
     """A section for families with finite actions; `names` are those of the groups that act.
 
-    Where families are in each other's way the smallest is left out, and the others are taken.
+    Where families are in each other's way the smallest is left out, and the others are taken; then
+    those of its numbers are that move nothing that is fixed.
     """
     choosing = _Choosing(groups, names, shapes, gains)
-    left = []
+    left: list[int] = []
     while choosing.remaining:
         if not choosing.take():
             smallest = min(choosing.remaining, key=lambda k: _dimension(groups[k]))
             choosing.remaining.remove(smallest)
             left.append(smallest)
+    left = [k for k in left if not choosing.take_late(k)]
     return Section(tuple(choosing.found), tuple(left))
 
 
@@ -115,46 +134,89 @@ class _Choosing:
         self._axes: dict[tuple[str, Place], Bools] = {}
 
     def take(self) -> bool:
-        """Entries for every family that has some; whether one had."""
-        taken = False
-        for k in list(self.remaining):
-            for fixing in self._fixings(k):
-                self.found.append(fixing)
-                self.remaining.remove(fixing.family)
-                taken = True
-                for name, entries, _ in fixing.parts():
-                    before = self._taken.get(name, np.zeros(0, dtype=np.int64))
-                    self._taken[name] = np.concatenate([before, entries])
-        return taken
+        """Entries for families that have some, the most readable ones; whether one had."""
+        for level in LEVELS:
+            taken = False
+            for k in list(self.remaining):
+                # what is taken may leave better entries to the next
+                if not taken or level == GOOD:
+                    taken |= self._take(k, level)
+            if taken:
+                return True
+        return False
 
-    def _fixings(self, k: int) -> Sequence[Fixing]:
-        """What fixes a family: nothing, entries, or entries and those of a shift beside it."""
-        if k not in self.remaining:
-            return ()
+    def take_late(self, k: int) -> bool:
+        """Entries for numbers of a family that move no entry which is fixed; whether there are."""
         group = self.groups[k]
         assert group.kind is not None
-        if not group.kind.dimension(group.size):
-            return ()
+        used = self._idle(group) if group.kind.is_vector else None
+        if used is None or not used.any():
+            return False
+        fixing = self._in_part(k, [m for m in group.moves if m.form in ("+c", "s^k")], used)
+        if fixing is not None:
+            self._add(fixing)
+        return fixing is not None
+
+    def _idle(self, group: Group) -> Bools | None:
+        """(copies, n): which numbers of a family move no entry that is fixed."""
+        used = np.ones((prod(group.copies), group.size), dtype=bool)
+        for move in group.moves:
+            taken = self._taken.get(move.parameter)
+            if taken is None:
+                continue
+            if move.form == "+Tc" or move.at is None or move.at.other_axes:
+                return None
+            shape, at = self.shapes[move.parameter], replace(move.at, axis=0)
+            places = rows_of(np.arange(shape[move.at.axis]), at)
+            used &= ~np.isin(places, np.unravel_index(taken, shape)[move.at.axis]).any(1)
+        return used
+
+    def _take(self, k: int, level: int) -> bool:
+        fixings = self._fixings(k, level) if k in self.remaining else ()
+        for fixing in fixings:
+            self._add(fixing)
+            self.remaining.remove(fixing.family)
+        return bool(fixings)
+
+    def _add(self, fixing: Fixing) -> None:
+        self.found.append(fixing)
+        for name, entries, _ in fixing.parts():
+            before = self._taken.get(name, np.zeros(0, dtype=np.int64))
+            self._taken[name] = np.concatenate([before, entries])
+
+    def _fixings(self, k: int, level: int) -> Sequence[Fixing]:
+        """What fixes a family: nothing, entries, or entries and those of a shift beside it."""
+        group = self.groups[k]
+        assert group.kind is not None
         if group.kind.fixes_ones and group.kind.orthogonal:
             return self._beside_a_shift(k)
-        for forms in (("+c",), ("s^k",), ("g",), ("g^-T",)):
-            moves = [m for m in group.moves if m.form in forms]
-            found = self._in_rows(k, sorted(moves, key=lambda m: self._rank(group, m)))
+        for form in ("+c", "s^k", *MATRIX):
+            moves = [
+                m for m in group.moves if m.form == form and (
+                    level != GOOD or self._is_good(m))]
+            moves.sort(key=lambda m: self._rank(m))
+            found = self._in_rows(k, moves)
+            if found is None and level == PARTLY:
+                found = self._in_part(k, moves)
             if found is not None:
                 return [found]
         return ()
 
-    def _rank(self, group: Group, move: Move) -> tuple[bool, ...]:
-        """Smaller for entries that are read more easily."""
-        ndim = len(self.shapes[move.parameter])
+    def _rank(self, move: Move) -> bool:
+        """False for what is read more easily: biases of shifts, gains of scalings."""
         if move.form == "+c":
-            return (ndim > 1,)
-        gain = move.parameter in self.gains or bool(move.offset)
-        # what is no gain and has one axis may well be 0: a bias
-        return (not gain, ndim < 2)
+            return len(self.shapes[move.parameter]) > 1
+        return not self._is_gain(move)
+
+    def _is_good(self, move: Move) -> bool:
+        """Whether entries are hardly ever 0 where they are brought to 1: those of no bias."""
+        return move.form == "+c" or self._is_gain(move) or len(self.shapes[move.parameter]) > 1
+
+    def _is_gain(self, move: Move) -> bool:
+        return move.form == "s^k" and (move.parameter in self.gains or bool(move.offset))
 
     def _in_rows(self, k: int, moves: Sequence[Move]) -> Fixing | None:
-        """Enough rows of one move, else of several of them."""
+        """All rows of a form in one tensor, else in several of them."""
         gathered: list[Rows] = []
         for move in moves:
             form = normal_form(self.groups[k], move, self.names[k])
@@ -170,6 +232,31 @@ class _Choosing:
             gathered.append(some.first(left, np.ones(some.count, dtype=bool)))
             if wanted > 1 and sum(r.count for r in gathered) == wanted:
                 return Fixing(k, tuple(r for r in gathered if r.count), form)
+        return None
+
+    def _in_part(
+        self, k: int, moves: Sequence[Move], numbers: Bools | None = None
+    ) -> Fixing | None:
+        """As many rows of a matrix as there are, or entries of some of the numbers."""
+        group = self.groups[k]
+        assert group.kind is not None
+        for move in moves:
+            form = normal_form(group, move, self.names[k])
+            if form is None or group.kind.is_vector and move.form == "s^k" and move.offset:
+                continue
+            rows = Rows(move.parameter, self._entries(move, 2 * len(form.values) + 8))
+            if group.kind.is_vector:
+                free = self._free_entries(rows, move, k, form)
+                free &= True if numbers is None else numbers[:, None]
+                first = np.take_along_axis(rows.entries, free.argmax(1)[:, None], 1)
+                some = Rows(rows.parameter, np.where(free.any(1, keepdims=True), first, NONE))
+                if free.any():
+                    return Fixing(k, (some,), form)
+                continue
+            some = rows.first(len(form.values), self._free(rows, move, k, form))
+            fewer = normal_form(group, move, self.names[k], some.count)
+            if some.count and fewer is not None:
+                return Fixing(k, (some,), fewer)
         return None
 
     def _beside_a_shift(self, k: int) -> Sequence[Fixing]:
@@ -234,28 +321,34 @@ class _Choosing:
         self, rows: Rows, move: Move, k: int, form: NormalForm, beside: Sequence[int] = ()
     ) -> Bools:
         """Which rows are not fixed, and kept where they are by all families that come later."""
+        free = self._free_entries(rows, move, k, form, beside, bool(form.fixed.all()))
+        found: Bools = np.asarray(free.all((0, 2)))
+        return found
+
+    def _free_entries(
+        self, rows: Rows, move: Move, k: int, form: NormalForm, beside: Sequence[int] = (),
+        whole: bool = False,
+    ) -> Bools:
+        """Which entries are; `whole`: where all of a row would be fixed."""
         entries, shape = rows.entries, self.shapes[rows.parameter]
-        taken = self._taken.get(rows.parameter)
-        free = np.ones(entries.shape[1], dtype=bool)
-        if taken is not None:
-            free &= ~np.isin(entries, taken).any((0, 2))
+        free = ~np.isin(entries, self._taken.get(rows.parameter, ()))
         where = np.unravel_index(entries, shape)
         for j in self.remaining:
             for other in self._moves(j) if j not in beside else ():
                 if other.parameter != rows.parameter or j == k and other is move:
                     continue
-                if form.keeps_zero and self._keeps_zero(other, move, form):
+                if form.keeps_zero and self._keeps_zero(other, move, whole):
                     continue
                 if other.form == "+Tc" or other.at is None:
                     return np.zeros_like(free)
-                free &= ~self._along(other)[where[other.at.axis]].any((0, 2))
+                free &= ~self._along(other)[where[other.at.axis]]
         return free
 
-    def _keeps_zero(self, other: Move, move: Move, form: NormalForm) -> bool:
+    def _keeps_zero(self, other: Move, move: Move, whole: bool) -> bool:
         """Whether another move leaves zeros where they are: it scales, or turns rows of them."""
         if other.form == "s^k":
             return not other.offset
-        if other.form not in MATRIX or not form.fixed.all() or move.at is None or (
+        if other.form not in MATRIX or not whole or move.at is None or (
                 other.at is None or other.at.axis != move.at.axis):
             return False
         return bool((self._along(other) <= self._along(move)).all())
