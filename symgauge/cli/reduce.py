@@ -54,12 +54,15 @@ def run(options: argparse.Namespace) -> int:
         require_new(options)
     if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
         raise BadInputError(f"--out {options.out} is a file; name a folder")
+    try:
+        from symgauge.sections.reduction import reduce, settled_json
+        from symgauge.weights.checkpoint import open_checkpoint
+    except ImportError as error:
+        raise BadInputError(f"reduce needs torch ({error}); install symgauge[torch]") from error
+    if options.source is not None:
+        open_checkpoint(options.source)  # before minutes of deriving
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         record = _record(options, progress)
-        try:
-            from symgauge.sections.reduction import reduce, settled_json
-        except ImportError as error:
-            raise BadInputError(f"reduce needs torch ({error}); install symgauge[torch]") from error
         progress("section")
         found = reduce(record)
         change = None if options.source is None else changed_files(

@@ -61,12 +61,15 @@ def pin(module: nn.Module, settled: Settled) -> None:
         if not len(fixed):
             continue
         tensor, first = tensors[name], None
+        whole = tensor.detach().clone()
+        pinned = Pinned(whole, torch.as_tensor(fixed), torch.as_tensor(values))
         for alias in names[id(tensor)]:
             owner_name, _, own = alias.rpartition(".")
             owner = module.get_submodule(owner_name)
-            with torch.no_grad():
-                parametrize.register_parametrization(owner, own, Pinned(
-                    tensor, torch.as_tensor(fixed), torch.as_tensor(values)))
+            if first is not None:
+                # the parameter itself has the free entries alone by now
+                setattr(owner, own, nn.Parameter(whole, tensor.requires_grad))
+            parametrize.register_parametrization(owner, own, pinned)
             parametrizations: Any = owner.parametrizations
             if first is None:
                 first = parametrizations[own]

@@ -189,8 +189,10 @@ class Reduction:
     def statement(self) -> str:
         """What is proved of the entries, and what it rests on."""
         n, free, record = self.count, self.free_count, self.record
+        if not n and isinstance(record, Derivation) and record.verdict is Verdict.PROVED:
+            return f"no entry is redundant, and none is fixed ({record.scope})"
         crossed = (
-            f"{n} entries are fixed, and the orbits of the proved families cross the section: the "
+            f"{n} {'entry is' if n == 1 else 'entries are'} fixed, and the orbits of the proved families cross the section: the "
             f"derivatives of these entries along the families have rank {n}")
         if isinstance(record, FullDerivation):
             whole = record.orbit_dimension
