@@ -10,8 +10,10 @@ from rich.console import Console
 
 from symgauge.report.table import grid, text_of
 
+Data = Mapping[str, Any]
 
-def print_reduction(record: Mapping[str, Any], console: Console) -> None:
+
+def print_reduction(record: Data, console: Console) -> None:
     """The counts, what is proved, and the entries, in at most 80 columns."""
     facts = grid(console, f"{record['name']}: parameters without gauge directions")
     facts.add_column("quantity", no_wrap=True)
@@ -52,9 +54,9 @@ def print_reduction(record: Mapping[str, Any], console: Console) -> None:
             highlight=False)
 
 
-def _alike(entries: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def _alike(entries: Sequence[Data]) -> list[list[Data]]:
     """Entries of tensors that differ in the numbers of their layers alone, in order."""
-    found: dict[Any, list[Mapping[str, Any]]] = {}
+    found: dict[Any, list[Data]] = {}
     for e in entries:
         pattern = re.sub(r"(?<=\.)\d+(?=\.)", "*", e["tensor"])
         found.setdefault((pattern, e["where"], e["value"]), []).append(e)

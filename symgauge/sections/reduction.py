@@ -192,8 +192,9 @@ class Reduction:
         if not n and isinstance(record, Derivation) and record.verdict is Verdict.PROVED:
             return f"no entry is redundant, and none is fixed ({record.scope})"
         crossed = (
-            f"{n} {'entry is' if n == 1 else 'entries are'} fixed, and the orbits of the proved families cross the section: the "
-            f"derivatives of these entries along the families have rank {n}")
+            f"{n} {'entry is' if n == 1 else 'entries are'} fixed, and the orbits of the proved "
+            "families cross the section: the derivatives of these entries along the families have "
+            f"rank {n}")
         if isinstance(record, FullDerivation):
             whole = record.orbit_dimension
             said = f"as many as the orbits have dimensions ({whole})" if whole == n else (
@@ -212,7 +213,9 @@ class Reduction:
                 f"no generator: they stay among the {free} free entries ({record.scope})")
         said = (
             f"{crossed}. So at a generic point of it the Jacobian by the {free} free entries has "
-            f"full column rank: nothing redundant is left ({record.scope})")
+            f"full column rank: nothing redundant is left ({record.scope}"
+            f"{', and at generic values of the entries that stay as they are' * bool(self.present)}"
+            ")")
         return said + (
             f"; if the hypotheses hold: {'; '.join(record.hypotheses)}" if record.hypotheses
             else "")

@@ -131,7 +131,7 @@ def test_without_redundancy_nothing_is_fixed() -> None:
 
 FULL: list[tuple[str, dict[str, str]]] = [
     ("attention", {}), ("gpt2_like", {"tied": "False"}), ("llama_like", {"num_layers": "1"}),
-    ("encoder_block", {}), ("hf:vit", {}), ("hf:gpt_neox", {}), ("hf:bert", {}), ("hf:t5", {}),
+    ("hf:vit", {}), ("hf:gpt_neox", {}), ("hf:bert", {}), ("hf:t5", {}),
 ]
 
 
@@ -160,8 +160,7 @@ def rank_on_section(found: Reduction) -> int:
 
 
 @pytest.mark.parametrize("name, sizes", [
-    pytest.param(n, s, id=n, marks=[pytest.mark.slow] if n not in ("attention", "gpt2_like") else [])
-    for n, s in FULL])
+    pytest.param(n, s, id=n, marks=[pytest.mark.slow][k < 2:]) for k, (n, s) in enumerate(FULL)])
 def test_the_orbits_of_the_families_cross_the_section(name: str, sizes: dict[str, str]) -> None:
     there = load_hf(name, sizes) if name.startswith("hf:") else target(name, **sizes)
     record = derive_full(there, there)
