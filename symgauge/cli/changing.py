@@ -39,11 +39,13 @@ def add_weights(parser: argparse.ArgumentParser, name: str = "IN", goal: str = "
     add_change(parser)
 
 
-def add_change(parser: argparse.ArgumentParser) -> None:
+def add_change(
+    parser: argparse.ArgumentParser, force: str = "overwrite the file that is there"
+) -> None:
     """Which program of a target is meant, and how its weights may be changed."""
     add_sizes(parser)
     parser.add_argument("--seed", type=seed, default=0, help="seed of what is drawn (0)")
-    parser.add_argument("--force", action="store_true", help="overwrite the file that is there")
+    parser.add_argument("--force", action="store_true", help=force)
 
 
 def run_way(options: argparse.Namespace, title: str, way: Callable[[], Way]) -> int:

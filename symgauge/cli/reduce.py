@@ -15,7 +15,7 @@ from symgauge.cli.console import showing_progress, terminal
 from symgauge.cli.derive import derived, derived_full
 from symgauge.cli.inputs import named_target, read_record, require_intact
 from symgauge.cli.options import TARGET, Commands
-from symgauge.cli.status import STATUS
+from symgauge.cli.status import STATUS, UNKNOWN
 from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "for each dimension of its orbits, and prove that no redundant direction is left (at small "
         "sizes; at full sizes it is said of the families). With IN and OUT the weights are brought "
         "there by an element of the group, run and measured; entries that no finite action brings "
-        "anywhere stay as they are. Status 0: proved (and the weights EQUIVALENT); 2: something is "
-        "left open, and said.")
+        "anywhere stay as they are. Status 0: proved (and the weights EQUIVALENT, with every entry "
+        "fixed); 2: something is left open, and said.")
     parser.add_argument("target", metavar="TARGET|derivation.json|full.json", help=TARGET)
     parser.add_argument("source", metavar="IN", nargs="?",
                         help="a safetensors file, or a directory of shards with an index")
@@ -41,7 +41,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true",
                         help="at the full sizes, by the families: no certificate of completeness")
     parser.add_argument("--out", metavar="DIR", help="folder for reduction.json, every entry in it")
-    add_change(parser)
+    add_change(parser, "overwrite the file that is there; derive beyond 10 minutes or 8 GiB too")
     parser.set_defaults(run=run)
     return parser
 
@@ -75,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
         said["weights"] = {
             "written": written, **change.to_json(),
             "entries": settled_json(change.outcome.settled)}
-        status = status if change.is_same else status_of(change)
+        missing = sum(len(e) for e, _ in change.outcome.settled.values()) < found.count
+        status = status_of(change) if not change.is_same else UNKNOWN if missing else status
     if options.out:
         from symgauge.files import write_atomically
 
@@ -98,8 +99,9 @@ def _record(
 ) -> Derivation | FullDerivation:
     """The record that is named, or that of the TARGET."""
     if options.target.endswith(".json"):
-        if options.full:
-            raise BadInputError("--full belongs to a TARGET, not to a record: give its full.json")
+        if options.full or options.set or options.output or options.observable != "logits":
+            raise BadInputError(
+                "--full, --set, --output and --observable belong to a TARGET, not to a record")
         record = read_record(options.target)
         progress("verification")
         require_intact(record, options.target)

@@ -50,7 +50,7 @@ def print_reduction(record: Data, console: Console) -> None:
         console.print(table)
     for label in record["without"]:
         console.print(text_of(
-            f"no entries of its own are brought to values by: {label}", console),
+            f"no entries are brought to values by: {label}", console),
             highlight=False)
 
 

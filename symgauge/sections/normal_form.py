@@ -42,6 +42,11 @@ class NormalForm:
         found: Array = ~np.isnan(self.values)
         return found
 
+    def stays(self, here: Array, values: Array) -> Array:
+        """Which entries that are here do not come to these values: a scaling keeps 0."""
+        found: Array = (values != self.centre) & (abs(here - self.centre) <= NOTHING)
+        return found
+
     @property
     def keeps_zero(self) -> bool:
         """Whether every entry that is fixed is 0: it stays so where it is scaled."""
@@ -84,15 +89,14 @@ def _zero(kind: Kind, n: int, weight: float) -> NormalForm:
 
 
 def _one(n: int, weight: float, offset: float) -> NormalForm:
-    def element(rows: Array) -> Array | str:
+    def element(rows: Array) -> Array:
         numbers = abs(rows[:, 0] + offset)
-        if (numbers <= NOTHING).any():
-            return "an entry is 0, and scalings leave it so"
-        found: Array = numbers ** (-1 / weight)
+        # what is 0 stays so (see `stays`)
+        found: Array = np.where(numbers <= NOTHING, 1.0, numbers) ** (-1 / weight)
         return found
 
     one, other = 1 - offset, -1 - offset
-    words = f"{one:g} ({other:g} where negative: scalings keep signs)"
+    words = f"{one:g} ({other:g} if it is below {0 - offset:g})"
     return NormalForm(np.full((1, n), one), words, element, -offset)
 
 
@@ -109,7 +113,7 @@ def _first_entry(n: int) -> NormalForm:
         found: Array = (np.sign(total) * values - b) / total
         return found
 
-    return NormalForm(values, "1, 0, ..., 0 (-1 where the sum is negative)", element)
+    return NormalForm(values, "1, 0, ..., 0 (-1 if its sum is negative)", element)
 
 
 def _first_axis(dual: bool) -> NormalForm:

@@ -192,14 +192,14 @@ class Reduction:
         if not n and isinstance(record, Derivation) and record.verdict is Verdict.PROVED:
             return f"no entry is redundant, and none is fixed ({record.scope})"
         crossed = (
-            f"{n} {'entry is' if n == 1 else 'entries are'} fixed, and the orbits of the proved "
+            f"{n:,} {'entry is' if n == 1 else 'entries are'} fixed, and the orbits of the proved "
             "families cross the section: the derivatives of these entries along the families have "
-            f"rank {n}")
+            f"rank {n:,}")
         if isinstance(record, FullDerivation):
             whole = record.orbit_dimension
-            said = f"as many as the orbits have dimensions ({whole})" if whole == n else (
-                f"the orbits have at least {n} dimensions" if whole is None
-                else f"{whole - n} of {whole} dimensions of the orbits are not fixed")
+            said = f"as many as the orbits have dimensions ({whole:,})" if whole == n else (
+                f"the orbits have at least {n:,} dimensions" if whole is None
+                else f"{whole - n:,} of {whole:,} dimensions of the orbits are not fixed")
             return (
                 f"{crossed}, by the families and where no pivot is 0; {said}. Nothing says that "
                 "no other direction is redundant")
@@ -265,6 +265,12 @@ class Reduction:
             off = 0.0
             for name, entries, values in fixing.parts():
                 here = walk.tensor(name).reshape(-1)[entries]
+                stays = fixing.form.stays(here, values)
+                if stays.any():
+                    left.append(
+                        f"{self.families.families[fixing.family].label}: {stays.sum()} of its "
+                        f"entries in {name} are 0, and scalings leave them so")
+                    here, entries, values = here[~stays], entries[~stays], values[~stays]
                 turned = 2 * fixing.form.centre - values
                 there = np.where(abs(here - values) <= abs(here - turned), values, turned)
                 off = max(off, float(abs(here - there).max(initial=0.0)))
@@ -309,12 +315,9 @@ class Reduction:
         """What moves weights in files to the section (see `change`)."""
         brought = self._brought(gauge.weights)
         gauge.element = brought.element
-        as_they_are = sum(map(len, self.present.values()))
         done, left = [], list(brought.left)
-        if brought.count > as_they_are:
-            done.append(f"{brought.count - as_they_are} entries have their values")
-        if as_they_are:
-            done.append(f"{as_they_are} entries are fixed as they are")
+        if brought.count:
+            done.append(f"{brought.count} of {self.count} entries have the values that are fixed")
         crosses = self.crosses(brought) if brought.count else None
         if crosses:
             done.append("the orbits cross the section at these very values (exact)")
