@@ -1,4 +1,4 @@
-"""HTML and Markdown are read from our own LaTeX: what each shows, and that nothing is let through."""
+"""HTML and Markdown, read from our own LaTeX: what each shows, and that names stay data."""
 
 import re
 
