@@ -117,12 +117,12 @@ def _families(
     group_width = max(9, min(14, width // 8))
     rest = max(12, width - group_width - 6 - 8 - (9 if many else 0) - 3 * (6 if many else 5) - 1)
     label_width = rest * 2 // 5
-    table.add_column("family", width=label_width)
+    table.add_column("family", width=label_width, overflow="fold")
     table.add_column("group", width=group_width, overflow="fold")
     if many:
         table.add_column("layers", justify="right", no_wrap=True)
     table.add_column("dim", justify="right", no_wrap=True)
-    table.add_column("action", width=rest - label_width)
+    table.add_column("action", width=rest - label_width, overflow="fold")
     table.add_column("proof", no_wrap=True)
     for numbers in groups:
         family = families[numbers[0]]
