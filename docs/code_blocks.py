@@ -105,9 +105,9 @@ def _directives(lines: list[str]) -> Iterator[Block]:
 
 
 def run(page: Path) -> dict[int, str]:
-    """Run the blocks of a page in the current folder; the real text of console blocks, by line.
+    """Run the blocks of a page in the current folder; the real text of each, by its line.
 
-    Raises Wrong where a block fails, or its text and its real text differ.
+    Raises Wrong where a block fails.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     real: dict[int, str] = {}
@@ -148,17 +148,30 @@ def _run(block: Block, names: dict[str, Any]) -> str:
     return block.text
 
 
+class _Session(doctest.DocTestRunner):
+    """A session that keeps what was printed in place of what was expected."""
+
+    def report_failure(self, out: Any, test: Any, example: Any, got: str) -> None:
+        example.want = got
+
+    def report_unexpected_exception(self, out: Any, test: Any, example: Any, exc_info: Any) -> None:
+        raise Wrong(f"{example.source.strip()}: {exc_info[0].__name__}: {exc_info[1]}")
+
+
 def _session(block: Block, names: dict[str, Any]) -> str:
-    """A doctest in the names of the page."""
+    """A doctest in the names of the page, with what it really prints."""
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     test = doctest.DocTestParser().get_doctest(block.text, {}, "page", None, block.line)
     test.globs = names
-    said: list[str] = []
-    doctest.DocTestRunner(optionflags=flags, verbose=False).run(
-        test, out=said.append, clear_globs=False)
-    if said:
-        raise Wrong("".join(said))
-    return block.text
+    result = _Session(optionflags=flags, verbose=False).run(test, clear_globs=False)
+    if not result.failed:
+        return block.text
+    real = []
+    for example in test.examples:
+        first, *rest = example.source.rstrip("\n").split("\n")
+        real += [f">>> {first}", *(f"... {row}".rstrip() for row in rest)]
+        real += example.want.rstrip("\n").splitlines()
+    return "\n".join(real)
 
 
 def _console(text: str) -> str:
@@ -240,7 +253,7 @@ def fresh_folder() -> Iterator[None]:
 
 
 def differences(page: Path) -> list[tuple[Block, str]]:
-    """Run a page: the console blocks that show another text than the real one."""
+    """Run a page: the blocks that show another text than the real one."""
     with fresh_folder():
         real = run(page)
     return [(b, real[b.line]) for b in blocks(page) if real.get(b.line, b.text) != b.text]

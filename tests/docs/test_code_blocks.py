@@ -64,7 +64,7 @@ def written(tmp_path: Path, text: str, suffix: str = ".rst") -> Path:
 @pytest.mark.parametrize("body, message", [
     (".. code-block:: python\n\n   assert 1 == 2\n", "AssertionError"),
     (".. code-block:: python\n\n   print(3)  # -> 4\n", "it prints"),
-    (".. code-block:: pycon\n\n   >>> 1 + 1\n   3\n", "Got:"),
+    (".. code-block:: pycon\n\n   >>> 1 + None\n   3\n", "TypeError"),
     (".. code-block:: sh\n\n   symgauge zoo --nothing\n", "status 3"),
     (".. code-block:: sh\n\n   symgauge no-such TARGET\n", "no command"),
     (".. code-block:: sh\n\n   symgauge audit TARGET --nothing A B\n", "no option --nothing"),
@@ -81,6 +81,12 @@ def test_an_output_that_is_not_the_real_one_is_found(tmp_path: Path) -> None:
     page = written(tmp_path, ".. code-block:: console\n\n   $ echo one\n   two\n   $ echo $?\n   0\n")
     (block, real), = code.differences(page)
     assert real == "$ echo one\none\n$ echo $?\n0"
+
+
+def test_a_value_that_is_not_the_real_one_is_found(tmp_path: Path) -> None:
+    page = written(tmp_path, ".. code-block:: pycon\n\n   >>> 1 + 1\n   3\n   >>> 2\n   2\n")
+    (block, real), = code.differences(page)
+    assert real == ">>> 1 + 1\n2\n>>> 2\n2"
 
 
 def test_blocks_of_a_page_share_their_names_and_their_folder(tmp_path: Path) -> None:
