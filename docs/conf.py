@@ -17,6 +17,7 @@ exclude_patterns = ["_build", "benchmarks"]
 default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 # blocks that show answers too: the button copies what is typed
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

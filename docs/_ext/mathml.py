@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -10,16 +12,22 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 LOGGER = logging.getLogger(__name__)
+#: A letter with a prime, and then an index: docutils would put the index at the prime.
+PRIME = re.compile(r"(\\[A-Za-z]+|[A-Za-z])'_")
+#: As an accent the dot is drawn into the letter.
+DOT = re.compile(r'<mover accent="true">(\s*<mi>.</mi>\s*)<mo stretchy="false">(˙)</mo>')
 
 
 def _mathml(node: nodes.Element, as_block: bool) -> str:
     """The formula of a node; one that cannot be read is a warning, which stops a build with -W."""
-    tex = node.astext()
+    tex = PRIME.sub(r"{\1'}_", node.astext())
+    aligned = as_block and re.search(r"&|\\\\", tex)
     try:
-        return str(tex2mathml(f"\\begin{{aligned}}{tex}\\end{{aligned}}" if as_block else tex))
+        text = tex2mathml(f"\\begin{{aligned}}{tex}\\end{{aligned}}" if aligned else tex)
     except MathError as error:
         LOGGER.warning("no formula: %s in %r", error, tex, location=node)
         return ""
+    return DOT.sub(r"<mover>\1<mo>\2</mo>", text)
 
 
 def inline(writer: HTML5Translator, node: nodes.math) -> None:
