@@ -3,12 +3,14 @@
     python docs/code_blocks.py [PAGE...]           run them, and say what differs
     python docs/code_blocks.py --write [PAGE...]   put the real output where another is shown
 
-The blocks of a page run in order, in one folder, and share their variables:
+The blocks of a page run in order, in one folder, and share their variables (those of docs/howto in
+a copy of the checkout, which they add to):
 
 * ``python`` is executed, and what it prints is what its comments say that begin with "# ->", if it
   has such; with a caption that names a file it is written there, not executed;
 * ``pycon`` is compared as doctest does;
-* ``console`` has commands after "$ " and what they print on standard output;
+* ``console`` has commands after "$ " and what they print on standard output (the complaint, where the
+  status is 3);
 * ``sh`` has commands that end with status 0. A line with words such as TARGET in capitals is a
   synopsis: its command and its options have to exist.
 
@@ -25,6 +27,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,6 +43,8 @@ SHOWN = ("text", "json")
 NOT_RUN = re.compile(r"not run by the tests: (.+)", re.IGNORECASE)
 PLACEHOLDER = re.compile(r"(?<![\w.-])[A-Z]{2,}(?:_[A-Z]+)*(?![\w.-])")
 TIMEOUT = 300
+#: What a page of docs/howto adds to.
+CHECKOUT = ("docs", "proofs", "setup.cfg", "symgauge", "tests")
 
 
 @dataclass(frozen=True)
@@ -201,9 +206,10 @@ def matches(shown: str, printed: str) -> bool:
 def execute(command: str) -> tuple[int, str]:
     """The status of a command and what it prints; symgauge's own run in this process."""
     words = shlex.split(command)
-    # a check is a program of its own, which writes past this process's sys.stdout
-    alone = words[0] == "symgauge" and not words[1].startswith("check")
-    if alone and not set("|><;&") & set(command):
+    # a check is a program of its own, which writes past this process's sys.stdout; and a copy of
+    # the checkout is not what runs here
+    here = words[0] == "symgauge" and not words[1].startswith("check")
+    if here and not Path("symgauge").is_dir() and not set("|><;&") & set(command):
         from symgauge.cli.main import main
 
         out = io.StringIO()
@@ -211,10 +217,12 @@ def execute(command: str) -> tuple[int, str]:
             status = main(words[1:])
         printed = out.getvalue() or said.getvalue() if status == 3 else out.getvalue()
     else:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+        source = Path.cwd() if Path("symgauge").is_dir() else ROOT
+        environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONWARNINGS": "ignore"}
         script = (
             f'python() {{ "{sys.executable}" "$@"; }}\n'
-            f'symgauge() {{ python -m symgauge "$@"; }}\n{command}')
+            'symgauge() { python -m symgauge "$@"; }\n'
+            f'pytest() {{ python -m pytest -p no:cacheprovider "$@"; }}\n{command}')
         done = subprocess.run(
             ["bash", "-c", script], capture_output=True, text=True, timeout=TIMEOUT,
             env=environment, check=False)
@@ -236,12 +244,14 @@ def synopsis(line: str) -> None:
 
 
 @contextlib.contextmanager
-def fresh_folder() -> Iterator[None]:
-    """A folder of its own for one page, 80 columns wide; torch and the path as they were after."""
+def fresh_folder(page: Path) -> Iterator[None]:
+    """A folder of its own for one page, 80 columns wide; the path is afterwards as it was."""
     before, path = os.getcwd(), list(sys.path)
     width = os.environ.get("COLUMNS")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
+        for name in CHECKOUT if page.parent.name == "howto" else ():
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, name)
         os.environ["COLUMNS"] = "80"
         sys.path.insert(0, folder)
         try:
@@ -254,7 +264,7 @@ def fresh_folder() -> Iterator[None]:
 
 def differences(page: Path) -> list[tuple[Block, str]]:
     """Run a page: the blocks that show another text than the real one."""
-    with fresh_folder():
+    with fresh_folder(page):
         real = run(page)
     return [(b, real[b.line]) for b in blocks(page) if real.get(b.line, b.text) != b.text]
 
