@@ -9,8 +9,8 @@ a copy of the checkout, which they add to):
 * ``python`` is executed, and what it prints is what its comments say that begin with "# ->", if it
   has such; with a caption that names a file it is written there, not executed;
 * ``pycon`` is compared as doctest does;
-* ``console`` has commands after "$ " and what they print on standard output (the complaint, where the
-  status is 3);
+* ``console`` has commands after "$ " and what they print on standard output (the complaint, where
+  the status is 3);
 * ``sh`` has commands that end with status 0. A line with words such as TARGET in capitals is a
   synopsis: its command and its options have to exist.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import io
 import os
 import re
@@ -131,6 +132,7 @@ def _run(block: Block, names: dict[str, Any]) -> str:
     if block.language == "python" and block.caption:
         Path(block.caption).parent.mkdir(parents=True, exist_ok=True)
         Path(block.caption).write_text(block.text + "\n", encoding="utf-8")
+        importlib.invalidate_caches()
     elif block.language == "python":
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
@@ -218,7 +220,8 @@ def execute(command: str) -> tuple[int, str]:
         printed = out.getvalue() or said.getvalue() if status == 3 else out.getvalue()
     else:
         source = Path.cwd() if Path("symgauge").is_dir() else ROOT
-        environment = {**os.environ, "PYTHONPATH": str(source), "PYTHONWARNINGS": "ignore"}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        environment |= {"PYTHONPATH": str(source), "PYTHONWARNINGS": "ignore"}
         script = (
             f'python() {{ "{sys.executable}" "$@"; }}\n'
             'symgauge() { python -m symgauge "$@"; }\n'
@@ -245,7 +248,7 @@ def synopsis(line: str) -> None:
 
 @contextlib.contextmanager
 def fresh_folder(page: Path) -> Iterator[None]:
-    """A folder of its own for one page, 80 columns wide; the path is afterwards as it was."""
+    """A folder of its own for one page, 80 columns wide; what is imported there is forgotten."""
     before, path = os.getcwd(), list(sys.path)
     width = os.environ.get("COLUMNS")
     with tempfile.TemporaryDirectory() as folder:
@@ -259,6 +262,9 @@ def fresh_folder(page: Path) -> Iterator[None]:
         finally:
             os.chdir(before)
             sys.path[:] = path
+            for name, module in list(sys.modules.items()):
+                if str(getattr(module, "__file__", "") or "").startswith(folder):
+                    del sys.modules[name]
             os.environ.pop("COLUMNS") if width is None else os.environ.update(COLUMNS=width)
 
 

@@ -12,12 +12,13 @@ author = "The symgauge authors"
 copyright = "2026, The symgauge authors"
 version = release = symgauge.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "proof"]
+extensions = ["sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "proof", "shares"]
 exclude_patterns = ["_build", "benchmarks"]
 default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 # blocks that show answers too: the button copies what is typed
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

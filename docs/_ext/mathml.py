@@ -1,4 +1,4 @@
-"""Formulas as MathML, written at build time by docutils: browsers draw it, and nothing is fetched."""
+"""Formulas as MathML, written by docutils at build time: browsers draw it, nothing is fetched."""
 
 from __future__ import annotations
 

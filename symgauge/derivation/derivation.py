@@ -69,8 +69,9 @@ class Derivation(DerivationRecord):
         """The group element of given matrices, or vectors s or c, by the labels of their families.
 
         For an element of size n a matrix has shape (n, n), numbers s or shifts c shape (n,), with
-        the copies (heads) of the family in front. {} is the identity. Raises BadInputError where there is no such family, or the value has
-        another shape or is not in the group that is shown to act.
+        the copies (heads) of the family in front. {} is the identity. Raises BadInputError where
+        there is no such family, or the value has another shape or is not in the group that is shown
+        to act.
         """
         shapes = {
             size: {t.name: list(t.shape) for t in tensors}

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from places import ROOT
+from code_pages import assert_real, code, name, pages_with_code
+from places import DOCS, ROOT
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("code_blocks", ROOT / "docs" / "code_blocks.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["code_blocks"] = module  # its dataclasses look there
-    spec.loader.exec_module(module)
-    return module
-
-
-code = _load()
-PAGES = [p for p in code.pages() if any(b.language in code.CODE for b in code.blocks(p))]
-
-
-def name(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", pages_with_code(ROOT) + pages_with_code(DOCS), ids=name)
 def test_page(page: Path) -> None:
-    wrong = code.differences(page)
-    text = "\n\n".join(f"line {b.line + 1} prints\n{real}" for b, real in wrong)
-    assert not wrong, f"{text}\n\npython docs/code_blocks.py --write {name(page)} puts it there"
+    assert_real(page)
 
 
 @pytest.mark.parametrize("page", code.pages(), ids=name)
@@ -52,6 +31,7 @@ def test_what_is_not_run() -> None:
     left_out = {(name(p), b.not_run) for p in code.pages() for b in code.blocks(p) if b.not_run}
     assert left_out == {
         ("README.md", "makes an environment; tests/house and CI have it"),
+        ("docs/index.rst", "installs packages"),
     }
 
 
@@ -78,7 +58,8 @@ def test_a_false_block_is_found(
 
 
 def test_an_output_that_is_not_the_real_one_is_found(tmp_path: Path) -> None:
-    page = written(tmp_path, ".. code-block:: console\n\n   $ echo one\n   two\n   $ echo $?\n   0\n")
+    body = ".. code-block:: console\n\n   $ echo one\n   two\n   $ echo $?\n   0\n"
+    page = written(tmp_path, body)
     (block, real), = code.differences(page)
     assert real == "$ echo one\none\n$ echo $?\n0"
 

@@ -136,3 +136,13 @@ def test_every_page_is_in_the_tree() -> None:
             named |= {(page.parent / f"{name}.rst").resolve() for name in names}
     assert set(DOCS.rglob("*.rst")) - named == {DOCS / "index.rst"}
     assert ROOT.joinpath("README.md").exists()
+
+
+def test_bars_are_those_of_the_table(site: Path) -> None:
+    """Each derived row of the table of transformers has a bar, with its numbers."""
+    table = (DOCS / "transformers.inc").read_text(encoding="utf-8")
+    derived = re.findall(r"\* - ``(\S+)``\n +- (\d+)\n +- (\d+)\n", table)
+    page = (site / "transformers.html").read_text(encoding="utf-8")
+    assert len(derived) > 20
+    for name, total, redundant in derived:
+        assert re.search(rf">{name}</text>.*?>{redundant} of {total}</text>", page), name
