@@ -18,7 +18,9 @@ from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.formulas.reading import Reading
 from symgauge.progress import Progress, silent
+from symgauge.report.article import shown
 from symgauge.report.latex import document
 from symgauge.report.listing import listing
 from symgauge.verdict import Verdict
@@ -43,9 +45,17 @@ class Derivation(DerivationRecord):
             f"orbit={c.orbit_dimension}, {self.algebra.form}, {c.verdict.value})"
         )
 
-    def to_latex(self) -> str:
-        """The text of a LaTeX article, printed from the objects that were checked."""
-        return document({**self.data, "network": listing(self.network())})
+    def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
+        """A LaTeX article printed from the checked objects.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages. `appendix`:
+        with the program and the proofs as the machine has them, line by line.
+        """
+        network = self.network()
+        data = self.data
+        reading = Reading(network, self.generators).plain(shown(data["generators"]))
+        facts = {**data, "network": listing(network), "reading": reading}
+        return document(facts, fragment, appendix)
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, one Python file that imports no symgauge.

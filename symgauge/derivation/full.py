@@ -26,6 +26,7 @@ from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.statement import FullStatement, ProofLine
+from symgauge.formulas.reading import Reading
 from symgauge.ops import all_ops
 from symgauge.plain import PlainFamily
 from symgauge.points.reads import readable_network
@@ -35,6 +36,7 @@ from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
+from symgauge.report.article import shown
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
@@ -130,9 +132,15 @@ class FullDerivation(SealedRecord):
         left = self.left_open(settled, captured=target is not None)
         return Verification(Verdict.PROVED, tuple(reasons), (), self.scope, left)
 
-    def to_latex(self) -> str:
-        """A LaTeX article: the group, one derivation for each kind of family, the dimension."""
-        return document(self.data)
+    def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
+        """A LaTeX article: the group, one derivation for each kind of family, the dimension.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages. `appendix`:
+        with the proofs as the machine has them, line by line.
+        """
+        data = self.data
+        reading = Reading(self.programs()[0], self.generators).plain(shown(data["generators"]))
+        return document({**data, "reading": reading}, fragment, appendix)
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, of the small sizes and of these."""
