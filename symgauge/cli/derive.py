@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from symgauge.derivation.derivation import Derivation
+    from symgauge.derivation.full import FullDerivation
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -36,6 +37,9 @@ def register(commands: Commands) -> argparse.ArgumentParser:
                         help="say what the quantities of the table are")
     parser.add_argument("--fragment", action="store_true",
                         help="LaTeX without a preamble, to paste into a paper (and no PDF)")
+    parser.add_argument("--html", action="store_true",
+                        help="the document as one HTML page too (extra html)")
+    parser.add_argument("--markdown", action="store_true", help="the document as Markdown too")
     parser.add_argument("--appendix", action="store_true",
                         help="LaTeX with the program and the proofs line by line")
     parser.add_argument("--force", action="store_true",
@@ -85,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
             folder / "derivation.tex": derivation.to_latex(**latex),
             folder / f"test_{name}.py": derivation.check_text(),
             folder / "derivation.json": derivation.to_json(),
+            **_pages(options, derivation, folder / "derivation"),
         }
         files = _written(texts, progress)
     if derivation.hypotheses and not derivation.network().has_flows:
@@ -120,6 +125,7 @@ def _derive_full(options: argparse.Namespace) -> int:
             folder / "full.tex": found.to_latex(**latex),
             folder / f"test_{name}_full.py": found.check_text(),
             folder / "full.json": found.to_json(),
+            **_pages(options, found, folder / "full"),
         }
         files = _written(texts, progress)
     if options.json:
@@ -129,6 +135,15 @@ def _derive_full(options: argparse.Namespace) -> int:
     print_full(found.data, console)
     _say_written(console, folder, files)
     return HOLDS
+
+
+def _pages(
+    options: argparse.Namespace, found: Derivation | FullDerivation, path: Path
+) -> dict[Path, str]:
+    """The documents in other formats that were asked for."""
+    pages = {path.with_suffix(".html"): found.to_html} if options.html else {}
+    pages |= {path.with_suffix(".md"): found.to_markdown} if options.markdown else {}
+    return {name: make() for name, make in pages.items()}
 
 
 def _written(texts: Mapping[Path, str], progress: Progress) -> list[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from html import escape
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 
 from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
@@ -18,11 +21,17 @@ from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.families.statement import FamilyStatement
 from symgauge.formulas.reading import Reading
 from symgauge.progress import Progress, silent
+from symgauge.report import wording
+from symgauge.report.action import structure
 from symgauge.report.article import shown
+from symgauge.report.escape import verbatim
 from symgauge.report.latex import document
 from symgauge.report.listing import listing
+from symgauge.report.pages import markdown, page
+from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -45,6 +54,26 @@ class Derivation(DerivationRecord):
             f"orbit={c.orbit_dimension}, {self.algebra.form}, {c.verdict.value})"
         )
 
+    def __str__(self) -> str:
+        """The tables that `symgauge derive` prints."""
+        console = Console(file=StringIO(), width=100, color_system=None)
+        print_derivation(self.data, console)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text.rstrip()
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        return f'<pre style="line-height: 1.15">{escape(str(self))}</pre>'
+
+    def _repr_latex_(self) -> str:
+        """The algebra of the families."""
+        return structure(wording.algebra(self.data))
+
+    @property
+    def families(self) -> tuple[FamilyStatement, ...]:
+        """The families of generators: label, group, action, proof; `generators` of the record."""
+        return self.generators
+
     def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
         """A LaTeX article printed from the checked objects.
 
@@ -56,6 +85,21 @@ class Derivation(DerivationRecord):
         reading = Reading(network, self.generators).plain(shown(data["generators"]))
         facts = {**data, "network": listing(network), "reading": reading}
         return document(facts, fragment, appendix)
+
+    def to_html(self) -> str:
+        """The same document as one HTML page with formulas in MathML; nothing is fetched.
+
+        Raises BadInputError where latex2mathml is not installed (extra `html`).
+        """
+        return page(self._title, self.to_latex(fragment=True))
+
+    def to_markdown(self) -> str:
+        """The same document as Markdown with formulas, as issue trackers show them."""
+        return markdown(self._title, self.to_latex(fragment=True))
+
+    @property
+    def _title(self) -> str:
+        return f"Gauge symmetries of {verbatim(self.name)}"
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, one Python file that imports no symgauge.

@@ -37,7 +37,9 @@ from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
 from symgauge.report.article import shown
+from symgauge.report.escape import verbatim
 from symgauge.report.full_size import document
+from symgauge.report.pages import markdown, page
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -141,6 +143,21 @@ class FullDerivation(SealedRecord):
         data = self.data
         reading = Reading(self.programs()[0], self.generators).plain(shown(data["generators"]))
         return document({**data, "reading": reading}, fragment, appendix)
+
+    def to_html(self) -> str:
+        """The same document as one HTML page with formulas in MathML; nothing is fetched.
+
+        Raises BadInputError where latex2mathml is not installed (extra `html`).
+        """
+        return page(self._title, self.to_latex(fragment=True))
+
+    def to_markdown(self) -> str:
+        """The same document as Markdown with formulas, as issue trackers show them."""
+        return markdown(self._title, self.to_latex(fragment=True))
+
+    @property
+    def _title(self) -> str:
+        return f"Gauge symmetries of {verbatim(self.name)}, for all sizes"
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, of the small sizes and of these."""

@@ -144,7 +144,7 @@ class _Display:
 
     def _beside(self, i: int, axis: int, value: Term, left: str, right: str) -> Term | None:
         """A matrix on the left of the value's rows, or on the right of its columns."""
-        shown = self.typeset.matrix_axes(i)
+        shown = self.typeset.heads.matrix_axes(i)
         if axis not in shown or len(shown) > 2:
             return None
         if len(shown) == 2 and axis == shown[1]:
@@ -208,7 +208,7 @@ class _Display:
 
     def _along(self, i: int, carried: set[Address], vector: str) -> str | None:
         """A vector along the axes that carry it, repeated along the others."""
-        shown = self.typeset.matrix_axes(i)
+        shown = self.typeset.heads.matrix_axes(i)
         axes = [a for a in shown if a in {address[0] for address in carried}]
         if any(len(a) > 2 for a in carried) or len(shown) > 2:
             return None

@@ -210,32 +210,32 @@ class Roles:
 
     def _maps(self) -> None:
         """Other linear maps: gate, up and down around a product of two, else W_1, W_2, ..."""
-        plain: dict[str, list[int]] = {}
-        shapes = [self.parameter(j) for line in self.lines.values() for j in line.inputs]
-        layers = layer_numbers(dict.fromkeys(filter(None, shapes))) if self.layered else {}
         for i, line in self.lines.items():
             if line.law == "product" and self.is_rms(i) is None:
                 self._gate(i)
-        for i, line in self.lines.items():
-            names = [self.parameter(j) for j in line.inputs]
-            if line.law == "contraction" and len([n for n in names if n]) == 1:
-                name = next(filter(None, names))
-                if name not in self.symbols:
-                    plain.setdefault(layers.get(name, ""), []).append(i)
-        tokens = any(i.classes for i in self.structure.network.inputs)
-        ends = {self.base(i) for i in self.structure.network.outputs} if tokens else set()
-        for group in plain.values():
-            for i in ends & set(group):
+        plain = self._plain_maps()
+        if any(leaf.classes for leaf in self.structure.network.inputs):
+            for i in {self.base(i) for i in self.structure.network.outputs} & set(plain):
                 # what reads the last line into a vocabulary
-                self._affine_names(i, next(n for n in map(
-                    self.parameter, self.lines[i].inputs) if n), "U")
-            group = [i for i in group if i not in ends]
-            order: dict[str, int] = {}
-            for i in group:
-                name = next(n for n in map(self.parameter, self.lines[i].inputs) if n)
-                order.setdefault(name, i)
-            for k, (name, i) in enumerate(order.items(), 1):
-                self._affine_names(i, name, str(k) if len(order) > 1 else "")
+                self._affine_names(i, plain.pop(i), "U")
+        shown = filter(None, (
+            self.parameter(j) for line in self.lines.values() for j in line.inputs))
+        layers = layer_numbers(dict.fromkeys(shown)) if self.layered else {}
+        groups: dict[str, dict[str, int]] = {}
+        for i, name in plain.items():
+            groups.setdefault(layers.get(name, ""), {}).setdefault(name, i)
+        for group in groups.values():
+            for k, (name, i) in enumerate(group.items(), 1):
+                self._affine_names(i, name, str(k) if len(group) > 1 else "")
+
+    def _plain_maps(self) -> dict[int, str]:
+        """Products with one parameter that has no symbol yet, and its name."""
+        out = {}
+        for i, line in self.lines.items():
+            names = [n for n in map(self.parameter, line.inputs) if n]
+            if line.law == "contraction" and len(names) == 1 and names[0] not in self.symbols:
+                out[i] = names[0]
+        return out
 
     def _gate(self, i: int) -> None:
         pair = [self.base(j) for j in self.lines[i].inputs]

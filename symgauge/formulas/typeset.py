@@ -9,14 +9,15 @@ letter.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
 
+from symgauge.formulas.heads import Heads
 from symgauge.formulas.layers import repeats
+from symgauge.formulas.letters import Letters, numbered
 from symgauge.formulas.roles import VIEWS, Roles
 from symgauge.formulas.terms import ATOM, PRODUCT, Term, entrywise, number, product, total
 from symgauge.program.constant import Constant
@@ -25,8 +26,6 @@ from symgauge.report.names import Block, indexed
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
 
-#: Length of an inline formula, markup left out, above which a line has a letter.
-LONGEST = 46
 #: How a part is taken: the axis, start and stop.
 Part = tuple[int, int, int]
 
@@ -41,6 +40,7 @@ NOTES = {
     r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
     r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
+    "C_{": r"$C_1, \dots$ are tables of constants",
     r"\odot": r"$\odot$ multiplies entry by entry",
 }
 
@@ -64,11 +64,14 @@ class Typeset:
     ) -> None:
         self.structure, self.roles, self.symbols = structure, roles, symbols
         self.nodes, self.lines = structure.network.nodes, structure.lines
+        self.heads, self._letters = Heads(structure), Letters(structure, roles)
         #: What is written for a named line, or a parameter, instead of its symbol.
         self.instead: dict[int | str, Term] = {}
         #: Whether values with heads side by side are written as the part of one head.
         self.one_head = False
         self.names: dict[int, str] = {}
+        #: Tables of constants, numbered as they are met.
+        self._tables: dict[int, int] = {}
         self._blocks: dict[str, list[Block]] = {}
         for name in symbols:
             block = Block.parse(name)
@@ -103,8 +106,8 @@ class Typeset:
     def symbol(self, i: int) -> str:
         """The letter of a line, with h where it is one head's."""
         own = self.names[i]
-        return indexed(own, "h") if self.has_head(i) or (
-            self.one_head and self.joins_heads(i)) else own
+        return indexed(own, "h") if self.heads.has_head(i) or (
+            self.one_head and self.heads.joins_heads(i)) else own
 
     def definition(self, i: int, part: Part | None = None) -> Term:
         """What a line is, or a part of it."""
@@ -112,53 +115,16 @@ class Typeset:
 
     def is_packed(self, i: int) -> bool:
         """Whether a line is written in its parts alone: queries, keys and values side by side."""
-        return bool(self._in_parts(i))
+        return bool(self._letters.in_parts(i))
 
     def is_inside_a_norm(self, i: int) -> bool:
         """Whether a line is part of a norm, and not written."""
-        return i in self._inside_norms
+        return i in self._letters.inside_norms
 
     def notes(self) -> list[str]:
         """What the signs mean that the formulas use."""
         text = " ".join(f for _, _, f in self.formulas)
         return [said for sign, said in NOTES.items() if sign in text]
-
-    # -- heads -----------------------------------------------------------------------------------
-
-    @cached_property
-    def _copies(self) -> frozenset[int]:
-        """Legs of parameters that products run over as an axis of copies."""
-        found, owned = set(), set()
-        for i in self.structure.names:
-            if i in self.lines:
-                owned |= {leg for _, (leg, _) in self.structure.addresses(i)}
-        for i, line in self.lines.items():
-            if line.law == "contraction":
-                for axis in range(len(line.shape) - 2):
-                    found |= {leg for leg, _ in self.structure.leaves(i, axis)}
-        return frozenset(self.structure.legs.find(leg)[0] for leg in found & owned)
-
-    def _axes_of_copies(self, i: int) -> list[tuple[int, bool]]:
-        """The axes of a line with an index of copies, and whether it is alone there."""
-        out = []
-        for axis in range(len(self.structure.axes[i])):
-            legs = self.structure.leaves(i, axis)
-            if any(self.structure.legs.find(leg)[0] in self._copies for leg, _ in legs):
-                out.append((axis, len(legs) == 1))
-        return out
-
-    def has_head(self, i: int) -> bool:
-        """Whether a line has an axis of heads."""
-        return any(alone for _, alone in self._axes_of_copies(i))
-
-    def joins_heads(self, i: int) -> bool:
-        """Whether heads stand side by side on an axis of a line."""
-        return any(not alone for _, alone in self._axes_of_copies(i))
-
-    def matrix_axes(self, i: int) -> list[int]:
-        """The axes that a formula shows: neither of copies nor of length 1."""
-        hidden = {axis for axis, alone in self._axes_of_copies(i) if alone}
-        return [a for a, n in enumerate(self.nodes[i].shape) if n > 1 and a not in hidden]
 
     # -- letters ---------------------------------------------------------------------------------
 
@@ -167,10 +133,10 @@ class Typeset:
         for i, line in self.lines.items():
             if line.op is None or line.law in VIEWS:
                 continue
-            if i in self.roles.letters or self._needs_name(i, line, letters):
-                letters[i] = self._letter(i, letters)
+            if self._letters.needed(i, letters, lambda: self._computed(i).text):
+                letters[i] = self._letters.letter(i, letters)
                 self.names[i] = letters[i]  # so that later lines are measured with it
-        self.names = _numbered(letters)
+        self.names = numbered(letters)
         self.layers = self._layers(letters)
 
     def _layers(self, letters: Mapping[int, str]) -> Layers | None:
@@ -184,109 +150,23 @@ class Typeset:
                 r"@(\d+)(?:,h)?@", lambda m: f"{letters[order[int(m[1])]]}{place[i] - int(m[1])}",
                 text))
             for i, text in zip(order, texts)]
-        self.names = _numbered(letters)
+        self.names = numbered(letters)
         found = repeats(signs)
         numbers = {m for text in texts for m in _LAYER.findall(text)}
         if found is None or len(numbers) < 2:
             return None
         start, period, count = found
         inside = order[start:start + period * count]
-        own = _numbered({i: letters[i] for i in inside[:period]})
+        own = numbered({i: letters[i] for i in inside[:period]})
         labels = []
         for b in range(count):
             seen = [m for text in texts[start + b * period:][:period]
                     for m in _LAYER.findall(text)]
             labels.append(seen[0] if seen else str(b))
-        self.names |= _numbered({i: a for i, a in letters.items() if i not in set(inside)})
+        self.names |= numbered({i: a for i, a in letters.items() if i not in set(inside)})
         for k, i in enumerate(inside):
             self.names[i] = f"{own[inside[k % period]]}^{{({labels[k // period]})}}"
         return Layers(start, period, tuple(labels))
-
-    def _needs_name(self, i: int, line: Line, letters: Mapping[int, str]) -> bool:
-        if i in self._ends or self.nodes[i].body is not None:
-            return True
-        if i in self._inside_norms or self._in_parts(i):
-            return False
-        if self._letter(i, letters) in ("X", "N"):
-            # a normalised line has its letter with its gain and shift
-            return not any(self._normed(u) for u in self.roles.users(i)) or (
-                self._letter(i, letters) == "X")
-        if self._readers(i) > 1:
-            return True
-        text = re.sub(r"\\[A-Za-z]+|[{}_^\\, ]", "", self._computed(i).text)
-        return line.law != "multiple" and len(text) > LONGEST
-
-    def _in_parts(self, i: int) -> int:
-        """In how many parts a line is written of which parts alone are read, shifted or not; or 0.
-        """
-        readers = set(self.roles.users(i))
-        if readers and all(self.roles.law(u) == "part" for u in readers):
-            return len(readers)
-        if len(readers) == 1 and self.roles.law(u := readers.pop()) == "sum of lines":
-            return self._in_parts(u)
-        return 0
-
-    def _readers(self, i: int) -> int:
-        """How often a line would be written."""
-        return sum(
-            self._in_parts(u) or 1 for u in set(self.roles.users(i)) - self._inside_norms)
-
-    @cached_property
-    def _ends(self) -> frozenset[int]:
-        return frozenset(self.roles.base(i) for i in self.structure.network.outputs)
-
-    @cached_property
-    def _inside_norms(self) -> frozenset[int]:
-        """Lines that a norm is made of, which are not written."""
-        out = set()
-        for i in self.lines:
-            x = self.roles.is_rms(i)
-            if x is not None:
-                stack = [
-                    j for j in self.lines[i].inputs if self.roles.base(j) != self.roles.base(x)]
-                while stack:
-                    j = stack.pop()
-                    if j in self.lines and j not in out and j != self.roles.base(x):
-                        out.add(j)
-                        stack += self.lines[j].inputs
-        return frozenset(out)
-
-    def _letter(self, i: int, letters: Mapping[int, str]) -> str:
-        if i in self.roles.letters:
-            return self.roles.letters[i]
-        if i in self._ends:
-            return "Y"
-        if self.lines[i].law == "sum of lines":
-            before = [self.roles.base(j) for j in self.lines[i].inputs if j in self.lines]
-            stream = [j for j in before if letters.get(j) == "X" or isinstance(
-                self.nodes[j].leaf, Input)]
-            if stream or any(
-                    self.roles.law(j) == "contraction" and self.roles.reads_tokens(j)
-                    for j in before):
-                return "X"
-        if self.lines[i].law == "contraction" and self.roles.reads_tokens(i) and all(
-                self.roles.law(u) != "sum of lines" or self._letter_adds_stream(i, u)
-                for u in self.roles.users(i)):
-            return "X"
-        if self._normed(i):
-            return "N"
-        return "H"
-
-    def _letter_adds_stream(self, i: int, u: int) -> bool:
-        """Whether a sum adds to a stream that has begun: positions are part of its start."""
-        return not any(self.roles.parameter(j) for j in self.lines[u].inputs)
-
-    def _normed(self, i: int) -> bool:
-        """Whether a line is a normalised one, with its gain and shift."""
-        for _ in range(3):
-            if self.roles.law(i) == "standardising" or self.roles.is_rms(i) is not None:
-                return True
-            inner = [self.roles.base(j) for j in self.lines[i].inputs
-                     if j in self.lines and not self.roles.parameter(j)]
-            if self.roles.law(i) not in ("product", "sum of lines") or len(inner) != 1:
-                return False
-            i = inner[0]
-        return False
 
     # -- formulas --------------------------------------------------------------------------------
 
@@ -306,8 +186,11 @@ class Typeset:
             return self._constant(i)
         if leaf is not None:
             if isinstance(leaf, Input) and leaf.classes:
-                return Term("T")
-            return Term("x" if len(self.matrix_axes(i)) < 2 else "X")
+                return Term("T" if len(self.structure.network.inputs) == 1 else indexed(
+                    "T", str(self.structure.network.input_nodes.index(i) + 1)))
+            letter = "x" if len(self.heads.matrix_axes(i)) < 2 else "X"
+            inputs = self.structure.network.input_nodes
+            return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
         line = self.lines[i]
         if part is not None and line.law not in (*VIEWS, "sum of lines", "contraction"):
             whole = self.term(i).within(ATOM)
@@ -347,10 +230,8 @@ class Typeset:
         if key in self.instead:
             return self.instead[key]
         symbol = self.symbols.get(key, key)
-        of_head = self.one_head and any(
-            self.structure.legs.find(leg)[0] in self._copies
-            for _, (leg, _) in self.structure.addresses(i))
-        return Term(indexed(symbol, "h") if of_head or self.has_head(i) else symbol)
+        of_head = self.one_head and self.heads.stands_on(i)
+        return Term(indexed(symbol, "h") if of_head or self.heads.has_head(i) else symbol)
 
     def _constant(self, i: int) -> Term:
         leaf = self.nodes[i].leaf
@@ -362,7 +243,8 @@ class Typeset:
             inner = self.nodes[j].leaf
             if isinstance(inner, Constant) and len(inner.table) == 1 and not inner.unknown:
                 return Term(number(Fraction(inner.table[0])))
-        return Term("C")
+        number_of = self._tables.setdefault(j, len(self._tables) + 1)
+        return Term(f"C_{{{number_of}}}")
 
     def _view(self, line: Line, part: Part | None) -> Term:
         j = line.inputs[0]
@@ -371,13 +253,14 @@ class Typeset:
             whole = self.term(line.node).within(ATOM)
             return Term(f"{whole}[{part[1]}{{:}}{part[2]}]")
         found = self.term(j, inside)
-        if self.has_head(line.node) and not self.has_head(j) and not self.one_head:
-            if self.joins_heads(j) and self.roles.base(j) not in self.names and (
+        if self.heads.has_head(line.node) and not self.heads.has_head(j) and not self.one_head:
+            if self.heads.joins_heads(j) and self.roles.base(j) not in self.names and (
                     j in self.lines and not self.roles.parameter(j)):
                 return Term(f"[{found.text}]_{{h}}")
-            if self.joins_heads(j):
+            if self.heads.joins_heads(j):
                 return Term(indexed(found.text, "h"))
-        if self.has_head(j) and not self.has_head(line.node) and self.joins_heads(line.node):
+        heads, i = self.heads, line.node
+        if heads.has_head(j) and not heads.has_head(i) and heads.joins_heads(i):
             return found if self.one_head else Term(rf"\operatorname{{concat}}_h({found.text})")
         return found
 
@@ -392,7 +275,7 @@ class Typeset:
         dims, j = line.attrs["dims"], line.inputs[0]
         inside = None if part is None else (int(dims[part[0]]), part[1], part[2])
         found = self.term(j, inside)
-        shown = self.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
+        shown = self.heads.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
         order = [d for d in dims if d in shown]
         return found.transposed if len(order) == 2 and order != sorted(order) else found
 
@@ -403,7 +286,7 @@ class Typeset:
         if part is not None:
             parts[0 if part[0] == rank - 2 else 1] = part
         contracted = self.structure.leaves(left, rank - 1) if left in self.lines else []
-        sums = any(self.structure.legs.find(leg)[0] in self._copies for leg, _ in contracted)
+        sums = any(self.structure.legs.find(leg)[0] in self.heads.copies for leg, _ in contracted)
         before = self.one_head
         found = product(self.term(left, parts[0]), self.term(right, parts[1]))
         if sums and before:
@@ -446,15 +329,3 @@ class Typeset:
 
     def _join(self, line: Line, part: Part | None) -> Term:
         return Term("[" + r",\, ".join(self.term(j).text for j in line.inputs) + "]")
-
-
-def _numbered(letters: Mapping[int, str]) -> dict[int, str]:
-    """The letters, with numbers where several lines have one; the input takes X already."""
-    count = Counter(letters.values())
-    seen: Counter[str] = Counter()
-    out = {}
-    for i, letter in letters.items():
-        seen[letter] += 1
-        alone = count[letter] == 1 and letter != "X"
-        out[i] = letter if alone else f"{letter}_{{{seen[letter]}}}"
-    return out

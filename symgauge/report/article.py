@@ -44,6 +44,26 @@ ENVIRONMENTS = r"""\ifdefined\cell\else
 \ifdefined\candidate\else\newtheorem{candidate}[theorem]{Unproved candidate}\fi
 \ifdefined\refuted\else\newtheorem{refuted}[theorem]{Refuted candidate}\fi
 """
+#: How to cite symgauge, and the paper whose reading of redundancies as gauge symmetries it takes.
+BIBTEX = r"""@software{symgauge,
+  title = {symgauge: gauge symmetries of neural networks, derived in symbols and certified
+    complete},
+  author = {{The symgauge authors}},
+  year = {2026},
+  version = {VERSION}
+}
+@article{hashimoto2024unification,
+  title = {Unification of Symmetries Inside Neural Networks: Transformer, Feedforward and
+    Neural ODE},
+  author = {Hashimoto, Koji and Hirono, Yuji and Sannai, Akiyoshi},
+  journal = {Machine Learning: Science and Technology},
+  volume = {5},
+  pages = {025079},
+  year = {2024},
+  eprint = {2402.02362},
+  archivePrefix = {arXiv}
+}
+"""
 _ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
 #: Characters of a display above which a line is broken before its last sign.
 WIDE = 78
@@ -68,9 +88,11 @@ def longtable(
 def whole(title: str, version: str, body: str, fragment: bool) -> str:
     """A complete article, or its body alone with a comment on what it needs."""
     if fragment:
+        cite = BIBTEX.replace("VERSION", escape(version)).replace("\n", "\n% ")
         return (
-            f"% needs: {', '.join(PACKAGES)}\n% printed by symgauge {escape(version)}\n"
-            f"{ENVIRONMENTS}{body}"
+            f"% needs: {', '.join(PACKAGES)}\n"
+            f"% printed by symgauge {escape(version)}; to cite it:\n"
+            f"% {cite.rstrip('% ')}{ENVIRONMENTS}{body}"
         )
     return (
         f"{PREAMBLE}{ENVIRONMENTS}\\begin{{document}}\n"

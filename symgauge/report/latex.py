@@ -68,7 +68,9 @@ def _result(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
     stabiliser = wording.stabiliser(derivation)
     algebra += f", {escape(stabiliser)}" if stabiliser else ""
     text = "\\section{The result}\n"
-    named = f"The algebra of the families is {algebra}. " if families else ""
+    # a name is what it is; a dimension is what it has
+    verb = "has" if algebra.startswith("dimension") else "is"
+    named = f"The algebra of the families {verb} {algebra}. " if families else ""
     if wording.verdict_name(derivation["verdict"]) == "PROVED":
         text += f"\\begin{{theorem}}\\normalfont {claim}{note}\n{named}\\end{{theorem}}\n"
     else:
