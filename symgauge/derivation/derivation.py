@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 class Derivation(DerivationRecord):
     """The gauge algebra of a network with its certificate: the facts of `derivation.json`.
 
-    `data` is the plain record that `symgauge derive --json` prints.
+    `symgauge.derive` makes one, `from_json` reads one. P is the number of coordinates that an
+    output reads, J the Jacobian of the outputs by them, and the rows of G are the values of the
+    proved generators. `data` is the plain record that `symgauge derive --json` prints.
     """
 
     def __repr__(self) -> str:
@@ -100,7 +102,10 @@ class Derivation(DerivationRecord):
         return f"Gauge symmetries of {verbatim(self.name)}"
 
     def check_text(self) -> str:
-        """The text of the generated PyTorch check."""
+        """The text of the generated PyTorch check, one Python file that imports no symgauge.
+
+        Raises BadInputError for the derivation of a module that no TARGET rebuilds (`derive`).
+        """
         return self.check_of(
             {"small": self.sizes, "full": self.full_sizes}, self.data["generators"])
 
@@ -117,8 +122,10 @@ class Derivation(DerivationRecord):
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.
 
-        {} is the identity. Raises BadInputError where there is no such family, or the value has
-        another shape or is not in the group that is shown to act.
+        For an element of size n a matrix has shape (n, n), numbers s or shifts c shape (n,), with
+        the copies (heads) of the family in front. {} is the identity. Raises BadInputError where
+        there is no such family, or the value has another shape or is not in the group that is shown
+        to act.
         """
         shapes = {
             size: {t.name: list(t.shape) for t in tensors}
@@ -149,7 +156,11 @@ class Derivation(DerivationRecord):
     def certified(
         self, evidence: str, seed: int = 0, progress: Progress = silent
     ) -> tuple[Derivation, Verification]:
-        """The derivation with a certificate that rests on this kind of evidence (by its name)."""
+        """The derivation with a certificate that rests on "balls" or "series"; its verification.
+
+        Raises InconsistentError where the record disagrees with itself or the new certificate does
+        not verify, BadInputError where this evidence does not reach the network.
+        """
         start = time.perf_counter()
         wrong = edited(self.plain()) or next(disagreements(self), None)
         if wrong:
@@ -182,7 +193,10 @@ class Derivation(DerivationRecord):
         )
 
     def confirm(self) -> Confirmation:
-        """What the kernel says of the certificate: a program of its own that needs numpy alone."""
+        """What the kernel says of the certificate: a program of its own that needs numpy alone.
+
+        Raises BadInputError where it cannot be run.
+        """
         return confirm(self.certificate)
 
     def verify(self, target: Target | None = None) -> Verification:

@@ -71,19 +71,27 @@ class FullDerivation(SealedRecord):
 
     #: The sizes at which the check plants its failures.
     small_sizes: Mapping[str, Any]
-    #: P, all coordinates; the dimension of the algebra, and its formula in named sizes.
+    #: P, all coordinates.
     parameters: int
+    #: The dimension of the algebra.
     dimension: int
+    #: The same as a formula in named sizes.
     polynomial: str
+    #: The values of the named sizes, and what each is the size of.
     symbols: Mapping[str, Any]
-    #: The dimension of the orbits, or why it is not known.
+    #: The dimension of the orbits; None where it is not known.
     orbit_dimension: int | None
+    #: Why the dimension of the orbits is not known, if so.
     stabiliser: str | None
-    #: The families at the full sizes, and those at the small ones.
+    #: The families at the full sizes.
     generators: tuple[FullStatement, ...]
+    #: The families at the small sizes.
     small: tuple[FullStatement, ...]
+    #: The name of the Lie algebra.
     algebra: str
+    #: PROVED: each family by intertwiners.
     verdict: Verdict
+    #: What holds, and that it is a lower bound.
     scope: str
     #: The program without its weights (see `outline`), and the one at the small sizes.
     program: Mapping[str, Any]

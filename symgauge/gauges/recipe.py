@@ -15,8 +15,8 @@ from symgauge.gauges.gauge import Gauge
 class Outcome:
     """What was done, in words, and what was left, each with its reason."""
 
-    done: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)  #: What was done.
+    left: list[str] = field(default_factory=list)  #: What was not, and why.
 
 
 class Recipe(ABC):
