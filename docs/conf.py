@@ -1,46 +1,31 @@
-"""Sphinx settings: the theme that comes with Sphinx, and nothing from the network.
+"""Sphinx settings. Nothing is fetched: not by the build, and not by who reads the pages."""
 
-The role ``:proof:`C2``` names the file of proofs/ that proves a claim, as a download.
-"""
-
+import sys
 from pathlib import Path
-from typing import Any
-
-from docutils import nodes
-from sphinx import addnodes
-from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxRole
 
 import symgauge
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "_ext"))
 
 project = "symgauge"
 author = "The symgauge authors"
 copyright = "2026, The symgauge authors"
 version = release = symgauge.__version__
 
-extensions = ["sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
-html_theme = "alabaster"
+extensions = ["sphinx.ext.autodoc", "sphinx_copybutton", "mathml", "proof", "shares"]
+exclude_patterns = ["_build", "benchmarks"]
+default_role = "literal"
 autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+toc_object_entries_show_parents = "hide"
+python_use_unqualified_type_names = True
+# blocks that show answers too: the button copies what is typed
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
-PROOFS = Path(__file__).resolve().parent.parent / "proofs"
-
-
-class ProofRole(SphinxRole):
-    """A claim's file in proofs/; where there is none, the claim is named alone."""
-
-    def run(self) -> tuple[list[nodes.Node], list[Any]]:
-        key = self.text.lower().replace("'", "p")
-        found = sorted(PROOFS.glob(f"{key}_*.py"))
-        if not found:
-            return [nodes.Text(f"claim {self.text} of proofs/")], []
-        name = f"proofs/{found[0].name}"
-        link = addnodes.download_reference(
-            self.rawtext, "", nodes.literal(name, name), reftarget=f"../{name}",
-            refdoc=self.env.docname, refexplicit=True,
-        )
-        return [link], []
-
-
-def setup(app: Sphinx) -> None:
-    app.add_role("proof", ProofRole())
+html_theme = "furo"
+html_title = f"symgauge {version}"
+html_static_path = ["_static"]
+html_css_files = ["symgauge.css"]
+html_show_sourcelink = False

@@ -29,9 +29,10 @@ def assert_same_function(
 ) -> None:
     """Assert that two state dicts are one function of the module on inputs like these.
 
-    The audit of the change (`symgauge audit`) as an assertion: its verdict has to be EQUIVALENT,
-    and its text, the tensor at fault included, is the message. The module is left as it is.
-    Raises BadInputError where a state dict is not one of this module.
+    `args` and `kwargs` are an example of its inputs: more are drawn, of the example's shapes. The
+    audit of the change (`symgauge audit`) as an assertion: its verdict has to be EQUIVALENT, and
+    its text, the tensor at fault included, is the message. The module is left as it is. Raises
+    BadInputError where a state dict is not one of this module.
     """
     from symgauge.audits.audit import audit
     from symgauge.weights.checkpoint import held
@@ -135,10 +136,11 @@ def assert_gauge_invariant(
 ) -> None:
     """Assert that a quantity of a state dict is the same all along the module's gauge orbit.
 
-    It is moved by a random element of each proved family, one after the other: the message says
-    which family it depends on, and by how much. A quantity that no random change of the weights
-    moves (a constant) fails too: nothing would be tested. Raises BadInputError where the module
-    has no family with a finite action.
+    The quantity is a number, or a tensor of any shape, that is compared entry by entry. It is moved
+    by a random element of each proved family, one after the other: the message says which family it
+    depends on, and by how much. A quantity that no random change of the weights moves (a constant)
+    fails too: nothing would be tested. Raises BadInputError where the module has no family with a
+    finite action.
     """
     from symgauge.errors import BadInputError
     from symgauge.gauges.spread import flat_numbers

@@ -28,9 +28,9 @@ compare with `is Verdict.PROVED` or `is Verdict.REFUTED`
     (True, 'PROVED')
     """
 
-    PROVED = "PROVED"    #: decided: the statement holds
-    REFUTED = "REFUTED"  #: decided: the statement fails
-    UNKNOWN = "UNKNOWN"  #: not decided, which says nothing about the statement
+    PROVED = "PROVED"    #: Decided: the statement holds.
+    REFUTED = "REFUTED"  #: Decided: the statement fails.
+    UNKNOWN = "UNKNOWN"  #: Not decided, which says nothing about the statement.
 
     def __bool__(self) -> NoReturn:
         raise TypeError(

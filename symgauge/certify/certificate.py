@@ -45,7 +45,7 @@ class Stated:
 class Certificate:
     """A claim and all that is needed to verify it, as JSON data with a digest."""
 
-    data: Mapping[str, Any]
+    data: Mapping[str, Any]  #: The plain data (docs/certificate.rst has its keys).
 
     @staticmethod
     def issue(
@@ -181,5 +181,5 @@ class Certificate:
         return found
 
     def to_json(self) -> dict[str, Any]:
-        """The plain data."""
+        """The plain data, to be written as JSON."""
         return dict(self.data)

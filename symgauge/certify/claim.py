@@ -24,23 +24,18 @@ FLOATS = "constants are the floats' exact values"
 class Claim(Record):
     """What a certificate claims, with its scope."""
 
-    #: P: the coordinates that an output reads, and the others.
-    parameters: int
-    unread: int
-    #: rank J, where closed, else a lower bound; P - rank J.
-    rank: int
-    redundancy: int
-    #: rank G; the redundancy less that.
-    orbit_dimension: int
-    unexplained: int
-    closed: bool
-    #: rank J + rank G > P.
-    inconsistent: bool
-    #: What the rank rests on: what was tested, and what is assumed.
-    shown: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-    verdict: Verdict
-    scope: str
+    parameters: int  #: P: the coordinates that an output reads.
+    unread: int  #: The coordinates that no output reads.
+    rank: int  #: rank J, where closed, else a lower bound.
+    redundancy: int  #: P - rank J.
+    orbit_dimension: int  #: rank G.
+    unexplained: int  #: redundancy - rank G.
+    closed: bool  #: Whether nothing is unexplained.
+    inconsistent: bool  #: rank J + rank G > P.
+    shown: tuple[str, ...]  #: What the rank rests on, and was shown.
+    hypotheses: tuple[str, ...]  #: What the rank rests on, and is assumed.
+    verdict: Verdict  #: PROVED where closed and nothing is assumed, else UNKNOWN.
+    scope: str  #: Where the claim holds.
 
 
 def claim_of(

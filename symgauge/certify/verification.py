@@ -51,13 +51,16 @@ HELD = re.compile(
 
 @dataclass(frozen=True)
 class Verification:
-    """PROVED: the claim of completeness holds. UNKNOWN: nothing found wrong, but not closed or
-    resting on hypotheses. REFUTED: the certificate is rejected, for the reasons given."""
+    """What `verify` found of a certificate.
+
+    `verdict`: PROVED: the claim of completeness holds. UNKNOWN: nothing found wrong, but not closed
+    or resting on hypotheses. REFUTED: the certificate is rejected, for the reasons given.
+    """
 
     verdict: Verdict
-    reasons: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-    scope: str
+    reasons: tuple[str, ...]  #: What was found.
+    hypotheses: tuple[str, ...]  #: What the claim assumes.
+    scope: str  #: Where it holds.
     #: "name: reason" for each fact beside the certificate that was not verified.
     left_out: tuple[str, ...] = ()
 

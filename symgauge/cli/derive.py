@@ -33,6 +33,15 @@ def register(commands: Commands) -> argparse.ArgumentParser:
                         help="the folder of a config.json, for hf:TYPE (as hf:TYPE@DIR)")
     parser.add_argument("--out", metavar="DIR", help="folder to write (symgauge-<name>)")
     parser.add_argument("--seed", type=seed, default=0, help="seed of the search (0)")
+    parser.add_argument("--explain", action="store_true",
+                        help="say what the quantities of the table are")
+    parser.add_argument("--fragment", action="store_true",
+                        help="LaTeX without a preamble, to paste into a paper (and no PDF)")
+    parser.add_argument("--html", action="store_true",
+                        help="the document as one HTML page too (extra html)")
+    parser.add_argument("--markdown", action="store_true", help="the document as Markdown too")
+    parser.add_argument("--appendix", action="store_true",
+                        help="LaTeX with the program and the proofs line by line")
     parser.add_argument("--force", action="store_true",
                         help="go on above an estimated 10 minutes or 8 GiB")
     parser.add_argument(
@@ -74,11 +83,13 @@ def run(options: argparse.Namespace) -> int:
         derivation = derived(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
         folder = Path(options.out or f"symgauge-{name}")
+        latex = {"fragment": options.fragment, "appendix": options.appendix}
         progress("LaTeX and check")
         texts = {
-            folder / "derivation.tex": derivation.to_latex(),
+            folder / "derivation.tex": derivation.to_latex(**latex),
             folder / f"test_{name}.py": derivation.check_text(),
             folder / "derivation.json": derivation.to_json(),
+            **_pages(options, derivation, folder / "derivation"),
         }
         files = _written(texts, progress)
     if derivation.hypotheses and not derivation.network().has_flows:
@@ -89,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(derivation.printed())
     else:
         console = terminal()
-        print_derivation(derivation.data, console)
+        print_derivation(derivation.data, console, options.explain)
         _say_written(console, folder, files)
     return STATUS[derivation.verdict]
 
@@ -112,11 +123,13 @@ def _derive_full(options: argparse.Namespace) -> int:
         found = derived_full(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", found.name) or "network"
         folder = Path(options.out or f"symgauge-{name}-full")
+        latex = {"fragment": options.fragment, "appendix": options.appendix}
         progress("LaTeX and check")
         texts = {
-            folder / "full.tex": found.to_latex(),
+            folder / "full.tex": found.to_latex(**latex),
             folder / f"test_{name}_full.py": found.check_text(),
             folder / "full.json": found.to_json(),
+            **_pages(options, found, folder / "full"),
         }
         files = _written(texts, progress)
     if options.json:
@@ -128,6 +141,15 @@ def _derive_full(options: argparse.Namespace) -> int:
     return HOLDS
 
 
+def _pages(
+    options: argparse.Namespace, found: Derivation | FullDerivation, path: Path
+) -> dict[Path, str]:
+    """The documents in other formats that were asked for."""
+    pages = {path.with_suffix(".html"): found.to_html} if options.html else {}
+    pages |= {path.with_suffix(".md"): found.to_markdown} if options.markdown else {}
+    return {name: make() for name, make in pages.items()}
+
+
 def _written(texts: Mapping[Path, str], progress: Progress) -> list[str]:
     """Write the texts, and the PDF of the LaTeX one: the names of what is there, sorted."""
     from symgauge.files import write_atomically
@@ -135,7 +157,8 @@ def _written(texts: Mapping[Path, str], progress: Progress) -> list[str]:
     for path, text in texts.items():
         write_atomically(path, text)
     progress("PDF")
-    pdfs = [_pdf(path) for path in texts if path.suffix == ".tex"]
+    pdfs = [_pdf(path) for path, text in texts.items()
+            if path.suffix == ".tex" and "\\documentclass" in text]
     return sorted(path.name for path in [*texts, *pdfs] if path is not None)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from html import escape
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 
 from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
@@ -18,9 +21,17 @@ from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
+from symgauge.families.statement import FamilyStatement
+from symgauge.formulas.reading import Reading
 from symgauge.progress import Progress, silent
+from symgauge.report import wording
+from symgauge.report.action import structure
+from symgauge.report.article import shown
+from symgauge.report.escape import verbatim
 from symgauge.report.latex import document
 from symgauge.report.listing import listing
+from symgauge.report.pages import markdown, page
+from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -31,7 +42,9 @@ if TYPE_CHECKING:
 class Derivation(DerivationRecord):
     """The gauge algebra of a network with its certificate: the facts of `derivation.json`.
 
-    `data` is the plain record that `symgauge derive --json` prints.
+    `symgauge.derive` makes one, `from_json` reads one. P is the number of coordinates that an
+    output reads, J the Jacobian of the outputs by them, and the rows of G are the values of the
+    proved generators. `data` is the plain record that `symgauge derive --json` prints.
     """
 
     def __repr__(self) -> str:
@@ -41,12 +54,58 @@ class Derivation(DerivationRecord):
             f"orbit={c.orbit_dimension}, {self.algebra.form}, {c.verdict.value})"
         )
 
-    def to_latex(self) -> str:
-        """A LaTeX article printed from the checked objects."""
-        return document({**self.data, "network": listing(self.network())})
+    def __str__(self) -> str:
+        """The tables that `symgauge derive` prints."""
+        console = Console(file=StringIO(), width=100, color_system=None)
+        print_derivation(self.data, console)
+        text: str = console.file.getvalue()  # type: ignore[attr-defined]
+        return text.rstrip()
+
+    def _repr_html_(self) -> str:
+        """The tables, for a notebook."""
+        return f'<pre style="line-height: 1.15">{escape(str(self))}</pre>'
+
+    def _repr_latex_(self) -> str:
+        """The algebra of the families."""
+        return structure(wording.algebra(self.data))
+
+    @property
+    def families(self) -> tuple[FamilyStatement, ...]:
+        """The families of generators: label, group, action, proof; `generators` of the record."""
+        return self.generators
+
+    def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
+        """A LaTeX article printed from the checked objects.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages. `appendix`:
+        with the program and the proofs as the machine has them, line by line.
+        """
+        network = self.network()
+        data = self.data
+        reading = Reading(network, self.generators).plain(shown(data["generators"]))
+        facts = {**data, "network": listing(network), "reading": reading}
+        return document(facts, fragment, appendix)
+
+    def to_html(self) -> str:
+        """The same document as one HTML page with formulas in MathML; nothing is fetched.
+
+        Raises BadInputError where latex2mathml is not installed (extra `html`).
+        """
+        return page(self._title, self.to_latex(fragment=True))
+
+    def to_markdown(self) -> str:
+        """The same document as Markdown with formulas, as issue trackers show them."""
+        return markdown(self._title, self.to_latex(fragment=True))
+
+    @property
+    def _title(self) -> str:
+        return f"Gauge symmetries of {verbatim(self.name)}"
 
     def check_text(self) -> str:
-        """The text of the generated PyTorch check."""
+        """The text of the generated PyTorch check, one Python file that imports no symgauge.
+
+        Raises BadInputError for the derivation of a module that no TARGET rebuilds (`derive`).
+        """
         return self.check_of(
             {"small": self.sizes, "full": self.full_sizes}, self.data["generators"])
 
@@ -63,8 +122,10 @@ class Derivation(DerivationRecord):
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.
 
-        {} is the identity. Raises BadInputError where there is no such family, or the value has
-        another shape or is not in the group that is shown to act.
+        For an element of size n a matrix has shape (n, n), numbers s or shifts c shape (n,), with
+        the copies (heads) of the family in front. {} is the identity. Raises BadInputError where
+        there is no such family, or the value has another shape or is not in the group that is shown
+        to act.
         """
         shapes = {
             size: {t.name: list(t.shape) for t in tensors}
@@ -95,7 +156,11 @@ class Derivation(DerivationRecord):
     def certified(
         self, evidence: str, seed: int = 0, progress: Progress = silent
     ) -> tuple[Derivation, Verification]:
-        """The derivation with a certificate that rests on this kind of evidence (by its name)."""
+        """The derivation with a certificate that rests on "balls" or "series"; its verification.
+
+        Raises InconsistentError where the record disagrees with itself or the new certificate does
+        not verify, BadInputError where this evidence does not reach the network.
+        """
         start = time.perf_counter()
         wrong = edited(self.plain()) or next(disagreements(self), None)
         if wrong:
@@ -128,7 +193,10 @@ class Derivation(DerivationRecord):
         )
 
     def confirm(self) -> Confirmation:
-        """What the kernel says of the certificate: a program of its own that needs numpy alone."""
+        """What the kernel says of the certificate: a program of its own that needs numpy alone.
+
+        Raises BadInputError where it cannot be run.
+        """
         return confirm(self.certificate)
 
     def verify(self, target: Target | None = None) -> Verification:

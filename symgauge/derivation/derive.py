@@ -79,7 +79,15 @@ def derive_target(
     evidence: str | None = None,
     progress: Progress = silent,
 ) -> Derivation:
-    """The derivation of a TARGET at its small sizes, its families restated at the full ones."""
+    """The derivation of a TARGET at its small sizes, its families restated at the full ones.
+
+    `target` is what `symgauge.capture.load_target(text, {})` returns, or `load_hf` of
+    `symgauge.hf.target`; its record, unlike that of `derive`, writes a check (`write_check`).
+    `evidence`: "balls" or "series", or residues where it is None. The others are as in `derive`.
+    Raises TargetError where the factory fails, CaptureError or UnsupportedOpError where the module
+    cannot be read exactly, SizeError above an estimated 10 minutes or 8 GiB unless `force`,
+    InconsistentError where rank J + rank G > P.
+    """
     from symgauge.capture import capture
 
     start = time.perf_counter()

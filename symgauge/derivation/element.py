@@ -25,6 +25,7 @@ class GroupElement:
 
     (g @ h).apply(state) is g.apply(h.apply(state)), and g @ g.inverse() the identity, both up to
     rounding. Tensors of torch stay with torch and on their device, arrays with numpy.
+    `Derivation.sample` and `Derivation.element` make one.
     """
 
     families: tuple[PlainFamily, ...]

@@ -26,6 +26,7 @@ from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.statement import FullStatement, ProofLine
+from symgauge.formulas.reading import Reading
 from symgauge.ops import all_ops
 from symgauge.plain import PlainFamily
 from symgauge.points.reads import readable_network
@@ -35,7 +36,10 @@ from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
+from symgauge.report.article import shown
+from symgauge.report.escape import verbatim
 from symgauge.report.full_size import document
+from symgauge.report.pages import markdown, page
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -67,19 +71,27 @@ class FullDerivation(SealedRecord):
 
     #: The sizes at which the check plants its failures.
     small_sizes: Mapping[str, Any]
-    #: P, all coordinates; the dimension of the algebra, and its formula in named sizes.
+    #: P, all coordinates.
     parameters: int
+    #: The dimension of the algebra.
     dimension: int
+    #: The same as a formula in named sizes.
     polynomial: str
+    #: The values of the named sizes, and what each is the size of.
     symbols: Mapping[str, Any]
-    #: The dimension of the orbits, or why it is not known.
+    #: The dimension of the orbits; None where it is not known.
     orbit_dimension: int | None
+    #: Why the dimension of the orbits is not known, if so.
     stabiliser: str | None
-    #: The families at the full sizes, and those at the small ones.
+    #: The families at the full sizes.
     generators: tuple[FullStatement, ...]
+    #: The families at the small sizes.
     small: tuple[FullStatement, ...]
+    #: The name of the Lie algebra.
     algebra: str
+    #: PROVED: each family by intertwiners.
     verdict: Verdict
+    #: What holds, and that it is a lower bound.
     scope: str
     #: The program without its weights (see `outline`), and the one at the small sizes.
     program: Mapping[str, Any]
@@ -122,9 +134,30 @@ class FullDerivation(SealedRecord):
         left = self.left_open(settled, captured=target is not None)
         return Verification(Verdict.PROVED, tuple(reasons), (), self.scope, left)
 
-    def to_latex(self) -> str:
-        """A LaTeX article: the group, one derivation for each kind of family, the dimension."""
-        return document(self.data)
+    def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
+        """A LaTeX article: the group, one derivation for each kind of family, the dimension.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages. `appendix`:
+        with the proofs as the machine has them, line by line.
+        """
+        data = self.data
+        reading = Reading(self.programs()[0], self.generators).plain(shown(data["generators"]))
+        return document({**data, "reading": reading}, fragment, appendix)
+
+    def to_html(self) -> str:
+        """The same document as one HTML page with formulas in MathML; nothing is fetched.
+
+        Raises BadInputError where latex2mathml is not installed (extra `html`).
+        """
+        return page(self._title, self.to_latex(fragment=True))
+
+    def to_markdown(self) -> str:
+        """The same document as Markdown with formulas, as issue trackers show them."""
+        return markdown(self._title, self.to_latex(fragment=True))
+
+    @property
+    def _title(self) -> str:
+        return f"Gauge symmetries of {verbatim(self.name)}, for all sizes"
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, of the small sizes and of these."""

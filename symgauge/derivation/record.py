@@ -35,10 +35,10 @@ class Algebra(Record):
     `closed`: under the bracket; else no finite-dimensional algebra is claimed.
     """
 
-    form: str
-    dimension: int
-    radical: int | None = None
-    closed: bool
+    form: str  #: A name such as "2 gl(2) + R^3", else dimension and radical in words.
+    dimension: int  #: Its dimension, which may exceed rank G.
+    radical: int | None = None  #: The dimension of the radical, where there is no name.
+    closed: bool  #: Whether the bracket of two elements is an element.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,28 +53,28 @@ class Cells(Record):
 class DiscreteElement(Record):
     """A permutation or sign that holds at exact random points: seen, not proved."""
 
-    label: str
-    group: str
-    order: int
-    status: str
+    label: str  #: What is permuted, or changes its sign.
+    group: str  #: The group, such as S_3.
+    order: int  #: The number of its elements.
+    status: str  #: How it is known.
 
 
 @dataclass(frozen=True, kw_only=True)
 class StructuralPart(Record):
     """How much of rank G is proved for all sizes, and the labels of the families that are not."""
 
-    orbit_dimension: int
-    not_structural: int
-    families: tuple[str, ...]
+    orbit_dimension: int  #: The part of rank G that is proved for all sizes.
+    not_structural: int  #: The rest of rank G.
+    families: tuple[str, ...]  #: The labels of the families of that rest.
 
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadTensor(Record):
     """How many entries of a parameter no output reads, and why."""
 
-    tensor: str
-    count: int
-    reason: str
+    tensor: str  #: Its name.
+    count: int  #: How many of its entries.
+    reason: str  #: Why no output reads them.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,20 +83,29 @@ class DerivationRecord(SealedRecord):
 
     SCHEMA: ClassVar[str] = SCHEMA
 
-    #: The full sizes of the TARGET and the parameters there, where it has some.
+    #: The full sizes of the TARGET, where it has some.
     full_sizes: Mapping[str, Any] | None
+    #: The parameters at the full sizes.
     full_tensors: tuple[Tensor, ...] | None
+    #: Parameters that no output reads, in whole or in part.
     unread_tensors: tuple[UnreadTensor, ...]
+    #: The cells of a piecewise network that were tried; None for a network without branches.
     cells: Cells | None
+    #: How much of rank G is proved for all sizes.
     structural: StructuralPart
     #: The families, each with its action and its proof.
     generators: tuple[FamilyStatement, ...]
+    #: Permutations and signs that were seen to hold, never said to be all.
     discrete: tuple[DiscreteElement, ...]
+    #: The Lie algebra that the families span.
     algebra: Algebra
+    #: What the search or the capture met, in sentences.
     notes: tuple[str, ...]
     #: Tensors that move along null directions without a generator.
     implicit: tuple[str, ...]
+    #: The program, the generators with their proofs, and the claim.
     certificate: Annotated[Certificate, Certificate.from_json]
+    #: The seed of the search.
     seed: int
 
     @classmethod

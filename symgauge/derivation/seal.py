@@ -76,25 +76,33 @@ class PlantedFailure(Record):
 class SealedRecord(RecordFile, ABC):
     """What the records of a network's symmetries have in common: what they are about."""
 
+    #: The name under which files are written.
     name: str
     #: What the statement is about, in words.
     about: tuple[str, ...]
-    #: The text of the TARGET, its factory, and the sizes it was called with.
+    #: The text of the TARGET; None for a module that was given in Python.
     target: str | None
+    #: What rebuilds the module, where it came from a TARGET.
     factory: Factory | None
+    #: The sizes that the factory was called with.
     sizes: Mapping[str, Any]
+    #: "logits": the outputs as they are; "probabilities": log_softmax of them.
     observable: Literal["logits", "probabilities"]
-    #: The output that was chosen; number and name of each that is looked at; names of the others.
+    #: The output that was chosen; None: all.
     output: str | int | None
+    #: Number and name of each output that is looked at.
     outputs: tuple[tuple[int, str], ...]
+    #: The names of the outputs that are not looked at.
     outputs_left_out: tuple[str, ...]
     #: By size (small, full): whether all modules (True) or none are in training mode, or which.
     training: Mapping[str, bool | tuple[str, ...]] | None
     #: The program's parameters, in their order.
     tensors: tuple[Tensor, ...]
+    #: Wrong symmetries that the generated check has to find.
     planted: tuple[PlantedFailure, ...]
+    #: Of symgauge, Python and the packages that derived.
     versions: Mapping[str, str]
-    #: By stage.
+    #: How long each stage took.
     seconds: Mapping[str, float]
     #: SHA-256 of all the rest.
     digest: str = ""
@@ -106,7 +114,10 @@ class SealedRecord(RecordFile, ABC):
     def check_of(
         self, sizes: SizesOfTarget, families: Sequence[PlainFamily]
     ) -> str:
-        """The text of the generated check of these families, as plain data."""
+        """The text of the generated check of these families, as plain data.
+
+        Raises BadInputError where no factory is known that rebuilds the module.
+        """
         if self.factory is None:
             raise BadInputError(
                 "a check rebuilds the module: derive a TARGET (a zoo name, package.module:factory "
@@ -130,7 +141,10 @@ class SealedRecord(RecordFile, ABC):
         """The text of the generated PyTorch check."""
 
     def write_check(self, path: str | os.PathLike[str]) -> None:
-        """Write the generated check, atomically."""
+        """Write the text of `check_text` to a file, whole or not at all.
+
+        Raises BadInputError where there is none, or the file cannot be written.
+        """
         write_atomically(Path(path), self.check_text())
 
     def left_open(

@@ -67,34 +67,29 @@ class EquivalenceAlgebra(RecordFile):
 
     SCHEMA: ClassVar[str] = "symgauge-equivalence/1"
 
-    name: str
-    #: Entries of the state, and of the parameters.
-    state: int
-    parameters: int
-    #: What was looked for: degrees of xi in x and t, whether t may change, whether theta may move.
-    degree: int
-    time_degree: int
-    time_change: bool
-    moving: bool
-    dimension: int
-    proved: int
-    unexplained: int
-    closed: bool
-    #: The name of the Lie algebra.
-    algebra: str
-    #: Directions of theta that keep v, motions along worldlines (both divided out), and elements
-    #: that keep v as it is at one theta.
-    gauge: int
-    trivial: int
-    isotropy: int
-    generators: tuple[StatedEquivalence, ...]
-    shown: tuple[str, ...]
-    hypotheses: tuple[str, ...]
-    notes: tuple[str, ...]
-    verdict: Verdict
-    scope: str
-    seed: int
-    seconds: float
+    name: str  #: What the field is called.
+    state: int  #: Entries of the state.
+    parameters: int  #: Entries of the parameters.
+    degree: int  #: The degree of xi in x that was looked for.
+    time_degree: int  #: The degree of xi in t.
+    time_change: bool  #: Whether t may change.
+    moving: bool  #: Whether theta may depend on t.
+    dimension: int  #: A bound on the dimension at a generic theta.
+    proved: int  #: How many elements are proved.
+    unexplained: int  #: dimension - proved.
+    closed: bool  #: Whether nothing is unexplained.
+    algebra: str  #: The name of the Lie algebra.
+    gauge: int  #: Directions of theta that keep v (divided out).
+    trivial: int  #: Motions along the worldlines (divided out).
+    isotropy: int  #: Elements that keep v as it is at one theta.
+    generators: tuple[StatedEquivalence, ...]  #: The proved elements.
+    shown: tuple[str, ...]  #: What the bound rests on, and was shown.
+    hypotheses: tuple[str, ...]  #: What the bound rests on, and is assumed.
+    notes: tuple[str, ...]  #: What the search met, in sentences.
+    verdict: Verdict  #: PROVED where closed and nothing is assumed.
+    scope: str  #: What was looked for, and where the answer holds.
+    seed: int  #: The seed of the points.
+    seconds: float  #: How long it took.
 
     def __repr__(self) -> str:
         return (

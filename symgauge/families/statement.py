@@ -39,9 +39,9 @@ class StatedSlice(Record):
 class Acting(Record):
     """An element, and how it moves each tensor, through slices (outermost first) or none."""
 
-    element: Element
-    action: Action
-    via: tuple[StatedSlice, ...]
+    element: Element  #: What acts, and on how many copies.
+    action: Action  #: How each tensor moves.
+    via: tuple[StatedSlice, ...]  #: The slices through which it acts.
 
     def entry(self) -> PlainFamily:
         """The plain data of the family, at this size and what else is stated of it."""
@@ -77,15 +77,19 @@ class Statement(Acting):
 
     #: What happens to which modules, in a line.
     label: str
-    #: The group that is shown to act, and the name of its Lie algebra.
+    #: The group that is shown to act.
     group: str
+    #: The name of its Lie algebra.
     algebra: str
+    #: The dimension of the group.
     dimension: int
+    #: The names of the tensors that move.
     tensors: tuple[str, ...]
     #: The finite action, a line for each tensor.
     formula: tuple[str, ...]
+    #: The proof as it is printed, line by line.
     proof: StatedProof
-    #: "conjectured" where the full sizes have the same form.
+    #: "proved", or "conjectured" where the full sizes have the same form.
     all_sizes: Literal["proved", "conjectured", "no"]
 
 

@@ -49,9 +49,9 @@ class Change:
     """
 
     symmetries: Symmetries
-    element: GroupElement
-    outcome: Outcome
-    measured: Measured | None = None
+    element: GroupElement  #: The element that moved the weights.
+    outcome: Outcome  #: What was done and what was left, in words.
+    measured: Measured | None = None  #: How far the outputs changed.
 
     @property
     def is_same(self) -> bool:

@@ -14,13 +14,11 @@ from symgauge.weights.moving import Settled
 
 @dataclass
 class Outcome:
-    """What was done, in words, and what was left, each with its reason.
+    """What was done, in words, and what was left, each with its reason."""
 
-    `settled`: entries that have their values exactly in what is written.
-    """
-
-    done: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)  #: What was done.
+    left: list[str] = field(default_factory=list)  #: What was not, and why.
+    #: Entries that have their values exactly in what is written.
     settled: Settled = field(default_factory=dict)
 
 

@@ -23,10 +23,11 @@ def recipe(
 ) -> tuple[dict[str, Tensor], Change]:
     """A state dict of the module, its own by default, where a named recipe leads; what was done.
 
-    The recipes are those of `symgauge recipe --help`. Where the derived group has no such element
-    the state is as it was, and `change.outcome.left` says why; `change.measured` is how far the
-    outputs changed. The module is left as it is. Raises BadInputError where there is no such
-    recipe, or the state is not one of this module.
+    `args` and `kwargs` are an example of the module's inputs. The recipes are those of `symgauge
+    recipe --help`. Where the derived group has no such element the state is as it was, and
+    `change.outcome.left` says why; `change.measured` is how far the outputs changed. The module is
+    left as it is. Raises BadInputError where there is no such recipe, or the state is not one of
+    this module.
     """
     return _changed(way_of(name), module, args, state, kwargs, Asked(observable, seed=seed))
 
@@ -35,9 +36,11 @@ def canonicalise(
     module: torch.nn.Module, args: Sequence[Any], state: State | None = None, *,
     kwargs: Mapping[str, Any] | None = None, observable: str = "logits",
 ) -> tuple[dict[str, Tensor], Change]:
-    """The representative of a state's orbit: unit, balanced, sorted, as `change.outcome` says.
+    """The representative of a state's orbit: unit, balanced, sorted; and what was done.
 
-    Raises BadInputError where the state is not one of this module.
+    Two states of one orbit have one, up to rounding, as far as `change.outcome.done` goes; what has
+    no gauge stands under `change.outcome.left`. `state` is the module's own by default, and the
+    module is left as it is. Raises BadInputError where the state is not one of this module.
     """
     return _changed(canonical, module, args, state, kwargs, Asked(observable))
 
@@ -48,7 +51,9 @@ def align(
 ) -> tuple[dict[str, Tensor], Change]:
     """A state brought near to `goal` over its orbit, and the distance before and after, in words.
 
-    Raises BadInputError where one of the two is no state of this module.
+    `goal` and `state` (the module's own by default) are state dicts of one module. No step makes
+    the sum of squares of the differences larger; the nearest point is not promised. Raises
+    BadInputError where one of the two is no state of this module.
     """
     return _changed(
         towards(held(goal, "the goal")), module, args, state, kwargs, Asked(observable))

@@ -35,10 +35,11 @@ _FLOWS: ContextVar[list[OdeFlow] | None] = ContextVar("flows", default=None)
 class OdeFlow(torch.nn.Module):
     """phi(x0) = x(t1), where dx/dt = time_scale v(t, x) and x(t0) = x0.
 
-    `vector_field` is called as v(t, x), or as v(x) where it takes one argument; it returns a
-    tensor of the shape of x. `time_scale` is a number, or a torch.nn.Parameter that is trained.
-    `method`, `rtol`, `atol` and `options` are torchdiffeq's. An adaptive method refuses a field
-    that blows up before t1; fixed steps see it only where a state overflows.
+    The state x0 has any shape, and x(t1) the same. `vector_field` is called as v(t, x), or as v(x)
+    where it takes one argument; it returns a tensor of the shape of x. `time_scale` is a number, or
+    a torch.nn.Parameter that is trained. `method`, `rtol`, `atol` and `options` are torchdiffeq's.
+    An adaptive method refuses a field that blows up before t1; fixed steps see it only where a
+    state overflows.
 
     Raises BadInputError for equal or infinite times and for a field of another shape; FlowError
     where the solver fails or the state is not finite, with the time and the norm of the state.
@@ -84,7 +85,7 @@ class OdeFlow(torch.nn.Module):
         return v
 
     def forward(self, x: Tensor) -> Tensor:
-        """The state at t1."""
+        """The state at t1, of the shape of x."""
         if _FLOWS.get() is None:
             return self.integrate(x)
         if self._place is None:

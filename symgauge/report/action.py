@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
+from string import ascii_letters
 from typing import Literal, NamedTuple
 
 from symgauge.families.kinds import kind_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
 from symgauge.report.escape import escape
-from symgauge.report.names import Block
+from symgauge.report.names import Block, indexed, raised
 
 Key = Literal["parameter", "source"]
 Shapes = Mapping[str, Sequence[int]]
@@ -38,7 +39,7 @@ class Tensor(NamedTuple):
 
     @property
     def slice(self) -> str:
-        return self.symbol + ("^{(h)}" if self.copies else "")
+        return indexed(self.symbol, "h") if self.copies else self.symbol
 
 
 #: Moves on one tensor.
@@ -189,7 +190,7 @@ def changes(
         shift = []
         for v in (finite_c, algebra):
             if source.dimensions == 2:
-                body = source.slice + (r"{}^{\top}" if source.axis == 0 else "")
+                body = source.slice if source.axis else raised(source.slice, r"^{\top}")
                 shift.append(rf"{total}{body}\,{v}")
             else:
                 shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
@@ -273,30 +274,44 @@ def element_sentence(family: PlainFamily) -> str:
     return text + kind.exponent(letters.group, letters.algebra, size, index)
 
 
+#: What names of groups and algebras are made of.
+_TERMS = re.compile(
+    r"(?P<count>\d+(?= ))|(?P<named>(gl|sl|so|sp|su|aff|heis|u|o|GL\+?|SL|SO|O|Sp|S|Z)"
+    r"(\((\d+(,(\d+|[RC]))*)\)|_\d+))|(?P<reals>R(_>0|_\+)?)(?![A-Za-z])"
+    r"|(?P<power>\^(\d+|\(\d+\)))|(?P<sum> \+ )"
+    r"|(?P<acts> \|x )|(?P<bracket>[()])|(?P<space> )")
+
+
 def structure(name: str) -> str:
     r"""The name of a group or algebra as mathematics where it has the usual form.
 
     >>> print(structure("2 gl(2) + R^3"), structure("GL(2)^2"))
     $2\,\mathfrak{gl}(2) \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
+    >>> print(structure("4 (gl(2) |x R^2)"))
+    $4\,(\mathfrak{gl}(2) \ltimes \mathbb{R}^{2})$
     """
-    terms = []
-    for term in str(name).split(" + "):
-        match = re.fullmatch(
-            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL\+?|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|"
-            r"(R(?:_>0|_\+)?))(?:\^(\d+)|\^\((\d+)\))?",
-            term.strip(),
-        )
-        if match is None:
+    text, at = "", 0
+    while at < len(name):
+        found = _TERMS.match(name, at)
+        if found is None:
             return escape(name)
-        count, letters, size, reals, *powers = match.groups()
-        if reals:
-            body = r"\mathbb{R}" + ("_{>0}" if reals != "R" else "")
-        else:
+        at, kind, part = found.end(), str(found.lastgroup), found[0]
+        for kind in ("count", "named", "reals", "power", "sum", "acts", "bracket", "space"):
+            if found[kind] is not None:
+                break
+        if kind == "named":
+            cut = len(part) - len(part.lstrip(ascii_letters + "+"))
+            letters, rest = part[:cut], part[cut:]
             font = r"\mathfrak" if letters.islower() else r"\mathrm"
+            font = r"\mathbb" if letters == "Z" else font
             connected = "^{+}" if letters.endswith("+") else ""
-            fields = size.replace("C", r"\mathbb{C}")
-            body = rf"{font}{{{letters.rstrip('+')}}}{connected}({fields})"
-        power = powers[0] or powers[1]
-        terms.append((f"{count}\\," if count else "") + body + (f"^{{{power}}}" if power else ""))
-    total = r" \oplus ".join(terms)
-    return f"${total}$"
+            rest = re.sub(r"[RC]", lambda m: rf"\mathbb{{{m[0]}}}", rest)
+            rest = f"_{{{rest[1:]}}}" if rest.startswith("_") else rest
+            text += rf"{font}{{{letters.rstrip('+')}}}{connected}{rest}"
+        elif kind == "reals":
+            text += r"\mathbb{R}" + ("_{>0}" if part != "R" else "")
+        else:
+            text += {
+                "count": part, "power": f"^{{{part.strip('^()')}}}", "sum": r" \oplus ",
+                "acts": r" \ltimes ", "bracket": part, "space": r"\,"}[kind]
+    return f"${text}$"

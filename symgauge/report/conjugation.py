@@ -5,11 +5,12 @@ to the slice has no short formula is written as it moves on the slice.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from symgauge.families.kinds import kind_of
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
+from symgauge.report.names import indexed, raised
 from symgauge.report.action import (
     Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, own_move,
     place_of, plus, slices, tensor_of,
@@ -52,8 +53,14 @@ def conjugated_lines(family: PlainFamily, shapes: Shapes, symbol: Symbols) -> li
     return found
 
 
-def slice_sentence(family: PlainFamily, symbol: Symbols) -> str:
-    """On which slices the family acts (LaTeX, to follow the sentence of the element)."""
+def slice_sentence(
+    family: PlainFamily, symbol: Symbols,
+    once: Callable[[list[str]], list[str]] = list,
+) -> str:
+    """On which slices the family acts (LaTeX, to follow the sentence of the element).
+
+    `once` makes one formula of those that differ in the numbers of layers.
+    """
     if not slices(family):
         return ""
     held = [
@@ -61,22 +68,23 @@ def slice_sentence(family: PlainFamily, symbol: Symbols) -> str:
         for t in slices(family)
     ]
     words = [
-        rf"${_gamma(family, t)} = \operatorname{{diag}}({_gain(t, symbol)})$"
-        for t in slices(family) if _gamma(family, t) and own_move(t).get("at") is not None
+        rf"${_gamma(t, symbol)} = \operatorname{{diag}}({_gain(t, symbol)})$"
+        for t in slices(family) if _gamma(t, symbol) and own_move(t).get("at") is not None
     ]
     if any(move["form"] == "+Tc" for t in slices(family) for move in t["action"]):
         words.append("a prime for the image")
-    using = f"; with {', '.join(words)}" if words else ""
-    return f", on the slice {', '.join(held)} and conjugated back{using}"
+    using = f"; with {', '.join(once(words))}" if words else ""
+    return f", on the slice {', '.join(once(held))} and conjugated back{using}"
 
 
-def _gamma(family: PlainFamily, through: PlainSlice) -> str:
-    """The letter for the scaling of a slice, numbered where there are several."""
-    scalings = [t["parameter"] for t in slices(family) if kind_of(t["element"]).is_scaling]
-    if through["parameter"] not in scalings:
+def _gamma(through: PlainSlice, symbol: Symbols) -> str:
+    """The letter for the scaling of a slice, with the indices of its gain; "" for a shift."""
+    if not kind_of(through["element"]).is_scaling:
         return ""
-    number = f"_{{{scalings.index(through['parameter']) + 1}}}" if len(scalings) > 1 else ""
-    return rf"\Gamma{number}"
+    own = symbol[str(own_move(through)["parameter"])]
+    letter, *rest = re.split(r"(?=[_^])", own, maxsplit=1)
+    return r"\Gamma" + ("" if letter == r"\gamma" else f"_{{{letter}}}" if not rest else "") + (
+        rest[0] if rest else "")
 
 
 def _gain(through: PlainSlice, symbol: Symbols) -> str:
@@ -106,7 +114,8 @@ def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols)
         if at is None:
             gain = _gain(through, symbol)
             return _filled(f"{f'({gain})' if ' ' in gain else gain}{exponent}\\,@", body)
-        diagonal = f"{_gamma(family, through)}{exponent}"
+        diagonal = raised(_gamma(through, symbol), exponent) if exponent else (
+            _gamma(through, symbol))
         axis = plain._replace(axis=at["axis"])
         return _filled(along(axis, diagonal, diagonal, "@"), body)
 
@@ -168,11 +177,12 @@ def _follower(
     for move, through in ways:
         if not _unmoved(family, through, move):
             place = r"\text{on the way back}"
-            return Line(rf"{name} \mapsto {name}'", rf"\delta {name} = \dots", place)
+            image = raised(name, "'")
+            return Line(rf"{name} \mapsto {image}", rf"\delta {name} = \dots", place)
         source = tensor_of(move, shapes, symbol, "source")
         held = symbol[str(through["parameter"])]
         weight = Fraction(move["weight"]) / Fraction(own_move(through)["weight"])
-        image = source._replace(symbol=source.symbol + "'").slice
+        image = source._replace(symbol=raised(source.symbol, "'")).slice
         finite = plus(finite, coefficient(weight, _product(
             source, f"({image} - {source.slice})", held)))
         small = coefficient(weight, _product(source, rf"\delta {source.slice}", held))
@@ -182,17 +192,40 @@ def _follower(
 
 
 def _unmoved(family: PlainFamily, through: PlainSlice, move: PlainMove) -> bool:
-    """Whether no slice outside of this one moves the source."""
+    """Whether the slices outside of this one leave what is contracted as it is.
+
+    They move neither factor, or scale the source by s^-k and the slice's own parameter by s^k
+    along the contracted axis.
+    """
     every = list(slices(family))
-    outer = every[: every.index(through)]
-    return not any(m["parameter"] == move["source"] for t in outer for m in t["action"])
+    for outer in every[: every.index(through)]:
+        moved = {m["parameter"] for m in outer["action"]}
+        if move["parameter"] in moved:
+            return False
+        both = [[m for m in outer["action"] if m["parameter"] == name]
+                for name in (move["source"], through["parameter"])]
+        if both == [[], []]:
+            continue
+        if [len(found) for found in both] != [1, 1]:
+            return False
+        (source,), (own,) = both
+        at, place, there = source.get("at"), move.get("at"), own.get("at")
+        if at is None or place is None or there is None or any(
+                m["form"] != "s^k" or m.get("offset") for m in (source, own)):
+            return False
+        alike = at["axis"] == place["axis"] and all(
+            at[k] == there[k] for k in ("start", "sizes", "along", "per")) and not at["per"]
+        if not alike or Fraction(source["weight"]) != -Fraction(own["weight"]):
+            return False
+    return True
 
 
 def _product(source: Tensor, body: str, held: str) -> str:
     """A tensor contracted with the values of a slice's parameter, over all copies."""
     total = r"\textstyle\sum_h " if source.copies else ""
-    held += "^{(h)}" if source.copies else ""
+    held = indexed(held, "h") if source.copies else held
     if source.dimensions != 2:
         return rf"{total}{body} \times_{{{source.axis}}} {held}"
-    transposed = "" if source.axis else r"^{\top}"
-    return rf"{total}{body}{transposed}\,{held}"
+    if source.axis == 0:
+        body = body + r"^{\top}" if body.endswith(")") else raised(body, r"^{\top}")
+    return rf"{total}{body}\,{held}"

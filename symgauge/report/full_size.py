@@ -1,14 +1,17 @@
 """The report of a derivation for all sizes: a table for the terminal, and a LaTeX article."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
 from symgauge.report import wording
-from symgauge.report.action import held_at
+from symgauge.report.action import structure
+from symgauge.report.article import (
+    all_families, longtable, network, shown, symbol_table, whole,
+)
 from symgauge.report.escape import escape, verbatim
-from symgauge.report.latex import PREAMBLE, longtable
 from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]
@@ -69,69 +72,77 @@ def print_full(derivation: Data, console: Console) -> None:
         console.print(text_of(f"Sizes: {meaning}.", console), highlight=False)
 
 
-def document(derivation: Data) -> str:
-    """The LaTeX article."""
-    name = escape(str(derivation["name"]))
-    body = [
-        PREAMBLE,
-        rf"\title{{Gauge symmetries of {name}, for all sizes}}",
-        r"\author{symgauge}\date{}",
-        r"\begin{document}\maketitle",
-        r"\section{The result}",
-        *(f"{escape(said[:1].upper() + said[1:])}." for said in wording.about(derivation)),
+def document(derivation: Data, fragment: bool = False, appendix: bool = False) -> str:
+    """The LaTeX article; `fragment`: its body alone; `appendix`: with the machine's tables."""
+    reading = derivation["reading"]
+    shapes = {t["name"]: tuple(t["shape"]) for t in derivation["tensors"]}
+    body = [_result(derivation), "\\section{The network}\n"]
+    body.append(
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
         f"{escape(wording.observable(derivation))}. "
-        + escape(", ".join(f"{k} = {v}" for k, v in derivation["sizes"].items())) + ".\n",
-        longtable((0.2, 0.72), ["quantity", "value"], [
-            ["parameters", f"{derivation['parameters']:,}"],
-            ["dimension", escape(dimension_text(derivation))],
-            ["in sizes", verbatim(str(derivation["polynomial"]))],
-            ["where", escape(", ".join(
-                f"{k} = {v}" for k, v in derivation["symbols"].items()))],
-            ["algebra", escape(str(derivation["algebra"]))],
-            ["scope", escape(str(derivation["scope"]))],
-        ]),
-        "Proved: each line below follows from the line before by one lemma, an identity in "
-        "matrices of any size; nothing is sampled and no size is used. Layers that are alike are "
-        "proved alike, and the first stands for all.\n",
-    ]
-    for number, group in enumerate(classes(derivation), 1):
-        body.append(_family(number, group))
-    body.append(r"\end{document}")
-    return "\n".join(body) + "\n"
+        + "".join(f"{escape(said[:1].upper() + said[1:])}. " for said in wording.about(derivation))
+        + "Sizes: " + escape(wording.sizes_text(derivation["sizes"])) + ".\n")
+    body += [network(reading), symbol_table(reading, shapes)]
+    body.append(
+        "\\section{The families}\nProved for every size: each line below follows from the one "
+        "before by a lemma, an identity in matrices of any size; nothing is sampled. Layers that "
+        "are alike are proved alike: $\\ell$ is the number of a layer, $m$ that of a later line. "
+        "Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n")
+    body.append(all_families(
+        derivation["generators"], shapes, reading["symbols"], reading, MOST))
+    if appendix:
+        body.append(_appendix(derivation))
+    title = f"Gauge symmetries of {verbatim(str(derivation['name']))}, for all sizes"
+    version = str((derivation.get("versions") or {}).get("symgauge", ""))
+    return whole(title, version, "".join(body), fragment)
 
 
-def _family(number: int, group: Sequence[Mapping[str, Any]]) -> str:
-    first = group[0]
-    count = f" ({len(group)} alike)" if len(group) > 1 else ""
-    lines = [
-        f"\\section{{{escape(first['label'])}}}",
-        rf"\begin{{proposition}} The group {verbatim(first['group'])}{escape(count)} acts by "
-        "the following, and leaves every output unchanged.\\end{proposition}",
-        r"\begin{itemize}",
-        *(rf"\item {verbatim(text)}" for text in first["formula"][:MOST]),
-    ]
-    if len(first["formula"]) > MOST:
-        lines.append(rf"\item and {len(first['formula']) - MOST} more of the same kind")
-    lines.append(r"\end{itemize}")
-    if first["via"]:
-        held = ", ".join(
-            f"{t['parameter']} = {held_at(t)}" for t in first["via"][:MOST])
-        rest = " and so on" if len(first["via"]) > MOST else ""
-        lines.append(
-            f"It acts where {verbatim(held)}{rest}; from there it is carried to every point by the "
-            "families that move these tensors, which leave the outputs unchanged too.\n")
-    proof = first["proof"]["lines"]
-    if proof:
-        rows = [[verbatim(p["node"]), verbatim(p["op"]), escape(p["variation"])]
-                for p in proof[:LINES]]
-        lines.append("Proof.\n" + longtable((0.1, 0.18, 0.62), ["line", "op", "its value"], rows))
+def _result(derivation: Data) -> str:
+    orbit = derivation["orbit_dimension"]
+    bound = (
+        f"The redundancy is at least {orbit:,}" if orbit is not None else
+        f"Its orbits may have less dimensions: {derivation['stabiliser']}")
+    sizes = ", ".join(
+        f"${formula(k)} = {str(v).split(' ', 1)[0]}$ {escape(''.join(str(v).partition(' ')[1:]))}"
+        for k, v in derivation["symbols"].items())
+    return (
+        "\\section{The result}\n\\begin{theorem}\\normalfont\n"
+        f"The families below act on the {derivation['parameters']:,} parameters and leave every "
+        "output unchanged, for every input and all parameters. Their algebra, "
+        f"{structure(str(derivation['algebra']))}, has dimension\n\\begin{{equation*}}\n"
+        f"{formula(str(derivation['polynomial']))} = {derivation['dimension']:,}"
+        f"\n\\end{{equation*}}\nwith {sizes}. {escape(bound)}.\n\\end{{theorem}}\n"
+        f"Scope: {escape(str(derivation['scope']))}.\n"
+    )
+
+
+def formula(polynomial: str) -> str:
+    r"""A polynomial in sizes as mathematics; as text where it has another form.
+
+    >>> print(formula("T + 12*d_k**2*h + 24"))
+    T + 12 d_{k}^{2} h + 24
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_+\-*/() ]+", polynomial):
+        return rf"\text{{{escape(polynomial)}}}"
+    text = re.sub(r"\*\*(\d+)", r"^{\1}", polynomial)
+    text = re.sub(r"_([A-Za-z0-9]+)", r"_{\1}", text)
+    return text.replace("*", " ")
+
+
+def _appendix(derivation: Data) -> str:
+    text = ["\\appendix\n\\section{Proof tables}\n"]
+    for number in shown(derivation["generators"]):
+        family = derivation["generators"][number]
+        proof = family["proof"]["lines"]
+        text.append(f"\\noindent {escape(family['label'])}.\n")
+        if proof:
+            text.append(longtable((0.1, 0.18, 0.62), ["line", "op", "its value"], [
+                [verbatim(p["node"]), verbatim(p["op"]), escape(p["variation"])]
+                for p in proof[:LINES]]))
         if len(proof) > LINES:
-            lines.append(
-                f"{len(proof) - LINES} more lines of the same kinds, to the last layer, are in the "
-                "JSON record.\n")
-    return "\n".join(lines) + "\n"
+            text.append(f"{len(proof) - LINES} more lines are in the JSON record.\n")
+    return "".join(text)
 
 
-#: Formulas and proof lines of one family that are printed; all are in the JSON.
+#: Formulas of one family, and lines of its table in the appendix, that are printed.
 MOST, LINES = 12, 16

@@ -1,223 +1,94 @@
-"""The derivation as a LaTeX article, printed from the plain data that was checked."""
+"""The derivation as a LaTeX article, printed from the plain data that was checked.
 
-from collections.abc import Iterable, Mapping, Sequence
-from math import prod
-from typing import Any, cast
+With a `reading` (symbols, formulas, proofs in equations: `formulas.reading`) it is a document as a
+person writes it, the machine's tables in an appendix where they are asked for; without one, tables.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from symgauge.report import wording
-from symgauge.plain import PlainFamily
-from symgauge.report.action import (
-    Line, element_sentence, lines, slices, structure, tensor_names,
+from symgauge.report.action import structure, tensor_names
+from symgauge.report.article import (
+    Data, Shapes, all_families, family_statement, longtable, name_of, network, shown, symbol_table,
+    whole,
+    with_symbols,
 )
-from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, math, mixed, verbatim
 from symgauge.report.names import Block, symbols
 
-Data = Mapping[str, Any]
-Shapes = Mapping[str, Sequence[int]]
 
-PREAMBLE = r"""\documentclass[11pt]{article}
-\usepackage[margin=25mm]{geometry}
-\usepackage{amsmath,amssymb}
-\usepackage{booktabs,longtable}
-\usepackage[hidelinks]{hyperref}
-\allowdisplaybreaks[1]
-\sloppy
-\renewcommand{\arraystretch}{1.15}
-\setlength{\LTpre}{\medskipamount}
-\setlength{\LTpost}{\medskipamount}
-\newcommand{\cell}{\raggedright\hyphenpenalty=10000\let\\\tabularnewline}
-\newtheorem{proposition}{Proposition}
-\newtheorem{candidate}[proposition]{Unproved candidate}
-\newtheorem{refuted}[proposition]{Refuted candidate}
-"""
-_ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
-
-
-def longtable(
-    widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]], foot: str = ""
-) -> str:
-    """A longtable, its head on every page; widths are fractions of the line, 0 is a number's."""
-    columns = "".join(rf"p{{{w}\linewidth}}" if w else "r" for w in widths)
-    body = "".join(
-        " & ".join(rf"\cell {cell}" if w else cell for w, cell in zip(widths, row)) + " \\\\\n"
-        for row in rows
-    )
-    return (
-        f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{' & '.join(head)} \\\\\n"
-        "\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n"
-        f"{body}{foot}\\end{{longtable}}\n"
-    )
-
-
-def _shape(shape: Sequence[int]) -> str:
+def _shape(shape: Iterable[int]) -> str:
     product = r" \times ".join(map(str, shape))
     return f"${product or '1'}$"
 
 
 def _network(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
-    rows, blocks = [], [b for b in map(Block.parse, symbol) if b and b.parameter in shapes]
-    for name, shape in shapes.items():
-        rows.append([f"${symbol[name]}$", verbatim(name), _shape(shape), str(prod(shape))])
-        for block in blocks:
-            if block.parameter == name:
-                part = [*shape]
-                part[block.axis] = block.stop - block.start
-                write = f"${symbol[str(block)]}$", f"= {verbatim(str(block))}", _shape(part), ""
-                rows.append([*write])
-    total = sum(map(prod, shapes.values()))
-    text = "\\section{The network}\n"
     facts = [f"Observable: {escape(wording.observable(derivation))}."]
+    facts += [f"{escape(said[:1].upper() + said[1:])}." for said in wording.about(derivation)]
     if derivation.get("target"):
         facts.insert(0, f"Target: {verbatim(str(derivation['target']))}.")
     if derivation.get("sizes"):
         facts.append(f"Sizes: {escape(wording.sizes_text(derivation['sizes']))}.")
     if derivation.get("full_sizes"):
         facts.append(f"Full sizes: {escape(wording.sizes_text(derivation['full_sizes']))}.")
-    facts.append("Its tensors, and the symbols they have below:" if shapes else "")
-    text += "\n".join(facts) + "\n"
+    text = "\\section{The network}\n" + "\n".join(facts) + "\n"
+    reading = derivation.get("reading")
+    if reading:
+        return text + network(reading) + symbol_table(reading, shapes)
     if shapes:
-        text += longtable(
-            (0.14, 0.48, 0.2, 0),
-            ["symbol", "tensor", "shape", "count"],
-            rows,
-            f"\\midrule\n & total & & {total} \\\\\n",
-        )
+        rows = [[f"${symbol[n]}$", verbatim(n), _shape(s)] for n, s in shapes.items()]
+        blocks = [b for b in map(Block.parse, symbol) if b and b.parameter in shapes]
+        rows += [[f"${symbol[str(b)]}$", f"= {verbatim(str(b))}", ""] for b in blocks]
+        text += longtable((0.16, 0.5, 0.26), ["symbol", "tensor", "shape"], rows)
+    return text + _program(derivation)
+
+
+def _program(derivation: Data) -> str:
+    """The program, line by line."""
     nodes = wording.program_lines(derivation)
-    if nodes:
-        text += longtable(
-            (0, 0.2, 0.16, 0.4, 0.12),
-            ["", "node", "operation", "formula", "shape"],
-            (
-                [
-                    str(i),
-                    verbatim(node.get("name", "")),
-                    verbatim(node.get("op", "")),
-                    math(str(node["latex"])) if node.get("latex") else "",
-                    _shape(node.get("shape") or ()),
-                ]
-                for i, node in enumerate(nodes, 1)
-            ),
-        )
-    return text
+    if not nodes:
+        return ""
+    return longtable(
+        (0, 0.2, 0.16, 0.4, 0.12), ["", "node", "operation", "formula", "shape"],
+        ([str(i), verbatim(node.get("name", "")), verbatim(node.get("op", "")),
+          math(str(node["latex"])) if node.get("latex") else "", _shape(node.get("shape") or ())]
+         for i, node in enumerate(nodes, 1)),
+    )
 
 
-def _result(derivation: Data) -> str:
-    certified = wording.verdict_name(derivation["verdict"]) == "PROVED"
-    k = derivation["redundancy"]
-    value = derivation.get("algebra")
-    dimension = value.get("dimension") if isinstance(value, Mapping) else None
+def _result(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
+    """The theorem: what is claimed, and the families it is about."""
+    claim = escape(wording.claim(derivation))
+    words = "; ".join(rf"\emph{{{w.lower()}}}: {meaning}" for w, meaning in wording.WORDS)
+    note = (f"\\footnote{{Words used here. {words}. A \\emph{{generic}} point is one off a proper "
+            "analytic subset.}")
+    families = derivation["generators"]
     algebra = structure(wording.algebra(derivation))
     stabiliser = wording.stabiliser(derivation)
-    if stabiliser:
-        algebra += f", {stabiliser}"
-    elif dimension is not None and "dimension" not in algebra:
-        algebra += f", dimension {dimension}"
-    left = wording.condition(derivation)
-    rank = "the rank on the cell" if wording.on_cell(derivation) else "the generic rank"
-    rank_note = rank if certified else f"a lower bound on {rank}{left}"
-    rows = [
-        ["parameters $P$", str(derivation["parameters"])],
-        ["unread coordinates, not in $P$", escape(wording.unread(derivation))],
-        [r"$\operatorname{rank} J(\theta_0)$", f"{derivation['rank']} ({rank_note})"],
-        [r"redundancy $P - r$", f"${k}$" if certified else rf"$\le {k}${left}"],
-        [
-            r"$\operatorname{rank} G(\theta_0)$",
-            f"{derivation['orbit_dimension']} (orbit dimension)",
-        ],
-        ["unexplained", wording.bounded(derivation, "unexplained", "at most ")],
-        ["for all sizes", escape(wording.structural(derivation))],
-        ["sandwich closed", "yes" if derivation["closed"] else "no"],
-        ["algebra of the families", algebra],
-        ["verdict", rf"\textsc{{{wording.verdict_name(derivation['verdict']).lower()}}}"],
-        ["scope", escape(wording.scope(derivation))],
-    ]
-    words = "; ".join(rf"\emph{{{w.lower()}}}: {meaning}" for w, meaning in wording.WORDS)
-    return (
-        "\\section{The result}\n"
-        + "".join(f"{escape(said[:1].upper() + said[1:])}.\n" for said in wording.about(derivation))
-        + f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
-        "A \\emph{generic} point is one off a proper analytic subset.}\n"
-        + longtable((0.36, 0.58), ["quantity", "value"], rows)
-    )
-
-
-def _aligned(line: Line) -> str:
-    """A row of `align*`, its columns set at the arrow, the equals sign and the place."""
-    finite = line.finite.replace(r"\mapsto", r"&\mapsto", 1)
-    return f"{finite} & {line.infinitesimal.replace('=', '&=', 1)} & &{line.place}"
-
-
-def _family(
-    number: int, family: Data, derivation: Data, shapes: Shapes, symbol: Mapping[str, str]
-) -> str:
-    verdict = wording.family_verdict(family)
-    environment = _ENVIRONMENT[verdict]
-    label = escape(family.get("label") or f"family {number}")
-    # not the optional argument: its line would not break
-    text = f"\\begin{{{environment}}}\\normalfont\n\\textbf{{({label}).}}\n"
-    acting = cast(PlainFamily, family)
-    text += element_sentence(acting) + slice_sentence(acting, symbol)
-    write = conjugated_lines if slices(acting) else lines
-    action = write(acting, shapes, symbol)
-    claim = {
-        "PROVED": "leaves the network's function unchanged",
-        "UNKNOWN": "is not proved to leave the network's function unchanged",
-        "REFUTED": "does not leave the network's function unchanged",
-    }[verdict]
-    if action:
-        rows = " \\\\\n".join(map(_aligned, action))
-        text += f",\n\\begin{{align*}}\n{rows}\n\\end{{align*}}\n"
-        text += f"{claim}. "
+    algebra += f", {escape(stabiliser)}" if stabiliser else ""
+    text = "\\section{The result}\n"
+    # a name is what it is; a dimension is what it has
+    verb = "has" if algebra.startswith("dimension") else "is"
+    named = f"The algebra of the families {verb} {algebra}. " if families else ""
+    if wording.verdict_name(derivation["verdict"]) == "PROVED":
+        text += f"\\begin{{theorem}}\\normalfont {claim}{note}\n{named}\\end{{theorem}}\n"
     else:
-        text += f". The family {claim} to first order.\n\n"
-        for formula in family.get("formula") or ():
-            text += f"{verbatim(formula)}\\\\\n"
-    text += _family_facts(family)
-    text += f"\\end{{{environment}}}\n"
-    return text + _family_proof(family.get("proof") or {}, verdict)
-
-
-def _family_facts(family: Data) -> str:
-    """Dimension, group, tensors, and the size of the element at the full sizes."""
-    group, algebra = family.get("group"), family.get("algebra")
-    facts = [f"Dimension {family.get('dimension', 'not given')}"]
-    facts += [f"group {structure(group)}"] if group else []
-    facts += [f"algebra {structure(algebra)}"] if algebra else []
-    tensors = dict.fromkeys(family.get("tensors") or ())
-    text = ", ".join(facts) + ".\n" + f"Tensors: {', '.join(map(verbatim, tensors))}.\n"
-    full = family.get("full")
-    if not full:
+        text += f"\\noindent {claim}{note}\n{named}\n"
+    verdict = wording.verdict_name(derivation["verdict"]).lower()
+    text += (
+        f"For all sizes: {escape(wording.structural(derivation))}. Unread coordinates, not in "
+        f"$P$: {escape(wording.unread(derivation))}. Verdict: \\textsc{{{verdict}}}.\n")
+    if not families:
         return text
-    element = full.get("element") or {}
-    copies, size = list(element.get("copies") or ()), element.get("size")
-    each = f"size {escape(str(size))}"
-    each = f"{prod(copies)} copies at {each}" if copies else each
-    return text + (
-        f"At the full sizes the same family has {each}; the proof below is at the small sizes, "
-        "and the generated check is what tests the full ones.\n"
-    )
-
-
-def _family_proof(proof: Data, verdict: str) -> str:
-    """The method, and a line for each node."""
-    heading = {"PROVED": "Proof", "UNKNOWN": "Not proved", "REFUTED": "Refuted"}[verdict]
-    method = mixed(str(proof.get("method") or "no method given"))
-    text = f"\\noindent\\emph{{{heading}.}} Method: {method}.\n"
-    if proof.get("lines"):
-        text += longtable(
-            (0.24, 0.33, 0.36),
-            ["node", "operation", "variation"],
-            (
-                [
-                    verbatim(line.get("node", "")),
-                    math(str(line["latex"])) if line.get("latex") else verbatim(line.get("op", "")),
-                    mixed(str(line.get("variation", ""))),
-                ]
-                for line in proof["lines"]
-            ),
-        )
-    return text + ("\\hfill$\\square$\n\n" if verdict == "PROVED" else "")
+    rows = []
+    for number, count in shown(families).items():
+        f = families[number]
+        rows.append([
+            name_of(f, symbol, shapes), structure(f["group"]) if f.get("group") else "",
+            str(f.get("dimension", "")) + (" $\\times$ " + str(count) if count > 1 else "")])
+    table = longtable((0.56, 0.22, 0), ["family", "group", "dimension"], rows)
+    return text + "{\\small" + table + "}\n"
 
 
 def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
@@ -226,16 +97,16 @@ def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> st
     if not families:
         return text + "No generator was found.\n"
     text += (
-        "Each line gives the finite action, its generator, and the axis on which the element's "
-        "index sits. $X^{(h)}$ is the slice of $X$ at index $h$ of that axis, split as shown "
-        "($h = (h_1, h_2, \\dots)$ where several factors number the copies); "
-        "$i$ is the index that the element acts on, $r$ one along which it is repeated. "
-        r"$(X \times_a g)_{\ldots i \ldots} = \sum_j g_{ij} X_{\ldots j \ldots}$ along axis $a$."
-        "\n\n"
+        "Each line gives the finite action and its generator; below it stands what the lines of "
+        "the network become, no other line varies. An index $h$ is that of a slice along "
+        "the axis of copies (heads), $\\ell$ the number of a layer, $m$ that of a later line"
+        + (r"; $(X \times_a g)_{\ldots i \ldots} = \sum_j g_{ij} X_{\ldots j \ldots}$ along axis "
+           "$a$" if r"\times_" in "".join(
+               family_statement(f, shapes, symbol) for f in families) else "")
+        + ". Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n"
     )
-    return text + "".join(
-        _family(i, family, derivation, shapes, symbol) for i, family in enumerate(families, 1)
-    )
+    reading = derivation.get("reading") or {}
+    return text + all_families(families, shapes, symbol, reading)
 
 
 def _certificate(derivation: Data) -> str:
@@ -280,30 +151,30 @@ def _bounds(derivation: Data) -> str:
         where = "on that cell, off a proper analytic subset" if cell else "generically"
         where += " there" if wording.on_component(derivation) else ""
         return f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
+    left, condition = derivation["parameters"] - derivation["rank"], wording.condition(derivation)
+    bound = f"The redundancy $P - r$ is $\\le {left}${condition}"
     if derivation["closed"]:
         return (
-            "The two numbers meet, but what they rest on is not all proved: this is not a proof "
-            "that nothing is missing.\n"
+            f"{bound}. The two numbers meet, but what they rest on is not all proved: this is not "
+            "a proof that nothing is missing.\n"
         )
-    left = derivation["parameters"] - derivation["rank"]
     return (
-        f"The bounds do not meet: $P - r \\le {left}$, of which at most "
-        f"{derivation['unexplained']} unexplained{wording.condition(derivation)}.\n"
+        f"The bounds do not meet. {bound}, of which at most {derivation['unexplained']} "
+        f"unexplained{condition}.\n"
     )
 
 
 def _record(derivation: Data) -> str:
-    """The seed, the digest, versions and times."""
+    """The seed, the digest and the versions, in a sentence."""
     certificate = derivation.get("certificate") or {}
-    rows = [["seed", verbatim(derivation.get("seed", "not given"))]]
-    rows += [["digest", verbatim(certificate["digest"])]] if certificate.get("digest") else []
-    versions, seconds = derivation.get("versions") or {}, derivation.get("seconds") or {}
-    rows += [[escape(name), verbatim(version)] for name, version in versions.items()]
-    rows += [[f"seconds: {escape(stage)}", f"{float(s):.2f}"] for stage, s in seconds.items()]
-    return longtable((0.24, 0.68), ["record", "value"], rows)
+    facts = [f"seed {verbatim(derivation.get('seed', 'not given'))}"]
+    facts += [f"digest {verbatim(certificate['digest'])}"] if certificate.get("digest") else []
+    facts += [f"{escape(name)} {escape(version)}"
+              for name, version in (derivation.get("versions") or {}).items()]
+    return f"\\par\\smallskip{{\\small\\noindent Record: {', '.join(facts)}.\\par}}\n"
 
 
-def _discrete(derivation: Data) -> str:
+def _discrete(derivation: Data, symbol: Mapping[str, str]) -> str:
     elements = derivation.get("discrete") or ()
     if not elements:
         return ""
@@ -313,38 +184,57 @@ def _discrete(derivation: Data) -> str:
         # a finite set of elements found: no word stronger than these two is printed
         status = str(entry.get("status", "")).lower()
         status = status if status in ("checked", "proved") else "not checked"
-        formula = entry.get("formula") or ""
-        formula = "; ".join(map(str, formula)) if not isinstance(formula, str) else formula
-        shown = verbatim(formula) if formula else ""
-        rows.append([escape(wording.statement(entry)), shown, status])
+        group = entry.get("group")
+        rows.append([
+            with_symbols(wording.statement(entry), symbol), structure(str(group)) if group else "",
+            status])
     return (
         "\\section{Discrete elements}\n"
         "Elements of the gauge group that are not connected to the identity, as far as they were "
         "looked for; the list is not claimed to be exhaustive.\n"
-        + longtable((0.36, 0.42, 0.14), ["element", "action", "status"], rows)
+        + longtable((0.6, 0.16, 0.14), ["element", "group", "status"], rows)
     )
 
 
-def document(derivation: Data) -> str:
+def _appendix(derivation: Data) -> str:
+    """The machine's tables: the program, and each family's proof line by line."""
+    text = "\\appendix\n\\section{The program}\n" + _program(derivation)
+    text += "\\section{Proof tables}\n"
+    for number, family in enumerate(derivation["generators"], 1):
+        proof = family.get("proof") or {}
+        method = mixed(str(proof.get("method") or "no method given"))
+        text += f"\\noindent Family {number}, {escape(family.get('label', ''))}. {method}.\n"
+        if proof.get("lines"):
+            text += longtable(
+                (0.24, 0.33, 0.36), ["node", "operation", "variation"],
+                ([verbatim(line.get("node", "")),
+                  math(str(line["latex"])) if line.get("latex") else verbatim(line.get("op", "")),
+                  mixed(str(line.get("variation", "")))] for line in proof["lines"]),
+            )
+    return text
+
+
+def document(
+    derivation: Mapping[str, Any], fragment: bool = False, appendix: bool = False
+) -> str:
     """A complete article for pdflatex, in ASCII, from the plain data of `derivation.json`.
 
-    Raises InconsistentError where the data contradicts itself: a contradiction is not printed.
+    `fragment`: the body alone, to paste into a paper. `appendix`: with the machine's tables. Raises
+    InconsistentError where the data contradicts itself: a contradiction is not printed.
     """
     wording.require_consistent(derivation)
     shapes, families = wording.parameter_shapes(derivation), derivation["generators"]
     named = [*shapes, *tensor_names(families, shapes)]
-    symbol = symbols(named, shapes)
+    reading = derivation.get("reading") or {}
+    symbol = symbols(named, shapes) | dict(reading.get("symbols", {}))
     name = str(derivation["name"])
-    version = (derivation.get("versions") or {}).get("symgauge", "")
-    return (
-        PREAMBLE
-        + f"\\title{{Gauge symmetries of {verbatim(name)}}}\n"
-        + f"\\author{{printed by symgauge {escape(version)}}}\n\\date{{}}\n"
-        + "\\begin{document}\n\\maketitle\n"
-        + _result(derivation)
+    version = str((derivation.get("versions") or {}).get("symgauge", ""))
+    body = (
+        _result(derivation, shapes, symbol)
         + _network(derivation, shapes, symbol)
         + _families(derivation, shapes, symbol)
         + _certificate(derivation)
-        + _discrete(derivation)
-        + "\\end{document}\n"
+        + _discrete(derivation, symbol)
+        + (_appendix(derivation) if appendix else "")
     )
+    return whole(f"Gauge symmetries of {verbatim(name)}", version, body, fragment)

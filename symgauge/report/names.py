@@ -146,3 +146,30 @@ def _told_apart(parts: Mapping[str, tuple[str, list[str]]]) -> dict[str, list[st
                     if i == len(path) - 1 or not aligned or len({p[i] for p in paths}) > 1
                 ]
     return chosen
+
+
+def indexed(symbol: str, index: str) -> str:
+    r"""The symbol with one index more, inside its subscript.
+
+    >>> indexed(r"W_{\mathrm{q}}^{(0)}", "h"), indexed("Q", "h"), indexed(r"\gamma^{(1)}", "h")
+    ('W_{\\mathrm{q},h}^{(0)}', 'Q_{h}', '\\gamma_{h}^{(1)}')
+    """
+    letter = re.match(r"\\?[A-Za-z]+", symbol)
+    end = letter.end() if letter else len(symbol)
+    if not symbol[end:].startswith("_{"):
+        return f"{symbol[:end]}_{{{index}}}{symbol[end:]}"
+    depth = 0
+    for k in range(end + 1, len(symbol)):
+        depth += {"{": 1, "}": -1}.get(symbol[k], 0)
+        if not depth:
+            return f"{symbol[:k]},{index}{symbol[k:]}"
+    return symbol
+
+
+def raised(symbol: str, sign: str) -> str:
+    r"""The symbol with a superscript, in braces where it has one already, as that of a layer.
+
+    >>> raised("W", r"^{\top}"), raised("W^{(0)}", "'")
+    ('W^{\\top}', "{W^{(0)}}'")
+    """
+    return f"{{{symbol}}}{sign}" if "^" in symbol else f"{symbol}{sign}"

@@ -1,5 +1,6 @@
-"""Terminal tables of a derivation and of a verification: 80 columns, long names folded."""
+"""Terminal tables of a derivation and of a verification, as wide as the terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -8,7 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from symgauge.report import wording
+from symgauge.report.article import alike
 
+#: Columns beyond which a table is no easier to read.
+WIDEST = 160
+#: Lines of an action that are shown; all are in the JSON.
+MOST = 8
 _STYLE = {"PROVED": "bold green", "REFUTED": "bold red", "UNKNOWN": "bold yellow"}
 
 
@@ -46,13 +52,107 @@ def text_of(value: Any, console: Console, style: str = "") -> Text:
 
 
 def grid(console: Console, title: str) -> Table:
-    # beyond 80 columns a table is no easier to read
-    width = min(console.width, 80)
-    return Table(title=text_of(title, console), title_justify="left", width=width, highlight=False)
+    return Table(
+        title=text_of(title, console), title_justify="left", width=min(console.width, WIDEST),
+        highlight=False)
 
 
-def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
-    """The result and the families, in at most 80 columns."""
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of this width: broken at blanks, long names at dots, else anywhere.
+
+    >>> print(wrapped("decoder.layers.attention.weight -> g W", 20))
+    decoder.layers.
+    attention.weight ->
+    g W
+    """
+    lines, line = [], ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = ""
+        for piece in re.findall(r"[^.]*\.|[^.]+", f" {word}" if line else word):
+            if line and len(line) + len(piece) > width:
+                lines.append(line)
+                line = ""
+            line += piece
+            while len(line) > width:
+                lines.append(line[:width])
+                line = line[width:]
+    return "\n".join([*lines, line])
+
+
+def short(formula: str) -> str:
+    """A formula of an action with W for the tensor itself, without what the label says of slices.
+
+    >>> short("q.weight -> g q.weight")
+    'q.weight -> g W'
+    >>> short("b -> b - v.weight c, on the slice s = 1, conjugated back")
+    'b -> W - v.weight c'
+    """
+    name, arrow, image = formula.partition(" -> ")
+    own = rf"(?<![\w.]){re.escape(name)}(?![\w.\[])"
+    image = re.sub(r", on the slice .* conjugated back", "", re.sub(own, "W", image))
+    return re.sub(r"(follows), on the way .*", r"\1", name + arrow + image)
+
+
+def _deed(family: Mapping[str, Any]) -> str:
+    """What a family does, without the names of tensors: they stand in its action."""
+    label = str(family.get("label") or "")
+    if not family.get("formula") or " of " not in label:
+        return label
+    found = re.split(r"(?<!^change) of ", label, maxsplit=1)
+    copies = re.search(r", (\d+ copies)", found[1])
+    through = re.search(r", (through .*)$", found[1])
+    return ", ".join([found[0], *(m[1] for m in (copies, through) if m)])
+
+
+def _families(
+    families: Sequence[Mapping[str, Any]], console: Console
+) -> Table:
+    """A row for each family, of layers alike for the first; with how the tensors move."""
+    table = grid(console, "families of generators")
+    width = min(console.width, WIDEST)
+    groups = alike(families)
+    many = any(len(group) > 1 for group in groups)
+    group_width = max(9, min(14, width // 8))
+    rest = max(12, width - group_width - 6 - 8 - (9 if many else 0) - 3 * (6 if many else 5) - 1)
+    label_width = rest * 2 // 5
+    table.add_column("family", width=label_width, overflow="fold")
+    table.add_column("group", width=group_width, overflow="fold")
+    if many:
+        table.add_column("layers", justify="right", no_wrap=True)
+    table.add_column("dim", justify="right", no_wrap=True)
+    table.add_column("action", width=rest - label_width, overflow="fold")
+    table.add_column("proof", no_wrap=True)
+    for numbers in groups:
+        family = families[numbers[0]]
+        proof = wording.family_verdict(family)
+        lines = [str(x) for x in family.get("formula") or family.get("tensors") or ()]
+        shown = [wrapped(short(x), rest - label_width) for x in lines[:MOST]]
+        shown += [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
+        table.add_row(
+            text_of_lines(wrapped(_deed(family), label_width), console),
+            text_of(family.get("group") or family.get("algebra") or "", console),
+            *([text_of(len(numbers), console)] if many else []),
+            text_of(family.get("dimension", ""), console),
+            text_of_lines("\n".join(shown), console),
+            text_of(proof, console, _STYLE[proof]),
+        )
+    return table
+
+
+def text_of_lines(text: str, console: Console) -> Text:
+    """Each line as it is."""
+    out = Text()
+    for k, line in enumerate(text.split("\n")):
+        out.append("\n" if k else "").append_text(text_of(line, console))
+    return out
+
+
+def print_derivation(
+    derivation: Mapping[str, Any], console: Console, explain: bool = False
+) -> None:
+    """The result and the families; `explain` says what the quantities are."""
     wording.require_consistent(derivation)
     verdict = wording.verdict_name(derivation["verdict"])
     facts = grid(console, f"{derivation['name']}: gauge symmetries")
@@ -82,23 +182,13 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     console.print(facts)
 
     if derivation["generators"]:
-        families = grid(console, "families of generators")
-        for heading, share in (("family", 5), ("group", 3)):
-            families.add_column(heading, overflow="fold", ratio=share)
-        families.add_column("dim", justify="right", no_wrap=True)
-        families.add_column("acts on", overflow="fold", ratio=6)
-        families.add_column("proof", no_wrap=True)
-        for family in derivation["generators"]:
-            proof = wording.family_verdict(family)
-            families.add_row(
-                text_of(family.get("label", ""), console),
-                text_of(family.get("group") or family.get("algebra") or "", console),
-                text_of(family.get("dimension", ""), console),
-                text_of(", ".join(map(str, family.get("tensors") or ())), console),
-                text_of(proof, console, _STYLE[proof]),
-            )
-        console.print(families)
+        console.print(_families(derivation["generators"], console))
+        if any(" -> " in x for g in derivation["generators"] for x in g.get("formula") or ()):
+            console.print("In an action, W is the tensor that moves.", highlight=False)
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
+    if explain:
+        for name, meaning in wording.QUANTITIES:
+            console.print(text_of(f"{name}: {meaning}.", console), highlight=False)
 
 
 def print_verification(

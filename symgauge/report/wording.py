@@ -18,6 +18,20 @@ WORDS = (
 )
 
 
+#: What the quantities of a derivation are, for `derive --explain`.
+QUANTITIES = (
+    ("P", "the parameters that an output reads, counted entry by entry"),
+    ("unread", "entries that no output reads, such as a bias that a norm takes off again at once"),
+    ("rank J", "J is the Jacobian of the outputs, at all inputs, by the parameters; its rank at a "
+               "generic point is the number of directions that change the function"),
+    ("redundancy", "P - rank J: the directions that change the parameters and not the function"),
+    ("rank G", "G has the proved generators as rows; its rank is the dimension of their orbits"),
+    ("unexplained", "redundancy - rank G: directions for which no generator was found"),
+    ("closed", "rank J + rank G = P: then no generator is missing at a generic point"),
+    ("for all sizes", "how much of rank G is proved for every size, not at these sizes alone"),
+)
+
+
 def verdict_name(value: Any) -> str:
     """PROVED, REFUTED or UNKNOWN, from the enum or from its name in JSON."""
     name = str(getattr(value, "name", value)).upper()

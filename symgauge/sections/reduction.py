@@ -83,7 +83,7 @@ class Brought:
 class Reduction:
     """Entries of the parameters that may be fixed, as many as the orbits have dimensions.
 
-    `fixed` are they; `verdict`, `statement` and `left` say what is known of the rest.
+    `fixed` are they; `verdict` and `statement` say what is known of the rest.
     """
 
     def __init__(self, record: Record, seed: int = 0) -> None:

@@ -75,7 +75,8 @@ def test_both_proofs_support_the_same_claim(name: str) -> None:
     assert f"{len(numbers)} of them by intertwiners" in result.reasons[0]
     assert any(g.proof.method == METHOD for g in families.generators)
     again = Derivation.from_json(families.to_json())
-    assert again.verify() == result and "Method: intertwiners" in again.to_latex()
+    assert again.verify() == result
+    assert "intertwiners, one lemma a line" in again.to_latex(appendix=True)
 
 
 # -- tampering -----------------------------------------------------------------------------------

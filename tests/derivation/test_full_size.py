@@ -89,7 +89,9 @@ def test_text_and_back(gpt2: FullDerivation) -> None:
         with pytest.raises(BadInputError):
             FullDerivation.from_json(text)
     latex = gpt2.to_latex()
-    assert r"\begin{proposition}" in latex and "does not vary" in latex
+    assert r"\begin{proposition}" in latex and "does not vary" not in latex
+    assert "does not vary" in gpt2.to_latex(appendix=True)
+    assert r"\documentclass" in latex and r"\documentclass" not in gpt2.to_latex(fragment=True)
     compile(gpt2.check_text(), "check", "exec")
 
 

@@ -223,7 +223,7 @@ def test_what_a_statement_is_about_is_said_first() -> None:
     print_derivation(found.data, Console(file=table, width=80))
     first = [line for line in table.getvalue().splitlines() if line.startswith("│")]
     assert "output 0" in first[0] and "training mode" in first[1]
-    assert "Output 0." in found.to_latex().partition("\\section{The result}")[2][:40]
+    assert "Output 0." in found.to_latex().partition("\\section{The network}")[2][:400]
 
 
 def test_unread_coordinates_have_their_reasons() -> None:

@@ -65,15 +65,19 @@ class FamilyProver:
         Raises KeyError or ValueError where the moves name nothing of the network.
         """
         try:
-            plain = without_offsets(family, self._centred.offsets)
-            if plain is None:
-                raise NoLemma("a gain with another offset than the program's")
-            structure = self._on(plain.via)
-            _require_untouched(family.moves, family.via)
-            lines = tuple(proof_lines(structure, steps_of(structure, plain), family.kind))
+            structure, steps = self.steps(family)
         except NoLemma as reason:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(reason))
-        return Proof(Verdict.PROVED, METHOD, lines)
+        return Proof(Verdict.PROVED, METHOD, tuple(proof_lines(structure, steps, family.kind)))
+
+    def steps(self, family: Family) -> tuple[Structure, Sequence[Step[Any]]]:
+        """The program on the family's slices, and its proof there. Raises NoLemma without one."""
+        plain = without_offsets(family, self._centred.offsets)
+        if plain is None:
+            raise NoLemma("a gain with another offset than the program's")
+        structure = self._on(plain.via)
+        _require_untouched(family.moves, family.via)
+        return structure, steps_of(structure, plain)
 
     def fields(self, family: Family) -> tuple[VectorField, ...] | None:
         """The family's fields, carried back; None where one is no Laurent polynomial.

@@ -1,0 +1,72 @@
+"""Layers alike are written once: the runs of formulas that repeat but for a layer's number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+#: A number that is a whole part of a parameter's path: the 1 of fc1 tells modules apart.
+_NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)")
+
+
+def pattern_of(name: str) -> str:
+    """The name without the numbers of its layers.
+
+    >>> pattern_of("h.0.ln_1.weight")
+    'h.*.ln_1.weight'
+    """
+    return _NUMBER.sub("*", name)
+
+
+def layer_numbers(names: Iterable[str]) -> dict[str, str]:
+    """The number of the layer that a parameter is of, where several layers have one like it.
+
+    Of several numbers in a path those alone that differ.
+
+    >>> layer_numbers(["h.0.w", "h.1.w", "wte"])
+    {'h.0.w': '0', 'h.1.w': '1'}
+    >>> layer_numbers(["layers.0.experts.0.w", "layers.0.experts.1.w"])
+    {'layers.0.experts.0.w': '0', 'layers.0.experts.1.w': '1'}
+    """
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(pattern_of(name), []).append(name)
+    out = {}
+    for group in alike.values():
+        numbers = [_NUMBER.findall(name) for name in group]
+        varying = [k for k, column in enumerate(zip(*numbers)) if len(set(column)) > 1]
+        for name, own in zip(group, numbers):
+            if varying:
+                out[name] = ",".join(own[k] for k in varying)
+    return out
+
+
+def repeats(signatures: Sequence[str]) -> tuple[int, int, int] | None:
+    """(start, period, count) of the longest run that repeats at once; None where none does.
+
+    >>> repeats(["e", "a", "b", "a", "b", "a", "b", "y"])
+    (1, 2, 3)
+    """
+    best: tuple[int, int, int] | None = None
+    total = len(signatures)
+    for period in range(1, total // 2 + 1):
+        start = 0
+        while start + period < total:
+            stop = start
+            while stop + period < total and signatures[stop] == signatures[stop + period]:
+                stop += 1
+            count = (stop - start) // period + 1
+            if count > 1 and (best is None or count * period > best[1] * best[2]):
+                best = (start, period, count)
+            start = max(stop, start + 1)
+    return best
+
+
+def relettered(text: str, numbers: Mapping[str, str]) -> str:
+    """The superscripts `^{(0)}` by what they are called.
+
+    >>> relettered("W^{(0)} X^{(1)}", {"0": "l", "1": "l+1"})
+    'W^{(l)} X^{(l+1)}'
+    """
+    return re.sub(
+        r"\^\{\((\d+)\)\}", lambda m: f"^{{({numbers.get(m[1], m[1])})}}", text)

@@ -1,0 +1,331 @@
+r"""The lines of a program as formulas: ``Y = \operatorname{concat}_h(A_h V_h) W_O^\top + b_O``.
+
+An interpreter of programs in LaTeX, by the laws of the lines. Views are not written (a reshape, a
+repeated axis, an order of axes that is no transpose); an axis of copies that products run over,
+such as heads, is written as an index h. A line that several others read, or that is long, has a
+letter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+from symgauge.formulas.heads import Heads
+from symgauge.formulas.layers import repeats
+from symgauge.formulas.letters import Letters, numbered
+from symgauge.formulas.roles import VIEWS, Roles
+from symgauge.formulas.terms import ATOM, PRODUCT, Term, entrywise, number, product, total
+from symgauge.program.constant import Constant
+from symgauge.program.leaf import Input, Parameter
+from symgauge.report.names import Block, indexed
+from symgauge.spaces.line import Line
+from symgauge.spaces.structure import Structure
+
+#: How a part is taken: the axis, start and stop.
+Part = tuple[int, int, int]
+
+LN = r"\operatorname{LN}"
+RMS = r"\operatorname{RMSNorm}"
+NOTES = {
+    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean} x) / \sqrt{\operatorname{var} x + "
+        r"\varepsilon}$ along each row",
+    RMS: r"$\operatorname{RMSNorm}(x) = x / \sqrt{\operatorname{mean}(x^2) + \varepsilon}$ along "
+         r"each row",
+    r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
+    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
+    r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
+    r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
+    "C_{": r"$C_1, \dots$ are tables of constants",
+    r"\odot": r"$\odot$ multiplies entry by entry",
+}
+
+
+_LAYER = re.compile(r"\^\{\((\d+)\)\}")
+
+
+class Layers(NamedTuple):
+    """From which formula on formulas repeat, how many of them make a layer, the layers' numbers."""
+
+    start: int
+    period: int
+    labels: tuple[str, ...]
+
+
+class Typeset:
+    """Formulas of one program."""
+
+    def __init__(
+        self, structure: Structure, roles: Roles, symbols: Mapping[str, str]
+    ) -> None:
+        self.structure, self.roles, self.symbols = structure, roles, symbols
+        self.nodes, self.lines = structure.network.nodes, structure.lines
+        self.heads, self._letters = Heads(structure), Letters(structure, roles)
+        #: What is written for a named line, or a parameter, instead of its symbol.
+        self.instead: dict[int | str, Term] = {}
+        #: Whether values with heads side by side are written as the part of one head.
+        self.one_head = False
+        self.names: dict[int, str] = {}
+        #: Tables of constants, numbered as they are met.
+        self._tables: dict[int, int] = {}
+        self._blocks: dict[str, list[Block]] = {}
+        for name in symbols:
+            block = Block.parse(name)
+            if block is not None:
+                self._blocks.setdefault(block.parameter, []).append(block)
+        self._name_lines()
+
+    # -- the network -----------------------------------------------------------------------------
+
+    @cached_property
+    def formulas(self) -> list[tuple[int, str, str]]:
+        """(line, symbol, formula) of every line that has a letter, in order."""
+        out = []
+        for i in self.names:
+            out.append((i, self.symbol(i), self.definition(i).text))
+            out += self._field(i)
+        return out
+
+    def _field(self, i: int) -> list[tuple[int, str, str]]:
+        """The vector field of a flow: what its state's velocity is."""
+        if i not in self.lines or self.nodes[i].body is None:
+            return []
+        field = self.structure.field(self.lines[i])
+        given = [self.term(j).text for j in self.lines[i].inputs[1:]]
+        names = dict(zip(field.names.values(), given, strict=True))
+        inside = Typeset(field, Roles(field), names)
+        (velocity,) = (field.network.outputs)
+        inside.names.pop(inside.roles.base(velocity), None)
+        rows = [(i, left, right) for _, left, right in inside.formulas]
+        return [*rows, (i, r"\dot{x}", inside.term(velocity).text)]
+
+    def symbol(self, i: int) -> str:
+        """The letter of a line, with h where it is one head's."""
+        own = self.names[i]
+        return indexed(own, "h") if self.heads.has_head(i) or (
+            self.one_head and self.heads.joins_heads(i)) else own
+
+    def definition(self, i: int, part: Part | None = None) -> Term:
+        """What a line is, or a part of it."""
+        return self._computed(i, part)
+
+    def is_packed(self, i: int) -> bool:
+        """Whether a line is written in its parts alone: queries, keys and values side by side."""
+        return bool(self._letters.in_parts(i))
+
+    def is_inside_a_norm(self, i: int) -> bool:
+        """Whether a line is part of a norm, and not written."""
+        return i in self._letters.inside_norms
+
+    def notes(self) -> list[str]:
+        """What the signs mean that the formulas use."""
+        text = " ".join(f for _, _, f in self.formulas)
+        return [said for sign, said in NOTES.items() if sign in text]
+
+    # -- letters ---------------------------------------------------------------------------------
+
+    def _name_lines(self) -> None:
+        letters: dict[int, str] = {}
+        for i, line in self.lines.items():
+            if line.op is None or line.law in VIEWS:
+                continue
+            if self._letters.needed(i, letters, lambda: self._computed(i).text):
+                letters[i] = self._letters.letter(i, letters)
+                self.names[i] = letters[i]  # so that later lines are measured with it
+        self.names = numbered(letters)
+        self.layers = self._layers(letters)
+
+    def _layers(self, letters: Mapping[int, str]) -> Layers | None:
+        """The run of formulas that repeats; its lines get the numbers of their layers."""
+        order = list(letters)
+        place = {i: k for k, i in enumerate(order)}
+        self.names = {i: f"@{k}@" for i, k in place.items()}
+        texts = [self.definition(i).text for i in order]
+        signs = [
+            letters[i] + "=" + _LAYER.sub("^{(*)}", re.sub(
+                r"@(\d+)(?:,h)?@", lambda m: f"{letters[order[int(m[1])]]}{place[i] - int(m[1])}",
+                text))
+            for i, text in zip(order, texts)]
+        self.names = numbered(letters)
+        found = repeats(signs)
+        numbers = {m for text in texts for m in _LAYER.findall(text)}
+        if found is None or len(numbers) < 2:
+            return None
+        start, period, count = found
+        inside = order[start:start + period * count]
+        own = numbered({i: letters[i] for i in inside[:period]})
+        labels = []
+        for b in range(count):
+            seen = [m for text in texts[start + b * period:][:period]
+                    for m in _LAYER.findall(text)]
+            labels.append(seen[0] if seen else str(b))
+        self.names |= numbered({i: a for i, a in letters.items() if i not in set(inside)})
+        for k, i in enumerate(inside):
+            self.names[i] = f"{own[inside[k % period]]}^{{({labels[k // period]})}}"
+        return Layers(start, period, tuple(labels))
+
+    # -- formulas --------------------------------------------------------------------------------
+
+    def term(self, i: int, part: Part | None = None) -> Term:
+        """A line as a reader of others writes it: its letter, or its formula."""
+        if i in self.instead:
+            return self.instead[i]
+        if i in self.names and part is None:
+            return Term(self.symbol(i))
+        return self._computed(i, part)
+
+    def _computed(self, i: int, part: Part | None = None) -> Term:
+        leaf = self.nodes[i].leaf
+        if isinstance(leaf, Parameter):
+            return self._parameter(i, leaf.name, part)
+        if i not in self.lines:
+            return self._constant(i)
+        if leaf is not None:
+            if isinstance(leaf, Input) and leaf.classes:
+                return Term("T" if len(self.structure.network.inputs) == 1 else indexed(
+                    "T", str(self.structure.network.input_nodes.index(i) + 1)))
+            letter = "x" if len(self.heads.matrix_axes(i)) < 2 else "X"
+            inputs = self.structure.network.input_nodes
+            return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
+        line = self.lines[i]
+        if part is not None and line.law not in (*VIEWS, "sum of lines", "contraction"):
+            whole = self.term(i).within(ATOM)
+            return Term(f"{whole}[{part[1]}{{:}}{part[2]}]")
+        rule = self._rules.get(line.law)
+        if rule is not None:
+            return rule(line, part)
+        assert line.op is not None
+        inner = [self.term(j).text for j in line.inputs if j in self.lines or not self._hidden(j)]
+        found = line.op.latex(*(inner or [self.term(line.inputs[0]).text]), **line.attrs)
+        return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
+
+    def _hidden(self, j: int) -> bool:
+        """A table of constants beside an argument: a mask."""
+        return not isinstance(self.nodes[j].leaf, Parameter)
+
+    @cached_property
+    def _rules(self) -> dict[str, Callable[[Line, Part | None], Term]]:
+        return {
+            "reshape": self._view, "repetition": self._view, "permutation": self._permutation,
+            "contraction": self._contraction, "sum of lines": self._sum, "product": self._product,
+            "multiple": self._multiple, "part": self._part, "standardising": self._norm,
+            "rotary": self._rotary, "centring": self._centring, "join": self._join,
+        }
+
+    def _parameter(self, i: int, name: str, part: Part | None) -> Term:
+        if part is not None:
+            axis, start, stop = part
+            for block in self._blocks.get(name, ()):
+                if (block.start, block.stop) == (start, stop) and not block.period and (
+                        block.axis == axis or len(self.nodes[i].shape) == 1):
+                    return self._shown(i, str(block))
+            return Term(f"{self.symbols[name]}[{start}{{:}}{stop}]")
+        return self._shown(i, name)
+
+    def _shown(self, i: int, key: str) -> Term:
+        if key in self.instead:
+            return self.instead[key]
+        symbol = self.symbols.get(key, key)
+        of_head = self.one_head and self.heads.stands_on(i)
+        return Term(indexed(symbol, "h") if of_head or self.heads.has_head(i) else symbol)
+
+    def _constant(self, i: int) -> Term:
+        leaf = self.nodes[i].leaf
+        if isinstance(leaf, Constant) and len(leaf.table) == 1 and not leaf.unknown:
+            return Term(number(Fraction(leaf.table[0])))
+        j = i
+        while self.nodes[j].op is not None and self.nodes[j].inputs:
+            j = self.nodes[j].inputs[0]
+            inner = self.nodes[j].leaf
+            if isinstance(inner, Constant) and len(inner.table) == 1 and not inner.unknown:
+                return Term(number(Fraction(inner.table[0])))
+        number_of = self._tables.setdefault(j, len(self._tables) + 1)
+        return Term(f"C_{{{number_of}}}")
+
+    def _view(self, line: Line, part: Part | None) -> Term:
+        j = line.inputs[0]
+        inside = None if part is None else self._same_axis(j, line.node, part)
+        if part is not None and inside is None:
+            whole = self.term(line.node).within(ATOM)
+            return Term(f"{whole}[{part[1]}{{:}}{part[2]}]")
+        found = self.term(j, inside)
+        if self.heads.has_head(line.node) and not self.heads.has_head(j) and not self.one_head:
+            if self.heads.joins_heads(j) and self.roles.base(j) not in self.names and (
+                    j in self.lines and not self.roles.parameter(j)):
+                return Term(f"[{found.text}]_{{h}}")
+            if self.heads.joins_heads(j):
+                return Term(indexed(found.text, "h"))
+        heads, i = self.heads, line.node
+        if heads.has_head(j) and not heads.has_head(i) and heads.joins_heads(i):
+            return found if self.one_head else Term(rf"\operatorname{{concat}}_h({found.text})")
+        return found
+
+    def _same_axis(self, j: int, i: int, part: Part) -> Part | None:
+        """The part in the input of a view: of its last axis, where that is the last here too."""
+        here, there = self.nodes[i].shape, self.nodes[j].shape
+        if part[0] != len(here) - 1 or not there or there[-1] != here[-1]:
+            return None
+        return len(there) - 1, part[1], part[2]
+
+    def _permutation(self, line: Line, part: Part | None) -> Term:
+        dims, j = line.attrs["dims"], line.inputs[0]
+        inside = None if part is None else (int(dims[part[0]]), part[1], part[2])
+        found = self.term(j, inside)
+        shown = self.heads.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
+        order = [d for d in dims if d in shown]
+        return found.transposed if len(order) == 2 and order != sorted(order) else found
+
+    def _contraction(self, line: Line, part: Part | None) -> Term:
+        left, right = line.inputs
+        rank = len(line.shape)
+        parts: list[Part | None] = [None, None]
+        if part is not None:
+            parts[0 if part[0] == rank - 2 else 1] = part
+        contracted = self.structure.leaves(left, rank - 1) if left in self.lines else []
+        sums = any(self.structure.legs.find(leg)[0] in self.heads.copies for leg, _ in contracted)
+        before = self.one_head
+        found = product(self.term(left, parts[0]), self.term(right, parts[1]))
+        if sums and before:
+            found = Term(rf"\textstyle\sum_h {found.body}", PRODUCT, found.factor)
+        return found
+
+    def _sum(self, line: Line, part: Part | None) -> Term:
+        kept = [j for j in line.inputs if not self.structure.zero[j]]
+        return total([self.term(j, part) for j in kept] or [Term("0")])
+
+    def _product(self, line: Line, part: Part | None) -> Term:
+        x = self.roles.is_rms(line.node)
+        if x is not None:
+            return Term(f"{RMS}({self.term(x).text})")
+        left, right = line.inputs
+        terms = [self.term(j) for j in (left, right)]
+        for k in (0, 1):
+            if terms[k].text == "1" and line.inputs[k] not in self.lines:
+                return terms[1 - k]
+        return entrywise(*terms)
+
+    def _multiple(self, line: Line, part: Part | None) -> Term:
+        inner = self.term(line.inputs[0])
+        return replace(inner, factor=inner.factor * line.attrs["factor"])
+
+    def _part(self, line: Line, part: Part | None) -> Term:
+        source, axis = line.inputs[0], line.attrs["axis"]
+        if line.attrs["step"] != 1:
+            return Term(f"{self.term(source).within(ATOM)}[\\,\\cdot\\,]")
+        return self.term(source, (axis, line.attrs["start"], line.attrs["stop"]))
+
+    def _norm(self, line: Line, part: Part | None) -> Term:
+        return Term(f"{LN}({self.term(line.inputs[0]).text})")
+
+    def _rotary(self, line: Line, part: Part | None) -> Term:
+        return Term(rf"\operatorname{{R}}({self.term(line.inputs[0]).text})")
+
+    def _centring(self, line: Line, part: Part | None) -> Term:
+        return Term(rf"\operatorname{{C}}({self.term(line.inputs[0]).text})")
+
+    def _join(self, line: Line, part: Part | None) -> Term:
+        return Term("[" + r",\, ".join(self.term(j).text for j in line.inputs) + "]")

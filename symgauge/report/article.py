@@ -1,0 +1,339 @@
+"""Pieces of the LaTeX article that derivations of small and of full sizes share."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+from symgauge.plain import PlainFamily
+from symgauge.report import wording
+from symgauge.report.action import (
+    Line, element_sentence, lines, slices, structure, tensor_name,
+)
+from symgauge.report.conjugation import conjugated_lines, slice_sentence
+from symgauge.report.escape import escape, verbatim
+
+Data = Mapping[str, Any]
+Shapes = Mapping[str, Sequence[int]]
+#: A row of a display: its left side, and what follows each sign.
+Display = Sequence[str]
+
+#: What the body of an article needs, for those who paste it into a paper.
+PACKAGES = ("amsmath", "amssymb", "amsthm", "booktabs", "longtable")
+PREAMBLE = r"""\documentclass[10pt]{article}
+\usepackage[margin=21mm]{geometry}
+\usepackage{amsmath,amssymb,amsthm}
+\usepackage{booktabs,longtable}
+\usepackage[hidelinks]{hyperref}
+\allowdisplaybreaks[2]
+\sloppy
+\renewcommand{\arraystretch}{1.1}
+\AtBeginDocument{\abovedisplayskip=4pt plus 2pt \belowdisplayskip=4pt plus 2pt
+  \abovedisplayshortskip=2pt \belowdisplayshortskip=4pt}
+\setlength{\LTpre}{\medskipamount}
+\setlength{\LTpost}{\medskipamount}
+\newcommand{\cell}{\raggedright\hyphenpenalty=10000\let\\\tabularnewline}
+"""
+#: Defined where the paper has not done so.
+ENVIRONMENTS = r"""\ifdefined\cell\else
+\newcommand{\cell}{\raggedright\hyphenpenalty=10000\let\\\tabularnewline}\fi
+\ifdefined\theorem\else\newtheorem{theorem}{Theorem}\fi
+\ifdefined\proposition\else\newtheorem{proposition}[theorem]{Proposition}\fi
+\ifdefined\candidate\else\newtheorem{candidate}[theorem]{Unproved candidate}\fi
+\ifdefined\refuted\else\newtheorem{refuted}[theorem]{Refuted candidate}\fi
+"""
+#: How to cite symgauge, and the paper whose reading of redundancies as gauge symmetries it takes.
+BIBTEX = r"""@software{symgauge,
+  title = {symgauge: gauge symmetries of neural networks, derived in symbols and certified
+    complete},
+  author = {{The symgauge authors}},
+  year = {2026},
+  version = {VERSION}
+}
+@article{hashimoto2024unification,
+  title = {Unification of Symmetries Inside Neural Networks: Transformer, Feedforward and
+    Neural ODE},
+  author = {Hashimoto, Koji and Hirono, Yuji and Sannai, Akiyoshi},
+  journal = {Machine Learning: Science and Technology},
+  volume = {5},
+  pages = {025079},
+  year = {2024},
+  eprint = {2402.02362},
+  archivePrefix = {arXiv}
+}
+"""
+_ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
+#: Characters of a display above which a line is broken before its last sign.
+WIDE = 78
+
+
+def longtable(
+    widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]], foot: str = ""
+) -> str:
+    """A longtable, its head on every page; widths are fractions of the line, 0 is a number's."""
+    columns = "".join(rf"p{{{w}\linewidth}}" if w else "r" for w in widths)
+    body = "".join(
+        " & ".join(rf"\cell {cell}" if w else cell for w, cell in zip(widths, row)) + " \\\\\n"
+        for row in rows
+    )
+    return (
+        f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{' & '.join(head)} \\\\\n"
+        "\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n"
+        f"{body}{foot}\\end{{longtable}}\n"
+    )
+
+
+def whole(title: str, version: str, body: str, fragment: bool) -> str:
+    """A complete article, or its body alone with a comment on what it needs."""
+    if fragment:
+        cite = BIBTEX.replace("VERSION", escape(version)).replace("\n", "\n% ")
+        return (
+            f"% needs: {', '.join(PACKAGES)}\n"
+            f"% printed by symgauge {escape(version)}; to cite it:\n"
+            f"% {cite.rstrip('% ')}{ENVIRONMENTS}{body}"
+        )
+    return (
+        f"{PREAMBLE}{ENVIRONMENTS}\\begin{{document}}\n"
+        f"\\begin{{center}}\n{{\\Large {title}}}\\\\[1ex]\n"
+        f"printed by symgauge {escape(version)}\n\\end{{center}}\n{body}\\end{{document}}\n"
+    )
+
+
+def width(text: str) -> int:
+    """About how many characters of a line a formula takes."""
+    text = re.sub(r"\\(operatorname|mathrm|mathfrak|mathbf|textstyle|text)\b", "", text)
+    text = re.sub(r"\\[A-Za-z]+", "x", text)
+    return len(re.sub(r"[{}_^\\, ]|\\,", "", text))
+
+
+def display(rows: Iterable[Display], end: str = "") -> str:
+    """`align*` of rows (left, then parts that start with a sign); long ones are broken at signs."""
+    given = [list(row) for row in rows]
+    hanging = any(width(row[0]) + width(row[1]) > WIDE for row in given)
+    out = []
+    for left, *right in given:
+        text, total = (f"& {left}" if hanging else left), width(left)
+        for k, part in enumerate(right):
+            total += width(part) + 3
+            if total > WIDE and (k or hanging):
+                text += r" \\ & \quad " + part
+                total = width(part) + 4
+            else:
+                text += (" " if k or hanging else " &") + part
+        out.append(text)
+    return "\\begin{align*}\n" + " \\\\\n".join(out) + end + "\n\\end{align*}\n"
+
+
+# -- the network ---------------------------------------------------------------------------------
+
+
+def network(reading: Data) -> str:
+    """The network as formulas, and what their signs mean."""
+    formulas = reading["formulas"]
+
+    def rows(name: str) -> list[Display]:
+        return [(left, f"= {right}") for left, right in formulas[name]]
+
+    if not formulas["layer"]:
+        text = display(rows("before"))
+    else:
+        first, last = formulas["labels"][0], formulas["labels"][-1]
+        text = display(rows("before")) if formulas["before"] else ""
+        text += f"for each layer $\\ell = {escape(first)}, \\dots, {escape(last)}$\n"
+        text += display(rows("layer"))
+        text += display(rows("after")) if formulas["after"] else ""
+        if formulas["before"]:
+            text += (
+                f"In the first layer, ${formulas['before'][-1][0]}$ stands for what is read of the "
+                "layer before. ")
+    notes = "; ".join(formulas["notes"])
+    views = "Reshapes, and the repetition of a vector along rows, are not written"
+    return text + (f"Here {notes}. " if notes else "") + (
+        f"{views}; numbers are printed shortened.\n")
+
+
+def with_symbols(text: str, symbol: Mapping[str, str]) -> str:
+    """A sentence with symbols for the names of tensors that stand in it."""
+    names = sorted(filter(None, symbol), key=len, reverse=True)
+    either = "|".join(rf"(?<![\w.]){re.escape(n)}(?![\w\[])(?!\.\w)" for n in names)
+    parts = re.split(f"({either})", text) if names else [text]
+    return "".join(f"${symbol[p]}$" if k % 2 else escape(p) for k, p in enumerate(parts))
+
+
+def symbol_table(reading: Data, shapes: Shapes) -> str:
+    """Each symbol with its tensor and shape; tensors of layers alike once."""
+    symbol, seen, rows = reading["symbols"], {}, []
+    star = "*" if reading["formulas"]["layer"] else r"\g<0>"
+    for name, shape in shapes.items():
+        key = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", star, name)
+        layered = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", symbol[name])
+        if (key, layered) in seen:
+            continue
+        many = layered != symbol[name]
+        seen[key, layered] = name
+        size = r" \times ".join(map(str, shape)) or "1"
+        rows.append([f"${layered if many else symbol[name]}$",
+                     verbatim(key if many else name), f"${size}$"])
+    for name, text in symbol.items():
+        if name in shapes or "[" not in name:
+            continue
+        owner, where = name.split("[", 1)
+        key = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", star, owner)
+        layered = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", text)
+        if (key, layered) in seen or owner not in symbol:
+            continue
+        seen[key, layered] = name
+        mine = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", symbol[owner])
+        rows.append([f"${layered}$", f"the part {verbatim('[' + where)} of ${mine}$", ""])
+    if len(rows) < 8 or max(len(re.sub(r"\\[a-z]+\d*|[{}]", "", r[1])) for r in rows) > 34:
+        return longtable((0.16, 0.5, 0.26), ["symbol", "tensor", "shape"], rows)
+    half = (len(rows) + 1) // 2
+    blank = ["", "", ""]
+    pairs = [[*a, *b] for a, b in zip(rows[:half], [*rows[half:], blank], strict=False)]
+    head = ["symbol", "tensor", "shape"]
+    return "{\\small" + longtable((0.09, 0.24, 0.1) * 2, head * 2, pairs) + "}\n"
+
+
+# -- families ------------------------------------------------------------------------------------
+
+
+def name_of(family: Data, symbol: Mapping[str, str], shapes: Shapes) -> str:
+    """What a family does to which tensors, in symbols: `shift of $b_K$`."""
+    label = str(family.get("label") or "family")
+    if not family.get("action") or " of " not in label:
+        return escape(label)
+    deed = re.split(r"(?<!^change) of ", label, maxsplit=1)[0]
+    moved = list(dict.fromkeys(
+        symbol[tensor_name(m, shapes)] for m in family["action"]))
+    listed = ", ".join(f"${s}$" for s in moved[:6]) + (", \\dots" if len(moved) > 6 else "")
+    return f"{escape(deed)} of {listed}"
+
+
+def alike(families: Sequence[Data]) -> list[list[int]]:
+    """The numbers of families that differ in the numbers of their layers alone."""
+    groups: dict[str, list[int]] = {}
+    for number, family in enumerate(families):
+        moves = [[m["parameter"], m["form"], m.get("at"), m.get("weight"), m.get("source")]
+                 for m in family.get("action") or ()]
+        label = "" if moves else family.get("label")
+        key = json.dumps([family.get("element"), moves, label], default=str)
+        via = sorted(t["parameter"] for t in family.get("via") or ())
+        layers = re.sub(r"(?:(?<=[.\"])|^)\d+(?=\.)", "*", key + json.dumps(via))
+        groups.setdefault(layers, []).append(number)
+    return list(groups.values())
+
+
+def shown(families: Sequence[Data]) -> dict[int, int]:
+    """The families that stand for those of layers alike, and how many each stands for.
+
+    The second of them where there are two: what it reads of the layer before has a number.
+    """
+    return {group[min(1, len(group) - 1)]: len(group) for group in alike(families)}
+
+
+def all_families(
+    families: Sequence[Data], shapes: Shapes, symbol: Mapping[str, str], reading: Data,
+    most: int = 0,
+) -> str:
+    """Propositions and their proofs; of layers alike one, with the letter of a layer."""
+    text = ""
+    for number, count in shown(families).items():
+        family, layer = families[number], reading.get("layers", {}).get(number)
+        each = f" each, {count} alike" if count > 1 else ""
+        spans = layer is None and bool(reading.get("formulas", {}).get("layer"))
+        said = family_statement(family, shapes, symbol, each, most if not spans else 0, spans)
+        if layer is not None and count > 1:
+            said = said.replace(f"^{{({layer})}}", r"^{(\ell)}")
+        text += said + family_proof(family, reading.get("proofs", {}).get(number))
+    return text
+
+
+def family_statement(
+    family: Data, shapes: Shapes, symbol: Mapping[str, str], each: str = "", most: int = 0,
+    spans: bool = False,
+) -> str:
+    """A proposition: the element, how it acts on every tensor, and that the function stays.
+
+    Of a family that spans layers each line is written once, with l for the layer.
+    """
+    verdict = wording.family_verdict(family)
+    environment = _ENVIRONMENT[verdict]
+    group, dimension = family.get("group"), family.get("dimension", "not given")
+    head = name_of(family, symbol, shapes)
+    facts = ", ".join(filter(None, (
+        structure(group) if group else "", f"dimension {dimension}{each}")))
+    # not the optional argument: its line would not break
+    text = f"\\begin{{{environment}}}\\normalfont\n\\textbf{{{head[:1].upper()}{head[1:]}}} "
+    text += f"({facts}). "
+    acting = cast(PlainFamily, family)
+    text += element_sentence(acting)
+    text += slice_sentence(acting, symbol, every_layer if spans else list)
+    write = conjugated_lines if slices(acting) else lines
+    action = write(acting, shapes, symbol)
+    claim = {
+        "PROVED": "the network's function is left unchanged by",
+        "UNKNOWN": "it is not proved that the network's function is left unchanged by",
+        "REFUTED": "the network's function is changed by",
+    }[verdict]
+    if action:
+        action = [Line(*texts) for texts in every_layer(action)] if spans else action
+        written = action[:most] if most else action
+        text += f", {claim}\n" + display(map(_moved, written))
+        if len(written) < len(action):
+            text += f"and so on for {len(action) - len(written)} more tensors.\n"
+    else:
+        text += f": to first order, {claim} the following.\n\n"
+        formulas = list(family.get("formula") or ())
+        text += "\n".join(f"{verbatim(formula)}\\\\" for formula in formulas[:most or None])
+        if most and len(formulas) > most:
+            text += f"\nand {len(formulas) - most} more"
+    return text + f"\\end{{{environment}}}\n"
+
+
+def every_layer(rows: Iterable[Any]) -> list[Any]:
+    """The rows (a formula, or several) with l for the one number of a layer in them, each once."""
+    out = []
+    for row in rows:
+        texts = [row] if isinstance(row, str) else list(row)
+        numbers = set(re.findall(r"\^\{\((\d+)\)\}", "".join(texts)))
+        if len(numbers) == 1:
+            texts = [t.replace(f"^{{({min(numbers)})}}", r"^{(\ell)}") for t in texts]
+        out.append(texts[0] if isinstance(row, str) else tuple(texts))
+    return list(dict.fromkeys(out))
+
+
+def _moved(line: Line) -> Display:
+    """A row of `align*`: the finite action, its generator, and the place where no name says it.
+
+    An index h alone numbers slices in their order; one that repeats (r) or several are written out.
+    """
+    left, right = line.finite.split(r" \mapsto ", 1)
+    row = [left, rf"\mapsto {right},", rf"\qquad {line.infinitesimal}"]
+    if re.search(r"\(.*(\br\b|h_\d|, axis).*\)|on the", line.place):
+        row.append(rf"\quad ({line.place})")
+    return row
+
+
+def family_proof(family: Data, rows: Sequence[Data] | None) -> str:
+    """The proof in displayed equations, or how it was decided."""
+    verdict = wording.family_verdict(family)
+    proof = family.get("proof") or {}
+    method = escape(str(proof.get("method") or "no method given"))
+    heading = {"PROVED": "Proof", "UNKNOWN": "Not proved", "REFUTED": "Refuted"}[verdict]
+    end = "\\hfill$\\square$\n\n" if verdict == "PROVED" else "\n\n"
+    if verdict != "PROVED" or not rows:
+        return f"\\noindent\\emph{{{heading}.}} Decided exactly: {method}. {end}" if (
+            verdict == "PROVED") else f"\\noindent\\emph{{{heading}.}} {method}. {end}"
+    where = "On the slice" if family.get("via") else "Then"
+    text = f"\\noindent\\emph{{{heading}.}} {where}\n"
+    reasons = list(dict.fromkeys(row["stays"] for row in rows if row["stays"]))
+    text += display((_proved(row) for row in rows), "" if reasons else r" \tag*{$\square$}")
+    return text + (f"since {', and '.join(reasons)}. {end}" if reasons else "")
+
+
+def _proved(row: Data) -> Display:
+    if row["becomes"] == row["equals"]:
+        return row["left"], rf"\mapsto {row['becomes']}"
+    return row["left"], rf"\mapsto {row['becomes']}", f"= {row['equals']}"

@@ -1,0 +1,243 @@
+r"""The value of a printed formula: a reader of the LaTeX that `symgauge.formulas` writes.
+
+Written anew: it knows nothing of programs. Symbols are looked up in a table of arrays; an index h
+picks a head. Vectors are columns, and are added to every row of a matrix, as the documents say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_TOKEN = re.compile(
+    r"\s*(\\textstyle\\sum_h|\\operatorname\{[A-Za-z\\_]+\}|\\mathbf\{1\}|\\tfrac|\\sqrt"
+    r"|\\odot|\\,|\\top"
+    r"|\\mathrm|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+(){}^_,\[\]'/])")
+
+
+@dataclass(frozen=True)
+class Ones:
+    """A vector of ones of whatever length is needed; `row` where it is transposed."""
+
+    row: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A vector, transposed."""
+
+    entries: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outer:
+    """column row, where one of them may be ones."""
+
+    column: Any
+    row: Any
+
+    def added(self, other: np.ndarray) -> np.ndarray:
+        left = 1.0 if isinstance(self.column, Ones) else self.column[:, None]
+        right = 1.0 if isinstance(self.row, Ones) else self.row
+        return other + left * right
+
+
+class Formula:
+    """Evaluates formulas with one table of symbols."""
+
+    def __init__(self, table: Callable[[str, int | None], Any], heads: int,
+                 functions: Mapping[str, Callable[[np.ndarray], np.ndarray]]) -> None:
+        self.table, self.heads, self.functions = table, heads, functions
+
+    def value(self, text: str, head: int | None = None) -> Any:
+        self._tokens, self._at, self._head = _TOKEN.findall(text), 0, head
+        assert "".join(self._tokens) == re.sub(r"\s", "", text), text
+        found = self._sum()
+        assert self._at == len(self._tokens), (text, self._tokens[self._at:])
+        return found
+
+    # -- grammar ---------------------------------------------------------------------------------
+
+    def _peek(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
+
+    def _take(self, wanted: str = "") -> str:
+        token = self._peek()
+        assert not wanted or token == wanted, (wanted, token)
+        self._at += 1
+        return token
+
+    def _sum(self) -> Any:
+        sign = -1.0 if self._peek() == "-" and self._take() else 1.0
+        total = _times(sign, self._entrywise())
+        while self._peek() in ("+", "-"):
+            sign = 1.0 if self._take() == "+" else -1.0
+            total = _plus(total, _times(sign, self._entrywise()))
+        return total
+
+    def _entrywise(self) -> Any:
+        left = self._product()
+        while self._peek() == r"\odot":
+            self._take()
+            left = left * self._product()
+        return left
+
+    def _product(self) -> Any:
+        if self._peek() == r"\textstyle\sum_h":
+            self._take()
+            return self._over_heads(self._product)
+        factors = [self._factor()]
+        while self._peek() == r"\,":
+            self._take()
+            factors.append(self._factor())
+        found = factors[-1]
+        for factor in reversed(factors[:-1]):
+            found = _matmul(factor, found)
+        return found
+
+    def _over_heads(self, read: Callable[[], Any], joined: bool = False) -> Any:
+        start, outer, parts = self._at, self._head, []
+        for h in range(self.heads):
+            self._at, self._head = start, h
+            parts.append(read())
+        self._head = outer
+        return np.concatenate(parts, -1) if joined else sum(parts[1:], parts[0])
+
+    def _factor(self) -> Any:
+        value = self._atom()
+        while self._peek() == "^":
+            self._take()
+            value = _raised(value, self._group())
+        return value
+
+    def _group(self) -> str:
+        """The text of a group in braces."""
+        self._take("{")
+        depth, text = 1, ""
+        while depth:
+            token = self._take()
+            depth += {"{": 1, "}": -1}.get(token, 0)
+            text += token if depth else ""
+        return text
+
+    def _atom(self) -> Any:
+        token = self._take()
+        if token in "({":
+            if token == "{" and self._peek() == r"\textstyle\sum_h":
+                self._take()
+                self._take("}")
+                return self._over_heads(self._product)
+            inside = self._sum()
+            self._take(")" if token == "(" else "}")
+            return inside
+        if token[0].isdigit():
+            return float(token)
+        if token == r"\tfrac":
+            top, bottom = float(self._group()), self._group()
+            root = re.fullmatch(r"\\sqrt\{(\d+)\}", bottom)
+            return top / (float(root[1]) ** 0.5 if root else float(bottom))
+        if token == r"\mathbf{1}":
+            return Ones()
+        if token == r"\log":
+            self._take(r"\,") if self._peek() == r"\," else None
+            return np.log(self._atom())
+        if token.startswith(r"\operatorname"):
+            return self._function(token[len(r"\operatorname{"):-1])
+        return self._symbol(token)
+
+    def _function(self, name: str) -> Any:
+        if name == "concat":
+            self._take("_")
+            self._take("h")
+            self._take("(")
+            found = self._over_heads(self._sum, joined=True)
+            self._take(")")
+            return found
+        self._take("(")
+        inside = self._sum()
+        self._take(")")
+        return np.diag(inside) if name == "diag" else self.functions[name](inside)
+
+    def _symbol(self, letter: str) -> Any:
+        name, head = letter, None
+        if self._peek() == "_":
+            self._take()
+            inside = self._group() if self._peek() == "{" else self._take()
+            parts = inside.split(",")
+            if parts[-1] == "h":
+                head, parts = self._head, parts[:-1]
+                assert head is not None
+            name += f"_{{{','.join(parts)}}}" if parts else ""
+        if self._peek() == "^" and self._tokens[self._at + 1:self._at + 3] == ["{", "("]:
+            self._take()
+            name += f"^{{{self._group()}}}"
+        return self.table(name, head)
+
+
+def _times(sign: float, value: Any) -> Any:
+    if sign == 1:
+        return value
+    if isinstance(value, Outer):
+        return Outer(Ones(), -value.row) if isinstance(value.column, Ones) else Outer(
+            -value.column, value.row)
+    return -value
+
+
+def _plus(left: Any, right: Any) -> Any:
+    if isinstance(right, Outer):
+        assert not isinstance(left, Outer)
+        return right.added(left)
+    if isinstance(right, Ones):
+        return left + 1.0
+    return left + right
+
+
+def _matmul(left: Any, right: Any) -> Any:
+    if isinstance(left, float):
+        if isinstance(right, Outer) and isinstance(right.column, Ones) and isinstance(
+                right.row, Ones):
+            return left
+        if isinstance(right, Outer):
+            return Outer(left * right.column, right.row) if not isinstance(
+                right.column, Ones) else Outer(right.column, left * right.row)
+        return left if isinstance(right, Ones) else left * right
+    if isinstance(right, Outer):
+        if isinstance(left, Ones):
+            raise AssertionError("a product of two columns")
+        column = left.sum(1) if isinstance(right.column, Ones) else left @ right.column
+        return Outer(column, right.row)
+    if isinstance(left, Row) and isinstance(right, np.ndarray):
+        return Row(left.entries @ right) if right.ndim == 2 else float(left.entries @ right)
+    if isinstance(left, Ones) and left.row:
+        return Row(right.sum(0))
+    if isinstance(left, Ones) and isinstance(right, Ones):
+        return Outer(left, right)
+    if isinstance(right, Row):
+        return Outer(left, right.entries)
+    if isinstance(right, Ones) and right.row:
+        return Outer(left, right)
+    if isinstance(right, Ones):
+        return left.sum(1)
+    if isinstance(left, Outer):
+        row = right.sum(0) if isinstance(left.row, Ones) else left.row @ right
+        return Outer(left.column, row)
+    return left @ right
+
+
+def _raised(value: Any, power: str) -> Any:
+    if power == r"\top":
+        if isinstance(value, Ones):
+            return Ones(not value.row)
+        if isinstance(value, Outer):
+            return Outer(value.row, value.column)
+        return Row(value) if value.ndim == 1 else value.T
+    if power in ("-1", r"-\top"):
+        inverse = np.linalg.inv(value)
+        return inverse if power == "-1" else inverse.T
+    exponent = float(eval(power, {"__builtins__": {}}))  # noqa: S307
+    return np.linalg.matrix_power(value, int(exponent)) if value.ndim == 2 and np.allclose(
+        value, np.diag(np.diag(value))) and exponent == int(exponent) else value ** exponent
