@@ -347,10 +347,13 @@ class Reduction:
 def reduce(derivation: Derivation | FullDerivation | ModelDerivation) -> Reduction:
     """Entries of the parameters that may be fixed without a loss, as many as orbits' dimensions.
 
-    Of a `ModelDerivation` those at the model's own sizes, by its families.
+    Of a `ModelDerivation` those at the model's own sizes, by its families. Raises BadInputError on
+    anything but a derivation.
     """
-    return Reduction(
-        derivation.full if isinstance(derivation, ModelDerivation) else derivation)
+    record = derivation.full if isinstance(derivation, ModelDerivation) else derivation
+    if not isinstance(record, (Derivation, FullDerivation)):
+        raise BadInputError(f"a {type(record).__name__} is no derivation: reduce what derive found")
+    return Reduction(record)
 
 
 def settled_json(settled: Settled) -> dict[str, Any]:

@@ -127,6 +127,12 @@ def test_without_redundancy_nothing_is_fixed() -> None:
     assert found.parametrize(module).count == 0 and not parametrize.is_parametrized(module)
 
 
+def test_what_is_no_derivation_gets_a_sentence() -> None:
+    module: Any = nn.Linear(3, 2)
+    with pytest.raises(BadInputError, match="a Linear is no derivation"):
+        symgauge.reduce(module)
+
+
 # -- by the families: is the matrix of derivatives of full rank, exactly? --------------------------
 
 
