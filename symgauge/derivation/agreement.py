@@ -77,8 +77,9 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
         mine = tuple(proofs[k] for k in numbers)
         yield from _action_disagreements(entry, family, coordinates, finite, mine)
         again = statement(Proved(family, mine), numbers, network, None).plain()
+        left = ("full", "all_sizes", *(("algebra",) if named_before(record) else ()))
         for key, said in entry.plain().items():
-            if key not in ("full", "all_sizes"):
+            if key not in left:
                 yield from difference_of(f"{key} of a family", said, again[key])
         if entry.full is not None:
             small, full = (_without_sizes(e) for e in (entry, entry.full))
@@ -92,7 +93,16 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
     field = PrimeField(next(primes()))
     constants = structure_constants(vectors, field).constants
     again = structure_of(families, constants, record.orbit_dimension, field)
+    if named_before(record):
+        again = {**{k: again[k] for k in ("dimension", "radical", "closed") if k in again},
+                 "form": record.algebra.form}
     yield from _difference("algebra", record.algebra, again)
+
+
+def named_before(record: DerivationRecord) -> bool:
+    """Whether a record is from before algebras were identified: its names are not decided."""
+    return record.algebra.closed and record.algebra.dimension > 0 and (
+        record.algebra.summands is None)
 
 
 def _action_disagreements(

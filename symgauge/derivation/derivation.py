@@ -12,7 +12,9 @@ from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
 from symgauge.certify.verification import Verification, rejected, verify
 from symgauge.derivation.again import captured_again
-from symgauge.derivation.agreement import DECIDED, disagreements, settled_here, shortened
+from symgauge.derivation.agreement import (
+    DECIDED, disagreements, named_before, settled_here, shortened,
+)
 from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
@@ -148,6 +150,8 @@ class Derivation(DerivationRecord):
             return found
         reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self)}
         settled -= shortened(self)
+        if named_before(self):
+            settled.discard("algebra")
         if self.full_sizes is None:
             settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
         if self.discrete:

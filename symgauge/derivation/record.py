@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.claim import Claim
@@ -29,16 +29,48 @@ CLAIMED = tuple(f.name for f in fields(Claim) if f.name != "inconsistent")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Algebra(Record):
-    """The Lie algebra that the families span: its Levi form, and the dimension of the radical.
+class AlgebraSummand(Record):
+    """Equal direct summands: the name of one, the families (by number) and tensors it acts by.
 
-    `closed`: under the bracket; else no finite-dimensional algebra is claimed.
+    `shown`, how the name is known: "basis", the brackets are those of the named matrices;
+    "invariants", computed exactly, and they determine the algebra; "parts", Levi part and
+    nilradical are those of the name, which does not say how they act; "brackets", its families
+    bracket as the name says; "no": it is not identified. `also`: other names of the same.
+    """
+
+    name: str
+    copies: int
+    dimension: int
+    families: tuple[int, ...]
+    tensors: tuple[str, ...]
+    shown: Literal["basis", "invariants", "parts", "brackets", "no"]
+    also: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algebra(Record):
+    """The Lie algebra that the families span: its name, and the dimension of the radical.
+
+    `closed`: under the bracket; else no finite-dimensional algebra is claimed. Dimensions of the
+    centre, of the derived series and of the nilradical, and the name of the Levi part, where they
+    are decided; `stabiliser`: that of a generic point's. Records from before have no summands.
     """
 
     form: str
     dimension: int
     radical: int | None = None
     closed: bool
+    centre: int | None = None
+    derived_series: tuple[int, ...] | None = None
+    nilradical: int | None = None
+    levi: str | None = None
+    stabiliser: int | None = None
+    summands: tuple[AlgebraSummand, ...] | None = None
+
+    @property
+    def locally_free(self) -> bool | None:
+        """Whether a generic point's stabiliser is discrete; None where it is not known."""
+        return None if self.stabiliser is None else self.stabiliser == 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -273,30 +273,42 @@ def element_sentence(family: PlainFamily) -> str:
     return text + kind.exponent(letters.group, letters.algebra, size, index)
 
 
+#: The parts of the name of a group or algebra, and what each is in LaTeX.
+_TOKEN = re.compile(
+    r" *(?:(?P<named>[A-Za-z]+\d*[*+]?)\((?P<of>\d+(?:,\d+)?(?:,[RCH])?)\)"
+    r"|(?P<plus> \+ |\+)|(?P<semi>\|x)|(?P<power>\^(?:\d+|\(\d+\))\*?)"
+    r"|(?P<reals>R(?:_>0|_\+)?(?![A-Za-z(]))|(?P<bracket>[()])|(?P<number>\d+(?= ?[A-Za-z(]))) *")
+
+
 def structure(name: str) -> str:
     r"""The name of a group or algebra as mathematics where it has the usual form.
 
-    >>> print(structure("2 gl(2) + R^3"), structure("GL(2)^2"))
-    $2\,\mathfrak{gl}(2) \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
+    >>> print(structure("gl(2,R)^2 + R^3"), structure("GL(2)^2"))
+    $\mathfrak{gl}(2,\mathbb{R})^{2} \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
+    >>> print(structure("so(3) |x R^3"))
+    $\mathfrak{so}(3) \ltimes \mathbb{R}^{3}$
     """
-    terms = []
-    for term in str(name).split(" + "):
-        match = re.fullmatch(
-            r"(?:(\d+) ?)?(?:(gl|sl|so|sp|u|o|GL\+?|SL|SO|O|Sp)\((\d+(?:,(?:\d+|C))?)\)|"
-            r"(R(?:_>0|_\+)?))(?:\^(\d+)|\^\((\d+)\))?",
-            term.strip(),
-        )
-        if match is None:
+    at, out = 0, ""
+    while at < len(str(name)):
+        found = _TOKEN.match(str(name), at)
+        if found is None:
             return escape(name)
-        count, letters, size, reals, *powers = match.groups()
-        if reals:
-            body = r"\mathbb{R}" + ("_{>0}" if reals != "R" else "")
-        else:
-            font = r"\mathfrak" if letters.islower() else r"\mathrm"
-            connected = "^{+}" if letters.endswith("+") else ""
-            fields = size.replace("C", r"\mathbb{C}")
-            body = rf"{font}{{{letters.rstrip('+')}}}{connected}({fields})"
-        power = powers[0] or powers[1]
-        terms.append((f"{count}\\," if count else "") + body + (f"^{{{power}}}" if power else ""))
-    total = r" \oplus ".join(terms)
-    return f"${total}$"
+        at = found.end()
+        out += _latex_of(found)
+    return f"${out}$" if out else escape(name)
+
+
+def _latex_of(token: re.Match[str]) -> str:
+    """One part of the name of a group or algebra."""
+    kind, text = str(token.lastgroup), token[0].strip()
+    if kind == "of":
+        letters, of = token["named"], re.sub("[RCH]", r"\\mathbb{\g<0>}", token["of"])
+        connected = "^{+}" if letters.endswith("+") else "^{*}" if letters.endswith("*") else ""
+        font = r"\mathfrak" if letters.islower() else r"\mathrm"
+        return rf"{font}{{{letters.rstrip('+*')}}}{connected}({of})"
+    if kind == "reals":
+        return r"\mathbb{R}" + ("_{>0}" if text != "R" else "")
+    if kind == "power":
+        return f"^{{{re.sub('[()^]', '', text)}}}"
+    return {"plus": r" \oplus ", "semi": r" \ltimes ", "number": rf"{text}\,",
+            "bracket": text}[kind]

@@ -9,6 +9,7 @@ from symgauge.plain import PlainFamily
 from symgauge.report.action import (
     Line, element_sentence, lines, slices, structure, tensor_names,
 )
+from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, math, mixed, verbatim
 from symgauge.report.names import Block, symbols
@@ -129,6 +130,9 @@ def _result(derivation: Data) -> str:
         ["for all sizes", escape(wording.structural(derivation))],
         ["sandwich closed", "yes" if derivation["closed"] else "no"],
         ["algebra of the families", algebra],
+        *([label, escape(text)] for label, text in (
+            ("its structure", structure_of(derivation)), ("its action", action_of(derivation)),
+        ) if text),
         ["verdict", rf"\textsc{{{wording.verdict_name(derivation['verdict']).lower()}}}"],
         ["scope", escape(wording.scope(derivation))],
     ]
@@ -139,7 +143,17 @@ def _result(derivation: Data) -> str:
         + f"{escape(wording.claim(derivation))}\\footnote{{Words used here. {words}. "
         "A \\emph{generic} point is one off a proper analytic subset.}\n"
         + longtable((0.36, 0.58), ["quantity", "value"], rows)
+        + _summands(derivation)
     )
+
+
+def _summands(derivation: Data) -> str:
+    """The direct summands of the algebra, each with the tensors that it moves."""
+    rows = summand_rows(derivation)
+    return "" if not rows else longtable(
+        (0.3, 0, 0.34, 0.24), ["direct summand", "dim", "moves", "shown"],
+        ([structure(r.name), str(r.dimension), ", ".join(map(verbatim, r.tensors)),
+          escape(r.shown)] for r in rows))
 
 
 def _aligned(line: Line) -> str:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from symgauge.report import wording
+from symgauge.report import algebra, wording
 
 _STYLE = {"PROVED": "bold green", "REFUTED": "bold red", "UNKNOWN": "bold yellow"}
 
@@ -72,15 +72,18 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
         ("closed", "yes" if derivation["closed"] else "no"),
         ("algebra", ", ".join(filter(None, (
             wording.algebra(derivation), wording.stabiliser(derivation))))),
+        ("structure", algebra.structure_of(derivation)),
+        ("action", algebra.action_of(derivation)),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):
-        facts.add_row(label, text_of(value, console))
+        if value != "":
+            facts.add_row(label, text_of(value, console))
     for hypothesis in wording.statements(derivation.get("hypotheses")):
         facts.add_row("hypothesis", text_of(hypothesis, console))
     facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
-
+    _print_summands(derivation, console)
     if derivation["generators"]:
         families = grid(console, "families of generators")
         for heading, share in (("family", 5), ("group", 3)):
@@ -99,6 +102,23 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
             )
         console.print(families)
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
+
+
+def _print_summands(derivation: Mapping[str, Any], console: Console) -> None:
+    """The direct summands of the algebra, where there are several or its name is in doubt."""
+    rows = algebra.summand_rows(derivation)
+    if len(rows) < 2 and all(row.shown == algebra.SHOWN["basis"] for row in rows):
+        return
+    table = grid(console, "direct summands of the algebra")
+    table.add_column("summand", overflow="fold", ratio=4)
+    table.add_column("dim", justify="right", no_wrap=True)
+    table.add_column("moves", overflow="fold", ratio=5)
+    table.add_column("shown", overflow="fold", ratio=5)
+    for row in rows:
+        more = f", ... ({len(row.tensors)} tensors)" if len(row.tensors) > 3 else ""
+        table.add_row(*(text_of(x, console) for x in (
+            row.name, row.dimension, ", ".join(row.tensors[:3]) + more, row.shown)))
+    console.print(table)
 
 
 def print_verification(
@@ -141,38 +161,38 @@ def _verification(table: Table, verification: Verification, console: Console) ->
         table.add_row("left out", text_of(text, console))
 
 
-def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 24) -> None:
+def print_equivalence(found: Mapping[str, Any], console: Console, rows: int = 24) -> None:
     """Dimensions of an equivalence algebra, and its first proved elements."""
-    facts = grid(console, f"{algebra['name']}: equivalence algebra")
+    facts = grid(console, f"{found['name']}: equivalence algebra")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
-    closed = algebra["closed"]
+    closed = found["closed"]
     for label, value in (
-        ("state", f"{algebra['state']} entries"),
-        ("parameters P", algebra["parameters"]),
-        ("algebra", algebra["algebra"]),
-        ("dimension", algebra["dimension"] if closed else f"at most {algebra['dimension']}"),
-        ("proved", algebra["proved"]),
-        ("isotropy", f"{algebra['isotropy']} keep v as it is, at one theta"),
-        ("gauge", f"{algebra['gauge']} directions of theta keep v (divided out)"),
-        ("trivial", f"{algebra['trivial']} along the worldlines (divided out)"),
-        ("scope", algebra["scope"]),
+        ("state", f"{found['state']} entries"),
+        ("parameters P", found["parameters"]),
+        ("algebra", found["algebra"]),
+        ("dimension", found["dimension"] if closed else f"at most {found['dimension']}"),
+        ("proved", found["proved"]),
+        ("isotropy", f"{found['isotropy']} keep v as it is, at one theta"),
+        ("gauge", f"{found['gauge']} directions of theta keep v (divided out)"),
+        ("trivial", f"{found['trivial']} along the worldlines (divided out)"),
+        ("scope", found["scope"]),
     ):
         facts.add_row(label, text_of(value, console))
     for kind in ("shown", "hypotheses", "notes"):
-        for statement in algebra[kind]:
+        for statement in found[kind]:
             label = {"hypotheses": "hypothesis", "notes": "note"}.get(kind, kind)
             facts.add_row(label, text_of(statement, console))
-    verdict = algebra["verdict"]
+    verdict = found["verdict"]
     facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
-    if algebra["generators"]:
+    if found["generators"]:
         table = grid(console, "proved elements, and how the parameters move")
         table.add_column("xi", overflow="fold", ratio=2)
         table.add_column("d theta", overflow="fold", ratio=3)
-        for g in algebra["generators"][:rows]:
+        for g in found["generators"][:rows]:
             table.add_row(text_of(g["xi"], console), text_of(g["parameters"], console))
         console.print(table)
-        more = len(algebra["generators"]) - rows
+        more = len(found["generators"]) - rows
         if more > 0:
             console.print(text_of(f"and {more} more (--json)", console))

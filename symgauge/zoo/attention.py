@@ -110,14 +110,14 @@ def factory(
 FULL: dict[str, Any] = {"embed_dim": 768, "num_heads": 12, "tokens": 128}
 
 # `algebra` is given where it is a direct sum; gl(n) acting on a value bias is not. With head_dim 5
-# above embed_dim 3 the action is not free: 2 gl(5) has dimension 50 and orbits of dimension 42.
+# above embed_dim 3 the action is not free: gl(5,R)^2 has dimension 50 and orbits of dimension 42.
 EXPECTED: list[dict[str, Any]] = [
     {"sizes": {}, "parameters": 80, "redundancy": 24, "algebra": None, "orbit_dimension": 24},
     {
         "sizes": {"bias": False},
         "parameters": 64,
         "redundancy": 16,
-        "algebra": "4 gl(2)",
+        "algebra": "gl(2,R)^4",
         "orbit_dimension": 16,
     },
     {
@@ -131,7 +131,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"qkv_bias": False},
         "parameters": 68,
         "redundancy": 16,
-        "algebra": "4 gl(2)",
+        "algebra": "gl(2,R)^4",
         "orbit_dimension": 16,
     },
     {
@@ -145,14 +145,14 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"num_heads": 1, "head_dim": 2, "bias": False},
         "parameters": 32,
         "redundancy": 8,
-        "algebra": "2 gl(2)",
+        "algebra": "gl(2,R)^2",
         "orbit_dimension": 8,
     },
     {
         "sizes": {"num_heads": 4, "num_kv_heads": 2, "head_dim": 2, "bias": False},
         "parameters": 96,
         "redundancy": 16,
-        "algebra": "4 gl(2)",
+        "algebra": "gl(2,R)^4",
         "orbit_dimension": 16,
     },
     {
@@ -166,49 +166,49 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"num_heads": 3, "num_kv_heads": 1, "head_dim": 2, "bias": False},
         "parameters": 64,
         "redundancy": 8,
-        "algebra": "2 gl(2)",
+        "algebra": "gl(2,R)^2",
         "orbit_dimension": 8,
     },
     {
         "sizes": {"embed_dim": 3, "num_heads": 1, "head_dim": 5, "bias": False},
         "parameters": 60,
         "redundancy": 42,
-        "algebra": "2 gl(5)",
+        "algebra": "gl(5,R)^2",
         "orbit_dimension": 42,
     },
     {
         "sizes": {"kind": "sigmoid"},
         "parameters": 80,
         "redundancy": 16,
-        "algebra": "4 gl(2)",
+        "algebra": "gl(2,R)^4",
         "orbit_dimension": 16,
     },
     {
         "sizes": {"kind": "sigmoid", "bias": False},
         "parameters": 64,
         "redundancy": 16,
-        "algebra": "4 gl(2)",
+        "algebra": "gl(2,R)^4",
         "orbit_dimension": 16,
     },
     {
         "sizes": {"kind": "linear"},
         "parameters": 80,
         "redundancy": 18,
-        "algebra": "4 gl(2) + R^2",
+        "algebra": "gl(2,R)^4 + R^2",
         "orbit_dimension": 18,
     },
     {
         "sizes": {"kind": "linear", "bias": False},
         "parameters": 64,
         "redundancy": 18,
-        "algebra": "4 gl(2) + R^2",
+        "algebra": "gl(2,R)^4 + R^2",
         "orbit_dimension": 18,
     },
     {
         "sizes": {"kind": "linear", "num_heads": 1, "head_dim": 2, "bias": False},
         "parameters": 32,
         "redundancy": 9,
-        "algebra": "2 gl(2) + R",
+        "algebra": "gl(2,R)^2 + R",
         "orbit_dimension": 9,
     },
 ]

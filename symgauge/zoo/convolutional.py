@@ -132,7 +132,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"hidden_channels": 2, "activation": "identity", "bias": False},
         "parameters": 16,
         "redundancy": 4,
-        "algebra": "gl(2)",
+        "algebra": "gl(2,R)",
         "orbit_dimension": 4,
     },
     {

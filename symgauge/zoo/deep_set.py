@@ -92,7 +92,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"bias": False},
         "parameters": 24,
         "redundancy": 10,
-        "algebra": "gl(2) + R^6",
+        "algebra": "gl(2,R) + R^6",
         "orbit_dimension": 10,
     },
     {

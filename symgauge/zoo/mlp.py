@@ -182,7 +182,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"activation": "identity", "hidden_features": 2, "out_features": 3, "bias": False},
         "parameters": 12,
         "redundancy": 4,
-        "algebra": "gl(2)",
+        "algebra": "gl(2,R)",
         "orbit_dimension": 4,
     },
     {

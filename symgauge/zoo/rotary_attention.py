@@ -124,21 +124,21 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {},
         "parameters": 192,
         "redundancy": 40,
-        "algebra": "2 gl(4) + R^8",
+        "algebra": "gl(4,R)^2 + R^8",
         "orbit_dimension": 40,
     },
     {
         "sizes": {"layout": "interleaved"},
         "parameters": 192,
         "redundancy": 40,
-        "algebra": "2 gl(4) + R^8",
+        "algebra": "gl(4,R)^2 + R^8",
         "orbit_dimension": 40,
     },
     {
         "sizes": {"causal": False},
         "parameters": 192,
         "redundancy": 40,
-        "algebra": "2 gl(4) + R^8",
+        "algebra": "gl(4,R)^2 + R^8",
         "orbit_dimension": 40,
     },
     {
@@ -173,7 +173,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"embed_dim": 6, "num_heads": 2, "num_kv_heads": 1, "head_dim": 6},
         "parameters": 216,
         "redundancy": 42,
-        "algebra": "gl(6) + R^6",
+        "algebra": "gl(6,R) + R^6",
         "orbit_dimension": 42,
     },
 ]
