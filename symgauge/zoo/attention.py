@@ -112,7 +112,13 @@ FULL: dict[str, Any] = {"embed_dim": 768, "num_heads": 12, "tokens": 128}
 # `algebra` is given where it is a direct sum; gl(n) acting on a value bias is not. With head_dim 5
 # above embed_dim 3 the action is not free: gl(5,R)^2 has dimension 50 and orbits of dimension 42.
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 80, "redundancy": 24, "algebra": None, "orbit_dimension": 24},
+    {
+        "sizes": {},
+        "parameters": 80,
+        "redundancy": 24,
+        "algebra": "aff(2,R)^4",
+        "orbit_dimension": 24,
+    },
     {
         "sizes": {"bias": False},
         "parameters": 64,
@@ -124,7 +130,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"out_bias": False},
         "parameters": 76,
         "redundancy": 20,
-        "algebra": None,
+        "algebra": "aff(2,R)^2 + gl(2,R)^2",
         "orbit_dimension": 20,
     },
     {
@@ -138,7 +144,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"causal": True},
         "parameters": 80,
         "redundancy": 24,
-        "algebra": None,
+        "algebra": "aff(2,R)^4",
         "orbit_dimension": 24,
     },
     {
@@ -159,7 +165,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"num_heads": 4, "num_kv_heads": 2, "head_dim": 2},
         "parameters": 116,
         "redundancy": 24,
-        "algebra": None,
+        "algebra": "aff(2,R)^4",
         "orbit_dimension": 24,
     },
     {

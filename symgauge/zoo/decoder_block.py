@@ -143,7 +143,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {},
         "parameters": 248,
         "redundancy": 52,
-        "algebra": "gl(4,R)^2 + R^20",
+        "algebra": "gl(4,R)^2 + gl(1,C)^4 + R^12",
         "orbit_dimension": 52,
     },
     {
@@ -164,14 +164,14 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"num_heads": 2, "num_kv_heads": 1, "head_dim": 2, "tokens": 4},
         "parameters": 104,
         "redundancy": 18,
-        "algebra": "gl(2,R) + R^14",
+        "algebra": "gl(2,R) + gl(1,C) + R^12",
         "orbit_dimension": 18,
     },
     {
         "sizes": {"hidden_size": 6, "num_heads": 2},
         "parameters": 276,
         "redundancy": 56,
-        "algebra": "gl(4,R)^2 + R^24",
+        "algebra": "gl(4,R)^2 + gl(1,C)^4 + R^16",
         "orbit_dimension": 56,
     },
 ]

@@ -62,7 +62,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"freeze_base": False},
         "parameters": 38,
         "redundancy": 18,
-        "algebra": None,
+        "algebra": "gl(2,R)",
         "orbit_dimension": None,
     },
 ]

@@ -168,7 +168,7 @@ EXPECTED: list[dict[str, Any]] = [
         },
         "parameters": 18,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "R^3",
         "orbit_dimension": None,
     },
     {
@@ -189,7 +189,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"activation": "identity", "hidden_features": 2, "out_features": 3},
         "parameters": 17,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "aff(2,R)",
         "orbit_dimension": 6,
     },
 ]
