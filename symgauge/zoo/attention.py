@@ -109,7 +109,7 @@ def factory(
 
 FULL: dict[str, Any] = {"embed_dim": 768, "num_heads": 12, "tokens": 128}
 
-# `algebra` is given where it is a direct sum; gl(n) acting on a value bias is not. With head_dim 5
+# A value bias joins gl(n) to aff(n), a key bias where it is pure gauge as well. With head_dim 5
 # above embed_dim 3 the action is not free: gl(5,R)^2 has dimension 50 and orbits of dimension 42.
 EXPECTED: list[dict[str, Any]] = [
     {

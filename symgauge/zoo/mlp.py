@@ -65,7 +65,7 @@ FULL: dict[str, Any] = {
     "out_features": 10,
 }
 
-# `algebra` is given where it is a direct sum; gl(n) acting on a layer with bias is not. With one
+# gl(n) acting on a layer with bias is aff(n). With one
 # output the square hides O(p, q) of the quadratic form, which no family of fixed matrices spans.
 EXPECTED: list[dict[str, Any]] = [
     {"sizes": {}, "parameters": 26, "redundancy": 4, "algebra": "R^4", "orbit_dimension": 4},

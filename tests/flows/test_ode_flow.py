@@ -483,13 +483,13 @@ DERIVED: dict[str, tuple[Any, tuple[int, ...], int, int, int, str]] = {
     "driven, fixed ends": (lambda: OdeFlow(Driven(2)), (1, 2), 6, 0, 0, "0"),
     "affine": (
         lambda: Between(OdeFlow(Linear(3, 3)), 3, True, (4, 5)), (1, 4), 47, 24, 12,
-        "gl(3,R) |x R^3"),
+        "aff(3,R)"),
     "tanh": (
         lambda: Between(OdeFlow(mlp(3, 4, Tanh())), 3, True), (1, 4), 62, 12, 12,
-        "gl(3,R) |x R^3"),
+        "aff(3,R)"),
     "ReLU": (
         lambda: Between(OdeFlow(mlp(3, 4, ReLU())), 3, True), (1, 4), 62, 16, 16,
-        "gl(3,R) |x R^3 + R^4"),
+        "aff(3,R) + R^4"),
     "leaky": (lambda: Between(OdeFlow(Leaky(3)), 3, True, (4, 5)), (1, 4), 50, 0, 0, "0"),
     "attention": (
         lambda: Between(OdeFlow(Attention(2, 2)), 2, False, (4, 5)), (3, 4), 30, 8, 8,
@@ -616,7 +616,7 @@ def test_a_shift_that_grows_with_time() -> None:
     torch.manual_seed(2)
     found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
     assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
-    assert found.algebra.form == "gl(2,R) |x R^4"
+    assert found.algebra.form == "gl(2,R) |x (R^2)^2"
     (hypothesis,) = found.hypotheses
     assert "own durations" in hypothesis and found.verdict is Verdict.UNKNOWN
     again = found.verify()
