@@ -10,6 +10,7 @@ from typing import Any
 from symgauge.certify.verification import MALFORMED
 from symgauge.derivation.algebra import rank_of, structural_part, structure_of
 from symgauge.derivation.facts import tensors_of
+from symgauge.derivation.invariants import invariants_of, laws_of
 from symgauge.derivation.fresh import TRIES, fresh
 from symgauge.derivation.notes import counts_directions, implicit_note
 from symgauge.derivation.planted import fewer_planted, planted_disagreements
@@ -38,7 +39,7 @@ from symgauge.records import Record, plain, text_of
 #: What `verify` decides anew from the program alone; `left_open` names all else.
 DECIDED = (
     "schema", "digest", "certificate", *CLAIMED, "tensors", "structural", "generators", "algebra",
-    "discrete", "planted", "unread_tensors",
+    "discrete", "planted", "unread_tensors", "invariants", "laws",
 )
 
 
@@ -97,6 +98,11 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
         again = {**{k: again[k] for k in ("dimension", "radical", "closed") if k in again},
                  "form": record.algebra.form}
     yield from _difference("algebra", record.algebra, again)
+    if record.invariants is not None:
+        yield from _difference("invariants", record.invariants, invariants_of(
+            network, families, vectors, record.claim, fresh()))
+    if record.laws is not None:
+        yield from _difference("laws", record.laws, laws_of(families))
 
 
 def named_before(record: DerivationRecord) -> bool:

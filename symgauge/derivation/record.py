@@ -74,6 +74,57 @@ class Algebra(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatedInvariant(Record):
+    """Functions of the parameters as people write them, and how many entries were proved."""
+
+    formula: str
+    entries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariants(Record):
+    """Functions that every generator annuls, each decided exactly; permutations are no part of it.
+
+    `independent`: the rank of their Jacobian at a point mod p, a lower bound. `complete`: it is
+    rank J, so that near a generic point they tell the orbits apart, on an open set. `left_out`:
+    functions that were built and are not invariant. `reason`: why none were built.
+    """
+
+    formulas: tuple[StatedInvariant, ...]
+    independent: int
+    complete: bool
+    left_out: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatedLaws(Record):
+    """Independent conservation laws of gradient flow, by the families that they come from.
+
+    `decay`: with weight decay lambda they decay as exp(-decay lambda t); None where they do not
+    decay by one factor.
+    """
+
+    families: tuple[int, ...]
+    count: int
+    formula: str
+    decay: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laws(Record):
+    """What gradient flow conserves: theta^T S theta for symmetric generators S, c theta for shifts.
+
+    `rotations`: the dimension of the skew generators, which carry trajectories of gradient
+    descent, with momentum or weight decay, to such trajectories. Nothing is claimed of Adam.
+    """
+
+    count: int
+    laws: tuple[StatedLaws, ...]
+    rotations: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cells(Record):
     """Cells of a piecewise network that were tried, and how many had which rank."""
 
@@ -125,6 +176,9 @@ class DerivationRecord(SealedRecord):
     generators: tuple[FamilyStatement, ...]
     discrete: tuple[DiscreteElement, ...]
     algebra: Algebra
+    #: None in records from before.
+    invariants: Invariants | None = None
+    laws: Laws | None = None
     notes: tuple[str, ...]
     #: Tensors that move along null directions without a generator.
     implicit: tuple[str, ...]

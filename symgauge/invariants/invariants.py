@@ -37,10 +37,14 @@ class Found:
     left_out: int
     reason: str = ""
 
-    def rank(self, theta: Sequence[int], field: PrimeField) -> int:
+    def rank(self, theta: Sequence[int], read: np.ndarray, field: PrimeField) -> int:
         """The rank of their Jacobian at a point, mod p: a lower bound on how many are independent.
+
+        Along the coordinates that an output reads.
         """
-        rows = [e.gradient(theta, field) for i in self.proved for e in i.entries]
+        rows = [
+            {k: v for k, v in e.gradient(theta, field).items() if read[k]}
+            for i in self.proved for e in i.entries]
         return sparse_rank(rows, field.p) if rows else 0
 
 

@@ -128,5 +128,3 @@ def normalised(
         tensors.shift(family.moves, min(own, key=lambda m: tensors.at(m).shape[2]))
         done.add(number)
     return tensors.pieces, done
-
-

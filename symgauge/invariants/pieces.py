@@ -12,13 +12,13 @@ from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place
 from symgauge.invariants.laurent import Laurent
 
-#: What acts along an axis: the number of its family, and how (1: by g, -1: by g^-T; the weight of
-#: a scaling). `copy` and `index` say, for each position, which entry of the element; -1: none.
-
 
 @dataclass(frozen=True)
 class Acting:
-    """How one family acts along an axis."""
+    """How one family acts along an axis: 1 by g, -1 by g^-T, or the weight of a scaling.
+
+    `copy` and `index` say, for each position, which entry of the element; -1: none.
+    """
 
     weight: Fraction
     copy: tuple[int, ...]
@@ -72,15 +72,15 @@ class Piece:
         return [k for k, axis in enumerate(self.axes)
                 if family in axis and max(axis[family].copy) >= 0]
 
+
 def table(place: Place, length: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """For each position of the place's axis: the copy and the index of the element; -1: none."""
     copy, index = [-1] * length, [-1] * length
     assert isinstance(place.along, int)
     per = [k for k in place.per if isinstance(k, int)]
-    starts = [place.start]
     sizes: tuple[int, ...] = place.sizes
     for flat, where in enumerate(np.ndindex(*sizes)):
-        at = starts[0] + flat
+        at = place.start + flat
         if place.periods:
             k, n, *begin = place.periods
             inner = int(np.ravel_multi_index(where[k:], sizes[k:])) if sizes[k:] else 0

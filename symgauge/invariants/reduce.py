@@ -1,8 +1,7 @@
 """Pieces that a family moves are joined to functions that it keeps.
 
 A scaling: products of powers. A matrix g: contractions of an axis on which g acts with one on which
-g^-T does (of GL; of SO all pairs; of GL(1, C) also with a quarter turn between them). These generate
-the polynomial invariants of GL and O (Weyl's first fundamental theorem); permutations are no part.
+g^-T does (of GL; of SO all pairs; of GL(1, C) also with a quarter turn between). These generate the polynomial invariants of GL and O (Weyl's first fundamental theorem); permutations are no part.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from symgauge.invariants.laurent import Laurent
 from symgauge.invariants.pieces import Entry, Piece
 
 #: Terms of all entries that are still held.
-LARGEST = 400_000
+LARGEST = 60_000
+#: Pieces with one axis of a matrix family beyond which no longer words are made.
+WORDS = 24
 
 
 class TooLarge(Exception):
@@ -195,13 +196,15 @@ def _contractions(pieces: list[Piece], number: int, family: Family) -> list[Piec
         return 1 if orthogonal or p.axes[axis][number].weight > 0 else -1
 
     vectors = list(single)
+    # of GL, matrices times vectors on one side alone: (A^2 b, c), (A b, A^T c) say the same
+    side = 1 if any(role(p, p.where(number)[0]) > 0 for p in single) else -1
     if getattr(kind, "fixes_ones", False):
         ones = np.array([Laurent.number(1)] * family.size, dtype=object)
         axis = next(p.axes[k][number] for p in pieces for k in p.where(number))
         vectors.append(Piece("1", ones, ({number: axis},)))
     # words: matrices times vectors, again and again
-    newest = list(vectors)
-    for _ in range(family.size if double else 0):
+    newest = [v for v in vectors if role(v, v.where(number)[0]) == side]
+    for _ in range((1 if orthogonal else 2) * family.size - 1 if double else 0):
         made = []
         for m in double:
             for k in m.where(number):
@@ -211,7 +214,7 @@ def _contractions(pieces: list[Piece], number: int, family: Family) -> list[Piec
         vectors += made
         newest = made
         _check(vectors)
-        if len(vectors) > 24:
+        if len(vectors) > WORDS:
             break
     turned = getattr(kind, "commutes_with_turns", False)
     out = []
@@ -257,8 +260,7 @@ def contracted(p: Piece, a: int, q: Piece, b: int) -> Piece:
 
 def _said(p: Piece, a: int, q: Piece, b: int) -> str:
     """W_Q^T W_K, as it is written for matrices."""
-    left = f"({p.name})" if "(x)" in p.name else p.name
-    right = f"({q.name})" if "(x)" in q.name else q.name
+    left, right = (f"({x.name})" if " " in x.name else x.name for x in (p, q))
     first = f"{left}^T" if a == 0 and len(p.axes) > 1 else left
     second = f"{right}^T" if b == 1 else right
     return f"{first} {second}"

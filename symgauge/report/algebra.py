@@ -31,7 +31,7 @@ def summand_rows(derivation: Mapping[str, Any]) -> list[SummandRow]:
     return [
         SummandRow(
             _power(s["name"], s["copies"]), s["copies"] * s["dimension"], tuple(s["tensors"]),
-            SHOWN[s["shown"]] + "".join(f"; also {name}" for name in s.get("also") or ()))
+            SHOWN[s["shown"]])
         for s in found or ()
     ]
 

@@ -12,6 +12,7 @@ from symgauge.report.action import (
 from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, math, mixed, verbatim
+from symgauge.report.invariants import invariants_text, laws_text
 from symgauge.report.names import Block, symbols
 
 Data = Mapping[str, Any]
@@ -132,6 +133,7 @@ def _result(derivation: Data) -> str:
         ["algebra of the families", algebra],
         *([label, escape(text)] for label, text in (
             ("its structure", structure_of(derivation)), ("its action", action_of(derivation)),
+            ("invariants", invariants_text(derivation)), ("conserved", laws_text(derivation)),
         ) if text),
         ["verdict", rf"\textsc{{{wording.verdict_name(derivation['verdict']).lower()}}}"],
         ["scope", escape(wording.scope(derivation))],

@@ -8,6 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from symgauge.report import algebra, wording
+from symgauge.report.invariants import (
+    invariant_rows, invariants_text, law_rows, laws_text,
+)
 
 _STYLE = {"PROVED": "bold green", "REFUTED": "bold red", "UNKNOWN": "bold yellow"}
 
@@ -74,6 +77,8 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
             wording.algebra(derivation), wording.stabiliser(derivation))))),
         ("structure", algebra.structure_of(derivation)),
         ("action", algebra.action_of(derivation)),
+        ("invariants", invariants_text(derivation)),
+        ("conserved", laws_text(derivation)),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):
@@ -84,6 +89,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
     _print_summands(derivation, console)
+    _print_kept(derivation, console)
     if derivation["generators"]:
         families = grid(console, "families of generators")
         for heading, share in (("family", 5), ("group", 3)):
@@ -118,6 +124,33 @@ def _print_summands(derivation: Mapping[str, Any], console: Console) -> None:
         more = f", ... ({len(row.tensors)} tensors)" if len(row.tensors) > 3 else ""
         table.add_row(*(text_of(x, console) for x in (
             row.name, row.dimension, ", ".join(row.tensors[:3]) + more, row.shown)))
+    console.print(table)
+
+
+def _print_kept(
+    derivation: Mapping[str, Any], console: Console, rows: int = 8
+) -> None:
+    """The first invariants, and the conservation laws."""
+    kept, laws = invariant_rows(derivation), law_rows(derivation)
+    if not laws:
+        return
+    table = grid(console, "invariant functions")
+    table.add_column("function", overflow="fold", ratio=5)
+    table.add_column("entries", justify="right", no_wrap=True)
+    for formula, entries in kept[:rows]:
+        table.add_row(text_of(formula, console), text_of(entries, console))
+    if len(kept) > rows:
+        table.add_row(text_of(f"and {len(kept) - rows} more (--json)", console), "")
+    if kept:
+        console.print(table)
+    table = grid(console, "conserved by gradient flow")
+    table.add_column("law", overflow="fold", ratio=5)
+    table.add_column("laws", justify="right", no_wrap=True)
+    table.add_column("with weight decay", overflow="fold", ratio=2)
+    for law in laws[:rows]:
+        table.add_row(*(text_of(x, console) for x in law))
+    if len(laws) > rows:
+        table.add_row(text_of(f"and {len(laws) - rows} more (--json)", console), "", "")
     console.print(table)
 
 

@@ -1,0 +1,49 @@
+"""Invariants and conservation laws of a record, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def invariants_text(derivation: Mapping[str, Any]) -> str:
+    """How many functions are proved invariant, and whether they are complete; "" where not told."""
+    found = derivation.get("invariants")
+    if found is None:
+        return ""
+    if found.get("reason"):
+        return str(found["reason"])
+    entries = sum(f["entries"] for f in found["formulas"])
+    text = f"{entries} functions proved invariant, {found['independent']} of them independent"
+    if found["complete"]:
+        return f"{text}, which is rank J: complete near a generic point, up to discrete elements"
+    return f"{text}; not complete"
+
+
+def laws_text(derivation: Mapping[str, Any]) -> str:
+    """How many laws gradient flow has, and what keeps its trajectories; "" where not told."""
+    found = derivation.get("laws")
+    if found is None:
+        return ""
+    kept = found["rotations"]
+    carried = "no rotation" if not kept else f"a group of rotations of dimension {kept}"
+    return (
+        f"{found['count']} independent laws of gradient flow (steps of size h drift by O(h); nothing "
+        f"is claimed of Adam); {carried} among the generators carries trajectories of SGD to such"
+    )
+
+
+def law_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """Formula, count, and what weight decay makes of each kind of law."""
+    found = derivation.get("laws") or {"laws": ()}
+    return [
+        (law["formula"], law["count"],
+         f"exp(-{law['decay']} lambda t)".replace("-1 ", "-") if law.get("decay") else "no one factor")
+        for law in found["laws"]
+    ]
+
+
+def invariant_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Formula and number of entries of each kind of invariant."""
+    found = derivation.get("invariants") or {"formulas": ()}
+    return [(f["formula"], f["entries"]) for f in found["formulas"]]
