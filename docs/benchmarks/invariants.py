@@ -1,11 +1,11 @@
 """The sweep of the known networks: proved invariants against the functional dimension.
 
 Run `python docs/benchmarks/invariants.py` from a checkout. For every network of
-tests/data/known_dimensions.csv it derives the families, builds functions from how they move tensors,
-proves each entry by every generator, and prints rank J (the functional dimension, over residues),
-the rank of the Jacobian of the invariants at an exact random point mod p, the number of proved and of
-left-out entries, the number of conservation laws, the algebra, and the time that invariants and
-laws take (the derivation is excluded). The last line counts the rows where the two ranks agree.
+tests/data/known_dimensions.csv it derives the families, builds functions from how they move
+tensors, proves each entry by every generator, and prints rank J (the functional dimension, over
+residues), the rank of the Jacobian of the invariants at an exact random point mod p, the number of
+proved and of left-out entries, the number of conservation laws, the algebra, and the time that
+invariants and laws take (the derivation is excluded). The last line counts the rows where the two ranks agree.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
             Coordinates(network), families, [x for f in families for x in f.fields])
         point = random_point(network.num_coordinates, field, np.random.default_rng(0))
         rank = kept.rank(point, read_coordinates(network), field)
-        conserved = len(laws(families, field))
+        conserved = len(laws(families, point, field))
         seconds = perf_counter() - start
         agree += rank == found.rank
         count += 1

@@ -102,7 +102,7 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
         yield from _difference("invariants", record.invariants, invariants_of(
             network, families, vectors, record.claim, fresh()))
     if record.laws is not None:
-        yield from _difference("laws", record.laws, laws_of(families))
+        yield from _difference("laws", record.laws, laws_of(network, families, fresh()))
 
 
 def named_before(record: DerivationRecord) -> bool:

@@ -57,10 +57,13 @@ def _with_letters(formula: str) -> str:
     return re.sub(r"\[((?::,)*)(\d+)\]", letter, formula)
 
 
-def laws_of(families: Sequence[Family]) -> dict[str, Any]:
+def laws_of(
+    network: Network, families: Sequence[Family], rng: np.random.Generator
+) -> dict[str, Any]:
     """The conservation laws of gradient flow, by the families they come from, and the rotations."""
     groups: dict[tuple[tuple[int, ...], int | None], int] = {}
-    for law in laws(families, PrimeField(next(primes()))):
+    field = PrimeField(next(primes()))
+    for law in laws(families, random_point(network.num_coordinates, field, rng), field):
         groups[law.families, law.rate] = groups.get((law.families, law.rate), 0) + 1
     return {
         "count": sum(groups.values()),
@@ -108,5 +111,5 @@ def records_of(
     """The facts `invariants` and `laws` of a record."""
     return {
         "invariants": invariants_of(network, families, vectors, claim, rng),
-        "laws": laws_of(families),
+        "laws": laws_of(network, families, rng),
     }

@@ -42,9 +42,10 @@ class Law:
     rate: int | None
 
 
-def laws(families: Sequence[Family], field: PrimeField) -> list[Law]:
+def laws(families: Sequence[Family], point: Sequence[int], field: PrimeField) -> list[Law]:
     """Independent laws of the affine generators: combinations with a symmetric linear part.
 
+    Their gradients are independent at the point, mod p: at a generic one there are no more.
     Generators that are no affine fields give none.
     """
     found: list[Law] = []
@@ -53,7 +54,7 @@ def laws(families: Sequence[Family], field: PrimeField) -> list[Law]:
         if value is not None and value.terms:
             degrees = {sum(e for _, e in m) for m in value.terms}
             found.append(Law(numbers, value, x, degrees.pop() if len(degrees) == 1 else None))
-    rows = [{m: field.residue(Fraction(c)) for m, c in law.value.terms.items()} for law in found]
+    rows = [law.value.gradient(point, field) for law in found]
     return [found[k] for k in sparse_independent_rows(rows, field.p)]
 
 

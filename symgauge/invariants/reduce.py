@@ -1,7 +1,8 @@
 """Pieces that a family moves are joined to functions that it keeps.
 
 A scaling: products of powers. A matrix g: contractions of an axis on which g acts with one on which
-g^-T does (of GL; of SO all pairs; of GL(1, C) also with a quarter turn between). These generate the polynomial invariants of GL and O (Weyl's first fundamental theorem); permutations are no part.
+g^-T does (of GL; of SO all pairs; of GL(1, C) also with a quarter turn between). These generate the
+polynomial invariants of GL and O (Weyl's first fundamental theorem); permutations are no part.
 """
 
 from __future__ import annotations
@@ -204,7 +205,7 @@ def _contractions(pieces: list[Piece], number: int, family: Family) -> list[Piec
         vectors.append(Piece("1", ones, ({number: axis},)))
     # words: matrices times vectors, again and again
     newest = [v for v in vectors if role(v, v.where(number)[0]) == side]
-    for _ in range((1 if orthogonal else 2) * family.size - 1 if double else 0):
+    for _ in range(family.size if double else 0):
         made = []
         for m in double:
             for k in m.where(number):

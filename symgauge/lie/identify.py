@@ -163,8 +163,12 @@ def _component(
             levi = tuple(n for s in inside.summands for n in s.levi)
         return [(Part(pieces[0].name, 1, size, numbers, "basis", levi), facts)]
     out: list[tuple[Part, Invariants | None]] = []
-    if inside is not None and all(s.how.startswith((ISOMORPHIC, DESCRIBED))
-                                  for s in inside.summands):
+    known = inside is not None and all(
+        s.how.startswith((ISOMORPHIC, DESCRIBED)) for s in inside.summands)
+    # blocks tell more than the class of a nilradical
+    named = known and inside is not None and "nil(" not in inside.name
+    chain = _chain(constants, pieces) if own and not named else None
+    if inside is not None and known and not chain:
         for s in inside.summands:
             touched = [k for row in s.rows.table() for k, x in enumerate(row) if x]
             of = {i: p.block for p in pieces for i in p.positions}
@@ -172,7 +176,6 @@ def _component(
             how: How = "invariants" if s.how.startswith(ISOMORPHIC) else "parts"
             out.append((Part(s.name, 1, s.dimension, mine, how, s.levi, s.also), None))
     else:
-        chain = _chain(constants, pieces) if own else None
         name = chain or (inside.name if inside else f"not identified (dimension {len(positions)})")
         out.append((Part(name, 1, len(positions), numbers, "brackets" if chain else "no"), None))
     return [(out[0][0], facts), *((p, Invariants(0, 0, (0,), 0, 0)) for p, _ in out[1:])]

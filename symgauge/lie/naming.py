@@ -3,8 +3,9 @@
 Shown exactly: a direct sum (its ideals commute, and together are everything), the types and real
 forms of simple factors, abelian and Heisenberg algebras. Semidirect sums gl |x R^n, aff(n), e(n)
 are named where Levi part, torus and their action on an abelian nilradical determine the algebra up
-to isomorphism; else the name says Levi part and nilradical, and `how` that the action is not in it.
-What is not recognised is "not identified", with dimensions.
+to isomorphism; else the name says Levi part and nilradical, nil(n,c) for one of dimension n and
+class c, and `how` that the action is not in it. What is not recognised is "not identified", with
+dimensions.
 """
 
 from __future__ import annotations

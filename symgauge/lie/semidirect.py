@@ -160,10 +160,7 @@ def _groups(
         mine = [part for k, part in enumerate(levi) if find(k) == g]
         own_lines = [t for k, t in enumerate(lines) if find(len(levi) + k) == g]
         own_blocks = [b for k, b in enumerate(blocks) if find(len(movers) + k) == g]
-        part = _part(algebra, mine, own_lines, own_blocks)
-        if part is None:
-            return None
-        out.append(part)
+        out.append(_part(algebra, mine, own_lines, own_blocks))
     return out
 
 
@@ -174,8 +171,8 @@ def _rows(m: RationalMatrix) -> list[RationalMatrix]:
 def _part(
     algebra: LieAlgebra, levi: list[_Levi], lines: list[RationalMatrix],
     blocks: list[RationalMatrix],
-) -> Semidirect | None:
-    """A summand with its name; None where it has none."""
+) -> Semidirect:
+    """A summand with its name."""
     rows = stacked([*(part.rows for part in levi), *lines, *blocks], algebra.n)
     simple = tuple(s for part in levi for s in part.simple)
     if not blocks:
@@ -196,13 +193,17 @@ def _part(
 def _not_abelian(
     algebra: LieAlgebra, part: Semidirect, torus: int, nilradical: RationalMatrix,
     derived: RationalMatrix,
-) -> Semidirect | None:
-    """A nilradical that is a Heisenberg algebra and lines is named; another is not."""
+) -> Semidirect:
+    """A nilradical that is a Heisenberg algebra and lines is named; of others, the class is."""
+    acting = _acting([s.name for s in part.simple], torus)
     if derived.nrows() > 1:
-        return None
+        steps, term = 1, derived
+        while term.nrows():
+            steps, term = steps + 1, algebra.product(nilradical, term)
+        name = f"nil({nilradical.nrows()},{steps})"
+        return replace(part, name=f"{acting} |x {name}" if acting else name, exact=False)
     centre = algebra.centraliser(nilradical, nilradical).nrows()
     name = f"heis({nilradical.nrows() - centre + 1})"
-    acting = _acting([s.name for s in part.simple], torus)
     if centre > 1:
         name = f"({name} + {_space(centre - 1)})" if acting else f"{name} + {_space(centre - 1)}"
     return replace(part, name=f"{acting} |x {name}" if acting else name, exact=not acting)

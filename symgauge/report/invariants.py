@@ -16,7 +16,7 @@ def invariants_text(derivation: Mapping[str, Any]) -> str:
     entries = sum(f["entries"] for f in found["formulas"])
     text = f"{entries} functions proved invariant, {found['independent']} of them independent"
     if found["complete"]:
-        return f"{text}, which is rank J: complete near a generic point, up to discrete elements"
+        return f"{text}, which is rank J: complete near a generic point"
     return f"{text}; not complete"
 
 
@@ -28,8 +28,9 @@ def laws_text(derivation: Mapping[str, Any]) -> str:
     kept = found["rotations"]
     carried = "no rotation" if not kept else f"a group of rotations of dimension {kept}"
     return (
-        f"{found['count']} independent laws of gradient flow (steps of size h drift by O(h); nothing "
-        f"is claimed of Adam); {carried} among the generators carries trajectories of SGD to such"
+        f"{found['count']} independent laws of gradient flow (steps of size h drift by O(h); "
+        f"nothing is claimed of Adam); {carried} among the generators carries trajectories of SGD "
+        "to such"
     )
 
 
@@ -38,9 +39,13 @@ def law_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int, str]]:
     found = derivation.get("laws") or {"laws": ()}
     return [
         (law["formula"], law["count"],
-         f"exp(-{law['decay']} lambda t)".replace("-1 ", "-") if law.get("decay") else "no one factor")
+         _decay(law.get("decay")))
         for law in found["laws"]
     ]
+
+
+def _decay(rate: int | None) -> str:
+    return "no one factor" if rate is None else f"exp(-{'' if rate == 1 else f'{rate} '}lambda t)"
 
 
 def invariant_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int]]:

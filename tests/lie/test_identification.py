@@ -17,10 +17,11 @@ from symgauge.exact.rational_matrix import (
 from symgauge.families.kinds.gl import GL
 from symgauge.lie.constants import Constants
 from symgauge.lie.identify import Block, identify
-from symgauge.lie.naming import DESCRIBED, ISOMORPHIC, identified
+from symgauge.lie.naming import DESCRIBED, ISOMORPHIC, OPEN, identified
 from symgauge.lie.simple import real_form
 from symgauge.lie.structure import LieAlgebra
 
+ONE = Fraction(1)
 IDENTITY = [np.eye(3, dtype=object)]
 #: By the name: matrices; dimensions of the centre, the radical, the nilradical; derived series.
 ALGEBRAS: dict[str, tuple[Matrices, tuple[int, int, int], tuple[int, ...]]] = {
@@ -153,10 +154,15 @@ def test_what_acts_by_other_numbers_is_no_affine_algebra() -> None:
     assert found.name == "sl(2,R) |x R^4" and found.summands[0].how == DESCRIBED
 
 
-def test_what_has_no_name_is_not_identified() -> None:
+def test_what_has_no_name_is_described_or_not_identified() -> None:
     upper = [a for a in gl(4) if np.argwhere(a)[0][0] <= np.argwhere(a)[0][1]]
     found = identified(constants_of(upper, 1), 10)
-    assert found.name == "not identified (dimension 9, radical 9, Levi 0) + R"
+    assert found.name == "(R^3 |x nil(6,3)) + R" and found.summands[0].how == DESCRIBED
+    # [s, t] = z, [s, x] = x, [t, y] = y: no torus completes the nilradical x, y, z
+    twisted = {(1, 0): {4: -ONE}, (2, 0): {2: -ONE}, (3, 1): {3: -ONE}}
+    left = identified(twisted, 5)
+    assert left.name == "not identified (dimension 5, radical 5, Levi 0)"
+    assert left.summands[0].how == OPEN and left.invariants.nilradical == 3
     assert found.invariants.derived == (10, 6, 3, 0)
 
 
