@@ -5,7 +5,8 @@ tests/data/known_dimensions.csv it derives the families, builds functions from h
 tensors, proves each entry by every generator, and prints rank J (the functional dimension, over
 residues), the rank of the Jacobian of the invariants at an exact random point mod p, the number of
 proved and of left-out entries, the number of conservation laws, the algebra, and the time that
-invariants and laws take (the derivation is excluded). The last line counts the rows where the two ranks agree.
+invariants and laws take (the derivation is excluded). The last line counts the rows where the two
+ranks agree.
 """
 
 from __future__ import annotations

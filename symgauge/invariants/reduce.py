@@ -20,7 +20,7 @@ from symgauge.invariants.laurent import Laurent
 from symgauge.invariants.pieces import Entry, Piece
 
 #: Terms of all entries that are still held.
-LARGEST = 60_000
+LARGEST = 20_000
 #: Pieces with one axis of a matrix family beyond which no longer words are made.
 WORDS = 24
 
@@ -190,46 +190,53 @@ def _contractions(pieces: list[Piece], number: int, family: Family) -> list[Piec
     """All invariants of one copy of the element that pieces with one or two of its axes make."""
     kind = family.kind
     orthogonal = bool(getattr(kind, "orthogonal", False))
-    single = [p for p in pieces if len(p.where(number)) == 1]
-    double = [p for p in pieces if len(p.where(number)) == 2]
-
-    def role(p: Piece, axis: int) -> int:
-        return 1 if orthogonal or p.axes[axis][number].weight > 0 else -1
-
-    vectors = list(single)
-    # of GL, matrices times vectors on one side alone: (A^2 b, c), (A b, A^T c) say the same
-    side = 1 if any(role(p, p.where(number)[0]) > 0 for p in single) else -1
-    if getattr(kind, "fixes_ones", False):
-        ones = np.array([Laurent.number(1)] * family.size, dtype=object)
-        axis = next(p.axes[k][number] for p in pieces for k in p.where(number))
-        vectors.append(Piece("1", ones, ({number: axis},)))
-    # words: matrices times vectors, again and again
-    newest = [v for v in vectors if role(v, v.where(number)[0]) == side]
-    for _ in range(family.size if double else 0):
-        made = []
-        for m in double:
-            for k in m.where(number):
-                wanted = 1 if orthogonal else -role(m, k)
-                made += [contracted(m, k, v, v.where(number)[0]) for v in newest
-                         if role(v, v.where(number)[0]) == wanted]
-        vectors += made
-        newest = made
-        _check(vectors)
-        if len(vectors) > WORDS:
-            break
     turned = getattr(kind, "commutes_with_turns", False)
-    out = []
+    vectors = _vectors(pieces, number, family)
+    out: list[Piece] = []
     for p, q in combinations_with_replacement(vectors, 2):
         a, b = p.where(number)[0], q.where(number)[0]
-        if not orthogonal and role(p, a) == role(q, b):
+        roles = _role(p, a, number), _role(q, b, number)
+        if not orthogonal and roles[0] == roles[1]:
             continue
-        if not orthogonal and role(p, a) < 0:
+        if not orthogonal and roles[0] < 0:
             p, q, a, b = q, p, b, a
         out.append(contracted(p, a, q, b))
         if turned:
             out.append(contracted(p, a, _quarter(q, b), b))
         _check(out)
     return out
+
+
+def _role(piece: Piece, axis: int, number: int) -> int:
+    """1 where g acts, -1 where g^-T does."""
+    return 1 if piece.axes[axis][number].weight > 0 else -1
+
+
+def _vectors(pieces: list[Piece], number: int, family: Family) -> list[Piece]:
+    """Pieces with one axis of a matrix family, and words: matrices times these, again and again.
+    """
+    orthogonal = bool(getattr(family.kind, "orthogonal", False))
+    vectors = [p for p in pieces if len(p.where(number)) == 1]
+    double = [p for p in pieces if len(p.where(number)) == 2]
+    # of GL, matrices times vectors on one side alone: (A^2 b, c), (A b, A^T c) say the same
+    plus = any(_role(p, p.where(number)[0], number) > 0 for p in vectors)
+    if getattr(family.kind, "fixes_ones", False):
+        ones = np.array([Laurent.number(1)] * family.size, dtype=object)
+        axis = next(p.axes[k][number] for p in pieces for k in p.where(number))
+        vectors.append(Piece("1", ones, ({number: axis},)))
+    newest = [v for v in vectors
+              if orthogonal or (_role(v, v.where(number)[0], number) > 0) == plus]
+    for _ in range(family.size if double else 0):
+        newest = [
+            contracted(m, k, v, v.where(number)[0])
+            for m in double for k in m.where(number) for v in newest
+            if orthogonal or _role(v, v.where(number)[0], number) == -_role(m, k, number)
+        ]
+        vectors += newest
+        _check(vectors)
+        if len(vectors) > WORDS:
+            break
+    return vectors
 
 
 def _quarter(piece: Piece, axis: int) -> Piece:

@@ -146,39 +146,57 @@ def _component(
     if len(positions) == 1:
         only = pieces[0]
         return [(Part(only.name, 1, 1, (only.block,), "basis"), Invariants(1, 1, (1, 0), 1, 1))]
-    own = all(
-        not p.matrices or _is_matrix_algebra(constants, p.positions, p.matrices, field)
-        for p in pieces)
+    own = _as_named(constants, pieces, field)
     inside = None
     if len(positions) <= LARGEST:
         inside = _identified(*_relabelled(constants, positions))
-    facts = inside.invariants if inside else None
-    numbers = tuple(sorted({p.block for p in pieces}))
     if own and len(pieces) == 1:
-        size = len(positions)
-        if facts is None:
-            facts = _of_matrices(pieces[0].name, size)
-        levi = _levi_of(pieces[0].name)
-        if inside is not None:
-            levi = tuple(n for s in inside.summands for n in s.levi)
-        return [(Part(pieces[0].name, 1, size, numbers, "basis", levi), facts)]
-    out: list[tuple[Part, Invariants | None]] = []
+        return [_of_its_matrices(pieces[0], inside)]
+    # blocks tell more than the class of a nilradical
     known = inside is not None and all(
         s.how.startswith((ISOMORPHIC, DESCRIBED)) for s in inside.summands)
-    # blocks tell more than the class of a nilradical
     named = known and inside is not None and "nil(" not in inside.name
     chain = _chain(constants, pieces) if own and not named else None
+    facts = inside.invariants if inside else None
     if inside is not None and known and not chain:
-        for s in inside.summands:
-            touched = [k for row in s.rows.table() for k, x in enumerate(row) if x]
-            of = {i: p.block for p in pieces for i in p.positions}
-            mine = tuple(sorted({of[positions[k]] for k in touched}))
-            how: How = "invariants" if s.how.startswith(ISOMORPHIC) else "parts"
-            out.append((Part(s.name, 1, s.dimension, mine, how, s.levi, s.also), None))
+        parts = _ideals(inside, pieces, positions)
+        return [(parts[0], facts), *((p, Invariants(0, 0, (0,), 0, 0)) for p in parts[1:])]
+    name = chain or (inside.name if inside else f"not identified (dimension {len(positions)})")
+    numbers = tuple(sorted({p.block for p in pieces}))
+    return [(Part(name, 1, len(positions), numbers, "brackets" if chain else "no"), facts)]
+
+
+def _as_named(constants: Constants, pieces: Sequence[_Piece], field: PrimeField) -> bool:
+    """Whether each block brackets as the matrices of its name."""
+    return all(
+        not p.matrices or _is_matrix_algebra(constants, p.positions, p.matrices, field)
+        for p in pieces)
+
+
+def _of_its_matrices(
+    piece: _Piece, inside: Identified | None
+) -> tuple[Part, Invariants | None]:
+    """A block that brackets with nothing else, as its matrices do."""
+    size = len(piece.positions)
+    if inside is None:
+        facts, levi = _of_matrices(piece.name, size), _levi_of(piece.name)
     else:
-        name = chain or (inside.name if inside else f"not identified (dimension {len(positions)})")
-        out.append((Part(name, 1, len(positions), numbers, "brackets" if chain else "no"), None))
-    return [(out[0][0], facts), *((p, Invariants(0, 0, (0,), 0, 0)) for p, _ in out[1:])]
+        facts, levi = inside.invariants, tuple(n for s in inside.summands for n in s.levi)
+    return Part(piece.name, 1, size, (piece.block,), "basis", levi), facts
+
+
+def _ideals(
+    inside: Identified, pieces: Sequence[_Piece], positions: Sequence[int]
+) -> list[Part]:
+    """The ideals of a component, each with the blocks that it has a part in."""
+    of = {i: p.block for p in pieces for i in p.positions}
+    out = []
+    for s in inside.summands:
+        touched = {k for row in s.rows.table() for k, x in enumerate(row) if x}
+        how: How = "invariants" if s.how.startswith(ISOMORPHIC) else "parts"
+        blocks = tuple(sorted({of[positions[k]] for k in touched}))
+        out.append(Part(s.name, 1, s.dimension, blocks, how, s.levi, s.also))
+    return out
 
 
 def _relabelled(

@@ -8,7 +8,7 @@ blocks that act on each other.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from symgauge.exact.rational_matrix import (
@@ -118,23 +118,11 @@ def _blocks(
 def _groups(
     algebra: LieAlgebra, levi: list[_Levi], torus: RationalMatrix, blocks: list[RationalMatrix]
 ) -> list[Semidirect] | None:
-    """Direct summands: what acts on common blocks, for a basis of T that acts on as few as it can.
-    """
-    flat = [[e for b in blocks for e in algebra.on(t, b).entries()] for t in _rows(torus)]
-    own = torus
-    if flat:
-        # reduce the rows of the action, and the basis of T along with them
-        count = torus.nrows()
-        joint = matrix(
-            [[*row, *(int(i == k) for k in range(count))] for i, row in enumerate(flat)],
-            len(flat[0]) + count)
-        form, pivots = reduced(joint)
-        if any(p >= len(flat[0]) for p in pivots):
-            return None
-        own = matrix([row[len(flat[0]):] for row in form.table()], count) * torus
-    lines = _rows(own)
+    """Direct summands: what acts on common blocks, and blocks that bracket with each other."""
+    lines = _own_lines(algebra, torus, blocks)
+    if lines is None:
+        return None
     movers = [*(part.rows for part in levi), *lines]
-    acts = [[bool(algebra.product(m, b).nrows()) for b in blocks] for m in movers]
     group = list(range(len(movers) + len(blocks)))
 
     def find(k: int) -> int:
@@ -142,19 +130,8 @@ def _groups(
             k = group[k]
         return k
 
-    for i, row in enumerate(acts):
-        for j, moved in enumerate(row):
-            if moved:
-                group[find(i)] = find(len(movers) + j)
-    for i, b in enumerate(blocks):
-        for j, c in enumerate(blocks[:i + 1]):
-            bracket = algebra.product(b, c)
-            if bracket.nrows():
-                # a block that holds some of it: the product commutes with S and T as these do
-                group[find(len(movers) + i)] = find(len(movers) + j)
-                for k, d in enumerate(blocks):
-                    if _intersection(bracket, d, algebra.n).nrows():
-                        group[find(len(movers) + k)] = find(len(movers) + j)
+    for i, j in (*_moved(algebra, movers, blocks), *_bracketed(algebra, blocks, len(movers))):
+        group[find(i)] = find(j)
     out = []
     for g in dict.fromkeys(find(k) for k in range(len(group))):
         mine = [part for k, part in enumerate(levi) if find(k) == g]
@@ -162,6 +139,46 @@ def _groups(
         own_blocks = [b for k, b in enumerate(blocks) if find(len(movers) + k) == g]
         out.append(_part(algebra, mine, own_lines, own_blocks))
     return out
+
+
+def _own_lines(
+    algebra: LieAlgebra, torus: RationalMatrix, blocks: list[RationalMatrix]
+) -> list[RationalMatrix] | None:
+    """A basis of T that acts on as few blocks as it can: the reduced rows of the action."""
+    flat = [[e for b in blocks for e in algebra.on(t, b).entries()] for t in _rows(torus)]
+    if not flat:
+        return []
+    # the basis of T is reduced along with the rows of the action
+    count = torus.nrows()
+    form, pivots = reduced(matrix(
+        [[*row, *(int(i == k) for k in range(count))] for i, row in enumerate(flat)],
+        len(flat[0]) + count))
+    if any(p >= len(flat[0]) for p in pivots):
+        return None
+    return _rows(matrix([row[len(flat[0]):] for row in form.table()], count) * torus)
+
+
+def _moved(
+    algebra: LieAlgebra, movers: Sequence[RationalMatrix], blocks: Sequence[RationalMatrix]
+) -> Iterator[tuple[int, int]]:
+    """Movers and the blocks that they act on, by their numbers; blocks come after the movers."""
+    for i, m in enumerate(movers):
+        for j, b in enumerate(blocks):
+            if algebra.product(m, b).nrows():
+                yield i, len(movers) + j
+
+
+def _bracketed(
+    algebra: LieAlgebra, blocks: Sequence[RationalMatrix], first: int
+) -> Iterator[tuple[int, int]]:
+    """Blocks that bracket with each other, and those that hold some of the bracket."""
+    for i, b in enumerate(blocks):
+        for j, c in enumerate(blocks[:i + 1]):
+            bracket = algebra.product(b, c)
+            if bracket.nrows():
+                yield first + i, first + j
+                yield from ((first + k, first + j) for k, d in enumerate(blocks)
+                            if _intersection(bracket, d, algebra.n).nrows())
 
 
 def _rows(m: RationalMatrix) -> list[RationalMatrix]:
@@ -278,21 +295,27 @@ def _copies_of_rn(
             return None
         counts.append(q)
     first = max(range(len(blocks)), key=lambda k: counts[k])
-    relative = [w / weights[first] if weights[first] else w for w in weights]  # type: ignore
-    if weights[first] and any(w not in (1, -1) for w in relative):
-        return None
-    dual = [bool(weights[first]) and w == -1 for w in relative]
-    if n > 2:
-        same = [bool(_commuting(algebra, levi, blocks[first], b)) for b in blocks]
-        if not weights[first]:
-            dual = [not s for s in same]
-        elif dual != [not s for s in same]:
+    dual = [False] * len(blocks)
+    if weights[first]:
+        relative = [w / weights[first] for w in weights]  # type: ignore[operator]
+        dual = [w == -1 for w in relative]
+        if any(w not in (1, -1) for w in relative):
             return None
-    head = f"gl({n},R)" if weights[first] else simple.name
+    if n > 2:
+        # R^2 and its dual are alike for sl(2)
+        other = [not _commuting(algebra, levi, blocks[first], b) for b in blocks]
+        if weights[first] and dual != other:
+            return None
+        dual = other
     plain = sum(q for q, d in zip(counts, dual, strict=True) if not d)
-    duals = sum(counts) - plain
+    return _module(n, simple.name, bool(weights[first]), plain, sum(counts) - plain)
+
+
+def _module(n: int, name: str, scaled: bool, plain: int, duals: int) -> str:
+    """gl(n,R) or sl(n,R) on so many copies of R^n and of its dual."""
+    head = f"gl({n},R)" if scaled else name
     if (plain, duals) == (1, 0):
-        return f"aff({n},R)" if weights[first] else f"{head} |x R^{n}"
+        return f"aff({n},R)" if scaled else f"{head} |x R^{n}"
     parts = [f"(R^{n})^{plain}" if plain > 1 else f"R^{n}"]
     if duals:
         parts.append(f"(R^{n}*)^{duals}" if duals > 1 else f"R^{n}*")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from symgauge.report.wording import Data
 
 #: How the name of a summand is known.
 SHOWN = {
@@ -24,7 +26,7 @@ class SummandRow(NamedTuple):
     shown: str
 
 
-def summand_rows(derivation: Mapping[str, Any]) -> list[SummandRow]:
+def summand_rows(derivation: Data) -> list[SummandRow]:
     """The direct summands; none where the record does not tell them."""
     value = derivation.get("algebra")
     found = value.get("summands") if isinstance(value, Mapping) else None
@@ -42,7 +44,7 @@ def _power(name: str, copies: int) -> str:
     return f"({name})^{copies}" if " " in name else f"{name}^{copies}"
 
 
-def structure_of(derivation: Mapping[str, Any]) -> str:
+def structure_of(derivation: Data) -> str:
     """Centre, derived series, radical, nilradical and Levi part; "" where they are not told."""
     value = derivation.get("algebra")
     if not isinstance(value, Mapping) or value.get("derived_series") is None:
@@ -54,7 +56,7 @@ def structure_of(derivation: Mapping[str, Any]) -> str:
     )
 
 
-def action_of(derivation: Mapping[str, Any]) -> str:
+def action_of(derivation: Data) -> str:
     """Whether the action is locally free at a generic point; "" where it is not told."""
     value = derivation.get("algebra")
     if not isinstance(value, Mapping) or value.get("stabiliser") is None:

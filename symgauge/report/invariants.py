@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from symgauge.report.wording import Data
 
 
-def invariants_text(derivation: Mapping[str, Any]) -> str:
+def invariants_text(derivation: Data) -> str:
     """How many functions are proved invariant, and whether they are complete; "" where not told."""
     found = derivation.get("invariants")
     if found is None:
@@ -20,7 +19,7 @@ def invariants_text(derivation: Mapping[str, Any]) -> str:
     return f"{text}; not complete"
 
 
-def laws_text(derivation: Mapping[str, Any]) -> str:
+def laws_text(derivation: Data) -> str:
     """How many laws gradient flow has, and what keeps its trajectories; "" where not told."""
     found = derivation.get("laws")
     if found is None:
@@ -34,7 +33,7 @@ def laws_text(derivation: Mapping[str, Any]) -> str:
     )
 
 
-def law_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+def law_rows(derivation: Data) -> list[tuple[str, int, str]]:
     """Formula, count, and what weight decay makes of each kind of law."""
     found = derivation.get("laws") or {"laws": ()}
     return [
@@ -48,7 +47,7 @@ def _decay(rate: int | None) -> str:
     return "no one factor" if rate is None else f"exp(-{'' if rate == 1 else f'{rate} '}lambda t)"
 
 
-def invariant_rows(derivation: Mapping[str, Any]) -> list[tuple[str, int]]:
+def invariant_rows(derivation: Data) -> list[tuple[str, int]]:
     """Formula and number of entries of each kind of invariant."""
     found = derivation.get("invariants") or {"formulas": ()}
     return [(f["formula"], f["entries"]) for f in found["formulas"]]

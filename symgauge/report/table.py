@@ -110,7 +110,7 @@ def print_derivation(derivation: Mapping[str, Any], console: Console) -> None:
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
 
 
-def _print_summands(derivation: Mapping[str, Any], console: Console) -> None:
+def _print_summands(derivation: wording.Data, console: Console) -> None:
     """The direct summands of the algebra, where there are several or its name is in doubt."""
     rows = algebra.summand_rows(derivation)
     if len(rows) < 2 and all(row.shown == algebra.SHOWN["basis"] for row in rows):
@@ -128,7 +128,7 @@ def _print_summands(derivation: Mapping[str, Any], console: Console) -> None:
 
 
 def _print_kept(
-    derivation: Mapping[str, Any], console: Console, rows: int = 8
+    derivation: wording.Data, console: Console, rows: int = 8
 ) -> None:
     """The first invariants, and the conservation laws."""
     kept, laws = invariant_rows(derivation), law_rows(derivation)
