@@ -23,8 +23,8 @@ a size or an option. The numbers hold at the sizes of their row, the other sizes
 ones of the factory: P parameters, the redundancy P - rank J of the Jacobian at a generic point, the
 dimension of the orbit of the gauge group, and its Lie algebra. "below" stands where the orbit that
 symgauge finds is smaller than the redundancy: it says which parameters the directions without a
-generator move. "not named" stands for an algebra that this table does not name; ``derive`` prints
-what it is, or its dimension and that of its radical.
+generator move. ``|x`` is a semidirect sum, the ideal on the right; ``R^2*`` is the dual of ``R^2``;
+``heis(n)`` is the Heisenberg algebra of dimension n.
 """
 
 COLUMNS = ("sizes", "P", "redundancy", "orbit", "algebra")
@@ -56,7 +56,7 @@ def rows(expected: list[dict[str, Any]]) -> list[str]:
             entry["parameters"],
             entry["redundancy"],
             "below" if orbit is None else orbit,
-            "not named" if algebra is None else f"``{algebra}``",
+            f"``{algebra}``",
         ))
     for row in table:
         marks = ("*", *[" "] * (len(row) - 1))

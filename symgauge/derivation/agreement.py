@@ -10,6 +10,7 @@ from typing import Any
 from symgauge.certify.verification import MALFORMED
 from symgauge.derivation.algebra import rank_of, structural_part, structure_of
 from symgauge.derivation.facts import tensors_of
+from symgauge.derivation.invariants import invariants_of, laws_of
 from symgauge.derivation.fresh import TRIES, fresh
 from symgauge.derivation.notes import counts_directions, implicit_note
 from symgauge.derivation.planted import fewer_planted, planted_disagreements
@@ -38,7 +39,7 @@ from symgauge.records import Record, plain, text_of
 #: What `verify` decides anew from the program alone; `left_open` names all else.
 DECIDED = (
     "schema", "digest", "certificate", *CLAIMED, "tensors", "structural", "generators", "algebra",
-    "discrete", "planted", "unread_tensors",
+    "discrete", "planted", "unread_tensors", "invariants", "laws",
 )
 
 
@@ -77,8 +78,9 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
         mine = tuple(proofs[k] for k in numbers)
         yield from _action_disagreements(entry, family, coordinates, finite, mine)
         again = statement(Proved(family, mine), numbers, network, None).plain()
+        left = ("full", "all_sizes", *(("algebra",) if named_before(record) else ()))
         for key, said in entry.plain().items():
-            if key not in ("full", "all_sizes"):
+            if key not in left:
                 yield from difference_of(f"{key} of a family", said, again[key])
         if entry.full is not None:
             small, full = (_without_sizes(e) for e in (entry, entry.full))
@@ -92,7 +94,21 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
     field = PrimeField(next(primes()))
     constants = structure_constants(vectors, field).constants
     again = structure_of(families, constants, record.orbit_dimension, field)
+    if named_before(record):
+        again = {**{k: again[k] for k in ("dimension", "radical", "closed") if k in again},
+                 "form": record.algebra.form}
     yield from _difference("algebra", record.algebra, again)
+    if record.invariants is not None:
+        yield from _difference("invariants", record.invariants, invariants_of(
+            network, families, vectors, record.claim, fresh()))
+    if record.laws is not None:
+        yield from _difference("laws", record.laws, laws_of(network, families, fresh()))
+
+
+def named_before(record: DerivationRecord) -> bool:
+    """Whether a record is from before algebras were identified: its names are not decided."""
+    return record.algebra.closed and record.algebra.dimension > 0 and (
+        record.algebra.summands is None)
 
 
 def _action_disagreements(

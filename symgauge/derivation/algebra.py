@@ -17,7 +17,9 @@ from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
 from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds.other import GENERATORS
-from symgauge.lie.algebra import Block, Constants, close, identify, radical_dimension
+from symgauge.lie.algebra import close, radical_dimension
+from symgauge.lie.constants import Constants
+from symgauge.lie.identify import Block, Structure, identify
 from symgauge.lie.fields import VectorField, independent
 from symgauge.points.reads import read_coordinates
 from symgauge.program.network import Network
@@ -60,7 +62,7 @@ def structure_of(
     blocks, position = [], 0
     for f in families:
         positions = tuple(range(position, position + len(f.fields)))
-        if isinstance(f.kind, MatrixKind) and not f.kind.abelian:
+        if isinstance(f.kind, MatrixKind):
             matrices = tuple(
                 {(i, j): w for i, j, w in m} for m in f.kind.basis(f.size)
             )
@@ -69,9 +71,31 @@ def structure_of(
         else:
             blocks.append(Block(positions, "R"))
         position += len(f.fields)
-    form = identify(constants, total, blocks, field)
-    radical = radical_dimension(constants, total, field)
-    return {"form": form, "dimension": total, "radical": radical, "closed": True}
+    found = identify(constants, total, blocks, field)
+    facts = found.invariants
+    radical = facts.radical if facts else radical_dimension(constants, total, field)
+    told = {} if facts is None else {
+        "centre": facts.centre, "derived_series": list(facts.derived),
+        "nilradical": facts.nilradical, "levi": found.levi,
+    }
+    return {
+        "form": found.name, "dimension": total, "radical": radical, "closed": True, **told,
+        "stabiliser": total - orbit, "summands": _summands(found, families),
+    }
+
+
+def _summands(found: Structure, families: Sequence[Family]) -> list[dict[str, Any]]:
+    """The direct summands, each with its families by number and the tensors that they move."""
+    return [
+        {
+            "name": part.name, "copies": part.copies, "dimension": part.dimension,
+            "families": list(part.blocks),
+            "tensors": list(dict.fromkeys(
+                name for k in part.blocks for name in families[k].tensors)),
+            "shown": part.how, **({"also": list(part.also)} if part.also else {}),
+        }
+        for part in found.parts
+    ]
 
 
 def families_together(families: Sequence[Proved]) -> list[Stated]:

@@ -15,13 +15,16 @@ from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
 from symgauge.certify.verification import Verification, rejected, verify
 from symgauge.derivation.again import captured_again
-from symgauge.derivation.agreement import DECIDED, disagreements, settled_here, shortened
+from symgauge.derivation.agreement import (
+    DECIDED, disagreements, named_before, settled_here, shortened,
+)
 from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
+from symgauge.formulas.pages import markdown, page
 from symgauge.formulas.reading import Reading
 from symgauge.progress import Progress, silent
 from symgauge.report import wording
@@ -30,7 +33,6 @@ from symgauge.report.article import shown
 from symgauge.report.escape import verbatim
 from symgauge.report.latex import document
 from symgauge.report.listing import listing
-from symgauge.report.pages import markdown, page
 from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 
@@ -216,6 +218,8 @@ class Derivation(DerivationRecord):
             return found
         reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self)}
         settled -= shortened(self)
+        if named_before(self):
+            settled.discard("algebra")
         if self.full_sizes is None:
             settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
         if self.discrete:

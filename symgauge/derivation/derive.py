@@ -23,6 +23,7 @@ from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
+from symgauge.derivation.invariants import records_of
 from symgauge.derivation.limits import check_module, check_size
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
@@ -272,6 +273,9 @@ def _stated(
         "cells": found.cells,
         "structural": structural_part(structural, found.orbit_dimension, entries),
         "generators": entries, "discrete": discrete, "algebra": search.algebra,
+        **records_of(network, [p.family for p in families],
+                     [f for p in families for f in p.family.fields], certificate.claim,
+                     search.rng),
         "notes": [*found.notes, *implicit_note(certificate.claim.unexplained, found.implicit)],
         "implicit": found.implicit, "planted": planted, "certificate": certificate.to_json(),
         "seed": asked.seed, "versions": versions(),

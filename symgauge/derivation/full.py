@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -26,7 +27,9 @@ from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.statement import FullStatement, ProofLine
+from symgauge.formulas.pages import markdown, page
 from symgauge.formulas.reading import Reading
+from symgauge.lie.naming import space, tally
 from symgauge.ops import all_ops
 from symgauge.plain import PlainFamily
 from symgauge.points.reads import readable_network
@@ -39,7 +42,6 @@ from symgauge.records import plain, text_of
 from symgauge.report.article import shown
 from symgauge.report.escape import verbatim
 from symgauge.report.full_size import document
-from symgauge.report.pages import markdown, page
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -313,17 +315,13 @@ def statements(found: Found) -> list[FullStatement]:
 
 
 def algebra_text(generators: Sequence[FullStatement]) -> str:
-    """The algebra's parts, classes of families together: 12 x 12 gl(64) + so(768) + R^9216."""
-    counts: dict[str, int] = {}
-    flat = 0
+    """The algebra's parts, equal ones together: gl(64,R)^144 + so(768) + R^9216."""
+    parts: list[str] = []
     for g in generators:
-        if g.element.kind.is_vector:
-            flat += g.dimension
-        else:
-            counts[g.algebra] = counts.get(g.algebra, 0) + 1
-    parts = [name if n == 1 else f"{n} ({name})" if " " in name else f"{n} {name}"
-             for name, n in counts.items()]
-    return " + ".join([*parts, *([f"R^{flat}"] if flat else [])]) or "0"
+        kind, copies = g.element.kind, prod(g.element.copies)
+        one = kind.algebra(g.element.size, 1)
+        parts += [space(g.dimension)] if kind.is_vector else [one] * copies
+    return tally(parts)
 
 
 def _paired(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from symgauge.certify.certificate import Certificate
 from symgauge.certify.claim import Claim
@@ -29,16 +29,99 @@ CLAIMED = tuple(f.name for f in fields(Claim) if f.name != "inconsistent")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Algebra(Record):
-    """The Lie algebra that the families span: its Levi form, and the dimension of the radical.
+class AlgebraSummand(Record):
+    """Equal direct summands: the name of one, the families (by number) and tensors it acts by.
 
-    `closed`: under the bracket; else no finite-dimensional algebra is claimed.
+    `shown`, how the name is known: "basis", the brackets are those of the named matrices;
+    "invariants", computed exactly, and they determine the algebra; "parts", Levi part and
+    nilradical are those of the name, which does not say how they act; "brackets", its families
+    bracket as the name says; "no": it is not identified. `also`: other names of the same.
     """
 
-    form: str  #: A name such as "2 gl(2) + R^3", else dimension and radical in words.
+    name: str
+    copies: int
+    dimension: int
+    families: tuple[int, ...]
+    tensors: tuple[str, ...]
+    shown: Literal["basis", "invariants", "parts", "brackets", "no"]
+    also: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algebra(Record):
+    """The Lie algebra that the families span: its name, and the dimension of the radical.
+
+    `closed`: under the bracket; else no finite-dimensional algebra is claimed. Dimensions of the
+    centre, of the derived series and of the nilradical, and the name of the Levi part, where they
+    are decided; `stabiliser`: that of a generic point's. Records from before have no summands.
+    """
+
+    form: str  #: A name such as "gl(2,R)^2 + R^3", else dimension and radical in words.
     dimension: int  #: Its dimension, which may exceed rank G.
     radical: int | None = None  #: The dimension of the radical, where there is no name.
     closed: bool  #: Whether the bracket of two elements is an element.
+    centre: int | None = None
+    derived_series: tuple[int, ...] | None = None
+    nilradical: int | None = None
+    levi: str | None = None
+    stabiliser: int | None = None
+    summands: tuple[AlgebraSummand, ...] | None = None
+
+    @property
+    def locally_free(self) -> bool | None:
+        """Whether a generic point's stabiliser is discrete; None where it is not known."""
+        return None if self.stabiliser is None else self.stabiliser == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatedInvariant(Record):
+    """Functions of the parameters as people write them, and how many entries were proved."""
+
+    formula: str
+    entries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invariants(Record):
+    """Functions that every generator annuls, each decided exactly; permutations are no part of it.
+
+    `independent`: the rank of their Jacobian at a point mod p, a lower bound. `complete`: it is
+    rank J, so that near a generic point they tell the orbits apart, on an open set. `left_out`:
+    functions that were built and are not invariant. `reason`: why none were built.
+    """
+
+    formulas: tuple[StatedInvariant, ...]
+    independent: int
+    complete: bool
+    left_out: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatedLaws(Record):
+    """Independent conservation laws of gradient flow, by the families that they come from.
+
+    `decay`: with weight decay lambda they decay as exp(-decay lambda t); None where they do not
+    decay by one factor.
+    """
+
+    families: tuple[int, ...]
+    count: int
+    formula: str
+    decay: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laws(Record):
+    """What gradient flow conserves: theta^T S theta for symmetric generators S, c theta for shifts.
+
+    `rotations`: the dimension of the skew generators, which carry trajectories of gradient
+    descent, with momentum or weight decay, to such trajectories. Nothing is claimed of Adam.
+    """
+
+    count: int
+    laws: tuple[StatedLaws, ...]
+    rotations: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +182,9 @@ class DerivationRecord(SealedRecord):
     discrete: tuple[DiscreteElement, ...]
     #: The Lie algebra that the families span.
     algebra: Algebra
+    #: None in records from before.
+    invariants: Invariants | None = None
+    laws: Laws | None = None
     #: What the search or the capture met, in sentences.
     notes: tuple[str, ...]
     #: Tensors that move along null directions without a generator.

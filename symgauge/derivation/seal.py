@@ -40,6 +40,7 @@ REASONS: Mapping[str, str] = {
     "notes": "what the search or the capture met; the program does not tell",
     "implicit": "found where the rank is taken over residues; this certificate shows it otherwise",
     "planted": "wrong symmetries that are refuted here are missing: the check sees less",
+    "algebra": "its names are of a version that did not identify algebras; derive again",
     "discrete": "elements that hold here are missing",
 }
 #: Why a fact is left open where a target was captured again.

@@ -167,7 +167,7 @@ def algebra_name(fields: Sequence[VectorField], n: int, time_degree: int) -> str
     diagonal = [(k, ((k, 1),)) for k in range(1, n + 1)]
     whole = [(k, ((j, 1),)) for k in range(1, n + 1) for j in range(1, n + 1)]
     families: list[tuple[str, list[tuple[int, Any]]]] = [
-        (f"aff({n})", translations + whole), (f"gl({n})", whole),
+        (f"aff({n},R)", translations + whole), (f"gl({n},R)", whole),
         (f"R^{n} (translations)", translations), (f"R^{n} (positive diagonal)", diagonal),
         (f"R^{n} (positive diagonal) |x R^{n}", translations + diagonal),
     ]

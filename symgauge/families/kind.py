@@ -101,7 +101,7 @@ class Kind(ABC):
 
     @abstractmethod
     def algebra(self, n: int, copies: int) -> str:
-        """The Lie algebra's name, as 2 gl(2)."""
+        """The Lie algebra's name, as gl(2,R)^2."""
 
     @abstractmethod
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
@@ -138,13 +138,8 @@ class MatrixKind(Kind):
 
 
 def power(name: str, copies: int) -> str:
-    """GL(2)^3: the group of several copies."""
+    """GL(2)^3: the group or the algebra of several copies."""
     return name if copies == 1 else f"{name}^{copies}"
-
-
-def multiple(name: str, copies: int) -> str:
-    """3 gl(2): the algebra of several copies."""
-    return name if copies == 1 else f"{copies} {name}"
 
 
 def space(dimension: int, base: str = "R") -> str:

@@ -1,1 +1,1 @@
-"""A program as a person writes it: symbols by role, formulas, proofs in displayed equations."""
+"""A program as a person writes it: symbols by role, formulas, proofs in equations; web pages."""

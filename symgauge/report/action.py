@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import prod
-from string import ascii_letters
 from typing import Literal, NamedTuple
 
 from symgauge.families.kinds import kind_of
@@ -274,44 +273,44 @@ def element_sentence(family: PlainFamily) -> str:
     return text + kind.exponent(letters.group, letters.algebra, size, index)
 
 
-#: What names of groups and algebras are made of.
-_TERMS = re.compile(
-    r"(?P<count>\d+(?= ))|(?P<named>(gl|sl|so|sp|su|aff|heis|u|o|GL\+?|SL|SO|O|Sp|S|Z)"
-    r"(\((\d+(,(\d+|[RC]))*)\)|_\d+))|(?P<reals>R(_>0|_\+)?)(?![A-Za-z])"
-    r"|(?P<power>\^(\d+|\(\d+\)))|(?P<sum> \+ )"
-    r"|(?P<acts> \|x )|(?P<bracket>[()])|(?P<space> )")
+#: The parts of the name of a group or algebra, and what each is in LaTeX.
+_TOKEN = re.compile(
+    r" *(?:(?P<named>[A-Za-z]+\d*[*+]?)\((?P<of>\d+(?:,\d+)?(?:,[RCH])?)\)"
+    r"|(?P<finite>[SZ]_\d+)|(?P<plus> \+ |\+)|(?P<semi>\|x)|(?P<power>\^(?:\d+|\(\d+\))\*?)"
+    r"|(?P<reals>R(?:_>0|_\+)?(?![A-Za-z(]))|(?P<bracket>[()])|(?P<number>\d+(?= ?[A-Za-z(]))) *")
 
 
 def structure(name: str) -> str:
     r"""The name of a group or algebra as mathematics where it has the usual form.
 
-    >>> print(structure("2 gl(2) + R^3"), structure("GL(2)^2"))
-    $2\,\mathfrak{gl}(2) \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
-    >>> print(structure("4 (gl(2) |x R^2)"))
-    $4\,(\mathfrak{gl}(2) \ltimes \mathbb{R}^{2})$
+    >>> print(structure("gl(2,R)^2 + R^3"), structure("GL(2)^2"))
+    $\mathfrak{gl}(2,\mathbb{R})^{2} \oplus \mathbb{R}^{3}$ $\mathrm{GL}(2)^{2}$
+    >>> print(structure("so(3) |x R^3"))
+    $\mathfrak{so}(3) \ltimes \mathbb{R}^{3}$
     """
-    text, at = "", 0
-    while at < len(name):
-        found = _TERMS.match(name, at)
+    at, out = 0, ""
+    while at < len(str(name)):
+        found = _TOKEN.match(str(name), at)
         if found is None:
             return escape(name)
-        at, kind, part = found.end(), str(found.lastgroup), found[0]
-        for kind in ("count", "named", "reals", "power", "sum", "acts", "bracket", "space"):
-            if found[kind] is not None:
-                break
-        if kind == "named":
-            cut = len(part) - len(part.lstrip(ascii_letters + "+"))
-            letters, rest = part[:cut], part[cut:]
-            font = r"\mathfrak" if letters.islower() else r"\mathrm"
-            font = r"\mathbb" if letters == "Z" else font
-            connected = "^{+}" if letters.endswith("+") else ""
-            rest = re.sub(r"[RC]", lambda m: rf"\mathbb{{{m[0]}}}", rest)
-            rest = f"_{{{rest[1:]}}}" if rest.startswith("_") else rest
-            text += rf"{font}{{{letters.rstrip('+')}}}{connected}{rest}"
-        elif kind == "reals":
-            text += r"\mathbb{R}" + ("_{>0}" if part != "R" else "")
-        else:
-            text += {
-                "count": part, "power": f"^{{{part.strip('^()')}}}", "sum": r" \oplus ",
-                "acts": r" \ltimes ", "bracket": part, "space": r"\,"}[kind]
-    return f"${text}$"
+        at = found.end()
+        out += _latex_of(found)
+    return f"${out}$" if out else escape(name)
+
+
+def _latex_of(token: re.Match[str]) -> str:
+    """One part of the name of a group or algebra."""
+    kind, text = str(token.lastgroup), token[0].strip()
+    if kind == "of":
+        letters, of = token["named"], re.sub("[RCH]", r"\\mathbb{\g<0>}", token["of"])
+        connected = "^{+}" if letters.endswith("+") else "^{*}" if letters.endswith("*") else ""
+        font = r"\mathfrak" if letters.islower() else r"\mathrm"
+        return rf"{font}{{{letters.rstrip('+*')}}}{connected}({of})"
+    if kind == "finite":  # a permutation group, or the integers mod n
+        return rf"\math{'bb' if text[0] == 'Z' else 'rm'}{{{text[0]}}}_{{{text[2:]}}}"
+    if kind == "reals":
+        return r"\mathbb{R}" + ("_{>0}" if text != "R" else "")
+    if kind == "power":
+        return f"^{{{re.sub('[()^]', '', text)}}}"
+    return {"plus": r" \oplus ", "semi": r" \ltimes ", "number": rf"{text}\,",
+            "bracket": text}[kind]

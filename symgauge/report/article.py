@@ -14,6 +14,7 @@ from symgauge.report.action import (
 )
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, verbatim
+from symgauge.report.names import indexed, raised
 
 Data = Mapping[str, Any]
 Shapes = Mapping[str, Sequence[int]]
@@ -160,6 +161,32 @@ def with_symbols(text: str, symbol: Mapping[str, str]) -> str:
     either = "|".join(rf"(?<![\w.]){re.escape(n)}(?![\w\[])(?!\.\w)" for n in names)
     parts = re.split(f"({either})", text) if names else [text]
     return "".join(f"${symbol[p]}$" if k % 2 else escape(p) for k, p in enumerate(parts))
+
+
+def as_formula(text: str, symbol: Mapping[str, str]) -> str:
+    r"""A formula in names of tensors as mathematics; what is no formula stays a sentence.
+
+    >>> symbol = {"q.weight": "W_{Q}", "k.weight": "W_{K}"}
+    >>> print(as_formula("q.weight_0^T k.weight_0, each", symbol))
+    $W_{Q,0}^{\top}\,W_{K,0}$, each
+    """
+    body, comma, rest = text.partition(", ")
+    names = sorted(filter(None, symbol), key=len, reverse=True)
+    either = "|".join(map(re.escape, names)) or "$^"
+
+    def replaced(m: re.Match[str]) -> str:
+        shown = symbol[m[1]] if m[2] is None else indexed(symbol[m[1]], m[2])
+        return f"\0{raised(shown, '^{' + chr(92) + 'top}') if m[3] else shown}\0"
+
+    marked = re.sub(rf"(?<![\w.])({either})(?:_(\d+))?(\^T)?(?![\w.\[])", replaced, body)
+    pieces = marked.split("\0")
+    if any(re.search(r"[A-Za-z_\[]", p) for p in pieces[::2]):
+        return with_symbols(text, symbol)  # words, or a name that is no tensor's
+    math = "".join(
+        p if k % 2 else re.sub(r"(?<=\S) (?=\Z)|\A (?=\S)|\A \Z", r"\\,", p).replace(
+            r"\,+", " +").replace(r"\,-", " -").replace(r"+\,", "+ ").replace(r"-\,", "- ")
+        for k, p in enumerate(pieces))
+    return f"${math}${escape(comma + rest)}"
 
 
 def symbol_table(reading: Data, shapes: Shapes) -> str:

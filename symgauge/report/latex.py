@@ -11,11 +11,18 @@ from symgauge.report import wording
 from symgauge.report.action import structure, tensor_names
 from symgauge.report.article import (
     Data, Shapes, all_families, family_statement, longtable, name_of, network, shown, symbol_table,
-    whole,
-    with_symbols,
+    whole, as_formula, with_symbols,
 )
+from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.escape import escape, math, mixed, verbatim
+from symgauge.report.invariants import (
+    invariant_rows, invariants_text, law_rows, laws_text,
+)
 from symgauge.report.names import Block, symbols
+
+
+#: Invariants, and laws, that are printed.
+MOST = 10
 
 
 def _shape(shape: Iterable[int]) -> str:
@@ -107,6 +114,54 @@ def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> st
     )
     reading = derivation.get("reading") or {}
     return text + all_families(families, shapes, symbol, reading)
+
+
+def _algebra(derivation: Data, symbol: Mapping[str, str]) -> str:
+    """What the algebra is, and the tensors of each summand."""
+    rows = summand_rows(derivation)
+    said = [text for text in (structure_of(derivation), action_of(derivation)) if text]
+    if not rows and not said:
+        return ""
+    text = "\\section{The algebra}\n" + " ".join(
+        f"{escape(s[:1].upper() + s[1:])}." for s in said) + "\n"
+    if not rows:
+        return text
+    known = list(dict.fromkeys(r.shown for r in rows))
+    text += "How a summand is known: " + "; ".join(
+        f"({k}) {escape(shown)}" for k, shown in enumerate(known, 1)) + ".\n"
+    return text + "{\\small" + longtable(
+        (0.4, 0, 0.4, 0), ["direct summand", "dim", "moves", "known"],
+        ([structure(r.name), str(r.dimension), ", ".join(
+            f"${symbol[t]}$" if t in symbol else verbatim(t) for t in r.tensors),
+          f"({known.index(r.shown) + 1})"] for r in rows)
+    ) + "}\n"
+
+
+def _kept(derivation: Data, symbol: Mapping[str, str]) -> str:
+    """Invariants, and what gradient flow conserves."""
+    text, kept, laws = "", invariant_rows(derivation), law_rows(derivation)
+    said = invariants_text(derivation)
+    if said:
+        text += f"\\section{{Invariants and laws}}\nInvariants: {escape(said)}.\n"
+    if kept:
+        text += "{\\small" + longtable(
+            (0.7, 0), ["invariant", "entries"],
+            ([as_formula(f, symbol), str(n)] for f, n in kept[:MOST])) + "}\n"
+        text += f"and {len(kept) - MOST} more (in the record).\n" if len(kept) > MOST else ""
+    if laws:
+        text += f"\n{escape(laws_text(derivation))}.\n" + "{\\small" + longtable(
+            (0.62, 0, 0.2), ["conserved by gradient flow", "laws", "with weight decay"],
+            ([_law(f, symbol), str(n), escape(decay)] for f, n, decay in laws[:MOST])) + "}\n"
+        text += f"and {len(laws) - MOST} more (in the record).\n" if len(laws) > MOST else ""
+    return text
+
+
+def _law(formula: str, symbol: Mapping[str, str]) -> str:
+    """A conserved quantity; that of generators without a short form as the quadratic form it is."""
+    head, general, rest = formula.partition("theta^T S theta")
+    if not head and general:
+        return rf"$\theta^{{\top}} S\,\theta$ {escape(rest.strip())}"
+    return as_formula(formula, symbol)
 
 
 def _certificate(derivation: Data) -> str:
@@ -234,6 +289,8 @@ def document(
         + _network(derivation, shapes, symbol)
         + _families(derivation, shapes, symbol)
         + _certificate(derivation)
+        + _algebra(derivation, symbol)
+        + _kept(derivation, symbol)
         + _discrete(derivation, symbol)
         + (_appendix(derivation) if appendix else "")
     )

@@ -8,8 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from symgauge.report import wording
+from symgauge.report import algebra, wording
 from symgauge.report.article import alike
+from symgauge.report.invariants import (
+    invariant_rows, invariants_text, law_rows, laws_text,
+)
 
 #: Columns beyond which a table is no easier to read.
 WIDEST = 160
@@ -172,15 +175,21 @@ def print_derivation(
         ("closed", "yes" if derivation["closed"] else "no"),
         ("algebra", ", ".join(filter(None, (
             wording.algebra(derivation), wording.stabiliser(derivation))))),
+        ("structure", algebra.structure_of(derivation)),
+        ("action", algebra.action_of(derivation)),
+        ("invariants", invariants_text(derivation)),
+        ("conserved", laws_text(derivation)),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):
-        facts.add_row(label, text_of(value, console))
+        if value != "":
+            facts.add_row(label, text_of(value, console))
     for hypothesis in wording.statements(derivation.get("hypotheses")):
         facts.add_row("hypothesis", text_of(hypothesis, console))
     facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
-
+    _print_summands(derivation, console)
+    _print_kept(derivation, console)
     if derivation["generators"]:
         console.print(_families(derivation["generators"], console))
         if any(" -> " in x for g in derivation["generators"] for x in g.get("formula") or ()):
@@ -189,6 +198,50 @@ def print_derivation(
     if explain:
         for name, meaning in wording.QUANTITIES:
             console.print(text_of(f"{name}: {meaning}.", console), highlight=False)
+
+
+def _print_summands(derivation: wording.Data, console: Console) -> None:
+    """The direct summands of the algebra, where there are several or its name is in doubt."""
+    rows = algebra.summand_rows(derivation)
+    if len(rows) < 2 and all(row.shown == algebra.SHOWN["basis"] for row in rows):
+        return
+    table = grid(console, "direct summands of the algebra")
+    table.add_column("summand", overflow="fold", ratio=4)
+    table.add_column("dim", justify="right", no_wrap=True)
+    table.add_column("moves", overflow="fold", ratio=5)
+    table.add_column("shown", overflow="fold", ratio=5)
+    for row in rows:
+        more = f", ... ({len(row.tensors)} tensors)" if len(row.tensors) > 3 else ""
+        table.add_row(*(text_of(x, console) for x in (
+            row.name, row.dimension, ", ".join(row.tensors[:3]) + more, row.shown)))
+    console.print(table)
+
+
+def _print_kept(
+    derivation: wording.Data, console: Console, rows: int = 8
+) -> None:
+    """The first invariants, and the conservation laws."""
+    kept, laws = invariant_rows(derivation), law_rows(derivation)
+    if not laws:
+        return
+    table = grid(console, "invariant functions")
+    table.add_column("function", overflow="fold", ratio=5)
+    table.add_column("entries", justify="right", no_wrap=True)
+    for formula, entries in kept[:rows]:
+        table.add_row(text_of(formula, console), text_of(entries, console))
+    if len(kept) > rows:
+        table.add_row(text_of(f"and {len(kept) - rows} more (--json)", console), "")
+    if kept:
+        console.print(table)
+    table = grid(console, "conserved by gradient flow")
+    table.add_column("law", overflow="fold", ratio=5)
+    table.add_column("laws", justify="right", no_wrap=True)
+    table.add_column("with weight decay", overflow="fold", ratio=2)
+    for law in laws[:rows]:
+        table.add_row(*(text_of(x, console) for x in law))
+    if len(laws) > rows:
+        table.add_row(text_of(f"and {len(laws) - rows} more (--json)", console), "", "")
+    console.print(table)
 
 
 def print_verification(
@@ -231,38 +284,38 @@ def _verification(table: Table, verification: Verification, console: Console) ->
         table.add_row("left out", text_of(text, console))
 
 
-def print_equivalence(algebra: Mapping[str, Any], console: Console, rows: int = 24) -> None:
+def print_equivalence(found: Mapping[str, Any], console: Console, rows: int = 24) -> None:
     """Dimensions of an equivalence algebra, and its first proved elements."""
-    facts = grid(console, f"{algebra['name']}: equivalence algebra")
+    facts = grid(console, f"{found['name']}: equivalence algebra")
     facts.add_column("quantity", no_wrap=True)
     facts.add_column("value", overflow="fold", ratio=1)
-    closed = algebra["closed"]
+    closed = found["closed"]
     for label, value in (
-        ("state", f"{algebra['state']} entries"),
-        ("parameters P", algebra["parameters"]),
-        ("algebra", algebra["algebra"]),
-        ("dimension", algebra["dimension"] if closed else f"at most {algebra['dimension']}"),
-        ("proved", algebra["proved"]),
-        ("isotropy", f"{algebra['isotropy']} keep v as it is, at one theta"),
-        ("gauge", f"{algebra['gauge']} directions of theta keep v (divided out)"),
-        ("trivial", f"{algebra['trivial']} along the worldlines (divided out)"),
-        ("scope", algebra["scope"]),
+        ("state", f"{found['state']} entries"),
+        ("parameters P", found["parameters"]),
+        ("algebra", found["algebra"]),
+        ("dimension", found["dimension"] if closed else f"at most {found['dimension']}"),
+        ("proved", found["proved"]),
+        ("isotropy", f"{found['isotropy']} keep v as it is, at one theta"),
+        ("gauge", f"{found['gauge']} directions of theta keep v (divided out)"),
+        ("trivial", f"{found['trivial']} along the worldlines (divided out)"),
+        ("scope", found["scope"]),
     ):
         facts.add_row(label, text_of(value, console))
     for kind in ("shown", "hypotheses", "notes"):
-        for statement in algebra[kind]:
+        for statement in found[kind]:
             label = {"hypotheses": "hypothesis", "notes": "note"}.get(kind, kind)
             facts.add_row(label, text_of(statement, console))
-    verdict = algebra["verdict"]
+    verdict = found["verdict"]
     facts.add_row("verdict", text_of(verdict, console, _STYLE[verdict]))
     console.print(facts)
-    if algebra["generators"]:
+    if found["generators"]:
         table = grid(console, "proved elements, and how the parameters move")
         table.add_column("xi", overflow="fold", ratio=2)
         table.add_column("d theta", overflow="fold", ratio=3)
-        for g in algebra["generators"][:rows]:
+        for g in found["generators"][:rows]:
             table.add_row(text_of(g["xi"], console), text_of(g["parameters"], console))
         console.print(table)
-        more = len(algebra["generators"]) - rows
+        more = len(found["generators"]) - rows
         if more > 0:
             console.print(text_of(f"and {more} more (--json)", console))

@@ -125,7 +125,7 @@ def group(family: Family) -> str:
 
 
 def algebra(family: Family) -> str:
-    """The Lie algebra's name: 2 gl(2), R^4."""
+    """The Lie algebra's name: gl(2,R)^2, R^4."""
     return family.kind.algebra(*_sizes(family))
 
 

@@ -111,7 +111,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"batch_norm": True},
         "parameters": 35,
         "redundancy": 9,
-        "algebra": None,
+        "algebra": "aff(1,R)^3 + R^3",
         "orbit_dimension": 9,
     },
     {
@@ -125,21 +125,21 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"hidden_channels": 2, "activation": "identity"},
         "parameters": 20,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "gl(2,R)",
         "orbit_dimension": None,
     },
     {
         "sizes": {"hidden_channels": 2, "activation": "identity", "bias": False},
         "parameters": 16,
         "redundancy": 4,
-        "algebra": "gl(2)",
+        "algebra": "gl(2,R)",
         "orbit_dimension": 4,
     },
     {
         "sizes": {"activation": "identity"},
         "parameters": 29,
         "redundancy": 15,
-        "algebra": None,
+        "algebra": "gl(3,R)",
         "orbit_dimension": None,
     },
 ]

@@ -80,33 +80,39 @@ FULL: dict[str, Any] = {
 }
 
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 34, "redundancy": 12, "algebra": None, "orbit_dimension": 12},
+    {
+        "sizes": {},
+        "parameters": 34,
+        "redundancy": 12,
+        "algebra": "aff(2,R) + R^6",
+        "orbit_dimension": 12,
+    },
     {
         "sizes": {"pool": "mean"},
         "parameters": 34,
         "redundancy": 12,
-        "algebra": None,
+        "algebra": "aff(2,R) + R^6",
         "orbit_dimension": 12,
     },
     {
         "sizes": {"bias": False},
         "parameters": 24,
         "redundancy": 10,
-        "algebra": "gl(2) + R^6",
+        "algebra": "gl(2,R) + R^6",
         "orbit_dimension": 10,
     },
     {
         "sizes": {"activation": "tanh"},
         "parameters": 34,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "aff(2,R)",
         "orbit_dimension": 6,
     },
     {
         "sizes": {"in_features": 3, "hidden_features": 4, "out_features": 3},
         "parameters": 53,
         "redundancy": 14,
-        "algebra": None,
+        "algebra": "aff(2,R) + R^8",
         "orbit_dimension": 14,
     },
 ]

@@ -108,54 +108,60 @@ def factory(
 FULL: dict[str, Any] = {"embed_dim": 768, "num_heads": 12, "ffn_dim": 3072, "tokens": 128}
 
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 136, "redundancy": 57, "algebra": None, "orbit_dimension": 57},
+    {
+        "sizes": {},
+        "parameters": 136,
+        "redundancy": 57,
+        "algebra": "(gl(2,R) |x ((R^2)^2 + R^2*))^2 + (gl(2,R) |x (R^2)^2)^2 + aff(1,R)^8 + R^5",
+        "orbit_dimension": 57,
+    },
     {
         "sizes": {"norm": "rms"},
         "parameters": 128,
         "redundancy": 32,
-        "algebra": None,
+        "algebra": "aff(2,R)^4 + R^8",
         "orbit_dimension": 32,
     },
     {
         "sizes": {"activation": "relu"},
         "parameters": 136,
         "redundancy": 61,
-        "algebra": None,
+        "algebra": "(gl(2,R) |x ((R^2)^2 + R^2*))^2 + (gl(2,R) |x (R^2)^2)^2 + aff(1,R)^12 + R",
         "orbit_dimension": 61,
     },
     {
         "sizes": {"bias": False},
         "parameters": 104,
         "redundancy": 40,
-        "algebra": None,
+        "algebra": "(gl(2,R) |x (R^2 + R^2*))^2 + aff(2,R)^2 + R^12",
         "orbit_dimension": 40,
     },
     {
         "sizes": {"norm_affine": False},
         "parameters": 120,
         "redundancy": 41,
-        "algebra": None,
+        "algebra": "(gl(2,R) |x ((R^2)^2 + R^2*))^2 + (gl(2,R) |x (R^2)^2)^2 + R^5",
         "orbit_dimension": 41,
     },
     {
         "sizes": {"embed_dim": 6, "num_heads": 3, "ffn_dim": 5},
         "parameters": 263,
         "redundancy": 84,
-        "algebra": None,
+        "algebra": "(gl(2,R) |x ((R^2)^2 + R^2*))^3 + (gl(2,R) |x (R^2)^2)^3 + aff(1,R)^12 + R^6",
         "orbit_dimension": 84,
     },
     {
         "sizes": {"norm": "rms", "norm_first": False},
         "parameters": 128,
         "redundancy": 24,
-        "algebra": None,
+        "algebra": "aff(2,R)^4",
         "orbit_dimension": 24,
     },
     {
         "sizes": {"norm_first": False},
         "parameters": 136,
         "redundancy": 42,
-        "algebra": None,
+        "algebra": "(gl(2,R)^2 |x heis(9)) + aff(2,R)^2 + R^13",
         "orbit_dimension": None,
     },
 ]

@@ -111,7 +111,7 @@ EXPECTED: list[dict[str, Any]] = [
         },
         "parameters": 22,
         "redundancy": 8,
-        "algebra": None,
+        "algebra": "gl(2,R) + R^2",
         "orbit_dimension": None,
     },
 ]

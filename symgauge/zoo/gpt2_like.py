@@ -135,33 +135,54 @@ FULL: dict[str, Any] = {
 }
 
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 180, "redundancy": 69, "algebra": None, "orbit_dimension": 69},
+    {
+        "sizes": {},
+        "parameters": 180,
+        "redundancy": 69,
+        "algebra": (
+            "(gl(2,R)^2 |x (heis(9) + R^4)) + (gl(2,R) |x ((R^2)^2 + R^2*))^2 + "
+            "aff(1,R)^8 + R^12"
+        ),
+        "orbit_dimension": 69,
+    },
     {
         "sizes": {"approximate": "none"},
         "parameters": 180,
         "redundancy": 69,
-        "algebra": None,
+        "algebra": (
+            "(gl(2,R)^2 |x (heis(9) + R^4)) + (gl(2,R) |x ((R^2)^2 + R^2*))^2 + "
+            "aff(1,R)^8 + R^12"
+        ),
         "orbit_dimension": 69,
     },
     {
         "sizes": {"n_layer": 2},
         "parameters": 316,
         "redundancy": 135,
-        "algebra": None,
+        "algebra": (
+            "(gl(2,R)^2 |x (heis(9) + R^4))^2 + (gl(2,R) |x ((R^2)^2 + R^2*))^4 + "
+            "aff(1,R)^16 + R^21"
+        ),
         "orbit_dimension": 135,
     },
     {
         "sizes": {"vocab_size": 8, "n_embd": 6, "n_head": 3},
         "parameters": 328,
         "redundancy": 97,
-        "algebra": None,
+        "algebra": (
+            "(gl(2,R)^3 |x (heis(13) + R^6)) + (gl(2,R) |x ((R^2)^2 + R^2*))^3 + "
+            "aff(1,R)^12 + R^12"
+        ),
         "orbit_dimension": 97,
     },
     {
         "sizes": {"tied": False},
         "parameters": 204,
         "redundancy": 89,
-        "algebra": None,
+        "algebra": (
+            "(gl(2,R)^2 |x (heis(9) + R^4)) + ((so(3) + R) |x R^6) + "
+            "(gl(2,R) |x ((R^2)^2 + R^2*))^2 + aff(1,R)^8 + R^22"
+        ),
         "orbit_dimension": 89,
     },
 ]

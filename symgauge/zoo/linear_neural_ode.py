@@ -61,33 +61,39 @@ FULL: dict[str, Any] = {
 }
 
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 36, "redundancy": 18, "algebra": None, "orbit_dimension": None},
+    {
+        "sizes": {},
+        "parameters": 36,
+        "redundancy": 18,
+        "algebra": "gl(3,R) + R",
+        "orbit_dimension": None,
+    },
     {
         "sizes": {"trajectory": True},
         "parameters": 36,
         "redundancy": 9,
-        "algebra": None,
+        "algebra": "gl(3,R)",
         "orbit_dimension": 9,
     },
     {
         "sizes": {"state_size": 2, "trajectory": True},
         "parameters": 22,
         "redundancy": 4,
-        "algebra": None,
+        "algebra": "gl(2,R)",
         "orbit_dimension": 4,
     },
     {
         "sizes": {"state_size": 2},
         "parameters": 22,
         "redundancy": 8,
-        "algebra": None,
+        "algebra": "gl(2,R) + R",
         "orbit_dimension": None,
     },
     {
         "sizes": {"steps": 1, "trajectory": True},
         "parameters": 36,
         "redundancy": 9,
-        "algebra": None,
+        "algebra": "gl(3,R)",
         "orbit_dimension": 9,
     },
 ]

@@ -43,12 +43,12 @@ def factory(
 FULL: dict[str, Any] = {"in_features": 768, "out_features": 768, "r": 8, "alpha": 8.0}
 
 EXPECTED: list[dict[str, Any]] = [
-    {"sizes": {}, "parameters": 18, "redundancy": 4, "algebra": "gl(2)", "orbit_dimension": 4},
+    {"sizes": {}, "parameters": 18, "redundancy": 4, "algebra": "gl(2,R)", "orbit_dimension": 4},
     {
         "sizes": {"r": 3},
         "parameters": 27,
         "redundancy": 9,
-        "algebra": "gl(3)",
+        "algebra": "gl(3,R)",
         "orbit_dimension": 9,
     },
     {
@@ -62,7 +62,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"freeze_base": False},
         "parameters": 38,
         "redundancy": 18,
-        "algebra": None,
+        "algebra": "gl(2,R)",
         "orbit_dimension": None,
     },
 ]

@@ -104,7 +104,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"top_k": 1},
         "parameters": 45,
         "redundancy": 15,
-        "algebra": None,
+        "algebra": "R^9",
         "orbit_dimension": None,
     },
     {

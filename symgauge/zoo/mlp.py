@@ -65,7 +65,7 @@ FULL: dict[str, Any] = {
     "out_features": 10,
 }
 
-# `algebra` is given where it is a direct sum; gl(n) acting on a layer with bias is not. With one
+# gl(n) acting on a layer with bias is aff(n). With one
 # output the square hides O(p, q) of the quadratic form, which no family of fixed matrices spans.
 EXPECTED: list[dict[str, Any]] = [
     {"sizes": {}, "parameters": 26, "redundancy": 4, "algebra": "R^4", "orbit_dimension": 4},
@@ -168,7 +168,7 @@ EXPECTED: list[dict[str, Any]] = [
         },
         "parameters": 18,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "R^3",
         "orbit_dimension": None,
     },
     {
@@ -182,14 +182,14 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"activation": "identity", "hidden_features": 2, "out_features": 3, "bias": False},
         "parameters": 12,
         "redundancy": 4,
-        "algebra": "gl(2)",
+        "algebra": "gl(2,R)",
         "orbit_dimension": 4,
     },
     {
         "sizes": {"activation": "identity", "hidden_features": 2, "out_features": 3},
         "parameters": 17,
         "redundancy": 6,
-        "algebra": None,
+        "algebra": "aff(2,R)",
         "orbit_dimension": 6,
     },
 ]

@@ -95,7 +95,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"cell": "state_space"},
         "parameters": 23,
         "redundancy": 9,
-        "algebra": "gl(3)",
+        "algebra": "gl(3,R)",
         "orbit_dimension": 9,
     },
     {
@@ -116,7 +116,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"cell": "state_space", "bias": False, "hidden_size": 4, "steps": 5},
         "parameters": 32,
         "redundancy": 16,
-        "algebra": "gl(4)",
+        "algebra": "gl(4,R)",
         "orbit_dimension": 16,
     },
 ]

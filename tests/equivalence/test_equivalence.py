@@ -41,10 +41,10 @@ ONE = symbols("a b c")
 
 #: field, options, algebra, dimension, trivial, isotropy
 CASES: dict[str, tuple[list[sympy.Expr], dict[str, Any], str, int, int, int]] = {
-    "linear": (LINEAR, {}, "gl(2)", 4, 0, 2),
-    "linear, quadratic xi": (LINEAR, {"degree": 2}, "gl(2)", 4, 0, 2),
+    "linear": (LINEAR, {}, "gl(2,R)", 4, 0, 2),
+    "linear, quadratic xi": (LINEAR, {"degree": 2}, "gl(2,R)", 4, 0, 2),
     "linear, A(t)": (
-        LINEAR, {"time_degree": 1, "moving": True}, f"gl(2), {MOVED}", 8, 0, 2),
+        LINEAR, {"time_degree": 1, "moving": True}, f"gl(2,R), {MOVED}", 8, 0, 2),
     "affine": (AFFINE, {}, "aff(2)", 6, 0, 2),
     "affine, A(t)": (
         AFFINE, {"time_degree": 1, "moving": True}, f"aff(2), {MOVED}", 12, 0, 2),
@@ -159,7 +159,7 @@ def test_text_and_latex_name_the_symbols() -> None:
     assert any(g.xi == "(x2) d/dx1" and "d a00 = a10" in g.parameters
                for g in found.generators)
     assert r"\partial_{\texttt{x1}}" in found.to_latex()
-    assert json.loads(found.to_json())["algebra"] == "gl(2)"
+    assert json.loads(found.to_json())["algebra"] == "gl(2,R)"
 
 
 @pytest.mark.parametrize(("v", "state", "match"), [
@@ -204,7 +204,7 @@ def test_degrees_are_whole(degree: Any) -> None:
 def test_fields_without_parameters() -> None:
     """A family of one field: xi with L_xi v = 0."""
     zero = symgauge.equivalence_algebra([0 * X[0]], state=Matrix(X[:1]))
-    assert (zero.algebra, zero.proved) == ("aff(1)", 2)
+    assert (zero.algebra, zero.proved) == ("aff(1,R)", 2)
     one = symgauge.equivalence_algebra([sympy.Integer(1)], state=X[0])
     assert one.proved == 1
 
@@ -221,13 +221,13 @@ def test_hyperbolic_functions_are_read(function: Any) -> None:
     """a f(b x) keeps its form under x -> s x: they were offered and raised an AssertionError."""
     a, b, x = symbols("a b x")
     found = symgauge.equivalence_algebra([a * function(b * x)], state=(x,))
-    assert (found.algebra, found.dimension, found.verdict) == ("gl(1)", 1, Verdict.PROVED)
+    assert (found.algebra, found.dimension, found.verdict) == ("gl(1,R)", 1, Verdict.PROVED)
 
 
 def test_the_algebra_that_is_named_has_the_dimension_that_is_stated() -> None:
     """With the time, d/dt is motion along the worldlines up to d/dx and x d/dx: no third one."""
     a, b, x = symbols("a b x")
-    for field, name, dimension in (([a * x + b], "aff(1)", 2), ([a * x], "gl(1)", 1)):
+    for field, name, dimension in (([a * x + b], "aff(1,R)", 2), ([a * x], "gl(1,R)", 1)):
         found = symgauge.equivalence_algebra(field, state=(x,), time_change=True)
         assert (found.algebra, found.dimension, found.proved) == (name, dimension, dimension)
 

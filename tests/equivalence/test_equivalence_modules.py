@@ -33,7 +33,7 @@ def mlp(n: int, h: int, act: Module) -> Module:
 
 
 CASES: dict[str, tuple[Module, dict[str, Any], str, int, int]] = {
-    "linear": (Linear(3, 3, bias=False), {}, "gl(3)", 9, 0),
+    "linear": (Linear(3, 3, bias=False), {}, "gl(3,R)", 9, 0),
     "affine": (Linear(3, 3), {}, "aff(3)", 12, 0),
     "tanh MLP": (mlp(3, 3, Tanh()), {}, "aff(3)", 12, 0),
     "ReLU MLP": (mlp(2, 3, ReLU()), {}, "aff(2)", 6, 3),

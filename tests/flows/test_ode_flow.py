@@ -479,27 +479,27 @@ DERIVED: dict[str, tuple[Any, tuple[int, ...], int, int, int, str]] = {
     "tanh, fixed ends": (lambda: OdeFlow(mlp(3, 4, Tanh())), (1, 3), 31, 0, 0, "0"),
     "ReLU, fixed ends": (lambda: OdeFlow(mlp(3, 4, ReLU())), (1, 3), 31, 4, 4, "R^4"),
     "leaky, fixed ends": (lambda: OdeFlow(Leaky(3)), (1, 3), 15, 0, 0, "0"),
-    "attention, fixed ends": (lambda: OdeFlow(Attention(2, 2)), (3, 2), 12, 4, 4, "gl(2)"),
+    "attention, fixed ends": (lambda: OdeFlow(Attention(2, 2)), (3, 2), 12, 4, 4, "gl(2,R)"),
     "driven, fixed ends": (lambda: OdeFlow(Driven(2)), (1, 2), 6, 0, 0, "0"),
     "affine": (
         lambda: Between(OdeFlow(Linear(3, 3)), 3, True, (4, 5)), (1, 4), 47, 24, 12,
-        "gl(3) |x R^3"),
+        "aff(3,R)"),
     "tanh": (
         lambda: Between(OdeFlow(mlp(3, 4, Tanh())), 3, True), (1, 4), 62, 12, 12,
-        "gl(3) |x R^3"),
+        "aff(3,R)"),
     "ReLU": (
         lambda: Between(OdeFlow(mlp(3, 4, ReLU())), 3, True), (1, 4), 62, 16, 16,
-        "gl(3) |x R^3 + R^4"),
+        "aff(3,R) + R^4"),
     "leaky": (lambda: Between(OdeFlow(Leaky(3)), 3, True, (4, 5)), (1, 4), 50, 0, 0, "0"),
     "attention": (
         lambda: Between(OdeFlow(Attention(2, 2)), 2, False, (4, 5)), (3, 4), 30, 8, 8,
-        "2 gl(2)"),
+        "gl(2,R)^2"),
     "linear, end only": (
         lambda: Between(OdeFlow(Linear(3, 3, bias=False)), 3, False, (4, 5)), (1, 4), 36, 18, 10,
-        "gl(3) + R"),
+        "gl(3,R) + R"),
     "linear, three times seen": (
         lambda: Between(Twice(Linear(3, 3, bias=False)), 3, False, (4, 5)), (1, 4), 36, 9, 9,
-        "gl(3)"),
+        "gl(3,R)"),
     "trained time scale": (
         lambda: OdeFlow(mlp(2, 3, Tanh()), time_scale=Parameter(torch.tensor(0.8))), (1, 2),
         18, 1, 1, "R"),
@@ -616,7 +616,7 @@ def test_a_shift_that_grows_with_time() -> None:
     torch.manual_seed(2)
     found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
     assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
-    assert found.algebra.form == "gl(2) |x R^4"
+    assert found.algebra.form == "gl(2,R) |x (R^2)^2"
     (hypothesis,) = found.hypotheses
     assert "own durations" in hypothesis and found.verdict is Verdict.UNKNOWN
     again = found.verify()

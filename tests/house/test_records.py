@@ -194,3 +194,13 @@ def test_each_kind_of_evidence_is_found_and_is_an_option(
     usage = capsys.readouterr().out
     for name in all_evidence():
         assert callable(finder(name)) and f"--{name}" in usage
+
+
+def test_names_of_algebras_from_before_stay_open() -> None:
+    """A record that does not tell the summands may name the algebra as it did."""
+    data = {**old(), "algebra": {**old()["algebra"], "form": "4 R"}}
+    before = Derivation.from_plain(sealed(data)).verify()
+    assert before.verdict is Verdict.PROVED
+    assert any(left.startswith("algebra: its names") for left in before.left_out)
+    other = {**old(), "algebra": {**old()["algebra"], "radical": 3}}
+    assert Derivation.from_plain(sealed(other)).verify().verdict is Verdict.REFUTED

@@ -15,15 +15,10 @@ from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds import kinds
 from symgauge.families.kinds.centred import CENTRED
+from symgauge.families.kinds.complex import COMPLEX
 from symgauge.families.kinds.so1 import SO1
-from symgauge.lie.algebra import (
-    Block,
-    Constants,
-    close,
-    identify,
-    radical_dimension,
-    structure_constants,
-)
+from symgauge.lie.algebra import close, radical_dimension, structure_constants
+from symgauge.lie.constants import Constants
 from symgauge.lie.fields import (
     VectorField,
     bracket,
@@ -32,6 +27,7 @@ from symgauge.lie.fields import (
     matrix,
     orbit_rank,
 )
+from symgauge.lie.identify import Block, identify
 
 FIELD = PrimeField(next(primes()))
 SIZE = 4
@@ -269,65 +265,65 @@ def block(positions: tuple[int, ...], name: str, n: int = 1, copies: int = 1) ->
         return Block(positions, "R")
     kind = kinds()[name]
     assert isinstance(kind, MatrixKind)
-    mats = kind.basis(n)
-    matrices = tuple({(i, j): w for i, j, w in m} for m in mats)
-    space = "R" if n == 2 else f"R^{n - 1}"
-    name = f"R |x {space}" if name == "centred" else f"{name}({n})"
-    return Block(positions, name, copies, matrices)
+    matrices = tuple({(i, j): w for i, j, w in m} for m in kind.basis(n))
+    return Block(positions, kind.algebra(n, 1), copies, matrices)
 
 
+GL2 = block((0, 1, 2, 3), "gl", 2)
 NAMES = [
-    ([], [], "0"),
-    (gl(2), [block((0, 1, 2, 3), "gl", 2, 1)], "gl(2)"),
-    (so(3), [block((0, 1, 2), "so", 3, 1)], "so(3)"),
+    ([], [], "0", []),
+    (gl(2), [GL2], "gl(2,R)", ["basis"]),
+    (so(3), [block((0, 1, 2), "so", 3)], "so(3)", ["basis"]),
+    ([*gl(2), *gl(2, 2)], [block(tuple(range(8)), "gl", 2, 2)], "gl(2,R)^2", ["basis"]),
+    ([*gl(2), shift(2), shift(3)], [GL2, block((4, 5), "R")], "gl(2,R) + R^2", ["basis", "basis"]),
+    ([*gl(2), shift(0), shift(1)], [GL2, block((4, 5), "R")], "aff(2,R)", ["invariants"]),
     (
-        [*gl(2), *gl(2, 2)], [block(tuple(range(8)), "gl", 2, 2)], "2 gl(2)",
+        [*gl(1), *so(3, 1)], [block((0,), "R"), block((1, 2, 3), "so", 3)], "so(3) + R",
+        ["basis", "basis"],
     ),
+    (matrices(COMPLEX, 2, 0), [block((0, 1), "complex", 2)], "gl(1,C)", ["basis"]),
+    (centred(3), [block((0, 1, 2), "centred", 3)], "R |x R^2", ["basis"]),
     (
-        [*gl(2), shift(2), shift(3)],
-        [block((0, 1, 2, 3), "gl", 2, 1), block((4, 5), "R", 1, 2)],
-        "gl(2) + R^2",
+        [*centred(2), *centred(2, 2)], [block((0, 1, 2, 3), "centred", 2, 2)], "aff(1,R)^2",
+        ["basis"],
     ),
-    (
-        [*gl(2), shift(0), shift(1)],
-        [block((0, 1, 2, 3), "gl", 2, 1), block((4, 5), "R", 1, 2)],
-        "gl(2) |x R^2",
-    ),
-    (
-        [*gl(1), *so(3, 1)],
-        [block((0,), "R", 1, 1), block((1, 2, 3), "so", 3, 1)],
-        "so(3) + R",
-    ),
-    (centred(3), [block((0, 1, 2), "centred", 3, 1)], "R |x R^2"),
-    ([*centred(2), *centred(2, 2)], [block((0, 1, 2, 3), "centred", 2, 2)], "2 (R |x R)"),
-    # the rotations that fix 1 act on u
+    # the rotations that fix 1 act on u: similarities of R^3
     (
         [*so1(4), *centred(4)],
-        [block((0, 1, 2), "so1", 4, 1), block((3, 4, 5, 6), "centred", 4, 1)],
-        "so1(4) |x (R |x R^3)",
+        [block((0, 1, 2), "so1", 4), block((3, 4, 5, 6), "centred", 4)],
+        "(so(3) + R) |x R^3", ["invariants"],
     ),
+    # its nilradical has no name: then the blocks say how they bracket
     (
         [*so1(4), *centred(4), *(shift(k) for k in range(4))],
-        [block((0, 1, 2), "so1", 4, 1), block((3, 4, 5, 6), "centred", 4, 1),
-         block((7, 8, 9, 10), "R", 1, 4)],
-        "(so1(4) |x (R |x R^3)) |x R^4",
+        [block((0, 1, 2), "so1", 4), block((3, 4, 5, 6), "centred", 4),
+         block((7, 8, 9, 10), "R")],
+        "(so(3) |x (R |x R^3)) |x R^4", ["brackets"],
     ),
-    # they do not commute
-    (centred(3), [block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 3"),
-    # the affine line is no direct sum of lines, and no name is claimed for it
-    ([unit(0, 0), shift(0)], [block((0, 1), "R", 1, 2)], "dimension 2, radical 2"),
-    # a wrong claim falls back to what is certain
-    (gl(2), [block((0, 1, 2, 3), "R", 1, 4)], "dimension 4, radical 1"),
-    (so(3), [block((0, 1, 2), "R", 1, 3)], "dimension 3, radical 0"),
-    ([shift(k) for k in range(4)], [block((0, 1, 2, 3), "gl", 2, 1)], "dimension 4, radical 4"),
-    (gl(2), [block((1, 0, 2, 3), "gl", 2, 1)], "dimension 4, radical 1"),
-    (gl(2), [block((0, 1), "R", 1, 2)], "dimension 4, radical 1"),
+    # without right blocks, the structure constants alone
+    (centred(3), [block((0, 1, 2), "R")], "R |x R^2", ["invariants"]),
+    ([unit(0, 0), shift(0)], [block((0, 1), "R")], "aff(1,R)", ["invariants"]),
+    (gl(2), [block((0, 1, 2, 3), "R")], "gl(2,R)", ["invariants"]),
+    (so(3), [block((0, 1, 2), "R")], "so(3)", ["invariants"]),
+    ([shift(k) for k in range(4)], [GL2], "R^4", ["invariants"]),
+    (gl(2), [block((1, 0, 2, 3), "gl", 2)], "gl(2,R)", ["invariants"]),
+    (so(3), [block((0, 1, 2), "centred", 3)], "so(3)", ["invariants"]),
 ]
 
 
-@pytest.mark.parametrize(("basis", "blocks", "name"), NAMES)
-def test_identify(basis: list[VectorField], blocks: list[Block], name: str) -> None:
-    assert identify(_constants(basis), len(basis), blocks, FIELD) == name
+@pytest.mark.parametrize(("basis", "blocks", "name", "how"), NAMES)
+def test_identify(
+    basis: list[VectorField], blocks: list[Block], name: str, how: list[str]
+) -> None:
+    found = identify(_constants(basis), len(basis), blocks, FIELD)
+    assert (found.name, [p.how for p in found.parts]) == (name, how)
+    assert sum(p.copies * p.dimension for p in found.parts) == len(basis)
+
+
+def test_blocks_hold_every_position() -> None:
+    for positions in ((0, 1), (0, 1, 2, 2), (0, 1, 2, 4)):
+        with pytest.raises(ValueError, match="each of 4 positions once"):
+            identify(_constants(gl(2)), 4, [block(positions, "R")], FIELD)
 
 
 @pytest.mark.parametrize(

@@ -90,13 +90,13 @@ def attention() -> dict[str, Any]:
         "orbit_dimension": 24,
         "unexplained": 0,
         "closed": True,
-        "algebra": {"form": "4 gl(2) + R^8", "dimension": 24},
+        "algebra": {"form": "gl(2,R)^4 + R^8", "dimension": 24},
         "generators": [
             family(
                 "query/key of each head",
                 "gl",
                 "GL(2)^2",
-                "2 gl(2)",
+                "gl(2,R)^2",
                 8,
                 [
                     ("q.weight", "g", {"at": at()}),
@@ -109,7 +109,7 @@ def attention() -> dict[str, Any]:
                 "value/output of each head",
                 "gl",
                 "GL(2)^2",
-                "2 gl(2)",
+                "gl(2,R)^2",
                 8,
                 [
                     ("v.weight", "g", {"at": at()}),
@@ -646,7 +646,7 @@ def widened(attention: dict[str, Any]) -> dict[str, Any]:
         packed = f"model.decoder.layers.{layer}.self_attention_module.in_proj_weight"
         shapes[packed] = [16, 8]
         moves = [(packed, "g", {"at": query}), (packed, "g^-T", {"at": key})]
-        families.append(family(f"layer {layer}", "gl", "GL(2)^2", "2 gl(2)", 8, moves))
+        families.append(family(f"layer {layer}", "gl", "GL(2)^2", "gl(2,R)^2", 8, moves))
     unit = {"axis": 1, "start": 0, "sizes": [3], "along": 0, "per": []}
     moves = [("conv.weight", "s^k", {"weight": "-1/2", "at": unit})]
     moves += [("scale", "+c", {"weight": "1", "at": None})]
@@ -720,7 +720,8 @@ def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
 
 
 def test_an_algebra_larger_than_its_orbit_says_why() -> None:
-    data = {"algebra": {"form": "2 gl(4)", "dimension": 32, "closed": True}, "orbit_dimension": 29}
+    data = {
+        "algebra": {"form": "gl(4,R)^2", "dimension": 32, "closed": True}, "orbit_dimension": 29}
     assert wording.stabiliser(data) == (
         "of dimension 32 (of which a stabiliser of dimension 3 fixes a generic point, so that its "
         "orbit has dimension 29)"

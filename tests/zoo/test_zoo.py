@@ -164,7 +164,7 @@ def test_redundancy_by_singular_values(name: str, entry: dict[str, Any]) -> None
 def test_a_wrong_number_is_noticed() -> None:
     """Planted failures: a symmetry too many, one too few, and another algebra."""
     right = zoo.load("low_rank_adapter").EXPECTED[0]
-    for wrong in ({"redundancy": 5}, {"orbit_dimension": 3}, {"algebra": "gl(3)"}):
+    for wrong in ({"redundancy": 5}, {"orbit_dimension": 3}, {"algebra": "gl(3,R)"}):
         with pytest.raises(AssertionError):
             check_derivation("low_rank_adapter", {**right, **wrong})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgauge.families.kind import (
-    MatrixKind, Sparse, multiple, off_by, power, rounding, space, unit,
+    MatrixKind, Sparse, off_by, power, rounding, space, unit,
 )
 
 
@@ -26,8 +26,10 @@ class _Centred(MatrixKind):
         return name if copies == 1 else power(f"({name})", copies)
 
     def algebra(self, n: int, copies: int) -> str:
+        if n < 3:
+            return power("R" if n == 1 else "aff(1,R)", copies)
         name = f"R |x {space(n - 1)}"
-        return name if copies == 1 else multiple(f"({name})", copies)
+        return name if copies == 1 else power(f"({name})", copies)
 
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         u, ones = f"u{index}", r"\mathbf{1}^{\top}"

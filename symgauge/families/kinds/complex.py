@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from symgauge.families.kind import MatrixKind, Sparse, belongs, near_identity, off_by, power, space
+from symgauge.families.kind import MatrixKind, Sparse, belongs, near_identity, off_by, power
 
 
 class _Complex(MatrixKind):
@@ -28,7 +28,7 @@ class _Complex(MatrixKind):
         return power("GL(1,C)", copies)
 
     def algebra(self, n: int, copies: int) -> str:
-        return space(2 * copies)
+        return power("gl(1,C)", copies)
 
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         return belongs(g, r"\mathrm{GL}(1,\mathbb{C})")

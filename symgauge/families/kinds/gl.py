@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgauge.families.kind import (
-    MatrixKind, Sparse, belongs, multiple, near_identity, power, unit,
+    MatrixKind, Sparse, belongs, near_identity, power, unit,
 )
 
 
@@ -24,7 +24,7 @@ class _GeneralLinear(MatrixKind):
         return power(f"GL({n})" if all_sizes else f"GL+({n})", copies)
 
     def algebra(self, n: int, copies: int) -> str:
-        return multiple(f"gl({n})", copies)
+        return power(f"gl({n},R)", copies)
 
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         positive = "^{+}" if group.startswith("GL+") else ""

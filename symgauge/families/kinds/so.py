@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.kind import (
-    MatrixKind, Sparse, belongs, multiple, near_identity, not_orthogonal, power,
+    MatrixKind, Sparse, belongs, near_identity, not_orthogonal, power,
 )
 
 
@@ -26,7 +26,7 @@ class _Rotations(MatrixKind):
         return power(f"SO({n})", copies)
 
     def algebra(self, n: int, copies: int) -> str:
-        return multiple(f"so({n})", copies)
+        return power(f"so({n})", copies)
 
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         return belongs(g, rf"\mathrm{{SO}}({n})")

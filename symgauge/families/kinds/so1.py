@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.kind import (
-    MatrixKind, Sparse, multiple, near_identity, not_orthogonal, off_by, power,
+    MatrixKind, Sparse, near_identity, not_orthogonal, off_by, power,
 )
 
 
@@ -33,7 +33,7 @@ class _RotationsFixingOnes(MatrixKind):
         return power(f"SO({n - 1})", copies)
 
     def algebra(self, n: int, copies: int) -> str:
-        return multiple(f"so({n - 1})", copies)
+        return power(f"so({n - 1})", copies)
 
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         return (

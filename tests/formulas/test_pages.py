@@ -6,7 +6,7 @@ import pytest
 
 from symgauge.errors import BadInputError
 from symgauge.report.escape import escape, verbatim
-from symgauge.report.pages import markdown, page
+from symgauge.formulas.pages import markdown, page
 
 BODY = r"""\section{The result}
 \begin{theorem}\normalfont The redundancy is 2\footnote{A \emph{generic} point.}
