@@ -21,6 +21,7 @@ from symgauge.weights.action import (
 )
 from symgauge.audits.growth import grow, off, sizes_of
 from symgauge.audits.orders import order_of
+from symgauge.audits.products import Product, products
 from symgauge.weights.proposals import Proposal, proposals
 from symgauge.weights.statement import Group
 from symgauge.weights.view import GAIN, WHOLE, View
@@ -85,17 +86,19 @@ def fit(
     found = Fit(before, dict(before), dict(after), tolerance, sizes=sizes_of(before), tiny=tiny)
     found.measure(list(before))
     rng = np.random.default_rng(0)
-    weights = [_weights(k, groups) for k in range(len(groups))]
+    tried = [(p, _weights(p, groups)) for p in products(groups)]
     for _ in range(ROUNDS):
         moved = False
-        for k, group in enumerate(groups):
+        for product, weights in tried:
             wrong = set(found.unexplained)
-            if not wrong & set(group.tensors):
+            if not wrong & set(product.group.tensors):
                 continue
-            step = _step(group, found, weights[k], k not in found.elements, rng)
+            first = all(k not in found.elements for k, _ in product.powers)
+            step = _step(product.group, found, weights, first, rng)
             if step is None:
                 continue
-            found.step(k, group, *step)
+            for k, element in product.split(step[0]):
+                found.step(k, groups[k], element, step[1])
             moved = True
         if not moved:
             break
@@ -105,10 +108,11 @@ def fit(
     return found
 
 
-def _weights(k: int, groups: Sequence[Group]) -> dict[str, float]:
+def _weights(product: Product, groups: Sequence[Group]) -> dict[str, float]:
     """How much each tensor's error counts for a group: less, the more other families move it."""
-    others = [set(g.tensors) for j, g in enumerate(groups) if j != k and g.proved]
-    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in groups[k].tensors}
+    own = dict(product.powers)
+    others = [set(g.tensors) for j, g in enumerate(groups) if j not in own and g.proved]
+    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in product.group.tensors}
 
 
 def _step(

@@ -99,7 +99,10 @@ def _nearness(view: View, k: int) -> Array | None:
     kind, along = view.group.modulo.get(k, (None, 0))
     if kind is not None and kind.is_matrix:
         one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
-        return _same_spans(one.astype(np.float64), two.astype(np.float64), move, along)
+        if k in view.group.shifted:
+            one, two = (_centred(a, move) for a in (one, two))
+        return _same_spans(
+            one.astype(np.float64), two.astype(np.float64), move, along, k in view.group.shifted)
     pair = _rows(view, k)
     if pair is None:
         return None
@@ -114,13 +117,13 @@ def _rows(view: View, k: int) -> tuple[Array, Array] | None:
     kind = view.group.modulo.get(k, (None, 0))[0]
     if kind is not None and kind.is_matrix:
         return None
-    one, two = (_some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
-    shifted = k in view.group.shifted
-    if one.shape[1] < (3 if shifted else 2 if kind is not None else 1):
-        return None
-    if shifted:
-        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
-    return one, two
+    one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
+    if k in view.group.shifted:
+        if prod(one.shape[len(move.at.sizes):]) < 3:  # type: ignore[union-attr]
+            return None
+        one, two = (_centred(a, move) for a in (one, two))
+    one, two = _some(one), _some(two)
+    return None if one.shape[1] < (2 if kind is not None else 1) else (one, two)
 
 
 def _nearer(one: Array, two: Array, product: Array, scaled: bool) -> Array:
@@ -156,7 +159,17 @@ def _some(view: Array) -> Array:
     return found
 
 
-def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
+def _centred(view: Array, move: Move) -> Array:
+    """Without the mean over all that no factor of the axis numbers: what shifts change."""
+    assert move.at is not None
+    rest = tuple(range(len(move.at.sizes), view.ndim))
+    found: Array = view - view.mean(rest, keepdims=True) if rest else np.zeros_like(view)
+    return found
+
+
+def _same_spans(
+    one: Array, two: Array, move: Move, along: int, centred: bool
+) -> Array | None:
     """Nearness up to a matrix on another factor: how much of AFTER's rows BEFORE's rows span."""
     assert move.at is not None
     factors = [j for j in range(len(move.at.sizes)) if j != move.at.along]
@@ -168,7 +181,7 @@ def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
         flat = a.reshape(*a.shape[:count], -1).transpose([0, *others, axis, count])
         found.append(flat.reshape(len(a), -1, shape[axis], flat.shape[-1]))
     left, right = found
-    if left.shape[2] >= left.shape[3]:
+    if left.shape[2] >= left.shape[3] - centred:
         return None
     basis = np.linalg.qr(np.swapaxes(left, -1, -2))[0]  # (i, others, rest, d)
     n = len(left)
