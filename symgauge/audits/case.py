@@ -111,7 +111,8 @@ class Case:
         more: list[Inputs] = []
         if unproved:
             self.runs.hold(self.weights.before)
-            more, unread = seen(self.program, unproved, found.before, self.inputs)
+            more, unread = seen(
+                self.program, unproved, [g for g in groups if g.proved], found.before, self.inputs)
             if unread:
                 return replace(result, verdict="UNKNOWN", ground=(
                     f"{unproved[0][0].label} is not proved, and no input that was run reads "

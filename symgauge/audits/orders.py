@@ -194,12 +194,16 @@ def _same_spans(
 
 
 def _signs(view: View, order: Array) -> Array:
-    """The sign of each index, where no family acts along it."""
+    """The sign of each index, where no family acts along it: by the places that recognise it best.
+    """
     votes = np.zeros(len(order))
-    for move, _, _ in view.pairs if not view.group.modulo else ():
-        one, two = (
-            _some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
-        one = one[order]
-        size = np.sqrt((one * one).sum(1) * (two * two).sum(1))
-        votes += (one * two).sum(1) / np.maximum(size, TINY)
+    for k, (move, _, _) in enumerate(view.pairs if not view.group.modulo else ()):
+        pair = _rows(view, k)
+        if pair is None:
+            continue
+        one, two = pair[0][order], pair[1]
+        squares, product = ((one * one).sum(1), (two * two).sum(1)), (one * two).sum(1)
+        far = 1 - _nearer(*squares, product, False)
+        votes += product / np.maximum(np.sqrt(squares[0] * squares[1]), TINY) / (
+            far + max(view.floor[move.parameter], 1e-7) ** 2)
     return np.where(votes < 0, -1.0, 1.0)

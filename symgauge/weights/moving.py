@@ -19,7 +19,7 @@ from symgauge.checks import actions
 from symgauge.checks.runtime.elements import library
 from symgauge.checks.runtime.moves import block, entries
 from symgauge.derivation.derivation import Derivation
-from symgauge.derivation.element import GroupElement, drawn, given, to_numpy
+from symgauge.derivation.element import GroupElement, drawn, given, no_number, to_numpy
 from symgauge.derivation.full import FullDerivation
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
@@ -260,11 +260,16 @@ def _save(
 
 
 def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], moved: Any) -> None:
-    """Raises BadInputError where a moved tensor overflows its dtype, or ends at 0 in it alone."""
+    """Raises BadInputError where what a moved tensor is made of is no number, or the tensor
+    overflows its dtype, or ends at 0 in it alone.
+    """
     dtype = str(state[name].dtype).removeprefix("torch.")
     before, moved = _with_ops(state[name]), _with_ops(moved)
     xp = library(moved)
-    if bool((xp.isfinite(before) & ~xp.isfinite(moved)).any()):
+    if not bool(xp.isfinite(moved).all()):
+        for n in (name, *state):
+            if not bool(xp.isfinite(_with_ops(state[n])).all()):
+                raise BadInputError(no_number(n))
         raise BadInputError(
             f"{name} would hold numbers beyond {dtype} where this element moves it; take a smaller "
             "element, or weights in a wider dtype")

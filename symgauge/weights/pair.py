@@ -9,7 +9,7 @@ from torch import Tensor
 
 from symgauge.errors import BadInputError
 from symgauge.weights.action import Array
-from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.running import Running, alike
 
 #: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
@@ -43,6 +43,12 @@ class Pair:
                 self.untied.append((name, first))
         here, there = self._names
         self.changed = [n for n in self.names if not same(before, here[n], after, there[n])]
+        for which, c, names in (("BEFORE", before, here), ("AFTER", after, there)):
+            for n in self.changed:
+                if has_no_number(c.tensor(names[n])):
+                    raise BadInputError(
+                        f"{which} ({c.path}) holds an entry of {names[n]} that is infinite or no "
+                        "number: with it the module is no function to be compared")
         self.extra = [
             {"tensor": n, "where": where, "same": alike}
             for n, where, alike in _extra(before, after, set(shapes))]

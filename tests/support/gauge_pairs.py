@@ -7,7 +7,7 @@ second is not, the module itself is asked, in float64, at inputs of this file's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,10 +19,13 @@ from torch.func import functional_call
 
 from symgauge.audits.answer import Audit
 from symgauge.audits.audit import audit
+from symgauge.capture import load_target
 from symgauge.weights.action import Element, apply, composed, identity
 from symgauge.weights.checkpoint import held
 from symgauge.weights.orbit import random_element
+from symgauge.weights.pair import TOLERANCE
 from symgauge.weights.statement import Group, Held, Statement, statement_of
+from symgauge.zoo import load
 
 State = dict[str, Tensor]
 #: The largest relative change of an output that float64 makes of one function, and the least that
@@ -166,6 +169,12 @@ class Pairs:
             self.held, held(pair.a, "A"), held(pair.b, "B"), statement=self.statement)
 
 
+def is_recovered(found: Audit, dtype: torch.dtype) -> bool:
+    """Whether an element was found that carries every tensor to B within its dtype's rounding."""
+    return found.verdict == "EQUIVALENT" and not found.outside and not found.unchanged and all(
+        d <= TOLERANCE[dtype] for d in found.distances.values())
+
+
 def _discrete(group: Group, words: str, rng: np.random.Generator) -> Element:
     still = identity(group)
     assert still.order is not None
@@ -179,3 +188,28 @@ def _discrete(group: Group, words: str, rng: np.random.Generator) -> Element:
 
 def _in(state: State, dtype: torch.dtype) -> State:
     return {n: t.to(dtype) if t.is_floating_point() else t.clone() for n, t in state.items()}
+
+
+def _mlp(activation: type[nn.Module]) -> tuple[nn.Module, tuple[Any, ...]]:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(3, 6), activation(), nn.Linear(6, 5), activation(), nn.Linear(5, 2),
+    ), (torch.randn(4, 3),)
+
+
+def _of_the_zoo(name: str, **sizes: object) -> tuple[nn.Module, tuple[Any, ...]]:
+    module, args, _ = load_target(name, load, {n: str(v) for n, v in sizes.items()}).build()
+    return module, args
+
+
+#: Small modules, each with families of several kinds, index orders, or both.
+MODELS: dict[str, Callable[[], tuple[nn.Module, tuple[Any, ...]]]] = {
+    "MLP, ReLU": lambda: _mlp(nn.ReLU),
+    "MLP, tanh": lambda: _mlp(nn.Tanh),
+    "attention": lambda: _of_the_zoo("attention"),
+    "GPT-2, one block": lambda: _of_the_zoo("gpt2_like"),
+    "Llama, one block, two queries to a key": lambda: _of_the_zoo(
+        "llama_like", num_layers=1, num_kv_heads=1),
+    "convolutions, batch norm": lambda: _of_the_zoo("convolutional", batch_norm=True),
+    "mixture of experts": lambda: _of_the_zoo("mixture_of_experts", kind="swiglu"),
+}
