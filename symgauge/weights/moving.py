@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 from symgauge.weights.rotations import hadamards
 from symgauge.weights.ties import alike_in, one_tensor
+from symgauge.weights.writing import write_tensors
 
 Record = Derivation | FullDerivation
 
@@ -229,13 +229,10 @@ def move_files(
                 changed.update(n for n in checkpoint.shapes if tied.get(n, n) == name)
         return there
 
-    save = importlib.import_module(f"safetensors.{weights.framework}").save_file
-
     def write(path: Path, names: Sequence[str], header: dict[str, str] | None) -> None:
-        # one at a time: what takes part in a move is in float64
-        there = {m: moved(m) for m in dict.fromkeys(tied.get(n, n) for n in names)}
-        shown = {n: there[tied.get(n, n)] for n in names}
-        write_atomically(path, lambda file: _save(save, shown, file, header))
+        write_atomically(path, lambda file: write_tensors(
+            file, names, checkpoint.shapes, checkpoint.dtypes,
+            lambda n: torch.as_tensor(moved(tied.get(n, n))), header))
 
     if not Path(checkpoint.path).is_dir():
         header = checkpoint.metadata(Path(checkpoint.path))
@@ -244,19 +241,6 @@ def move_files(
         _move_folder(checkpoint, result, write)
     return Moved(
         tuple(sorted(changed)), tied, {n: m for n, m in alike.items() if n not in tied})
-
-
-def _save(
-    save: Callable[..., None], tensors: Mapping[str, Any], file: str,
-    header: dict[str, str] | None,
-) -> None:
-    """Raises OSError where the file cannot be written, as for any other data."""
-    from safetensors import SafetensorError
-
-    try:
-        save(tensors, file, metadata=header)
-    except SafetensorError as error:
-        raise OSError(str(error)[:120]) from error
 
 
 def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], moved: Any) -> None:
