@@ -4,8 +4,8 @@ Run `python docs/benchmarks/compare_sweep.py [COUNT]` from a checkout: for each 
 of gauge_pairs.py of the tests COUNT pairs A, g.A (150), with g a random element of all families and
 index orders at once, and as many A, g.A with one tensor moved by a thousandth of its size (in a
 random direction, so that the outputs are seen to change). Float64 and float32 in turn; pair k of a
-module has seed k, a spoilt one the next seed from 10^6 on whose change is seen. Each program is read
-once.
+module has seed k, a spoilt one the next seed from 10^6 on whose change is seen. Each program is
+read once.
 
 Printed: how many were recovered (an element that carries every tensor within its dtype's rounding),
 called equivalent by their outputs alone, not decided, called different; the largest distance left,

@@ -20,7 +20,7 @@ from torch.func import functional_call
 from symgauge.audits.answer import Audit
 from symgauge.audits.audit import audit
 from symgauge.capture import load_target
-from symgauge.weights.action import Element, apply, composed, identity
+from symgauge.weights.action import Element, apply, identity
 from symgauge.weights.checkpoint import held
 from symgauge.weights.orbit import random_element
 from symgauge.weights.pair import TOLERANCE
