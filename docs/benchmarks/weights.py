@@ -110,9 +110,11 @@ def measured(*words: str) -> None:
     """Run one command; print its status, wall and processor time, and the most memory it held."""
     start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     code = (
-        "import resource, sys; from symgauge.cli.main import main; import torch, numpy\n"
+        "import sys; from symgauge.cli.main import main; import torch, numpy\n"
         "import symgauge.weights.moving\n"
-        "def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        # ru_maxrss starts at what the parent held
+        "def most(): return next(\n"
+        "    int(x.split()[1]) // 1024 for x in open('/proc/self/status') if 'VmHWM' in x)\n"
         "base, status = most(), main(sys.argv[1:])\n"
         "print(most(), 'MB,', base, 'MB before'); sys.exit(status)")
     done = subprocess.run(

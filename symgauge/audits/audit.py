@@ -21,7 +21,8 @@ from symgauge.audits.blame import Blame
 from symgauge.audits.case import Case, Question
 from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.pair import Pair, same
-from symgauge.weights.running import running, tensors_of
+from symgauge.weights.filling import fill
+from symgauge.weights.running import is_large, running, tensors_of
 from symgauge.weights.statement import Held, Statement
 
 
@@ -59,8 +60,10 @@ def _fitting(
     if isinstance(target, Target) and target.full_sizes != target.sizes and not _fits(
             built[0], before):
         full = target.at(target.full_sizes)
-        if _fits(build_without_weights(full)[0], before):
-            return full, full.build()
+        bare = build_without_weights(full)
+        if _fits(bare[0], before):
+            filled = is_large(bare[0]) and fill(bare[0], before)
+            return full, bare if filled else full.build()
     return target, built
 
 

@@ -9,7 +9,7 @@ makes one tensor exact beats one that makes all a little better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -23,6 +23,7 @@ from symgauge.audits.growth import grow, off, sizes_of
 from symgauge.audits.orders import order_of
 from symgauge.audits.products import Product, products
 from symgauge.weights.proposals import Proposal, proposals
+from symgauge.weights.spilled import changeable
 from symgauge.weights.statement import Group
 from symgauge.weights.view import GAIN, WHOLE, View
 
@@ -34,8 +35,8 @@ class Fit:
     """The state that the elements reach from BEFORE, and the relative error of each tensor."""
 
     before: Mapping[str, Array]
-    state: dict[str, Array]
-    after: dict[str, Array]
+    state: MutableMapping[str, Array]
+    after: MutableMapping[str, Array]
     tolerance: Mapping[str, float]
     elements: dict[int, Element] = field(default_factory=dict)
     #: For each element the tolerance of the tensor that it was read from.
@@ -83,7 +84,8 @@ def fit(
     tolerance: Mapping[str, float], tiny: Mapping[str, float],
 ) -> Fit:
     """Elements of these groups that carry as many tensors as possible from BEFORE to AFTER."""
-    found = Fit(before, dict(before), dict(after), tolerance, sizes=sizes_of(before), tiny=tiny)
+    found = Fit(
+        before, changeable(before), changeable(after), tolerance, sizes=sizes_of(before), tiny=tiny)
     found.measure(list(before))
     rng = np.random.default_rng(0)
     tried = [(p, _weights(p, groups)) for p in products(groups)]
@@ -177,12 +179,13 @@ def _best(view: View, offers: Sequence[Proposal], first: bool) -> tuple[Element,
 
 def shaken(
     groups: Sequence[Group], found: Fit, units: Mapping[float, float]
-) -> dict[str, Array]:
+) -> Mapping[str, Array]:
     """Where BEFORE goes by elements that are off as far as rounding lets them be.
 
     `units` are the roundings that go with the tolerances of what elements were read from.
     """
-    state, rng = {**found.state, **found.before}, np.random.default_rng(2)
+    state, rng = changeable(found.before), np.random.default_rng(2)
+    state.update({n: found.state[n] for n in found.state if n not in found.before})
     for k, element, precision in found.steps:
         unit = max((u for t, u in units.items() if t <= precision), default=0.0)
         apply(state, groups[k], _off(groups[k], element, unit, found, rng))

@@ -27,7 +27,7 @@ def order_of(view: View) -> Element | None:
     n = view.group.size
     if n > FEW and _stays(view):
         return None
-    nears = [_nearness(view, k) for k in range(len(view.pairs))]
+    nears = [_nearness(view, k) for k in range(len(view.moves))]
     found = list(_orders(view, nears))
     if not found:
         return None
@@ -35,7 +35,7 @@ def order_of(view: View) -> Element | None:
     def errors(order: Array) -> list[tuple[float, float]]:
         return [
             (np.sqrt(max(float(1 - near[order, np.arange(n)].mean()), 0.0)),
-             max(view.floor[view.pairs[k][0].parameter], 1e-7))
+             max(view.floor[view.moves[k].parameter], 1e-7))
             for k, near in enumerate(nears) if near is not None]
 
     def score(order: Array) -> float:
@@ -77,7 +77,7 @@ def _orders(view: View, nears: Sequence[Array | None]) -> Iterator[Element]:
 
 def _stays(view: View) -> bool:
     """Whether a place with more entries than recognise an index has each where it was."""
-    for k, (move, _, _) in enumerate(view.pairs):
+    for k, move in enumerate(view.moves):
         pair = _rows(view, k)
         if pair is None or pair[0].shape[1] < SAMPLE:
             continue
@@ -95,7 +95,7 @@ def _nearness(view: View, k: int) -> Array | None:
 
     None where any index goes for any other.
     """
-    move = view.pairs[k][0]
+    move = view.moves[k]
     kind, along = view.group.modulo.get(k, (None, 0))
     if kind is not None and kind.is_matrix:
         one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
@@ -113,7 +113,7 @@ def _nearness(view: View, k: int) -> Array | None:
 
 def _rows(view: View, k: int) -> tuple[Array, Array] | None:
     """What recognises each index at one place, in BEFORE and in AFTER."""
-    move = view.pairs[k][0]
+    move = view.moves[k]
     kind = view.group.modulo.get(k, (None, 0))[0]
     if kind is not None and kind.is_matrix:
         return None
@@ -197,7 +197,7 @@ def _signs(view: View, order: Array) -> Array:
     """The sign of each index, where no family acts along it: by the places that recognise it best.
     """
     votes = np.zeros(len(order))
-    for k, (move, _, _) in enumerate(view.pairs if not view.group.modulo else ()):
+    for k, move in enumerate(view.moves if not view.group.modulo else ()):
         pair = _rows(view, k)
         if pair is None:
             continue

@@ -38,12 +38,13 @@ def products(groups: Sequence[Group]) -> list[Product]:
         scale = all(g.kind is not None and g.kind.is_scaling and not g.via for g in (one, two))
         if not scale or (one.kind, one.copies, one.size) != (two.kind, two.copies, two.size):
             continue
-        weights = [{(m.parameter, m.form, m.at): m for m in g.moves} for g in (one, two)]
-        shared = [p for p in weights[0] if p in weights[1]]
+        first, second = (
+            {(m.parameter, str(m.form), m.at): m for m in g.moves} for g in (one, two))
+        shared = [p for p in first if p in second]
         # to another power than 1 signs may be lost
-        for sign in sorted({-weights[0][p].weight / weights[1][p].weight for p in shared}):
+        for sign in sorted({-first[p].weight / second[p].weight for p in shared}):
             if abs(sign) == 1:
-                moves = _joined(*weights, sign)
+                moves = _joined(first, second, sign)
                 if moves:
                     label = f"{one.label}, with {'1/' * (sign < 0)}s in {two.label}"
                     found.append(Product(replace(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from symgauge.audits.meeting import Meeting
-from symgauge.weights.action import Array, Element, apply, rows_of
+from symgauge.weights.action import Array, Element, apply, rows_of, touched
 from symgauge.weights.inputs import Inputs
 from symgauge.weights.running import Running
 from symgauge.weights.statement import Group
@@ -48,7 +48,7 @@ def _moved(unproved: Sequence[Unproved], state: Mapping[str, Array]) -> dict[str
     """Which entries these elements move."""
     found: dict[str, Tensor] = {}
     for group, element in unproved:
-        there = dict(state)
+        there = {n: state[n] for n in touched(group)}
         if group.kind is not None:  # numbers are proved, their signs are not
             element = Element(group.kind, np.sign(element.values))
         apply(there, group, element)

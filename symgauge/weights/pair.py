@@ -11,6 +11,7 @@ from symgauge.errors import BadInputError
 from symgauge.weights.action import Array
 from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.running import Running, alike
+from symgauge.weights.spilled import Stored
 
 #: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
 TOLERANCE = {
@@ -60,14 +61,17 @@ class Pair:
         """A tensor of one of the two, by its name in the module."""
         return which.tensor(self._names[which is self.after][name])
 
-    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
-        """Tensors as arrays of numpy, in float64 unless many are stored narrower."""
-        found = {}
-        for n in names:
-            value = self.value(which, n)
+    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> Mapping[str, Array]:
+        """Tensors as arrays of numpy, in float64; where they are many each is read when asked for,
+        in float32 where it is stored narrower.
+        """
+        def read(name: str) -> Array:
+            value = self.value(which, name)
             kept = wide or value.dtype == torch.float64
-            found[n] = value.to(torch.float64 if kept else torch.float32).numpy()
-        return found
+            found: Array = value.to(torch.float64 if kept else torch.float32).numpy()
+            return found
+
+        return {n: read(n) for n in names} if wide else Stored(list(names), read)
 
 
 def epsilon(dtype: torch.dtype) -> float:
