@@ -9,6 +9,7 @@ outputs by more.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,9 +19,10 @@ from symgauge.progress import Progress, silent
 from symgauge.audits.answer import Audit
 from symgauge.audits.blame import Blame
 from symgauge.audits.case import Case, Question
-from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.pair import Pair, same
-from symgauge.weights.running import running, tensors_of
+from symgauge.weights.filling import fill
+from symgauge.weights.running import is_large, running, tensors_of
 from symgauge.weights.statement import Held, Statement
 
 
@@ -47,7 +49,7 @@ def audit(
                 "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
                 extra=weights.extra, tensors=len(weights.names))
         question = Question(target, observable, output, progress)
-        return Case(question, program, weights).decide(statement)
+        return _with_broken(Case(question, program, weights).decide(statement), weights)
 
 
 def _fitting(
@@ -58,8 +60,10 @@ def _fitting(
     if isinstance(target, Target) and target.full_sizes != target.sizes and not _fits(
             built[0], before):
         full = target.at(target.full_sizes)
-        if _fits(build_without_weights(full)[0], before):
-            return full, full.build()
+        bare = build_without_weights(full)
+        if _fits(bare[0], before):
+            filled = is_large(bare[0]) and fill(bare[0], before)
+            return full, bare if filled else full.build()
     return target, built
 
 
@@ -67,6 +71,14 @@ def _fits(module: torch.nn.Module, before: Checkpoint) -> bool:
     return all(
         before.shapes.get(n, tuple(t.shape)) == tuple(t.shape)
         for n, t in tensors_of(module).items())
+
+
+def _with_broken(result: Audit, weights: Pair) -> Audit:
+    """An open answer, with the tensor that is no number in both files, if there is one."""
+    broken = result.verdict == "UNKNOWN" and next(
+        (n for n in weights.floating if has_no_number(weights.value(weights.after, n))), None)
+    return result if not broken else replace(result, ground=(
+        f"{result.ground}; {broken} holds an entry that is infinite or no number"))
 
 
 def _untied(weights: Pair) -> Audit:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from symgauge.families.family import Move
-from symgauge.weights.action import Array, apply, relative
+from symgauge.weights.action import Array, apply, relative, touched
 from symgauge.audits.differences import distance
 from symgauge.audits.fit import Fit
 from symgauge.weights.inputs import Inputs
@@ -175,7 +175,7 @@ def _by_element(
 
 def _moves(group: Group, move: Move, found: Fit, k: int) -> bool:
     """Whether the element changes what this move touches."""
-    state = dict(found.state)
+    state = {n: found.state[n] for n in touched(group)}
     apply(state, group, found.elements[k])
     return not np.array_equal(state[move.parameter], found.state[move.parameter])
 

@@ -23,6 +23,7 @@ from symgauge.audits.seen import seen
 from symgauge.weights.pair import TOLERANCE, Pair, tiny
 from symgauge.weights.running import LARGE, Running
 from symgauge.audits.runs import DRAWS, FEW_DRAWS, Runs
+from symgauge.weights.spilled import changeable
 from symgauge.weights.statement import Group, Held, Statement, statement_of
 
 
@@ -111,7 +112,8 @@ class Case:
         more: list[Inputs] = []
         if unproved:
             self.runs.hold(self.weights.before)
-            more, unread = seen(self.program, unproved, found.before, self.inputs)
+            more, unread = seen(
+                self.program, unproved, [g for g in groups if g.proved], found.before, self.inputs)
             if unread:
                 return replace(result, verdict="UNKNOWN", ground=(
                     f"{unproved[0][0].label} is not proved, and no input that was run reads "
@@ -152,6 +154,7 @@ class Case:
         near = [g for g in near if not broken & set(touched(g))]
         tolerance = {n: TOLERANCE.get(weights.dtypes[n], 1e-1) for n in ordered}
         least = {n: tiny(weights.dtypes[n]) for n in ordered}
+        self.runs.release()
         while True:
             with products_in_one_thread():  # many small ones
                 found = fit(near, before, after, tolerance, least)
@@ -174,12 +177,12 @@ class Case:
         before: Mapping[str, Array], wide: bool,
     ) -> bool:
         """Whether elements leave the outputs as they are, at BEFORE."""
-        state = dict(before)
+        state = changeable(before)
         for k, element in elements.items():
             apply(state, groups[k], element)
+        names = dict.fromkeys(n for k in elements for n in touched(groups[k]))
         there: Outputs = self.runs.with_values(
-            self.weights.before,
-            {n: torch.as_tensor(v) for n, v in state.items() if v is not before[n]}, self.inputs)
+            self.weights.before, {n: torch.as_tensor(state[n]) for n in names}, self.inputs)
         return distance(self.wanted, there) <= (1e-9 if wide else 1e-5)
 
 

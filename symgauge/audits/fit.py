@@ -9,7 +9,7 @@ makes one tensor exact beats one that makes all a little better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -21,7 +21,9 @@ from symgauge.weights.action import (
 )
 from symgauge.audits.growth import grow, off, sizes_of
 from symgauge.audits.orders import order_of
+from symgauge.audits.products import Product, products
 from symgauge.weights.proposals import Proposal, proposals
+from symgauge.weights.spilled import changeable
 from symgauge.weights.statement import Group
 from symgauge.weights.view import GAIN, WHOLE, View
 
@@ -33,8 +35,8 @@ class Fit:
     """The state that the elements reach from BEFORE, and the relative error of each tensor."""
 
     before: Mapping[str, Array]
-    state: dict[str, Array]
-    after: dict[str, Array]
+    state: MutableMapping[str, Array]
+    after: MutableMapping[str, Array]
     tolerance: Mapping[str, float]
     elements: dict[int, Element] = field(default_factory=dict)
     #: For each element the tolerance of the tensor that it was read from.
@@ -82,20 +84,23 @@ def fit(
     tolerance: Mapping[str, float], tiny: Mapping[str, float],
 ) -> Fit:
     """Elements of these groups that carry as many tensors as possible from BEFORE to AFTER."""
-    found = Fit(before, dict(before), dict(after), tolerance, sizes=sizes_of(before), tiny=tiny)
+    found = Fit(
+        before, changeable(before), changeable(after), tolerance, sizes=sizes_of(before), tiny=tiny)
     found.measure(list(before))
     rng = np.random.default_rng(0)
-    weights = [_weights(k, groups) for k in range(len(groups))]
+    tried = [(p, _weights(p, groups)) for p in products(groups)]
     for _ in range(ROUNDS):
         moved = False
-        for k, group in enumerate(groups):
+        for product, weights in tried:
             wrong = set(found.unexplained)
-            if not wrong & set(group.tensors):
+            if not wrong & set(product.group.tensors):
                 continue
-            step = _step(group, found, weights[k], k not in found.elements, rng)
+            first = all(k not in found.elements for k, _ in product.powers)
+            step = _step(product.group, found, weights, first, rng)
             if step is None:
                 continue
-            found.step(k, group, *step)
+            for k, element in product.split(step[0]):
+                found.step(k, groups[k], element, step[1])
             moved = True
         if not moved:
             break
@@ -105,10 +110,11 @@ def fit(
     return found
 
 
-def _weights(k: int, groups: Sequence[Group]) -> dict[str, float]:
+def _weights(product: Product, groups: Sequence[Group]) -> dict[str, float]:
     """How much each tensor's error counts for a group: less, the more other families move it."""
-    others = [set(g.tensors) for j, g in enumerate(groups) if j != k and g.proved]
-    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in groups[k].tensors}
+    own = dict(product.powers)
+    others = [set(g.tensors) for j, g in enumerate(groups) if j not in own and g.proved]
+    return {n: (1 + sum(n in o for o in others)) ** -0.5 for n in product.group.tensors}
 
 
 def _step(
@@ -173,12 +179,13 @@ def _best(view: View, offers: Sequence[Proposal], first: bool) -> tuple[Element,
 
 def shaken(
     groups: Sequence[Group], found: Fit, units: Mapping[float, float]
-) -> dict[str, Array]:
+) -> Mapping[str, Array]:
     """Where BEFORE goes by elements that are off as far as rounding lets them be.
 
     `units` are the roundings that go with the tolerances of what elements were read from.
     """
-    state, rng = {**found.state, **found.before}, np.random.default_rng(2)
+    state, rng = changeable(found.before), np.random.default_rng(2)
+    state.update({n: found.state[n] for n in found.state if n not in found.before})
     for k, element, precision in found.steps:
         unit = max((u for t, u in units.items() if t <= precision), default=0.0)
         apply(state, groups[k], _off(groups[k], element, unit, found, rng))

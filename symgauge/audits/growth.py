@@ -21,6 +21,10 @@ from symgauge.weights.action import Array, Element, State, relative
 from symgauge.weights.statement import Group
 
 
+#: Entries that are looked at at once.
+PIECE = 2**20
+
+
 def sizes_of(state: Mapping[str, Array]) -> dict[str, Array]:
     """The sizes of the vectors of a state before anything moves."""
     return {n: np.atleast_1d(abs(a)) for n, a in state.items() if a.ndim < 2}
@@ -66,27 +70,41 @@ def off(
 
     Below `tiny` the numbers of a dtype are equally spaced. Infinite where one is no number.
     """
-    with np.errstate(invalid="ignore"):  # one infinity in both is no change
-        change = np.where(state == after, 0.0, state - after)
     if state.ndim < 2:
         most = np.maximum(abs(after), abs(state))
         if size is not None:
             most = np.maximum(most, size.reshape(most.shape))
-        return relative(state, after), _largest(abs(change), most + tiny)
+        return relative(state, after), _largest(abs(_apart(state, after)), most + tiny)
+    squares = _squares(state, after)
     found = []
     for axis in range(state.ndim):
-        others = tuple(k for k in range(state.ndim) if k != axis)
         count = state.size // max(state.shape[axis], 1)
-        norms = [_norms(a, others) for a in (change, state, after)]
+        norms = [np.sqrt(x[axis]) for x in squares]
         found.append(_largest(norms[0], np.maximum(*norms[1:]) + tiny * count ** 0.5))
-    whole, *sizes = (float(np.linalg.norm(x)) for x in norms)
+    whole, *sizes = (float(np.sqrt(x[0].sum())) for x in squares)
     return whole / max(sizes) if whole else 0.0, max(found)
 
 
-def _norms(array: Array, axes: tuple[int, ...]) -> Array:
-    letters = "abcdefghijklmn"[:array.ndim]
-    kept = "".join(c for k, c in enumerate(letters) if k not in axes)
-    found: Array = np.sqrt(np.einsum(f"{letters},{letters}->{kept}", array, array))
+def _apart(state: Array, after: Array) -> Array:
+    with np.errstate(invalid="ignore"):  # one infinity in both is no change
+        return np.where(state == after, 0.0, state - after)
+
+
+def _squares(state: Array, after: Array) -> list[list[Array]]:
+    """Of the change and of both the sums of squares at each index of each axis, piece by piece."""
+    found = [[np.zeros(n) for n in state.shape] for _ in range(3)]
+    letters = "abcdefghijklmn"[:state.ndim]
+    step = max(1, PIECE // max(state[:1].size, 1))
+    for start in range(0, len(state), step):
+        rows = slice(start, start + step)
+        for sums, a in zip(found, (
+                _apart(state[rows], after[rows]), state[rows], after[rows]), strict=True):
+            for axis, total in enumerate(sums):
+                own = np.einsum(f"{letters},{letters}->{letters[axis]}", a, a)
+                if axis:
+                    total += own
+                else:
+                    total[rows] = own
     return found
 
 

@@ -27,7 +27,7 @@ def order_of(view: View) -> Element | None:
     n = view.group.size
     if n > FEW and _stays(view):
         return None
-    nears = [_nearness(view, k) for k in range(len(view.pairs))]
+    nears = [_nearness(view, k) for k in range(len(view.moves))]
     found = list(_orders(view, nears))
     if not found:
         return None
@@ -35,7 +35,7 @@ def order_of(view: View) -> Element | None:
     def errors(order: Array) -> list[tuple[float, float]]:
         return [
             (np.sqrt(max(float(1 - near[order, np.arange(n)].mean()), 0.0)),
-             max(view.floor[view.pairs[k][0].parameter], 1e-7))
+             max(view.floor[view.moves[k].parameter], 1e-7))
             for k, near in enumerate(nears) if near is not None]
 
     def score(order: Array) -> float:
@@ -77,7 +77,7 @@ def _orders(view: View, nears: Sequence[Array | None]) -> Iterator[Element]:
 
 def _stays(view: View) -> bool:
     """Whether a place with more entries than recognise an index has each where it was."""
-    for k, (move, _, _) in enumerate(view.pairs):
+    for k, move in enumerate(view.moves):
         pair = _rows(view, k)
         if pair is None or pair[0].shape[1] < SAMPLE:
             continue
@@ -95,11 +95,14 @@ def _nearness(view: View, k: int) -> Array | None:
 
     None where any index goes for any other.
     """
-    move = view.pairs[k][0]
+    move = view.moves[k]
     kind, along = view.group.modulo.get(k, (None, 0))
     if kind is not None and kind.is_matrix:
         one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
-        return _same_spans(one.astype(np.float64), two.astype(np.float64), move, along)
+        if k in view.group.shifted:
+            one, two = (_centred(a, move) for a in (one, two))
+        return _same_spans(
+            one.astype(np.float64), two.astype(np.float64), move, along, k in view.group.shifted)
     pair = _rows(view, k)
     if pair is None:
         return None
@@ -110,17 +113,17 @@ def _nearness(view: View, k: int) -> Array | None:
 
 def _rows(view: View, k: int) -> tuple[Array, Array] | None:
     """What recognises each index at one place, in BEFORE and in AFTER."""
-    move = view.pairs[k][0]
+    move = view.moves[k]
     kind = view.group.modulo.get(k, (None, 0))[0]
     if kind is not None and kind.is_matrix:
         return None
-    one, two = (_some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
-    shifted = k in view.group.shifted
-    if one.shape[1] < (3 if shifted else 2 if kind is not None else 1):
-        return None
-    if shifted:
-        one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
-    return one, two
+    one, two = (_indexed(s[move.parameter], move) for s in (view.here, view.there))
+    if k in view.group.shifted:
+        if prod(one.shape[len(move.at.sizes):]) < 3:  # type: ignore[union-attr]
+            return None
+        one, two = (_centred(a, move) for a in (one, two))
+    one, two = _some(one), _some(two)
+    return None if one.shape[1] < (2 if kind is not None else 1) else (one, two)
 
 
 def _nearer(one: Array, two: Array, product: Array, scaled: bool) -> Array:
@@ -156,7 +159,17 @@ def _some(view: Array) -> Array:
     return found
 
 
-def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
+def _centred(view: Array, move: Move) -> Array:
+    """Without the mean over all that no factor of the axis numbers: what shifts change."""
+    assert move.at is not None
+    rest = tuple(range(len(move.at.sizes), view.ndim))
+    found: Array = view - view.mean(rest, keepdims=True) if rest else np.zeros_like(view)
+    return found
+
+
+def _same_spans(
+    one: Array, two: Array, move: Move, along: int, centred: bool
+) -> Array | None:
     """Nearness up to a matrix on another factor: how much of AFTER's rows BEFORE's rows span."""
     assert move.at is not None
     factors = [j for j in range(len(move.at.sizes)) if j != move.at.along]
@@ -168,7 +181,7 @@ def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
         flat = a.reshape(*a.shape[:count], -1).transpose([0, *others, axis, count])
         found.append(flat.reshape(len(a), -1, shape[axis], flat.shape[-1]))
     left, right = found
-    if left.shape[2] >= left.shape[3]:
+    if left.shape[2] >= left.shape[3] - centred:
         return None
     basis = np.linalg.qr(np.swapaxes(left, -1, -2))[0]  # (i, others, rest, d)
     n = len(left)
@@ -181,12 +194,16 @@ def _same_spans(one: Array, two: Array, move: Move, along: int) -> Array | None:
 
 
 def _signs(view: View, order: Array) -> Array:
-    """The sign of each index, where no family acts along it."""
+    """The sign of each index, where no family acts along it: by the places that recognise it best.
+    """
     votes = np.zeros(len(order))
-    for move, _, _ in view.pairs if not view.group.modulo else ():
-        one, two = (
-            _some(_indexed(s[move.parameter], move)) for s in (view.here, view.there))
-        one = one[order]
-        size = np.sqrt((one * one).sum(1) * (two * two).sum(1))
-        votes += (one * two).sum(1) / np.maximum(size, TINY)
+    for k, move in enumerate(view.moves if not view.group.modulo else ()):
+        pair = _rows(view, k)
+        if pair is None:
+            continue
+        one, two = pair[0][order], pair[1]
+        squares, product = ((one * one).sum(1), (two * two).sum(1)), (one * two).sum(1)
+        far = 1 - _nearer(*squares, product, False)
+        votes += product / np.maximum(np.sqrt(squares[0] * squares[1]), TINY) / (
+            far + max(view.floor[move.parameter], 1e-7) ** 2)
     return np.where(votes < 0, -1.0, 1.0)

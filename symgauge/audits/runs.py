@@ -36,6 +36,11 @@ class Runs:
             self._put(which, self.weights.names)
             self._holds = which
 
+    def release(self) -> None:
+        """Let go of the pages of files that runs have read: the program holds none of them."""
+        if self._holds is not None and self.program.as_stored:
+            self._put(self._holds, self.weights.names)
+
     def _put(self, which: Checkpoint, names: Sequence[str]) -> None:
         self.program.put(lambda n: self.weights.value(which, n), names)
 
@@ -89,6 +94,7 @@ class Runs:
     ) -> Iterator[Entries]:
         generator = torch.Generator().manual_seed(1)
         for _ in range(count):
+            self.release()
             self.program.put(lambda n: self._noisy(n, units, generator), list(units))
             yield change(base, self.program.outputs(inputs))
             self._put(which, list(units))

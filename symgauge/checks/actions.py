@@ -63,11 +63,11 @@ def sample(
     families: Sequence[PlainFamily],
     shapes: Shapes,
     seed: int,
-    scales: Mapping[str, float] | None = None,
+    scale_of: Callable[[str], float] | None = None,
 ) -> Parts:
     """A random element of every family that has a finite action fitting these shapes.
 
-    `scales` gives the size of each tensor's entries (their root mean square): a translation is
+    `scale_of` gives the size of a tensor's entries (their root mean square): a translation is
     drawn at the scale of the first tensor that it shifts, 1 where it is not given.
 
     The full sizes are taken where they fit the shapes, else the small ones; a family without a
@@ -82,18 +82,18 @@ def sample(
         if entry is None or not kind_of(entry["element"]).is_finite:
             continue
         require_action(entry, shapes)
-        element = random_element(with_parts(entry["element"]), _unit(entry, scales or {}), numbers)
+        element = random_element(with_parts(entry["element"]), _unit(entry, scale_of), numbers)
         found.append(Part(index, size, element))
     return tuple(found)
 
 
-def _unit(entry: PlainFamily, scales: Mapping[str, float]) -> float:
+def _unit(entry: PlainFamily, scale_of: Callable[[str], float] | None) -> float:
     """The scale at which a family's element is drawn."""
     if kind_of(entry["element"]).fixes_sums_of_0:
         # a sum is at most n^1/2 times the norm: a tensor moves by at most half of itself
         return float(entry["element"]["size"] ** -0.5)
     shifted = [m["parameter"] for m in entry["action"] if m["form"] == "+c"]
-    return (scales.get(shifted[0], 1.0) if shifted else 1.0) or 1.0
+    return (scale_of(shifted[0]) if scale_of and shifted else 1.0) or 1.0
 
 
 def require_action(entry: PlainFamily, shapes: Shapes) -> None:

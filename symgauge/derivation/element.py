@@ -90,18 +90,29 @@ def drawn(
     families: Sequence[PlainFamily], shapes: actions.Shapes, seed: int,
     state: Mapping[str, Any] | None = None,
 ) -> GroupElement:
-    """A random element, at the scale of a state's tensors where there is one."""
-    scales = None if state is None else {n: _scale(state[n]) for n in shapes}
-    return GroupElement(tuple(families), actions.sample(families, shapes, seed, scales))
+    """A random element, at the scale of a state's tensors where there is one.
+
+    Raises BadInputError where a tensor that a scale is read from holds what is no number.
+    """
+    scale_of = None if state is None else lambda name: _scale(name, state[name])
+    return GroupElement(tuple(families), actions.sample(families, shapes, seed, scale_of))
 
 
-def _scale(value: Any) -> float:
+def _scale(name: str, value: Any) -> float:
     """The root mean square of a tensor, some of which is in float64 at a time."""
     flat = value.reshape(-1)
     total = sum(
         float((to_numpy(flat[start:start + PIECE]).astype(float) ** 2).sum())
         for start in range(0, len(flat), PIECE))
+    if not np.isfinite(total):
+        raise BadInputError(no_number(name))
     return float(np.sqrt(total / max(len(flat), 1)))
+
+
+def no_number(name: str) -> str:
+    """The sentence for a tensor that no element moves, or is read from."""
+    return (f"{name} holds an entry that is infinite or no number: the symmetries move finite "
+            "numbers alone")
 
 
 def given(

@@ -28,7 +28,7 @@ from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
 from symgauge.spaces.roles import NamedLeg, named_legs
 from symgauge.weights.action import touched
-from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.moving import Record
 from symgauge.weights.statement import Group, Held, group_of, permutations, program_of
 
@@ -190,10 +190,16 @@ def at_sizes_of(target: Target | Held, weights: Checkpoint) -> Target | Held:
 
 
 def require_numbers(symmetries: Symmetries, weights: Checkpoint) -> None:
-    """Raises BadInputError where a tensor that moves has an entry that is infinite or no number."""
+    """Raises BadInputError where a tensor that moves holds integers, or what is no number."""
     for name in dict.fromkeys(
             n for g in (*symmetries.families, *symmetries.orders) for n in touched(g)):
-        if name in weights.shapes and not weights.tensor(name).double().isfinite().all():
+        if name not in weights.shapes:
+            continue
+        if not weights.dtypes[name].is_floating_point:
+            raise BadInputError(
+                f"{weights.path} holds {name} as {weights.dtypes[name]}, and the symmetries move "
+                "it: give floating-point weights".replace("torch.", ""))
+        if has_no_number(weights.tensor(name)):
             raise BadInputError(
                 f"{weights.path} holds an entry of {name} that is infinite or no number: there is "
                 "no element to be read from it")

@@ -19,6 +19,8 @@ from symgauge.errors import BadInputError
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+#: Entries that are looked at at once.
+PIECE = 2**22
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,16 @@ def open_checkpoint(path: str) -> Checkpoint:
             return found
 
     return Checkpoint(path, shapes, dtypes, read, files)
+
+
+def has_no_number(value: torch.Tensor) -> bool:
+    """Whether an entry of a tensor is infinite or no number."""
+    if not value.is_floating_point():
+        return False
+    narrow = value.element_size() == 1  # floats of one byte have no ops
+    return not all(
+        bool((part.float() if narrow else part).isfinite().all())
+        for part in value.reshape(-1).split(PIECE))
 
 
 def _shards(folder: Path) -> dict[str, Path]:

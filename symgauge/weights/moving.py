@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from symgauge.checks import actions
 from symgauge.checks.runtime.elements import library
 from symgauge.checks.runtime.moves import block, entries
 from symgauge.derivation.derivation import Derivation
-from symgauge.derivation.element import GroupElement, drawn, given, to_numpy
+from symgauge.derivation.element import GroupElement, drawn, given, no_number, to_numpy
 from symgauge.derivation.full import FullDerivation
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
@@ -28,6 +27,7 @@ from symgauge.plain import PlainFamily
 from symgauge.weights.checkpoint import INDEX, Checkpoint, open_checkpoint
 from symgauge.weights.rotations import hadamards
 from symgauge.weights.ties import alike_in, one_tensor
+from symgauge.weights.writing import write_tensors
 
 Record = Derivation | FullDerivation
 
@@ -244,13 +244,10 @@ def move_files(
                 changed.update(n for n in checkpoint.shapes if tied.get(n, n) == name)
         return there
 
-    save = importlib.import_module(f"safetensors.{weights.framework}").save_file
-
     def write(path: Path, names: Sequence[str], header: dict[str, str] | None) -> None:
-        # one at a time: what takes part in a move is in float64
-        there = {m: moved(m) for m in dict.fromkeys(tied.get(n, n) for n in names)}
-        shown = {n: there[tied.get(n, n)] for n in names}
-        write_atomically(path, lambda file: _save(save, shown, file, header))
+        write_atomically(path, lambda file: write_tensors(
+            file, names, checkpoint.shapes, checkpoint.dtypes,
+            lambda n: torch.as_tensor(moved(tied.get(n, n))), header))
 
     if not Path(checkpoint.path).is_dir():
         header = checkpoint.metadata(Path(checkpoint.path))
@@ -261,25 +258,17 @@ def move_files(
         tuple(sorted(changed)), tied, {n: m for n, m in alike.items() if n not in tied})
 
 
-def _save(
-    save: Callable[..., None], tensors: Mapping[str, Any], file: str,
-    header: dict[str, str] | None,
-) -> None:
-    """Raises OSError where the file cannot be written, as for any other data."""
-    from safetensors import SafetensorError
-
-    try:
-        save(tensors, file, metadata=header)
-    except SafetensorError as error:
-        raise OSError(str(error)[:120]) from error
-
-
 def _require_held(name: str, element: GroupElement, state: Mapping[str, Any], moved: Any) -> None:
-    """Raises BadInputError where a moved tensor overflows its dtype, or ends at 0 in it alone."""
+    """Raises BadInputError where what a moved tensor is made of is no number, or the tensor
+    overflows its dtype, or ends at 0 in it alone.
+    """
     dtype = str(state[name].dtype).removeprefix("torch.")
     before, moved = _with_ops(state[name]), _with_ops(moved)
     xp = library(moved)
-    if bool((xp.isfinite(before) & ~xp.isfinite(moved)).any()):
+    if not bool(xp.isfinite(moved).all()):
+        for n in (name, *state):
+            if not bool(xp.isfinite(_with_ops(state[n])).all()):
+                raise BadInputError(no_number(n))
         raise BadInputError(
             f"{name} would hold numbers beyond {dtype} where this element moves it; take a smaller "
             "element, or weights in a wider dtype")

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from symgauge.errors import BadInputError
 from symgauge.weights.action import Array
-from symgauge.weights.checkpoint import Checkpoint
+from symgauge.weights.checkpoint import Checkpoint, has_no_number
 from symgauge.weights.running import Running, alike
+from symgauge.weights.spilled import Stored
 
 #: Relative errors up to which a fitted element reproduces an entry or a row of a dtype.
 TOLERANCE = {
@@ -43,6 +44,12 @@ class Pair:
                 self.untied.append((name, first))
         here, there = self._names
         self.changed = [n for n in self.names if not same(before, here[n], after, there[n])]
+        for which, c, names in (("BEFORE", before, here), ("AFTER", after, there)):
+            for n in self.changed:
+                if has_no_number(c.tensor(names[n])):
+                    raise BadInputError(
+                        f"{which} ({c.path}) holds an entry of {names[n]} that is infinite or no "
+                        "number: with it the module is no function to be compared")
         self.extra = [
             {"tensor": n, "where": where, "same": alike}
             for n, where, alike in _extra(before, after, set(shapes))]
@@ -54,14 +61,17 @@ class Pair:
         """A tensor of one of the two, by its name in the module."""
         return which.tensor(self._names[which is self.after][name])
 
-    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> dict[str, Array]:
-        """Tensors as arrays of numpy, in float64 unless many are stored narrower."""
-        found = {}
-        for n in names:
-            value = self.value(which, n)
+    def arrays(self, which: Checkpoint, names: Sequence[str], wide: bool) -> Mapping[str, Array]:
+        """Tensors as arrays of numpy, in float64; where they are many each is read when asked for,
+        in float32 where it is stored narrower.
+        """
+        def read(name: str) -> Array:
+            value = self.value(which, name)
             kept = wide or value.dtype == torch.float64
-            found[n] = value.to(torch.float64 if kept else torch.float32).numpy()
-        return found
+            found: Array = value.to(torch.float64 if kept else torch.float32).numpy()
+            return found
+
+        return {n: read(n) for n in names} if wide else Stored(list(names), read)
 
 
 def epsilon(dtype: torch.dtype) -> float:

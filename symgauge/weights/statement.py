@@ -224,14 +224,16 @@ def _up_to_shifts(group: Group, families: Sequence[Group]) -> Group:
     if group.kind and (not group.kind.covers_discrete or group.kind.fixes_ones):
         return group
     shifts = [
-        (m.parameter, span(m.at), m.at.sizes, m.at.along, f.via) for f in families
+        (m.parameter, span(m.at), m.at.sizes, m.at.along, m.at.per, f.via) for f in families
         if f.kind and f.kind.is_shift
         for m in f.moves if m.form == "+c" and m.at is not None]
     found, near = set(), {}
     for k, m in enumerate(group.moves):
-        for tensor, where, sizes, along, via in shifts:
+        for tensor, where, sizes, along, per, via in shifts:
+            # numbers along the index, or along another for each of its values
+            ours = (along,) if group.kind else (along, *per)
             if m.at is not None and (m.parameter, span(m.at)) == (tensor, where) and (
-                    (m.at.sizes, m.at.along) == (sizes, along)):
+                    m.at.sizes == sizes and m.at.along in ours):
                 found.add(k)
                 near.update({t.parameter: t for t in via})
     return replace(group, shifted=frozenset(found), near=group.via or tuple(near.values()))

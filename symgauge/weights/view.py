@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 
@@ -33,14 +34,23 @@ class View:
         self.by_index = group.kind is not None and group.kind.is_vector
         #: An error below it is none.
         self.floor = {n: tolerance[n] for n in here}
-        self.pairs: list[tuple[Move, Array, Array]] = []
+        self._rng = rng
+        #: What it does to tensors by itself, one place each.
+        self.moves = [m for m in group.moves if m.form != "+Tc"]
+
+    @cached_property
+    def pairs(self) -> list[tuple[Move, Array, Array]]:
+        """The rows of each place in both states: of an order, which may be of a whole model's
+        stream, only when they are asked for.
+        """
+        found, group = [], self.group
         for k, move in enumerate(group.moves):
             if move.form == "+Tc":
                 continue
-            one, two = (rows_of(s[move.parameter], move.at) for s in (here, there))
+            one, two = (rows_of(s[move.parameter], move.at) for s in (self.here, self.there))
             most = ROWS + 4 * group.size
             if one.shape[1] > most:
-                some = np.sort(rng.choice(one.shape[1], most, replace=False))
+                some = np.sort(self._rng.choice(one.shape[1], most, replace=False))
                 one, two = one[:, some], two[:, some]
             one, two = one.astype(np.float64), two.astype(np.float64)
             if group.kind and group.kind.fixes_ones:
@@ -48,7 +58,8 @@ class View:
                 one, two = (a - a.mean(2, keepdims=True) for a in (one, two))
             elif k in group.shifted:
                 one, two = (a - a.mean(1, keepdims=True) for a in (one, two))
-            self.pairs.append((move, one, two))
+            found.append((move, one, two))
+        return found
 
     @property
     def _is_line(self) -> bool:

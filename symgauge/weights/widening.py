@@ -20,7 +20,7 @@ PICKING = (
     torch.ops.aten.index_select.default, torch.ops.aten.gather.default,
 )
 #: Entries of a matrix that are widened at once.
-PIECE = 2**24
+PIECE = 2**22
 
 
 class Widened(WideFloats):

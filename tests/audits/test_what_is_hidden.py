@@ -327,6 +327,8 @@ def test_a_large_module_is_judged_as_it_is_stored(
 ) -> None:
     monkeypatch.setattr("symgauge.weights.running.LARGE", 0)
     monkeypatch.setattr("symgauge.audits.runs.LARGE", 0)
+    monkeypatch.setattr("symgauge.audits.case.LARGE", 0)
+    monkeypatch.setattr("symgauge.weights.spilled.SMALL", 4)
     torch.manual_seed(7)
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     state, args = rounded(state_of(module), dtype), (torch.randn(5, 3),)

@@ -98,7 +98,7 @@ def test_a_seed_is_an_element() -> None:
 
 
 def test_translations_take_the_scale_of_the_weights() -> None:
-    small = sample(FAMILIES, SHAPES, 11, scales={"k.bias": 1e-3})
+    small = sample(FAMILIES, SHAPES, 11, scale_of=lambda n: 1e-3 if n == "k.bias" else 1.0)
     assert 1e-4 < np.abs(small[2].element.shift).max() < 2e-3 < np.abs(small[3].element.shift).max()
 
 

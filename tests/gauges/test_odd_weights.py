@@ -61,6 +61,21 @@ def test_entries_that_are_no_numbers_are_named(
     assert not (folder / "out.safetensors").exists()
 
 
+@pytest.mark.parametrize("command, names", [
+    ("canonicalise", ["bad"]), ("align", ["bad", "in.safetensors"]),
+    ("align", ["in.safetensors", "bad"]),
+])
+def test_integers_in_place_of_floats_are_named(
+    command: str, names: list[str], folder: Path, capsys: Any
+) -> None:
+    state = load_file(folder / "in.safetensors")
+    state["1.weight"] = (10 * state["1.weight"]).to(torch.int8)
+    save_file(state, folder / "bad")
+    assert run(folder, command, *names) == 3
+    assert "holds 1.weight as int8" in capsys.readouterr().err
+    assert not (folder / "out.safetensors").exists()
+
+
 def test_a_name_that_is_another_tensors_is_named(folder: Path, capsys: Any) -> None:
     save_file({"head.weight": torch.randn(5, 3)}, folder / "head")
     save_file({"table.weight": torch.randn(5, 3)}, folder / "table")

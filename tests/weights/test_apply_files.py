@@ -90,6 +90,17 @@ def test_a_given_element_and_the_identity(
     torch.testing.assert_close(function(after), function(state))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_not_moved(
+    derived: Path, tmp_path: Path, state: dict[str, torch.Tensor], value: float, capsys: Any
+) -> None:
+    state["0.bias"][1] = value
+    save_file(state, tmp_path / "in.safetensors")
+    assert apply(derived, tmp_path) == 3
+    assert "0.bias holds an entry that is infinite or no number" in capsys.readouterr().err
+    assert not (tmp_path / "out.safetensors").exists()
+
+
 @pytest.mark.parametrize("options, words", [
     (["--family", "nosuch"], "no family has 'nosuch'"),
     (["--element", "random"], "1 --element for 0 --family"),
