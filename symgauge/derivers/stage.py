@@ -336,8 +336,6 @@ class Stage:
                 for chosen in combinations(leaves, k):
                     if any(set(chosen) <= done for done in alone):
                         continue
-                    if len({a[0] for a in chosen}) > 1:
-                        continue
                     try:
                         found = self.shift(node, chosen)
                     except NoLemma:
