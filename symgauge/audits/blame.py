@@ -198,7 +198,7 @@ def _must(move: Move, group: Group) -> str:
 
 def _range(move: Move, state: Array, after: Array) -> str:
     """The part of the place's axis that is wrong."""
-    if move.at is None or move.form == "+Tc":  # whose place is that of the source
+    if move.at is None or move.part or move.form == "+Tc":  # whose place is that of the source
         return _whole(state, after)
     axis, start, stop = span(move.at)
     bad = _bad(state, after, axis)

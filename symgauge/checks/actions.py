@@ -18,6 +18,7 @@ from symgauge.checks.runtime.moves import (
     apply_move, element_in, moves_back, moves_onto, scales_from_zero, wide,
 )
 from symgauge.errors import BadInputError
+from symgauge.families.family import shape_of
 from symgauge.families.kinds import kind_of, with_parts
 from symgauge.families.serial import family_of
 from symgauge.proof.finite_actions import no_action
@@ -266,7 +267,8 @@ def _fits(entry: PlainFamily | None, shapes: Shapes) -> bool:
         if name not in shapes or move["parameter"] not in shapes:
             return False
         if at is not None:
-            axis, shape = at["axis"], shapes[name]
+            part = move.get("source_part") if "source" in move else move.get("part")
+            axis, shape = at["axis"], shape_of(shapes[name], part)
             if axis >= len(shape) or at["start"] + prod(at["sizes"]) > shape[axis]:
                 return False
     return True

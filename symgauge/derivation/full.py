@@ -203,7 +203,7 @@ def _facts(
     found: Found, generators: Sequence[FullStatement], about: Sequence[str]
 ) -> dict[str, Any]:
     """What follows from the program at the full sizes, and from what the statement is about."""
-    network = found.structure.network
+    network = found.network
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return {
@@ -262,7 +262,7 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
 
 def statements(found: Found) -> list[FullStatement]:
     """The families' entries, those that add nothing to the others left out."""
-    shapes = {p.name: p.shape for p in found.structure.network.parameters}
+    shapes = {p.name: p.shape for p in found.network.parameters}
     kept, _ = independent(found.sliced, found.families)
     out, proved = [], set()
     own = [(s, found.structure) for s, _ in found.slices]

@@ -9,6 +9,7 @@ from typing import Any
 from symgauge.families.family import Family, Through
 from symgauge.laws.sweep import Step
 from symgauge.program.moves import Address
+from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 
 #: Tells entries that are over a gain: W += c / gamma.
@@ -52,6 +53,8 @@ class Structural:
 class Found:
     """Families on the network that use up a parameter each, and those on the slices."""
 
+    network: Network
+    #: The program in which they were found, and that on the slices: parameters may be cut there.
     structure: Structure
     sliced: Structure
     slices: list[tuple[Structural, Through]] = field(default_factory=list)

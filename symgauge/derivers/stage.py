@@ -336,21 +336,23 @@ class Stage:
                 for chosen in combinations(leaves, k):
                     if any(set(chosen) <= done for done in alone):
                         continue
+                    # what others compensate may go without them where it is constant
+                    known = any(set(chosen) <= done for done in accepted)
                     try:
-                        found = self.shift(node, chosen)
+                        found = self.shift(node, chosen, alone=known)
                     except NoLemma:
                         continue
-                    # what others compensate may go without them where it is constant
                     if len(found.family.moves) == 1:
                         alone.append(frozenset(chosen))
-                    elif any(set(chosen) <= done for done in accepted):
-                        continue
                     accepted.append(frozenset(chosen))
                     yield found
 
-    def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
-        """The family that shifts one parameter. Raises NoLemma where it is none."""
-        proved = prove_shift(self.structure, node, leaves)
+    def shift(self, node: int, leaves: Sequence[Address], alone: bool = False) -> Structural:
+        """The family that shifts one parameter, others perhaps with it, or `alone`.
+
+        Raises NoLemma where it is none.
+        """
+        proved = prove_shift(self.structure, node, leaves, alone)
         moves = shift_moves(self.structure, proved)
         entries: list[Entry] = []
         for target, terms in proved.moves.items():

@@ -10,7 +10,7 @@ rest is found there and carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,8 +26,10 @@ from symgauge.families.family import Family, held_values
 from symgauge.families.offsets import (
     Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
 )
+from symgauge.families.parts import Parts, of_whole, slice_of_whole
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
+from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
@@ -39,15 +41,39 @@ from symgauge.spaces.structure import Structure
 def find(network: Network, progress: Progress = lambda _: None) -> Found:
     """The structural families of a network, of any size.
 
-    They are found in w' = u + w, for parameters w that are read so alone.
+    They are found in the program of the parts, where parameters are cut.
     """
+    cut = parted(network)
+    if not cut.parts:
+        return _recentred(network, progress)
+    found = _recentred(cut.network, progress, cut.numbers)
+    slices = [t for _, t in found.slices] + [t for s in found.families for t in s.own]
+    if any(t.parameter in names for t in slices for names in cut.parts.values()):
+        return _recentred(network, progress)
+    found.network = network
+    found.slices = [
+        (_of_whole(s, cut.parts), slice_of_whole(t, cut.parts)) for s, t in found.slices]
+    found.families = [_of_whole(s, cut.parts) for s in found.families]
+    return found
+
+
+def _of_whole(found: Structural, parts: Parts) -> Structural:
+    family = of_whole(found.family, parts)
+    assert family is not None
+    return replace(found, family=family, own=tuple(slice_of_whole(t, parts) for t in found.own))
+
+
+def _recentred(
+    network: Network, progress: Progress, numbers: Sequence[int] | None = None
+) -> Found:
+    """The families of a program, found in w' = u + w for parameters w that are read so alone."""
     progress("legs")
     centred = recentred(network)
     offsets = centred.offsets
-    found = _find(centred.network, progress)
+    found = _find(centred.network, progress, numbers)
     slices = [slice_with_offsets(t, offsets) for _, t in found.slices]
     if None in slices:
-        return _find(network, progress)
+        return _find(network, progress, numbers)
     found.slices = [
         (replace(s, family=replace(s.family, moves=t.moves)), t)
         for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
@@ -64,16 +90,16 @@ def _with_offsets(families: Iterable[Structural], offsets: Offsets) -> Iterator[
             yield replace(s, family=family, own=kept)
 
 
-def _find(network: Network, progress: Progress) -> Found:
+def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -> Found:
     """The families of a program in which gains are plain."""
-    structure = Structure(network)
+    structure = Structure(network, numbers=numbers)
     progress("scalings and shifts that use up a parameter")
     plain = Stage(structure)
     slices = slices_of(plain)
-    found = Found(structure, structure, slices)
+    found = Found(network, structure, structure, slices)
     if slices:
         found.sliced = Structure(
-            network.fixed(held_values(t for _, t in slices)), like=structure)
+            network.fixed(held_values(t for _, t in slices)), numbers=numbers, like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
     found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
@@ -113,7 +139,8 @@ def _with_slices(
         names = tuple(t.parameter for t in near)
         if names not in there:
             held = found.structure.network.fixed(held_values(near))
-            there[names] = Structure(held, like=found.structure)
+            there[names] = Structure(
+                held, numbers=found.structure.numbers, like=found.structure)
         with contextlib.suppress(NoLemma):
             steps_of(there[names], family)
             via = tuple(near)
@@ -141,7 +168,7 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
 
     A lower bound on the generic rank, modulo p; no stabiliser is assumed to be trivial.
     """
-    network = found.sliced.network
+    network = found.network.fixed(held_values(t for _, t in found.slices))
     coordinates = Coordinates(network)
     fields: list[VectorField] = []
     for s in found.families:
@@ -159,7 +186,7 @@ def instantiate(found: Found) -> list[Family]:
     For networks small enough to hold every generator. All come through all slices, where their
     algebra is a direct sum. A family whose fields are no Laurent polynomials is left out.
     """
-    coordinates = Coordinates(found.structure.network)
+    coordinates = Coordinates(found.network)
     via = tuple(through for _, through in found.slices)
     out = []
     slices = {t: Slice(t, coordinates) for s in found.families for t in (*via, *s.own)}

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.families.family import Family, Move, Place
+from symgauge.families.family import Family, Move, Part, Place
 from symgauge.families.kind import Kind, MatrixKind, Sparse
 from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
@@ -32,18 +32,33 @@ class Coordinates:
         self.shapes = {p.name: p.shape for p in network.parameters}
         self.total = network.num_coordinates
 
-    def whole(self, parameter: str) -> npt.NDArray[np.int64]:
-        """Coordinates of a parameter in its own shape."""
+    def whole(self, parameter: str, part: Part = ()) -> npt.NDArray[np.int64]:
+        """Coordinates of a parameter, or of a part of it, in its own shape."""
         shape = self.shapes[parameter]
         start = self.network.offsets[parameter]
-        return np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+        index = np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+        if part:
+            axis, first, stop = part
+            index = index[(slice(None),) * axis + (slice(first, stop),)]
+        return index
 
-    def at(self, parameter: str, place: Place | None) -> npt.NDArray[np.int64]:
+    def moved(self, move: Move) -> npt.NDArray[np.int64]:
+        """Where a move acts on its parameter (not "+Tc", which changes all of it): see `at`."""
+        return self.at(move.parameter, move.at, move.part)
+
+    def read(self, move: Move) -> npt.NDArray[np.int64]:
+        """Where the place of a move is in its source: see `at`."""
+        assert move.source is not None
+        return self.at(move.source, move.at, move.source_part)
+
+    def at(
+        self, parameter: str, place: Place | None, part: Part = ()
+    ) -> npt.NDArray[np.int64]:
         """Shape (copies, size, repeats, other axes flattened).
 
-        None is the whole tensor: one copy, size 1.
+        None is the whole tensor, or part: one copy, size 1.
         """
-        index = self.whole(parameter)
+        index = self.whole(parameter, part)
         if place is None:
             return index.reshape(1, 1, 1, -1)
         index = np.moveaxis(index, place.axis, 0)
@@ -87,7 +102,7 @@ class Coordinates:
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:
-            whole = self.at(move.parameter, move.at)
+            whole = self.moved(move)
             index = whole[c].reshape(whole.shape[1], -1)
             for a, b, w in matrix:
                 if move.form == "g^-T":
@@ -104,18 +119,16 @@ class Coordinates:
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:
             if move.form == "+Tc":
-                assert move.source is not None
-                source = self.at(move.source, move.at)[c, i]
-                target = self.whole(move.parameter).reshape(-1)
+                source = self.read(move)[c, i]
+                target = self.whole(move.parameter, move.part).reshape(-1)
                 linear += [
                     (int(k), int(m), move.weight)
                     for row in source for k, m in zip(target, row, strict=True)
                 ]
                 continue
-            index = self.at(move.parameter, move.at)[c, i].reshape(-1)
+            index = self.moved(move)[c, i].reshape(-1)
             if move.form == "+T*c":
-                assert move.source is not None
-                source = self.at(move.source, move.at)[c, i].reshape(-1)
+                source = self.read(move)[c, i].reshape(-1)
                 linear += [
                     (int(k), int(m), move.weight) for k, m in zip(index, source, strict=True)
                 ]

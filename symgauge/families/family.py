@@ -18,6 +18,8 @@ from symgauge.program.legs import Location
 from symgauge.plain import PlainMove, PlainPlace
 
 
+#: (axis, start, stop), or () for all of a tensor.
+Part = tuple[int, ...]
 #: What numbers copies: a factor of the place's own range, or all of another axis, (axis, size).
 Per = int | tuple[int, int]
 
@@ -100,6 +102,10 @@ class Move:
     source: str | None = None
     #: Of "s^k" alone.
     offset: Fraction = Fraction(0)
+    #: (axis, start, stop): all that is said is said of this part of the parameter alone, or of the
+    #: source; () for all of it.
+    part: Part = ()
+    source_part: Part = ()
 
     def plain(self) -> PlainMove:
         """Plain data, the keys of the statement of a family."""
@@ -110,8 +116,25 @@ class Move:
             out["offset"] = str(self.offset)
         if self.source is not None:
             out["source"] = self.source
+        if self.part:
+            out["part"] = list(self.part)
+        if self.source_part:
+            out["source_part"] = list(self.source_part)
         out["at"] = None if self.at is None else self.at.plain()
         return out
+
+
+def shape_of(shape: Sequence[int], part: Sequence[int] | None) -> tuple[int, ...]:
+    """The shape of a part of a tensor."""
+    if not part:
+        return tuple(shape)
+    axis, start, stop = part
+    return (*shape[:axis], stop - start, *shape[axis + 1:])
+
+
+def parts_meet(a: Sequence[int] | None, b: Sequence[int] | None) -> bool:
+    """Whether two parts of one tensor may have an entry in common."""
+    return not a or not b or a[0] != b[0] or max(a[1], b[1]) < min(a[2], b[2])
 
 
 @dataclass(frozen=True)
@@ -176,11 +199,11 @@ def joined(moves: Sequence[Move]) -> tuple[Move, ...]:
 
     The moves of a diagonal family: one after the other the two would be another action.
     """
-    shifts = {(m.parameter, m.at): m.weight for m in moves if m.form == "+c"}
-    scaled = {(m.parameter, m.at) for m in moves if m.form == "s^k"}
+    shifts = {(m.parameter, m.part, m.at): m.weight for m in moves if m.form == "+c"}
+    scaled = {(m.parameter, m.part, m.at) for m in moves if m.form == "s^k"}
     out = []
     for m in moves:
-        here = m.parameter, m.at
+        here = m.parameter, m.part, m.at
         if m.form == "s^k" and here in shifts:
             out.append(replace(m, offset=m.offset + shifts[here] / m.weight))
         elif m.form != "+c" or here not in scaled:

@@ -19,7 +19,7 @@ from functools import cached_property
 from math import prod
 
 from symgauge.domains.signs import analytic_everywhere, ends_somewhere
-from symgauge.families.family import Family, Move, Place
+from symgauge.families.family import Family, Move, Part, Place, parts_meet, shape_of
 from symgauge.lie.fields import VectorField
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower
@@ -71,7 +71,12 @@ def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | Non
 
 def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     """Whether the element's index and copies are those of the place."""
-    at, shape = move.at, shapes[move.source or move.parameter]
+    at = move.at
+    shape = shape_of(shapes[move.source or move.parameter],
+                     move.source_part if move.source else move.part)
+    for name, part in ((move.parameter, move.part), (move.source, move.source_part)):
+        if name is not None and part and part[2] > shapes[name][part[0]]:
+            return False
     if at is None:
         return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
     factors = [*at.per, at.along]
@@ -95,10 +100,12 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
 def _commute(a: Move, b: Move) -> bool:
     """Whether a at one element and b at another commute; of a move with itself, likewise."""
     for mine, other in ((a, b), (b, a)):
-        if mine.source is not None and _meet(mine.source, mine.at, other):
+        if mine.source is not None and _meet(mine.source, mine.source_part, mine.at, other):
             return False
-    if not _meet(a.parameter, None if a.form == "+Tc" else a.at, b):
+    if not _meet(a.parameter, a.part, None if a.form == "+Tc" else a.at, b):
         return True
+    if a.part != b.part and {a.form, b.form} - {"+c", "+Tc"}:
+        return False  # places in different parts of one tensor
     if a is b or {a.form, b.form} <= {"+c", "+Tc"}:
         return True  # one form alone; constants, or functions of what does not move
     if a.form == b.form == "s^k":
@@ -114,10 +121,12 @@ def _commute(a: Move, b: Move) -> bool:
         a.at.along not in b.at.per and b.at.along not in a.at.per)
 
 
-def _meet(parameter: str, at: Place | None, other: Move) -> bool:
+def _meet(parameter: str, part: Part, at: Place | None, other: Move) -> bool:
     """Whether a move changes entries of a block of a parameter, as far as its axis tells."""
-    if parameter != other.parameter:
+    if parameter != other.parameter or not parts_meet(part, other.part):
         return False
+    if part != other.part:
+        return True
     there = None if other.form == "+Tc" else other.at
     if at is None or there is None or at.axis != there.axis:
         return True

@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import prod
 from typing import Literal, NamedTuple
 
+from symgauge.families.family import shape_of
 from symgauge.families.kinds import kind_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
 from symgauge.report.escape import escape
@@ -65,6 +66,10 @@ def held_at(through: PlainSlice) -> Fraction:
 def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")
+    shape = shapes.get(name)
+    part = move.get("part") if key == "parameter" else move.get("source_part")
+    if part is not None:
+        name, shape = str(Block(name, *part)), None if shape is None else shape_of(shape, part)
     if at is None or (key == "parameter" and move["form"] == "+Tc"):
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
@@ -72,7 +77,7 @@ def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
         count, period, *begin = at["periods"]
         stop = start + prod(at["sizes"][count:])
         return str(Block(name, axis, start, stop, period, sum(begin)))
-    whole = shapes[name][axis] if name in shapes else start + length
+    whole = start + length if shape is None else shape[axis]
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 
 

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from scipy.linalg import lstsq, solve_sylvester
 
-from symgauge.checks.runtime.moves import block, places
+from symgauge.checks.runtime.moves import block, part_of, places
 from symgauge.families.family import Place
 from symgauge.families.kind import Kind
 from symgauge.weights.action import Array, Element
@@ -150,9 +150,10 @@ def _shifts(view: View) -> Iterator[Proposal]:
     for move in group.moves:
         if move.form != "+Tc":
             continue
-        assert move.source is not None and move.at is not None
-        matrix = _summed(view.here[move.source], move.at).T * float(move.weight)
-        change = (view.there[move.parameter] - view.here[move.parameter]).reshape(-1)
+        assert move.at is not None
+        plain = move.plain()
+        matrix = _summed(part_of(view.here, plain, "source"), move.at).T * float(move.weight)
+        change = (part_of(view.there, plain) - part_of(view.here, plain)).reshape(-1)
         if not change.any():
             continue
         c = _solved(matrix, change)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from symgauge.checks.runtime.moves import contracted
+from symgauge.checks.runtime.moves import contracted, part_of
 from symgauge.families.family import Move
 from symgauge.weights.action import Array, Element, State, relative, rows_of
 from symgauge.weights.statement import Group
@@ -37,7 +37,7 @@ class View:
         for k, move in enumerate(group.moves):
             if move.form == "+Tc":
                 continue
-            one, two = (rows_of(s[move.parameter], move.at) for s in (here, there))
+            one, two = (rows_of(s[move.parameter], move) for s in (here, there))
             most = ROWS + 4 * group.size
             if one.shape[1] > most:
                 some = np.sort(rng.choice(one.shape[1], most, replace=False))
@@ -87,12 +87,13 @@ class View:
 
     def whole(self, move: Move, element: Element) -> float:
         """The relative error of a tensor that is shifted by a contraction."""
-        assert move.source is not None and move.at is not None
+        assert move.at is not None
         shift = element.acting(self.group.copies).shift
-        added = contracted(self.here[move.source], move.at.plain(), shift)
-        here = self.here[move.parameter]
+        plain = move.plain()
+        added = contracted(part_of(self.here, plain, "source"), move.at.plain(), shift)
+        here = part_of(self.here, plain)
         return relative(
-            here + float(move.weight) * added.reshape(here.shape), self.there[move.parameter])
+            here + float(move.weight) * added.reshape(here.shape), part_of(self.there, plain))
 
     def bonus(self, element: Element, k: int | None) -> Array:
         """Decades for an element that explains place k with more equations than unknowns.
@@ -104,7 +105,7 @@ class View:
         if k == WHOLE:
             sure = any(
                 self.whole(m, element) <= self.floor[m.parameter] for m in self.group.moves
-                if m.form == "+Tc" and self.here[m.parameter].size > element.values.size)
+                if m.form == "+Tc" and part_of(self.here, m.plain()).size > element.values.size)
             return np.asarray(3 * GAIN * sure)
         fits = self.error(k, element) <= self.floor[self.pairs[k][0].parameter]
         whole = self._is_line or any(m.form == "+Tc" for m in self.group.moves)

@@ -22,26 +22,31 @@ class Compensated:
     steps: Sequence[Step[Shifted]]
 
 
-def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address]) -> Compensated:
+def prove_shift(
+    structure: Structure, parameter: int, leaves: Sequence[Address], alone: bool = False
+) -> Compensated:
     """The parameter moves by c on these leaves, constant along its others; others compensate.
 
-    First parameters that are summands themselves compensate; then those inside a summand that is
-    a sum. Raises NoLemma where no compensation is found.
+    Where it moves `alone` none does. Else first parameters that are summands themselves compensate;
+    then those inside a summand that is a sum. Raises NoLemma where no compensation is found.
     """
     try:
-        return _compensated(structure, parameter, leaves, deep=False)
+        return _compensated(structure, parameter, leaves, absorbs=not alone)
     except NoLemma:
-        return _compensated(structure, parameter, leaves, deep=True)
+        if alone:
+            raise
+        return _compensated(structure, parameter, leaves, absorbs=True, deep=True)
 
 
 def _compensated(
-    structure: Structure, parameter: int, leaves: Sequence[Address], deep: bool
+    structure: Structure, parameter: int, leaves: Sequence[Address], absorbs: bool,
+    deep: bool = False,
 ) -> Compensated:
     moves: dict[int, dict[Term, Fraction]] = {
         parameter: {Term(tuple(enumerate(leaves))): Fraction(1)}
     }
     while True:
-        shifting = Shifting(structure, facts_of(structure), moves, deep=deep)
+        shifting = Shifting(structure, facts_of(structure), moves, absorbs, deep)
         steps, ends = shifted(shifting, {i: Shifted(terms) for i, terms in moves.items()})
         if shifting.absorbed is not None:
             target, terms = shifting.absorbed
