@@ -25,6 +25,7 @@ from symgauge.statements.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.parts import of_whole
 from symgauge.families.statement import FullStatement, ProofLine
 from symgauge.ops import all_ops
 from symgauge.plain import PlainFamily
@@ -267,7 +268,7 @@ def statements(found: Found) -> list[FullStatement]:
     out, proved = [], set()
     own = [(s, found.structure) for s, _ in found.slices]
     for s, structure in (*own, *((s, found.sliced) for s in kept)):
-        entry = structural_statement(s.family, shapes)
+        entry = structural_statement(of_whole(s.family, found.parts), shapes)
         if entry.class_ not in proved:
             # layers alike are proved alike: one table stands for all
             proved.add(entry.class_)

@@ -26,7 +26,7 @@ from symgauge.families.family import Family, held_values
 from symgauge.families.offsets import (
     Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
 )
-from symgauge.families.parts import Parts, of_whole, slice_of_whole
+from symgauge.families.parts import of_whole
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
 from symgauge.program.parted import parted
@@ -49,18 +49,9 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
     found = _recentred(cut.network, progress, cut.numbers)
     slices = [t for _, t in found.slices] + [t for s in found.families for t in s.own]
     if any(t.parameter in names for t in slices for names in cut.parts.values()):
-        return _recentred(network, progress)
-    found.network = network
-    found.slices = [
-        (_of_whole(s, cut.parts), slice_of_whole(t, cut.parts)) for s, t in found.slices]
-    found.families = [_of_whole(s, cut.parts) for s in found.families]
+        return _recentred(network, progress)  # of a part alone there is no slice
+    found.network, found.parts = network, cut.parts
     return found
-
-
-def _of_whole(found: Structural, parts: Parts) -> Structural:
-    family = of_whole(found.family, parts)
-    assert family is not None
-    return replace(found, family=family, own=tuple(slice_of_whole(t, parts) for t in found.own))
 
 
 def _recentred(
@@ -168,7 +159,7 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
 
     A lower bound on the generic rank, modulo p; no stabiliser is assumed to be trivial.
     """
-    network = found.network.fixed(held_values(t for _, t in found.slices))
+    network = found.sliced.network
     coordinates = Coordinates(network)
     fields: list[VectorField] = []
     for s in found.families:
@@ -189,10 +180,11 @@ def instantiate(found: Found) -> list[Family]:
     coordinates = Coordinates(found.network)
     via = tuple(through for _, through in found.slices)
     out = []
-    slices = {t: Slice(t, coordinates) for s in found.families for t in (*via, *s.own)}
     own = [s.family for s, _ in found.slices]
     on_slices = [s.family if s.own else replace(s.family, via=via) for s in found.families]
-    for family in (*own, *on_slices):
+    families = [of_whole(f, found.parts) for f in (*own, *on_slices)]
+    slices = {t: Slice(t, coordinates) for f in families for t in f.via}
+    for family in families:
         fields = carried(coordinates.fields_of(family), [slices[t] for t in family.via])
         if fields:
             out.append(replace(family, fields=fields, all_sizes=True))

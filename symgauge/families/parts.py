@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from symgauge.families.family import Family, Move, Part, Through
+from symgauge.families.family import Family, Move, Part
 
 #: {parameter: {name of a part: (axis, start, stop)}}, parts in order.
 Parts = Mapping[str, Mapping[str, tuple[int, int, int]]]
 
 
-def of_whole(family: Family, parts: Parts) -> Family | None:
-    """The family of the first program; None where a slice fixes a part alone."""
-    if any(t.parameter in names for t in family.via for names in parts.values()):
-        return None
+def of_whole(family: Family, parts: Parts) -> Family:
+    """The family of the first program; its slices fix no part alone."""
     return replace(family, moves=_of_whole(family.moves, parts), via=tuple(
-        slice_of_whole(t, parts) for t in family.via))
-
-
-def slice_of_whole(through: Through, parts: Parts) -> Through:
-    """The slice of the first program, likewise."""
-    return replace(through, moves=_of_whole(through.moves, parts))
+        replace(t, moves=_of_whole(t.moves, parts)) for t in family.via))
 
 
 def of_parts(family: Family, parts: Parts) -> Family | None:
