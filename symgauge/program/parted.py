@@ -197,15 +197,16 @@ class _Writer:
         self.pieces = _Pieces(network, cuts)
         self.nodes: list[Node] = []
         self.numbers: list[int] = []
-        self._moved: list[int] = []
+        #: What lines are here; what is in pieces is put together only where all of it is read.
+        self._moved: dict[int, int] = {}
         self._pieces: dict[int, list[int]] = {}
         self._join = network.ops["concatenate"]
 
     def written(self) -> Network:
         """The program."""
         for i, node in enumerate(self.network.nodes):
-            self._moved.append(self._line(i, node))
-        outputs = tuple(self._moved[i] for i in self.network.outputs)
+            self._line(i, node)
+        outputs = tuple(self._whole(i) for i in self.network.outputs)
         return replace(self.network, nodes=tuple(self.nodes), outputs=outputs)
 
     def _put(self, i: int, node: Node) -> int:
@@ -213,23 +214,30 @@ class _Writer:
         self.numbers.append(i)
         return len(self.nodes) - 1
 
-    def _line(self, i: int, node: Node) -> int:
+    def _line(self, i: int, node: Node) -> None:
+        taken = _range(node)
         if i in self.cuts:
             self._pieces[i] = [
                 self._put(i, self._leaf(i, name, part)) for name, part in _parts(
                     self.network, i, self.cuts[i]).items()]
-            return self._joined(i, self.cuts[i][0], self._pieces[i])
-        taken = _range(node)
-        if taken is not None and node.inputs[0] in self.cuts:
-            return self._taken(i, node.inputs[0], *taken)
-        cut = self.pieces.of(i) if node.op is not None and node.op.law == "sum of lines" else None
-        if cut is not None:
+        elif taken is not None and node.inputs[0] in self.cuts:
+            self._moved[i] = self._taken(i, node.inputs[0], *taken)
+        elif node.op is not None and node.op.law == "sum of lines" and self.pieces.of(i):
             pairs = zip(*(self._pieces_of(j) for j in node.inputs), strict=True)
             self._pieces[i] = [
                 self._put(i, replace(node, inputs=pair, shape=self.nodes[pair[0]].shape))
                 for pair in pairs]
-            return self._joined(i, cut[0], self._pieces[i])
-        return self._put(i, replace(node, inputs=tuple(self._moved[j] for j in node.inputs)))
+        else:
+            inputs = tuple(self._whole(j) for j in node.inputs)
+            self._moved[i] = self._put(i, replace(node, inputs=inputs))
+
+    def _whole(self, i: int) -> int:
+        """The line, its pieces put together."""
+        if i not in self._moved:
+            cut = self.pieces.of(i)
+            assert cut is not None
+            self._moved[i] = self._joined(i, cut[0], self._pieces[i])
+        return self._moved[i]
 
     def _leaf(self, i: int, name: str, part: tuple[int, int, int]) -> Node:
         axis, start, stop = part
@@ -243,7 +251,7 @@ class _Writer:
         first = (0, *ends)
         if axis != mine or not {start, stop} <= set(first):
             node = self.network.nodes[i]
-            return self._put(i, replace(node, inputs=(self._moved[source],)))
+            return self._put(i, replace(node, inputs=(self._whole(source),)))
         chosen = self._pieces[source][first.index(start):first.index(stop)]
         return chosen[0] if len(chosen) == 1 else self._joined(i, axis, chosen)
 
@@ -263,7 +271,7 @@ class _Writer:
     def _made(self, i: int, node: Node) -> list[int]:
         assert node.op is not None
         if node.op.law == "join":
-            return [self._moved[j] for j in node.inputs]
+            return [self._whole(j) for j in node.inputs]
         cut, made = self.pieces.of(i), []
         assert cut is not None
         for j in self._pieces_of(node.inputs[0]):
