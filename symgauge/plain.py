@@ -50,7 +50,7 @@ class PlainMove(TypedDict):
     weight: NotRequired[str]
     #: Of "s^k" alone.
     offset: NotRequired[str]
-    #: Of "+Tc": the parameter that is contracted; `at` is a place in it.
+    #: Of "+Tc": the parameter that is contracted; `at` is a place in it. Of "+c/T": the divisor.
     source: NotRequired[str]
     #: [axis, start, stop]: the part of the parameter, and of the source, that all else is said of.
     part: NotRequired[list[int]]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from symgauge.checks.runtime.elements import Array, Element, beside, library, random_element
 from symgauge.checks.runtime.moves import (
-    apply_move, element_in, moves_back, moves_onto, scales_from_zero, wide,
+    apply_move, element_in, moves_back, moves_onto, part_of, scales_from_zero, wide,
 )
 from symgauge.errors import BadInputError
 from symgauge.families.family import shape_of
@@ -25,6 +25,9 @@ from symgauge.proof.finite_actions import no_action
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 
 Shapes = Mapping[str, Sequence[int]]
+#: Of a gain that is brought to 1, or divided by.
+NO_ACTION = (
+    "has an entry that is 0: symmetries that act through it are defined only where it has none")
 
 
 class NumpyNumbers:
@@ -157,6 +160,9 @@ def apply(
             name = move["parameter"]
             if needed is not None and name not in needed:
                 continue
+            if move["form"] == "+c/T" and not bool(
+                    part_of({move["source"]: current(move["source"])}, move, "source").all()):
+                raise BadInputError(f"{move['source']} {NO_ACTION}")
             target = current(name)
             here = {name: target}
             if "source" in move:
@@ -230,8 +236,7 @@ def _onto(
         raise BadInputError(f"{name} has {count} entries, its slice {size}")
     if scales_from_zero(through, here):
         raise BadInputError(
-            f"{name} has an entry that is 0: symmetries that act through it are defined only "
-            "where it has none"
+            f"{name} {NO_ACTION}"
         )
     own = element_in(through, here)
     act(moves_onto(through), own)

@@ -10,14 +10,14 @@ from itertools import combinations
 from math import lcm
 
 from symgauge.derivers.blocks import blocks
-from symgauge.derivers.element import Element, Entry, Structural
+from symgauge.derivers.element import OVER, Element, Entry, Structural
 from symgauge.families.family import Family, Move
 from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.kinds.translation import SHIFT
-from symgauge.laws.facts import totals_of, views_of
+from symgauge.laws.facts import facts_of, totals_of, views_of
 from symgauge.laws.reads import is_used, unread_summands
 from symgauge.laws.turning import Mark
 from symgauge.laws.weighing import Weight, Weights
@@ -347,18 +347,42 @@ class Stage:
                     accepted.append(frozenset(chosen))
                     yield found
 
-    def shift(self, node: int, leaves: Sequence[Address], alone: bool = False) -> Structural:
+    def over_gains(self) -> Iterator[Structural]:
+        """W + c / T where W reads T times what sums to 0, and other tensors make up for the rest.
+
+        A table that is tied so: what else reads it is shifted by the same vector at every row.
+        """
+        facts, tried = facts_of(self.structure), set[tuple[int, int]]()
+        for line in self.structure.lines.values():
+            if line.law != "contraction":
+                continue
+            for k in (0, 1):
+                view = facts.views.get(line.inputs[k])
+                over = facts.over.get(line.inputs[1 - k], {}).get(len(line.shape) - 2 + k)
+                if view is None or over is None or (view.parameter, over) in tried:
+                    continue
+                tried.add((view.parameter, over))
+                with contextlib.suppress(NoLemma):
+                    found = self.shift(view.parameter, (), over=over)
+                    if len(found.family.moves) > 1:
+                        yield found
+
+    def shift(
+        self, node: int, leaves: Sequence[Address], alone: bool = False, over: int | None = None
+    ) -> Structural:
         """The family that shifts one parameter, others perhaps with it, or `alone`.
 
-        Raises NoLemma where it is none.
+        By c / T for a parameter T that it is `over`. Raises NoLemma where it is none.
         """
-        proved = prove_shift(self.structure, node, leaves, alone)
+        proved = prove_shift(self.structure, node, leaves, alone, over)
         moves = shift_moves(self.structure, proved)
         entries: list[Entry] = []
         for target, terms in proved.moves.items():
             for term, weight in terms.items():
                 at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
-                if term.source is None:
+                if term.over is not None:
+                    entries.append((target, (), (OVER, self.names[term.over]), weight))
+                elif term.source is None:
                     entries.append((target, at, (), weight))
                 else:
                     entries.append((target, term.contracted, (term.source, at), weight))

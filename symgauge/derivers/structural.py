@@ -93,11 +93,13 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
             network.fixed(held_values(t for _, t in slices)), numbers=numbers, like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
-    found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
+    found.families = [
+        *stage.matrices(), *stage.scalings(), *stage.shifts(), *stage.over_gains()]
     if slices:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
-                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
+                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts(),
+                          *plain.over_gains())}
         there: dict[tuple[str, ...], Structure] = {}
         found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from symgauge.families.family import Family, Move, Part, Place
 from symgauge.families.kind import Kind, MatrixKind, Sparse
-from symgauge.lie.fields import VectorField
+from symgauge.lie.fields import Monomial, Number, VectorField
 from symgauge.program.network import Network
 
 
@@ -117,6 +117,7 @@ class Coordinates:
     def _vector_field(self, c: int, i: int, moves: Sequence[Move]) -> VectorField:
         shift: list[tuple[int, Fraction]] = []
         linear: list[tuple[int, int, Fraction]] = []
+        over: list[tuple[int, Monomial, Number]] = []
         for move in moves:
             if move.form == "+Tc":
                 source = self.read(move)[c, i]
@@ -125,6 +126,9 @@ class Coordinates:
                     (int(k), int(m), move.weight)
                     for row in source for k, m in zip(target, row, strict=True)
                 ]
+                continue
+            if move.form == "+c/T":
+                over += self._over(move)
                 continue
             index = self.moved(move)[c, i].reshape(-1)
             if move.form == "+T*c":
@@ -138,4 +142,14 @@ class Coordinates:
                 shift += [(int(k), move.weight * move.offset) for k in index]
             else:
                 shift += [(int(k), move.weight) for k in index]
-        return VectorField.build(shift, linear)
+        field = VectorField.build(shift, linear)
+        return field if not over else VectorField.collect(
+            [*((k, m, c) for (k, m), c in field.terms.items()), *over])
+
+    def _over(self, move: Move) -> Iterator[tuple[int, Monomial, Number]]:
+        """The terms of "+c/T"."""
+        assert move.source is not None
+        target = self.whole(move.parameter, move.part)
+        source = np.broadcast_to(self.whole(move.source, move.source_part), target.shape)
+        for k, j in zip(target.reshape(-1), source.reshape(-1), strict=True):
+            yield int(k), ((int(j), -1),), move.weight

@@ -110,7 +110,7 @@ class Move:
     def plain(self) -> PlainMove:
         """Plain data, the keys of the statement of a family."""
         out: PlainMove = {"parameter": self.parameter, "form": self.form}
-        if self.form in ("s^k", "+c", "+Tc"):
+        if self.form in ("s^k", "+c", "+Tc", "+c/T"):
             out["weight"] = str(self.weight)
         if self.offset:
             out["offset"] = str(self.offset)

@@ -1,10 +1,11 @@
 """Whether a family's moves, one after the other, are a group action that leaves f unchanged.
 
 Each form alone is an action whose derivative at the identity is its field (proofs/l3): g, g^-T,
-s^k (w + u) - u, w + k c and w + k log s, and b + T c where T does not move. Moves that commute,
-each at an element of its own, compose to an action, and the derivative of it is the sum of theirs:
-the family's field. Through a slice an action is conjugated by a map that the slice's parameter
-alone decides, which does not move: it stays an action, and its field is the one carried back.
+s^k (w + u) - u, w + k c and w + k log s, and b + T c, b + c / T where T does not move. Moves
+that commute, each at an element of its own, compose to an action, and the derivative of it is the
+sum of theirs: the family's field. Through a slice an action is conjugated by a map that the slice's
+parameter alone decides, which does not move: it stays an action, and its field is the one carried
+back.
 
 X f = 0 for all fields gives f(g.theta) = f(theta) along the path from 1 to g as long as f is
 continuous there: where it jumps (a comparison, a ranking, a division by 0) what it jumps on must
@@ -31,6 +32,8 @@ from symgauge.proof.regions import expansion
 Shapes = Mapping[str, Sequence[int]]
 
 MATRIX_FORMS = ("g", "g^-T")
+#: Forms that add what does not move.
+ADDED = frozenset({"+c", "+Tc", "+c/T"})
 #: Ops that are not defined everywhere.
 ENDS = ("reciprocal", "rsqrt", "log")
 #: How a value moves: not, by one positive factor, by one for each entry, or anyhow.
@@ -77,6 +80,11 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     for name, part in ((move.parameter, move.part), (move.source, move.source_part)):
         if name is not None and part and part[2] > shapes[name][part[0]]:
             return False
+    if move.form == "+c/T":
+        whole = shape_of(shapes[move.parameter], move.part)
+        fits = all(n in (1, m) for n, m in zip(shape[::-1], whole[::-1], strict=False))
+        return at is None and prod(family.copies) * family.size == 1 and (
+            fits and len(shape) <= len(whole))
     if at is None:
         return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
     factors = [*at.per, at.along]
@@ -104,9 +112,9 @@ def _commute(a: Move, b: Move) -> bool:
             return False
     if not _meet(a.parameter, a.part, None if a.form == "+Tc" else a.at, b):
         return True
-    if a.part != b.part and {a.form, b.form} - {"+c", "+Tc"}:
+    if a.part != b.part and {a.form, b.form} - ADDED:
         return False  # places in different parts of one tensor
-    if a is b or {a.form, b.form} <= {"+c", "+Tc"}:
+    if a is b or {a.form, b.form} <= ADDED:
         return True  # one form alone; constants, or functions of what does not move
     if a.form == b.form == "s^k":
         return a.offset == b.offset

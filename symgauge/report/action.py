@@ -86,7 +86,7 @@ def tensor_names(families: Sequence[PlainFamily], shapes: Shapes) -> Iterator[st
     for family in families:
         for move in (m for part in (family, *slices(family)) for m in part.get("action") or ()):
             yield tensor_name(move, shapes)
-            if move["form"] == "+Tc":
+            if "source" in move:
                 yield tensor_name(move, shapes, "source")
 
 
@@ -188,6 +188,12 @@ def changes(
             shift = [pattern.format(v) for v in bracket]
         elif ones:
             shift = [rf"{v}\,\mathbf{{1}}" for v in shift]
+    elif form == "+c/T":
+        assert source is not None
+        over = rf"(\mathbf{{1}} / {source.slice})^{{\top}}"
+        shift = [rf"{v}\,\mathbf{{1}}\,{over}" for v in (finite_c, algebra)]
+        if tensor.dimensions != 2:
+            shift = [rf"{v} / {source.slice}" for v in (finite_c, algebra)]
     else:
         assert source is not None
         total = r"\textstyle\sum_h " if source.copies else ""
@@ -253,7 +259,7 @@ def line_of(
     name = body = group[0][0].slice
     delta, places, sum_so_far = "", [], False
     for tensor, move in group:
-        source = tensor_of(move, shapes, symbol, "source") if move["form"] == "+Tc" else None
+        source = tensor_of(move, shapes, symbol, "source") if "source" in move else None
         finite, small, is_sum = changes(move, tensor, source, element)
         body = finite.replace("@", f"({body})" if sum_so_far and not is_sum else body)
         delta = plus(delta, small) if delta else small

@@ -138,7 +138,7 @@ def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols)
 def _scales(way: PlainMove, move: PlainMove, shapes: Shapes) -> bool:
     """Whether a slice's move is a diagonal matrix, or a number, on the tensor that `move` moves."""
     at, mine, shape = way.get("at"), move.get("at"), shapes.get(str(way["parameter"]))
-    if way["form"] != "s^k" or move["form"] == "+Tc" or shape is None:
+    if way["form"] != "s^k" or "source" in move or shape is None:
         return False
     if way.get("part") != move.get("part"):
         return False

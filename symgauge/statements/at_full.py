@@ -66,7 +66,7 @@ def _at_full(family: Family, small: Network, full: Network) -> Family | None:
     names = {p.name: p.shape for p in full.parameters}
     # other layers would have to move too, and the weight of a shift may count elements
     if set(names) != {p.name for p in small.parameters} or any(
-        m.form in ("+c", "+Tc") and abs(m.weight) != 1 for m in family.moves
+        m.form in ("+c", "+Tc", "+c/T") and abs(m.weight) != 1 for m in family.moves
     ):
         return None
     pairs = [(_places(small), _places(full))]

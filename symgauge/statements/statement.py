@@ -181,7 +181,7 @@ def _scales_an_axis(
     move: Move, on: Move, through: Through, shapes: Mapping[str, tuple[int, ...]]
 ) -> bool:
     """Whether a slice's move is diag(T) or its inverse, on a whole axis of what `on` turns."""
-    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc") or on.offset:
+    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc", "+c/T") or on.offset:
         return False
     shape = shape_of(shapes[move.parameter], move.part)
     size = shape[move.at.axis]
@@ -230,6 +230,8 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: K
         # c runs along the rows of the source: the columns are what its transpose sums
         rows = move.at is not None and move.at.axis == 0 and len(shapes[move.source]) > 1
         return f"{body} {sign} {size}{source}{'^T' if rows else ''} {c}"
+    if move.form == "+c/T":
+        return f"{body} {sign} {size}c / {move.source}"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])

@@ -148,11 +148,15 @@ def _shifts(view: View) -> Iterator[Proposal]:
             yield Element(group.kind, c), k if one.shape[1] > 1 else None
     systems, values = [], []
     for move in group.moves:
-        if move.form != "+Tc":
+        if move.source is None:
             continue
-        assert move.at is not None
         plain = move.plain()
-        matrix = _summed(part_of(view.here, plain, "source"), move.at).T * float(move.weight)
+        source = part_of(view.here, plain, "source")
+        if move.at is None:  # one number over the source
+            over = np.broadcast_to(1 / source, part_of(view.here, plain).shape)
+            matrix = over.reshape(-1, 1) * float(move.weight)
+        else:
+            matrix = _summed(source, move.at).T * float(move.weight)
         change = (part_of(view.there, plain) - part_of(view.here, plain)).reshape(-1)
         if not change.any():
             continue

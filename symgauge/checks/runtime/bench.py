@@ -14,8 +14,8 @@ from symgauge.checks.runtime.derivative import JVP_PASSES, NEAR_FLOORS, NEAR_SAM
 from symgauge.checks.runtime.device import peak_memory
 from symgauge.checks.runtime.elements import random_element, random_generator
 from symgauge.checks.runtime.moves import (
-    add_variation, apply_move, block, carry_back, cuts, located, moves_back, off_slices,
-    onto_slices, part_of, piece, places, scales_from_zero, traffic,
+    add_variation, apply_move, block, carry_back, cuts, divides_by_zero, located, moves_back,
+    off_slices, onto_slices, part_of, piece, places, scales_from_zero, traffic,
 )
 from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.randomness import TorchNumbers
@@ -139,8 +139,11 @@ class Bench:
             )
 
     def _zero_entry(self, family: Examined) -> str | None:
-        """The parameter with an entry of 0 at which a scaling to the family's slices starts."""
-        return next((
+        """The parameter with an entry of 0 at which a scaling to the family's slices starts.
+
+        Or one that the family divides by.
+        """
+        return divides_by_zero(family, self.point.parameters) or next((
             through["parameter"] for through in family.get("via", ())
             if scales_from_zero(through, self.point.parameters)
         ), None)

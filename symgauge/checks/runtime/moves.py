@@ -190,6 +190,10 @@ def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> 
     if form == "+Tc":
         assert at is not None
         return contracted(part_of(parameters, move, "source"), at, vector) * weight
+    if form == "+c/T":
+        divisor = wide(part_of(parameters, move, "source"))
+        divisor = divisor.reshape((1,) * (ndim - divisor.ndim) + tuple(divisor.shape))
+        return vector.reshape((1,) * ndim) * weight / divisor
     if form == "s^k" and isinstance(by, Element):
         return spread(vector, at, ndim) ** weight
     return spread(vector, at, ndim) * weight
@@ -306,6 +310,13 @@ def entries(through: PlainSlice, parameters: Parameters) -> Array:
 def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
     """Whether a slice is reached by a scaling from a parameter with an entry of 0: from nowhere."""
     return own_move(through)["form"] == "s^k" and not bool(entries(through, parameters).all())
+
+
+def divides_by_zero(family: PlainFamily, parameters: Parameters) -> str | None:
+    """The parameter with an entry of 0 that a family divides by: it has no action there."""
+    return next((
+        move["source"] for move in family["action"]
+        if move["form"] == "+c/T" and not bool(part_of(parameters, move, "source").all())), None)
 
 
 def element_in(through: PlainSlice, parameters: Parameters) -> Element:

@@ -262,7 +262,10 @@ def _shift(structure: Structure, family: Family, numbers: dict[str, int]) -> Seq
     node = numbers[first.parameter]
     address, copies, halves = _located(structure, family, first, node)
     alone = len(family.moves) == 1
-    proved = prove_shift(structure, node, (*copies, address) if address else (), alone)
+    over = numbers.get(first.source or "") if first.form == "+c/T" else None
+    if first.form not in ("+c", "+c/T") or (over is None) != (first.form == "+c"):
+        raise NoLemma(f"{first.form} on {first.parameter}")
+    proved = prove_shift(structure, node, (*copies, address) if address else (), alone, over)
     if halves or set(shift_moves(structure, proved)) != set(family.moves):
         raise NoLemma("the moves are not those that compensate the shift")
     return proved.steps
