@@ -17,7 +17,7 @@ from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.kinds.translation import SHIFT
-from symgauge.laws.facts import facts_of, totals_of, views_of
+from symgauge.laws.facts import totals_of, views_of
 from symgauge.laws.reads import is_used, unread_summands
 from symgauge.laws.turning import Mark
 from symgauge.laws.weighing import Weight, Weights
@@ -346,26 +346,6 @@ class Stage:
                         alone.append(frozenset(chosen))
                     accepted.append(frozenset(chosen))
                     yield found
-
-    def over_gains(self) -> Iterator[Structural]:
-        """W + c / T where W reads T times what sums to 0, and other tensors make up for the rest.
-
-        A table that is tied so: what else reads it is shifted by the same vector at every row.
-        """
-        facts, tried = facts_of(self.structure), set[tuple[int, int]]()
-        for line in self.structure.lines.values():
-            if line.law != "contraction":
-                continue
-            for k in (0, 1):
-                view = facts.views.get(line.inputs[k])
-                over = facts.over.get(line.inputs[1 - k], {}).get(len(line.shape) - 2 + k)
-                if view is None or over is None or (view.parameter, over) in tried:
-                    continue
-                tried.add((view.parameter, over))
-                with contextlib.suppress(NoLemma):
-                    found = self.shift(view.parameter, (), over=over)
-                    if len(found.family.moves) > 1:
-                        yield found
 
     def shift(
         self, node: int, leaves: Sequence[Address], alone: bool = False, over: int | None = None

@@ -18,6 +18,7 @@ import numpy as np
 from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
 from symgauge.derivers.fixing import slices_of
+from symgauge.derivers.over_gains import shifts_over_gains
 from symgauge.derivers.stage import Stage
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
@@ -94,12 +95,12 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
     progress("families")
     stage = Stage(found.sliced) if slices else plain
     found.families = [
-        *stage.matrices(), *stage.scalings(), *stage.shifts(), *stage.over_gains()]
+        *stage.matrices(), *stage.scalings(), *stage.shifts(), *shifts_over_gains(stage)]
     if slices:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
                 for f in (*plain.matrices(), *plain.scalings(), *plain.shifts(),
-                          *plain.over_gains())}
+                          *shifts_over_gains(plain))}
         there: dict[tuple[str, ...], Structure] = {}
         found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")

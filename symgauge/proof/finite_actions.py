@@ -77,22 +77,18 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     at = move.at
     shape = shape_of(shapes[move.source or move.parameter],
                      move.source_part if move.source else move.part)
-    for name, part in ((move.parameter, move.part), (move.source, move.source_part)):
-        if name is not None and part and part[2] > shapes[name][part[0]]:
-            return False
-    if move.form == "+c/T":
-        whole = shape_of(shapes[move.parameter], move.part)
-        fits = all(n in (1, m) for n, m in zip(shape[::-1], whole[::-1], strict=False))
-        return at is None and prod(family.copies) * family.size == 1 and (
-            fits and len(shape) <= len(whole))
+    if not _has_parts(move, shapes):
+        return False
     if at is None:
-        return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
+        return prod(family.copies) * family.size == 1 and (
+            move.form in ("s^k", "+c") or move.form == "+c/T" and _broadcasts(
+                shape, shape_of(shapes[move.parameter], move.part)))
     factors = [*at.per, at.along]
     beside = [*at.other_axes, at.axis]
     if len(set(beside)) < len(beside) or any(
             shape[k[0]] != k[1] for k in at.per if not isinstance(k, int)):
         return False
-    if move.source is not None and (len(beside) > 1 or at.periods):
+    if move.source is not None and (move.form == "+c/T" or len(beside) > 1 or at.periods):
         return False
     if at.periods:
         k, n, *begin = at.periods
@@ -103,6 +99,18 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
         and at.sizes[at.along] == family.size and at.copies == family.copies
         and at.start + at.length <= (at.periods[1] if at.periods else shape[at.axis])
     )
+
+
+def _has_parts(move: Move, shapes: Shapes) -> bool:
+    """Whether the tensors have the parts that a move speaks of."""
+    pairs = ((move.parameter, move.part), (move.source, move.source_part))
+    return all(part[2] <= shapes[name][part[0]] for name, part in pairs if name and part)
+
+
+def _broadcasts(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a tensor of one shape is spread over one of the other, from the last axis on."""
+    return len(shape) <= len(whole) and all(
+        n in (1, m) for n, m in zip(shape[::-1], whole[::-1], strict=False))
 
 
 def _commute(a: Move, b: Move) -> bool:

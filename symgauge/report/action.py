@@ -178,33 +178,33 @@ def changes(
         return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
     if form == "s^k":
         return _scaling(move, tensor, group, algebra)
-    finite_c = rf"\log {group}" if kind.is_scaling else group
-    if form == "+c":
+    shift = _added(move, tensor, source, (
+        rf"\log {group}" if kind.is_scaling else group, algebra))
+    return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+
+
+def _added(
+    move: PlainMove, tensor: Tensor, source: Tensor | None, shift: Sequence[str]
+) -> Sequence[str]:
+    """What a move adds, for each of some ways to write c."""
+    if move["form"] == "+c":
         ones = tensor.dimensions > 1 or move.get("at") is None
-        shift = [finite_c, algebra]
         if ones and tensor.dimensions == 2 and move.get("at") is not None:
             pattern = r"\mathbf{{1}}\,{}^{{\top}}" if tensor.axis else r"{}\,\mathbf{{1}}^{{\top}}"
             bracket = [f"({v})" if v.startswith("\\") else v for v in shift]
-            shift = [pattern.format(v) for v in bracket]
-        elif ones:
-            shift = [rf"{v}\,\mathbf{{1}}" for v in shift]
-    elif form == "+c/T":
-        assert source is not None
-        over = rf"(\mathbf{{1}} / {source.slice})^{{\top}}"
-        shift = [rf"{v}\,\mathbf{{1}}\,{over}" for v in (finite_c, algebra)]
+            return [pattern.format(v) for v in bracket]
+        return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
+    assert source is not None
+    if move["form"] == "+c/T":
         if tensor.dimensions != 2:
-            shift = [rf"{v} / {source.slice}" for v in (finite_c, algebra)]
-    else:
-        assert source is not None
-        total = r"\textstyle\sum_h " if source.copies else ""
-        shift = []
-        for v in (finite_c, algebra):
-            if source.dimensions == 2:
-                body = source.slice + (r"{}^{\top}" if source.axis == 0 else "")
-                shift.append(rf"{total}{body}\,{v}")
-            else:
-                shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
-    return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+            return [rf"{v} / {source.slice}" for v in shift]
+        over = rf"(\mathbf{{1}} / {source.slice})^{{\top}}"
+        return [rf"{v}\,\mathbf{{1}}\,{over}" for v in shift]
+    total = r"\textstyle\sum_h " if source.copies else ""
+    if source.dimensions != 2:
+        return [rf"{total}{source.slice} \times_{{{source.axis}}} {v}" for v in shift]
+    body = source.slice + (r"{}^{\top}" if source.axis == 0 else "")
+    return [rf"{total}{body}\,{v}" for v in shift]
 
 
 def _scaling(
