@@ -18,8 +18,8 @@ from symgauge.checks.runtime.moves import (
     apply_move, element_in, moves_back, moves_onto, part_of, scales_from_zero, wide,
 )
 from symgauge.errors import BadInputError
-from symgauge.families.family import shape_of
 from symgauge.families.kinds import kind_of, with_parts
+from symgauge.families.part import shape_of
 from symgauge.families.serial import family_of
 from symgauge.proof.finite_actions import no_action
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice

@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.families.family import Family, Move, Part, Place
+from symgauge.families.family import Family, Move, Place
 from symgauge.families.kind import Kind, MatrixKind, Sparse
+from symgauge.families.part import Part
 from symgauge.lie.fields import Monomial, Number, VectorField
 from symgauge.program.network import Network
 

@@ -13,13 +13,12 @@ from math import prod
 from typing import Any
 
 from symgauge.families.kind import Form, Kind
+from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.plain import PlainMove, PlainPlace
 
 
-#: (axis, start, stop), or () for all of a tensor.
-Part = tuple[int, ...]
 #: What numbers copies: a factor of the place's own range, or all of another axis, (axis, size).
 Per = int | tuple[int, int]
 
@@ -122,19 +121,6 @@ class Move:
             out["source_part"] = list(self.source_part)
         out["at"] = None if self.at is None else self.at.plain()
         return out
-
-
-def shape_of(shape: Sequence[int], part: Sequence[int] | None) -> tuple[int, ...]:
-    """The shape of a part of a tensor."""
-    if not part:
-        return tuple(shape)
-    axis, start, stop = part
-    return (*shape[:axis], stop - start, *shape[axis + 1:])
-
-
-def parts_meet(a: Sequence[int] | None, b: Sequence[int] | None) -> bool:
-    """Whether two parts of one tensor may have an entry in common."""
-    return not a or not b or a[0] != b[0] or max(a[1], b[1]) < min(a[2], b[2])
 
 
 @dataclass(frozen=True)

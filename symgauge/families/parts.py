@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from symgauge.families.family import Family, Move, Part
+from symgauge.families.family import Family, Move
+from symgauge.families.part import Part
 
 #: {parameter: {name of a part: (axis, start, stop)}}, parts in order.
 Parts = Mapping[str, Mapping[str, tuple[int, int, int]]]

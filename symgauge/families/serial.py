@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from symgauge.exact.rational import rational
-from symgauge.families.family import Family, Move, Part, Place, Through
+from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kind import Form
 from symgauge.families.kinds import kind_named
+from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
 from symgauge.plain import PlainFamily, PlainSlice
 

@@ -20,7 +20,8 @@ from functools import cached_property
 from math import prod
 
 from symgauge.domains.signs import analytic_everywhere, ends_somewhere
-from symgauge.families.family import Family, Move, Part, Place, parts_meet, shape_of
+from symgauge.families.family import Family, Move, Place
+from symgauge.families.part import Part, parts_meet, shape_of
 from symgauge.lie.fields import VectorField
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower

@@ -10,8 +10,8 @@ from fractions import Fraction
 from math import prod
 from typing import Literal, NamedTuple
 
-from symgauge.families.family import shape_of
 from symgauge.families.kinds import kind_of
+from symgauge.families.part import shape_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
 from symgauge.report.escape import escape
 from symgauge.report.names import Block

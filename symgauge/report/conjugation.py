@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from symgauge.families.family import parts_meet, shape_of
 from symgauge.families.kinds import kind_of
+from symgauge.families.part import parts_meet, shape_of
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 from symgauge.report.action import (
     Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, own_move,

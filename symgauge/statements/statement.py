@@ -12,9 +12,10 @@ from symgauge.derivers.exact import Proved
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import (
-    Family, Move, Through, held_values, own_move, parts_meet, shape_of,
+    Family, Move, Through, held_values, own_move,
 )
 from symgauge.families.kind import Kind
+from symgauge.families.part import parts_meet, shape_of
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
     FamilyStatement, FullStatement, ProofLine, StatedProof, element_of, slices_of,
