@@ -50,8 +50,11 @@ class PlainMove(TypedDict):
     weight: NotRequired[str]
     #: Of "s^k" alone.
     offset: NotRequired[str]
-    #: Of "+Tc": the parameter that is contracted; `at` is a place in it.
+    #: Of "+Tc": the parameter that is contracted; `at` is a place in it. Of "+c/T": the divisor.
     source: NotRequired[str]
+    #: [axis, start, stop]: the part of the parameter, and of the source, that all else is said of.
+    part: NotRequired[list[int]]
+    source_part: NotRequired[list[int]]
 
 
 class PlainSlice(TypedDict):

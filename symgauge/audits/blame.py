@@ -186,10 +186,11 @@ def _must(move: Move, group: Group) -> str:
         power = "" if abs(move.weight) == 1 else f" to the power {abs(move.weight)}"
         gain = f" (as {move.offset} + it)" if move.offset else ""
         return f"{same} by the same s{power}{gain}"
-    if move.form in ("+c", "+Tc"):
+    if move.form in ("+c", "+Tc", "+c/T"):
         sign = "" if move.weight == 1 else f"{move.weight} times "
         return f"shifted by {sign}the same c" + (
-            f" contracted with {move.source}" if move.source else "")
+            f" contracted with {move.source}" if move.form == "+Tc" else
+            f" over {move.source}" if move.source else "")
     if group.kind is None:
         return "put in the same order"
     verb = "rotated" if group.kind.orthogonal else "multiplied"
@@ -198,7 +199,7 @@ def _must(move: Move, group: Group) -> str:
 
 def _range(move: Move, state: Array, after: Array) -> str:
     """The part of the place's axis that is wrong."""
-    if move.at is None or move.form == "+Tc":  # whose place is that of the source
+    if move.at is None or move.part or move.form == "+Tc":  # whose place is that of the source
         return _whole(state, after)
     axis, start, stop = span(move.at)
     bad = _bad(state, after, axis)

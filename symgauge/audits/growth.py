@@ -52,7 +52,7 @@ def _add(
         parts[move["source"]] = abs(state[move["source"]])
     size += unit
     positive: PlainMove = {**move, "offset": "0"}
-    if move["form"] in ("+c", "+Tc"):
+    if move["form"] in ("+c", "+Tc", "+c/T"):
         positive["weight"] = move["weight"].removeprefix("-")
     apply_move(parts, positive, by, measured=False)
     size += unit

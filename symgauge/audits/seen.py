@@ -68,7 +68,7 @@ def _free(
             continue
         move = group.moves[0]
         entries = np.arange(state[move.parameter].size).reshape(state[move.parameter].shape)
-        rows = rows_of(entries, move.at)
+        rows = rows_of(entries, move)
         if rows.shape[1] == 1:
             mask = np.zeros(entries.shape, dtype=bool)
             mask.reshape(-1)[rows] = True
@@ -86,7 +86,7 @@ def _forget_read(
                 continue
             read = (moved[name] & ~meeting.left[name]).numpy()
             whole = np.zeros_like(read)
-            rows = rows_of(np.arange(read.size).reshape(read.shape), move.at)
+            rows = rows_of(np.arange(read.size).reshape(read.shape), move)
             # signs index by index; an order is one whole, sleeping units among its indices
             over = (0, 1, 2) if group.kind is None else (1,)
             along = read.reshape(-1)[rows].any(over, keepdims=True)

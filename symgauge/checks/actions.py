@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 
 from symgauge.checks.runtime.elements import Array, Element, beside, library, random_element
 from symgauge.checks.runtime.moves import (
-    apply_move, element_in, moves_back, moves_onto, scales_from_zero, wide,
+    apply_move, element_in, moves_back, moves_onto, part_of, scales_from_zero, wide,
 )
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of, with_parts
+from symgauge.families.part import shape_of
 from symgauge.families.serial import family_of
 from symgauge.proof.finite_actions import no_action
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 
 Shapes = Mapping[str, Sequence[int]]
+#: Of a gain that is brought to 1, or divided by.
+NO_ACTION = (
+    "has an entry that is 0: symmetries that act through it are defined only where it has none")
 
 
 class NumpyNumbers:
@@ -156,6 +160,9 @@ def apply(
             name = move["parameter"]
             if needed is not None and name not in needed:
                 continue
+            if move["form"] == "+c/T" and not bool(
+                    part_of({move["source"]: current(move["source"])}, move, "source").all()):
+                raise BadInputError(f"{move['source']} {NO_ACTION}")
             target = current(name)
             here = {name: target}
             if "source" in move:
@@ -229,8 +236,7 @@ def _onto(
         raise BadInputError(f"{name} has {count} entries, its slice {size}")
     if scales_from_zero(through, here):
         raise BadInputError(
-            f"{name} has an entry that is 0: symmetries that act through it are defined only "
-            "where it has none"
+            f"{name} {NO_ACTION}"
         )
     own = element_in(through, here)
     act(moves_onto(through), own)
@@ -266,7 +272,8 @@ def _fits(entry: PlainFamily | None, shapes: Shapes) -> bool:
         if name not in shapes or move["parameter"] not in shapes:
             return False
         if at is not None:
-            axis, shape = at["axis"], shapes[name]
+            part = move.get("source_part") if "source" in move else move.get("part")
+            axis, shape = at["axis"], shape_of(shapes[name], part)
             if axis >= len(shape) or at["start"] + prod(at["sizes"]) > shape[axis]:
                 return False
     return True

@@ -332,7 +332,7 @@ def _check_statement(label: str, entry: PlainFamily) -> None:
         if form != "s^k" and "offset" in move:
             raise BadInputError(f"family {label!r}: {form!r} has no offset")
         if at is None:
-            if form not in ("s^k", "+c") or entry["element"]["size"] != 1:
+            if form not in ("s^k", "+c", "+c/T") or entry["element"]["size"] != 1:
                 raise BadInputError(f"family {label!r}: {form!r} needs a location")
         elif len(at["per"]) != len(entry["element"]["copies"]):
             raise BadInputError(f"family {label!r}: a location must name a factor for each copy")
@@ -342,7 +342,8 @@ def _check_slice(label: str, through: PlainSlice) -> None:
     """Raises BadInputError unless the family brings its parameter to 1 or to 0, uniquely."""
     _check_statement(label, {"element": through["element"], "action": through["action"]})
     kind, name = kind_of(through["element"]), through["parameter"]
-    forms = ("s^k",) if kind.is_scaling else kind.forms if kind.is_shift else ()
+    forms: tuple[str, ...] = ("s^k",) if kind.is_scaling else (
+        ("+c", "+Tc") if kind.is_shift else ())
     own = [move for move in through["action"] if move["parameter"] == name]
     if any(move["form"] not in forms for move in through["action"]):
         raise BadInputError(f"family {label!r}: a slice is reached by a scaling or a shift")

@@ -11,7 +11,7 @@ from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivation.record import DerivationRecord, difference_of
 from symgauge.derivation.seal import ABOUT, SealedRecord
-from symgauge.statements.statement import at_full
+from symgauge.statements.at_full import at_full
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of
 from symgauge.records import plain, text_of

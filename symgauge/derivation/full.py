@@ -26,6 +26,7 @@ from symgauge.statements.statement import structural_statement
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.families.parts import of_whole
 from symgauge.families.statement import FullStatement, ProofLine
 from symgauge.formulas.pages import markdown, page
 from symgauge.formulas.reading import Reading
@@ -238,7 +239,7 @@ def _facts(
     found: Found, generators: Sequence[FullStatement], about: Sequence[str]
 ) -> dict[str, Any]:
     """What follows from the program at the full sizes, and from what the statement is about."""
-    network = found.structure.network
+    network = found.network
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
     return {
@@ -297,12 +298,12 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
 
 def statements(found: Found) -> list[FullStatement]:
     """The families' entries, those that add nothing to the others left out."""
-    shapes = {p.name: p.shape for p in found.structure.network.parameters}
+    shapes = {p.name: p.shape for p in found.network.parameters}
     kept, _ = independent(found.sliced, found.families)
     out, proved = [], set()
     own = [(s, found.structure) for s, _ in found.slices]
     for s, structure in (*own, *((s, found.sliced) for s in kept)):
-        entry = structural_statement(s.family, shapes)
+        entry = structural_statement(of_whole(s.family, found.parts), shapes)
         if entry.class_ not in proved:
             # layers alike are proved alike: one table stands for all
             proved.add(entry.class_)

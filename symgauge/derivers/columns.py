@@ -27,9 +27,8 @@ def columns_of(
 ) -> Any:
     """The pairing of Jacobian rows with a unit move at each (copy, index): (rows, copies*size)."""
     if move.form == "+Tc":
-        assert move.source is not None
-        source = coordinates.at(move.source, move.at)
-        target = coordinates.whole(move.parameter).reshape(-1)
+        source = coordinates.read(move)
+        target = coordinates.whole(move.parameter, move.part).reshape(-1)
         c, n, r, _ = source.shape
         total = np.zeros((len(rows), c * n))
         left = rows[:, target][:, :, None]
@@ -38,12 +37,12 @@ def columns_of(
             total = field.add(total, field.matmul(right, left)[:, :, 0])
         out = total
     else:
-        index = coordinates.at(move.parameter, move.at)
+        index = coordinates.moved(move)
         c, n = index.shape[:2]
         flat = index.reshape(c * n, -1)
         picked = rows[:, flat]
         if move.form in ("s^k", "+T*c"):
-            other = index if move.source is None else coordinates.at(move.source, move.at)
+            other = index if move.source is None else coordinates.read(move)
             right = theta[:, other.reshape(c * n, -1)]
             out = field.matmul(picked[:, :, None, :], right[:, :, :, None])[:, :, 0, 0]
         else:
@@ -59,7 +58,7 @@ def matrix_columns(
     """The pairing with E_ij acting through all moves at once: (rows, copies*size*size)."""
     total: Any = None
     for move in moves:
-        index = coordinates.at(move.parameter, move.at)
+        index = coordinates.moved(move)
         c, n = index.shape[:2]
         flat = index.reshape(c, n, -1)
         left, right = rows[:, flat], theta[:, flat]

@@ -155,7 +155,7 @@ def _negative(
         if not plain:
             continue
         odd = [
-            coordinates.at(m.parameter, m.at) for m in family.moves if m.weight.numerator % 2
+            coordinates.moved(m) for m in family.moves if m.weight.numerator % 2
         ]
         n, names = len(family.fields), ", ".join(family.tensors)
         entries = [index.reshape(n, -1) for index in odd]

@@ -7,8 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.family import Family, Through
+from symgauge.families.parts import Parts
 from symgauge.laws.sweep import Step
 from symgauge.program.moves import Address
+from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 
 #: Tells entries that are over a gain: W += c / gamma.
@@ -50,9 +52,16 @@ class Structural:
 
 @dataclass
 class Found:
-    """Families on the network that use up a parameter each, and those on the slices."""
+    """Families on the network that use up a parameter each, and those on the slices.
 
+    They name parameters as the program does in which they were found.
+    """
+
+    network: Network
+    #: The program in which they were found, parameters perhaps cut, and that on the slices.
     structure: Structure
     sliced: Structure
     slices: list[tuple[Structural, Through]] = field(default_factory=list)
     families: list[Structural] = field(default_factory=list)
+    #: The parts of parameters that are named for themselves (`families.parts`).
+    parts: Parts = field(default_factory=dict)

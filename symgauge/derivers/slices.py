@@ -129,6 +129,6 @@ def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
     moved = {m.parameter for m in family.moves}
     if any(m.source in moved for m in family.moves):
         return False
-    shape = coordinates.at(name, move.at).shape
+    shape = coordinates.moved(move).shape
     size = prod(coordinates.shapes[name])
     return shape[2:] == (1, 1) and prod(shape) == size == prod(family.copies) * family.size

@@ -10,7 +10,7 @@ from itertools import combinations
 from math import lcm
 
 from symgauge.derivers.blocks import blocks
-from symgauge.derivers.element import Element, Entry, Structural
+from symgauge.derivers.element import OVER, Element, Entry, Structural
 from symgauge.families.family import Family, Move
 from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds import kinds_on_legs
@@ -336,29 +336,33 @@ class Stage:
                 for chosen in combinations(leaves, k):
                     if any(set(chosen) <= done for done in alone):
                         continue
-                    if len({a[0] for a in chosen}) > 1:
-                        continue
+                    # what others compensate may go without them where it is constant
+                    known = any(set(chosen) <= done for done in accepted)
                     try:
-                        found = self.shift(node, chosen)
+                        found = self.shift(node, chosen, alone=known)
                     except NoLemma:
                         continue
-                    # what others compensate may go without them where it is constant
                     if len(found.family.moves) == 1:
                         alone.append(frozenset(chosen))
-                    elif any(set(chosen) <= done for done in accepted):
-                        continue
                     accepted.append(frozenset(chosen))
                     yield found
 
-    def shift(self, node: int, leaves: Sequence[Address]) -> Structural:
-        """The family that shifts one parameter. Raises NoLemma where it is none."""
-        proved = prove_shift(self.structure, node, leaves)
+    def shift(
+        self, node: int, leaves: Sequence[Address], alone: bool = False, over: int | None = None
+    ) -> Structural:
+        """The family that shifts one parameter, others perhaps with it, or `alone`.
+
+        By c / T for a parameter T that it is `over`. Raises NoLemma where it is none.
+        """
+        proved = prove_shift(self.structure, node, leaves, alone, over)
         moves = shift_moves(self.structure, proved)
         entries: list[Entry] = []
         for target, terms in proved.moves.items():
             for term, weight in terms.items():
                 at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
-                if term.source is None:
+                if term.over is not None:
+                    entries.append((target, (), (OVER, self.names[term.over]), weight))
+                elif term.source is None:
                     entries.append((target, at, (), weight))
                 else:
                     entries.append((target, term.contracted, (term.source, at), weight))

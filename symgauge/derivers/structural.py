@@ -10,7 +10,7 @@ rest is found there and carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
 from symgauge.derivers.fixing import slices_of
+from symgauge.derivers.over_gains import shifts_over_gains
 from symgauge.derivers.stage import Stage
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
@@ -26,8 +27,10 @@ from symgauge.families.family import Family, held_values
 from symgauge.families.offsets import (
     Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
 )
+from symgauge.families.parts import of_whole
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.network import Network
+from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
@@ -39,15 +42,30 @@ from symgauge.spaces.structure import Structure
 def find(network: Network, progress: Progress = lambda _: None) -> Found:
     """The structural families of a network, of any size.
 
-    They are found in w' = u + w, for parameters w that are read so alone.
+    They are found in the program of the parts, where parameters are cut.
     """
+    cut = parted(network)
+    if not cut.parts:
+        return _recentred(network, progress)
+    found = _recentred(cut.network, progress, cut.numbers)
+    slices = [t for _, t in found.slices] + [t for s in found.families for t in s.own]
+    if any(t.parameter in names for t in slices for names in cut.parts.values()):
+        return _recentred(network, progress)  # of a part alone there is no slice
+    found.network, found.parts = network, cut.parts
+    return found
+
+
+def _recentred(
+    network: Network, progress: Progress, numbers: Sequence[int] | None = None
+) -> Found:
+    """The families of a program, found in w' = u + w for parameters w that are read so alone."""
     progress("legs")
     centred = recentred(network)
     offsets = centred.offsets
-    found = _find(centred.network, progress)
+    found = _find(centred.network, progress, numbers)
     slices = [slice_with_offsets(t, offsets) for _, t in found.slices]
     if None in slices:
-        return _find(network, progress)
+        return _find(network, progress, numbers)
     found.slices = [
         (replace(s, family=replace(s.family, moves=t.moves)), t)
         for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
@@ -64,23 +82,25 @@ def _with_offsets(families: Iterable[Structural], offsets: Offsets) -> Iterator[
             yield replace(s, family=family, own=kept)
 
 
-def _find(network: Network, progress: Progress) -> Found:
+def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -> Found:
     """The families of a program in which gains are plain."""
-    structure = Structure(network)
+    structure = Structure(network, numbers=numbers)
     progress("scalings and shifts that use up a parameter")
     plain = Stage(structure)
     slices = slices_of(plain)
-    found = Found(structure, structure, slices)
+    found = Found(network, structure, structure, slices)
     if slices:
         found.sliced = Structure(
-            network.fixed(held_values(t for _, t in slices)), like=structure)
+            network.fixed(held_values(t for _, t in slices)), numbers=numbers, like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
-    found.families = [*stage.matrices(), *stage.scalings(), *stage.shifts()]
+    found.families = [
+        *stage.matrices(), *stage.scalings(), *stage.shifts(), *shifts_over_gains(stage)]
     if slices:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
-                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts())}
+                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts(),
+                          *shifts_over_gains(plain))}
         there: dict[tuple[str, ...], Structure] = {}
         found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")
@@ -113,7 +133,8 @@ def _with_slices(
         names = tuple(t.parameter for t in near)
         if names not in there:
             held = found.structure.network.fixed(held_values(near))
-            there[names] = Structure(held, like=found.structure)
+            there[names] = Structure(
+                held, numbers=found.structure.numbers, like=found.structure)
         with contextlib.suppress(NoLemma):
             steps_of(there[names], family)
             via = tuple(near)
@@ -159,13 +180,14 @@ def instantiate(found: Found) -> list[Family]:
     For networks small enough to hold every generator. All come through all slices, where their
     algebra is a direct sum. A family whose fields are no Laurent polynomials is left out.
     """
-    coordinates = Coordinates(found.structure.network)
+    coordinates = Coordinates(found.network)
     via = tuple(through for _, through in found.slices)
     out = []
-    slices = {t: Slice(t, coordinates) for s in found.families for t in (*via, *s.own)}
     own = [s.family for s, _ in found.slices]
     on_slices = [s.family if s.own else replace(s.family, via=via) for s in found.families]
-    for family in (*own, *on_slices):
+    families = [of_whole(f, found.parts) for f in (*own, *on_slices)]
+    slices = {t: Slice(t, coordinates) for f in families for t in f.via}
+    for family in families:
         fields = carried(coordinates.fields_of(family), [slices[t] for t in family.via])
         if fields:
             out.append(replace(family, fields=fields, all_sizes=True))

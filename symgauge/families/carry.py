@@ -66,7 +66,8 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     own = [m for m in through.moves if m.parameter == name]
     scaling = through.kind.is_scaling
     forms = ("s^k",) if scaling else ("+c", "+Tc")
-    shapes = {coordinates.at(m.source or m.parameter, m.at).shape[:2] for m in through.moves}
+    shapes = {(coordinates.read if m.source else coordinates.moved)(m).shape[:2]
+              for m in through.moves}
     fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
     if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
         raise ValueError(f"{name} is fixed by no such slice")
@@ -85,7 +86,7 @@ class Slice:
 
     def __init__(self, through: Through, coordinates: Coordinates) -> None:
         own = own_move(through)
-        self._elements: list[int] = coordinates.at(own.parameter, own.at).reshape(-1).tolist()
+        self._elements: list[int] = coordinates.moved(own).reshape(-1).tolist()
         self._scales = through.kind.is_scaling
         #: theta_k = m_k(s) sigma_k, m_k a monomial in the coordinates of the fixed parameter.
         self._factor: dict[int, Monomial] = {}
@@ -111,9 +112,8 @@ class Slice:
             for k, e in _element_of(move, coordinates):
                 _put(self._added.setdefault(k, {}), ((self._elements[e], 1),), weight)
             return
-        assert move.source is not None
-        source = coordinates.at(move.source, move.at)
-        target = coordinates.whole(move.parameter).reshape(-1)
+        source = coordinates.read(move)
+        target = coordinates.whole(move.parameter, move.part).reshape(-1)
         flat = source.reshape(source.shape[0] * source.shape[1], source.shape[2], -1)
         for t, rows in zip(self._elements, flat, strict=True):
             for row in rows:
@@ -159,7 +159,7 @@ class Slice:
 
 def _element_of(move: Move, coordinates: Coordinates) -> Iterator[tuple[int, int]]:
     """Coordinates that a move reaches, with the number of the element's index."""
-    index = coordinates.at(move.parameter, move.at)
+    index = coordinates.moved(move)
     flat = index.reshape(index.shape[0] * index.shape[1], -1)
     for e, row in enumerate(flat):
         for k in row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from symgauge.families.family import Family, Move, Place
 from symgauge.families.kind import Kind, MatrixKind, Sparse
-from symgauge.lie.fields import VectorField
+from symgauge.families.part import Part
+from symgauge.lie.fields import Monomial, Number, VectorField
 from symgauge.program.network import Network
 
 
@@ -32,18 +33,33 @@ class Coordinates:
         self.shapes = {p.name: p.shape for p in network.parameters}
         self.total = network.num_coordinates
 
-    def whole(self, parameter: str) -> npt.NDArray[np.int64]:
-        """Coordinates of a parameter in its own shape."""
+    def whole(self, parameter: str, part: Part = ()) -> npt.NDArray[np.int64]:
+        """Coordinates of a parameter, or of a part of it, in its own shape."""
         shape = self.shapes[parameter]
         start = self.network.offsets[parameter]
-        return np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+        index = np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
+        if part:
+            axis, first, stop = part
+            index = index[(slice(None),) * axis + (slice(first, stop),)]
+        return index
 
-    def at(self, parameter: str, place: Place | None) -> npt.NDArray[np.int64]:
+    def moved(self, move: Move) -> npt.NDArray[np.int64]:
+        """Where a move acts on its parameter (not "+Tc", which changes all of it): see `at`."""
+        return self.at(move.parameter, move.at, move.part)
+
+    def read(self, move: Move) -> npt.NDArray[np.int64]:
+        """Where the place of a move is in its source: see `at`."""
+        assert move.source is not None
+        return self.at(move.source, move.at, move.source_part)
+
+    def at(
+        self, parameter: str, place: Place | None, part: Part = ()
+    ) -> npt.NDArray[np.int64]:
         """Shape (copies, size, repeats, other axes flattened).
 
-        None is the whole tensor: one copy, size 1.
+        None is the whole tensor, or part: one copy, size 1.
         """
-        index = self.whole(parameter)
+        index = self.whole(parameter, part)
         if place is None:
             return index.reshape(1, 1, 1, -1)
         index = np.moveaxis(index, place.axis, 0)
@@ -87,7 +103,7 @@ class Coordinates:
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []
         for move in moves:
-            whole = self.at(move.parameter, move.at)
+            whole = self.moved(move)
             index = whole[c].reshape(whole.shape[1], -1)
             for a, b, w in matrix:
                 if move.form == "g^-T":
@@ -102,20 +118,22 @@ class Coordinates:
     def _vector_field(self, c: int, i: int, moves: Sequence[Move]) -> VectorField:
         shift: list[tuple[int, Fraction]] = []
         linear: list[tuple[int, int, Fraction]] = []
+        over: list[tuple[int, Monomial, Number]] = []
         for move in moves:
             if move.form == "+Tc":
-                assert move.source is not None
-                source = self.at(move.source, move.at)[c, i]
-                target = self.whole(move.parameter).reshape(-1)
+                source = self.read(move)[c, i]
+                target = self.whole(move.parameter, move.part).reshape(-1)
                 linear += [
                     (int(k), int(m), move.weight)
                     for row in source for k, m in zip(target, row, strict=True)
                 ]
                 continue
-            index = self.at(move.parameter, move.at)[c, i].reshape(-1)
+            if move.form == "+c/T":
+                over += self._over(move)
+                continue
+            index = self.moved(move)[c, i].reshape(-1)
             if move.form == "+T*c":
-                assert move.source is not None
-                source = self.at(move.source, move.at)[c, i].reshape(-1)
+                source = self.read(move)[c, i].reshape(-1)
                 linear += [
                     (int(k), int(m), move.weight) for k, m in zip(index, source, strict=True)
                 ]
@@ -125,4 +143,14 @@ class Coordinates:
                 shift += [(int(k), move.weight * move.offset) for k in index]
             else:
                 shift += [(int(k), move.weight) for k in index]
-        return VectorField.build(shift, linear)
+        field = VectorField.build(shift, linear)
+        return field if not over else VectorField.collect(
+            [*((k, m, c) for (k, m), c in field.terms.items()), *over])
+
+    def _over(self, move: Move) -> Iterator[tuple[int, Monomial, Number]]:
+        """The terms of "+c/T"."""
+        assert move.source is not None
+        target = self.whole(move.parameter, move.part)
+        source = np.broadcast_to(self.whole(move.source, move.source_part), target.shape)
+        for k, j in zip(target.reshape(-1), source.reshape(-1), strict=True):
+            yield int(k), ((int(j), -1),), move.weight

@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from symgauge.families.kind import Form, Kind
+from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.plain import PlainMove, PlainPlace
@@ -100,16 +101,24 @@ class Move:
     source: str | None = None
     #: Of "s^k" alone.
     offset: Fraction = Fraction(0)
+    #: (axis, start, stop): all that is said is said of this part of the parameter alone, or of the
+    #: source; () for all of it.
+    part: Part = ()
+    source_part: Part = ()
 
     def plain(self) -> PlainMove:
         """Plain data, the keys of the statement of a family."""
         out: PlainMove = {"parameter": self.parameter, "form": self.form}
-        if self.form in ("s^k", "+c", "+Tc"):
+        if self.form in ("s^k", "+c", "+Tc", "+c/T"):
             out["weight"] = str(self.weight)
         if self.offset:
             out["offset"] = str(self.offset)
         if self.source is not None:
             out["source"] = self.source
+        if self.part:
+            out["part"] = list(self.part)
+        if self.source_part:
+            out["source_part"] = list(self.source_part)
         out["at"] = None if self.at is None else self.at.plain()
         return out
 
@@ -176,11 +185,11 @@ def joined(moves: Sequence[Move]) -> tuple[Move, ...]:
 
     The moves of a diagonal family: one after the other the two would be another action.
     """
-    shifts = {(m.parameter, m.at): m.weight for m in moves if m.form == "+c"}
-    scaled = {(m.parameter, m.at) for m in moves if m.form == "s^k"}
+    shifts = {(m.parameter, m.part, m.at): m.weight for m in moves if m.form == "+c"}
+    scaled = {(m.parameter, m.part, m.at) for m in moves if m.form == "s^k"}
     out = []
     for m in moves:
-        here = m.parameter, m.at
+        here = m.parameter, m.part, m.at
         if m.form == "s^k" and here in shifts:
             out.append(replace(m, offset=m.offset + shifts[here] / m.weight))
         elif m.form != "+c" or here not in scaled:

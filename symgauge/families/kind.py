@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 #: "s^k" is w -> s^k (w + u) - u, with the move's offset u: it scales the gain w + u.
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
 #: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
-Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+T*c"]
+#: "+c/T" adds one number c over another tensor, that along the last axes, as torch broadcasts.
+Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+c/T", "+T*c"]
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]
 

@@ -9,6 +9,7 @@ from symgauge.exact.rational import rational
 from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kind import Form
 from symgauge.families.kinds import kind_named
+from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
 from symgauge.plain import PlainFamily, PlainSlice
 
@@ -37,12 +38,21 @@ def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
     """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
-            "source" in m) != (m["form"] in ("+Tc", "+T*c")):
+            "source" in m) != (m["form"] in ("+Tc", "+T*c", "+c/T")) or (
+            "source_part" in m and "source" not in m):
         raise ValueError(f"the move {m!r:.120}")
     return Move(
         m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
-        m.get("source"), offset,
+        m.get("source"), offset, _part(m, "part"), _part(m, "source_part"),
     )
+
+
+def _part(m: Mapping[str, Any], key: str) -> Part:
+    part = tuple(m.get(key, ()))
+    if key in m and not (
+            len(part) == 3 and all(type(n) is int and n >= 0 for n in part) and part[1] < part[2]):
+        raise ValueError(f"the part {part!r:.80}")
+    return part
 
 
 def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:

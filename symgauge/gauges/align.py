@@ -165,7 +165,7 @@ class _Aligning:
         """The order with the largest correlation, with signs where they raise it, and without."""
         total = np.zeros((group.size, group.size))
         for move in group.moves:
-            one, two = (rows_of(s[move.parameter], move.at)[0] for s in (state, self.goal))
+            one, two = (rows_of(s[move.parameter], move)[0] for s in (state, self.goal))
             total += one.T @ two
         for matrix in (abs(total), total):
             rows, columns = linear_sum_assignment(-matrix)
@@ -184,7 +184,7 @@ def _gauss_newton(group: Group, here: State, there: State) -> Iterator[Element]:
     for c in range(int(np.prod(group.copies, dtype=int))):
         left, right, rhs = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
         for move in group.moves:
-            b, a = (rows_of(s[move.parameter], move.at)[c] for s in (here, there))
+            b, a = (rows_of(s[move.parameter], move)[c] for s in (here, there))
             if move.form == "g":  # a = b (1 + X)^T
                 right += b.T @ b
                 rhs += (a - b).T @ b

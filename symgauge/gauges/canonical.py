@@ -126,6 +126,6 @@ def _sort(gauge: HeldGauge, found: Outcome) -> None:
 def _weights(gauge: HeldGauge, group: Group) -> Array:
     total: Array = np.zeros(group.size)
     for move in group.moves:
-        rows = rows_of(gauge.tensor(move.parameter), move.at)[0]
+        rows = rows_of(gauge.tensor(move.parameter), move)[0]
         total = total + (rows * rows).sum(0)
     return total

@@ -64,7 +64,7 @@ class Walk:
 
     def rows(self, move: Move) -> Array:
         """What a move's place holds by now: (copies, rows, n)."""
-        return rows_of(self.tensor(move.parameter), move.at)
+        return rows_of(self.tensor(move.parameter), move)
 
     def entries(self, move: Move) -> Array | None:
         """The entries that a move's numbers meet, (copies, n); None where one meets several."""
@@ -140,6 +140,5 @@ def sides(group: Group) -> tuple[list[Move], list[Move]]:
 
 def constant_along(move: Move, rank: int) -> Sequence[int]:
     """The axes of a move's tensor along which its numbers do not vary at all."""
-    if move.at is None:
-        return range(rank)
-    return [k for k in range(rank) if k != move.at.axis and k not in move.at.other_axes]
+    along = [] if move.at is None else [move.at.axis, *move.at.other_axes]
+    return [k for k in range(rank) if k not in (*along, *move.part[:1])]

@@ -74,7 +74,7 @@ def step_of(group: Group, seen: State, first: Move | None) -> Step | str:
 
 
 def _rows(move: Move, seen: State) -> Array:
-    return rows_of(seen[move.parameter], move.at)
+    return rows_of(seen[move.parameter], move)
 
 
 def _to_zero(group: Group, seen: State, move: Move | None) -> Step | str:

@@ -103,7 +103,7 @@ def _meet(a: Move, b: Move, shape: Sequence[int]) -> bool:
     """Whether two moves change an entry in common."""
     if a.parameter != b.parameter:
         return False
-    if a.at is None or b.at is None or a.at.axis != b.at.axis:
+    if a.at is None or b.at is None or a.at.axis != b.at.axis or a.part or b.part:
         return True
     here, there = (_entries(m.at, shape[m.at.axis]) for m in (a, b) if m.at is not None)
     return bool(here & there)
@@ -119,7 +119,7 @@ def _combined(gauge: HeldGauge, group: Group, move: Move) -> Array | None:
     """A fixed combination of the rows of a place, (copies, n); None where an entry is rounding."""
     seen = gauge.seen(group)
     assert seen is not None  # it was settled on its slices
-    rows = rows_of(seen[move.parameter], move.at)
+    rows = rows_of(seen[move.parameter], move)
     # fixed numbers, none of them special
     by = np.random.default_rng(0).standard_normal(rows.shape[1])
     basis = _basis(group)

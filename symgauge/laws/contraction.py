@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgauge.laws.law import Call, Flat, Law
-from symgauge.laws.shifting import Shifted, Shifting, Term, added, free, only
+from symgauge.laws.shifting import OVER, Shifted, Shifting, Term, added, free, only
 from symgauge.laws.turning import STILL, Mark, Marks, Turned, Turning, marks_of, off_axes
 from symgauge.laws.weighing import WHOLE, Weight, Weighing, Weights, sum_of
 from symgauge.program.legs import Ref
@@ -26,7 +26,8 @@ class Contraction(Law):
         "g against its contragredient cancel, and so does the inverse of 1 + u 1^T on what reads "
         "a value of sum 0; other legs pass, rows of a single 1 pick the copies",
         "opposite weights cancel; rows of a single 1 pick the copies",
-        "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it",
+        "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it, and c / T where "
+        "they do over T",
     )
     forgets = "g and its inverse cancel, or a sum of 0 is met"
     multilinear = True
@@ -173,6 +174,8 @@ class Contraction(Law):
         """A term of factor k, behind the contraction."""
         inner, other = _inner(line), line.inputs[1 - k]
         if any(a[0] == inner[k] for a in term.carried):
+            if self._sums_to_0(shifting, line, k, term):
+                return Shifted()
             found = self._as_product(shifting, line, k, term, c)
             return self._free(shifting, line, k, term.carried) if found is None else found
         total = shifting.facts.total(other, inner[1 - k])
@@ -180,13 +183,22 @@ class Contraction(Law):
             return self._free(shifting, line, k, term.carried)
         return Shifted({term: c}) if total else Shifted()
 
+    def _sums_to_0(self, shifting: Shifting, line: Line, k: int, term: Term) -> bool:
+        """Whether c / T meets a value that, over T, sums to 0 along the axis of T."""
+        inner = _inner(line)
+        here = [key for key, a in term.at if a[0] == inner[k]]
+        there = shifting.facts.over.get(line.inputs[1 - k], {}).get(inner[1 - k])
+        return term.over is not None and term.over == there and here == [OVER] and (
+            term.over not in shifting.moves and shifting.structure.contracts_alike(line))
+
     def _as_product(
         self, shifting: Shifting, line: Line, k: int, term: Term, c: Fraction
     ) -> Shifted | None:
         """T c, where c is all along the contracted axis and the other factor shows all of T."""
         inner, other, structure = _inner(line), line.inputs[1 - k], shifting.structure
         view = shifting.plain_view(other)
-        if view is None or term.source is not None or not structure.contracts_alike(line) or any(
+        plain = term.source is None and term.over is None
+        if view is None or not plain or not structure.contracts_alike(line) or any(
                 a[0] != inner[k] for a in term.carried):
             return None
         back = {there: mine for mine, there in view.places.items()}

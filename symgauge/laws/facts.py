@@ -19,7 +19,8 @@ def facts_of(structure: Structure) -> Facts:
     totals: dict[int, Mapping[int, int]] = {}
     views: dict[int, View] = {}
     picks: dict[int, Pick] = {}
-    facts, laws = Facts(flat, totals, views, picks), all_laws()
+    over: dict[int, Mapping[int, int]] = {}
+    facts, laws = Facts(flat, totals, views, picks, over), all_laws()
     for i in range(len(structure.network.nodes)):
         line = structure.lines.get(i)
         if line is None:
@@ -31,6 +32,7 @@ def facts_of(structure: Structure) -> Facts:
         view = law.view(structure, line, views)
         if view is not None:
             views[i] = view
+        over[i] = law.over(structure, line, facts)
         pick = law.pick(structure, line, picks)
         if pick is not None:
             picks[i] = pick

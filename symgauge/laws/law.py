@@ -84,6 +84,10 @@ class Law(ABC):
         axis = line.op.unit_axis(len(line.shape), **line.attrs)
         return {} if axis is None else {axis: 1}
 
+    def over(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
+        """The axes along which the value over a parameter sums to 0: {axis: parameter}."""
+        return {}
+
     def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
         """The parameter that the value shows, where it is nothing else."""
         return None

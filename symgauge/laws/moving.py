@@ -59,12 +59,22 @@ class Moving(Law):
         return flat_moved(structure, line, flat)
 
     def totals(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
-        out: dict[int, int] = {}
-        for axis, total in facts.totals.get(line.inputs[0], {}).items():
-            if self.keeps_total(line, axis, total):
-                there = _whole_axis(structure, line, axis)
-                out |= {} if there is None else {there: total}
-        return out
+        known = facts.totals.get(line.inputs[0], {})
+        return self._moved(structure, line, {
+            axis: total for axis, total in known.items() if self.keeps_total(line, axis, total)})
+
+    def over(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
+        known = facts.over.get(line.inputs[0], {})
+        return self._moved(structure, line, {
+            axis: p for axis, p in known.items() if self.keeps_total(line, axis, 0)})
+
+    @staticmethod
+    def _moved(
+        structure: Structure, line: Line, by_axis: Mapping[int, int]
+    ) -> Mapping[int, int]:
+        """What is said of axes of the input, of the same axes of the value."""
+        places = {axis: _whole_axis(structure, line, axis) for axis in by_axis}
+        return {there: by_axis[axis] for axis, there in places.items() if there is not None}
 
     def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
         before = views.get(line.inputs[0])

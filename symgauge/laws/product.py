@@ -69,5 +69,19 @@ class Product(Entrywise):
                     out[axis] = total
         return out
 
+    def over(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
+        """T n sums to 0 over T where n does, and T has one leaf, all of the axis."""
+        out: dict[int, int] = {}
+        for j, other in (line.inputs, line.inputs[::-1]):
+            view = facts.views.get(other)
+            if view is None or len(structure.top(view.parameter)) != 1:
+                continue
+            along = {
+                axis for axis, total in facts.totals.get(j, {}).items() if total == 0
+                and [a for a in structure.top(other) if a[0] == axis] == list(view.places.values())}
+            out |= {axis: view.parameter for axis in along if structure.aligned(
+                line, line.inputs.index(other), axis)}
+        return out
+
     def samples(self) -> Iterator[Call]:
         yield Call("mul", ((2, 3), (2, 3)))

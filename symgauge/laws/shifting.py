@@ -1,14 +1,15 @@
 r"""Shifts: a parameter moves by c, and others by what compensates it.
 
-A line varies by terms, each a number times c, or times T c (a parameter T contracted with c): the
-term's indices sit on some leaves of the line, and it is constant along all others. Or it is *free*:
-known to be constant along some leaves, and anything along the others, data included.
+A line varies by terms, each a number times c, or times T c (a parameter T contracted with c), or
+times c / T: the term's indices sit on some leaves of the line, and it is constant along all others.
+Or it is *free*: known to be constant along some leaves, and anything along the others, data
+included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -19,17 +20,23 @@ from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
 
+#: Where the only index of T is, in c / T.
+OVER = "over"
+
+
 @dataclass(frozen=True)
 class Term:
-    """A number times c, or times T c. `at` says where each of its own indices sits in the line.
+    """A number times c, T c or c / T. `at` says where each of its own indices sits in the line.
 
-    The indices of c are numbered by its elements' order; those of T c by T's own leaves.
+    The indices of c are numbered by its elements' order; those of T by T's own leaves.
     """
 
     at: tuple[tuple[Any, Address], ...]
     source: int | None = None
     #: The leaves of T that c is contracted with, in the order of c's indices.
     contracted: tuple[Address, ...] = ()
+    #: The T of c / T.
+    over: int | None = None
 
     @property
     def carried(self) -> frozenset[Address]:
@@ -123,7 +130,7 @@ class Shifting:
             if gone:
                 raise NoLemma("an entry is taken out of a shift")
             kept = tuple((key, there) for key, _, there in at if there is not None)
-            moved = Term(kept, term.source, term.contracted)
+            moved = replace(term, at=kept)
             terms[moved] = terms.get(moved, Fraction(0)) + c
         varying = given.varying
         if varying is not None:
@@ -146,7 +153,7 @@ class Shifting:
             if any(a not in back for a in term.carried):
                 return None
             at = tuple((key, back[a]) for key, a in term.at)
-            wanted[Term(at, term.source, term.contracted)] = -c / view.factor
+            wanted[replace(term, at=at)] = -c / view.factor
         # where the summand is repeated the term must be constant: it has no leaf there
         return view.parameter, wanted
 
@@ -162,7 +169,7 @@ class Shifting:
         if any(a not in back for a in given.carried):
             return None
         return Shifted({
-            Term(tuple((key, back[a]) for key, a in term.at), term.source, term.contracted): c
+            replace(term, at=tuple((key, back[a]) for key, a in term.at)): c
             for term, c in given.terms.items()})
 
     def plain_view(self, node: int) -> View | None:

@@ -66,5 +66,12 @@ class SumOfLines(Entrywise):
             return a if not zero[0] else b
         return {axis: 0 for axis, total in a.items() if total == 0 and b.get(axis) == 0}
 
+    def over(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
+        a, b = (facts.over.get(j, {}) for j in line.inputs)
+        zero = [is_zero(structure, j) for j in line.inputs]
+        if any(zero):
+            return a if not zero[0] else b
+        return {axis: p for axis, p in a.items() if b.get(axis) == p}
+
     def samples(self) -> Iterator[Call]:
         yield Call("add", ((2, 4), (2, 4)))

@@ -24,9 +24,10 @@ class Concatenate(Structural):
     aten = ("cat.default",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
-        """A list of tensors and an axis."""
+        """A list of tensors and an axis; those without an entry are left out."""
         xs, axis = (*args, 0)[:2]
         axis = kwargs.get("dim", axis) % len(xs[0].shape)
+        xs = [x for x in xs if x.shape[axis]] or xs[:1]
         return xs[0] if len(xs) == 1 else build.apply("concatenate", *xs, axis=axis)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -132,6 +132,13 @@ class Network:
             for n in self.nodes
         )
         return Network(nodes, self.outputs, self.ops, self.held)
+
+    def renamed(self, names: Mapping[str, str]) -> Network:
+        """The same program with other names for some parameters."""
+        nodes = tuple(
+            replace(n, leaf=Parameter(names.get(n.leaf.name, n.leaf.name), n.shape))
+            if isinstance(n.leaf, Parameter) else n for n in self.nodes)
+        return replace(self, nodes=nodes)
 
     @cached_property
     def has_flows(self) -> bool:

@@ -1,10 +1,11 @@
 """Whether a family's moves, one after the other, are a group action that leaves f unchanged.
 
 Each form alone is an action whose derivative at the identity is its field (proofs/l3): g, g^-T,
-s^k (w + u) - u, w + k c and w + k log s, and b + T c where T does not move. Moves that commute,
-each at an element of its own, compose to an action, and the derivative of it is the sum of theirs:
-the family's field. Through a slice an action is conjugated by a map that the slice's parameter
-alone decides, which does not move: it stays an action, and its field is the one carried back.
+s^k (w + u) - u, w + k c and w + k log s, and b + T c, b + c / T where T does not move. Moves
+that commute, each at an element of its own, compose to an action, and the derivative of it is the
+sum of theirs: the family's field. Through a slice an action is conjugated by a map that the slice's
+parameter alone decides, which does not move: it stays an action, and its field is the one carried
+back.
 
 X f = 0 for all fields gives f(g.theta) = f(theta) along the path from 1 to g as long as f is
 continuous there: where it jumps (a comparison, a ranking, a division by 0) what it jumps on must
@@ -20,6 +21,7 @@ from math import prod
 
 from symgauge.domains.signs import analytic_everywhere, ends_somewhere
 from symgauge.families.family import Family, Move, Place
+from symgauge.families.part import Part, parts_meet, shape_of
 from symgauge.lie.fields import VectorField
 from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower
@@ -31,6 +33,8 @@ from symgauge.proof.regions import expansion
 Shapes = Mapping[str, Sequence[int]]
 
 MATRIX_FORMS = ("g", "g^-T")
+#: Forms that add what does not move.
+ADDED = frozenset({"+c", "+Tc", "+c/T"})
 #: Ops that are not defined everywhere.
 ENDS = ("reciprocal", "rsqrt", "log")
 #: How a value moves: not, by one positive factor, by one for each entry, or anyhow.
@@ -71,15 +75,21 @@ def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | Non
 
 def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     """Whether the element's index and copies are those of the place."""
-    at, shape = move.at, shapes[move.source or move.parameter]
+    at = move.at
+    shape = shape_of(shapes[move.source or move.parameter],
+                     move.source_part if move.source else move.part)
+    if not _has_parts(move, shapes):
+        return False
     if at is None:
-        return move.form in ("s^k", "+c") and prod(family.copies) * family.size == 1
+        return prod(family.copies) * family.size == 1 and (
+            move.form in ("s^k", "+c") or move.form == "+c/T" and _broadcasts(
+                shape, shape_of(shapes[move.parameter], move.part)))
     factors = [*at.per, at.along]
     beside = [*at.other_axes, at.axis]
     if len(set(beside)) < len(beside) or any(
             shape[k[0]] != k[1] for k in at.per if not isinstance(k, int)):
         return False
-    if move.source is not None and (len(beside) > 1 or at.periods):
+    if move.source is not None and (move.form == "+c/T" or len(beside) > 1 or at.periods):
         return False
     if at.periods:
         k, n, *begin = at.periods
@@ -92,14 +102,28 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     )
 
 
+def _has_parts(move: Move, shapes: Shapes) -> bool:
+    """Whether the tensors have the parts that a move speaks of."""
+    pairs = ((move.parameter, move.part), (move.source, move.source_part))
+    return all(part[2] <= shapes[name][part[0]] for name, part in pairs if name and part)
+
+
+def _broadcasts(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a tensor of one shape is spread over one of the other, from the last axis on."""
+    return len(shape) <= len(whole) and all(
+        n in (1, m) for n, m in zip(shape[::-1], whole[::-1], strict=False))
+
+
 def _commute(a: Move, b: Move) -> bool:
     """Whether a at one element and b at another commute; of a move with itself, likewise."""
     for mine, other in ((a, b), (b, a)):
-        if mine.source is not None and _meet(mine.source, mine.at, other):
+        if mine.source is not None and _meet(mine.source, mine.source_part, mine.at, other):
             return False
-    if not _meet(a.parameter, None if a.form == "+Tc" else a.at, b):
+    if not _meet(a.parameter, a.part, None if a.form == "+Tc" else a.at, b):
         return True
-    if a is b or {a.form, b.form} <= {"+c", "+Tc"}:
+    if a.part != b.part and {a.form, b.form} - ADDED:
+        return False  # places in different parts of one tensor
+    if a is b or {a.form, b.form} <= ADDED:
         return True  # one form alone; constants, or functions of what does not move
     if a.form == b.form == "s^k":
         return a.offset == b.offset
@@ -114,10 +138,12 @@ def _commute(a: Move, b: Move) -> bool:
         a.at.along not in b.at.per and b.at.along not in a.at.per)
 
 
-def _meet(parameter: str, at: Place | None, other: Move) -> bool:
+def _meet(parameter: str, part: Part, at: Place | None, other: Move) -> bool:
     """Whether a move changes entries of a block of a parameter, as far as its axis tells."""
-    if parameter != other.parameter:
+    if parameter != other.parameter or not parts_meet(part, other.part):
         return False
+    if part != other.part:
+        return True
     there = None if other.form == "+Tc" else other.at
     if at is None or there is None or at.axis != there.axis:
         return True

@@ -11,6 +11,7 @@ from math import prod
 from typing import Literal, NamedTuple
 
 from symgauge.families.kinds import kind_of
+from symgauge.families.part import shape_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
 from symgauge.report.escape import escape
 from symgauge.report.names import Block, indexed, raised
@@ -65,6 +66,10 @@ def held_at(through: PlainSlice) -> Fraction:
 def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")
+    shape = shapes.get(name)
+    part = move.get("part") if key == "parameter" else move.get("source_part")
+    if part is not None:
+        name, shape = str(Block(name, *part)), None if shape is None else shape_of(shape, part)
     if at is None or (key == "parameter" and move["form"] == "+Tc"):
         return name
     start, axis, length = int(at["start"]), int(at["axis"]), prod(at["sizes"])
@@ -72,7 +77,7 @@ def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
         count, period, *begin = at["periods"]
         stop = start + prod(at["sizes"][count:])
         return str(Block(name, axis, start, stop, period, sum(begin)))
-    whole = shapes[name][axis] if name in shapes else start + length
+    whole = start + length if shape is None else shape[axis]
     return name if (start, length) == (0, whole) else str(Block(name, axis, start, start + length))
 
 
@@ -81,7 +86,7 @@ def tensor_names(families: Sequence[PlainFamily], shapes: Shapes) -> Iterator[st
     for family in families:
         for move in (m for part in (family, *slices(family)) for m in part.get("action") or ()):
             yield tensor_name(move, shapes)
-            if move["form"] == "+Tc":
+            if "source" in move:
                 yield tensor_name(move, shapes, "source")
 
 
@@ -173,27 +178,33 @@ def changes(
         return finite, "-" + along(tensor, rf"{algebra}^{{\top}}", algebra, name), False
     if form == "s^k":
         return _scaling(move, tensor, group, algebra)
-    finite_c = rf"\log {group}" if kind.is_scaling else group
-    if form == "+c":
+    shift = _added(move, tensor, source, (
+        rf"\log {group}" if kind.is_scaling else group, algebra))
+    return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+
+
+def _added(
+    move: PlainMove, tensor: Tensor, source: Tensor | None, shift: Sequence[str]
+) -> Sequence[str]:
+    """What a move adds, for each of some ways to write c."""
+    if move["form"] == "+c":
         ones = tensor.dimensions > 1 or move.get("at") is None
-        shift = [finite_c, algebra]
         if ones and tensor.dimensions == 2 and move.get("at") is not None:
             pattern = r"\mathbf{{1}}\,{}^{{\top}}" if tensor.axis else r"{}\,\mathbf{{1}}^{{\top}}"
             bracket = [f"({v})" if v.startswith("\\") else v for v in shift]
-            shift = [pattern.format(v) for v in bracket]
-        elif ones:
-            shift = [rf"{v}\,\mathbf{{1}}" for v in shift]
-    else:
-        assert source is not None
-        total = r"\textstyle\sum_h " if source.copies else ""
-        shift = []
-        for v in (finite_c, algebra):
-            if source.dimensions == 2:
-                body = source.slice if source.axis else raised(source.slice, r"^{\top}")
-                shift.append(rf"{total}{body}\,{v}")
-            else:
-                shift.append(rf"{total}{source.slice} \times_{{{source.axis}}} {v}")
-    return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
+            return [pattern.format(v) for v in bracket]
+        return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
+    assert source is not None
+    if move["form"] == "+c/T":
+        if tensor.dimensions != 2:
+            return [rf"{v} / {source.slice}" for v in shift]
+        over = rf"(\mathbf{{1}} / {source.slice})^{{\top}}"
+        return [rf"{v}\,\mathbf{{1}}\,{over}" for v in shift]
+    total = r"\textstyle\sum_h " if source.copies else ""
+    if source.dimensions != 2:
+        return [rf"{total}{source.slice} \times_{{{source.axis}}} {v}" for v in shift]
+    body = source.slice if source.axis else raised(source.slice, r"^{\top}")
+    return [rf"{total}{body}\,{v}" for v in shift]
 
 
 def _scaling(
@@ -248,7 +259,7 @@ def line_of(
     name = body = group[0][0].slice
     delta, places, sum_so_far = "", [], False
     for tensor, move in group:
-        source = tensor_of(move, shapes, symbol, "source") if move["form"] == "+Tc" else None
+        source = tensor_of(move, shapes, symbol, "source") if "source" in move else None
         finite, small, is_sum = changes(move, tensor, source, element)
         body = finite.replace("@", f"({body})" if sum_so_far and not is_sum else body)
         delta = plus(delta, small) if delta else small

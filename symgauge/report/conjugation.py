@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from symgauge.families.kinds import kind_of
+from symgauge.families.part import parts_meet, shape_of
 from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 from symgauge.report.names import indexed, raised
 from symgauge.report.action import (
@@ -96,8 +97,10 @@ def _gain(through: PlainSlice, symbol: Symbols) -> str:
 
 def _ways(family: PlainFamily, group: Group) -> list[tuple[PlainMove, PlainSlice]]:
     """The moves of the slices on a tensor or on what its moves read, outermost first."""
-    names = {move[key] for _, move in group for key in ("parameter", "source") if key in move}
-    return [(m, t) for t in slices(family) for m in t["action"] if m["parameter"] in names]
+    read = [(move["parameter"], move.get("part")) for _, move in group]
+    read += [(move["source"], move.get("source_part")) for _, move in group if "source" in move]
+    return [(m, t) for t in slices(family) for m in t["action"] if any(
+        m["parameter"] == name and parts_meet(m.get("part"), part) for name, part in read)]
 
 
 def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols) -> Line | None:
@@ -144,8 +147,11 @@ def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols)
 def _scales(way: PlainMove, move: PlainMove, shapes: Shapes) -> bool:
     """Whether a slice's move is a diagonal matrix, or a number, on the tensor that `move` moves."""
     at, mine, shape = way.get("at"), move.get("at"), shapes.get(str(way["parameter"]))
-    if way["form"] != "s^k" or move["form"] == "+Tc" or shape is None:
+    if way["form"] != "s^k" or "source" in move or shape is None:
         return False
+    if way.get("part") != move.get("part"):
+        return False
+    shape = shape_of(shape, way.get("part"))
     if at is None:
         return True
     if any(isinstance(k, list) for k in at["per"]):

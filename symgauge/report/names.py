@@ -122,7 +122,7 @@ def _parts_of(name: str, shapes: Mapping[str, Sequence[int]]) -> tuple[str, list
     block = Block.parse(name)
     if block is None:
         return _parts(name)
-    letter, words = _parts(block.parameter)
+    letter, words = _parts_of(block.parameter, shapes)
     where = str(block)[len(block.parameter) + 1 : -1].replace(" ", "")
     # one word, so that a slice never stands without what it is a slice of
     last = _third(block, shapes) or f"{words[-1] if words else ''} {where}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from symgauge.families.family import Move, Place
 from symgauge.sections.normal_form import NormalForm, normal_form
-from symgauge.weights.action import Array, rows_of
+from symgauge.weights.action import Array, rows_at
 from symgauge.weights.statement import Group
 
 Index = NDArray[np.int64]
@@ -152,7 +152,8 @@ class _Choosing:
         used = self._idle(group) if group.kind.is_vector else None
         if used is None or not used.any():
             return False
-        fixing = self._in_part(k, [m for m in group.moves if m.form in ("+c", "s^k")], used)
+        own = [m for m in group.moves if m.form in ("+c", "s^k") and not m.part]
+        fixing = self._in_part(k, own, used)
         if fixing is not None:
             self._add(fixing)
         return fixing is not None
@@ -164,10 +165,10 @@ class _Choosing:
             taken = self._taken.get(move.parameter)
             if taken is None:
                 continue
-            if move.form == "+Tc" or move.at is None or move.at.other_axes:
+            if move.source is not None or move.part or move.at is None or move.at.other_axes:
                 return None
             shape, at = self.shapes[move.parameter], replace(move.at, axis=0)
-            places = rows_of(np.arange(shape[move.at.axis]), at)
+            places = rows_at(np.arange(shape[move.at.axis]), at)
             used &= ~np.isin(places, np.unravel_index(taken, shape)[move.at.axis]).any(1)
         return used
 
@@ -192,7 +193,7 @@ class _Choosing:
             return self._beside_a_shift(k)
         for form in ("+c", "s^k", *MATRIX):
             moves = [
-                m for m in group.moves if m.form == form and (
+                m for m in group.moves if m.form == form and not m.part and (
                     level != GOOD or self._is_good(m))]
             moves.sort(key=lambda m: self._rank(m))
             found = self._in_rows(k, moves)
@@ -299,7 +300,7 @@ class _Choosing:
         # the shift's row at the last index of the rotation
         near = tuple(1 if k == axis else n for k, n in enumerate(shape))
         where = list(np.unravel_index(
-            rows_of(np.arange(prod(near)).reshape(near), own[0].at)[:, :1], near))
+            rows_at(np.arange(prod(near)).reshape(near), own[0].at)[:, :1], near))
         where[axis] += np.unravel_index(rows.entries[0, 0, -1], shape)[axis]
         return own[0], Rows(move.parameter, np.ravel_multi_index(tuple(where), shape))
 
@@ -310,7 +311,7 @@ class _Choosing:
         shape, at = self.shapes[move.parameter], move.at
         kept = () if at is None else (at.axis, *at.other_axes)
         near = tuple(n if k in kept else min(n, most) for k, n in enumerate(shape))
-        rows: Index = rows_of(np.arange(prod(near)).reshape(near), at)
+        rows: Index = rows_at(np.arange(prod(near)).reshape(near), at)
         if at is None:
             # one number for the whole tensor: any entry is a row
             rows = rows.reshape(1, -1, 1)
@@ -339,7 +340,7 @@ class _Choosing:
                     continue
                 if form.keeps_zero and self._keeps_zero(other, move, whole):
                     continue
-                if other.form == "+Tc" or other.at is None:
+                if other.source is not None or other.part or other.at is None:
                     return np.zeros_like(free)
                 free &= ~self._along(other)[where[other.at.axis]]
         return free
@@ -376,6 +377,6 @@ class _Choosing:
             n = self.shapes[move.parameter][at.axis]
             own = replace(at, axis=0, per=tuple(p for p in at.per if isinstance(p, int)))
             reached = np.zeros(n, dtype=bool)
-            reached[rows_of(np.arange(n), own).reshape(-1)] = True
+            reached[rows_at(np.arange(n), own).reshape(-1)] = True
             self._axes[key] = reached
         return self._axes[key]

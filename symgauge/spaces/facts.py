@@ -46,6 +46,8 @@ class Facts:
     views: Mapping[int, View]
     #: Lines that pick an entry of an axis for each of their rows.
     picks: Mapping[int, Pick]
+    #: {axis: parameter}: along that axis a line, over the parameter, sums to 0.
+    over: Mapping[int, Mapping[int, int]]
 
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""

@@ -1,4 +1,4 @@
-"""What is stated of a proved family: formulas on named tensors, and its full-size form."""
+"""What is stated of a proved family: formulas on named tensors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from symgauge.derivers.exact import Proved
 from symgauge.families.carry import Slice, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import (
-    Family, Move, Place, Through, held_values, own_move,
+    Family, Move, Through, held_values, own_move,
 )
 from symgauge.families.kind import Kind
+from symgauge.families.part import parts_meet, shape_of
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
-    Acting, FamilyStatement, FullStatement, ProofLine, StatedProof, StatedSlice, element_of,
-    slices_of,
+    FamilyStatement, FullStatement, ProofLine, StatedProof, element_of, slices_of,
 )
 from symgauge.lie.fields import VectorField
-from symgauge.program.legs import Location
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
-from symgauge.spaces.follow import follow
+from symgauge.statements.at_full import at_full
 from symgauge.verdict import Verdict
 
 
@@ -165,7 +164,8 @@ def _formulas(
     for move in family.moves:
         there = [
             (m, t) for t in family.via for m in t.moves
-            if m.parameter in (move.parameter, move.source)
+            if any(m.parameter == name and parts_meet(m.part, part) for name, part in (
+                (move.parameter, move.part), (move.source, move.source_part)))
         ]
         if not there:
             lines.append(formula(move, shapes, family.kind))
@@ -182,13 +182,14 @@ def _scales_an_axis(
     move: Move, on: Move, through: Through, shapes: Mapping[str, tuple[int, ...]]
 ) -> bool:
     """Whether a slice's move is diag(T) or its inverse, on a whole axis of what `on` turns."""
-    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc") or on.offset:
+    if move.form != "s^k" or move.at is None or on.form in ("+c", "+Tc", "+c/T") or on.offset:
         return False
-    shape = shapes[move.parameter]
+    shape = shape_of(shapes[move.parameter], move.part)
     size = shape[move.at.axis]
     return (
         abs(move.weight) == 1 and move.at.sizes == (size,) and through.size == size
-        and len(shape) <= 2 and _block(on, shapes) == on.parameter
+        and len(shape) <= 2 and move.part == on.part
+        and _block(on, shapes) == _block(replace(on, at=None), shapes)
     )
 
 
@@ -204,18 +205,18 @@ def _conjugated(
         diagonal = _power(sign * m.weight * own.weight, f"diag({gain})")
         return f"{body} {diagonal}" if m.at is not None and m.at.axis else f"{diagonal} {body}"
 
-    body = move.parameter
+    body = _block(replace(move, at=None), shapes)
     for m, through in there:
         body = scaled(body, m, through, -1)
     body = _image(move, body, shapes, kind)
     for m, through in reversed(there):
         body = scaled(body, m, through, 1)
-    return f"{move.parameter} -> {body}"
+    return f"{_block(replace(move, at=None), shapes)} -> {body}"
 
 
 def formula(move: Move, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
     """The finite action in plain text, as "q.weight -> g q.weight"."""
-    name = move.parameter if move.form == "+Tc" else _block(move, shapes)
+    name = _block(replace(move, at=None) if move.form == "+Tc" else move, shapes)
     return f"{name} -> {_image(move, name, shapes, kind)}"
 
 
@@ -226,10 +227,12 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: K
     size = "" if abs(move.weight) == 1 else f"{abs(move.weight)} "
     if move.form == "+Tc":
         assert move.source is not None
-        source = _block(replace(move, parameter=move.source), shapes)
+        source = _block(replace(move, parameter=move.source, part=move.source_part), shapes)
         # c runs along the rows of the source: the columns are what its transpose sums
         rows = move.at is not None and move.at.axis == 0 and len(shapes[move.source]) > 1
         return f"{body} {sign} {size}{source}{'^T' if rows else ''} {c}"
+    if move.form == "+c/T":
+        return f"{body} {sign} {size}c / {move.source}"
     if move.form in ("g", "g^-T"):
         assert move.at is not None
         rank = len(shapes[move.parameter])
@@ -254,106 +257,18 @@ def _axis(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def _block(move: Move, shapes: Mapping[str, tuple[int, ...]]) -> str:
-    place = move.at
+    # as PyTorch writes it
+    name, place = move.parameter, move.at
+    if move.part:
+        axis, start, stop = move.part
+        name += f"[{':, ' * axis}{start}:{stop}]"
     if place is None:
-        return move.parameter
+        return name
     if place.periods:
         stop, (_, of, *begin) = place.start + place.length, place.periods
         where = f" from {begin[0]} on" if begin else ""
-        return f"{move.parameter}[{':, ' * place.axis}{place.start}:{stop} of every {of}{where}]"
-    length, whole = prod(place.sizes), shapes[move.parameter][place.axis]
+        return f"{name}[{':, ' * place.axis}{place.start}:{stop} of every {of}{where}]"
+    length, whole = prod(place.sizes), shape_of(shapes[move.parameter], move.part)[place.axis]
     if length == whole:
-        return move.parameter
-    # as PyTorch writes it
-    return f"{move.parameter}[{':, ' * place.axis}{place.start}:{place.start + length}]"
-
-
-# -- full size -----------------------------------------------------------------------------------
-
-
-#: The locations on each axis of each parameter.
-Places = dict[tuple[str, int], list[Location]]
-
-
-def _places(network: Network) -> Places:
-    legs, _, axes = follow(network)
-    found: Places = {}
-    for position, p in zip(network.parameter_nodes, network.parameters, strict=True):
-        for a, axis in enumerate(axes[position]):
-            found[p.name, a] = legs.locate(p.name, a, axis)
-    return found
-
-
-def at_full(family: Family, small: Network, full: Network) -> Acting | None:
-    """The same family on the full-size program: the same legs at the same places.
-
-    None where a tensor or the structure of an axis differs, or where sizes disagree.
-    """
-    names = {p.name: p.shape for p in full.parameters}
-    # other layers would have to move too, and the weight of a shift may count elements
-    if set(names) != {p.name for p in small.parameters} or any(
-        m.form in ("+c", "+Tc") and abs(m.weight) != 1 for m in family.moves
-    ):
-        return None
-    pairs = [(_places(small), _places(full))]
-    if family.via:
-        # on the slices axes may have fewer factors
-        held = held_values(family.via)
-        pairs.append((_places(small.fixed(held)), _places(full.fixed(held))))
-    both: tuple[Family | Through, ...] = (family, *family.via)
-    parts = [_restated(part, pairs, names) for part in both]
-    found = [part for part in parts if part is not None]
-    if len(found) < len(parts):
-        return None
-    via = [
-        StatedSlice(parameter=t.parameter, element=element_of(p), action=p.moves)
-        for t, p in zip(family.via, found[1:], strict=True)
-    ]
-    return Acting(element=element_of(found[0]), action=found[0].moves, via=tuple(via))
-
-
-def _restated(
-    part: Family | Through, pairs: Sequence[tuple[Places, Places]],
-    names: Mapping[str, tuple[int, ...]],
-) -> Family | Through | None:
-    """A family, or the family of a slice, with the element and the moves of the full sizes."""
-    moves: list[Move] = []
-    copies: tuple[int, ...] | None = None
-    size = part.size
-    for move in part.moves:
-        if move.parameter not in names or (move.source or move.parameter) not in names:
-            return None
-        if move.at is None:
-            moves.append(move)
-            continue
-        where = move.source or move.parameter, move.at.axis
-        tried = (_matching(move.at, a.get(where, ()), b.get(where, ())) for a, b in pairs)
-        place = next((found for found in tried if found is not None), None)
-        if place is None:
-            return None
-        per = tuple(
-            k if isinstance(k, int) else (k[0], names[where[0]][k[0]]) for k in place.per)
-        place = replace(place, per=per)
-        shape = place.copies
-        assert isinstance(place.along, int)  # several factors stand in planted failures alone
-        length = place.sizes[place.along]
-        if copies is not None and (copies, size) != (shape, length):
-            return None
-        copies, size = shape, length
-        moves.append(replace(move, at=place))
-    return replace(part, copies=copies or (), size=size, moves=tuple(moves))
-
-
-def _matching(
-    place: Place, here: Sequence[Location], there: Sequence[Location]
-) -> Place | None:
-    if len(here) != len(there):
-        return None
-    for a, b in zip(here, there, strict=True):
-        if (a.start, a.along, a.sizes) == (place.start, place.along, place.sizes):
-            return Place(b.axis, b.start, b.sizes, b.along, place.per)
-    # a block scaled as a whole: sizes (1, length)
-    for a, b in zip(here, there, strict=True):
-        if a.along == 0 and (a.start, prod(a.sizes)) == (place.start, prod(place.sizes)):
-            return Place(b.axis, b.start, (1, prod(b.sizes)), 0, ())
-    return None
+        return name
+    return f"{name}[{':, ' * place.axis}{place.start}:{place.start + length}]"

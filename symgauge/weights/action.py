@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from symgauge.checks.runtime import elements
 from symgauge.checks.runtime.moves import (
-    apply_move, block, element_in, moves_onto, off_slices, places, scales_from_zero,
+    apply_move, block, element_in, moves_onto, off_slices, part_of, places, scales_from_zero,
 )
-from symgauge.families.family import Family, Place, Through
+from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kind import Kind
 from symgauge.families.serial import plain_family, plain_slice
 from symgauge.weights.order import Order
@@ -88,8 +88,16 @@ class Element:
         return found
 
 
-def rows_of(array: Array, at: Place | None) -> Array:
-    """What a place holds as (copies, rows, n): one row for each index beside the element's."""
+def rows_of(array: Array, move: Move) -> Array:
+    """What a move's place holds of its parameter, as (copies, rows, n).
+
+    One row for each index beside the element's.
+    """
+    return rows_at(part_of({move.parameter: array}, move.plain()), move.at)
+
+
+def rows_at(array: Array, at: Place | None) -> Array:
+    """What a place holds of an array, as (copies, rows, n)."""
     if at is None:
         return array.reshape(1, -1, 1)
     view = block(array, at.plain())

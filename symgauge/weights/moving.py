@@ -16,7 +16,7 @@ import torch
 from symgauge.capture import Target
 from symgauge.checks import actions
 from symgauge.checks.runtime.elements import library
-from symgauge.checks.runtime.moves import block, entries
+from symgauge.checks.runtime.moves import block, entries, part_of
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.element import GroupElement, drawn, given, no_number, to_numpy
 from symgauge.derivation.full import FullDerivation
@@ -175,12 +175,12 @@ def _fixing(
             f"the family {family['label']!r} does not scale or shift {name!r} by its own numbers "
             "alone, so it cannot bring it to a value")
     state = {n: weights[n] for n in before.reads([name])}
-    array, move = to_numpy(before.apply(state, [name])[name]), own[0]
-    at = move.get("at")
+    whole, move = to_numpy(before.apply(state, [name])[name]), own[0]
+    array, at = part_of({name: whole}, move), move.get("at")
     if (array if at is None else block(array, at)).size != numbers:
         raise BadInputError(
             f"each of the {numbers} numbers of the family meets several entries of {name!r}")
-    here = entries({"parameter": name, "action": own, "element": element}, {name: array})
+    here = entries({"parameter": name, "action": own, "element": element}, {name: whole})
     weight, offset = float(Fraction(move["weight"])), float(Fraction(move.get("offset", "0")))
     with np.errstate(all="ignore"):
         if move["form"] == "s^k":

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from scipy.linalg import lstsq, solve_sylvester
 
-from symgauge.checks.runtime.moves import block, places
+from symgauge.checks.runtime.moves import block, part_of, places
 from symgauge.families.family import Place
 from symgauge.families.kind import Kind
 from symgauge.weights.action import Array, Element
@@ -148,11 +148,16 @@ def _shifts(view: View) -> Iterator[Proposal]:
             yield Element(group.kind, c), k if one.shape[1] > 1 else None
     systems, values = [], []
     for move in group.moves:
-        if move.form != "+Tc":
+        if move.source is None:
             continue
-        assert move.source is not None and move.at is not None
-        matrix = _summed(view.here[move.source], move.at).T * float(move.weight)
-        change = (view.there[move.parameter] - view.here[move.parameter]).reshape(-1)
+        plain = move.plain()
+        source = part_of(view.here, plain, "source")
+        if move.at is None:  # one number over the source
+            over = np.broadcast_to(1 / source, part_of(view.here, plain).shape)
+            matrix = over.reshape(-1, 1) * float(move.weight)
+        else:
+            matrix = _summed(source, move.at).T * float(move.weight)
+        change = (part_of(view.there, plain) - part_of(view.here, plain)).reshape(-1)
         if not change.any():
             continue
         c = _solved(matrix, change)

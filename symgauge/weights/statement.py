@@ -195,7 +195,7 @@ def permutations(network: Network, families: Sequence[Group]) -> list[Group]:
     turned = {
         (m.parameter, *span(m.at), m.at.along) for f in families
         if f.kind and f.kind.covers_discrete and not f.kind.commutes_with_turns
-        for m in f.moves if m.at is not None
+        for m in f.moves if m.at is not None and not m.part
     }
     outside = {
         leg for node in (*network.input_nodes, *network.outputs) for axis in axes[node]
@@ -226,7 +226,7 @@ def _up_to_shifts(group: Group, families: Sequence[Group]) -> Group:
     shifts = [
         (m.parameter, span(m.at), m.at.sizes, m.at.along, m.at.per, f.via) for f in families
         if f.kind and f.kind.is_shift
-        for m in f.moves if m.form == "+c" and m.at is not None]
+        for m in f.moves if m.form == "+c" and m.at is not None and not m.part]
     found, near = set(), {}
     for k, m in enumerate(group.moves):
         for tensor, where, sizes, along, per, via in shifts:
@@ -243,7 +243,8 @@ def _modulo(place: Location, families: Sequence[Group]) -> tuple[Kind, int] | No
     """The family whose copies the leg numbers there, or that scales along it."""
     for f in families:
         for m in f.moves:
-            if m.at is None or m.parameter != place.parameter or span(m.at) != span(place) or (
+            if m.at is None or m.part or m.parameter != place.parameter or (
+                    span(m.at) != span(place)) or (
                     f.kind is None or m.at.sizes != place.sizes or isinstance(m.at.along, tuple)):
                 continue
             if place.along in m.at.per if f.kind.is_matrix else (

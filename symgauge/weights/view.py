@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from symgauge.checks.runtime.moves import contracted
+from symgauge.checks.runtime.moves import part_of, varied
 from symgauge.families.family import Move
 from symgauge.weights.action import Array, Element, State, relative, rows_of
 from symgauge.weights.statement import Group
@@ -36,7 +36,7 @@ class View:
         self.floor = {n: tolerance[n] for n in here}
         self._rng = rng
         #: What it does to tensors by itself, one place each.
-        self.moves = [m for m in group.moves if m.form != "+Tc"]
+        self.moves = [m for m in group.moves if m.source is None]
 
     @cached_property
     def pairs(self) -> list[tuple[Move, Array, Array]]:
@@ -45,9 +45,9 @@ class View:
         """
         found, group = [], self.group
         for k, move in enumerate(group.moves):
-            if move.form == "+Tc":
+            if move.source is not None:
                 continue
-            one, two = (rows_of(s[move.parameter], move.at) for s in (self.here, self.there))
+            one, two = (rows_of(s[move.parameter], move) for s in (self.here, self.there))
             most = ROWS + 4 * group.size
             if one.shape[1] > most:
                 some = np.sort(self._rng.choice(one.shape[1], most, replace=False))
@@ -88,7 +88,7 @@ class View:
         for k, (move, _, _) in enumerate(self.pairs):
             total = total + self.weights[move.parameter] * _logs(
                 self.error(k, element), self.floor[move.parameter])
-        whole = [m for m in self.group.moves if m.form == "+Tc"]
+        whole = [m for m in self.group.moves if m.source is not None]
         if whole or self._is_line:
             total = total.sum()
         for move in whole:
@@ -97,13 +97,13 @@ class View:
         return np.asarray(total)
 
     def whole(self, move: Move, element: Element) -> float:
-        """The relative error of a tensor that is shifted by a contraction."""
-        assert move.source is not None and move.at is not None
-        shift = element.acting(self.group.copies).shift
-        added = contracted(self.here[move.source], move.at.plain(), shift)
-        here = self.here[move.parameter]
-        return relative(
-            here + float(move.weight) * added.reshape(here.shape), self.there[move.parameter])
+        """The relative error of a tensor that is shifted by what another one decides."""
+        plain = move.plain()
+        here = part_of(self.here, plain)
+        added = varied(self.here, plain, element.acting(self.group.copies))
+        if move.form == "+Tc":
+            added = added.reshape(here.shape)
+        return relative(here + added, part_of(self.there, plain))
 
     def bonus(self, element: Element, k: int | None) -> Array:
         """Decades for an element that explains place k with more equations than unknowns.
@@ -115,10 +115,11 @@ class View:
         if k == WHOLE:
             sure = any(
                 self.whole(m, element) <= self.floor[m.parameter] for m in self.group.moves
-                if m.form == "+Tc" and self.here[m.parameter].size > element.values.size)
+                if m.source is not None
+                and part_of(self.here, m.plain()).size > element.values.size)
             return np.asarray(3 * GAIN * sure)
         fits = self.error(k, element) <= self.floor[self.pairs[k][0].parameter]
-        whole = self._is_line or any(m.form == "+Tc" for m in self.group.moves)
+        whole = self._is_line or any(m.source is not None for m in self.group.moves)
         return np.asarray((fits.all() if whole else fits) * 3 * GAIN)
 
 

@@ -4,7 +4,7 @@ The second writing takes whatever arithmetic its arrays have (fractions, SymPy s
 reads places by `Coordinates` alone, and shares nothing with what acts on weights.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -15,6 +15,7 @@ from networks import Sketch
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.kinds import kinds
+from symgauge.families.part import Part
 from symgauge.families.serial import plain_family
 from symgauge.program.network import Network
 
@@ -50,6 +51,10 @@ def shifted(parameter: str, place: Place | None, weight: Any = 1) -> Move:
 
 def read(parameter: str, source: str, place: Place, weight: Any = -1) -> Move:
     return Move(parameter, "+Tc", place, Fraction(weight), source)
+
+
+def over(parameter: str, source: str, part: Part = (), weight: Any = 1) -> Move:
+    return Move(parameter, "+c/T", None, Fraction(weight), source, part=part)
 
 
 SIX = (6,)
@@ -106,6 +111,11 @@ FAMILIES: dict[str, Family] = {
     "translation": Family(KINDS["translation"], (), 6, (
         shifted("b", at(0, SIX, 0)), shifted("gain", at(0, SIX, 0), Fraction(-2, 3)),
         read("o", "w", at(1, SIX, 0))), ()),
+    "over a gain": Family(KINDS["translation"], (), 1, (
+        over("w", "gain", (0, 0, 2)), over("w", "gain", (0, 2, 4), -2), over("b", "gain")), ()),
+    "a part": Family(KINDS["gl"], (), 2, (
+        replace(Move("w", "g", at(1, (3, 2), 1)), part=(0, 1, 3)),
+        replace(Move("w", "g^-T", at(1, (3, 2), 1)), part=(0, 0, 1))), ()),
     "translation, copies": Family(KINDS["translation"], (2,), 3, (
         shifted("b", at(0, (2, 3), 1, 0)), read("o", "w", at(1, (2, 3), 1, 0)),
         read("o", "t", at(1, (2, 3), 1, 0), 2)), ()),
@@ -194,7 +204,12 @@ def moved(family: Family, element: Exact, theta: Values) -> Values:
 
 
 def _one(move: Move, e: Exact, flat: Any, coordinates: Coordinates) -> None:
-    index = coordinates.at(move.source or move.parameter, move.at)
+    if move.form == "+c/T":
+        target = coordinates.whole(move.parameter, move.part)
+        source = np.broadcast_to(coordinates.whole(move.source), target.shape)
+        flat[target] = flat[target] + move.weight * e.log[0, 0] / flat[source]
+        return
+    index = (coordinates.read if move.source else coordinates.moved)(move)
     copies, size = index.shape[:2]
     for c in range(copies):
         rows = index[c].reshape(size, -1)

@@ -14,8 +14,8 @@ from symgauge.checks.runtime.derivative import JVP_PASSES, NEAR_FLOORS, NEAR_SAM
 from symgauge.checks.runtime.device import peak_memory
 from symgauge.checks.runtime.elements import random_element, random_generator
 from symgauge.checks.runtime.moves import (
-    add_variation, apply_move, block, carry_back, cuts, located, moves_back, off_slices,
-    onto_slices, piece, places, scales_from_zero, traffic,
+    add_variation, apply_move, block, carry_back, cuts, divides_by_zero, located, moves_back,
+    off_slices, onto_slices, part_of, piece, places, scales_from_zero, traffic,
 )
 from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.randomness import TorchNumbers
@@ -122,7 +122,8 @@ class Bench:
                 )
         if move.get("at") is not None:
             try:
-                block(self.point.parameters[move.get("source", move["parameter"])], located(move))
+                at: Literal["source", "parameter"] = "source" if "source" in move else "parameter"
+                block(part_of(self.point.parameters, move, at), located(move))
             except (ValueError, IndexError) as error:
                 raise BadInput(
                     f"family {json.dumps(label)} does not fit the shape of "
@@ -138,8 +139,11 @@ class Bench:
             )
 
     def _zero_entry(self, family: Examined) -> str | None:
-        """The parameter with an entry of 0 at which a scaling to the family's slices starts."""
-        return next((
+        """The parameter with an entry of 0 at which a scaling to the family's slices starts.
+
+        Or one that the family divides by.
+        """
+        return divides_by_zero(family, self.point.parameters) or next((
             through["parameter"] for through in family.get("via", ())
             if scales_from_zero(through, self.point.parameters)
         ), None)
@@ -164,15 +168,15 @@ class Bench:
         """
         for move in family["action"]:
             if "line" in family["element"]["parts"] and move["form"] == "g":
-                tensor = self.point.parameters[move["parameter"]]
-                view = block(tensor, located(move)).to(torch.float64)
+                here = part_of(self.point.parameters, move)
+                view = block(here, located(move)).to(torch.float64)
                 _, along = places(located(move))
                 size = float(torch.linalg.vector_norm(view))
                 total = float(torch.linalg.vector_norm(view.sum(along)))
                 return min(1.0, size / (2 * total)) if total else 1.0
             if move["form"] == "+c":
-                tensor = self.point.parameters[move["parameter"]]
-                view = tensor if move.get("at") is None else block(tensor, located(move))
+                here = part_of(self.point.parameters, move)
+                view = here if move.get("at") is None else block(here, located(move))
                 middle = float(piece(view, next(cuts(view))).abs().median())
                 return middle or self.point.scale_of(move["parameter"])
         return 1.0

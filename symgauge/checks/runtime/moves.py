@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from typing import Literal
 
 from symgauge.checks.runtime.elements import Array, Element, Generator, library
 from symgauge.plain import PlainFamily, PlainMove, PlainPlace, PlainSlice
@@ -69,6 +70,23 @@ def wide(array: Array, copy: bool | None = None) -> Array:
     """In float64."""
     xp = library(array)
     return xp.asarray(array, dtype=xp.float64, copy=copy)
+
+
+def part_of(
+    parameters: Parameters, move: PlainMove, key: Literal["parameter", "source"] = "parameter"
+) -> Array:
+    """What a move changes, or reads: a parameter, or the view of a part of it.
+
+    Raises ValueError where it has no such part.
+    """
+    array = parameters[move[key]]
+    part = move.get("part") if key == "parameter" else move.get("source_part")
+    if part is None:
+        return array
+    axis, start, stop = part
+    if stop > array.shape[axis]:
+        raise ValueError(f"axis {axis} has {array.shape[axis]} entries")
+    return narrowed(array, axis, start, stop - start)
 
 
 def block(array: Array, at: PlainPlace) -> Array:
@@ -171,7 +189,11 @@ def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> 
         vector = by.t
     if form == "+Tc":
         assert at is not None
-        return contracted(parameters[move["source"]], at, vector) * weight
+        return contracted(part_of(parameters, move, "source"), at, vector) * weight
+    if form == "+c/T":
+        divisor = wide(part_of(parameters, move, "source"))
+        divisor = divisor.reshape((1,) * (ndim - divisor.ndim) + tuple(divisor.shape))
+        return vector.reshape((1,) * ndim) * weight / divisor
     if form == "s^k" and isinstance(by, Element):
         return spread(vector, at, ndim) ** weight
     return spread(vector, at, ndim) * weight
@@ -199,7 +221,7 @@ def apply_move(
     A family's moves are applied in order, each to what the ones before left. What is not
     `measured` costs less and returns inf.
     """
-    view, whole = touched_view(parameters[move["parameter"]], move)
+    view, whole = touched_view(part_of(parameters, move), move)
     vector = varied(parameters, move, element)
     size = change = 0.0
     for cut in cuts(view, whole):
@@ -222,10 +244,10 @@ def apply_move(
 
 def traffic(parameters: Parameters, move: PlainMove) -> int:
     """Bytes that a move reads and writes: its block twice, and a source once."""
-    view, _ = touched_view(parameters[move["parameter"]], move)
+    view, _ = touched_view(part_of(parameters, move), move)
     count: int = 2 * math.prod(view.shape) * view.itemsize
     if move["form"] == "+Tc":
-        source = block(parameters[move["source"]], located(move))
+        source = block(part_of(parameters, move, "source"), located(move))
         count += math.prod(source.shape) * source.itemsize
     return count
 
@@ -237,8 +259,8 @@ def add_variation(
     name, form = move["parameter"], move["form"]
     if name not in tangents:
         tangents[name] = no_tangent(parameters[name])
-    view, whole = touched_view(parameters[name], move)
-    target, _ = touched_view(tangents[name], move)
+    view, whole = touched_view(part_of(parameters, move), move)
+    target, _ = touched_view(part_of(tangents, move), move)
     vector = varied(parameters, move, generator)
     for cut in cuts(view, whole):
         if vector is None:
@@ -275,7 +297,7 @@ def own_move(through: PlainSlice) -> PlainMove:
 def entries(through: PlainSlice, parameters: Parameters) -> Array:
     """The entries w + u of a slice's own parameter, in the shape of the element: copies + [n]."""
     own, element = own_move(through), through["element"]
-    array, at = parameters[own["parameter"]], own.get("at")
+    array, at = part_of(parameters, own), own.get("at")
     if at is not None:
         copies, along = places(at)
         array = block(array, at)
@@ -288,6 +310,13 @@ def entries(through: PlainSlice, parameters: Parameters) -> Array:
 def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
     """Whether a slice is reached by a scaling from a parameter with an entry of 0: from nowhere."""
     return own_move(through)["form"] == "s^k" and not bool(entries(through, parameters).all())
+
+
+def divides_by_zero(family: PlainFamily, parameters: Parameters) -> str | None:
+    """The parameter with an entry of 0 that a family divides by: it has no action there."""
+    return next((
+        move["source"] for move in family["action"]
+        if move["form"] == "+c/T" and not bool(part_of(parameters, move, "source").all())), None)
 
 
 def element_in(through: PlainSlice, parameters: Parameters) -> Element:
@@ -342,5 +371,6 @@ def carry_back(
             elif move["form"] == "+Tc" and move["source"] in tangents:
                 if name not in tangents:
                     tangents[name] = no_tangent(parameters[name])
-                added = contracted(tangents[move["source"]], located(move), element.shift)
-                tangents[name] += added * weight
+                change = contracted(part_of(tangents, move, "source"), located(move), element.shift)
+                changed = part_of(tangents, move)
+                changed += change * weight

@@ -1,4 +1,4 @@
-"""n numbers c that are added: b -> b + k c, and b -> b + k T c where T does not move."""
+"""n numbers c that are added: b -> b + k c; b + k T c and b + k c / T where T does not move."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from symgauge.families.kind import Kind, belongs, space
 
 class _Shift(Kind):
     word = "shift"
-    forms = ("+c", "+Tc")
+    forms = ("+c", "+Tc", "+c/T")
     polynomial = (0, 1)
     parts = ("shift",)
     algebra_parts = ("shift",)

@@ -20,7 +20,7 @@ class PermuteHeads(Recipe):
             for leg in symmetries.legs if "heads" in leg["name"]]
         for group in symmetries.orders:
             places = {(m.parameter, m.at.axis, m.at.start, m.at.along)
-                      for m in group.moves if m.at is not None}
+                      for m in group.moves if m.at is not None and not m.part}
             if places not in heads:
                 continue
             # another order than the one that is there

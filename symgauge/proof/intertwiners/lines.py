@@ -77,6 +77,8 @@ def _number(c: Fraction) -> str:
 
 
 def _term(structure: Structure, term: Term) -> str:
+    if term.over is not None:
+        return f"c / {structure.network.nodes[term.over].label}"
     if term.source is None:
         return "c"
     source = structure.network.nodes[term.source]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgauge.families.family import Move, Per, Place
-from symgauge.laws.shifting import Term
+from symgauge.laws.shifting import OVER, Term
 from symgauge.program.moves import Address
-from symgauge.proof.intertwiners.shifts import Compensated
+from symgauge.proof.intertwiners.shifts import Compensated, last_leaf
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -95,6 +95,10 @@ def shift_moves(structure: Structure, proved: Compensated) -> tuple[Move, ...]:
 
 def _shift_move(structure: Structure, node: int, term: Term, weight: Fraction) -> Move:
     name = structure.names[node]
+    if term.over is not None:
+        if term.at != ((OVER, last_leaf(structure, node)),):
+            raise NoLemma("c / T of another form")
+        return Move(name, "+c/T", None, weight, structure.names[term.over])
     at = [a for _, a in sorted(term.at)] if term.source is None else list(term.contracted)
     if term.source is None:
         where = place_of(structure, node, at[-1], at[:-1]) if at else None

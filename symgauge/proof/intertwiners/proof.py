@@ -13,6 +13,7 @@ where a skip takes the norm too) is one of the program in which that reader has 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through, held_values, reader_of
 from symgauge.families.kind import MatrixKind
 from symgauge.families.offsets import without_offsets
+from symgauge.families.parts import has_parts, of_parts
 from symgauge.laws import all_laws
 from symgauge.laws.sweep import Step
 from symgauge.laws.turning import Mark
@@ -33,6 +35,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.lower import is_piecewise
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
+from symgauge.program.parted import Parted, parted
 from symgauge.program.recentred import recentred
 from symgauge.program.untied import copy_for, untied
 from symgauge.proof.intertwiners.lines import proof_lines
@@ -45,14 +48,16 @@ from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
+NO_PART = "a part of a tensor that the program does not take apart"
 METHOD = "intertwiners, one lemma a line, for every size of the legs"
 
 
 class FamilyProver:
     """Proves families of one network."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, numbers: Sequence[int] | None = None) -> None:
+        """`numbers` are what a reader of a proof calls the lines."""
+        self.network, self._numbers = network, numbers
         self.coordinates = Coordinates(network)
         #: The program in w' = u + w: families are proved there.
         self._centred = recentred(network)
@@ -64,6 +69,24 @@ class FamilyProver:
 
         Raises KeyError or ValueError where the moves name nothing of the network.
         """
+        whole = None if has_parts(family) else self._proof_of(family)
+        if whole is not None and whole.verdict is Verdict.PROVED or not self._cut.parts:
+            return whole or Proof(Verdict.UNKNOWN, METHOD, (), NO_PART)
+        there = of_parts(family, self._cut.parts)
+        if there is None:
+            return whole or Proof(Verdict.UNKNOWN, METHOD, (), NO_PART)
+        return self._of_parts.prove(there)
+
+    @cached_property
+    def _cut(self) -> Parted:
+        return parted(self.network)
+
+    @cached_property
+    def _of_parts(self) -> FamilyProver:
+        """The prover of the program in which parameters are cut."""
+        return FamilyProver(self._cut.network, self._cut.numbers)
+
+    def _proof_of(self, family: Family) -> Proof:
         try:
             structure, steps = self.steps(family)
         except NoLemma as reason:
@@ -84,15 +107,26 @@ class FamilyProver:
 
         Raises NoLemma where a slice is not proved.
         """
-        plain = without_offsets(family, self._centred.offsets)
-        if plain is None:
-            raise NoLemma("a gain with another offset than the program's")
-        self._on(plain.via)
+        self._require_slices(family)
         for through in family.via:
             if through not in self._back:
                 self._back[through] = Slice(through, self.coordinates)
         return carried(
             self.coordinates.fields_of(family), [self._back[t] for t in family.via])
+
+    def _require_slices(self, family: Family) -> None:
+        """Raise NoLemma where a slice is not proved."""
+        if not has_parts(family):
+            plain = without_offsets(family, self._centred.offsets)
+            if plain is None:
+                raise NoLemma("a gain with another offset than the program's")
+            with contextlib.suppress(*() if not self._cut.parts else (NoLemma,)):
+                self._on(plain.via)
+                return
+        there = of_parts(family, self._cut.parts)
+        if there is None:
+            raise NoLemma(NO_PART)
+        self._of_parts._require_slices(there)
 
     @cached_property
     def _analytic(self) -> bool:
@@ -104,7 +138,7 @@ class FamilyProver:
         """The program on the slices. Raises NoLemma where one is not proved."""
         if via not in self._slices:
             if not via:
-                self._slices[via] = Structure(self._centred.network)
+                self._slices[via] = Structure(self._centred.network, numbers=self._numbers)
             else:
                 *outer, through = via
                 structure = self._on(tuple(outer))
@@ -231,7 +265,11 @@ def _shift(structure: Structure, family: Family, numbers: dict[str, int]) -> Seq
     first = family.moves[0]
     node = numbers[first.parameter]
     address, copies, halves = _located(structure, family, first, node)
-    proved = prove_shift(structure, node, (*copies, address) if address else ())
-    if halves or shift_moves(structure, proved) != family.moves:
+    alone = len(family.moves) == 1
+    over = numbers.get(first.source or "") if first.form == "+c/T" else None
+    if first.form not in ("+c", "+c/T") or (over is None) != (first.form == "+c"):
+        raise NoLemma(f"{first.form} on {first.parameter}")
+    proved = prove_shift(structure, node, (*copies, address) if address else (), alone, over)
+    if halves or set(shift_moves(structure, proved)) != set(family.moves):
         raise NoLemma("the moves are not those that compensate the shift")
     return proved.steps

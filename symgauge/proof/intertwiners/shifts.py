@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from symgauge.laws.facts import facts_of
-from symgauge.laws.shifting import Shifted, Shifting, Term
+from symgauge.laws.shifting import OVER, Shifted, Shifting, Term
 from symgauge.laws.sweep import Step, shifted
 from symgauge.program.moves import Address
 from symgauge.spaces.line import NoLemma
@@ -22,26 +23,43 @@ class Compensated:
     steps: Sequence[Step[Shifted]]
 
 
-def prove_shift(structure: Structure, parameter: int, leaves: Sequence[Address]) -> Compensated:
+def prove_shift(
+    structure: Structure, parameter: int, leaves: Sequence[Address], alone: bool = False,
+    over: int | None = None,
+) -> Compensated:
     """The parameter moves by c on these leaves, constant along its others; others compensate.
 
-    First parameters that are summands themselves compensate; then those inside a summand that is
-    a sum. Raises NoLemma where no compensation is found.
+    By c / T where a parameter T is given that c is `over`: T is along the last axis. Where it moves
+    `alone` none does. Else first parameters that are summands themselves compensate; then those
+    inside a summand that is a sum. Raises NoLemma where no compensation is found.
     """
+    at: tuple[tuple[Any, Address], ...] = tuple(enumerate(leaves))
+    if over is not None:
+        at += ((OVER, last_leaf(structure, parameter)),)
+    term = Term(at, over=over)
     try:
-        return _compensated(structure, parameter, leaves, deep=False)
+        return _compensated(structure, parameter, term, absorbs=not alone)
     except NoLemma:
-        return _compensated(structure, parameter, leaves, deep=True)
+        if alone:
+            raise
+        return _compensated(structure, parameter, term, absorbs=True, deep=True)
+
+
+def last_leaf(structure: Structure, parameter: int) -> Address:
+    """The only leaf of the last axis of a parameter. Raises NoLemma where there are others."""
+    last = len(structure.axes[parameter]) - 1
+    leaves = [a for a in structure.top(parameter) if a[0] == last]
+    if len(leaves) != 1:
+        raise NoLemma("a last axis of several legs")
+    return leaves[0]
 
 
 def _compensated(
-    structure: Structure, parameter: int, leaves: Sequence[Address], deep: bool
+    structure: Structure, parameter: int, term: Term, absorbs: bool, deep: bool = False,
 ) -> Compensated:
-    moves: dict[int, dict[Term, Fraction]] = {
-        parameter: {Term(tuple(enumerate(leaves))): Fraction(1)}
-    }
+    moves: dict[int, dict[Term, Fraction]] = {parameter: {term: Fraction(1)}}
     while True:
-        shifting = Shifting(structure, facts_of(structure), moves, deep=deep)
+        shifting = Shifting(structure, facts_of(structure), moves, absorbs, deep)
         steps, ends = shifted(shifting, {i: Shifted(terms) for i, terms in moves.items()})
         if shifting.absorbed is not None:
             target, terms = shifting.absorbed
