@@ -45,12 +45,15 @@ class GroupElement:
 
         With `names` those tensors alone, for weights that come in parts: the state must then hold
         what `reads(names)` says, as it was before. With `in_place` the tensors given are written
-        to, all of them or none. Raises BadInputError where a tensor that moves or is read is
+        to, all of them or none. Names of one tensor (tied weights) move alike. Raises BadInputError where a tensor that moves or is read is
         missing or holds no floating-point numbers.
         """
         arrays = {n: _plain(v) for n, v in state.items()}
         found = actions.apply(self.families, self.parts, arrays, names)
         moved = {n: v for n, v in found.items() if v is not arrays[n]}
+        # a tied tensor stands in a state dict by each of its names
+        here = {_memory(arrays[n]): v for n, v in moved.items()}
+        moved |= {n: here[m] for n in found if n not in moved and (m := _memory(arrays[n])) in here}
         if in_place:
             for name in moved:
                 _require_writable(name, state[name])
@@ -179,6 +182,13 @@ def _element(array: np.ndarray, kind: Kind) -> Element:
 def _plain(value: Any) -> Any:
     """The tensor without its graph, or an array: the same entries in memory."""
     return value.detach() if hasattr(value, "detach") else np.asarray(value)
+
+
+def _memory(value: Any) -> tuple[Any, ...]:
+    """Where the entries of a tensor or array lie, and how."""
+    if hasattr(value, "data_ptr"):
+        return value.data_ptr(), tuple(value.shape), tuple(value.stride()), str(value.device)
+    return value.__array_interface__["data"][0], value.shape, value.strides, ""
 
 
 def _require_writable(name: str, value: Any) -> None:

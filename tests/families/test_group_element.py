@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from finite_actions import FAMILIES, SHAPES, entry, is_matrix
 from networks import attention
 from statements import STATEMENTS
@@ -121,6 +122,22 @@ def test_in_place() -> None:
     with pytest.raises(BadInputError, match="out.weight cannot be moved in place"):
         g.apply(fixed, in_place=True)
     assert distance(fixed, theta) == 0
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_all_names_of_a_tied_tensor_move(kind: str, in_place: bool) -> None:
+    families, state = tuple(NORM_FAMILIES), norm_state()
+    element = GroupElement(families, actions.sample(families, NORM_SHAPES, 5))
+    name = "out.weight"
+    made = {n: torch.tensor(v) if kind == "torch" else v.copy() for n, v in state.items()}
+    made["head.weight"], made["like it"] = made[name], made[name] + 0
+    before = made["like it"] + 0
+    found = element.apply(made, in_place=in_place)
+    assert (np.asarray(found["head.weight"]) == np.asarray(found[name])).all()
+    assert (np.asarray(found[name]) != np.asarray(before)).any()
+    # a tensor with the same entries is another one
+    assert (np.asarray(found["like it"]) == np.asarray(before)).all()
 
 
 def test_elements_of_two_groups_have_no_product() -> None:
