@@ -14,26 +14,55 @@ class Heads:
         self.structure = structure
 
     @cached_property
+    def _beside(self) -> frozenset[int]:
+        """Legs that products run over in axes in front of their matrices."""
+        return frozenset(
+            self.structure.legs.find(leg)[0]
+            for i, line in self.structure.lines.items() if line.law == "contraction"
+            for axis in range(len(line.shape) - 2) for leg, _ in self.structure.leaves(i, axis))
+
+    @cached_property
     def copies(self) -> frozenset[int]:
-        """Legs of parameters that products run over as an axis of copies."""
-        found, owned = set(), set()
-        for i in self.structure.names:
-            if i in self.structure.lines:
-                owned |= {leg for _, (leg, _) in self.structure.addresses(i)}
+        """Those of parameters: an axis of copies."""
+        owned = {
+            self.structure.legs.find(leg)[0]
+            for i in self.structure.names if i in self.structure.lines
+            for _, (leg, _) in self.structure.addresses(i)}
+        return frozenset(self._beside & owned)
+
+    @cached_property
+    def batch(self) -> frozenset[int]:
+        """Those of inputs alone, which no product has as rows or columns of a matrix."""
+        inside = set()
         for i, line in self.structure.lines.items():
-            if line.law == "contraction":
-                for axis in range(len(line.shape) - 2):
-                    found |= {leg for leg, _ in self.structure.leaves(i, axis)}
-        return frozenset(self.structure.legs.find(leg)[0] for leg in found & owned)
+            for j in (i, *line.inputs) if line.law == "contraction" else ():
+                rank = len(self.structure.axes[j])
+                for axis in range(max(rank - 2, 0), rank):
+                    legs = self.structure.leaves(j, axis)
+                    inside |= {self.structure.legs.find(x)[0] for x, _ in legs if len(legs) == 1}
+        return self._beside - self.copies - inside
 
     def axes_of_copies(self, i: int) -> list[tuple[int, bool]]:
-        """The axes of a line with an index of copies, and whether it is alone there."""
+        """The axes of a line with an index of copies, and whether nothing but indices of copies
+        and of a batch is there."""
         out = []
         for axis in range(len(self.structure.axes[i])):
-            legs = self.structure.leaves(i, axis)
-            if any(self.structure.legs.find(leg)[0] in self.copies for leg, _ in legs):
-                out.append((axis, len(legs) == 1))
+            legs = [self.structure.legs.find(x)[0] for x, _ in self.structure.leaves(i, axis)]
+            if self.copies & set(legs):
+                out.append((axis, self.copies | self.batch >= set(legs)))
         return out
+
+    def is_batch(self, i: int, axis: int) -> bool:
+        """Whether an axis of a line has indices of a batch alone."""
+        legs = {self.structure.legs.find(x)[0] for x, _ in self.structure.leaves(i, axis)}
+        return bool(legs) and legs <= self.batch
+
+    def shares(self) -> bool:
+        """Whether copies of one thing are repeated for several of another: groups of heads."""
+        return any(
+            self.has_head(line.inputs[0]) and len(self.axes_of_copies(i)) > len(
+                self.axes_of_copies(line.inputs[0]))
+            for i, line in self.structure.lines.items() if line.law == "repetition")
 
     def has_head(self, i: int) -> bool:
         """Whether a line has an axis of heads."""
@@ -44,10 +73,11 @@ class Heads:
         return any(not alone for _, alone in self.axes_of_copies(i))
 
     def matrix_axes(self, i: int) -> list[int]:
-        """The axes that a formula shows: neither of copies nor of length 1."""
+        """The axes that a formula shows: neither of copies, nor of a batch, nor of length 1."""
         hidden = {axis for axis, alone in self.axes_of_copies(i) if alone}
         shape = self.structure.network.nodes[i].shape
-        return [a for a, n in enumerate(shape) if n > 1 and a not in hidden]
+        return [a for a, n in enumerate(shape)
+                if n > 1 and a not in hidden and not self.is_batch(i, a)]
 
     def stands_on(self, i: int) -> bool:
         """Whether an axis of a line, or a part of one, numbers copies."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.family import Family
-from symgauge.formulas.terms import ATOM, PRODUCT, SUM, Term, total
+from symgauge.formulas.terms import ATOM, ENTRYWISE, PRODUCT, SUM, Term, total
 from symgauge.formulas.typeset import Part, Typeset
 from symgauge.laws import all_laws
 from symgauge.laws.shifting import Shifted
@@ -76,6 +76,8 @@ def _level(body: str) -> int:
         depth += {"(": 1, "{": 1, ")": -1, "}": -1}.get(c, 0)
         if not depth and body[k:k + 3] in (" + ", " - "):
             return SUM
+    if r"\times_" in body:
+        return ENTRYWISE  # weaker than a product of matrices
     return PRODUCT if r"\," in body else ATOM
 
 
@@ -166,6 +168,8 @@ class _Display:
         found: Term | None = value
         for address, weight in weights.items():
             w = Fraction(weight.form.get(0, 0))
+            if not w:
+                continue
             if found is None or len(address) > 2:
                 return None
             power = "" if w == 1 else f"^{{{w}}}"
@@ -212,6 +216,9 @@ class _Display:
         axes = [a for a in shown if a in {address[0] for address in carried}]
         if any(len(a) > 2 for a in carried) or len(shown) > 2:
             return None
+        hidden = {a for a, alone in self.typeset.heads.axes_of_copies(i) if alone}
+        if not self.family.copies and hidden & {address[0] for address in carried}:
+            return None  # the vector has entries for copies, its letter no index of them
         if len(axes) == len(shown):
             return vector
         if not axes:

@@ -8,6 +8,7 @@ of its own name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from symgauge.formulas.layers import layer_numbers
@@ -275,6 +276,25 @@ class Roles:
                         self.symbols.setdefault(own, f"b{under}")
 
 
+#: Letters of lines, inputs, indices, tables of constants, and elements of groups and algebras.
+TAKEN = frozenset("ACHKNQTVXYacfghlmrstuxz")
+
+
+def apart(symbol: str) -> str:
+    r"""The symbol of a parameter whose letter the formulas use for something else.
+
+    >>> apart("X"), apart("c_{1}"), apart("w")
+    ('\\theta_{\\mathrm{X}}', '\\theta_{\\mathrm{c},1}', 'w')
+    """
+    letter = re.match(r"[A-Za-z]", symbol)
+    if letter is None or letter[0] not in TAKEN:
+        return symbol
+    under, after = rf"\mathrm{{{letter[0]}}}", symbol[1:]
+    if after.startswith("_{"):
+        return rf"\theta_{{{under},{after[2:]}"
+    return rf"\theta_{{{under}}}{after}"
+
+
 def symbols_of(
     structure: Structure, names: list[str], shapes: Mapping[str, tuple[int, ...]],
     roles: Roles | None = None,
@@ -290,7 +310,7 @@ def symbols_of(
     wanted: dict[tuple[str, str], list[str]] = {}
     for name in dict.fromkeys((*names, *roles.symbols)):
         layer = numbers.get(owner[name], "")
-        symbol = roles.symbols.get(name) or _of_layer(name, plain, numbers, shapes)
+        symbol = roles.symbols.get(name) or apart(_of_layer(name, plain, numbers, shapes))
         wanted.setdefault((symbol, layer), []).append(name)
     for (symbol, layer), alike in wanted.items():
         distinct = list(dict.fromkeys(alike))

@@ -39,9 +39,12 @@ NOTES = {
     r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
     r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
     r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
+    r"\operatorname{perm}": r"$\operatorname{perm}_{312}$ has the third axis first, then the first "
+                           r"and the second",
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
     "C_{": r"$C_1, \dots$ are tables of constants",
     r"\odot": r"$\odot$ multiplies entry by entry",
+    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
 }
 
 
@@ -124,7 +127,12 @@ class Typeset:
     def notes(self) -> list[str]:
         """What the signs mean that the formulas use."""
         text = " ".join(f for _, _, f in self.formulas)
-        return [said for sign, said in NOTES.items() if sign in text]
+        said = [said for sign, said in NOTES.items() if sign in text]
+        if self.heads.shares():
+            said.append(r"what several heads share is named by $h$ as the group of head $h$")
+        if self.heads.batch:
+            said.append("the index of a batch is not written")
+        return said
 
     # -- letters ---------------------------------------------------------------------------------
 
@@ -193,8 +201,7 @@ class Typeset:
             return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
         line = self.lines[i]
         if part is not None and line.law not in (*VIEWS, "sum of lines", "contraction"):
-            whole = self.term(i).within(ATOM)
-            return Term(f"{whole}[{part[1]}{{:}}{part[2]}]")
+            return self._sliced(i, self.term(i), part)
         rule = self._rules.get(line.law)
         if rule is not None:
             return rule(line, part)
@@ -216,6 +223,14 @@ class Typeset:
             "rotary": self._rotary, "centring": self._centring, "join": self._join,
         }
 
+    def _sliced(self, i: int, whole: Term, part: Part, step: int = 1) -> Term:
+        """A part of a line as arrays are sliced, of the axes that a formula shows."""
+        axis, start, stop = part
+        before = sum(a < axis for a in self.heads.matrix_axes(i))
+        steps = f"{{:}}{step}" if step != 1 else ""
+        places = "{:},\\," * before + f"{start}{{:}}{stop}{steps}"
+        return Term(f"{whole.within(ATOM)}[{places}]")
+
     def _parameter(self, i: int, name: str, part: Part | None) -> Term:
         if part is not None:
             axis, start, stop = part
@@ -223,7 +238,7 @@ class Typeset:
                 if (block.start, block.stop) == (start, stop) and not block.period and (
                         block.axis == axis or len(self.nodes[i].shape) == 1):
                     return self._shown(i, str(block))
-            return Term(f"{self.symbols[name]}[{start}{{:}}{stop}]")
+            return self._sliced(i, Term(self.symbols[name]), part)
         return self._shown(i, name)
 
     def _shown(self, i: int, key: str) -> Term:
@@ -250,8 +265,7 @@ class Typeset:
         j = line.inputs[0]
         inside = None if part is None else self._same_axis(j, line.node, part)
         if part is not None and inside is None:
-            whole = self.term(line.node).within(ATOM)
-            return Term(f"{whole}[{part[1]}{{:}}{part[2]}]")
+            return self._sliced(line.node, self.term(line.node), part)
         found = self.term(j, inside)
         if self.heads.has_head(line.node) and not self.heads.has_head(j) and not self.one_head:
             if self.heads.joins_heads(j) and self.roles.base(j) not in self.names and (
@@ -277,7 +291,12 @@ class Typeset:
         found = self.term(j, inside)
         shown = self.heads.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
         order = [d for d in dims if d in shown]
-        return found.transposed if len(order) == 2 and order != sorted(order) else found
+        if order == sorted(order):
+            return found
+        if order[:-2] + order[:-3:-1] == sorted(order):
+            return found.transposed
+        places = "".join(str(shown.index(d) + 1) for d in order)
+        return Term(rf"\operatorname{{perm}}_{{{places}}}({found.text})")
 
     def _contraction(self, line: Line, part: Part | None) -> Term:
         left, right = line.inputs
@@ -288,21 +307,37 @@ class Typeset:
         contracted = self.structure.leaves(left, rank - 1) if left in self.lines else []
         sums = any(self.structure.legs.find(leg)[0] in self.heads.copies for leg, _ in contracted)
         before = self.one_head
-        found = product(self.term(left, parts[0]), self.term(right, parts[1]))
-        if sums and before:
+        outer = self.heads.matrix_axes(right) == [rank - 1]
+        second = self.term(right, parts[1])
+        # a column times a row: a vector alone is a column
+        second = second.transposed if outer and self.heads.matrix_axes(left) else second
+        found = product(self.term(left, parts[0]), second)
+        if sums and (before or self.heads.has_head(left)):
             found = Term(rf"\textstyle\sum_h {found.body}", PRODUCT, found.factor)
         return found
 
     def _sum(self, line: Line, part: Part | None) -> Term:
         kept = [j for j in line.inputs if not self.structure.zero[j]]
-        return total([self.term(j, part) for j in kept] or [Term("0")])
+        return total([self._beside_rows(j, self.term(j, part)) for j in kept] or [Term("0")])
+
+    def _beside_rows(self, j: int, term: Term) -> Term:
+        """A vector that a sum or a product takes along the rows of a matrix, not along each row."""
+        if self.roles.law(j) != "repetition":
+            return term
+        shape = self.nodes[self.lines[j].inputs[0]].shape
+        shown = self.heads.matrix_axes(j)
+        along = [a for a in shown if a < len(shape) and shape[a] > 1]
+        if len(shape) != len(self.nodes[j].shape) or len(along) != 1 or along == shown[-1:]:
+            return term
+        ones = r"\mathbf{1}^{\top}" if len(shown) == 2 else r"\mathbf{1}"
+        return Term(rf"{term.within(PRODUCT)}\,{ones}", PRODUCT)
 
     def _product(self, line: Line, part: Part | None) -> Term:
         x = self.roles.is_rms(line.node)
         if x is not None:
             return Term(f"{RMS}({self.term(x).text})")
         left, right = line.inputs
-        terms = [self.term(j) for j in (left, right)]
+        terms = [self._beside_rows(j, self.term(j)) for j in (left, right)]
         for k in (0, 1):
             if terms[k].text == "1" and line.inputs[k] not in self.lines:
                 return terms[1 - k]
@@ -315,7 +350,8 @@ class Typeset:
     def _part(self, line: Line, part: Part | None) -> Term:
         source, axis = line.inputs[0], line.attrs["axis"]
         if line.attrs["step"] != 1:
-            return Term(f"{self.term(source).within(ATOM)}[\\,\\cdot\\,]")
+            start, stop, step = (line.attrs[key] for key in ("start", "stop", "step"))
+            return self._sliced(source, self.term(source), (axis, start, stop), step)
         return self.term(source, (axis, line.attrs["start"], line.attrs["stop"]))
 
     def _norm(self, line: Line, part: Part | None) -> Term:

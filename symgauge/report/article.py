@@ -66,6 +66,8 @@ BIBTEX = r"""@software{symgauge,
 }
 """
 _ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
+#: Families like one that is printed, of which the names are printed.
+OTHERS = 12
 #: Characters of a display above which a line is broken before its last sign.
 WIDE = 78
 
@@ -239,7 +241,10 @@ def name_of(family: Data, symbol: Mapping[str, str], shapes: Shapes) -> str:
 
 
 def alike(families: Sequence[Data]) -> list[list[int]]:
-    """The numbers of families that differ in the numbers of their layers alone."""
+    """The numbers of families that differ in the numbers of their layers alone.
+
+    Their proofs go through the same ops, and say the same: one is printed for all.
+    """
     groups: dict[str, list[int]] = {}
     for number, family in enumerate(families):
         moves = [[m["parameter"], m["form"], m.get("at"), m.get("weight"), m.get("source")]
@@ -248,7 +253,9 @@ def alike(families: Sequence[Data]) -> list[list[int]]:
         key = json.dumps([family.get("element"), moves, label], default=str)
         via = sorted(t["parameter"] for t in family.get("via") or ())
         layers = re.sub(r"(?:(?<=[.\"])|^)\d+(?=\.)", "*", key + json.dumps(via))
-        groups.setdefault(layers, []).append(number)
+        steps = (family.get("proof") or {}).get("lines") or ()
+        proof = [wording.family_verdict(family), *sorted({str(step.get("op")) for step in steps})]
+        groups.setdefault(layers + json.dumps(proof), []).append(number)
     return list(groups.values())
 
 
@@ -257,7 +264,11 @@ def shown(families: Sequence[Data]) -> dict[int, int]:
 
     The second of them where there are two: what it reads of the layer before has a number.
     """
-    return {group[min(1, len(group) - 1)]: len(group) for group in alike(families)}
+    return {_shown(group): len(group) for group in alike(families)}
+
+
+def _shown(group: Sequence[int]) -> int:
+    return group[min(1, len(group) - 1)]
 
 
 def all_families(
@@ -266,7 +277,8 @@ def all_families(
 ) -> str:
     """Propositions and their proofs; of layers alike one, with the letter of a layer."""
     text = ""
-    for number, count in shown(families).items():
+    for group in alike(families):
+        number, count = _shown(group), len(group)
         family, layer = families[number], reading.get("layers", {}).get(number)
         each = f" each, {count} alike" if count > 1 else ""
         spans = layer is None and bool(reading.get("formulas", {}).get("layer"))
@@ -274,6 +286,10 @@ def all_families(
         if layer is not None and count > 1:
             said = said.replace(f"^{{({layer})}}", r"^{(\ell)}")
         text += said + family_proof(family, reading.get("proofs", {}).get(number))
+        if layer is None and count > 1:  # no letter stands for the others
+            others = [name_of(families[k], symbol, shapes) for k in group if k != number]
+            more = f"; and {len(others) - OTHERS} more" if len(others) > OTHERS else ""
+            text += f"So act, by the same proof: {'; '.join(others[:OTHERS])}{more}.\n\n"
     return text
 
 

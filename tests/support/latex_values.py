@@ -83,7 +83,8 @@ class Formula:
         left = self._product()
         while self._peek() == r"\odot":
             self._take()
-            left = left * self._product()
+            right = self._product()
+            left = left * (right.added(0 * left) if isinstance(right, Outer) else right)
         return left
 
     def _product(self) -> Any:
@@ -217,7 +218,8 @@ def _matmul(left: Any, right: Any) -> Any:
     if isinstance(left, Ones) and isinstance(right, Ones):
         return Outer(left, right)
     if isinstance(right, Row):
-        return Outer(left, right.entries)
+        dense = isinstance(left, np.ndarray)
+        return np.outer(left, right.entries) if dense else Outer(left, right.entries)
     if isinstance(right, Ones) and right.row:
         return Outer(left, right)
     if isinstance(right, Ones):

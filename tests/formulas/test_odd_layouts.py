@@ -1,0 +1,174 @@
+"""Formulas of networks whose names, axes and layers invite a wrong reading."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from printed_formulas import Read
+from torch import nn
+
+import symgauge
+
+
+class Attention(nn.Module):
+    """Heads, or groups of heads that share keys and values."""
+
+    def __init__(self, groups: int = 2, head_dim: int = 2) -> None:
+        super().__init__()
+        self.groups, self.head_dim = groups, head_dim
+        self.q, self.o = nn.Linear(3, 2 * head_dim), nn.Linear(2 * head_dim, 3)
+        self.k, self.v = nn.Linear(3, groups * head_dim), nn.Linear(3, groups * head_dim)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def heads(line: nn.Module) -> torch.Tensor:
+            y = line(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            return y.repeat_interleave(2 // y.shape[1], 1) if self.groups < 2 else y
+
+        scores = heads(self.q) @ heads(self.k).transpose(-1, -2)
+        y = torch.softmax(scores, -1) @ heads(self.v)
+        return self.o(y.transpose(1, 2).flatten(2))
+
+
+class Grouped(nn.Module):
+    """Four heads, two groups of keys and values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(3, 8), nn.Linear(3, 4), nn.Linear(3, 4)
+        self.o = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (f(x).unflatten(-1, (-1, 2)).transpose(1, 2) for f in (self.q, self.k, self.v))
+        scores = q @ k.repeat_interleave(2, 1).transpose(-1, -2)
+        y = torch.softmax(scores, -1) @ v.repeat_interleave(2, 1)
+        return self.o(y.transpose(1, 2).flatten(2))
+
+
+class Named(nn.Module):
+    """Parameters called like what formulas call other things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, shape in {"x": 3, "c": 2, "u": 2, "g": 3}.items():
+            self.register_parameter(name, nn.Parameter(torch.randn(shape)))
+        self.X, self.Y = nn.Parameter(torch.randn(3, 3)), nn.Parameter(torch.randn(2, 3))
+        self.s = nn.Parameter(torch.randn(()))
+
+    def forward(self, a: torch.Tensor) -> torch.Tensor:
+        return torch.relu((a * self.x) @ self.X.T + self.g) @ self.Y.T * self.s + self.c + self.u
+
+
+class Columns(nn.Module):
+    """Columns pass through it: a gain and a shift for each row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.V = nn.Parameter(torch.randn(3, 2)), nn.Parameter(torch.randn(2, 3))
+        self.d, self.e = nn.Parameter(torch.randn(3, 1)), nn.Parameter(torch.randn(3, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.V @ (torch.relu(self.W @ x + self.e) * self.d)
+
+
+class Narrow(nn.Module):
+    """A hidden line of one entry: a column times a row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f, self.h = nn.Linear(3, 1), nn.Linear(1, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.h(torch.relu(self.f(x)))
+
+
+class Slices(nn.Module):
+    """Every second entry times its neighbour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.o = nn.Linear(3, 6), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = self.a(x)
+        return self.o(torch.relu(z[:, ::2]) * z[:, 1::2])
+
+
+class Mixed(nn.Module):
+    """Layers alike but for what bends them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.leaky_relu(self.f[1](torch.relu(self.f[0](x))))
+        return self.f[3](torch.relu(self.f[2](x)))
+
+
+def formulas(module: nn.Module, *shape: int) -> tuple[tuple[str, str], ...]:
+    derivation = symgauge.derive(module, (torch.randn(*shape),))
+    return Read(derivation, 2, 0.0).reading.formulas().before
+
+
+def values_hold(module: nn.Module, *shape: int) -> Read:
+    read = Read(symgauge.derive(module, (torch.randn(*shape),)), 1, 0.0)
+    formula, lines = read.formula(read.state, {}), read.lines(read.state)
+    assert read.typeset.formulas
+    for i, left, right in read.typeset.formulas:
+        found: Any = formula.value(right, None)
+        assert np.shape(found) == lines[i].shape and np.allclose(found, lines[i]), (left, right)
+    return read
+
+
+def test_a_batch_is_written_as_one_sequence() -> None:
+    one = formulas(Attention(), 1, 3, 3)
+    assert r"Q_{h}\,K_{h}^{\top}" in dict(one)["A_{h}"]
+    assert formulas(Attention(), 2, 3, 3) == one
+
+
+def test_groups_of_heads_have_transposes_and_an_index() -> None:
+    found = dict(formulas(Grouped(), 2, 3, 3))
+    assert found["A_{h}"] == r"\operatorname{softmax}(Q_{h}\,K_{h}^{\top})"
+    assert found["Y"] == r"\operatorname{concat}_h(A_{h}\,V_{h})\,W_{O}^{\top} + b_{O}"
+    derivation = symgauge.derive(Grouped(), (torch.randn(1, 3, 3),))
+    assert "as the group of head $h$" in " ".join(
+        Read(derivation, 2, 0.0).reading.formulas().notes)
+
+
+def test_heads_of_one_entry_are_summed() -> None:
+    found = dict(formulas(Attention(head_dim=1), 1, 3, 3))
+    assert found["A_{h}"] == r"\operatorname{softmax}(Q_{h}\,K_{h}^{\top})"
+    assert found["Y"] == r"\textstyle\sum_h A_{h}\,V_{h}\,W_{O,h}^{\top} + b_{O}"
+
+
+def test_parameters_do_not_share_letters_with_other_things() -> None:
+    read = values_hold(Named(), 4, 3)
+    bare = {s for s in read.reading.symbols.values() if len(s) == 1}
+    assert not bare & set("XxTYHcsgatuh"), read.reading.symbols
+    latex = read.derivation.to_latex()
+    assert r"c \mapsto c + c" not in latex and r"s \mapsto s\,s" not in latex
+    assert "^{0}" not in latex
+
+
+@pytest.mark.parametrize("module, shape", [(Columns(), (2, 4)), (Narrow(), (4, 3))])
+def test_vectors_stand_along_their_own_axis(module: nn.Module, shape: tuple[int, ...]) -> None:
+    values_hold(module, *shape)
+
+
+def test_two_slices_of_one_line_are_told_apart() -> None:
+    ((_, right),) = formulas(Slices(), 2, 3)
+    assert "0{:}6{:}2" in right and "1{:}6{:}2" in right
+
+
+def test_an_order_of_axes_that_is_no_transpose_is_written() -> None:
+    conv = nn.Sequential(nn.Conv1d(2, 3, 2), nn.ReLU(), nn.Conv1d(3, 2, 1))
+    assert any(r"\operatorname{perm}" in right for _, right in formulas(conv, 2, 2, 4))
+
+
+def test_families_with_different_proofs_are_not_alike() -> None:
+    latex = symgauge.derive(Mixed(), (torch.randn(1, 2),)).to_latex()
+    assert "2 alike" in latex and "3 alike" not in latex
+    assert latex.count("positive factors") == 2
+    # and the one that is not printed has its name
+    assert "by the same proof: rescaling of $W_{1}$, $W_{2}$, $b_{1}$" in latex
