@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from symgauge.derivation.again import captured_again
 from symgauge.derivation.agreement import (
     DECIDED, disagreements, named_before, settled_here, shortened,
 )
+from symgauge.derivation.basis import Basis
 from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
@@ -75,6 +77,12 @@ class Derivation(DerivationRecord):
     def families(self) -> tuple[FamilyStatement, ...]:
         """The families of generators: label, group, action, proof; `generators` of the record."""
         return self.generators
+
+    @cached_property
+    def basis(self) -> Basis:
+        """The generators as SymPy objects: vector fields, matrices, brackets, the Killing form."""
+        network = self.network()
+        return Basis(network, self.certificate.generators(network))
 
     def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
         """A LaTeX article printed from the checked objects.

@@ -45,8 +45,8 @@ class GroupElement:
 
         With `names` those tensors alone, for weights that come in parts: the state must then hold
         what `reads(names)` says, as it was before. With `in_place` the tensors given are written
-        to, all of them or none. Names of one tensor (tied weights) move alike. Raises BadInputError where a tensor that moves or is read is
-        missing or holds no floating-point numbers.
+        to, all of them or none. Names of one tensor (tied weights) move alike. Raises BadInputError
+        where a tensor that moves or is read is missing or holds no floating-point numbers.
         """
         arrays = {n: _plain(v) for n, v in state.items()}
         found = actions.apply(self.families, self.parts, arrays, names)

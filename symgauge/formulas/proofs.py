@@ -8,7 +8,7 @@ the lemma of the line says; nothing is simplified by the eye.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -61,8 +61,15 @@ def equations(
             finite = line_of(group, entry["element"], shapes, typeset.symbols).finite
             body = finite.split(r" \mapsto ", 1)[1]
             typeset.instead[group[0][0].name] = Term(body, _level(body))
-        found = [row for step in steps for row in display.rows(step)]
-        return list(dict.fromkeys(found))
+        found = list(dict.fromkeys(row for step in steps for row in display.rows(step)))
+        passed = [s.line.label for s in steps if s.variation and s.line.law == "homogeneous"
+                  and not typeset.is_inside_a_norm(s.line.node)]
+        if found and passed:
+            words = ", ".join(rf"$\operatorname{{{name}}}$" for name in dict.fromkeys(passed))
+            found[-1] = replace(found[-1], stays=", and ".join(filter(None, (
+                f"{words} is homogeneous for positive factors".replace("_", r"\_"),
+                found[-1].stays))))
+        return found
     except _NoFormula:
         return None
     finally:

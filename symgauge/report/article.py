@@ -154,7 +154,8 @@ def network(reading: Data) -> str:
     notes = "; ".join(formulas["notes"])
     views = "Reshapes, and the repetition of a vector along rows, are not written"
     return text + (f"Here {notes}. " if notes else "") + (
-        f"{views}; numbers are printed shortened.\n")
+        f"{views}; numbers are printed shortened. What passes through the network is a row, or "
+        "has rows; a bias is added to every row.\n")
 
 
 def with_symbols(text: str, symbol: Mapping[str, str]) -> str:
