@@ -39,8 +39,8 @@ NOTES = {
     r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
     r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
     r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
-    r"\operatorname{perm}": r"$\operatorname{perm}_{312}$ has the third axis first, then the first "
-                           r"and the second",
+    r"\operatorname{perm}": (
+        r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
     "C_{": r"$C_1, \dots$ are tables of constants",
     r"\odot": r"$\odot$ multiplies entry by entry",

@@ -155,7 +155,7 @@ def network(reading: Data) -> str:
     views = "Reshapes, and the repetition of a vector along rows, are not written"
     return text + (f"Here {notes}. " if notes else "") + (
         f"{views}; numbers are printed shortened. What passes through the network is a row, or "
-        "has rows; a bias is added to every row.\n")
+        "a matrix; a vector alone is added to every row.\n")
 
 
 def with_symbols(text: str, symbol: Mapping[str, str]) -> str:

@@ -169,6 +169,6 @@ def test_an_order_of_axes_that_is_no_transpose_is_written() -> None:
 def test_families_with_different_proofs_are_not_alike() -> None:
     latex = symgauge.derive(Mixed(), (torch.randn(1, 2),)).to_latex()
     assert "2 alike" in latex and "3 alike" not in latex
-    assert latex.count("positive factors") == 2
+    assert latex.count("for positive factors") == 2
     # and the one that is not printed has its name
     assert "by the same proof: rescaling of $W_{1}$, $W_{2}$, $b_{1}$" in latex

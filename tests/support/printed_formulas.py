@@ -57,7 +57,8 @@ class Read:
             if name in owners:
                 value, axis = self._tensor(owners[name], state)
                 # a matrix of one row or column is written as a vector
-                return np.squeeze(value) if head is None else np.split(value, self.heads, axis)[head]
+                return np.squeeze(value) if head is None else np.split(
+                    value, self.heads, axis)[head]
             if name in letters:
                 return letters[name] if head is None else letters[name][head]
             leaf = next(iter(self.inputs.values()))
