@@ -14,7 +14,7 @@ from typing import Any
 
 from symgauge.families.family import Family
 from symgauge.formulas.terms import ATOM, ENTRYWISE, PRODUCT, SUM, Term, total
-from symgauge.formulas.typeset import Part, Typeset
+from symgauge.formulas.typeset import NoFormula, Part, Typeset
 from symgauge.laws import all_laws
 from symgauge.laws.shifting import Shifted
 from symgauge.laws.shifting import Term as Shift
@@ -32,10 +32,6 @@ _REASONS = {
     "standardising": r"$\operatorname{LN}$ forgets what is constant along a row",
     "contraction": "", "sum of lines": "",
 }
-
-
-class _NoFormula(Exception):
-    """A line with a letter varies in a way that no formula here says."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def equations(
                 f"{words} is homogeneous for positive factors".replace("_", r"\_"),
                 found[-1].stays))))
         return found
-    except _NoFormula:
+    except NoFormula:
         return None
     finally:
         typeset.instead, typeset.one_head = {}, False
@@ -104,7 +100,7 @@ class _Display:
             return []
         image = self.image(i, step.variation)
         if image is None:
-            raise _NoFormula
+            raise NoFormula
         row = Row(typeset.symbol(i), typeset.definition(i).text, image.text)
         typeset.instead[i] = image
         return [row]
@@ -205,6 +201,9 @@ class _Display:
 
     def _vector(self, shift: Shift) -> str:
         letter = rf"\log {self.letter}" if self.family.kind.is_scaling else self.letter
+        if shift.over is not None:
+            over = self.typeset.structure.names[shift.over]
+            return f"{letter} / {self.typeset.symbols.get(over, over)}"
         if shift.source is None:
             return letter
         structure = self.typeset.structure
@@ -231,7 +230,7 @@ class _Display:
         if not axes:
             return rf"{vector}\,\mathbf{{1}}\,\mathbf{{1}}^{{\top}}" if len(shown) == 2 else (
                 rf"{vector}\,\mathbf{{1}}")
-        held = f"({vector})" if r"\," in vector else vector
+        held = f"({vector})" if r"\," in vector or " / " in vector else vector
         if axes == [shown[1]]:
             return rf"\mathbf{{1}}\,{held}^{{\top}}"
         return rf"{held}\,\mathbf{{1}}^{{\top}}"

@@ -51,6 +51,10 @@ NOTES = {
 _LAYER = re.compile(r"\^\{\((\d+)\)\}")
 
 
+class NoFormula(Exception):
+    """What varies is not written as a formula here."""
+
+
 class Layers(NamedTuple):
     """From which formula on formulas repeat, how many of them make a layer, the layers' numbers."""
 
@@ -232,14 +236,20 @@ class Typeset:
         return Term(f"{whole.within(ATOM)}[{places}]")
 
     def _parameter(self, i: int, name: str, part: Part | None) -> Term:
-        if part is not None:
-            axis, start, stop = part
-            for block in self._blocks.get(name, ()):
-                if (block.start, block.stop) == (start, stop) and not block.period and (
-                        block.axis == axis or len(self.nodes[i].shape) == 1):
-                    return self._shown(i, str(block))
-            return self._sliced(i, Term(self.symbols[name]), part)
-        return self._shown(i, name)
+        blocks = {str(b): b for b in self._blocks.get(name, ())}
+        if part is None:
+            if name not in self.instead and any(key in self.instead for key in blocks):
+                raise NoFormula(name)  # parts of it vary, and it is written whole
+            return self._shown(i, name)
+        axis, start, stop = part
+        for key, block in blocks.items():
+            if (block.start, block.stop) == (start, stop) and not block.period and (
+                    block.axis == axis or len(self.nodes[i].shape) == 1) and (
+                    key in self.instead or name not in self.instead):
+                return self._shown(i, key)
+        if any(key in self.instead for key in blocks):
+            raise NoFormula(name)
+        return self._sliced(i, self._shown(i, name), part)
 
     def _shown(self, i: int, key: str) -> Term:
         if key in self.instead:

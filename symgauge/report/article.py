@@ -355,7 +355,8 @@ def _moved(line: Line) -> Display:
     """
     left, right = line.finite.split(r" \mapsto ", 1)
     row = [left, rf"\mapsto {right},", rf"\qquad {line.infinitesimal}"]
-    if re.search(r"\(.*(\br\b|h_\d|, axis).*\)|on the", line.place):
+    unsaid = r"\mathbf{1}" in right and "axis" in line.place
+    if unsaid or re.search(r"\(.*(\br\b|h_\d|, axis).*\)|on the", line.place):
         row.append(rf"\quad ({line.place})")
     return row
 

@@ -159,8 +159,9 @@ class Reduction:
     def fixed(self) -> Iterator[Fixed]:
         """The entries that are fixed, one by one."""
         for part in self.entries:
-            where = np.unravel_index(part.entries, self.shapes[part.tensor])
-            indices = np.stack(where, -1).tolist()
+            shape = self.shapes[part.tensor]
+            where = np.unravel_index(part.entries, shape or (1,))
+            indices = np.stack(where, -1)[:, :len(shape)].tolist()
             values = [None] * len(indices) if part.values is None else part.values.tolist()
             for index, value in zip(indices, values, strict=True):
                 yield Fixed(part.tensor, tuple(index), value)
@@ -372,7 +373,7 @@ def _by_value(entries: Index, values: Array | None) -> Iterator[dict[str, Any]]:
 
 def where(entries: Index, shape: tuple[int, ...]) -> str:
     """Flat entries as ranges of the axes, as [0:4, 2]; how many of those where not all."""
-    axes = [np.unique(a) for a in np.unravel_index(entries, shape)]
+    axes = [np.unique(a) for a in np.unravel_index(entries, shape or (1,))][:len(shape)]
     said = ", ".join(_axis(a) for a in axes)
     whole = prod(len(a) for a in axes) == len(entries) and all(
         int(a[-1]) - int(a[0]) + 1 == len(a) for a in axes)

@@ -315,7 +315,8 @@ class _Choosing:
         if at is None:
             # one number for the whole tensor: any entry is a row
             rows = rows.reshape(1, -1, 1)
-        found: Index = np.ravel_multi_index(np.unravel_index(rows, near), shape)
+        # a number of its own has no axes
+        found: Index = np.ravel_multi_index(np.unravel_index(rows, near or (1,)), shape or (1,))
         return found
 
     def _free(
@@ -333,7 +334,7 @@ class _Choosing:
         """Which entries are; `whole`: where all of a row would be fixed."""
         entries, shape = rows.entries, self.shapes[rows.parameter]
         free = ~np.isin(entries, self._taken.get(rows.parameter, ()))
-        where = np.unravel_index(entries, shape)
+        where = np.unravel_index(entries, shape or (1,))
         for j in self.remaining:
             for other in self._moves(j) if j not in beside else ():
                 if other.parameter != rows.parameter or j == k and other is move:

@@ -106,6 +106,43 @@ class Mixed(nn.Module):
         return self.f[3](torch.relu(self.f[2](x)))
 
 
+class Packed(nn.Module):
+    """Queries of one input, keys and values of another, by one matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.e = nn.Parameter(torch.randn(9, 3)), nn.Linear(2, 3, bias=False)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        x, y = self.e(x), self.e(y)
+        scores = x @ self.W[:3].T @ (y @ self.W[3:6].T).T
+        return torch.softmax(scores, -1) @ (y @ self.W[6:].T)
+
+
+class OverGain(nn.Module):
+    """A tied table behind a gain: three of it and a position that sums repeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.E, self.Q = nn.Embedding(4, 3), nn.Parameter(torch.randn(3, 3))
+        self.m = nn.LayerNorm(3, bias=False)
+
+    def forward(self, t: torch.Tensor) -> torch.Tensor:
+        return self.m(3 * self.E(t) + self.Q[:1]) @ self.E.weight.T
+
+
+class Positions(nn.Module):
+    """A class token beside a sequence, and positions of both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c, self.p = nn.Parameter(torch.randn(1, 1, 3)), nn.Parameter(torch.randn(1, 4, 3))
+        self.w, self.o = nn.Linear(2, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(torch.tanh(torch.cat([self.c, self.w(x)], 1) + self.p))
+
+
 def formulas(module: nn.Module, *shape: int) -> tuple[tuple[str, str], ...]:
     derivation = symgauge.derive(module, (torch.randn(*shape),))
     return Read(derivation, 2, 0.0).reading.formulas().before
@@ -172,3 +209,42 @@ def test_families_with_different_proofs_are_not_alike() -> None:
     assert latex.count("for positive factors") == 2
     # and the one that is not printed has its name
     assert "by the same proof: rescaling of $W_{1}$, $W_{2}$, $b_{1}$" in latex
+
+
+def test_slices_of_a_tensor_that_moves_as_a_whole_move() -> None:
+    derivation = symgauge.derive(Packed(), (torch.randn(3, 2), torch.randn(2, 2)))
+    read = Read(derivation, 1, 0.0)
+    (k,) = (k for k, g in enumerate(derivation.generators)
+            if {m.parameter for m in g.action} == {"W", "e.weight"}
+            and not any(m.part for m in g.action) and all(
+                m.at.axis == 1 for m in g.action if m.parameter == "W" and m.at))
+    rows = read.reading.proof(k)
+    assert rows and len(rows) > 2
+    w = read.reading.symbols["W"]
+    for row in rows[1:]:
+        assert rf"({w}\,g" in row.becomes, row
+
+
+def test_a_shift_over_a_gain_keeps_its_gain() -> None:
+    derivation = symgauge.derive(OverGain(), (torch.tensor([[0, 1, 3]]),))
+    read = Read(derivation, 1, 1e-5)
+    (k,) = (k for k, g in enumerate(derivation.generators)
+            if any(m.form == "+c/T" for m in g.action))
+    rows = read.reading.proof(k)
+    assert rows and rows[0].equals == r"X_{1} + \mathbf{1}\,(c / \gamma)^{\top}"
+    moved = [row for row in rows if r"\theta_{\mathrm{Q}}" in row.left]
+    assert moved and all(r"- 3\,c" in row.becomes for row in moved)
+
+
+def test_a_shift_of_a_tensor_says_its_axis() -> None:
+    latex = symgauge.derive(Positions(), (torch.randn(1, 3, 2),)).to_latex()
+    shifts = [line for line in latex.splitlines() if r"+ c\,\mathbf{1}" in line]
+    assert shifts and all("axis 2" in line for line in shifts)
+
+
+def test_a_shift_of_copies_without_an_index_has_no_formula() -> None:
+    derivation = symgauge.derive(Attention(head_dim=1), (torch.randn(1, 3, 3),))
+    read = Read(derivation, 2, 0.0)
+    for k, family in enumerate(derivation.generators):
+        if family.label.startswith("shift") and not family.element.copies:
+            assert read.reading.proof(k) is None

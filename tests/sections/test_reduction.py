@@ -396,3 +396,28 @@ def test_bad_input_gets_a_sentence(
     said = capsys.readouterr()
     assert words in said.err and not said.out and said.err.count("Traceback") == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["IN", "derivation.json"]
+
+
+class Numbers(nn.Module):
+    """Two numbers of their own that scale one matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.tensor(-3.0))
+        self.W = nn.Parameter(torch.randn(2, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.W * self.a * self.b
+
+
+def test_parameters_without_axes_are_fixed() -> None:
+    module = Numbers()
+    reduction = reduce(symgauge.derive(module, (torch.randn(1, 2),)))
+    assert {(f.tensor, f.index, f.value) for f in reduction.fixed} == {
+        ("a", (), 1.0), ("b", (), 1.0)}
+    assert reduction.verdict is Verdict.PROVED and reduction.to_json()["fixed"] == 2
+    x = torch.randn(3, 2)
+    before = module(x)
+    reduction.parametrize(module)
+    assert torch.allclose(module(x), before) and (
+        abs(module.a.item()) == abs(module.b.item()) == 1)
