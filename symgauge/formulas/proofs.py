@@ -138,7 +138,11 @@ class _Display:
 
     def image(self, i: int, variation: object) -> Term | None:
         """A line's value after the family has acted; None where no formula says it."""
-        value = Term(self.typeset.symbol(i))
+        value, heads = Term(self.typeset.symbol(i)), self.typeset.heads
+        of_copies = not isinstance(variation, Shifted) or any(
+            t.source is None for t in variation.terms)
+        if self.family.copies and of_copies and not heads.axes_of_copies(i):
+            return None  # its letter has no index for the copies
         if isinstance(variation, Turned):
             return None if variation.squared else self._turned(i, value, variation)
         if isinstance(variation, Shifted):

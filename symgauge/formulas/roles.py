@@ -82,7 +82,7 @@ class Roles:
         for x, other in (self.lines[i].inputs, self.lines[i].inputs[::-1]):
             found = self.base(other)
             for law in ("homogeneous", "sum of lines", "multiple", "sum", "homogeneous"):
-                if self.law(found) != law:
+                if self.law(found) != law or law == "sum" and not self._sums_rows(found):
                     break
                 left = [j for j in self.lines[found].inputs if j in self.lines]
                 if len(left) != 1:
@@ -92,6 +92,12 @@ class Roles:
                 if found == self.base(x):
                     return x
         return None
+
+    def _sums_rows(self, i: int) -> bool:
+        """Whether a sum is along the last axis."""
+        line = self.lines[i]
+        rank = len(self.nodes[line.inputs[0]].shape)
+        return tuple(line.attrs["axes"]) == (rank - 1,)
 
     # -- rules -----------------------------------------------------------------------------------
 

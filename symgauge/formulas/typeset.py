@@ -29,6 +29,8 @@ from symgauge.spaces.structure import Structure
 #: How a part is taken: the axis, start and stop.
 Part = tuple[int, int, int]
 
+#: Between what stands in rows below each other.
+BELOW = r"\,;\, "
 LN = r"\operatorname{LN}"
 RMS = r"\operatorname{RMSNorm}"
 NOTES = {
@@ -43,6 +45,12 @@ NOTES = {
         r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
     "C_{": r"$C_1, \dots$ are tables of constants",
+    r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
+    BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
+    r"\operatorname{sum}_": r"$\operatorname{sum}_a$ sums along axis $a$, from 0 on",
+    **dict.fromkeys(
+        (r"{softmax}_", r"{LN}_", r"{C}_"),
+        "an index names the axes that something is along, from 0 on"),
     r"\odot": r"$\odot$ multiplies entry by entry",
     r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
 }
@@ -131,7 +139,7 @@ class Typeset:
     def notes(self) -> list[str]:
         """What the signs mean that the formulas use."""
         text = " ".join(f for _, _, f in self.formulas)
-        said = [said for sign, said in NOTES.items() if sign in text]
+        said = list(dict.fromkeys(said for sign, said in NOTES.items() if sign in text))
         if self.heads.shares():
             said.append(r"what several heads share is named by $h$ as the group of head $h$")
         if self.heads.batch:
@@ -185,7 +193,7 @@ class Typeset:
     def term(self, i: int, part: Part | None = None) -> Term:
         """A line as a reader of others writes it: its letter, or its formula."""
         if i in self.instead:
-            return self.instead[i]
+            return self.instead[i] if part is None else self._sliced(i, self.instead[i], part)
         if i in self.names and part is None:
             return Term(self.symbol(i))
         return self._computed(i, part)
@@ -194,15 +202,9 @@ class Typeset:
         leaf = self.nodes[i].leaf
         if isinstance(leaf, Parameter):
             return self._parameter(i, leaf.name, part)
-        if i not in self.lines:
-            return self._constant(i)
-        if leaf is not None:
-            if isinstance(leaf, Input) and leaf.classes:
-                return Term("T" if len(self.structure.network.inputs) == 1 else indexed(
-                    "T", str(self.structure.network.input_nodes.index(i) + 1)))
-            letter = "x" if len(self.heads.matrix_axes(i)) < 2 else "X"
-            inputs = self.structure.network.input_nodes
-            return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
+        if i not in self.lines or leaf is not None:
+            given = self._constant(i) if i not in self.lines else self._input(i)
+            return given if part is None else self._sliced(i, given, part)
         line = self.lines[i]
         if part is not None and line.law not in (*VIEWS, "sum of lines", "contraction"):
             return self._sliced(i, self.term(i), part)
@@ -213,6 +215,12 @@ class Typeset:
         inner = [self.term(j).text for j in line.inputs if j in self.lines or not self._hidden(j)]
         found = line.op.latex(*(inner or [self.term(line.inputs[0]).text]), **line.attrs)
         return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
+
+    def _input(self, i: int) -> Term:
+        leaf, inputs = self.nodes[i].leaf, self.structure.network.input_nodes
+        letter = "x" if len(self.heads.matrix_axes(i)) < 2 else "X"
+        letter = "T" if isinstance(leaf, Input) and leaf.classes else letter
+        return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
 
     def _hidden(self, j: int) -> bool:
         """A table of constants beside an argument: a mask."""
@@ -225,6 +233,7 @@ class Typeset:
             "contraction": self._contraction, "sum of lines": self._sum, "product": self._product,
             "multiple": self._multiple, "part": self._part, "standardising": self._norm,
             "rotary": self._rotary, "centring": self._centring, "join": self._join,
+            "sum": self._summed, "normaliser": self._normaliser,
         }
 
     def _sliced(self, i: int, whole: Term, part: Part, step: int = 1) -> Term:
@@ -276,6 +285,9 @@ class Typeset:
         inside = None if part is None else self._same_axis(j, line.node, part)
         if part is not None and inside is None:
             return self._sliced(line.node, self.term(line.node), part)
+        if self._rows_of_joined(line):
+            return Term("[" + BELOW.join(
+                self.term(k).text for k in self.lines[j].inputs) + "]")
         found = self.term(j, inside)
         if self.heads.has_head(line.node) and not self.heads.has_head(j) and not self.one_head:
             if self.heads.joins_heads(j) and self.roles.base(j) not in self.names and (
@@ -287,6 +299,15 @@ class Typeset:
         if heads.has_head(j) and not heads.has_head(i) and heads.joins_heads(i):
             return found if self.one_head else Term(rf"\operatorname{{concat}}_h({found.text})")
         return found
+
+    def _rows_of_joined(self, line: Line) -> bool:
+        """Whether a view makes rows of vectors that were joined end to end."""
+        j = line.inputs[0]
+        if self.roles.law(j) != "join" or j in self.names or j in self.instead:
+            return False
+        given = {self.nodes[k].shape[-1] for k in self.lines[j].inputs}
+        return self.lines[j].attrs["axis"] == len(self.nodes[j].shape) - 1 and given == {
+            line.shape[-1]} and len(line.shape) > len(self.nodes[j].shape)
 
     def _same_axis(self, j: int, i: int, part: Part) -> Part | None:
         """The part in the input of a view: of its last axis, where that is the last here too."""
@@ -339,6 +360,10 @@ class Typeset:
         along = [a for a in shown if a < len(shape) and shape[a] > 1]
         if len(shape) != len(self.nodes[j].shape) or len(along) != 1 or along == shown[-1:]:
             return term
+        i = self.roles.base(j)
+        if i in self.lines and not self.roles.parameter(i) and (
+                self.heads.matrix_axes(i) == [len(self.nodes[i].shape) - 1]):
+            term = term.transposed  # it was a row
         ones = r"\mathbf{1}^{\top}" if len(shown) == 2 else r"\mathbf{1}"
         return Term(rf"{term.within(PRODUCT)}\,{ones}", PRODUCT)
 
@@ -365,13 +390,63 @@ class Typeset:
         return self.term(source, (axis, line.attrs["start"], line.attrs["stop"]))
 
     def _norm(self, line: Line, part: Part | None) -> Term:
-        return Term(f"{LN}({self.term(line.inputs[0]).text})")
+        return self._along(line, lambda x: f"{LN}({x})")
+
+    def _normaliser(self, line: Line, part: Part | None) -> Term:
+        assert line.op is not None
+        op = line.op
+        return self._along(line, lambda x: op.latex(x, **line.attrs))
+
+    def _along(self, line: Line, written: Callable[[str], str]) -> Term:
+        """What works along each row; of columns the transpose; else with the numbers of axes."""
+        j, attrs = line.inputs[0], line.attrs
+        inner, shown = self.term(j), self.heads.matrix_axes(j)
+        axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
+        over = [a for a in axes if self.nodes[j].shape[a] > 1]
+        if self._other_rows(j, over != shown[-1:]):
+            sizes = r" \times ".join(str(self.nodes[j].shape[a]) for a in shown)
+            inner = Term(rf"\operatorname{{reshape}}_{{{sizes}}}({inner.text})")
+        if not over or over == shown[-1:]:
+            return Term(written(inner.text))
+        if over == shown[:1] and len(shown) == 2:
+            return Term(written(inner.transposed.text)).transposed
+        places = ",".join(str(a) for a in over)
+        return Term(re.sub(
+            r"^(\\operatorname\{\w+\})", rf"\1_{{{places}}}", written(inner.text)))
+
+    def _other_rows(self, j: int, every: bool) -> bool:
+        """Whether a line is a view with other rows, or `every` axis, than what it shows."""
+        i = j
+        while self.roles.law(i) == "reshape":
+            i = self.lines[i].inputs[0]
+        if i == j or self.heads.axes_of_copies(i) or self.heads.axes_of_copies(j):
+            return False
+        before, after = ([self.nodes[k].shape[a] for a in self.heads.matrix_axes(k)]
+                         for k in (i, j))
+        return before != after if every else before[-1:] != after[-1:]
 
     def _rotary(self, line: Line, part: Part | None) -> Term:
         return Term(rf"\operatorname{{R}}({self.term(line.inputs[0]).text})")
 
     def _centring(self, line: Line, part: Part | None) -> Term:
-        return Term(rf"\operatorname{{C}}({self.term(line.inputs[0]).text})")
+        return self._along(line, lambda x: rf"\operatorname{{C}}({x})")
 
     def _join(self, line: Line, part: Part | None) -> Term:
-        return Term("[" + r",\, ".join(self.term(j).text for j in line.inputs) + "]")
+        shown = self.heads.matrix_axes(line.node)
+        sign = r",\, " if not shown or line.attrs["axis"] == shown[-1] else BELOW
+        return Term("[" + sign.join(self.term(j).text for j in line.inputs) + "]")
+
+    def _summed(self, line: Line, part: Part | None) -> Term:
+        """A sum of rows, of columns, of all entries; else along axes by their numbers."""
+        j, axes = line.inputs[0], line.attrs["axes"]
+        shown, inner = self.heads.matrix_axes(j), self.term(line.inputs[0])
+        over = [a for a in axes if self.nodes[j].shape[a] > 1]
+        if not over:
+            return inner
+        if over == shown[:1] and len(shown) == 2:
+            return product(Term(r"\mathbf{1}^{\top}"), inner)
+        if over == shown[1:] and len(shown) == 2:
+            return product(inner, Term(r"\mathbf{1}"))
+        if over == shown:
+            return Term(rf"\textstyle\sum({inner.text})", PRODUCT)
+        return Term(rf"\operatorname{{sum}}_{{{','.join(str(a) for a in over)}}}({inner.text})")

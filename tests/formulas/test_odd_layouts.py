@@ -9,6 +9,8 @@ from printed_formulas import Read
 from torch import nn
 
 import symgauge
+from symgauge import zoo
+from symgauge.capture import load_target
 
 
 class Attention(nn.Module):
@@ -143,6 +145,29 @@ class Positions(nn.Module):
         return self.o(torch.tanh(torch.cat([self.c, self.w(x)], 1) + self.p))
 
 
+class Across(nn.Module):
+    """softmax and a root mean square along columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.o = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = torch.softmax(self.w(x), 0)
+        return self.o(z * torch.rsqrt((z ** 2).mean(0, keepdim=True) + 1e-3))
+
+
+class Channels(nn.Module):
+    """A norm over groups of channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c, self.n, self.o = nn.Conv1d(2, 4, 1), nn.GroupNorm(2, 4), nn.Conv1d(4, 2, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(torch.relu(self.n(self.c(x))))
+
+
 def formulas(module: nn.Module, *shape: int) -> tuple[tuple[str, str], ...]:
     derivation = symgauge.derive(module, (torch.randn(*shape),))
     return Read(derivation, 2, 0.0).reading.formulas().before
@@ -248,3 +273,29 @@ def test_a_shift_of_copies_without_an_index_has_no_formula() -> None:
     for k, family in enumerate(derivation.generators):
         if family.label.startswith("shift") and not family.element.copies:
             assert read.reading.proof(k) is None
+
+
+def test_what_works_along_columns_says_so() -> None:
+    text = " ".join(right for _, right in formulas(Across(), 4, 3))
+    assert r"\operatorname{softmax}((X\,W_{1}^{\top} + b_{1})^{\top})^{\top}" in text
+    assert "RMSNorm" not in text and r"\mathbf{1}^{\top}\," in text
+
+
+def test_groups_of_channels_are_no_rows_and_no_heads() -> None:
+    derivation = symgauge.derive(Channels(), (torch.randn(1, 2, 3),))
+    read = Read(derivation, 2, 1e-5)
+    assert r"\operatorname{LN}_{2,3}(\operatorname{reshape}_{2 \times 2 \times 3}(" in " ".join(
+        right for _, right in read.reading.formulas().before)
+    grouped = [k for k, g in enumerate(derivation.generators) if g.element.copies]
+    assert grouped and all(read.reading.proof(k) is None for k in grouped)
+
+
+@pytest.mark.parametrize("name, wanted", [
+    ("deep_set", r"\mathbf{1}^{\top}\,(\operatorname{relu}"),
+    ("recurrent", r"X[1{:}2]\,W_{1}^{\top}"),
+    ("mixture_of_experts", r"\,;\, "),
+])
+def test_sums_slices_and_joins_name_what_they_take(name: str, wanted: str) -> None:
+    derivation = symgauge.derive_target(load_target(name, zoo.load, {}))
+    assert wanted in " ".join(right for _, right in Read(
+        derivation, 1, 0.0).reading.formulas().before)
