@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
 
 
@@ -84,3 +85,24 @@ class Heads:
         return any(
             self.structure.legs.find(leg)[0] in self.copies
             for _, (leg, _) in self.structure.addresses(i))
+
+    def has_other_rows(self, j: int, every: bool) -> bool:
+        """Whether a line is a view with other rows, or `every` axis, than what it shows."""
+        i, nodes = j, self.structure.network.nodes
+        while i in self.structure.lines and self.structure.lines[i].law == "reshape":
+            i = self.structure.lines[i].inputs[0]
+        if i == j or self.axes_of_copies(i) or self.axes_of_copies(j):
+            return False
+        before, after = ([nodes[k].shape[a] for a in self.matrix_axes(k)]
+                         for k in (i, j))
+        return before != after if every else before[-1:] != after[-1:]
+
+    def has_joined_rows(self, line: Line) -> bool:
+        """Whether a view makes rows of vectors that were joined end to end."""
+        j, nodes, lines = line.inputs[0], self.structure.network.nodes, self.structure.lines
+        if j not in lines or lines[j].law != "join":
+            return False
+        given = {nodes[k].shape[-1] for k in lines[j].inputs}
+        rank = len(nodes[j].shape)
+        return lines[j].attrs["axis"] == rank - 1 and len(line.shape) > rank and given == {
+            line.shape[-1]}

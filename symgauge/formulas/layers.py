@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 #: A number that is a whole part of a parameter's path: the 1 of fc1 tells modules apart.
 _NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)")
+
+
+class Layers(NamedTuple):
+    """From which formula on formulas repeat, how many of them make a layer, the layers' numbers."""
+
+    start: int
+    period: int
+    labels: tuple[str, ...]
 
 
 def pattern_of(name: str) -> str:

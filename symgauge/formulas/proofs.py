@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.family import Family
-from symgauge.formulas.terms import ATOM, ENTRYWISE, PRODUCT, SUM, Term, total
-from symgauge.formulas.typeset import NoFormula, Part, Typeset
+from symgauge.formulas.terms import ATOM, ENTRYWISE, PRODUCT, SUM, NoFormula, Term, total
+from symgauge.formulas.typeset import Part, Typeset
 from symgauge.laws import all_laws
 from symgauge.laws.shifting import Shifted
 from symgauge.laws.shifting import Term as Shift

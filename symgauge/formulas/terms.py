@@ -9,6 +9,10 @@ from fractions import Fraction
 SUM, ENTRYWISE, PRODUCT, ATOM = 1, 2, 3, 4
 
 
+class NoFormula(Exception):
+    """What varies is not written as a formula here."""
+
+
 @dataclass(frozen=True)
 class Term:
     """A formula, how tightly it holds, and a number in front of it."""

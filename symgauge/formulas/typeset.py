@@ -13,13 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from typing import NamedTuple
 
 from symgauge.formulas.heads import Heads
-from symgauge.formulas.layers import repeats
+from symgauge.formulas.layers import Layers, repeats
 from symgauge.formulas.letters import Letters, numbered
 from symgauge.formulas.roles import VIEWS, Roles
-from symgauge.formulas.terms import ATOM, PRODUCT, Term, entrywise, number, product, total
+from symgauge.formulas.signs import BELOW, LN, NOTES, RMS
+from symgauge.formulas.terms import (
+    ATOM, PRODUCT, NoFormula, Term, entrywise, number, product, total,
+)
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.report.names import Block, indexed
@@ -29,46 +31,7 @@ from symgauge.spaces.structure import Structure
 #: How a part is taken: the axis, start and stop.
 Part = tuple[int, int, int]
 
-#: Between what stands in rows below each other.
-BELOW = r"\,;\, "
-LN = r"\operatorname{LN}"
-RMS = r"\operatorname{RMSNorm}"
-NOTES = {
-    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean} x) / \sqrt{\operatorname{var} x + "
-        r"\varepsilon}$ along each row",
-    RMS: r"$\operatorname{RMSNorm}(x) = x / \sqrt{\operatorname{mean}(x^2) + \varepsilon}$ along "
-         r"each row",
-    r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
-    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
-    r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
-    r"\operatorname{perm}": (
-        r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
-    r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
-    "C_{": r"$C_1, \dots$ are tables of constants",
-    r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
-    BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
-    r"\operatorname{sum}_": r"$\operatorname{sum}_a$ sums along axis $a$, from 0 on",
-    **dict.fromkeys(
-        (r"{softmax}_", r"{LN}_", r"{C}_"),
-        "an index names the axes that something is along, from 0 on"),
-    r"\odot": r"$\odot$ multiplies entry by entry",
-    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
-}
-
-
 _LAYER = re.compile(r"\^\{\((\d+)\)\}")
-
-
-class NoFormula(Exception):
-    """What varies is not written as a formula here."""
-
-
-class Layers(NamedTuple):
-    """From which formula on formulas repeat, how many of them make a layer, the layers' numbers."""
-
-    start: int
-    period: int
-    labels: tuple[str, ...]
 
 
 class Typeset:
@@ -285,7 +248,7 @@ class Typeset:
         inside = None if part is None else self._same_axis(j, line.node, part)
         if part is not None and inside is None:
             return self._sliced(line.node, self.term(line.node), part)
-        if self._rows_of_joined(line):
+        if j not in self.names and j not in self.instead and self.heads.has_joined_rows(line):
             return Term("[" + BELOW.join(
                 self.term(k).text for k in self.lines[j].inputs) + "]")
         found = self.term(j, inside)
@@ -299,15 +262,6 @@ class Typeset:
         if heads.has_head(j) and not heads.has_head(i) and heads.joins_heads(i):
             return found if self.one_head else Term(rf"\operatorname{{concat}}_h({found.text})")
         return found
-
-    def _rows_of_joined(self, line: Line) -> bool:
-        """Whether a view makes rows of vectors that were joined end to end."""
-        j = line.inputs[0]
-        if self.roles.law(j) != "join" or j in self.names or j in self.instead:
-            return False
-        given = {self.nodes[k].shape[-1] for k in self.lines[j].inputs}
-        return self.lines[j].attrs["axis"] == len(self.nodes[j].shape) - 1 and given == {
-            line.shape[-1]} and len(line.shape) > len(self.nodes[j].shape)
 
     def _same_axis(self, j: int, i: int, part: Part) -> Part | None:
         """The part in the input of a view: of its last axis, where that is the last here too."""
@@ -403,7 +357,7 @@ class Typeset:
         inner, shown = self.term(j), self.heads.matrix_axes(j)
         axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
         over = [a for a in axes if self.nodes[j].shape[a] > 1]
-        if self._other_rows(j, over != shown[-1:]):
+        if self.heads.has_other_rows(j, over != shown[-1:]):
             sizes = r" \times ".join(str(self.nodes[j].shape[a]) for a in shown)
             inner = Term(rf"\operatorname{{reshape}}_{{{sizes}}}({inner.text})")
         if not over or over == shown[-1:]:
@@ -413,17 +367,6 @@ class Typeset:
         places = ",".join(str(a) for a in over)
         return Term(re.sub(
             r"^(\\operatorname\{\w+\})", rf"\1_{{{places}}}", written(inner.text)))
-
-    def _other_rows(self, j: int, every: bool) -> bool:
-        """Whether a line is a view with other rows, or `every` axis, than what it shows."""
-        i = j
-        while self.roles.law(i) == "reshape":
-            i = self.lines[i].inputs[0]
-        if i == j or self.heads.axes_of_copies(i) or self.heads.axes_of_copies(j):
-            return False
-        before, after = ([self.nodes[k].shape[a] for a in self.heads.matrix_axes(k)]
-                         for k in (i, j))
-        return before != after if every else before[-1:] != after[-1:]
 
     def _rotary(self, line: Line, part: Part | None) -> Term:
         return Term(rf"\operatorname{{R}}({self.term(line.inputs[0]).text})")

@@ -1,0 +1,27 @@
+"""Signs that formulas use, and what they mean for a reader."""
+
+#: Between what stands in rows below each other.
+BELOW = r"\,;\, "
+LN = r"\operatorname{LN}"
+RMS = r"\operatorname{RMSNorm}"
+NOTES = {
+    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean} x) / \sqrt{\operatorname{var} x + "
+        r"\varepsilon}$ along each row",
+    RMS: r"$\operatorname{RMSNorm}(x) = x / \sqrt{\operatorname{mean}(x^2) + \varepsilon}$ along "
+         r"each row",
+    r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
+    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
+    r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
+    r"\operatorname{perm}": (
+        r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
+    r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
+    "C_{": r"$C_1, \dots$ are tables of constants",
+    r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
+    BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
+    r"\operatorname{sum}_": r"$\operatorname{sum}_a$ sums along axis $a$, from 0 on",
+    **dict.fromkeys(
+        (r"{softmax}_", r"{LN}_", r"{C}_"),
+        "an index names the axes that something is along, from 0 on"),
+    r"\odot": r"$\odot$ multiplies entry by entry",
+    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
+}
