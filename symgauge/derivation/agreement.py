@@ -74,7 +74,7 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
     for entry in record.generators:
         numbers = entry.generators
         used += numbers
-        family = _family_of(entry, coordinates, tuple(vectors[k] for k in numbers))
+        family = stated_family(entry, coordinates, tuple(vectors[k] for k in numbers))
         mine = tuple(proofs[k] for k in numbers)
         yield from _action_disagreements(entry, family, coordinates, finite, mine)
         again = statement(Proved(family, mine), numbers, network, None).plain()
@@ -170,7 +170,7 @@ def shortened(record: DerivationRecord) -> set[str]:
     network = record.network()
     coordinates, vectors = Coordinates(network), record.certificate.generators(network)
     families = [
-        _family_of(entry, coordinates, tuple(vectors[k] for k in entry.generators))
+        stated_family(entry, coordinates, tuple(vectors[k] for k in entry.generators))
         for entry in record.generators
     ]
     try:
@@ -208,9 +208,13 @@ def settled_here(record: DerivationRecord) -> set[str]:
     return {"implicit"} if by_residues or not record.implicit else set()
 
 
-def _family_of(
+def stated_family(
     entry: FamilyStatement, coordinates: Coordinates, fields: tuple[VectorField, ...]
 ) -> Family:
+    """The family as its statement says it, with its proved vectors.
+
+    Raises KeyError, TypeError or ValueError where the statement is of none.
+    """
     if entry.full is not None:
         entry.full.family()
     # what is said to hold for all sizes is derived anew below

@@ -17,6 +17,7 @@ from symgauge.certify.evidence import all_evidence
 from symgauge.certify.evidence.kind import Evidence
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.certify.upgrade import claim_by
+from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.exponents import split_exponentials
@@ -37,6 +38,7 @@ from symgauge.errors import (
     BadInputError, CaptureError, InconsistentError, TargetError, UndecidedError, UnsupportedOpError,
 )
 from symgauge.exact.prime_field import PrimeField
+from symgauge.families.coordinates import Coordinates
 from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
@@ -244,6 +246,7 @@ def _stated(
     """The record: what is asked, what is found, and its certificate."""
     start = time.perf_counter()
     network, found, families = search.network, search.found, search.families
+    coordinates = Coordinates(network)
     target, full = asked.target, asked.full
     asked.progress("discrete symmetries")
     discrete = discrete_symmetries(
@@ -273,9 +276,11 @@ def _stated(
         "cells": found.cells,
         "structural": structural_part(structural, found.orbit_dimension, entries),
         "generators": entries, "discrete": discrete, "algebra": search.algebra,
-        **records_of(network, [p.family for p in families],
-                     [f for p in families for f in p.family.fields], certificate.claim,
-                     search.rng),
+        # of the families as they are stated: verify has no others
+        **records_of(network, [
+            stated_family(s, coordinates, tuple(p.family.fields))
+            for s, p in zip(statements, families, strict=True)
+        ], [f for p in families for f in p.family.fields], certificate.claim, search.rng),
         "notes": [*found.notes, *implicit_note(certificate.claim.unexplained, found.implicit)],
         "implicit": found.implicit, "planted": planted, "certificate": certificate.to_json(),
         "seed": asked.seed, "versions": versions(),

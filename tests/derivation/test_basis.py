@@ -98,3 +98,24 @@ def test_fields_that_are_not_closed_are_refused(linear: symgauge.Derivation) -> 
               VectorField.collect([(1, ((0, 2),), 1)])]
     with pytest.raises(BadInputError, match="not closed under the bracket"):
         Basis(linear.network(), fields).structure_constants()
+
+
+class Gated(torch.nn.Module):
+    """A gated block behind a norm: its units' scaling is found on the slice of the gain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.RMSNorm(2, eps=1e-6)
+        self.gate, self.up = (torch.nn.Linear(2, 3, bias=False) for _ in range(2))
+        self.down = torch.nn.Linear(3, 2, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.norm(x)
+        out: torch.Tensor = x + self.down(torch.nn.functional.silu(self.gate(y)) * self.up(y))
+        return out
+
+
+def test_invariants_and_laws_are_those_of_the_families_as_stated() -> None:
+    found = symgauge.derive(Gated(), (torch.randn(4, 2),))
+    assert found.verify().verdict is found.verdict is symgauge.Verdict.PROVED
+    assert "- |up.weight|^2 + |down.weight|^2" in found.laws.laws[1].formula
