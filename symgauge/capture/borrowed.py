@@ -53,6 +53,7 @@ def borrowed(module: torch.nn.Module) -> Iterator[Memory]:
                 if x.is_leaf:
                     x.grad = None
                 x.data = widened(x)
+            _part_from_bases(module)
         except (RuntimeError, TypeError) as error:
             raise CaptureError(
                 f"the module cannot be read in float64 ({first_line(error)})") from error
@@ -71,6 +72,19 @@ def borrowed(module: torch.nn.Module) -> Iterator[Memory]:
                 x.grad = grad
                 x.requires_grad_(required)
         torch.set_rng_state(random)
+
+
+def _part_from_bases(module: torch.nn.Module) -> None:
+    """Buffers and attributes that are views, as `pe.unsqueeze(0)`, become tensors of their own.
+
+    The export makes a view anew from its base, which has the dtype of before.
+    """
+    own: dict[int, torch.Tensor] = {}
+    for part in module.modules():
+        for held in (part._buffers, part.__dict__):
+            for name, x in list(held.items()):
+                if isinstance(x, torch.Tensor) and has_values(x) and x._is_view():
+                    held[name] = own.setdefault(id(x), widened(x))
 
 
 def widened(x: torch.Tensor) -> torch.Tensor:

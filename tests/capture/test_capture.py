@@ -517,3 +517,25 @@ def test_a_size_without_a_type_is_read_as_it_is_written() -> None:
         assert size == value and type(size) is type(value)
     module, _, _ = load_target("attention", load, {"out_bias": "False"}).build()
     assert "out_proj.bias" not in dict(module.named_parameters())
+
+
+class Viewed(torch.nn.Module):
+    """Positions in a buffer that is a view, and a scale in an attribute that is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.o = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+        self.register_buffer("pe", torch.arange(8.0).reshape(2, 4).unsqueeze(0))
+        self.scale = torch.arange(1.0, 9.0).view(2, 4)[1]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.o(torch.tanh(self.w(x) * self.scale + self.pe))
+
+
+def test_buffers_that_are_views_are_read_and_stay() -> None:
+    module, x = Viewed(), torch.randn(1, 2, 3)
+    pe, scale, before = module.pe, module.scale, module(x)
+    network = capture(module, (x,)).network
+    assert module.pe is pe and module.scale is scale and pe.dtype == torch.float32
+    assert pe._is_view() and torch.equal(module(x), before)
+    assert network.num_coordinates == 26
