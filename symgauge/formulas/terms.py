@@ -75,7 +75,7 @@ def number(value: Fraction) -> str:
     r"""A number: short as it is, a root of a whole number as one, else six digits.
 
     >>> number(Fraction(3, 4)), number(Fraction(2 ** -0.5)), number(Fraction(0.1))
-    ('\\tfrac{3}{4}', '\\tfrac{1}{\\sqrt{2}}', '0.1')
+    ('\\tfrac{3}{4}', '\\tfrac{1}{\\sqrt{2}}', '\\tfrac{1}{10}')
     """
     text = str(value)
     if len(text) <= 8:

@@ -170,8 +170,8 @@ def as_formula(text: str, symbol: Mapping[str, str]) -> str:
     r"""A formula in names of tensors as mathematics; what is no formula stays a sentence.
 
     >>> symbol = {"q.weight": "W_{Q}", "k.weight": "W_{K}"}
-    >>> print(as_formula("q.weight_0^T k.weight_0, each", symbol))
-    $W_{Q,0}^{\top}\,W_{K,0}$, each
+    >>> print(as_formula("q.weight_0^T k.weight_0", symbol))
+    $W_{Q,0}^{\top}\,W_{K,0}$
     """
     body, comma, rest = text.partition(", ")
     names = sorted(filter(None, symbol), key=len, reverse=True)

@@ -31,7 +31,7 @@ def conjugated_lines(family: PlainFamily, shapes: Shapes, symbol: Symbols) -> li
     >>> moves = [{"parameter": "w", "form": "g^-T", "at": at | {"axis": 1}}]
     >>> element = {"kind": "so", "copies": [], "size": 2}
     >>> (line,) = conjugated_lines({"element": element, "action": moves, "via": [gain]},
-    ...                            {"w": [3, 2], "g": [2]}, {"w": "W", "g": "g"})
+    ...                            {"w": [3, 2], "g": [2]}, {"w": "W", "g": r"\gamma"})
     >>> print(line.finite)
     W \mapsto W\,\Gamma\,g^{\top}\,\Gamma^{-1}
     """

@@ -627,6 +627,9 @@ def test_a_file_without_a_fact_is_bad_input() -> None:
     data = json.loads(derivation("relu").to_json())
     for key in data:
         text = json.dumps({k: v for k, v in data.items() if k != key})
+        if key in ("invariants", "laws"):  # records from before have none; this one had
+            assert Derivation.from_json(text).verify().verdict is Verdict.REFUTED
+            continue
         with pytest.raises(BadInputError):
             Derivation.from_json(text)
 

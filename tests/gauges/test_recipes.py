@@ -298,7 +298,8 @@ def test_a_name_that_is_no_recipe() -> None:
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"k.bias": torch.ones(4, dtype=torch.int8)}, "k.bias holds int8 entries"),
+    ({"k.bias": torch.ones(4, dtype=torch.int8)},
+     "holds k.bias as int8, and the symmetries move it"),
     ({"k.bias": None}, "there is no tensor named 'k.bias'"),
 ])
 def test_weights_that_cannot_be_moved_are_said(
