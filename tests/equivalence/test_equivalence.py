@@ -45,12 +45,12 @@ CASES: dict[str, tuple[list[sympy.Expr], dict[str, Any], str, int, int, int]] = 
     "linear, quadratic xi": (LINEAR, {"degree": 2}, "gl(2,R)", 4, 0, 2),
     "linear, A(t)": (
         LINEAR, {"time_degree": 1, "moving": True}, f"gl(2,R), {MOVED}", 8, 0, 2),
-    "affine": (AFFINE, {}, "aff(2)", 6, 0, 2),
+    "affine": (AFFINE, {}, "aff(2,R)", 6, 0, 2),
     "affine, A(t)": (
-        AFFINE, {"time_degree": 1, "moving": True}, f"aff(2), {MOVED}", 12, 0, 2),
-    "tanh, square": (mlp(2), {}, "aff(2)", 6, 0, 0),
-    "tanh, overcomplete": (mlp(3), {}, "aff(2)", 6, 0, 0),
-    "tanh, quadratic xi": (mlp(3), {"degree": 2}, "aff(2)", 6, 0, 0),
+        AFFINE, {"time_degree": 1, "moving": True}, f"aff(2,R), {MOVED}", 12, 0, 2),
+    "tanh, square": (mlp(2), {}, "aff(2,R)", 6, 0, 0),
+    "tanh, overcomplete": (mlp(3), {}, "aff(2,R)", 6, 0, 0),
+    "tanh, quadratic xi": (mlp(3), {"degree": 2}, "aff(2,R)", 6, 0, 0),
     # time: x' = c v for every c is in the family, and t -> t + s keeps v
     "tanh, time too": (mlp(2), {"time_change": True}, "dimension 7", 7, 0, 1),
     "leaky tanh": (LEAKY, {}, "0", 0, 0, 0),

@@ -34,9 +34,9 @@ def mlp(n: int, h: int, act: Module) -> Module:
 
 CASES: dict[str, tuple[Module, dict[str, Any], str, int, int]] = {
     "linear": (Linear(3, 3, bias=False), {}, "gl(3,R)", 9, 0),
-    "affine": (Linear(3, 3), {}, "aff(3)", 12, 0),
-    "tanh MLP": (mlp(3, 3, Tanh()), {}, "aff(3)", 12, 0),
-    "ReLU MLP": (mlp(2, 3, ReLU()), {}, "aff(2)", 6, 3),
+    "affine": (Linear(3, 3), {}, "aff(3,R)", 12, 0),
+    "tanh MLP": (mlp(3, 3, Tanh()), {}, "aff(3,R)", 12, 0),
+    "ReLU MLP": (mlp(2, 3, ReLU()), {}, "aff(2,R)", 6, 3),
     "leaky tanh": (Leaky(3, torch.tanh), {"degree": 2}, "0", 0, 0),
     "leaky ReLU": (Leaky(3, torch.relu), {}, "R^3 (positive diagonal)", 3, 0),
     "leaky ReLU, D(t)": (
@@ -68,7 +68,7 @@ def test_the_field_of_a_flow_in_a_module() -> None:
     flow = OdeFlow(mlp(2, 3, Tanh()))
     found = symgauge.equivalence_algebra(
         Sequential(Linear(4, 2), flow, Linear(2, 1)), state=(torch.zeros(1, 4),))
-    assert found.algebra == "aff(2)" and found.state == 2
+    assert found.algebra == "aff(2,R)" and found.state == 2
     two = Sequential(OdeFlow(Linear(2, 2)), OdeFlow(mlp(2, 3, Tanh())))
     with pytest.raises(CaptureError, match="flows of 2 vector fields"):
         symgauge.equivalence_algebra(two, state=(torch.zeros(1, 2),))
@@ -94,7 +94,7 @@ def test_command(target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     tex = tmp_path / "e.tex"
     assert main(["equivalence", target, "--degree", "2", "--latex", str(tex)]) == 0
     shown = capsys.readouterr().out
-    assert "aff(2)" in shown and max(map(len, shown.splitlines())) <= 80
+    assert "aff(2,R)" in shown and max(map(len, shown.splitlines())) <= 80
     assert r"\partial" in tex.read_text()
     assert main(["equivalence", target, "--set", "n=1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["dimension"] == 2
