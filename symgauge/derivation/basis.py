@@ -17,6 +17,11 @@ from symgauge.lie.structure import LieAlgebra
 from symgauge.program.network import Network
 
 
+def _rational(c: Any) -> sympy.Rational:
+    """A whole number or a fraction, as SymPy has it."""
+    return sympy.Rational(c.numerator, c.denominator)
+
+
 class Generator:
     """One generator X: every parameter moves by X as the network's function stays.
 
@@ -65,7 +70,7 @@ class Generator:
         for (k, m), c in self._field.terms.items():
             if len(m) != 1 or m[0][1] != 1:
                 raise BadInputError(f"generator {self.number} is not linear in the parameters")
-            found[k, m[0][0]] = sympy.Rational(c.numerator, c.denominator)
+            found[k, m[0][0]] = _rational(c)
         return sympy.SparseMatrix(total, total, found)
 
 
@@ -110,7 +115,7 @@ class Basis(Sequence[Generator]):
     def polynomial(self, terms: Sequence[tuple[Any, Any]]) -> sympy.Expr:
         """Monomials with coefficients as an expression."""
         return sympy.Add(*(
-            sympy.Rational(c.numerator, c.denominator)
+            _rational(c)
             * sympy.Mul(*(self.entries[k] ** e for k, e in m))
             for m, c in terms))
 
@@ -133,7 +138,7 @@ class Basis(Sequence[Generator]):
             return {}
         sign = 1 if i > j else -1
         row = self._constants.get((max(i, j), min(i, j)), {})
-        return {k: sign * sympy.Rational(c.numerator, c.denominator) for k, c in row.items()}
+        return {k: sign * _rational(c) for k, c in row.items()}
 
     def structure_constants(self) -> np.ndarray:
         """c_ijk of [X_i, X_j] = sum_k c_ijk X_k: an array of SymPy's rationals, n x n x n.
@@ -144,7 +149,7 @@ class Basis(Sequence[Generator]):
         found = np.full((n, n, n), sympy.S.Zero, dtype=object)
         for (i, j), row in self._constants.items():
             for k, c in row.items():
-                value = sympy.Rational(c.numerator, c.denominator)
+                value = _rational(c)
                 found[i, j, k], found[j, i, k] = value, -value
         return found
 

@@ -26,13 +26,11 @@ from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
-from symgauge.formulas.pages import markdown, page
 from symgauge.formulas.reading import Reading
 from symgauge.progress import Progress, silent
 from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.article import shown
-from symgauge.report.escape import verbatim
 from symgauge.report.latex import document
 from symgauge.report.listing import listing
 from symgauge.report.table import print_derivation
@@ -95,21 +93,6 @@ class Derivation(DerivationRecord):
         reading = Reading(network, self.generators).plain(shown(data["generators"]))
         facts = {**data, "network": listing(network), "reading": reading}
         return document(facts, fragment, appendix)
-
-    def to_html(self) -> str:
-        """The same document as one HTML page with formulas in MathML; nothing is fetched.
-
-        Raises BadInputError where latex2mathml is not installed (extra `html`).
-        """
-        return page(self._title, self.to_latex(fragment=True))
-
-    def to_markdown(self) -> str:
-        """The same document as Markdown with formulas, as issue trackers show them."""
-        return markdown(self._title, self.to_latex(fragment=True))
-
-    @property
-    def _title(self) -> str:
-        return f"Gauge symmetries of {verbatim(self.name)}"
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, one Python file that imports no symgauge.

@@ -28,7 +28,6 @@ from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.parts import of_whole
 from symgauge.families.statement import FullStatement, ProofLine
-from symgauge.formulas.pages import markdown, page
 from symgauge.formulas.reading import Reading
 from symgauge.lie.naming import space, tally
 from symgauge.ops import all_ops
@@ -41,7 +40,6 @@ from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
 from symgauge.report.article import shown
-from symgauge.report.escape import verbatim
 from symgauge.report.full_size import document
 from symgauge.verdict import Verdict
 
@@ -71,6 +69,7 @@ class FullDerivation(SealedRecord):
 
     SCHEMA: ClassVar[str] = "symgauge-full/1"
     AGAIN: ClassVar[str] = "derive again with --full"
+    SUBTITLE: ClassVar[str] = ", for all sizes"
 
     #: The sizes at which the check plants its failures.
     small_sizes: Mapping[str, Any]
@@ -146,21 +145,6 @@ class FullDerivation(SealedRecord):
         data = self.data
         reading = Reading(self.programs()[0], self.generators).plain(shown(data["generators"]))
         return document({**data, "reading": reading}, fragment, appendix)
-
-    def to_html(self) -> str:
-        """The same document as one HTML page with formulas in MathML; nothing is fetched.
-
-        Raises BadInputError where latex2mathml is not installed (extra `html`).
-        """
-        return page(self._title, self.to_latex(fragment=True))
-
-    def to_markdown(self) -> str:
-        """The same document as Markdown with formulas, as issue trackers show them."""
-        return markdown(self._title, self.to_latex(fragment=True))
-
-    @property
-    def _title(self) -> str:
-        return f"Gauge symmetries of {verbatim(self.name)}, for all sizes"
 
     def check_text(self) -> str:
         """The text of the generated PyTorch check, of the small sizes and of these."""

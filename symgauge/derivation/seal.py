@@ -12,15 +12,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from symgauge.checks import emit_check
 from symgauge.checks.runtime.subject import SizesOfTarget, Target
 from symgauge.errors import BadInputError
 from symgauge.files import write_atomically
+from symgauge.formulas.pages import markdown, page
 from symgauge.plain import PlainFamily
 from symgauge.program.serial import canonical_digest
 from symgauge.records import Record, RecordFile, plain
+from symgauge.report.escape import verbatim
 
 #: What a statement is about, beside its program: what a capture tells, under the same names.
 ABOUT = ("about", "outputs", "outputs_left_out", "training")
@@ -76,6 +78,9 @@ class PlantedFailure(Record):
 @dataclass(frozen=True, kw_only=True)
 class SealedRecord(RecordFile, ABC):
     """What the records of a network's symmetries have in common: what they are about."""
+
+    #: What the title of the document adds to the name.
+    SUBTITLE: ClassVar[str] = ""
 
     #: The name under which files are written.
     name: str
@@ -136,6 +141,25 @@ class SealedRecord(RecordFile, ABC):
             "sizes": sizes, "observable": self.observable, "output": self.output,
             "outputs": plain(self.outputs), "families": families, "planted": plain(self.planted),
         })
+
+    @abstractmethod
+    def to_latex(self, *, fragment: bool = False, appendix: bool = False) -> str:
+        """The document as LaTeX: a whole article, or its body alone."""
+
+    def to_html(self) -> str:
+        """The same document as one HTML page with formulas in MathML; nothing is fetched.
+
+        Raises BadInputError where latex2mathml is not installed (extra `html`).
+        """
+        return page(self._title, self.to_latex(fragment=True))
+
+    def to_markdown(self) -> str:
+        """The same document as Markdown with formulas, as issue trackers show them."""
+        return markdown(self._title, self.to_latex(fragment=True))
+
+    @property
+    def _title(self) -> str:
+        return f"Gauge symmetries of {verbatim(self.name)}{self.SUBTITLE}"
 
     @abstractmethod
     def check_text(self) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-#: A number that is a whole part of a parameter's path: the 1 of fc1 tells modules apart.
-_NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)")
+from symgauge.report.names import LAYER, NUMBER
 
 
 class Layers(NamedTuple):
@@ -16,15 +14,6 @@ class Layers(NamedTuple):
     start: int
     period: int
     labels: tuple[str, ...]
-
-
-def pattern_of(name: str) -> str:
-    """The name without the numbers of its layers.
-
-    >>> pattern_of("h.0.ln_1.weight")
-    'h.*.ln_1.weight'
-    """
-    return _NUMBER.sub("*", name)
 
 
 def layer_numbers(names: Iterable[str]) -> dict[str, str]:
@@ -39,10 +28,10 @@ def layer_numbers(names: Iterable[str]) -> dict[str, str]:
     """
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(pattern_of(name), []).append(name)
+        alike.setdefault(NUMBER.sub("*", name), []).append(name)
     out = {}
     for group in alike.values():
-        numbers = [_NUMBER.findall(name) for name in group]
+        numbers = [NUMBER.findall(name) for name in group]
         varying = [k for k, column in enumerate(zip(*numbers)) if len(set(column)) > 1]
         for name, own in zip(group, numbers):
             if varying:
@@ -77,5 +66,4 @@ def relettered(text: str, numbers: Mapping[str, str]) -> str:
     >>> relettered("W^{(0)} X^{(1)}", {"0": "l", "1": "l+1"})
     'W^{(l)} X^{(l+1)}'
     """
-    return re.sub(
-        r"\^\{\((\d+)\)\}", lambda m: f"^{{({numbers.get(m[1], m[1])})}}", text)
+    return LAYER.sub(lambda m: f"^{{({numbers.get(m[1], m[1])})}}", text)

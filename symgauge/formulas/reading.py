@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,11 +15,12 @@ from symgauge.formulas.typeset import Typeset
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import FamilyProver
 from symgauge.report.action import tensor_names
+from symgauge.report.names import LAYER
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 #: The letter for the number of a layer.
-LAYER = r"\ell"
+ELL = r"\ell"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Reading:
         # the second: what it reads of the layer before has a number
         second = rows[layers.start + layers.period:][:layers.period]
         k = int(layers.labels[1])
-        letters = {str(k - 1): f"{LAYER}-1", str(k): LAYER}
+        letters = {str(k - 1): f"{ELL}-1", str(k): ELL}
         return Formulas(
             tuple(rows[:layers.start]),
             tuple((relettered(a, letters), relettered(b, letters)) for a, b in second),
@@ -99,11 +99,11 @@ class Reading:
 
     def _lettered(self, number: int, text: str) -> str:
         """A formula of a proof with l for the family's layer, and m for that of a later line."""
-        seen = [int(n) for n in re.findall(r"\^\{\((\d+)\)\}", text)]
+        seen = [int(n) for n in LAYER.findall(text)]
         own, last = self.layer(number), max(seen, default=-1)
         if self._typeset.layers is None or last < 0:
             return text
-        letter = LAYER if own is not None and last <= int(own) else "m"
+        letter = ELL if own is not None and last <= int(own) else "m"
         return relettered(text, {str(last): letter, str(last - 1): f"{letter}-1"})
 
     def plain(self, chosen: Iterable[int]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Reading:
             proofs[number] = None if rows is None else [asdict(row) for row in rows]
         return {
             "symbols": self.symbols,
-            "formulas": {**asdict(formulas)},
+            "formulas": asdict(formulas),
             "proofs": proofs,
             "layers": {number: self.layer(number) for number in proofs},
         }

@@ -24,14 +24,12 @@ from symgauge.formulas.terms import (
 )
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
-from symgauge.report.names import Block, indexed
+from symgauge.report.names import LAYER, Block, indexed
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
 
 #: How a part is taken: the axis, start and stop.
 Part = tuple[int, int, int]
-
-_LAYER = re.compile(r"\^\{\((\d+)\)\}")
 
 
 class Typeset:
@@ -87,10 +85,6 @@ class Typeset:
         return indexed(own, "h") if self.heads.has_head(i) or (
             self.one_head and self.heads.joins_heads(i)) else own
 
-    def definition(self, i: int, part: Part | None = None) -> Term:
-        """What a line is, or a part of it."""
-        return self._computed(i, part)
-
     def is_packed(self, i: int) -> bool:
         """Whether a line is written in its parts alone: queries, keys and values side by side."""
         return bool(self._letters.in_parts(i))
@@ -116,7 +110,7 @@ class Typeset:
         for i, line in self.lines.items():
             if line.op is None or line.law in VIEWS:
                 continue
-            if self._letters.needed(i, letters, lambda: self._computed(i).text):
+            if self._letters.needed(i, letters, lambda: self.definition(i).text):
                 letters[i] = self._letters.letter(i, letters)
                 self.names[i] = letters[i]  # so that later lines are measured with it
         self.names = numbered(letters)
@@ -129,13 +123,13 @@ class Typeset:
         self.names = {i: f"@{k}@" for i, k in place.items()}
         texts = [self.definition(i).text for i in order]
         signs = [
-            letters[i] + "=" + _LAYER.sub("^{(*)}", re.sub(
+            letters[i] + "=" + LAYER.sub("^{(*)}", re.sub(
                 r"@(\d+)(?:,h)?@", lambda m: f"{letters[order[int(m[1])]]}{place[i] - int(m[1])}",
                 text))
             for i, text in zip(order, texts)]
         self.names = numbered(letters)
         found = repeats(signs)
-        numbers = {m for text in texts for m in _LAYER.findall(text)}
+        numbers = {m for text in texts for m in LAYER.findall(text)}
         if found is None or len(numbers) < 2:
             return None
         start, period, count = found
@@ -144,7 +138,7 @@ class Typeset:
         labels = []
         for b in range(count):
             seen = [m for text in texts[start + b * period:][:period]
-                    for m in _LAYER.findall(text)]
+                    for m in LAYER.findall(text)]
             labels.append(seen[0] if seen else str(b))
         self.names |= numbered({i: a for i, a in letters.items() if i not in set(inside)})
         for k, i in enumerate(inside):
@@ -159,9 +153,10 @@ class Typeset:
             return self.instead[i] if part is None else self._sliced(i, self.instead[i], part)
         if i in self.names and part is None:
             return Term(self.symbol(i))
-        return self._computed(i, part)
+        return self.definition(i, part)
 
-    def _computed(self, i: int, part: Part | None = None) -> Term:
+    def definition(self, i: int, part: Part | None = None) -> Term:
+        """What a line is, or a part of it."""
         leaf = self.nodes[i].leaf
         if isinstance(leaf, Parameter):
             return self._parameter(i, leaf.name, part)

@@ -57,12 +57,6 @@ def own_move(through: PlainSlice) -> PlainMove:
     return next(move for move in through["action"] if move["parameter"] == name)
 
 
-def held_at(through: PlainSlice) -> Fraction:
-    """The number that a slice's own parameter is there: 1, 1 - u for a gain T + u; 0."""
-    offset = Fraction(own_move(through).get("offset", "0"))
-    return kind_of(through["element"]).is_scaling - offset
-
-
 def tensor_name(move: PlainMove, shapes: Shapes, key: Key = "parameter") -> str:
     """The parameter that a move acts on, or the block of it (as `names.Block` writes it)."""
     name, at = str(move[key]), move.get("at")

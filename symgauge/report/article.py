@@ -14,7 +14,7 @@ from symgauge.report.action import (
 )
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, verbatim
-from symgauge.report.names import indexed, raised
+from symgauge.report.names import LAYER, NUMBER, indexed, raised
 
 Data = Mapping[str, Any]
 Shapes = Mapping[str, Sequence[int]]
@@ -73,7 +73,7 @@ WIDE = 78
 
 
 def longtable(
-    widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]], foot: str = ""
+    widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]],
 ) -> str:
     """A longtable, its head on every page; widths are fractions of the line, 0 is a number's."""
     columns = "".join(rf"p{{{w}\linewidth}}" if w else "r" for w in widths)
@@ -84,7 +84,7 @@ def longtable(
     return (
         f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n\\toprule\n{' & '.join(head)} \\\\\n"
         "\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n"
-        f"{body}{foot}\\end{{longtable}}\n"
+        f"{body}\\end{{longtable}}\n"
     )
 
 
@@ -197,8 +197,8 @@ def symbol_table(reading: Data, shapes: Shapes) -> str:
     symbol, seen, rows = reading["symbols"], {}, []
     star = "*" if reading["formulas"]["layer"] else r"\g<0>"
     for name, shape in shapes.items():
-        key = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", star, name)
-        layered = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", symbol[name])
+        key = NUMBER.sub(star, name)
+        layered = LAYER.sub(r"^{(\\ell)}", symbol[name])
         if (key, layered) in seen:
             continue
         many = layered != symbol[name]
@@ -210,12 +210,12 @@ def symbol_table(reading: Data, shapes: Shapes) -> str:
         if name in shapes or "[" not in name:
             continue
         owner, where = name.split("[", 1)
-        key = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", star, owner)
-        layered = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", text)
+        key = NUMBER.sub(star, owner)
+        layered = LAYER.sub(r"^{(\\ell)}", text)
         if (key, layered) in seen or owner not in symbol:
             continue
         seen[key, layered] = name
-        mine = re.sub(r"\^\{\(\d+\)\}", r"^{(\\ell)}", symbol[owner])
+        mine = LAYER.sub(r"^{(\\ell)}", symbol[owner])
         rows.append([f"${layered}$", f"the part {verbatim('[' + where)} of ${mine}$", ""])
     if len(rows) < 8 or max(len(re.sub(r"\\[a-z]+\d*|[{}]", "", r[1])) for r in rows) > 34:
         return longtable((0.16, 0.5, 0.26), ["symbol", "tensor", "shape"], rows)
@@ -234,7 +234,7 @@ def name_of(family: Data, symbol: Mapping[str, str], shapes: Shapes) -> str:
     label = str(family.get("label") or "family")
     if not family.get("action") or " of " not in label:
         return escape(label)
-    deed = re.split(r"(?<!^change) of ", label, maxsplit=1)[0]
+    deed, _ = wording.deed_and_names(label)
     moved = list(dict.fromkeys(
         symbol[tensor_name(m, shapes)] for m in family["action"]))
     listed = ", ".join(f"${s}$" for s in moved[:6]) + (", \\dots" if len(moved) > 6 else "")
@@ -341,7 +341,7 @@ def every_layer(rows: Iterable[Any]) -> list[Any]:
     out = []
     for row in rows:
         texts = [row] if isinstance(row, str) else list(row)
-        numbers = set(re.findall(r"\^\{\((\d+)\)\}", "".join(texts)))
+        numbers = set(LAYER.findall("".join(texts)))
         if len(numbers) == 1:
             texts = [t.replace(f"^{{({min(numbers)})}}", r"^{(\ell)}") for t in texts]
         out.append(texts[0] if isinstance(row, str) else tuple(texts))

@@ -10,7 +10,7 @@ from typing import Any
 from symgauge.report import wording
 from symgauge.report.action import structure, tensor_names
 from symgauge.report.article import (
-    Data, Shapes, all_families, family_statement, longtable, name_of, network, shown, symbol_table,
+    Data, Shapes, all_families, longtable, name_of, network, shown, symbol_table,
     whole, as_formula, with_symbols,
 )
 from symgauge.report.algebra import action_of, structure_of, summand_rows
@@ -103,17 +103,15 @@ def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> st
     text = "\\section{The families of generators}\n"
     if not families:
         return text + "No generator was found.\n"
-    text += (
+    said = all_families(families, shapes, symbol, derivation.get("reading") or {})
+    return text + (
         "Each line gives the finite action and its generator; below it stands what the lines of "
         "the network become, no other line varies. An index $h$ is that of a slice along "
         "the axis of copies (heads), $\\ell$ the number of a layer, $m$ that of a later line"
         + (r"; $(X \times_a g)_{\ldots i \ldots} = \sum_j g_{ij} X_{\ldots j \ldots}$ along axis "
-           "$a$" if r"\times_" in "".join(
-               family_statement(f, shapes, symbol) for f in families) else "")
-        + ". Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n"
+           "$a$" if r"\times_" in said else "")
+        + f". Vectors $\\mathbf{{1}}$ have entries 1; $u$ is any vector.\n\n{said}"
     )
-    reading = derivation.get("reading") or {}
-    return text + all_families(families, shapes, symbol, reading)
 
 
 def _algebra(derivation: Data, symbol: Mapping[str, str]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
 from rich.console import Console
 
+from symgauge.report.names import NUMBER
 from symgauge.report.table import grid, text_of
 from symgauge.spaces.roles import LegPlace, NamedLeg
 
@@ -81,12 +81,11 @@ def touched(group: Sequence[NamedLeg]) -> list[str]:
 
 
 def _numbers(name: str) -> list[str]:
-    # a number is a whole part of the path: the 1 of fc1 or ln_1 tells modules apart
-    return re.findall(r"(?:(?<=\.)|^)\d+(?=\.|$)", name)
+    return NUMBER.findall(name)
 
 
 def _pattern(t: LegPlace) -> tuple[Any, ...]:
-    name = re.sub(r"(?:(?<=\.)|^)\d+(?=\.|$)", "\0", t["parameter"])
+    name = NUMBER.sub("\0", t["parameter"])
     return name, t["axis"], t["length"], t["start"], tuple(t["sizes"]), t["along"], t["parity"]
 
 

@@ -4,6 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+#: A number that is a whole part of a parameter's path: the 1 of fc1 or ln_1 tells modules apart.
+NUMBER = re.compile(r"(?:(?<=\.)|^)\d+(?=\.|$)")
+#: The superscript of a symbol that is the number of a layer.
+LAYER = re.compile(r"\^\{\((\d+)\)\}")
 # a longer subscript is worse than a number: the table of symbols tells the name
 _LONGEST = 14
 

@@ -103,10 +103,10 @@ def _deed(family: Mapping[str, Any]) -> str:
     label = str(family.get("label") or "")
     if not family.get("formula") or " of " not in label:
         return label
-    found = re.split(r"(?<!^change) of ", label, maxsplit=1)
-    copies = re.search(r", (\d+ copies)", found[1])
-    through = re.search(r", (through .*)$", found[1])
-    return ", ".join([found[0], *(m[1] for m in (copies, through) if m)])
+    deed, names = wording.deed_and_names(label)
+    copies = re.search(r", (\d+ copies)", names)
+    through = re.search(r", (through .*)$", names)
+    return ", ".join([deed, *(m[1] for m in (copies, through) if m)])
 
 
 def _families(

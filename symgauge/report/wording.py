@@ -4,6 +4,7 @@
 **checked**: seen numerically, with a noise floor and a planted failure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,16 @@ def statements(items: Any) -> list[str]:
 def family_verdict(family: Data) -> str:
     """The verdict of a family's proof; UNKNOWN where there is no proof."""
     return verdict_name((family.get("proof") or {}).get("verdict"))
+
+
+def deed_and_names(label: str) -> tuple[str, str]:
+    """What a family does, and the tensors that its label names; the label alone without any.
+
+    >>> deed_and_names("change of basis of q, k, 2 copies")
+    ('change of basis', 'q, k, 2 copies')
+    """
+    deed, *names = re.split(r"(?<!^change) of ", label, maxsplit=1)
+    return deed, names[0] if names else ""
 
 
 def structural(derivation: Data) -> str:
