@@ -14,6 +14,7 @@ from symgauge.report.action import (
 )
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
 from symgauge.report.escape import escape, verbatim
+from symgauge.report.flows import flow_rows, flow_sentence
 from symgauge.report.names import LAYER, NUMBER, indexed, raised
 
 Data = Mapping[str, Any]
@@ -232,11 +233,14 @@ def symbol_table(reading: Data, shapes: Shapes) -> str:
 def name_of(family: Data, symbol: Mapping[str, str], shapes: Shapes) -> str:
     """What a family does to which tensors, in symbols: `shift of $b_K$`."""
     label = str(family.get("label") or "family")
-    if not family.get("action") or " of " not in label:
+    if " of " not in label:
         return escape(label)
     deed, _ = wording.deed_and_names(label)
     moved = list(dict.fromkeys(
-        symbol[tensor_name(m, shapes)] for m in family["action"]))
+        symbol[tensor_name(m, shapes)] for m in family.get("action") or ())) or [
+        symbol[t] for t in family.get("tensors") or () if t in symbol]
+    if not moved:
+        return escape(label)
     listed = ", ".join(f"${s}$" for s in moved[:6]) + (", \\dots" if len(moved) > 6 else "")
     return f"{escape(deed)} of {listed}"
 
@@ -312,7 +316,7 @@ def family_statement(
     text = f"\\begin{{{environment}}}\\normalfont\n\\textbf{{{head[:1].upper()}{head[1:]}}} "
     text += f"({facts}). "
     acting = cast(PlainFamily, family)
-    text += element_sentence(acting)
+    text += element_sentence(acting) if family.get("action") else ""
     text += slice_sentence(acting, symbol, every_layer if spans else list)
     write = conjugated_lines if slices(acting) else lines
     action = write(acting, shapes, symbol)
@@ -328,12 +332,21 @@ def family_statement(
         if len(written) < len(action):
             text += f"and so on for {len(action) - len(written)} more tensors.\n"
     else:
-        text += f": to first order, {claim} the following.\n\n"
-        formulas = list(family.get("formula") or ())
-        text += "\n".join(f"{verbatim(formula)}\\\\" for formula in formulas[:most or None])
-        if most and len(formulas) > most:
-            text += f"\nand {len(formulas) - most} more"
+        text += _generators(family, symbol, claim, most)
     return text + f"\\end{{{environment}}}\n"
+
+
+def _generators(family: Data, symbol: Mapping[str, str], claim: str, most: int) -> str:
+    """The flows of generators without a known form; the generators, where they have none."""
+    formula = list(family.get("formula") or ())
+    text, rows = flow_sentence(formula, claim), flow_rows(formula, symbol)
+    left = len(formula) - most if most else 0
+    if rows is None:
+        shown = "\n".join(f"{verbatim(f)}\\\\" for f in formula[:most or None])
+        text += f" the following.\n\n{shown}"
+        return text + (f"\nand {left} more\n" if left > 0 else "\n")
+    text += "\n" + display(rows[:most or None])
+    return text + (f"and {left} more.\n" if left > 0 else "")
 
 
 def every_layer(rows: Iterable[Any]) -> list[Any]:

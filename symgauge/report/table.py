@@ -91,10 +91,13 @@ def short(formula: str) -> str:
     'q.weight -> g W'
     >>> short("b -> b - v.weight c, on the slice s = 1, conjugated back")
     'b -> W - v.weight c'
+    >>> short("b -> b - (W' - W) v, with W' the image of W")
+    "b -> b - (W' - W) v"
     """
     name, arrow, image = formula.partition(" -> ")
-    own = rf"(?<![\w.]){re.escape(name)}(?![\w.\[])"
-    image = re.sub(r", on the slice .* conjugated back", "", re.sub(own, "W", image))
+    image = re.sub(r", on the slice .* conjugated back|, with .* the image of .*", "", image)
+    if not re.search(r"(?<![\w.])W(?![\w.\[])", image):  # else the name of another tensor
+        image = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.\[])", "W", image)
     return re.sub(r"(follows), on the way .*", r"\1", name + arrow + image)
 
 
@@ -192,8 +195,10 @@ def print_derivation(
     _print_kept(derivation, console)
     if derivation["generators"]:
         console.print(_families(derivation["generators"], console))
-        if any(" -> " in x for g in derivation["generators"] for x in g.get("formula") or ()):
-            console.print("In an action, W is the tensor that moves.", highlight=False)
+        lines = [x for g in derivation["generators"] for x in g.get("formula") or ()]
+        if any(" -> " in x for x in lines):
+            prime = ", a prime marks an image" if any("' " in x for x in lines) else ""
+            console.print(f"In an action, W is the tensor that moves{prime}.", highlight=False)
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
     if explain:
         for name, meaning in wording.QUANTITIES:

@@ -709,7 +709,7 @@ def test_what_a_shift_contracts_is_transposed_where_its_rows_are() -> None:
     """A weight of shape (in, out), as GPT-2 holds them: b -> b - W^T c."""
     from fractions import Fraction
 
-    from symgauge.statements.statement import formula
+    from symgauge.statements.formulas import formula
     from symgauge.families.family import Move, Place
     from symgauge.families.kinds.translation import SHIFT
 
