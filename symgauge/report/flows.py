@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from symgauge.statements.flows import NONE
+from symgauge.families.kinds.other import NONE
 
 #: A coefficient, a power, a name of an element, what is neither.
 _TOKEN = re.compile(

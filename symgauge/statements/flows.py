@@ -4,8 +4,8 @@ Where X_k = w_k theta_k + h_k(theta), with numbers w_k and h_k of coordinates th
 
     theta_k(t) = e^(w_k t) (theta_k + h_k / w_k) - h_k / w_k,    theta_k + t h_k for w_k = 0
 
-solves d theta / dt = X(theta): h_k stays, and what is left is one linear equation. It is defined for
-all t, so that the real numbers act. (h_k may divide by what does not move.) Of any other field
+solves d theta / dt = X(theta): h_k stays, and what is left is one linear equation. It is defined
+for all t, so that the real numbers act. (h_k may divide by what does not move.) Of any other field
 nothing is said but the generator itself.
 """
 
@@ -19,13 +19,12 @@ from math import prod
 import numpy as np
 
 from symgauge.derivers.exact import Proved
+from symgauge.families.kinds.other import NONE
 from symgauge.lie.fields import Monomial, VectorField
 from symgauge.program.network import Network
 from symgauge.proof.finite_actions import FiniteActions
 from symgauge.statements.formulas import letter
 
-#: What is printed of a family whose generators have no such flow, before them.
-NONE = "generator alone, no finite action in closed form"
 #: Lines of one generator that are printed.
 MOST = 64
 #: The letters of the axes of a tensor, in their order.
@@ -254,4 +253,3 @@ def _common(found: Mapping[int, tuple[Term, ...]], name: str) -> tuple[Term, ...
 def _varied(i: int | str, j: int | str, name: str) -> int | str:
     """The letter where an index is the place."""
     return name if (i, j) == (0, 1) else i
-

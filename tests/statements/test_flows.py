@@ -11,8 +11,9 @@ from known_networks import NETWORKS
 from said_actions import moved, unsaid
 
 import symgauge
+from symgauge.families.kinds.other import NONE
 from symgauge.lie.fields import VectorField
-from symgauge.statements.flows import NONE, flow_of
+from symgauge.statements.flows import flow_of
 
 
 def field(*terms: tuple[int, dict[int, int], int]) -> VectorField:

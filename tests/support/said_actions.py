@@ -1,4 +1,4 @@
-"""Whether a family says how its tensors move; and its lines in plain text, as they act on arrays."""
+"""Whether a family says how its tensors move; and its lines in plain text, acting on arrays."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgauge.statements.flows import NONE
+from symgauge.families.kinds.other import NONE
 
 #: Lines that are no formula of a tensor: over what an element ranges.
 RANGES = re.compile(r"for .*( in R| > 0)|g = 1 \+ u 1\^T with .*")
