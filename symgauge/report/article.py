@@ -25,17 +25,23 @@ Display = Sequence[str]
 #: What the body of an article needs, for those who paste it into a paper.
 PACKAGES = ("amsmath", "amssymb", "amsthm", "booktabs", "longtable")
 PREAMBLE = r"""\documentclass[10pt]{article}
-\usepackage[margin=21mm]{geometry}
+\usepackage[a4paper,margin=19mm,top=17mm,bottom=19mm,footskip=8mm]{geometry}
 \usepackage{amsmath,amssymb,amsthm}
 \usepackage{booktabs,longtable}
 \usepackage[hidelinks]{hyperref}
 \allowdisplaybreaks[2]
 \sloppy
-\renewcommand{\arraystretch}{1.1}
-\AtBeginDocument{\abovedisplayskip=4pt plus 2pt \belowdisplayskip=4pt plus 2pt
-  \abovedisplayshortskip=2pt \belowdisplayshortskip=4pt}
-\setlength{\LTpre}{\medskipamount}
-\setlength{\LTpost}{\medskipamount}
+\renewcommand{\arraystretch}{1.05}
+\AtBeginDocument{\abovedisplayskip=3pt plus 2pt \belowdisplayskip=3pt plus 2pt
+  \abovedisplayshortskip=1pt plus 1pt \belowdisplayshortskip=3pt plus 1pt \jot=1pt}
+\setlength{\LTpre}{\smallskipamount}
+\setlength{\LTpost}{\smallskipamount}
+\makeatletter
+\renewcommand{\section}{\@startsection{section}{1}{0pt}{-2ex plus -1ex}{0.8ex}%
+  {\normalfont\large\bfseries}}
+\makeatother
+\newtheoremstyle{tight}{4pt plus 2pt}{1pt plus 1pt}{\itshape}{0pt}{\bfseries}{.}{ }{}
+\theoremstyle{tight}
 \newcommand{\cell}{\raggedright\hyphenpenalty=10000\let\\\tabularnewline}
 """
 #: Defined where the paper has not done so.
@@ -69,6 +75,8 @@ BIBTEX = r"""@software{symgauge,
 _ENVIRONMENT = {"PROVED": "proposition", "UNKNOWN": "candidate", "REFUTED": "refuted"}
 #: Families like one that is printed, of which the names are printed.
 OTHERS = 12
+#: Tensors that have a column of dots each.
+COLUMNS = 20
 #: Characters of a display above which a line is broken before its last sign.
 WIDE = 78
 
@@ -76,10 +84,14 @@ WIDE = 78
 def longtable(
     widths: Sequence[float], head: Sequence[str], rows: Iterable[Sequence[str]],
 ) -> str:
-    """A longtable, its head on every page; widths are fractions of the line, 0 is a number's."""
-    columns = "".join(rf"p{{{w}\linewidth}}" if w else "r" for w in widths)
+    """A longtable, its head on every page; widths are fractions of the line, 0 is a number's.
+
+    -1 is that of a sign, in the middle of its column.
+    """
+    columns = "".join(
+        rf"p{{{w}\linewidth}}" if w > 0 else "c" if w else "r" for w in widths)
     body = "".join(
-        " & ".join(rf"\cell {cell}" if w else cell for w, cell in zip(widths, row)) + " \\\\\n"
+        " & ".join(rf"\cell {cell}" if w > 0 else cell for w, cell in zip(widths, row)) + " \\\\\n"
         for row in rows
     )
     return (
@@ -228,6 +240,47 @@ def symbol_table(reading: Data, shapes: Shapes) -> str:
 
 
 # -- families ------------------------------------------------------------------------------------
+
+
+def table_of_families(
+    families: Sequence[Data], shapes: Shapes, symbol: Mapping[str, str], layered: bool,
+) -> str:
+    """The families, of layers alike once: what each does, and a dot for each tensor that it moves.
+
+    With names in place of dots where there are more than `COLUMNS` tensors.
+    """
+    chosen = shown(families)
+    moved = {number: _moved_symbols(families[number], shapes, symbol, layered) for number in chosen}
+    every = {c for cells in moved.values() for c in cells}
+    order = (LAYER.sub(r"^{(\\ell)}", s) if layered else s for s in symbol.values())
+    columns = list(dict.fromkeys(c for c in order if c in every))
+    dots = 0 < len(columns) <= COLUMNS and all(moved.values())
+    rows = []
+    for number, count in chosen.items():
+        f = families[number]
+        facts = [structure(f["group"]) if f.get("group") else "",
+                 str(f.get("dimension", "")) + (f" $\\times$ {count}" if count > 1 else "")]
+        deed = escape(wording.deed_and_names(str(f.get("label") or "family"))[0])
+        rows.append([deed, *facts, *(
+            r"$\bullet$" if c in moved[number] else "" for c in columns)] if dots else [
+            name_of(f, symbol, shapes), *facts])
+    if not dots:
+        table = longtable((0.56, 0.22, 0), ["family", "group", "dimension"], rows)
+        return "{\\small" + table + "}\n"
+    widths = (0.15, 0.1, 0, *[-1] * len(columns))
+    head = ["family", "group", "dim", *(f"${c}$" for c in columns)]
+    return "{\\small\\tabcolsep=2.5pt" + longtable(widths, head, rows) + "}\n"
+
+
+def _moved_symbols(
+    family: Data, shapes: Shapes, symbol: Mapping[str, str], layered: bool
+) -> list[str]:
+    """The tensors and blocks that a family moves, with l for the number of a layer."""
+    names = [tensor_name(m, shapes) for m in family.get("action") or ()]
+    known = {str(m["parameter"]) for m in family.get("action") or ()}
+    names += [n for n in family.get("tensors") or () if n not in known]
+    found = [symbol[n] for n in names if n in symbol]
+    return list(dict.fromkeys(LAYER.sub(r"^{(\\ell)}", s) if layered else s for s in found))
 
 
 def name_of(family: Data, symbol: Mapping[str, str], shapes: Shapes) -> str:

@@ -1,0 +1,1 @@
+"""Figures of a derivation, as LaTeX pictures that need no package and as SVG."""
