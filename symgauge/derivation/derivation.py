@@ -31,8 +31,8 @@ from symgauge.points.growth import rank_growth
 from symgauge.progress import Progress, silent
 from symgauge.report import wording
 from symgauge.report.action import structure
-from symgauge.report.article import shown
 from symgauge.report.latex import document
+from symgauge.report.listed import shown
 from symgauge.report.listing import listing
 from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict

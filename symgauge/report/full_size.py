@@ -8,10 +8,10 @@ from rich.console import Console
 
 from symgauge.report import wording
 from symgauge.report.action import structure
-from symgauge.report.article import (
-    all_families, longtable, network, shown, symbol_table, table_of_families, whole,
-)
+from symgauge.report.article import longtable, network, symbol_table, whole
 from symgauge.report.escape import escape, verbatim
+from symgauge.report.listed import shown, table_of_families
+from symgauge.report.propositions import all_families
 from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]

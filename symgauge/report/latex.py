@@ -4,6 +4,7 @@ With a `reading` (symbols, formulas, proofs in equations: `formulas.reading`) it
 person writes it, the machine's tables in an appendix where they are asked for; without one, tables.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,16 +12,16 @@ from symgauge.figures.blocks import Summand, blocks
 from symgauge.figures.growth import growth
 from symgauge.report import wording
 from symgauge.report.action import structure, tensor_names
-from symgauge.report.article import (
-    Data, Shapes, all_families, as_formula, longtable, network, symbol_table, table_of_families,
-    whole, with_symbols,
-)
 from symgauge.report.algebra import action_of, structure_of, summand_rows
+from symgauge.report.article import Data, Shapes, longtable, network, symbol_table, whole
 from symgauge.report.escape import escape, math, mixed, verbatim
+from symgauge.report.functions import as_formula, with_symbols
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
+from symgauge.report.listed import table_of_families
 from symgauge.report.names import Block, symbols
+from symgauge.report.propositions import all_families
 
 
 #: Invariants, and laws, that are printed.
@@ -145,9 +146,15 @@ def _kept(derivation: Data, symbol: Mapping[str, str]) -> str:
     if laws:
         text += f"\n{escape(laws_text(derivation))}.\n" + "{\\small" + longtable(
             (0.7, 0, 0.17), ["conserved by gradient flow", "laws", "with weight decay"],
-            ([_law(f, symbol), str(n), escape(decay)] for f, n, decay in laws[:MOST])) + "}\n"
+            ([_law(f, symbol), str(n), _decay(decay)] for f, n, decay in laws[:MOST])) + "}\n"
         text += f"and {len(laws) - MOST} more (in the record).\n" if len(laws) > MOST else ""
     return text
+
+
+def _decay(text: str) -> str:
+    """exp(-2 lambda t) as mathematics."""
+    power = re.fullmatch(r"exp\((-\d*) ?lambda t\)", text)
+    return rf"$e^{{{power[1]}\lambda t}}$" if power else escape(text)
 
 
 def _law(formula: str, symbol: Mapping[str, str]) -> str:
@@ -207,8 +214,8 @@ def _figure(derivation: Data) -> str:
         square = blocks(summands, value["dimension"] - value["radical"])
         if square is not None:
             drawn.append(square)
-            said.append("the direct summands of the algebra by their dimensions, numbered as below, "
-                        "simple parts filled")
+            said.append("the direct summands of the algebra by their dimensions, numbered as "
+                        "below, simple parts filled")
     if not drawn:
         return ""
     caption = "; ".join(said)

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from symgauge.report import algebra, wording
-from symgauge.report.article import alike
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
+from symgauge.report.listed import alike
 
 #: Columns beyond which a table is no easier to read.
 WIDEST = 160
