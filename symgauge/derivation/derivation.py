@@ -26,6 +26,7 @@ from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
+from symgauge.formulas.listing import listing
 from symgauge.formulas.reading import Reading
 from symgauge.points.growth import rank_growth
 from symgauge.progress import Progress, silent
@@ -33,7 +34,6 @@ from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.latex import document
 from symgauge.report.listed import shown
-from symgauge.report.listing import listing
 from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 

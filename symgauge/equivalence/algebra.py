@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from time import perf_counter
 from typing import Any, ClassVar, TypeAlias
 
@@ -113,7 +114,7 @@ class EquivalenceAlgebra(RecordFile):
 
         `fragment`: its body alone, to paste into a paper; a comment names the packages.
         """
-        return document(self, fragment)
+        return document(self, metadata.version("symgauge"), fragment)
 
 
 def equivalence_algebra(

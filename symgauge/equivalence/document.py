@@ -24,12 +24,10 @@ if TYPE_CHECKING:
 MOST, LARGEST = 24, 6
 
 
-def document(found: EquivalenceAlgebra, fragment: bool = False) -> str:
+def document(found: EquivalenceAlgebra, version: str, fragment: bool = False) -> str:
     """A complete article, or its body alone."""
-    from symgauge import __version__
-
     body = _result(found) + _elements(found) + _evidence(found)
-    return whole(f"Equivalence algebra of {verbatim(found.name)}", __version__, body, fragment)
+    return whole(f"Equivalence algebra of {verbatim(found.name)}", version, body, fragment)
 
 
 def _result(found: EquivalenceAlgebra) -> str:

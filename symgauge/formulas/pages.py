@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from symgauge.errors import BadInputError
-from symgauge.figures.drawing import Drawing, read
+from symgauge.typesetting.drawing import Drawing, read
 
 _STATEMENTS = {
     "theorem": "Theorem", "proposition": "Proposition", "candidate": "Unproved candidate",

@@ -23,13 +23,13 @@ PREAMBLE = r"""\documentclass[10pt]{article}
 \usepackage[hidelinks]{hyperref}
 \allowdisplaybreaks[2]
 \sloppy
-\renewcommand{\arraystretch}{1.05}
-\AtBeginDocument{\abovedisplayskip=3pt plus 2pt \belowdisplayskip=3pt plus 2pt
-  \abovedisplayshortskip=1pt plus 1pt \belowdisplayshortskip=3pt plus 1pt \jot=1pt}
+\renewcommand{\arraystretch}{1.0}
+\AtBeginDocument{\abovedisplayskip=2pt plus 2pt \belowdisplayskip=2pt plus 2pt
+  \abovedisplayshortskip=1pt plus 1pt \belowdisplayshortskip=2pt plus 2pt \jot=1pt}
 \setlength{\LTpre}{\smallskipamount}
 \setlength{\LTpost}{\smallskipamount}
 \makeatletter
-\renewcommand{\section}{\@startsection{section}{1}{0pt}{-2ex plus -1ex}{0.8ex}%
+\renewcommand{\section}{\@startsection{section}{1}{0pt}{-1.5ex plus -1ex}{0.6ex}%
   {\normalfont\large\bfseries}}
 \makeatother
 \newtheoremstyle{tight}{4pt plus 2pt}{1pt plus 1pt}{\itshape}{0pt}{\bfseries}{.}{ }{}
@@ -99,8 +99,8 @@ def whole(title: str, version: str, body: str, fragment: bool) -> str:
         )
     return (
         f"{PREAMBLE}{ENVIRONMENTS}\\begin{{document}}\n"
-        f"\\begin{{center}}\n{{\\Large {title}}}\\\\[1ex]\n"
-        f"printed by symgauge {escape(version)}\n\\end{{center}}\n{body}\\end{{document}}\n"
+        f"\\begin{{center}}\n{{\\Large {title}}}\\\\[0.5ex]\n"
+        f"\\small printed by symgauge {escape(version)}\n\\end{{center}}\n{body}\\end{{document}}\n"
     )
 
 

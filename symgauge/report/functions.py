@@ -28,32 +28,41 @@ def as_formula(text: str, symbol: Mapping[str, str]) -> str:
     >>> print(as_formula("q.weight[i] (x) k.weight[:,i]", symbol))
     $W_{Q,i} \otimes W_{K,{:}i}$
     """
-    body, comma, rest = text.partition(", ")
     names = sorted(filter(None, symbol), key=len, reverse=True)
     either = "|".join(map(re.escape, names)) or "$^"
 
     def replaced(m: re.Match[str]) -> str:
         shown = symbol[m[1]]
-        for places in [m[2], *re.findall(r"\[([^\]]*)\]", m[3])] if m[2] else re.findall(
-                r"\[([^\]]*)\]", m[3]):
-            shown = indexed(shown, places.replace(":,", "{:}"))
+        places = re.findall(r"\[([^\]]*)\]", m[3])
+        for place in [m[2], *places] if m[2] else places:
+            shown = indexed(shown, place.replace(":,", "{:}"))
         return f"\0{raised(shown, '^{' + chr(92) + 'top}') if m[4] else shown}\0"
 
     marked = re.sub(
         rf"(?<![\w.])({either})(?:_(\d+(?:,\d+)?))?((?:\[[:,\di-r]+\])*)(\^T)?(?![\w.\[])",
-        replaced, body)
-    pieces = marked.split("\0")
+        replaced, text)
+    pieces, rest = _cut(marked.split("\0"))
     between = [_between(p, k == 0, k == len(pieces) - 1) for k, p in enumerate(pieces[::2])]
     if None in between:
         return with_symbols(text, symbol)  # words, or a name that is no tensor's
     math = "".join(p if k % 2 else str(between[k // 2]) for k, p in enumerate(pieces))
-    return f"${math}${escape(comma + rest)}"
+    return f"${math}${escape(rest)}"
+
+
+def _cut(pieces: list[str]) -> tuple[list[str], str]:
+    """The formula, and what follows it after a comma; every second piece is a tensor."""
+    for k in range(0, len(pieces), 2):
+        head, comma, rest = pieces[k].partition(", ")
+        if comma:
+            return [*pieces[:k], head], comma + rest + "".join(pieces[k + 1:])
+    return pieces, ""
 
 
 #: What may stand between tensors.
 _SIGN = re.compile(
-    r"(?P<function>diag|mean|sum)(?=\(|$)|(?P<tensor> \(x\) )|(?P<sign> [+\-] )|(?P<turn>J )"
-    r"|(?P<top>\^T)|(?P<power>\^-?\d+)|(?P<copy>_\d+)|(?P<size>\d+)|(?P<other>[()|\-])|(?P<gap> +)")
+    r"(?P<function>diag|mean|sum)(?=\(|$)|(?P<tensor> \(x\) )|(?P<sign> [+\-=] )|(?P<turn>J )"
+    r"|(?P<top>\^T)|(?P<power>\^-?\d+)|(?P<copy>_\d+)|(?P<size>\d+)|(?P<norm>\|)"
+    r"|(?P<other>[()\-])|(?P<gap> +)")
 
 
 def _between(text: str, first: bool, last: bool) -> str | None:

@@ -6,12 +6,14 @@ person writes it, the machine's tables in an appendix where they are asked for; 
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from symgauge.figures.blocks import Summand, blocks
-from symgauge.figures.growth import growth
+from symgauge.typesetting.blocks import Summand, blocks
+from symgauge.typesetting.growth import growth
+from symgauge.invariants.balance import SAID, balance_rows
 from symgauge.report import wording
-from symgauge.report.action import structure, tensor_names
+from symgauge.report.action import structure, tensor_name, tensor_names
 from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.article import Data, Shapes, longtable, network, symbol_table, whole
 from symgauge.report.escape import escape, math, mixed, verbatim
@@ -19,7 +21,7 @@ from symgauge.report.functions import as_formula, with_symbols
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
-from symgauge.report.listed import table_of_families
+from symgauge.report.listed import name_of, shown, table_of_families
 from symgauge.report.names import Block, symbols
 from symgauge.report.propositions import all_families
 
@@ -148,7 +150,23 @@ def _kept(derivation: Data, symbol: Mapping[str, str]) -> str:
             (0.7, 0, 0.17), ["conserved by gradient flow", "laws", "with weight decay"],
             ([_law(f, symbol), str(n), _decay(decay)] for f, n, decay in laws[:MOST])) + "}\n"
         text += f"and {len(laws) - MOST} more (in the record).\n" if len(laws) > MOST else ""
-    return text
+    return text + _balance(derivation, symbol)
+
+
+def _balance(derivation: Data, symbol: Mapping[str, str]) -> str:
+    """Where weight decay comes to rest on an orbit, and what optimisers do not see."""
+    families, shapes = derivation["generators"], wording.parameter_shapes(derivation)
+    chosen = shown(families)
+    rows = [(name_of(families[k], symbol, shapes), b)
+            for k, b in balance_rows(families, shapes, partial(tensor_name, shapes=shapes))
+            if k in chosen]
+    if not rows:
+        return ""
+    table = longtable(
+        (0.3, 0.36, 0.1, 0.14), ["family", "least norm", "SGD", "Adam"],
+        ([name, as_formula(b.least, symbol) if b.least else "",
+          *(structure(g) if g else "" for g in (b.sgd, b.adam))] for name, b in rows))
+    return f"\n{mixed(SAID)}.\n{{\\small{table}}}\n"
 
 
 def _decay(text: str) -> str:
@@ -207,15 +225,14 @@ def _figure(derivation: Data) -> str:
     if rows and len(pivots) == derivation["rank"]:
         cut = derivation["parameters"] - derivation["orbit_dimension"]
         drawn.append(growth(pivots, rows, derivation["parameters"], cut))
-        said.append("rank $J$ modulo a prime, row by row")
+        said.append("rank $J$, modulo a prime, row by row")
     summands = [Summand(s.one, s.copies, s.dimension // s.copies) for s in summand_rows(derivation)]
     value = derivation.get("algebra") or {}
     if summands and value.get("radical") is not None and value.get("closed"):
         square = blocks(summands, value["dimension"] - value["radical"])
         if square is not None:
             drawn.append(square)
-            said.append("the direct summands of the algebra by their dimensions, numbered as "
-                        "below, simple parts filled")
+            said.append("the direct summands, numbered as below, their simple parts filled")
     if not drawn:
         return ""
     caption = "; ".join(said)
@@ -272,7 +289,7 @@ def _discrete(derivation: Data, symbol: Mapping[str, str]) -> str:
         "\\section{Discrete elements}\n"
         "Elements of the gauge group that are not connected to the identity, as far as they were "
         "looked for; the list is not claimed to be exhaustive.\n"
-        + longtable((0.6, 0.16, 0.14), ["element", "group", "status"], rows)
+        + "{\\small" + longtable((0.68, 0.12, 0.1), ["element", "group", "status"], rows) + "}\n"
     )
 
 

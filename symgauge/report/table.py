@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from symgauge.invariants.balance import SAID, Balance, balance_rows
 from symgauge.report import algebra, wording
+from symgauge.report.action import tensor_name
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
@@ -227,8 +230,6 @@ def _print_kept(
 ) -> None:
     """The first invariants, and the conservation laws."""
     kept, laws = invariant_rows(derivation), law_rows(derivation)
-    if not laws:
-        return
     table = grid(console, "invariant functions")
     table.add_column("function", overflow="fold", ratio=5)
     table.add_column("entries", justify="right", no_wrap=True)
@@ -238,6 +239,36 @@ def _print_kept(
         table.add_row(text_of(f"and {len(kept) - rows} more (--json)", console), "")
     if kept:
         console.print(table)
+    if laws:
+        _print_laws(laws, console, rows)
+    shapes = wording.parameter_shapes(derivation)
+    balanced = balance_rows(derivation["generators"], shapes, partial(tensor_name, shapes=shapes))
+    if balanced:
+        _print_balance(derivation["generators"], balanced, console)
+
+
+def _print_balance(
+    families: Sequence[Mapping[str, Any]], rows: Sequence[tuple[int, Balance]], console: Console
+) -> None:
+    """Where weight decay comes to rest on orbits, and what optimisers do not see."""
+    table = grid(console, "weight decay and optimisers")
+    table.add_column("family", overflow="fold", ratio=3)
+    table.add_column("least norm", overflow="fold", ratio=5)
+    table.add_column("SGD", overflow="fold", ratio=2)
+    table.add_column("Adam", overflow="fold", ratio=3)
+    chosen = {group[0] for group in alike(families)}
+    for number, b in rows:
+        if number in chosen:
+            table.add_row(*(text_of(x, console) for x in (
+                _deed(families[number]), b.least, b.sgd, b.adam)))
+    console.print(table)
+    console.print(text_of(f"{SAID}.", console), highlight=False)
+
+
+def _print_laws(
+    laws: Sequence[tuple[str, int, str]], console: Console, rows: int
+) -> None:
+    """The first conservation laws."""
     table = grid(console, "conserved by gradient flow")
     table.add_column("law", overflow="fold", ratio=5)
     table.add_column("laws", justify="right", no_wrap=True)

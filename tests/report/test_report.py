@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from symgauge.errors import InconsistentError, SymgaugeError
-from symgauge.report import action, compile, conjugation, escape, latex, names, table, wording
+from symgauge.report import action, conjugation, escape, latex, names, table, wording
+from symgauge.typesetting import compile
 
 HOSTILE = "\\input{/etc/passwd}%$#&_^~{}[x]*--``''\"<|>\n\x1b[31mθ中é" + "long" * 40
 VERDICTS = ("PROVED", "UNKNOWN", "REFUTED")
@@ -688,7 +689,8 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_report_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from symgauge.report import latex, table, compile, names\n"
+        "import sys; from symgauge.report import latex, table, names\n"
+        "from symgauge.typesetting import compile\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'sympy', 'flint', 'numpy')"
         " or m.startswith(('symgauge.checks', 'symgauge.derivers'))])"
     )

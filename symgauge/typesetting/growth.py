@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgauge.figures.drawing import Drawing
+from symgauge.typesetting.drawing import Drawing
 
 #: The side of the longer axis, in millimetres.
-SIDE = 34.0
+SIDE = 30.0
 
 
 def growth(pivots: Sequence[int], rows: int, parameters: int, cut: int) -> Drawing:

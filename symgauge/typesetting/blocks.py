@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from symgauge.figures.drawing import Drawing
+from symgauge.typesetting.drawing import Drawing
 
 #: The side of the whole, in millimetres; summands beyond which it is not drawn.
-SIDE, MOST = 34.0, 64
+SIDE, MOST = 30.0, 64
 #: Between two labels, in millimetres; labels beyond which there is no room for them.
-APART, LABELS = 3.3, 11
+APART, LABELS = 3.2, 10
 _NAME = re.compile(r"(gl|sl|aff|so|o|e|sp|su|u)\((\d+)(?:,(\d+))?(?:,([RCH]))?\)(?:\^(\d+))?")
 
 

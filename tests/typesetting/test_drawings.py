@@ -11,9 +11,9 @@ import torch
 import symgauge
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
-from symgauge.figures.blocks import LABELS, Summand, blocks, simple_part
-from symgauge.figures.drawing import Drawing, read
-from symgauge.figures.growth import growth
+from symgauge.typesetting.blocks import LABELS, Summand, blocks, simple_part
+from symgauge.typesetting.drawing import Drawing, read
+from symgauge.typesetting.growth import growth
 from symgauge.points.draw import Draw
 from symgauge.points.growth import rank_growth
 from symgauge.points.rows import jacobian_rows

@@ -1,1 +1,0 @@
-"""Figures of a derivation, as LaTeX pictures that need no package and as SVG."""
