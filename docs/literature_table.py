@@ -4,7 +4,7 @@
     python docs/literature_table.py "rotary attention" [CASE...]     # these, in words
 
 A row of docs/literature/cases.csv names a module, its sizes, a quantity, what is published, and the
-value that later work or a count by hand gives ("true": what the tests hold it to; it is no input here).
+value that later work or a count by hand gives ("true": what tests hold it to, it is no input here).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 class LinearExperts(torch.nn.Module):
-    """x: (1, width) -> (1, out_features); R: (experts, width), E: (experts, out_features, width)."""
+    """x: (1, width) -> (1, out_features); R: (experts, width), E: (experts, out, width)."""
 
     def __init__(self, width: int, experts: int, out_features: int) -> None:
         super().__init__()

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def register(commands: Commands) -> argparse.ArgumentParser:
     """The command and its options."""
     parser = commands.add_parser(
-        "fit", help="the redundancy of TARGET as a polynomial in its sizes, fitted on certificates",
+        "fit", help="TARGET's redundancy as a polynomial in its sizes, fitted on certificates",
         description="Derive and certify TARGET at sizes around its own, fit the redundancies by a "
-        "polynomial exactly, predict two sizes that the fit has not seen and certify them. Evidence "
+        "polynomial exactly, predict two sizes that the fit has not seen, certify them. Evidence "
         "and no proof: status 0 where both came out as predicted, 1 where one did not, 2 where "
         "fewer than two could be certified. --set chooses where the fit starts: a bound between "
         "sizes (head_dim <= embed_dim) ends it, and the other side is fitted from there.")
@@ -68,8 +68,8 @@ def _lines(found: Fit) -> Iterator[str]:
     if len(found.predictions) < 2:
         yield f"{len(found.predictions)} of 2 fresh sizes could be certified"
     for name, value, redundancy in found.beyond:
-        yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is {redundancy}, "
-               "certified: no value of one polynomial")
+        yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is "
+               f"{redundancy}, certified: no value of one polynomial")
     for at in found.open:
         yield f"not certified, not used: {_said(found.names, at)}"
 

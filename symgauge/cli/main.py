@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from symgauge.cli import (
-    align, apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence, fit,
-    legs, prove, recipe, reduce, spread, verify, zoo,
+    align, apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence,
+    fit, legs, prove, recipe, reduce, spread, verify, zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser

@@ -1,4 +1,4 @@
 """Redundancy as a polynomial in sizes, fitted on certificates: evidence, never a proof.
 
-`sizes` finds what may be varied, `polynomial` fits exactly, `fit` chooses sizes, certifies and predicts.
+`sizes` finds what may vary, `polynomial` fits exactly, `fit` chooses sizes, certifies, predicts.
 """

@@ -1,9 +1,10 @@
-"""Certificates at a grid of sizes, the polynomial through their redundancies, two fresh predictions.
+"""Certificates at several sizes, the polynomial through their redundancies, two fresh predictions.
 
-On a line through the start each size gets its range and its degree, pairs of sizes whether they meet in
-one monomial; further sizes settle the coefficients with some to spare; then two sizes that the fit has
-not seen are predicted, derived and compared. A bound between sizes (d_k <= d) ends a range: the fit is
-that of the side of it where it starts, and of nothing beyond. All of it is evidence.
+On a line through the start each size gets its range and its degree, pairs of sizes whether they
+meet in one monomial; further sizes settle the coefficients with some to spare; then two sizes that
+the fit has not seen are predicted, derived and compared. A bound between sizes (d_k <= d) ends a
+range: the fit is that of the side of it where it starts, and of nothing beyond. All of it is
+evidence.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from fractions import Fraction
 from itertools import combinations, product
 
 from symgauge.errors import BadInputError
-from symgauge.fits.polynomial import Monomial, Point, Polynomial, degree, monomials, rank, through
+from symgauge.fits.polynomial import (
+    Monomial, Point, Polynomial, degree, monomials, rank, through,
+)
 from symgauge.progress import Progress, silent
 
-#: Highest power of one size; certified sizes beside those that settle the coefficients; predictions.
+#: Highest power of one size; certified sizes beyond those that settle coefficients; predictions.
 DEGREE, SPARE, FRESH = 3, 3, 2
 
 
@@ -116,9 +119,9 @@ def fit(
 ) -> Fit:
     """The polynomial in the sizes through certified redundancies around `start`.
 
-    `derive` gives the redundancy at a point or None where there is no network of these sizes; `cost`
-    its number of parameters: small ones come first. Raises BadInputError where no polynomial of
-    degree up to 3 in each size runs through what was certified.
+    `derive` gives the redundancy at a point or None where there is no network of these sizes;
+    `cost` its number of parameters: small ones come first. Raises BadInputError where no
+    polynomial of degree up to 3 in each size runs through what was certified.
     """
     search = _Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress)
     if search.at(start) is None:
@@ -169,16 +172,16 @@ def _fitted(
     terms, _ = through(chosen, list(points), list(points.values()))
     if terms is None:
         raise BadInputError(
-            f"no polynomial with the monomials that lines through the start show runs through the "
-            f"{len(points)} certified sizes: a bound between sizes lies among them; start elsewhere "
-            "with --set, or vary fewer sizes with --sizes")
+            "no polynomial with the monomials that lines through the start show runs through the "
+            f"{len(points)} certified sizes: a bound between sizes lies among them; start "
+            "elsewhere with --set, or vary fewer sizes with --sizes")
     return Polynomial(search.names, terms), points
 
 
 def _corner_outside(
     search: _Search, ranges: tuple[tuple[int, ...], ...], polynomial: Polynomial
 ) -> tuple[tuple[int, ...], ...] | None:
-    """Ranges without a corner at which the polynomial fails: there a bound between two sizes is met.
+    """Ranges without a corner at which the polynomial fails: there a bound between two sizes.
 
     Looked at: each pair of sizes, one at its least, the other at its greatest value.
     """
@@ -235,7 +238,7 @@ def _predicted(
     search: _Search, ranges: Sequence[Sequence[int]], polynomial: Polynomial,
     points: dict[Point, int],
 ) -> tuple[Prediction, ...]:
-    """Fresh sizes, certified after they were predicted, with as many entries changed as there can be.
+    """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
 
     The cheapest of these and one of middle cost; others where these cannot be certified.
     """

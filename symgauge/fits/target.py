@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from symgauge.errors import BadInputError, SizeError, SymgaugeError
-from symgauge.fits.fit import Fit, Measured, Point, fit
+from symgauge.fits.fit import Fit, Measured, fit
+from symgauge.fits.polynomial import Point
 from symgauge.fits.sizes import chosen, parameters, varied
 from symgauge.progress import Progress, silent
 from symgauge.verdict import Verdict
@@ -48,7 +49,9 @@ def fit_target(
     def cost(point: Point) -> int:
         return parameters(target, chosen(sizes, point)) or 0
 
-    start = tuple(
-        target.sizes[s.name] // (1 if s.over is None else target.sizes[s.over]) for s in sizes)
+    def here(name: str) -> int:
+        return int(str(target.sizes[name]))
+
+    start = tuple(here(s.name) // (1 if s.over is None else here(s.over)) for s in sizes)
     labels, values = [s.label for s in sizes], [s.values for s in sizes]
     return fit(labels, values, start, derive, cost, progress), kept
