@@ -201,3 +201,42 @@ def lookup(V: int, d: int, *, tied: bool, probabilities: bool) -> Network:
         return torch.log_softmax(y, dim=-1) if probabilities else y
 
     return f"E:{V}x{d}" + ("" if tied else f" U:{V}x{d}"), formula, ids(V, 1)
+
+
+def token_stack(
+    T: int, V: int, d: int, d_k: int, d_v: int, h: int, layers: int = 1, *, tied: bool = False,
+    positions: bool = False, probabilities: bool = False, eps: float = 1e-5, layer: bool = False,
+    gain: bool = True, attention_alone: bool = False,
+) -> Network:
+    """Tokens to logits: E[t] (+ P), pre-norm blocks as in `stack`, a norm, a head U or E.
+
+    LayerNorm blocks have all biases, RMSNorm blocks none; `gain`: of the last norm.
+    """
+    biases = "qkvo" if layer else ""
+    shapes, blocks, _ = stack(
+        T, d, d, d_k, d_v, h, layers, biases=biases, mlp_biases=layer, layer=layer, eps=eps)
+    del blocks
+    shapes = shapes.replace(f"Win:{d}x{d}", f"E:{V}x{d}")
+    if attention_alone:
+        shapes = " ".join(e for e in shapes.split() if e[:2] not in ("Wa", "Wd", "ba", "bd", "g2"))
+    shapes += f" P:{T}x{d}" if positions else ""
+    shapes += (f" g:{d}" if gain else "") + (f" beta:{d}" if layer else "")
+    shapes += "" if tied else f" U:{V}x{d}"
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        n = layer_norm(z, eps) if layer else rms_norm(z, eps)
+        n = n * getattr(p, "g" + name) if name or gain else n
+        return n + getattr(p, "beta" + name) if layer else n
+
+    def formula(p: nn.Module, t: Tensor) -> Tensor:
+        z = nn.functional.embedding(t, p.E)
+        z = z + p.P if positions else z
+        for k in range(layers):
+            z = z + attend(p, norm(p, z, f"1{k}"), 1, 1, suffix=str(k))
+            if not attention_alone:
+                a = nn.functional.gelu(linear(p, norm(p, z, f"2{k}"), f"a{k}"))
+                z = z + linear(p, a, f"d{k}")
+        y = norm(p, z, "") @ (p.E if tied else p.U).T
+        return torch.log_softmax(y, dim=-1) if probabilities else y
+
+    return shapes, formula, ids(V, T)
