@@ -221,7 +221,7 @@ def heads() -> list[Step]:
     return [
         MatrixIdentity(
             "the head, times a right inverse", (dn @ B + n @ dB) @ right, dn - n @ -(dB @ right),
-            rules=((B @ right, identity(d)),), 
+            rules=((B @ right, identity(d)),),
             note=r"$A_0 = -\delta B\, B^r$; $\delta B = -A_0 B$.",
         ),
         MatrixIdentity(
