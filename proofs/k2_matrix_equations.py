@@ -28,8 +28,8 @@ from symgauge.theorem import (
 m, n, k, d = sizes("m n k d")
 A, B = matrix("A", m, k), matrix("B", k, n)
 dA, dB = matrix("dA", m, k, latex=r"\delta A"), matrix("dB", k, n, latex=r"\delta B")
-A_left, A_right = matrix("A_l", k, m, latex="A^l"), matrix("A_r", k, m, latex="A^r")
-B_left, B_right = matrix("B_l", n, k, latex="B^l"), matrix("B_r", n, k, latex="B^r")
+A_left, A_right = matrix("A_l", k, m, latex="{A^l}"), matrix("A_r", k, m, latex="{A^r}")
+B_left, B_right = matrix("B_l", n, k, latex="{B^l}"), matrix("B_r", n, k, latex="{B^r}")
 X = matrix("X", m, n)
 
 
@@ -83,7 +83,7 @@ def product_map(rows: int, columns: int, inner: int) -> sympy.Matrix:
 def grams() -> list[Step]:
     """dW W^T + W dW^T = S."""
     W, dW = matrix("W", m, d), matrix("dW", m, d, latex=r"\delta W")
-    W_left, W_right = matrix("W_l", d, m, latex="W^l"), matrix("W_r", d, m, latex="W^r")
+    W_left, W_right = matrix("W_l", d, m, latex="{W^l}"), matrix("W_r", d, m, latex="{W^r}")
     Omega = matrix("Omega", d, d, kind="skew")
     S = matrix("S", m, m, kind="symmetric")
     half = sympy.Rational(1, 2)

@@ -219,8 +219,8 @@ def _rank(name: str, columns: list[list[sympy.Expr]], x: tuple[sympy.Symbol, ...
 def chains() -> list[Step]:
     """x W_1 ... W_L, r the least width, at layer i: W_1 ... W_i = W_1 R, with R of rank r."""
     n0, n1, r, nL = sizes("n_0 n_1 r n_L")
-    X, R, R_left = matrix("X", n0, r), matrix("R", n1, r), matrix("R_l", r, n1, latex="R^l")
-    Y, S, S_right = matrix("Y", r, nL), matrix("S", r, n1), matrix("S_r", n1, r, latex="S^r")
+    X, R, R_left = matrix("X", n0, r), matrix("R", n1, r), matrix("R_l", r, n1, latex="{R^l}")
+    Y, S, S_right = matrix("Y", r, nL), matrix("S", r, n1), matrix("S_r", n1, r, latex="{S^r}")
     return [
         MatrixIdentity(
             "the first matrix alone moves W_1 ... W_i to any matrix", (X @ R_left) @ R, X,

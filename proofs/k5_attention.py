@@ -197,11 +197,11 @@ def rotary() -> list[Step]:
     R, a = matrix("R", k, k), matrix("a", k, k)
     W_Q, W_K = matrix("W_Q", d, k), matrix("W_K", d, k)
     dW_K = matrix("dW_K", d, k, latex=r"\delta W_K")
-    left, right = matrix("L", k, d), matrix("K_r", d, k, latex="K^r")
+    left, right = matrix("L", k, d), matrix("K_r", d, k, latex="{K^r}")
     full = ((left @ W_Q, identity(k)), (W_K.T @ right, identity(k)))
     b, db = matrix("b_K", 1, k), matrix("db_K", 1, k, latex=r"\delta b_K")
     x, y = matrix("x", 1, d), matrix("y", 1, d)
-    M0, dM0 = matrix("M_0", d, d, latex="M^0"), matrix("dM_0", d, d, latex=r"\delta M^0")
+    M0, dM0 = matrix("M_0", d, d, latex="{M^0}"), matrix("dM_0", d, d, latex=r"\delta M^0")
     M, dM = (matrix("M", d, d, latex=r"M^{\tau}"),
              matrix("dM", d, d, latex=r"\delta M^{\tau}"))
     b_Q = matrix("b_Q", 1, k)

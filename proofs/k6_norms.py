@@ -117,7 +117,7 @@ W1, dW1 = matrix("W_1", d, o), matrix("dW_1", d, o, latex=r"\delta W_1")
 
 def preimages() -> list[Step]:
     """Which (dW, dG, dW1) have given dS and dA."""
-    Omega, W_right = matrix("Omega", d, d, kind="skew"), matrix("W_r", d, m, latex="W^r")
+    Omega, W_right = matrix("Omega", d, d, kind="skew"), matrix("W_r", d, m, latex="{W^r}")
     Y, n = matrix("Y", m, o), matrix("n", 1, m)
     return [
         MatrixIdentity(

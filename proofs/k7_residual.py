@@ -213,7 +213,7 @@ def attention() -> list[Step]:
 def heads() -> list[Step]:
     """f = n B, B = G U with a right inverse (o >= d): dn = n A0, A0 = S + Omega."""
     B, dB, right = matrix("B", d, o), matrix("dB", d, o, latex=r"\delta B"), matrix(
-        "B_r", o, d, latex="B^r")
+        "B_r", o, d, latex="{B^r}")
     n, dn = matrix("n", 1, d), matrix("dn", 1, d, latex=r"\delta n")
     q, s = sympy.symbols("q s")
     both = sym + skew

@@ -221,7 +221,7 @@ def rows() -> list[Step]:
     """Gluing: two sets of rows that share enough of them have one element."""
     g, P, k = sizes("g P k")
     X = matrix("X", P, g)
-    left, a, b = matrix("X_l", g, P, latex="X^l"), matrix("a", g, 1), matrix("b", g, 1)
+    left, a, b = matrix("X_l", g, P, latex="{X^l}"), matrix("a", g, 1), matrix("b", g, 1)
     return [
         MatrixIdentity(
             "an element that is read off the rows shared", left @ X @ a - left @ X @ b, a - b,
