@@ -21,7 +21,6 @@ from symgauge.theorem import (
     Step,
     Theorem,
     derivative,
-    gram,
     identity,
     integers,
     linear_map,
@@ -64,30 +63,6 @@ def sigmoid_redundancy(
         raise ValueError("one token sees the symmetric part of its scores alone")
     q, k, v = (d + (c in biases) for c in "qkv")
     return groups * (pair(m * q, k, d_k) + pair(v, m * d, d_v))
-
-
-def rotary_redundancy(
-    T: int, d: int, d_k: int, d_v: int, groups: int, m: int, biases: str = ""
-) -> int:
-    """Causal, rotary tables of d_k / 2 distinct angles in (0, pi)."""
-    if d_k <= d and T >= 3 or T > d_k and not set(biases) & set("qk"):
-        scores = d_k
-    elif d_k <= d and T == 2 and m == 1 and not biases:
-        e = max(0, 2 * d_k - d)
-        scores = max(d_k, e * (e - 1) // 2)  # seen, not proved, where it is not d_k
-    else:
-        raise ValueError("not covered")
-    return groups * scores + values(d, d_v, groups, m, biases)
-
-
-def normed_redundancy(
-    d: int, d_k: int, d_v: int, groups: int, m: int, gains: bool, eps: bool
-) -> int:
-    """Queries and keys through RMSNorm, gains (shared by all heads) or none; T >= 2."""
-    if not 2 <= d_k <= d:
-        raise ValueError("2 <= d_k <= d is asked for")
-    turns = d_k if gains else groups * d_k * (d_k - 1) // 2
-    return turns + (0 if eps else groups * (m + 1)) + values(d, d_v, groups, m, "")
 
 
 def softmax() -> list[Step]:
@@ -192,158 +167,6 @@ def biases() -> list[Step]:
     ]
 
 
-def rotary() -> list[Step]:
-    """M^tau = W_Q R^tau W_K^T for each offset tau that is seen."""
-    R, a = matrix("R", k, k), matrix("a", k, k)
-    W_Q, W_K = matrix("W_Q", d, k), matrix("W_K", d, k)
-    dW_K = matrix("dW_K", d, k, latex=r"\delta W_K")
-    left, right = matrix("L", k, d), matrix("K_r", d, k, latex="{K^r}")
-    full = ((left @ W_Q, identity(k)), (W_K.T @ right, identity(k)))
-    b, db = matrix("b_K", 1, k), matrix("db_K", 1, k, latex=r"\delta b_K")
-    x, y = matrix("x", 1, d), matrix("y", 1, d)
-    M0, dM0 = matrix("M_0", d, d, latex="{M^0}"), matrix("dM_0", d, d, latex=r"\delta M^0")
-    M, dM = (matrix("M", d, d, latex=r"M^{\tau}"),
-             matrix("dM", d, d, latex=r"\delta M^{\tau}"))
-    b_Q = matrix("b_Q", 1, k)
-    given = W_Q @ a @ R @ W_K.T + W_Q @ R @ dW_K.T
-    return [
-        MatrixIdentity(
-            "the variation of S_ts - S_tt", derivative(
-                x @ M @ y.T - x @ M0 @ x.T, {M: dM, M0: dM0}), x @ dM @ y.T - x @ dM0 @ x.T,
-            note=r"$y = x_s$. So $\delta M^{\tau} = 0$ for each offset $\tau \ne 0$ that is seen, "
-            r"and of $\delta M^0$ the symmetric part is 0.",
-        ),
-        MatrixIdentity(
-            "d_k at most d: the first offset", R.inv @ left @ given, R.inv @ a @ R @ W_K.T
-            + dW_K.T, rules=full,
-            note=r"As in K2 $\delta W_Q = W_Q a$; so $\delta W_K^{\top} = -R^{-1} a R\, "
-            r"W_K^{\top}$.",
-        ),
-        MatrixIdentity(
-            "the second offset: a commutes with R", R.inv @ (left @ (
-                W_Q @ a @ R @ R @ W_K.T - W_Q @ R @ R @ R.inv @ a @ R @ W_K.T) @ right) @ R.inv,
-            R.inv @ a @ R - a, rules=full,
-            note=r"$\delta M^2 = 0$; $T \ge 3$ sees offsets 1 and 2. Then $\delta M^0 = 0$ as well."
-            r" Distinct angles in $(0, \pi)$: the commutant has dimension $d_k$, one complex "
-            r"number for each pair.",
-        ),
-        MatrixIdentity(
-            "T = 2, one offset: what is left of M^0", derivative(
-                W_Q @ W_K.T, {W_Q: W_Q @ a, W_K: -(W_K @ (R.inv @ a @ R).T)}),
-            W_Q @ (a - R.inv @ a @ R) @ W_K.T,
-            note=r"It may be antisymmetric. Both its columns and its rows then lie in the "
-            r"intersection of the column spaces of $W_Q$ and $W_K$, of dimension $e = \max(0, 2 "
-            r"d_k - d)$.",
-        ),
-        MatrixIdentity(
-            "a key bias: only what R leaves alone is free",
-            derivative(W_Q @ (R - identity(k)) @ b.T, {W_Q: W_Q @ a, b: db - b @ a.T}),
-            W_Q @ (R - identity(k)) @ db.T + W_Q @ (a @ R - R @ a) @ b.T,
-            note=r"The part of $D_s$ that is linear in $x_t$. With $a R = R a$: $(R - 1)\, \delta "
-            r"b_K^{\top} = 0$.",
-        ),
-        MatrixIdentity(
-            "a query bias turns with the queries", derivative(
-                b_Q @ R @ W_K.T, {b_Q: b_Q @ a, W_K: -(W_K @ a.T)}),
-            b_Q @ (a @ R - R @ a) @ W_K.T,
-            note=r"So with $a R = R a$, $\delta b_Q = b_Q a$ is what $x_s$ asks for, and it is "
-            r"unique, as $R W_K^{\top}$ has a right inverse.",
-        ),
-        *_rotary_ranks(),
-    ]
-
-
-def _turn(*triples: tuple[int, int, int]) -> Any:
-    """A rotation with the cosines a / c and sines b / c of Pythagorean triples."""
-    return sympy.diag(*(sympy.Matrix([[a, -b], [b, a]]) / c for a, b, c in triples))
-
-
-THREE, FIVE, EIGHT = (3, 4, 5), (5, 12, 13), (15, 8, 17)
-
-
-def _rotary_map(d: int, R: Any, T: int) -> Any:
-    """delta M^tau for tau = 1 .. T - 1 and the symmetric part of delta M^0."""
-    r = R.shape[0]
-    Q, K = integers(d, r, 1), integers(d, r, 2)
-
-    def image(q: Any, k: Any) -> Any:
-        moved = [q * R**t * K.T + Q * R**t * k.T for t in range(T)]
-        return sympy.Matrix.vstack(moved[0] + moved[0].T, *moved[1:])
-
-    return linear_map(image, (d, r), (d, r))
-
-
-def _rotary_ranks() -> list[Step]:
-    two, equal, three = _turn(THREE, FIVE), _turn(THREE, THREE), _turn(THREE, FIVE, EIGHT)
-    cases = (
-        ("d_k = d = 4, T = 3", 4, two, 3, 4), ("d_k = 4, d = 5, T = 3", 5, two, 3, 4),
-        ("d_k = d = 4, T = 3, equal angles", 4, equal, 3, 8),
-        ("d_k = d = 4, T = 2", 4, two, 2, 6), ("d_k = 4, d = 5, T = 2", 5, two, 2, 4),
-        ("d_k = d = 6, T = 2", 6, three, 2, 15),
-        ("d_k = 4, d = 2, T = 5", 2, two, 5, 4), ("d_k = 4, d = 2, T = 3", 2, two, 3, 5),
-    )
-    return [
-        ExactRank(
-            f"{name}: the scores leave {left}", _rotary_map(d, R, T), 2 * d * R.shape[0] - left,
-            scope=name,
-        ) for name, d, R, T, left in cases
-    ]
-
-
-def normed_queries() -> list[Step]:
-    """Scores n_q Gamma n_k^T of normalised queries and keys."""
-    q, c = matrix("n_q", 1, k), matrix("n_k", 1, k)
-    G, dG = matrix("Gamma", k, k, kind="diagonal"), matrix(
-        "dGamma", k, k, kind="diagonal", latex=r"\delta\Gamma")
-    O_q, O_k = matrix("O_q", k, k, kind="skew"), matrix("O_k", k, k, kind="skew")
-    return [
-        MatrixIdentity(
-            "a score is odd in its key, the score with itself is not", q @ G @ (-c).T,
-            -(q @ G @ c.T),
-            note=r"$x_s \mapsto -x_s$: $\delta S_{ts}$ changes its sign and $\delta S_{tt}$ stays, "
-            r"so both are 0.",
-        ),
-        MatrixIdentity(
-            "turned queries and keys", derivative(q @ G @ c.T, {q: q @ O_q, c: c @ O_k, G: dG}),
-            q @ (O_q @ G - G @ O_k + dG) @ c.T,
-            note=r"By K6, for $x_t$ with $\Gamma n_k^{\top}$ at $d_k$ keys as the matrix behind the"
-            r" norm, $\delta W_Q = W_Q O_q$ (and a multiple of $W_Q$ if $\epsilon = 0$), and so for"
-            r" keys. The bracket is 0, so by K2 $O_q = O_k = 0$ for gains with distinct squares; "
-            r"without gains $O_q = O_k$.",
-        ),
-        *(ExactRank(
-            f"rotary, d_k = {R.shape[0]}, T = 3: gains and rotations leave {left}",
-            _normed_map(R, (1, 2)), R.shape[0] * (R.shape[0] - 1) + 2 * R.shape[0] - left,
-            scope=f"d_k = {R.shape[0]}",
-            note=r"$O_q X - X O_k + \delta X = 0$, $X = \Gamma_q R^{\tau} \Gamma_k$, $\tau = 1, "
-            r"2$: a scaling for each pair.",
-        ) for R, left in ((_turn(THREE), 1), (_turn(THREE, FIVE), 2),
-                          (_turn(THREE, FIVE, EIGHT), 3))),
-    ]
-
-
-def _normed_map(R: Any, offsets: tuple[int, ...]) -> Any:
-    r = R.shape[0]
-    q, k = sympy.diag(*range(2, r + 2)), sympy.diag(*(x**2 + 1 for x in range(1, r + 1)))
-    cells = [(i, j) for i in range(r) for j in range(i)]
-
-    def skew(entries: Any) -> Any:
-        out = sympy.zeros(r, r)
-        for value, (i, j) in zip(entries, cells):
-            out[i, j], out[j, i] = value, -value
-        return out
-
-    def image(oq: Any, ok: Any, dq: Any, dk: Any) -> Any:
-        parts = []
-        for t in offsets:
-            X = q * R**t * k
-            change = sympy.diag(*dq) * R**t * k + q * R**t * sympy.diag(*dk)
-            parts.append(skew(oq) * X - X * skew(ok) + change)
-        return sympy.Matrix.vstack(*parts)
-
-    return linear_map(image, (len(cells), 1), (len(cells), 1), (r, 1), (r, 1))
-
-
 def must_fail() -> list[Step]:
     """The false neighbours."""
     q, y, w = matrix("q", 1, k), matrix("y", 1, d), matrix("w", 1, d)
@@ -371,17 +194,9 @@ def must_fail() -> list[Step]:
                r"By the rank above: a group counts once, $k (m d + d) - r (m d + d - r)$."),
         claims("one token: the formula of two", redundancy(1, 3, 2, 2, 1, 1),
                redundancy(2, 3, 2, 2, 1, 1), r"$W_Q$ and $W_K$ are not seen at all."),
-        claims("equal angles leave d_k", 8, 4, r"$2 (d_k / 2)^2$, by the rank above."),
-        claims("rotary, d_k = d = 4: two tokens are enough", 6, 4, r"By the rank above; $e = 4$."),
-        claims("rotary, d_k = 4 > d = 2: three tokens are enough", 5, 4,
-               r"By the rank above; five are."),
-        claims("rotary and norms: one offset is enough", _normed_map(
-            _turn(THREE, FIVE), (1,)).rank(), 18, r"$d_k = 4$: offsets 1 and 2 have the rank 18."),
         claims("without b_O a shift of b_V is free", values(3, 2, 1, 1, "v"),
                values(3, 2, 1, 1, "vo"), r"$d = 3$, $d_v = 2$, one head."),
         claims("W_V W_O of d = 2, d_v = 3 is gl(d_v)", pair(2, 2, 3), 9, r"K2."),
-        claims("symmetric and skew parts of d = 4", gram(4, 4), 4 * 5 // 2, r"$\delta M^0$ is "
-               r"asked for its symmetric part alone."),
     ]
 
 
@@ -398,29 +213,22 @@ def theorem() -> Theorem:
             r"alone. So $g (d_k^2 + d_v^2)$ without biases for $d_k, d_v \le d$. With one token it "
             r"is $P - r (2 d - r)$, $r = \min(d, g d_v)$ (without $b_V$, $b_O$). With the sigmoid "
             r"of each score: $g\, \mathrm{pair}(m d', d + [b_K], d_k) + g\, \mathrm{pair}(d + "
-            r"[b_V], m d, d_v)$. With rotary tables of $d_k / 2$ distinct angles in $(0, \pi)$ the "
-            r"scores leave $g d_k$ if $d_k \le d$ and $T \ge 3$, with $b_Q$, $b_K$ too, or "
-            r"without them if $T > d_k$. With RMSNorm of "
-            r"queries and keys, $2 \le d_k \le d$, no $b_Q$, $b_K$: $d_k$ with gains of distinct "
-            r"squares of $\gamma = g_Q g_K$ shared by all heads, $g d_k (d_k - 1) / 2$ without "
-            r"gains, and one more for each $W_Q$ and $W_K$ of a head or group if $\epsilon = 0$."
+            r"[b_V], m d, d_v)$."
         ),
         hypotheses=(
             r"The tokens take all values of an open set, independently; some row sees two tokens.",
-            r"For rotary tables on tokens $1, \dots, T$: causal, or generic angles.",
         ),
         premises=(
             Premise("K1", r"The $p_s$ of a row, over all heads and keys $s \ne t$, are independent "
                     r"over the field of rational functions of the tokens; the symbols are entries "
                     r"of $W_Q$."),
-            Premise("K6", "Norms between linear maps, for queries and keys behind a norm."),
+            Premise("K2", "Matrix equations (proved there)."),
         ),
         scope=(
-            r"All sizes. Decided at stated sizes alone: the rotary count beside norms ($d_k = 2, 4,"
-            r" 6$), and the counts outside of the ranges. Not covered: linear attention, rotary "
-            r"with $d_k > d$ and $T \le d_k$, the exact count for $T = 2$ and $2 d_k > d$."
+            "All sizes; the ranks at stated sizes check the counts on both sides of each bound. Not"
+            " covered: linear attention, and one token with a value or output bias or a sigmoid."
         ),
-        steps=(*softmax(), *scores(), *biases(), *rotary(), *normed_queries(), *must_fail()),
+        steps=(*softmax(), *scores(), *biases(), *must_fail()),
         conclusion=(
             r"The first steps give, head by head, $\delta N_h = 0$, $D_s = 0$ and $\delta b = 0$, "
             r"once one row sees a second token. $x_t$ and $w_s$ are independent, so $D_s = 0$ is "
@@ -428,10 +236,8 @@ def theorem() -> Theorem:
             r"are the biases. With one token $y = x \sum_h N_h$, a product of rank $r$. Sigmoid: "
             r"$\sigma(S_{ts})$ is an atom for every key $s$, with $(x_s, 1)$ in the place of "
             r"$w_s$; the coefficients say $\delta S_{ts} = 0$ and $\delta ((x_s, 1) [W_V; b_V] W_O)"
-            r" = 0$. Rotary with $T > d_k$ and any $d$: in a complex basis $M^{\tau} = \sum_j "
-            r"\lambda_j^{\tau} q_j k_j^{\top}$ with $d_k$ distinct $\lambda_j$, and a Vandermonde "
-            r"matrix gives $\delta (q_j k_j^{\top}) = 0$ for each $j$: $\delta q_j = c_j q_j$, "
-            r"$\delta k_j = -c_j k_j$. All that is left each time is a symmetry (C9)."
+            r" = 0$. "
+            r"All that is left each time is a symmetry (C9)."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The counts of proofs/k3 to k8 are P - rank J, by exact ranks on both sides of each bound.
+"""The counts of proofs/k3 to k9 are P - rank J, by exact ranks on both sides of each bound.
 
 A module of each size is made here and captured; its rank over GF(p) owes nothing to the theorems,
 nor to what derives. What a theorem does not cover it refuses, and the number there is another one.
@@ -18,7 +18,9 @@ from exact_redundancy import exact_redundancy
 from places import ROOT
 
 slow = pytest.mark.slow
-THEOREMS = {path.stem[:2]: runpy.run_path(str(path)) for path in (ROOT / "proofs").glob("k*.py")}
+THEOREMS = {
+    path.stem.partition("_")[0]: runpy.run_path(str(path))
+    for path in (ROOT / "proofs").glob("k*.py")}
 
 
 def formula(claim: str, name: str = "redundancy") -> Callable[..., int]:
@@ -119,19 +121,25 @@ def sigmoid(T: int, d: int, d_k: int, d_v: int, heads: int, groups: int, biases:
         formula("k5", "sigmoid_redundancy")(T, d, d_k, d_v, groups, heads // groups, biases))
 
 
-def rotary(T: int, d: int, d_k: int, d_v: int, heads: int = 1, groups: int = 1,
-           biases: str = "") -> Case:
+def rotary(T: int, d: int, d_k: int, d_v: int, heads: int = 1, groups: int = 1, biases: str = "",
+           fixed: int = 0, equal: bool = False) -> Case:
+    """d_k entries a head, `fixed` of them at the angle 0, the others at distinct or equal ones."""
+    turned = (d_k - fixed) // 2
+    angles = (ANGLES[:1] * turned if equal else ANGLES[:turned]) + (0.0,) * (fixed // 2)
+    scores = formula("k9", "rotary_scores")(
+        T, d, groups, (turned,) if equal else (1,) * turned, fixed, biases)
+    values = formula("k5", "values")(d, d_v, groups, heads // groups, biases)
     return Case(
-        f"rotary-{T}-{d}-{d_k}-{d_v}-{heads}-{groups}-{biases}",
-        attention(T, d, d_k, d_v, heads, groups, biases, angles=ANGLES[:d_k // 2]),
-        formula("k5", "rotary_redundancy")(T, d, d_k, d_v, groups, heads // groups, biases))
+        f"rotary-{T}-{d}-{d_k}-{d_v}-{heads}-{groups}-{biases}-{fixed}-{equal}",
+        attention(T, d, d_k, d_v, heads, groups, biases, angles=angles), scores + values)
 
 
 def normed(d: int, d_k: int, d_v: int, heads: int, gains: bool, eps: float) -> Case:
+    scores = formula("k9", "normed_scores")(d, d_k, heads, 1, gains, eps > 0)
     return Case(
         f"normed-{d}-{d_k}-{d_v}-{heads}-{gains}-{eps}",
         normed_attention(2, d, d_k, d_v, heads, gains, eps),
-        formula("k5", "normed_redundancy")(d, d_k, d_v, heads, 1, gains, eps > 0))
+        scores + formula("k5", "values")(d, d_v, heads, 1, ""))
 
 
 ATTENTION = [
@@ -139,7 +147,8 @@ ATTENTION = [
     softmax(3, 3, 1, 2, 2, 2, "qkvo"), softmax(2, 3, 2, 2, biases="qkv"),
     softmax(2, 2, 2, 2, 2, 2, "v"), softmax(1, 3, 2, 2), softmax(2, 2, 3, 2, 2, 1, "q"),
     sigmoid(2, 2, 3, 3, 1, 1, "kv"), sigmoid(2, 2, 2, 1, 2, 2, "qk"),
-    rotary(3, 3, 2, 1), rotary(3, 4, 2, 2, 2, 1, "qkvo"), rotary(5, 2, 4, 1),
+    rotary(3, 3, 2, 1), rotary(3, 4, 4, 2, 1, 1, "qkvo", 2), rotary(5, 2, 4, 1),
+    rotary(3, 4, 4, 1, equal=True), rotary(2, 3, 2, 1),
     normed(3, 2, 1, 2, True, 0.0), normed(3, 3, 1, 1, True, 1e-5), normed(3, 3, 1, 1, False, 1e-5),
 ]
 MORE_ATTENTION = [
@@ -149,8 +158,9 @@ MORE_ATTENTION = [
     softmax(1, 3, 1, 1, 4, 2, "qk"), softmax(4, 4, 3, 2), softmax(2, 2, 2, 3, biases="v"),
     sigmoid(3, 2, 2, 1, 2, 1, "qkvo"), sigmoid(2, 3, 3, 1, 1, 1, "k"),
     sigmoid(2, 1, 2, 2, 1, 1, "qkvo"), sigmoid(2, 3, 2, 2, 1, 1, ""),
-    rotary(3, 4, 4, 1), rotary(3, 3, 2, 3, 2, 2, "qkv"), rotary(5, 3, 4, 1), rotary(2, 4, 4, 1),
-    rotary(2, 5, 4, 1), rotary(2, 6, 4, 2), rotary(4, 6, 6, 1), rotary(2, 6, 6, 1),
+    rotary(3, 4, 4, 1), rotary(3, 3, 2, 3, 2, 2, "qkv"), rotary(5, 3, 4, 1),
+    rotary(2, 7, 4, 2), rotary(4, 6, 6, 1), rotary(3, 4, 2, 2, 2, 1, "qkvo"),
+    rotary(2, 3, 2, 1, 2, 1), rotary(3, 4, 4, 1, 2, 1, "k", 2), rotary(3, 5, 4, 1, 1, 1, "", 4),
     normed(2, 2, 1, 1, True, 1e-5), normed(3, 2, 2, 2, False, 0.0), normed(4, 3, 1, 1, True, 0.0),
 ]
 
@@ -227,7 +237,7 @@ def parallel(biases: str, mlp_biases: bool, o: int) -> Case:
 
 
 def rotary_stack() -> Case:
-    a = formula("k5", "rotary_redundancy")(3, 2, 2, 1, 1, 1)
+    a = formula("k9", "rotary_scores")(3, 2, 1, (1,), 0) + formula("k5", "values")(2, 1, 1, 1, "")
     return Case(
         "rotary-swiglu",
         stack(3, 2, 2, 2, 1, 2, 1, o=2, act="silu", gate=True, angles=ANGLES[:1]),
@@ -330,8 +340,10 @@ def test_the_count_is_the_rank_at_more_sizes(case: Case) -> None:
         ("k4", "redundancy", (("relu",), (1, 1, 1), (True, True))),
         ("k5", "redundancy", (1, 3, 2, 2, 1, 1, "v")),
         ("k5", "sigmoid_redundancy", (1, 3, 2, 2, 1, 1)),
-        ("k5", "rotary_redundancy", (3, 2, 4, 1, 1, 1)),
-        ("k5", "normed_redundancy", (2, 3, 1, 1, 1, True, True)),
+        ("k9", "rotary_scores", (3, 2, 1, (1, 1), 0)),
+        ("k9", "rotary_scores", (2, 4, 1, (1, 1), 0)),
+        ("k9", "rotary_scores", (2, 4, 1, (1,), 0, "k")),
+        ("k9", "normed_scores", (2, 3, 1, 1, True, True)),
         ("k6", "layer_norm_redundancy", (2, 1, 1, True, True, True)),
         ("k7", "plain_redundancy", (1, 0, 2, False, True, False)),
     ],
@@ -345,7 +357,7 @@ OUTSIDE = [
     ("squares, h > d", deep("square", (2, 3, 2), False), 6, 3),
     ("squares, a defective case", deep("square", (4, 5, 3), False), 6, 5),
     ("bilinear, 2 h > d", gated("linear", 2, 2, 1, False), 7, 8),
-    ("equal angles", attention(3, 4, 4, 1, angles=(0.7, 0.7)), 9, 4 + 1),
+    ("rotary, T = 2, 2 d_k > d + 1", attention(2, 4, 4, 1, angles=ANGLES[:2]), 6 + 1, 4 + 1),
     ("rotary, d_k > d, T <= d_k", attention(3, 2, 4, 1, angles=ANGLES[:2]), 5 + 1, 4 + 1),
     ("linear attention", attention(2, 2, 2, 1, kind="linear", causal=False), 6,
      formula("k5")(2, 2, 2, 1, 1, 1)),
