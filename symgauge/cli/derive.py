@@ -169,7 +169,7 @@ def _say_written(console: Console, folder: Path, files: Sequence[str]) -> None:
 
 def _pdf(path: Path) -> Path | None:
     """The PDF of a LaTeX file; without one, a sentence on standard error that says why."""
-    from symgauge.report.compile import compile_pdf
+    from symgauge.typesetting.compile import compile_pdf
 
     # what is written already is worth more than its picture
     try:
