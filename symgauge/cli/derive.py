@@ -129,7 +129,7 @@ def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivat
     from symgauge.derivation.full import derive_full
 
     small = target_of(options.target, [])
-    target = target_of(options.target, options.set)
+    target = target_of(options.target, options.set, full=True)
     return derive_full(
         target.at(target.full_sizes), small, output=options.output,
         observable=options.observable, progress=progress)

@@ -39,8 +39,8 @@ def require_place(text: str) -> None:
             "ones")
 
 
-def target_of(text: str, pairs: Sequence[str]) -> Target:
-    """The target of that name, at the sizes that --set gives."""
+def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
+    """The target of that name, at the sizes that --set gives; `full`: they are of the full ones."""
     settings = sizes_of(pairs)
     require_place(text)
     try:
@@ -53,7 +53,7 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
     from symgauge.zoo import load, names
 
     if text not in names() and is_hf(text):
-        return load_hf(text, settings)
+        return load_hf(text, settings, full)
     return load_target(text, load, settings)
 
 
