@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from time import perf_counter
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from symgauge.certify.evidence.residues import assumptions
 from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
+from symgauge.equivalence.record import (
+    EquivalenceRecord, Formulas, StatedEquivalence, StatedTensor, Terms, Vector,
+)
 from symgauge.equivalence.system import Ansatz
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -23,85 +26,20 @@ from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
-from symgauge.records import Record, RecordFile
 from symgauge.report.escape import escape
 from symgauge.verdict import Verdict
 
 #: A term's sign and size, and the powers of its factors by name.
 Name = Callable[[int], str]
-#: A vector field as plain data: coordinate, powers, coefficient.
-Terms: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...], str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Formulas(Record):
-    """An element in LaTeX: (tau, xi), and how the parameters move."""
-
-    xi: str
-    parameters: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vector(Record):
-    """An element's fields: on spacetime, and on the parameters for each power of t."""
-
-    xi: Terms
-    parameters: tuple[Terms, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatedEquivalence(Record):
-    """A proved element, in plain text, in LaTeX and as vectors."""
-
-    xi: str
-    parameters: str
-    latex: Formulas
-    vector: Vector
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatedTensor(Record):
-    """A parameter of the field."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EquivalenceAlgebra(RecordFile):
+class EquivalenceAlgebra(EquivalenceRecord):
     """The equivalence algebra of a vector field.
 
     `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
     constant coefficients and parameters that move by an affine map. `closed`: they are all.
     """
-
-    SCHEMA: ClassVar[str] = "symgauge-equivalence/1"
-
-    name: str  #: What the field is called.
-    state: int  #: Entries of the state.
-    parameters: int  #: Entries of the parameters.
-    degree: int  #: The degree of xi in x that was looked for.
-    time_degree: int  #: The degree of xi in t.
-    time_change: bool  #: Whether t may change.
-    moving: bool  #: Whether theta may depend on t.
-    dimension: int  #: A bound on the dimension at a generic theta.
-    proved: int  #: How many elements are proved.
-    unexplained: int  #: dimension - proved.
-    closed: bool  #: Whether nothing is unexplained.
-    algebra: str  #: The name of the Lie algebra.
-    gauge: int  #: Directions of theta that keep v (divided out).
-    trivial: int  #: Motions along the worldlines (divided out).
-    isotropy: int  #: Elements that keep v as it is at one theta.
-    generators: tuple[StatedEquivalence, ...]  #: The proved elements.
-    shown: tuple[str, ...]  #: What the bound rests on, and was shown.
-    hypotheses: tuple[str, ...]  #: What the bound rests on, and is assumed.
-    notes: tuple[str, ...]  #: What the search met, in sentences.
-    verdict: Verdict  #: PROVED where closed and nothing is assumed.
-    scope: str  #: What was looked for, and where the answer holds.
-    seed: int  #: The seed of the points.
-    seconds: float  #: How long it took.
-    states: tuple[str, ...] | None = None  #: The names of the state's entries.
-    tensors: tuple[StatedTensor, ...] | None = None  #: The parameters, in their order.
 
     def __repr__(self) -> str:
         return (
@@ -155,11 +93,9 @@ def equivalence_algebra(
     found = find_equivalences(network, ansatz, seed, progress)
     progress("hypotheses")
     shown, hypotheses = _assumed(network, seed)
-    sound = found.closed and not hypotheses
-    names = symbols or _state_names(found.size)
-    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
+    names, sound = symbols or _state_names(found.size), found.closed and not hypotheses
     return EquivalenceAlgebra(
-        name=name or title, state=found.size, parameters=network.num_coordinates, degree=degree,
+        name=name or _title(v), state=found.size, parameters=network.num_coordinates, degree=degree,
         time_degree=time_degree, time_change=time_change, moving=moving,
         dimension=found.dimension, proved=found.proved,
         unexplained=found.dimension - found.proved, closed=found.closed, algebra=found.algebra,
@@ -168,9 +104,16 @@ def equivalence_algebra(
         shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
         verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
         scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
-        states=tuple(names), tensors=tuple(
-            StatedTensor(name=_short(p.name), shape=p.shape) for p in found.network.parameters),
+        states=tuple(names), tensors=_tensors(found.network),
     )
+
+
+def _title(v: Any) -> str:
+    return "vector field" if isinstance(v, (Sequence, Network)) else type(v).__name__
+
+
+def _tensors(network: Network) -> tuple[StatedTensor, ...]:
+    return tuple(StatedTensor(name=_short(p.name), shape=p.shape) for p in network.parameters)
 
 
 def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]:
