@@ -1,4 +1,4 @@
-"""The counts of proofs/k3 to k9 are P - rank J, by exact ranks on both sides of each bound.
+"""The counts of proofs/k3 to k11 are P - rank J, by exact ranks on both sides of each bound.
 
 A module of each size is made here and captured; its rank over GF(p) owes nothing to the theorems,
 nor to what derives. What a theorem does not cover it refuses, and the number there is another one.
@@ -82,6 +82,28 @@ MORE_LAYERS = [
     one_layer("cube", 3, 3, 1, True), one_layer("exp", 1, 1, 1, True),
     one_gate("relu", 2, 3, 1, False), one_gate("linear", 6, 3, 1, False),
     chain((4, 3, 2, 3), False), chain((2, 2), True), chain((1, 5, 5, 2), True),
+]
+
+
+def power(act: str, d: int, h: int, o: int) -> Case:
+    """Beyond h <= d."""
+    return Case(f"{act}-{d}-{h}-{o}", deep(act, (d, h, o), False),
+                formula("k11")({"square": 2, "cube": 3}[act], d, h, o))
+
+
+def bilinear(d: int, h: int, o: int) -> Case:
+    return Case(f"bilinear-{d}-{h}-{o}", gated("linear", d, h, o, False),
+                formula("k11", "bilinear_redundancy")(d, h, o))
+
+
+POWERS = [
+    power("cube", 2, 3, 3), power("cube", 2, 3, 1), power("square", 3, 4, 4),
+    power("square", 2, 4, 1), bilinear(3, 2, 2), bilinear(2, 1, 1),
+]
+MORE_POWERS = [
+    power("cube", 3, 5, 5), power("cube", 5, 7, 1), power("square", 4, 7, 8),
+    power("cube", 3, 4, 1), power("square", 3, 2, 1), bilinear(3, 2, 3), bilinear(4, 4, 4),
+    bilinear(4, 3, 5),
 ]
 
 # -- K4: depth -----------------------------------------------------------------------------------
@@ -227,6 +249,18 @@ def plain(act: str, m: int, d: int, h: int, layers: int, o: int, biases: bool, e
         formula("k7", "plain_redundancy")(layers, h * gate, d, biases, ends, ends))
 
 
+def ends(act: str, m: int, d: int, h: int, layers: int, o: int, biases: bool, in_bias: bool,
+         head_bias: bool, gate: bool = False) -> Case:
+    """A stack without norms with m or o below d."""
+    network = plain_stack(
+        act, m, d, h, layers, o, biases=biases, in_bias=in_bias, head_bias=head_bias, gate=gate)
+    count = formula("k7", "plain_redundancy")(layers, h * gate, d, biases, in_bias, head_bias)
+    more = formula("k7", "narrow_ends")(
+        layers, h, h * (1 + gate), m, d, o, biases, head_bias)
+    return Case(f"ends-{act}-{m}-{d}-{h}-{layers}-{o}-{biases}-{in_bias}-{head_bias}-{gate}",
+                network, count + more)
+
+
 def parallel(biases: str, mlp_biases: bool, o: int) -> Case:
     a = formula("k5")(2, 2, 1, 1, 1, 1, biases)
     return Case(
@@ -250,9 +284,20 @@ STACKS = [
     rms_stack(3, 2, 2, 2, 2, 1, 1, 3, 2, 2, "sigmoid", False, 0.0), parallel("o", True, 2),
     layer_norm_stack(2, 3, 1, 1, 2, 1, 2), layer_norm_stack(3, 3, 2, 1, 1, 1, 0, 2),
     plain("gelu", 3, 2, 2, 2, 3, True, True), plain("silu", 2, 2, 2, 2, 2, True, False, True),
-    plain("gelu", 2, 2, 2, 2, 3, False, False),
+    plain("gelu", 2, 2, 2, 2, 3, False, False), rms_stack(2, 3, 3, 1, 1, 2, 1, 1),
+    ends("gelu", 1, 3, 2, 1, 3, True, False, False, True),
+    ends("gelu", 2, 2, 1, 1, 1, True, False, True),
 ]
 MORE_STACKS = [
+    rms_stack(2, 3, 3, 1, 1, 2, 1, 1, act="tanh"), rms_stack(2, 3, 3, 1, 1, 2, 1, 2, eps=0.0),
+    rms_stack(2, 4, 4, 1, 1, 2, 1, 2, act="silu", gate=True),
+    rms_stack(2, 3, 3, 1, 1, 3, 1, 1, act="softplus"), rms_stack(2, 4, 4, 1, 1, 3, 1, 1),
+    rms_stack(3, 3, 3, 1, 1, 2, 2, 1), ends("gelu", 1, 2, 2, 1, 2, True, False, False),
+    ends("gelu", 1, 3, 2, 2, 3, True, True, True), ends("tanh", 2, 4, 1, 2, 4, False, False, False),
+    ends("gelu", 2, 3, 1, 3, 3, True, True, True), ends("silu", 2, 2, 1, 1, 1, True, False, False),
+    ends("gelu", 3, 3, 2, 2, 1, True, True, True), ends("tanh", 3, 3, 2, 1, 2, False, False, False),
+    ends("gelu", 3, 3, 1, 1, 1, True, False, False, True),
+    ends("sigmoid", 3, 3, 1, 1, 2, True, True, False),
     rms_stack(2, 2, 2, 1, 1, 2, 2, 2), rms_stack(2, 3, 3, 2, 1, 2, 1, 3, 1, 1, "silu", True),
     rms_stack(2, 2, 2, 1, 1, 2, 1, 0, act="softplus"), rms_stack(2, 3, 3, 1, 1, 1, 1, 3, eps=0.0),
     rms_stack(2, 2, 2, 1, 1, 1, 3, 2), rms_stack(2, 4, 4, 1, 2, 3, 1, 4, 2, 1, "gelu", True),
@@ -314,15 +359,15 @@ MORE_TOKENS = [
 
 
 @pytest.mark.parametrize(
-    "case", [*LAYERS, *DEEP, *ATTENTION, *NORMS, *STACKS, *TOKENS], ids=named)
+    "case", [*LAYERS, *POWERS, *DEEP, *ATTENTION, *NORMS, *STACKS, *TOKENS], ids=named)
 def test_the_count_is_the_rank(case: Case) -> None:
     agree(case)
 
 
 @slow
 @pytest.mark.parametrize(
-    "case", [*MORE_LAYERS, *MORE_DEEP, *MORE_ATTENTION, *MORE_NORMS, *MORE_STACKS, *MORE_TOKENS],
-    ids=named)
+    "case", [*MORE_LAYERS, *MORE_POWERS, *MORE_DEEP, *MORE_ATTENTION, *MORE_NORMS, *MORE_STACKS,
+             *MORE_TOKENS], ids=named)
 def test_the_count_is_the_rank_at_more_sizes(case: Case) -> None:
     agree(case)
 
@@ -346,6 +391,11 @@ def test_the_count_is_the_rank_at_more_sizes(case: Case) -> None:
         ("k9", "normed_scores", (2, 3, 1, 1, True, True)),
         ("k6", "layer_norm_redundancy", (2, 1, 1, True, True, True)),
         ("k7", "plain_redundancy", (1, 0, 2, False, True, False)),
+        ("k7", "narrow_ends", (1, 1, 1, 1, 3, 3, True, False)),
+        ("k7", "narrow_ends", (1, 1, 1, 3, 3, 1, True, False)),
+        ("k11", "redundancy", (2, 2, 3, 3)),
+        ("k11", "redundancy", (3, 3, 5, 2)),
+        ("k11", "bilinear_redundancy", (2, 2, 2)),
     ],
 )
 def test_what_is_not_covered_is_refused(claim: str, name: str, arguments: tuple[Any, ...]) -> None:
