@@ -349,7 +349,7 @@ def theorem() -> Theorem:
         ),
         scope=(
             r"All $L$, $T$, $d$, heads, $d_k$, $d_v$, $d_{ff} \ge 1$ in the ranges given. Not "
-            r"covered: with norms $m < d$ or $o + d_{ff} < d$; relu, post-norm, $d_{ff} = 1$ "
+            r"covered: with norms $m < d$ or $o + d_{ff} < d$; relu, post-norm (K12), $d_{ff} = 1$ "
             r"with $d = 2$ and $\epsilon = 0$."
         ),
         steps=(*skips(), *norms(), *attention(), *centred(), *must_fail()),

@@ -173,6 +173,31 @@ def stack(
     return " ".join(" ".join(shapes).split()), formula, points(T, m)
 
 
+def post_stack(
+    m: int, d: int, d_k: int, d_v: int, h: int, layers: int, o: int, *, eps: float = 1e-5,
+    gains: bool = True, heads: int = 1, biases: str = "", act: str = "gelu",
+) -> Network:
+    """x W_in, blocks N(z + attention(z)) G1, N(z + MLP(z)) G2 on two tokens, and a linear head."""
+    shapes = [f"Win:{m}x{d} U:{d}x{o}"]
+    for k in range(layers):
+        shapes += [attention_shapes(d, d_k, d_v, heads, heads, biases, str(k))]
+        shapes += [f"Wa{k}:{d}x{h} Wd{k}:{h}x{d}", f"g1{k}:{d} g2{k}:{d}" if gains else ""]
+        shapes += [f"ba{k}:{h} bd{k}:{d}" if biases else ""]
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        return rms_norm(z, eps) * getattr(p, "g" + name) if gains else rms_norm(z, eps)
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.Win
+        for k in range(layers):
+            z = norm(p, z + attend(p, z, heads, heads, suffix=str(k)), f"1{k}")
+            a = ACTS[act](linear(p, z, f"a{k}"))
+            z = norm(p, z + linear(p, a, f"d{k}"), f"2{k}")
+        return z @ p.U
+
+    return " ".join(" ".join(shapes).split()), formula, points(2, m)
+
+
 def plain_stack(
     act: str, m: int, d: int, h: int, layers: int, o: int, *, biases: bool,
     in_bias: bool = False, head_bias: bool = False, gate: bool = False,
