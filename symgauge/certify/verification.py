@@ -34,7 +34,7 @@ from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
 from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import is_piecewise
-from symgauge.program.network import ROUNDED, Network
+from symgauge.program.network import CLOCKS, ROUNDED, Network
 from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
@@ -45,8 +45,8 @@ MALFORMED = (
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
-    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
-    + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
+    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|"
+    + "|".join(map(re.escape, (SOFTPLUS, CLOCKS))) + "|" + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.derivers.at_starts import families_at_starts
 from symgauge.derivers.basket import Basket, Values
 from symgauge.derivers.cells import Cells
 from symgauge.derivers.implicit import implicit_tensors
@@ -302,7 +303,9 @@ class ExactDeriver:
         while level is not None and len(self._levels) < DEPTH:
             seen: list[Family] = []
             self._levels.append((level, seen))
-            for family in level.search.structured():
+            for family in (*families_at_starts(level.search), *level.search.structured()):
+                if done():
+                    return
                 seen.append(family)
                 lifted = level.lift(family)
                 if lifted is not None:

@@ -515,11 +515,14 @@ def test_derivations(name: str) -> None:
     assert found.algebra.form == algebra
     closed = redundancy == orbit
     assert found.closed is closed
-    # no scaling of the parameters does what the duration of these fields does
-    own = name.startswith(("leaky", "driven")) or name == "linear, end only"
+    # no scaling does what the duration of this field does: its clock is sin(t)
+    own = name.startswith("driven")
     assert bool(found.hypotheses) is own
     assert found.verdict is (Verdict.PROVED if closed and not own else Verdict.UNKNOWN)
-    assert "for all but a discrete set" in found.scope
+    # xi = (t - t0) x is proved at the durations that there are
+    timed = name == "linear, end only"
+    assert ("for all but a discrete set" in found.scope) is not timed
+    assert ("at the flows' own durations" in found.scope) is timed
     assert ("up to those at which a branch is crossed" in found.scope) is ("ReLU" in name)
     again = symgauge.Derivation.from_json(found.to_json()).verify()
     assert again.verdict is found.verdict, again.reasons
@@ -527,20 +530,67 @@ def test_derivations(name: str) -> None:
         assert any("flow.vector_field.weight" in note for note in found.notes)
 
 
-class Returning(Module):
-    """(1 - 2t) sigma(W x + b): from 0 to 1 the flow is the identity, at no other duration."""
+class Gradient(Module):
+    """W^T tanh(W x + b), the gradient of a potential."""
 
-    def __init__(self, sigma: Any) -> None:
+    def __init__(self, n: int, h: int) -> None:
         super().__init__()
-        self.inner, self.sigma = torch.nn.Linear(2, 2), sigma
+        self.linear = Linear(n, h)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.linear(x)) @ self.linear.weight
+
+
+class OneLayer(Module):
+    """tanh(W (x, t) + b)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.linear = Linear(n + 1, n)
 
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
-        value: Tensor = (1 - 2 * t) * self.sigma(self.inner(x))
-        return value
+        timed = torch.cat([x, t.expand(*x.shape[:-1], 1)], -1)
+        return torch.tanh(self.linear(timed))
+
+
+class WithBias(Module):
+    """v(x) + c."""
+
+    def __init__(self, field: Module, n: int) -> None:
+        super().__init__()
+        self.field, self.c = field, Parameter(torch.randn(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.field(x) + self.c
+        return out
+
+
+#: name: module, entries of x, redundancy. Powers of a factor of the state, its clock and the
+#: parameters do what the factor of the durations does.
+ABSORBED: dict[str, tuple[Any, int, int]] = {
+    "leaky": (lambda: OdeFlow(Leaky(2)), 2, 0),
+    "gradient": (lambda: Between(OdeFlow(Gradient(2, 3)), 2, True, (3, 3)), 3, 3),
+    "one layer, time": (lambda: Between(OdeFlow(OneLayer(2)), 2, True, (3, 3)), 3, 2),
+    "two layers, time": (lambda: OdeFlow(WithTime(2, 3)), 2, 0),
+    "a bias outside": (lambda: OdeFlow(WithBias(Sequential(Linear(2, 2), Tanh()), 2)), 2, 0),
+    "augmented": (lambda: FromTimeZero(Sequential(Linear(2, 3), Tanh(), Linear(3, 2))), 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", ABSORBED)
+def test_fields_whose_duration_a_scaling_absorbs_are_decided(name: str) -> None:
+    make, entries, redundancy = ABSORBED[name]
+    found = derived(make(), 1, entries)
+    assert (found.redundancy, found.orbit_dimension) == (redundancy, redundancy)
+    assert not found.hypotheses and found.verdict is Verdict.PROVED
+    assert found.verify().verdict is Verdict.PROVED
 
 
 class ClockInState(Module):
-    """The same with the time as a second coordinate of the state, started at 0."""
+    """(1 - 2t) tanh(W x + b) with the time as a second coordinate of the state, started at 0.
+
+    From 0 to 1 the flow is the identity, at no other duration.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -552,12 +602,12 @@ class ClockInState(Module):
 
 
 class FromTimeZero(Module):
-    def __init__(self) -> None:
+    def __init__(self, field: Module) -> None:
         super().__init__()
-        self.flow = OdeFlow(ClockInState())
+        self.flow = OdeFlow(field)
 
     def forward(self, x: Tensor) -> Tensor:
-        value: Tensor = self.flow(torch.cat([x, 0 * x]))[:1]
+        value: Tensor = self.flow(torch.cat([x, 0 * x], -1))[..., :1]
         return value
 
 
@@ -575,8 +625,7 @@ class ThereAndBack(Module):
 
 
 @pytest.mark.parametrize(("make", "size"), [
-    (lambda: OdeFlow(Returning(torch.tanh)), 2), (lambda: OdeFlow(Returning(torch.relu)), 2),
-    (FromTimeZero, 1), (ThereAndBack, 2),
+    (lambda: FromTimeZero(ClockInState()), 1), (ThereAndBack, 2),
 ])
 def test_an_exceptional_duration_is_not_claimed(make: Any, size: int) -> None:
     """The end map is the identity: all parameters are redundant, at this duration alone."""
@@ -611,9 +660,19 @@ def test_a_start_that_scales_along_does_nothing_for_the_duration() -> None:
 def test_a_shift_that_grows_with_time() -> None:
     """xi = (t - t0) c: d W1_t = -W1 c, d b1 = t0 W1 c, d b2 = c; the decoder's bias takes xi(t1).
 
-    It depends on how long the flow lasts, and a rank is that of generic durations: a hypothesis.
+    It depends on how long the flow lasts, and a rank is that of generic durations: a hypothesis,
+    but from t0 = 0, where the clock scales along with the weights that read it.
     """
     torch.manual_seed(2)
+    found = derived(Between(OdeFlow(WithTime(2, 3)), 2, True, (3, 3)), 1, 3)
+    assert (found.redundancy, found.orbit_dimension, found.hypotheses) == (8, 8, ())
+    assert found.verdict is Verdict.PROVED and "at the flows' own durations" in found.scope
+    # the scope may not say more
+    data = json.loads(json.dumps(found.certificate.to_json()))
+    data["scope"] = data["scope"].replace(
+        "at the flows' own durations",
+        "for all but a discrete set of common factors of the flows' durations")
+    assert symgauge.verify(_redone(data)).verdict is Verdict.REFUTED
     found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
     assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
     assert found.algebra.form == "gl(2,R) |x (R^2)^2"

@@ -16,7 +16,7 @@ from rich.console import Console
 from symgauge.cli.main import main as command_line
 from symgauge.errors import BadInputError
 from symgauge.flows import VectorField, at, bracket, spacetime
-from symgauge.report.compile import find_engine
+from symgauge.typesetting.compile import find_engine
 from symgauge.theorem import (
     NEUTRAL, Counterexample, ExactRank, FieldIdentity, GroupIdentity, MatrixCounterexample,
     MatrixIdentity, PolynomialIdentity, Premise, Step, Theorem, TraceIdentity, derivative,
@@ -176,6 +176,9 @@ def test_a_proof_file_prints_its_own_latex(tmp_path: Path) -> None:
         ("k8_tokens", "+ 10582, scope", "- 10582, scope"),
         ("c10_balance", "K: -(Gamma.T @ Q)}), zero", "K: -(Gamma @ Q)}), zero"),
         ("c10_balance", "2 * (Om @ S - S @ Om)", "Om @ S - S @ Om"),
+        ("c11_optimisers", "(v @ g), G.T @ v", "(v @ g.inv), G.T @ v"),
+        ("c11_optimisers", "moved(-q, -m, -p)", "moved(-q, -m, p)"),
+        ("c11_optimisers", "{s: 2, q: 1, p: 1, h: 1}", "{s: 1, q: 1, p: 1, h: 1}"),
     ],
 )
 def test_a_planted_error_is_refuted(name: str, true: str, false: str, tmp_path: Path) -> None:
