@@ -67,13 +67,13 @@ LAYERS = [
     one_layer("tanh", 1, 3, 1, False), one_layer("gelu", 2, 3, 2, True),
     one_layer("exp", 2, 3, 1, True), one_layer("exp", 2, 3, 1, False),
     one_layer("relu", 1, 3, 2, True), one_layer("relu", 2, 3, 2, False),
-    one_layer("relu", 1, 3, 2, False), one_layer("cube", 2, 2, 2, False),
     one_layer("square", 3, 3, 1, False), one_layer("square", 2, 2, 2, True),
-    one_gate("silu", 1, 2, 1, False), one_gate("gelu", 2, 3, 2, True),
     one_gate("relu", 1, 2, 2, True), one_gate("linear", 4, 2, 1, False),
-    one_gate("linear", 4, 2, 2, False), chain((3, 2, 4, 3), True), chain((2, 3, 4), False),
 ]
 MORE_LAYERS = [
+    one_gate("linear", 4, 2, 2, False), chain((3, 2, 4, 3), True), chain((2, 3, 4), False),
+    one_gate("silu", 1, 2, 1, False), one_gate("gelu", 2, 3, 2, True),
+    one_layer("relu", 1, 3, 2, False), one_layer("cube", 2, 2, 2, False),
     *(one_layer(act, d, h, o, bias) for act in ("tanh", "sigmoid", "silu", "softplus", "gelu")
       for d, h, o, bias in ((1, 1, 1, True), (1, 4, 1, False), (3, 2, 1, True), (2, 4, 3, False))),
     *(one_gate(act, d, h, o, bias) for act in ("silu", "gelu", "sigmoid", "tanh")
@@ -166,14 +166,14 @@ def normed(d: int, d_k: int, d_v: int, heads: int, gains: bool, eps: float) -> C
 
 ATTENTION = [
     softmax(2, 3, 2, 2), softmax(3, 2, 3, 1), softmax(2, 2, 3, 3, 2, 1, causal=False),
-    softmax(3, 3, 1, 2, 2, 2, "qkvo"), softmax(2, 3, 2, 2, biases="qkv"),
     softmax(2, 2, 2, 2, 2, 2, "v"), softmax(1, 3, 2, 2), softmax(2, 2, 3, 2, 2, 1, "q"),
     sigmoid(2, 2, 3, 3, 1, 1, "kv"), sigmoid(2, 2, 2, 1, 2, 2, "qk"),
     rotary(3, 3, 2, 1), rotary(3, 4, 4, 2, 1, 1, "qkvo", 2), rotary(5, 2, 4, 1),
-    rotary(3, 4, 4, 1, equal=True), rotary(2, 3, 2, 1),
     normed(3, 2, 1, 2, True, 0.0), normed(3, 3, 1, 1, True, 1e-5), normed(3, 3, 1, 1, False, 1e-5),
 ]
 MORE_ATTENTION = [
+    rotary(3, 4, 4, 1, equal=True), rotary(2, 3, 2, 1),
+    softmax(3, 3, 1, 2, 2, 2, "qkvo"), softmax(2, 3, 2, 2, biases="qkv"),
     *(softmax(T, d, k, v, heads, groups, biases) for (T, d, k, v), (heads, groups), biases in
       product(((2, 2, 2, 2), (3, 2, 3, 1), (2, 3, 1, 4), (2, 1, 1, 2)), ((1, 1), (2, 1), (2, 2)),
               ("", "qk", "v", "qkvo"))),
@@ -203,12 +203,12 @@ def layer_norm(m: int, d: int, o: int, bias: bool, eps: float, out_bias: bool) -
 
 NORMS = [
     rms(3, 4, 3, True, 1e-5), rms(4, 4, 3, True, 1e-5), rms(3, 4, 3, False, 1e-5),
-    rms(3, 4, 3, False, 0.0), rms(5, 3, 1, True, 0.0), rms(2, 1, 2, False, 0.0),
     rms(2, 1, 2, True, 1e-5), layer_norm(2, 4, 2, True, 1e-5, True),
     layer_norm(3, 4, 2, True, 1e-5, False), layer_norm(3, 3, 2, False, 0.0, False),
     layer_norm(1, 2, 1, True, 0.0, True), layer_norm(4, 3, 1, False, 1e-5, True),
 ]
 MORE_NORMS = [
+    rms(3, 4, 3, False, 0.0), rms(5, 3, 1, True, 0.0), rms(2, 1, 2, False, 0.0),
     *(rms(m, d, o, bias, eps) for (m, d, o), bias, eps in product(
         ((1, 1, 1), (1, 2, 2), (2, 3, 1), (3, 2, 2), (4, 3, 3)), (False, True), (0.0, 1e-5))),
     *(layer_norm(m, d, o, bias, eps, out) for (m, d, o), bias, eps, out in product(
@@ -298,7 +298,6 @@ MORE_POST_NORM = [
 STACKS = [
     rms_stack(2, 2, 2, 1, 1, 1, 1, 2), rms_stack(2, 3, 2, 3, 1, 2, 1, 2, act="tanh"),
     rms_stack(2, 2, 2, 1, 1, 2, 1, 0, 2, 1, "silu", True, 0.0), rotary_stack(),
-    rms_stack(3, 2, 2, 2, 2, 1, 1, 3, 2, 2, "sigmoid", False, 0.0), parallel("o", True, 2),
     layer_norm_stack(2, 3, 1, 1, 2, 1, 2), layer_norm_stack(3, 3, 2, 1, 1, 1, 0, 2),
     plain("gelu", 3, 2, 2, 2, 3, True, True), plain("silu", 2, 2, 2, 2, 2, True, False, True),
     plain("gelu", 2, 2, 2, 2, 3, False, False), rms_stack(2, 3, 3, 1, 1, 2, 1, 1),
@@ -306,6 +305,7 @@ STACKS = [
     ends("gelu", 2, 2, 1, 1, 1, True, False, True),
 ]
 MORE_STACKS = [
+    rms_stack(3, 2, 2, 2, 2, 1, 1, 3, 2, 2, "sigmoid", False, 0.0), parallel("o", True, 2),
     rms_stack(2, 3, 3, 1, 1, 2, 1, 1, act="tanh"), rms_stack(2, 3, 3, 1, 1, 2, 1, 2, eps=0.0),
     rms_stack(2, 4, 4, 1, 1, 2, 1, 2, act="silu", gate=True),
     rms_stack(2, 3, 3, 1, 1, 3, 1, 1, act="softplus"), rms_stack(2, 4, 4, 1, 1, 3, 1, 1),
@@ -361,9 +361,9 @@ TOKENS = [
     table(4, 2, True, False), rms_tokens(5), rms_tokens(6, positions=True, probabilities=True),
     rms_tokens(6, tied=True), rms_tokens(6, tied=True, gain=False),
     layer_norm_tokens(7, 4, tied=True, positions=True),
-    layer_norm_tokens(7, 4, tied=True, positions=True, probabilities=True),
 ]
 MORE_TOKENS = [
+    layer_norm_tokens(7, 4, tied=True, positions=True, probabilities=True),
     *(table(V, d, tied, soft) for (V, d), tied, soft in product(
         ((3, 3), (5, 3), (3, 4)), (False, True), (False, True))),
     rms_tokens(8, tied=True, positions=True, probabilities=True, eps=0.0),
