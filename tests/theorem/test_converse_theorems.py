@@ -287,10 +287,21 @@ def post_norm(d: int, d_k: int, d_v: int, h: int, layers: int, heads: int = 1, b
         formula("k12")(layers, a, 0, d, eps > 0))
 
 
+def post_layer_norm(d: int, layers: int, heads: int = 1, h: int = 1) -> Case:
+    """Seen, not proved."""
+    a = formula("k5")(2, d, 1, 1, heads, 1, "qkvo")
+    return Case(
+        f"post-layer_norm-{d}-{layers}-{heads}-{h}",
+        post_stack(d, d, 1, 1, h, layers, d, heads=heads, biases="qkvo", layer=True),
+        formula("k12", "layer_norm_redundancy")(layers, a, (3 * heads, heads, h), d, d))
+
+
 POST_NORM = [
     post_norm(2, 1, 1, 1, 1), post_norm(2, 1, 1, 1, 1, 1, "qkvo"), post_norm(2, 3, 1, 1, 1),
 ]
 MORE_POST_NORM = [
+    post_layer_norm(3, 1), post_layer_norm(4, 1), post_layer_norm(3, 2), post_layer_norm(4, 2),
+    post_layer_norm(4, 1, 2, 2), post_layer_norm(4, 3, 1, 2),
     post_norm(2, 1, 1, 2, 2), post_norm(3, 1, 2, 1, 1), post_norm(2, 1, 1, 1, 1, 2),
     post_norm(3, 1, 1, 2, 1, 1, "v", "tanh"), post_norm(3, 1, 1, 2, 1, 1, "vo", "tanh"),
     post_norm(3, 2, 1, 2, 1), post_norm(2, 1, 1, 2, 1, eps=0.0), post_norm(2, 1, 1, 2, 2, eps=0.0),
