@@ -79,6 +79,11 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     Raises BadInputError on data that is no certificate. Never raises on a false claim: the
     verdict is then REFUTED and the reasons say what was found. UNKNOWN where no branch is decided
     at the points that are drawn.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> verify(derive(nn.Linear(2, 1), (zeros(1, 2),)).certificate).verdict
+    <Verdict.PROVED: 'PROVED'>
     """
     if not isinstance(certificate, Certificate):
         certificate = Certificate.from_json(certificate)

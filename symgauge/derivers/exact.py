@@ -150,6 +150,9 @@ class ExactDeriver:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
+            self.progress(
+                f"proofs, {found.orbit_dimension} of {found.parameters - found.rank} directions: "
+                f"{candidate.kind} on {', '.join(candidate.tensors[:4])}")
             proved, lost = self._proof_of(candidate, prover, together, many)
             if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
@@ -170,7 +173,6 @@ class ExactDeriver:
         A structural family is proved line by line as long as that is quick, since such a proof
         needs no lemma; then by intertwiners. `many`: there are too many fields for that.
         """
-        self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
         if candidate.all_sizes:
             quick = () if many else _quick(candidate, prover)
             if len(quick) == len(candidate.fields):

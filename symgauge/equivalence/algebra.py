@@ -144,6 +144,10 @@ def equivalence_algebra(
 
     Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
     UnsupportedOpError for a module that cannot be read.
+
+    >>> from torch import nn, zeros
+    >>> equivalence_algebra(nn.Linear(2, 2), state=zeros(2))
+    EquivalenceAlgebra(Linear: aff(2,R), 6 of at most 6, PROVED)
     """
     start = perf_counter()
     ansatz = Ansatz(degree, time_degree, time_change, moving)

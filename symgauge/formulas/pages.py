@@ -33,6 +33,12 @@ _SILENT = {
     "noindent", "normalfont", "small", "par", "smallskip", "hfill", "raggedright", "appendix",
     "qquad"}
 
+#: Commands with a value that is for the page alone.
+_VALUES = {
+    "penalty": re.compile(r"\d+"), "tabcolsep": re.compile(r"=[\d.]+pt"),
+    "setlength": re.compile(r"\{[^}]*\}\{[^}]*\}"),
+}
+
 
 class _Writer(ABC):
     """One format."""
@@ -110,11 +116,8 @@ class _Reader:
             return "", at
         if name in _CHARACTERS:
             return self.writer.text(_CHARACTERS[name]), at
-        if name in ("setlength", "tabcolsep"):
-            return "", re.compile(r"(\{[^}]*\}\{[^}]*\}|=[\d.]+pt)").match(  # type: ignore[union-attr]
-                latex, at).end()
-        if name == "penalty":
-            return "", re.compile(r"\d+").match(latex, at).end()  # type: ignore[union-attr]
+        if name in _VALUES:
+            return "", _VALUES[name].match(latex, at).end()  # type: ignore[union-attr]
         if name in ("section", "textbf", "emph", "texttt", "textsc", "footnote", "ensuremath"):
             inside, at = braced(latex, at)
             if name == "section":
@@ -248,6 +251,7 @@ h1, h2 { font-family: system-ui, sans-serif; line-height: 1.25; }
 .display td:first-child { text-align: right; }
 .scroll { overflow-x: auto; }
 .scroll table { border-collapse: collapse; margin: 1rem 0; font-size: .93em; }
+.scroll td:first-child { min-width: 5rem; }
 .scroll th, .scroll td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top;
   border-bottom: 1px solid #8884; }
 .note { font-size: .88em; opacity: .85; }
@@ -302,7 +306,7 @@ class _Html(_Writer):
                 "</tbody></table></div>\n<p>")
 
     def drawing(self, drawing: Drawing) -> str:
-        return drawing.svg()
+        return f"</p>\n<div>{drawing.svg()}</div>\n<p>"
 
     def items(self, items: list[str]) -> str:
         return "</p>\n<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>\n<p>"

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from symgauge.report import wording
 from symgauge.report.action import structure, tensor_name
-from symgauge.report.article import Data, Shapes, longtable
+from symgauge.report.article import Data, Shapes, longtable, width
 from symgauge.report.escape import escape
 from symgauge.report.names import LAYER
 
-#: Tensors that have a column of dots each.
-COLUMNS = 20
+#: Tensors that have a column of dots each, and the points that a line has for them.
+COLUMNS, ROOM = 40, 320.0
 
 
 def table_of_families(
@@ -28,22 +28,42 @@ def table_of_families(
     every = {c for cells in moved.values() for c in cells}
     order = (LAYER.sub(r"^{(\\ell)}", s) if layered else s for s in symbol.values())
     columns = list(dict.fromkeys(c for c in order if c in every))
-    dots = 0 < len(columns) <= COLUMNS and all(moved.values())
     rows = []
     for number, count in chosen.items():
         f = families[number]
-        facts = [structure(f["group"]) if f.get("group") else "",
-                 str(f.get("dimension", "")) + (f" $\\times$ {count}" if count > 1 else "")]
         deed = escape(wording.deed_and_names(str(f.get("label") or "family"))[0])
-        rows.append([deed, *facts, *(
-            r"$\bullet$" if c in moved[number] else "" for c in columns)] if dots else [
-            name_of(f, symbol, shapes), *facts])
-    if not dots:
-        table = longtable((0.56, 0.22, 0), ["family", "group", "dimension"], rows)
+        rows.append((number, deed, structure(f["group"]) if f.get("group") else "",
+                     str(f.get("dimension", "")) + (f" $\\times$ {count}" if count > 1 else "")))
+    if not columns or len(columns) > COLUMNS or not all(moved.values()):
+        table = longtable((0.56, 0.22, 0), ["family", "group", "dimension"], (
+            [name_of(families[n], symbol, shapes), *facts] for n, _, *facts in rows))
         return "{\\small" + table + "}\n"
-    widths = (0.15, 0.1, 0, *[-1] * len(columns))
-    head = ["family", "group", "dim", *(f"${c}$" for c in columns)]
-    return "{\\small\\tabcolsep=2.5pt" + longtable(widths, head, rows) + "}\n"
+    text, said = "", any(_unlayered(c) != c for c in columns)
+    for some in _in_width(columns):
+        widths, head = (0.13, 0.1, 0, *[-1] * len(some)), ["family", "group", "dim", *(
+            f"${_unlayered(c)}$" for c in some)]
+        text += "{\\small\\tabcolsep=2pt" + longtable(widths, head, (
+            [deed, *facts, *(r"$\bullet$" if c in moved[n] else "" for c in some)]
+            for n, deed, *facts in rows)) + "}\n"
+    return text + ("The tensors of a layer stand without its number.\n" if said else "")
+
+
+def _unlayered(symbol: str) -> str:
+    return symbol.replace(r"^{(\ell)}", "")
+
+
+def _in_width(columns: Sequence[str]) -> list[list[str]]:
+    """As many columns together as the line has room for."""
+    out: list[list[str]] = [[]]
+    left = ROOM
+    for c in columns:
+        size = 4.0 + 4.4 * width(_unlayered(c))
+        if size > left:
+            out.append([])
+            left = ROOM
+        out[-1].append(c)
+        left -= size
+    return out
 
 
 def _moved_symbols(
@@ -78,6 +98,7 @@ def alike(families: Sequence[Data]) -> list[list[int]]:
     Their proofs go through the same ops, and say the same: one is printed for all.
     """
     groups: dict[str, list[int]] = {}
+    first: dict[str, str] = {}
     for number, family in enumerate(families):
         moves = [[m["parameter"], m["form"], m.get("at"), m.get("weight"), m.get("source")]
                  for m in family.get("action") or ()]
@@ -86,8 +107,12 @@ def alike(families: Sequence[Data]) -> list[list[int]]:
         via = sorted(t["parameter"] for t in family.get("via") or ())
         layers = re.sub(r"(?:(?<=[.\"])|^)\d+(?=\.)", "*", key + json.dumps(via))
         steps = (family.get("proof") or {}).get("lines") or ()
-        proof = [wording.family_verdict(family), *sorted({str(step.get("op")) for step in steps})]
-        groups.setdefault(layers + json.dumps(proof), []).append(number)
+        layers += wording.family_verdict(family)
+        ops = json.dumps(sorted({str(step.get("op")) for step in steps}))
+        # without lines of its own it is proved as the first of its kind, whose lines are held
+        mine = layers + ops if steps else first.get(layers, layers + ops)
+        first.setdefault(layers, mine)
+        groups.setdefault(mine, []).append(number)
     return list(groups.values())
 
 

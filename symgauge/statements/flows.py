@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
 
 import numpy as np
 
@@ -201,10 +200,10 @@ class _Where:
 
     def __init__(self, network: Network) -> None:
         self.shapes = {p.name: tuple(p.shape) for p in network.parameters}
-        self._starts = [(network.offsets[n], n) for n in self.shapes]
+        self._starts = [(network.offsets[p.name], p.name) for p in network.parameters if p.size]
 
     def __call__(self, k: int) -> tuple[str, Index]:
-        start, name = max(s for s in self._starts if s[0] <= k and prod(self.shapes[s[1]]))
+        start, name = max(s for s in self._starts if s[0] <= k)
         index = np.unravel_index(k - start, self.shapes[name]) if self.shapes[name] else ()
         return name, tuple(int(i) for i in index)
 

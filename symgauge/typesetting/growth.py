@@ -16,7 +16,7 @@ def growth(pivots: Sequence[int], rows: int, parameters: int, cut: int) -> Drawi
     One row has one fresh input; both axes have one scale.
     """
     unit = SIDE / max(rows, parameters)
-    left, floor = 6.0, 5.0
+    left, floor = 12.0, 5.0
     width, height = rows * unit, parameters * unit
     out = Drawing(left + width + 29, floor + height + 3, "rank J against the number of rows")
     out.line(left, floor, width + 2, 0)
