@@ -110,7 +110,7 @@ def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivat
     from symgauge.derivation.full import derive_full
 
     small = target_of(options.target, [])
-    target = target_of(options.target, options.set)
+    target = target_of(options.target, options.set, full=True)
     return derive_full(
         target.at(target.full_sizes), small, output=options.output,
         observable=options.observable, progress=progress)
@@ -169,7 +169,7 @@ def _say_written(console: Console, folder: Path, files: Sequence[str]) -> None:
 
 def _pdf(path: Path) -> Path | None:
     """The PDF of a LaTeX file; without one, a sentence on standard error that says why."""
-    from symgauge.report.compile import compile_pdf
+    from symgauge.typesetting.compile import compile_pdf
 
     # what is written already is worth more than its picture
     try:

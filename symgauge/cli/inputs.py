@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from symgauge.derivation.derivation import Derivation
 
 
-def target_of(text: str, pairs: Sequence[str]) -> Target:
-    """The target of that name, at the sizes that --set gives."""
+def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
+    """The target of that name, at the sizes that --set gives; `full`: they are of the full ones."""
     try:
         from symgauge.capture import load_target
         from symgauge.hf.target import is_hf, load_hf
@@ -32,7 +32,7 @@ def target_of(text: str, pairs: Sequence[str]) -> Target:
 
     settings = sizes_of(pairs)
     if text not in names() and is_hf(text):
-        return load_hf(text, settings)
+        return load_hf(text, settings, full)
     return load_target(text, load, settings)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from time import perf_counter
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
+from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
 from symgauge.equivalence.system import Ansatz
@@ -58,6 +60,14 @@ class StatedEquivalence(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatedTensor(Record):
+    """A parameter of the field."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EquivalenceAlgebra(RecordFile):
     """The equivalence algebra of a vector field.
 
@@ -90,6 +100,8 @@ class EquivalenceAlgebra(RecordFile):
     scope: str  #: What was looked for, and where the answer holds.
     seed: int  #: The seed of the points.
     seconds: float  #: How long it took.
+    states: tuple[str, ...] | None = None  #: The names of the state's entries.
+    tensors: tuple[StatedTensor, ...] | None = None  #: The parameters, in their order.
 
     def __repr__(self) -> str:
         return (
@@ -97,13 +109,12 @@ class EquivalenceAlgebra(RecordFile):
             f"{self.dimension}, {self.verdict.value})"
         )
 
-    def to_latex(self) -> str:
-        """The proved elements as rows of an array."""
-        rows = [
-            rf"{g.latex.xi} & {g.latex.parameters} \\" for g in self.generators
-        ]
-        return "\n".join([
-            r"\begin{array}{ll}", r"\xi & \delta\theta \\", *rows, r"\end{array}", ""])
+    def to_latex(self, *, fragment: bool = False) -> str:
+        """A LaTeX article: the elements in matrices where they have such a form.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages.
+        """
+        return document(self, metadata.version("symgauge"), fragment)
 
 
 def equivalence_algebra(
@@ -153,6 +164,8 @@ def equivalence_algebra(
         shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
         verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
         scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
+        states=tuple(names), tensors=tuple(
+            StatedTensor(name=_short(p.name), shape=p.shape) for p in found.network.parameters),
     )
 
 
@@ -200,11 +213,14 @@ def _state_names(n: int) -> list[str]:
 def _parameter_names(network: Network) -> list[str]:
     out: list[str] = []
     for p in network.parameters:
-        # what stands before the field's own names was added at capture
-        name = p.name.removeprefix("flow.").removeprefix("vector_field.")
         for index in np.ndindex(*p.shape):
-            out.append(name + (f"[{','.join(map(str, index))}]" if index else ""))
+            out.append(_short(p.name) + (f"[{','.join(map(str, index))}]" if index else ""))
     return out
+
+
+def _short(name: str) -> str:
+    """What stands before the field's own names was added at capture."""
+    return name.removeprefix("flow.").removeprefix("vector_field.")
 
 
 def _stated(g: Equivalence, found: Equivalences, state: Sequence[str]) -> StatedEquivalence:

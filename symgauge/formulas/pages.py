@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from symgauge.errors import BadInputError
+from symgauge.typesetting.drawing import Drawing, read
 
 _STATEMENTS = {
     "theorem": "Theorem", "proposition": "Proposition", "candidate": "Unproved candidate",
@@ -29,7 +30,8 @@ _CHARACTERS = {
 }
 #: Commands without anything to show.
 _SILENT = {
-    "noindent", "normalfont", "small", "par", "smallskip", "hfill", "raggedright", "appendix"}
+    "noindent", "normalfont", "small", "par", "smallskip", "hfill", "raggedright", "appendix",
+    "qquad"}
 
 
 class _Writer(ABC):
@@ -55,6 +57,9 @@ class _Writer(ABC):
 
     @abstractmethod
     def table(self, head: list[str], rows: list[list[str]]) -> str: ...
+
+    @abstractmethod
+    def drawing(self, drawing: Drawing) -> str: ...
 
     @abstractmethod
     def items(self, items: list[str]) -> str: ...
@@ -105,6 +110,9 @@ class _Reader:
             return "", at
         if name in _CHARACTERS:
             return self.writer.text(_CHARACTERS[name]), at
+        if name in ("setlength", "tabcolsep"):
+            return "", re.compile(r"(\{[^}]*\}\{[^}]*\}|=[\d.]+pt)").match(  # type: ignore[union-attr]
+                latex, at).end()
         if name == "penalty":
             return "", re.compile(r"\d+").match(latex, at).end()  # type: ignore[union-attr]
         if name in ("section", "textbf", "emph", "texttt", "textsc", "footnote", "ensuremath"):
@@ -129,6 +137,8 @@ class _Reader:
                 f"{_STATEMENTS[name]} {self.count}.", self.body(inside)), after
         if name in ("align*", "equation*"):
             return self.writer.display([r.strip() for r in rows_of(inside)]), after
+        if name == "picture":
+            return self.writer.drawing(read(inside)), after
         if name == "longtable":
             return self._table(inside), after
         if name == "itemize":
@@ -211,6 +221,9 @@ class _Markdown(_Writer):
         lines = [head, ["---"] * len(head), *rows]
         return "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in lines) + "\n\n"
 
+    def drawing(self, drawing: Drawing) -> str:
+        return f"(A figure, {drawing.title}, is in the other formats.) "
+
     def items(self, items: list[str]) -> str:
         return "\n\n" + "\n".join(f"- {item.strip()}" for item in items) + "\n\n"
 
@@ -287,6 +300,9 @@ class _Html(_Writer):
             f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
         return (f'</p>\n<div class="scroll"><table><thead><tr>{top}</tr></thead>\n<tbody>{body}'
                 "</tbody></table></div>\n<p>")
+
+    def drawing(self, drawing: Drawing) -> str:
+        return drawing.svg()
 
     def items(self, items: list[str]) -> str:
         return "</p>\n<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>\n<p>"

@@ -173,9 +173,10 @@ class FiniteActions:
         """
         if not family.kind.is_finite:
             return "its generators have none of the known forms"
-        return no_action(family, self._shapes) or self._jump_on_the_way(family, proofs)
+        return no_action(family, self._shapes) or self.jump_on_the_way(family, proofs)
 
-    def _jump_on_the_way(self, family: Family, proofs: Sequence[Proof]) -> str | None:
+    def jump_on_the_way(self, family: Family, proofs: Sequence[Proof]) -> str | None:
+        """Where f may jump along the flows of a family's fields; None where it does not."""
         # intertwiners are lemmas on g itself
         for field, proof in () if family.all_sizes else zip(family.fields, proofs, strict=True):
             how = _variations(self.network, field, proof) if self._jumps else []

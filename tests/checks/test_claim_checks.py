@@ -117,6 +117,7 @@ BROKEN = {
     "c9_tokens": ("last: float = 1.0, out", "last: float = 0.999, out"),
     "c9p_lift": ("last: float = 1.0", "last: float = 0.999"),
     "c10_balance": ("skew + turn @ even @ turn.T", "skew + turn.T @ even @ turn"),
+    "c11_optimisers": ("signed = torch.diag(signs)[order]", "signed = turn"),
 }
 
 

@@ -158,7 +158,7 @@ def test_text_and_latex_name_the_symbols() -> None:
     found = symgauge.equivalence_algebra(LINEAR, state=X)
     assert any(g.xi == "(x2) d/dx1" and "d a00 = a10" in g.parameters
                for g in found.generators)
-    assert r"\partial_{\texttt{x1}}" in found.to_latex()
+    assert r"\partial_{\texttt{x1}}" in found.generators[0].latex.xi
     assert json.loads(found.to_json())["algebra"] == "gl(2,R)"
 
 
