@@ -15,6 +15,7 @@ class Erf(Primitive):
     """erf x, the error function."""
 
     name = "erf"
+    converse = "smooth"
     keeps_zero = True
     aten = ("erf.default",)
 

@@ -14,6 +14,7 @@ class Sigmoid(Composite):
     """1 / (1 + exp(-x))."""
 
     name = "sigmoid"
+    converse = "smooth"
     aten = ("sigmoid.default",)
     opaque = True
 

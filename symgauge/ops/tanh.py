@@ -14,6 +14,7 @@ class Tanh(Composite):
     """tanh x = 1 - 2 / (1 + exp(2 x)): odd."""
 
     name = "tanh"
+    converse = "smooth"
     aten = ("tanh.default",)
     opaque = True
 
