@@ -11,11 +11,25 @@ from dataclasses import dataclass
 from math import prod
 
 from symgauge.converse.stop import Stop
-from symgauge.converse.views import MOVES, Views
+from symgauge.converse.views import MOVES, View, Views
 from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
+
+#: A parameter, or a summand of one of its axes.
+Piece = int | tuple[int, Address]
+
+
+def piece_of(node: int, at: Iterable[Address]) -> Piece:
+    """The parameter, or the summand of its axis in which these leaves are."""
+    inside = {a[:3] for a in at if len(a) > 2}
+    if not inside:
+        return node
+    if len(inside) > 1 or any(len(a) > 4 for a in at):
+        raise Stop(node, "part", "a parameter is read in parts of parts")
+    return node, next(iter(inside))
+
 
 #: Terms above which a sum is not flattened: a skip around a skip doubles them.
 MOST_TERMS = 4096
@@ -30,12 +44,23 @@ class Weight:
     outs: tuple[Address, ...]
 
 
+    @property
+    def piece(self) -> Piece:
+        """What it is of the parameter."""
+        return piece_of(self.node, (*self.ins, *self.outs))
+
+
 @dataclass(frozen=True)
 class Gain:
     """A parameter that multiplies features, entry by entry (a diagonal matrix)."""
 
     node: int
     at: tuple[Address, ...]
+
+    @property
+    def piece(self) -> Piece:
+        """What it is of the parameter."""
+        return piece_of(self.node, self.at)
 
 
 Factor = Weight | Gain
@@ -59,6 +84,12 @@ class Bias:
     feats: tuple[Address, ...]
     rows: tuple[Address, ...]
     factors: Factors
+
+
+    @property
+    def piece(self) -> Piece:
+        """What it is of the parameter."""
+        return piece_of(self.node, self.feats)
 
 
 @dataclass(frozen=True)
@@ -105,6 +136,8 @@ class Reader:
             return Affine(node, feats, (), (Bias(node, feats, rows, ()),))
         if line.law in MOVES:
             return self._moved(line, feats)
+        if line.law == "part":
+            return self._part(line, feats)
         if line.law == "multiple" and line.attrs["factor"]:
             return self._again(line, feats, self.read(line.inputs[0], feats))
         if line.law == "sum of lines":
@@ -126,9 +159,16 @@ class Reader:
         step = self.views._one(line)
         if step is None:
             return _alone(line.node, feats)
-        wanted = [step[a] for a in feats]
-        found = tuple(a for a in wanted if a is not None)
+        wanted = [(step[a[:2]], a[2:]) for a in feats]
+        found = tuple((*a, *rest) for a, rest in wanted if a is not None)
         return self._again(line, feats, self.read(source, found), len(found) < len(wanted))
+
+    def _part(self, line: Line, feats: tuple[Address, ...]) -> Affine:
+        """One summand of an axis that several lines were packed into."""
+        step = self.views.cut(line)
+        if step is None or any(a not in step for a in feats):
+            return _alone(line.node, feats)
+        return self._again(line, feats, self.read(line.inputs[0], [step[a] for a in feats]))
 
     def _sum(self, line: Line, feats: tuple[Address, ...]) -> Affine:
         parts = [self.read(j, feats) if not self.structure.fixed[j] else
@@ -156,12 +196,31 @@ class Reader:
             if any(view.at[a] is None for a in (*ins, *outs)) or any(
                     view.at[a] is not None for a in rest):
                 continue
-            if set(feats) != {a for a in self.structure.top(line.node) if a[0] == out}:
+            found = self._outs(line, feats, out, outs, view)
+            if found is None:
                 continue
-            factor = Weight(view.node, view.of(ins), view.of(outs))
+            factor = Weight(view.node, view.of(ins), found)
             read = tuple(a for a in self.structure.top(other) if a[0] == theirs)
             return self._followed(line, feats, self.read(other, read), factor)
         return None
+
+    def _outs(
+        self, line: Line, feats: tuple[Address, ...], axis: int, outs: tuple[Address, ...],
+        view: View,
+    ) -> tuple[Address, ...] | None:
+        """The leaves of the weight that are these features: all of an axis, or one summand."""
+        if set(feats) == {a for a in self.structure.top(line.node) if a[0] == axis}:
+            return view.of(outs)
+        prefixes = {a[:3] for a in feats}
+        if len(outs) != 1 or len(prefixes) != 1 or any(len(a) != 4 for a in feats):
+            return None
+        (prefix,) = prefixes
+        parts = self.structure.parts(self.structure.leg_at(line.node, prefix[:2]))
+        inside = self.structure.part_leaves(parts[prefix[2]])
+        if prefix[:2] != (axis, 0) or {a[3] for a in feats} != set(range(len(inside))):
+            return None
+        own = view.at[outs[0]]
+        return None if own is None else tuple((*own, *a[2:]) for a in feats)
 
     def _followed(
         self, line: Line, feats: tuple[Address, ...], below: Affine, factor: Factor

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.converse.affine import Affine, Gain, Reader
+from symgauge.converse.entrywise import argument_of
 from symgauge.converse.stop import Stop
 from symgauge.converse.views import MOVES
 from symgauge.program.array import Array
@@ -116,15 +117,14 @@ class Bases:
             return Source(node, feats, leaf)
         line = self.structure.lines[node]
         assert line.op is not None
-        if line.op.converse and len(line.inputs) == 1 and not line.op.exponentiates:
-            return self._units(line, feats)
-        if line.op.converse and line.op.exponentiates and len(line.inputs) == 1:
+        if line.op.converse and len(line.inputs) == 1:
             return self._units(line, feats)
         found: Base | None = None
         if line.law == "standardising":
             found = self._centred(line, feats)
         elif line.law == "product":
-            found = self._norm(line, feats) or self._gated(line, feats)
+            found = self._norm(line, feats) or self._spelled(line, feats) or self._gated(
+                line, feats)
         elif line.law == "contraction":
             found = self._mixing(line, feats)
         if found is None:
@@ -135,6 +135,13 @@ class Bases:
         assert line.op is not None
         return Units(line.node, feats, line.op.converse, line.attrs,
                      self.reader.read(line.inputs[0], feats))
+
+    def _spelled(self, line: Line, feats: tuple[Address, ...]) -> Units | None:
+        """A smooth function of one line that is spelled out."""
+        u = argument_of(self.structure, line.node)
+        if u is None:
+            return None
+        return Units(line.node, feats, "smooth", {}, self.reader.read(u, feats))
 
     def _gated(self, line: Line, feats: tuple[Address, ...]) -> Gated | None:
         if len(line.inputs) != 2:
@@ -334,6 +341,9 @@ class Bases:
             line = self.structure.lines.get(node)
             if line is None:
                 return None
+            if line.law == "multiple" and line.attrs["factor"]:
+                node = line.inputs[0]
+                continue
             if line.law == "rotary" and turned is None and normed is None and not gains:
                 back = {v: k for k, v in line.attrs["to"].items()}
                 if any(a[0] not in back for a in feats):

@@ -14,7 +14,12 @@ from symgauge.converse.sizes import Condition, Size, Sizes
 from symgauge.converse.stop import Stop
 from symgauge.converse.views import MOVES
 from symgauge.program.leaf import Parameter
+from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
+
+
+#: A parameter, or a summand of one of its axes: a packed projection is read in parts.
+Piece = int | tuple[int, Address]
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Step:
     fact: str
     line: int
     free: list[tuple[str, Size]] = field(default_factory=list)
-    settled: list[int] = field(default_factory=list)
+    settled: list[Piece] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     #: Conditions that are no inequality of sizes, in words.
     words: list[str] = field(default_factory=list)
@@ -37,9 +42,22 @@ class Ledger:
         self.structure = structure
         self.sizes = Sizes(structure)
         self.steps: list[Step] = []
-        self.settled: set[int] = set()
-        #: Facts about the whole, by name of the unknown: the stream's matrix is counted at the end.
+        self.settled: set[Piece] = set()
+        #: What is not settled yet besides parameters: a stream's matrix and shift.
+        self.open: Size = Integer(0)
         self.uses = _uses(structure)
+        self._kept: tuple[int, frozenset[Piece], Size] = (0, frozenset(), Integer(0))
+
+    def commit(self, open_: Size = Integer(0)) -> None:
+        """All steps so far hold together; `open_`: what is left open beside parameters."""
+        self.open = open_
+        self._kept = (len(self.steps), frozenset(self.settled), open_)
+
+    def roll_back(self) -> None:
+        """Forget the steps since the last commit: a fact among them did not hold."""
+        count, settled, self.open = self._kept
+        del self.steps[count:]
+        self.settled = set(settled)
 
     def step(self, fact: Fact, line: int) -> Step:
         """A new step: what follows is written into it."""
@@ -52,19 +70,32 @@ class Ledger:
         if size != 0:
             self.steps[-1].free.append((what, size))
 
-    def settle(self, parameters: Iterable[int], shared: int = 1) -> None:
+    def settle(self, parameters: Iterable[Piece], shared: int = 1) -> None:
         """Parameters whose variation is determined by what is left free.
 
         Raises Stop where one is read elsewhere too (more than `shared` times), or settled already.
         """
-        for node in parameters:
+        for piece in parameters:
+            node = piece if isinstance(piece, int) else piece[0]
             name = self.structure.names[node]
             if self.uses[node] > shared:
                 raise Stop(node, self.steps[-1].fact, f"{name} is read at several places")
-            if node in self.settled and shared == 1:
+            if piece in self.settled or node in self.settled and shared == 1:
                 raise Stop(node, self.steps[-1].fact, f"{name} is met twice")
-            self.settled.add(node)
-            self.steps[-1].settled.append(node)
+            self.settled.add(piece)
+            self.steps[-1].settled.append(piece)
+
+    def is_settled(self, node: int) -> bool:
+        """Whether all of a parameter is settled: it, or each summand of an axis."""
+        if node in self.settled:
+            return True
+        pieces = {p[1] for p in self.settled if isinstance(p, tuple) and p[0] == node}
+        axes = {(a[0], a[1]) for a in pieces}
+        if len(axes) != 1:
+            return False
+        ((axis, k),) = axes
+        leg = self.structure.leg_at(node, (axis, k))
+        return len(pieces) == len(self.structure.parts(leg))
 
     def asks(self, less: Size, more: Size, why: str) -> None:
         """Record that `less` <= `more`. Raises Stop where it is not so."""
@@ -107,7 +138,7 @@ class Ledger:
     def unsettled(self) -> list[int]:
         """The parameters that no step has settled, in order."""
         network = self.structure.network
-        return [i for i in network.parameter_nodes if i not in self.settled]
+        return [i for i in network.parameter_nodes if not self.is_settled(i)]
 
     def conditions(self) -> list[Condition]:
         """The side conditions of all steps, each once."""

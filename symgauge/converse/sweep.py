@@ -86,23 +86,19 @@ class Sweep:
         self.ledger.step(OUTPUTS, self.structure.network.outputs[0])
         try:
             self._outputs()
+            self.ledger.commit()
         except Stop as found:
             stop = found
+            self.ledger.roll_back()
         left = self.ledger.unsettled()
         if stop is None and left:
             stop = Stop(left[0], "leaf", "parameters that no step has met")
         sizes = self.ledger.sizes
         rest = sum((sizes.parameter(i) for i in left), Integer(0))
-        free = expand(self.ledger.total + rest)
-        if stop is not None:
-            # nothing that was left open at the line of the stop is known
-            free = expand(free + self._open)
+        free = expand(self.ledger.total + rest + self.ledger.open)
         return Outcome(
             self.structure, free, sizes.value(free), tuple(self.ledger.steps), tuple(left), stop,
             tuple(self.outside), self.ledger)
-
-    #: What a stop leaves open besides: the stream's matrix and shift.
-    _open: Size = Integer(0)
 
     # -- what facts ask --------------------------------------------------------------------------
 
@@ -279,7 +275,7 @@ class Sweep:
             own = [b for b in goal.biases]
             if not all(is_full(b) and not b.factors for b in own):
                 raise Stop(goal.node, BIAS.name, "a bias of exponents runs through a map")
-            ledger.settle(b.node for b in own)
+            ledger.settle(b.piece for b in own)
             for b in own:
                 ledger.free("biases of exponents", ledger.sizes.of(b.node, b.feats))
             return
@@ -287,7 +283,9 @@ class Sweep:
             f.node for t in goal.terms for f in t.factors))
 
     def _source(self, goals: Sequence[Affine], base: Source, ones: bool) -> None:
-        self._maps([g for g in goals], ones)
+        if base.leaf.classes and any(g.biases for g in goals):
+            raise Stop(goals[0].node, CHAIN.name, "a bias beside tokens, whose rows sum to 1")
+        self._maps(goals, ones)
 
     def _units(self, goals: Sequence[Affine], base: Units | Gated, ones: bool) -> None:
         self._no_tokens(base.node)
@@ -295,6 +293,7 @@ class Sweep:
         alone = len(goals) == 1 and not ones
         found = units(self, base, out, alone) if isinstance(base, Units) else gated(
             self, base, out, alone)
+        self.ledger.commit()
         self.descend(found)
 
     def _no_tokens(self, node: int) -> None:
@@ -332,21 +331,20 @@ class Sweep:
         inner = tuple(replace_bias(b, n) for b in goal.biases if b.factors[-n:] == factors)
         ledger.step(HEAD, goal.node)
         d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
-        ledger.settle((u.node,))
+        ledger.settle((u.piece,))
         ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
         if ones:
             ledger.free("multiples of 1 in each row", d)
         if any(not is_full(b) or b.factors for b in own) or len(own) > 1:
             raise Stop(goal.node, HEAD.name, "several biases of a head")
-        ledger.settle(b.node for b in own)
+        ledger.settle(b.piece for b in own)
         if own and ones:
             ledger.free("biases", Integer(1))
-        self._open = d * d + d
+        ledger.commit(d * d + d)
         z = Affine(goal.node, goal.feats, tuple(
             Term(t.base, t.feats, t.factors[:-n]) for t in goal.terms), inner,
             constant=goal.constant)
         Stream(self, d).down(z, Bound("gl", shift=bool(own)))
-        self._open = Integer(0)
 
     # -- attention and norms that no stream passes by ------------------------------------------------
 
@@ -377,7 +375,7 @@ class Sweep:
             own = [b for b in r.affine.biases]
             if any(b.factors or b.rows for b in own) or len(own) > 1:
                 raise Stop(base.node, fact.name, "several biases of heads")
-            ledger.settle((r.weight.node, *(b.node for b in own)))
+            ledger.settle((r.weight.piece, *(b.piece for b in own)))
         chain(ledger, t.factors)
         self._biases_of(goal, width(ledger, t.factors, Integer(1)), False,
                         [] if constant is None else [constant])
@@ -414,7 +412,7 @@ class Sweep:
         if w.node in done:
             return
         done.add(w.node)
-        ledger.settle((w.node,))
+        ledger.settle((w.piece,))
         ledger.asks(size, ledger.sizes.of(w.node, w.ins), "the latent spans")
         outs = sum((ledger.sizes.of(r.weight.node, r.weight.outs) for r in readers), Integer(0))
         ledger.asks(size, outs, "the heads see the latent")
@@ -474,11 +472,10 @@ class Sweep:
                 ledger.free("multiples of 1 in each row", d)
                 if own:
                     ledger.free("biases", Integer(1))
-        self._open = d * d + d
         ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+        ledger.commit(d * d + d)
         Stream(self, d).down(base.argument, Bound(
             "so", scale=base.eps == 0, ones="free" if base.centred else "", projective=True))
-        self._open = Integer(0)
 
     def _tied_head(self, goal: Affine, base: Norm, u: Weight) -> None:
         """A head that is the table of tokens too."""
@@ -494,8 +491,8 @@ class Sweep:
         if len(inner) > 1 or any(b.factors != (u,) or b.rows for b in inner):
             raise Stop(goal.node, HEAD_NORM.name, "several biases of the last norm")
         ledger.settle((u.node,), shared=2)
-        ledger.settle(g.node for g in gains)
-        ledger.settle(b.node for b in inner)
+        ledger.settle(g.piece for g in gains)
+        ledger.settle(b.piece for b in inner)
         self.tied = u.node
         self._tied_gain, self._tied_centred = bool(gains), base.centred
         self._tied_distinct = True

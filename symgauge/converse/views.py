@@ -23,8 +23,8 @@ class View:
 
     def of(self, addresses: Iterable[Address]) -> tuple[Address, ...]:
         """Where these leaves come from, repeated ones left out."""
-        found = (self.at[a] for a in addresses)
-        return tuple(a for a in found if a is not None)
+        found = ((self.at[a[:2]], a[2:]) for a in addresses)
+        return tuple((*a, *rest) for a, rest in found if a is not None)
 
 
 class Views:
@@ -65,6 +65,18 @@ class Views:
         except NoLemma:
             return None
         return step
+
+    def cut(self, line: Line) -> dict[Address, Address] | None:
+        """Where the leaves of a slice come from: summands of an axis are among the input's."""
+        step: dict[Address, Address] = {}
+        try:
+            for a, _ in self.structure.addresses(line.inputs[0]):
+                to = self.structure.move(line, 0, a)
+                if to is not None and to not in step:
+                    step[to] = a
+        except NoLemma:
+            return None
+        return step if set(self.structure.top(line.node)) <= set(step) else None
 
     def parameter(self, node: int) -> View | None:
         """The view, where it is of a parameter."""

@@ -16,6 +16,7 @@ class Erf(Primitive):
 
     name = "erf"
     converse = "smooth"
+    bounded = True
     keeps_zero = True
     aten = ("erf.default",)
 

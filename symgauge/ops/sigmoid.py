@@ -15,6 +15,7 @@ class Sigmoid(Composite):
 
     name = "sigmoid"
     converse = "smooth"
+    bounded = True
     aten = ("sigmoid.default",)
     opaque = True
 

@@ -15,6 +15,7 @@ class Tanh(Composite):
 
     name = "tanh"
     converse = "smooth"
+    bounded = True
     aten = ("tanh.default",)
     opaque = True
 

@@ -61,6 +61,8 @@ class NodeOp(AbstractOp):
     #: What is read off sums of the values about their arguments (`symgauge.converse`): the name of a
     #: fact, or "" where none is stated.
     converse: ClassVar[str] = ""
+    #: Whether its values are no polynomial over the lower field and its slope is one in them.
+    bounded: ClassVar[bool] = False
     #: Degree under positive scalings, for the law "homogeneous".
     degree: ClassVar[Fraction] = Fraction(1)
     #: Whether the value is linear in all inputs together, or in each of its two.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sympy import Integer
 
 from symgauge.converse.affine import Affine, Factors, Gain, Weight
@@ -14,6 +15,7 @@ from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.chain import is_full
 from symgauge.converse.sizes import Size
 from symgauge.converse.stop import Stop
+from symgauge.program.array import Array
 from symgauge.spaces.rotary import Regions
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ def _normed(
     sizes = [ledger.sizes.of(x.node, x.at) for x in gains]
     if any(sweep.ledger.sizes.value(n) != sweep.ledger.sizes.value(dk) for n in sizes):
         raise Stop(base.scores, NORMED.name, "gains of single heads")
-    ledger.settle(x.node for x in gains)
+    ledger.settle(x.piece for x in gains)
     turned = q.turned is not None or k.turned is not None
     if turned:
         pairs = _commutant(sweep, base)
@@ -181,6 +183,8 @@ def _commutant(sweep: Sweep, base: Mixing) -> Size:
     if q.turned is None or k.turned is None:
         raise Stop(base.scores, ROTARY.name, "queries or keys alone are turned")
     phases = [_phases(sweep, side) for side in (q, k)]
+    if len(phases[0][0]) < base.rows or len(phases[1][0]) < base.columns:
+        raise Stop(base.scores, ROTARY.name, "the rotation is the same at several positions")
     pairs = [(t, s) for t, s in pattern(sweep, base) if t != s]
     best: Size | None = None
     for i, (t, s) in enumerate(pairs[:8]):
@@ -233,14 +237,25 @@ def _phases(sweep: Sweep, side: Side) -> list[list[Fraction]]:
     if turn is None:
         raise Stop(end, ROTARY.name, "the rotation is not known")
     n = turn.straight.shape[-1]
-    cos = turn.straight.reshape(-1, *turn.straight.shape[-2:])
-    sin = turn.crossed.reshape(cos.shape)
-    if any((cos[0] != c).any() for c in cos) or any((sin[0] != c).any() for c in sin):
-        raise Stop(end, ROTARY.name, "heads are turned differently")
+    cos, sin = (_by_position(end, table) for table in (turn.straight, turn.crossed))
+    if cos.shape != sin.shape:
+        cos, sin = np.broadcast_arrays(cos, sin)
     first = range(n // 2) if turn.pairs == "halves" else range(0, n, 2)
     values = regions.numbers.values
-    return [[_angle(end, values[int(cos[0, t, p])], values[int(sin[0, t, p])])
-             for t in range(cos.shape[1])] for p in first]
+    return [[_angle(end, values[int(cos[t, p])], values[int(sin[t, p])])
+             for t in range(len(cos))] for p in first]
+
+
+def _by_position(end: int, table: Array) -> Array:
+    """A table of rotations as (positions, entries): the same along all other axes."""
+    n = table.shape[-1]
+    varies = [a for a in range(table.ndim - 1)
+              if (table != np.take(table, [0], axis=a)).any()]
+    if len(varies) > 1:
+        raise Stop(end, ROTARY.name, "heads are turned differently")
+    if not varies:
+        return table.reshape(-1, n)[:1]
+    return np.moveaxis(table, varies[0], -2).reshape(-1, table.shape[varies[0]], n)[0]
 
 
 def _angle(

@@ -27,7 +27,7 @@ def chain(ledger: Ledger, factors: Sequence[Factor], ones: bool = False) -> None
     """
     weights = [f for f in factors if isinstance(f, Weight)]
     gains = [f for f in factors if isinstance(f, Gain)]
-    ledger.settle(f.node for f in factors)
+    ledger.settle(f.piece for f in factors)
     for gain in gains if weights else gains[1:]:
         ledger.free("a gain against a matrix", ledger.sizes.of(gain.node, gain.at))
     if not weights:
@@ -75,7 +75,7 @@ def biases(
     if any(isinstance(f, Weight) for f in extra):
         raise Stop(extra[0].node, BIAS.name, "a bias runs through a matrix that no term has")
     chain_gains(ledger, extra)
-    ledger.settle(b.node for b in given)
+    ledger.settle(b.piece for b in given)
     total = sum((ledger.sizes.of(b.node, b.feats) for b in given), Integer(0))
     total += sum((n for n, _ in others), Integer(0))
     if total == 0:
@@ -102,5 +102,5 @@ def chain_gains(ledger: Ledger, gains: Iterable[Factor]) -> None:
     """Gains that biases alone run through: each against its bias."""
     for g in dict.fromkeys(gains):
         assert isinstance(g, Gain)
-        ledger.settle((g.node,))
+        ledger.settle((g.piece,))
         ledger.free("a gain against a bias", ledger.sizes.of(g.node, g.at))

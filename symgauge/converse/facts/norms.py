@@ -75,7 +75,7 @@ def read_all(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
     weights = [r.weight for r in readings]
     if any(len(r.factors) != len(shared) + 1 for r in readings):
         raise Stop(norm.node, READ.name, "several matrices behind a norm")
-    ledger.settle(g.node for g in shared)
+    ledger.settle(g.piece for g in shared)
     for g in shared:
         ledger.free("a gain against its readers", ledger.sizes.of(g.node, g.at))
     inner: set[Bias] = set()
@@ -87,11 +87,11 @@ def read_all(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
         own = [b for b in r.biases if not b.factors]
         if len(own) > 1:
             raise Stop(norm.node, READ.name, "two biases of one reader")
-        ledger.settle(b.node for b in own)
+        ledger.settle(b.piece for b in own)
     _norm_bias(sweep, norm, readings, inner)
     for w in weights:
         assert w is not None
-        ledger.settle((w.node,))
+        ledger.settle((w.piece,))
         if norm.centred:
             ledger.free("what reads 1", ledger.sizes.of(w.node, w.outs))
 
@@ -111,7 +111,7 @@ def _norm_bias(
         raise Stop(norm.node, READ.name, "a bias of the norm that some readers leave out")
     if bias.factors:
         raise Stop(norm.node, READ.name, "a gain on the norm's bias")
-    ledger.settle((bias.node,))
+    ledger.settle((bias.piece,))
     open_ = [r for r in readings if not r.bias and not r.loose]
     d = ledger.sizes.of(bias.node, bias.feats)
     if not open_:
@@ -147,7 +147,7 @@ def between(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
     k = ledger.smallest((rows, seen), "the rank of the matrix before the norm")
     read_all(sweep, norm, readings)
     ledger.step(BETWEEN, norm.node)
-    ledger.settle((w0.node, *(b.node for b in own)))
+    ledger.settle((w0.piece, *(b.piece for b in own)))
     ledger.free("rotations before the norm", _rotations(ledger.sizes.value(rows),
                 ledger.sizes.value(seen), rows, seen))
     ledger.free("readers of what is not reached", o * (seen - k))

@@ -80,6 +80,7 @@ class Stream:
             if not tops:
                 break
             y, bound = self._block(y, tops, rest, bound)
+            self.ledger.commit(self.width**2 + self.width)
         self._start(y, bound)
 
     # -- blocks ----------------------------------------------------------------------------------
@@ -118,10 +119,25 @@ class Stream:
             if not smooth:
                 raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
             bound = replace(bound, projective=False)
-        bound = self._biases(y, z, bound, seen, constants)
+        bound, full = self._biases(y, z, bound, seen, constants)
         if raw:
             bound = replace(bound, matrix="0", scale=False)
+        parts = [self._loosened(part, full, seen) for part in parts]
         return z, self._readers(parts, z, bound, raw)
+
+    def _loosened(self, part: Part, full: bool, seen: Size) -> Part:
+        """A constant added to values adds one to the averages: a bias of the block undoes it."""
+        base = part.base
+        if not isinstance(base, Mixing) or base.entrywise:
+            return part
+        query, key, (value, _) = part.readings
+        if not full and not any(is_full(b) and not b.factors for b in value.biases) and any(
+                b.factors for b in value.biases):
+            heads = attention.heads_of(self.sweep, base)
+            self.ledger.step(attention.SOFTMAX, base.node)
+            self.ledger.asks(heads.groups * heads.value, seen,
+                             "what a norm's bias adds to values is seen")
+        return replace(part, readings=(query, key, (value, full)))
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
@@ -233,27 +249,27 @@ class Stream:
 
     def _biases(
         self, y: Affine, z: Affine, bound: Bound, seen: Size, constants: list[tuple[Size, Size]]
-    ) -> Bound:
-        """The block's own biases: dz = z A + c', c' as they let it."""
+    ) -> tuple[Bound, bool]:
+        """The block's own biases: dz = z A + c', c' as they let it; whether one is full."""
         ledger = self.ledger
         own = [b for b in y.biases if b not in z.biases]
         ledger.step(BIAS, y.node)
         if any(b.rows for b in own):
             raise Stop(y.node, BIAS.name, "a table of positions is added away from the inputs")
         for b in own:
-            if any(isinstance(f, Weight) and f.node not in ledger.settled for f in b.factors):
+            if any(isinstance(f, Weight) and f.piece not in ledger.settled for f in b.factors):
                 raise Stop(b.node, BIAS.name, "a bias runs through a matrix that no term has")
             for f in b.factors:
-                if f.node not in ledger.settled:
-                    ledger.settle((f.node,))
+                if f.piece not in ledger.settled:
+                    ledger.settle((f.piece,))
                     ledger.free("a gain against a bias", ledger.sizes.parameter(f.node))
-        ledger.settle(b.node for b in own)
+        ledger.settle(b.piece for b in own)
         total = sum((ledger.sizes.of(b.node, b.feats) for b in own), Integer(0))
         total += sum((n for n, _ in constants), Integer(0))
         if any(is_full(b) for b in own):
             ledger.free("biases", total - seen)
             self._count_shift(bound)
-            return replace(bound, shift=True)
+            return replace(bound, shift=True), True
         if total != 0:
             ranks = [r for _, r in constants]
             if not ranks or any(b.factors and not is_full(b) for b in own):
@@ -263,8 +279,8 @@ class Stream:
             # what they can add is undone by no constant of the stream once a norm reads it
             if bound.shift or bound.ones == "constant":
                 raise Stop(y.node, BIAS.name, "the values' biases stand against a shift")
-            return replace(bound, shift=True)
-        return bound
+            return replace(bound, shift=True), False
+        return bound, False
 
     def _count_shift(self, bound: Bound) -> None:
         """A constant c of the line above that its readers let stand."""
@@ -326,7 +342,7 @@ class Stream:
             own = [b for b in r.biases if not b.factors]
             if any(b.factors for b in r.biases) or len(own) > 1:
                 raise Stop(z.node, PLAIN.name, "several biases of one reader")
-            ledger.settle(b.node for b in own)
+            ledger.settle(b.piece for b in own)
         open_ = [r for r in readings if not r.bias and not r.loose]
         if raw or not open_ or not (bound.shift or bound.ones):
             return bound
@@ -362,8 +378,8 @@ class Stream:
             raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
         tied = sweep.tied == w.node
         if not tied:
-            ledger.settle((w.node,))
-        ledger.settle(b.node for b in y.biases)
+            ledger.settle((w.piece,))
+        ledger.settle(b.piece for b in y.biases)
         self._matrix(bound, tied)
         if bound.ones == "free":
             rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
