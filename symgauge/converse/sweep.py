@@ -30,6 +30,7 @@ from symgauge.program.recentred import recentred
 from symgauge.spaces.structure import Structure
 
 OUTPUTS = Fact("outputs", "the output does not vary", "", "")
+UNMET = "parameters that no step has met"
 WALLS = "walls behind walls: each would have to bend at each"
 
 
@@ -92,7 +93,7 @@ class Sweep:
             self.ledger.roll_back()
         left = self.ledger.unsettled()
         if stop is None and left:
-            stop = Stop(left[0], "leaf", "parameters that no step has met")
+            stop = Stop(left[0], "leaf", UNMET)
         sizes = self.ledger.sizes
         rest = sum((sizes.parameter(i) for i in left), Integer(0))
         free = expand(self.ledger.total + rest + self.ledger.open)
