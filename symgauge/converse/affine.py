@@ -143,7 +143,8 @@ class Reader:
         if line.law == "sum of lines":
             return self._sum(line, feats)
         if line.law == "contraction":
-            return self._contraction(line, feats) or _alone(node, feats)
+            return self._contraction(line, feats) or self._composed(line, feats) or _alone(
+                node, feats)
         if line.law == "product":
             return self._product(line, feats) or _alone(node, feats)
         return _alone(node, feats)
@@ -202,6 +203,59 @@ class Reader:
             factor = Weight(view.node, view.of(ins), found)
             read = tuple(a for a in self.structure.top(other) if a[0] == theirs)
             return self._followed(line, feats, self.read(other, read), factor)
+        return None
+
+    def _composed(self, line: Line, feats: tuple[Address, ...]) -> Affine | None:
+        """A line times a matrix that is a product of parameters, a constant added to it or none.
+
+        x (W_0 + A B) = x W_0 + x A B: what is constant is left out.
+        """
+        rank = len(line.shape)
+        if rank != 2 or set(feats) != {a for a in self.structure.top(line.node) if a[0] == 1}:
+            return None
+        x, matrix = line.inputs
+        if self.structure.fixed[x] or self.structure.fixed[matrix]:
+            return None
+        found = self._product_of_two(matrix)
+        if found is None:
+            return None
+        read = tuple(a for a in self.structure.top(x) if a[0] == 1)
+        below = self.read(x, read)
+        for factor in found[0]:
+            below = self._followed(line, feats, below, factor)
+        return Affine(line.node, feats, below.terms, below.biases, below.repeated,
+                      below.constant or found[1])
+
+    def _product_of_two(self, node: int) -> tuple[tuple[Weight, Weight], bool] | None:
+        """(A, B) where a matrix (rows in, columns out) is A B or a constant plus that."""
+        view, constant = self.views.of(node), False
+        line = self.structure.lines.get(view.node)
+        if line is not None and line.law == "sum of lines":
+            free = [j for j in line.inputs if not self.structure.fixed[j]]
+            if len(free) != 1 or len(line.shape) != 2:
+                return None
+            inner = self.structure.lines.get(free[0])
+            if inner is None or inner.law != "contraction":
+                return None
+            line, constant = inner, True
+        if line is None or line.law != "contraction" or len(line.shape) != 2:
+            return None
+        views = [None if self.structure.fixed[j] else self.views.parameter(j) for j in line.inputs]
+        left, right = views
+        if left is None or right is None:
+            return None
+        axes = [[view.at[a][0] if view.at[a] else None for a in self.structure.top(node)  # type: ignore[index]
+                 if a[0] == k] for k in (0, 1)]
+        parts = [[tuple(a for a in self.structure.top(j) if a[0] == k) for k in (0, 1)]
+                 for j in line.inputs]
+        rows, inner_left = (left.of(p) for p in parts[0])
+        inner_right, columns = (right.of(p) for p in parts[1])
+        if axes == [[0] * len(axes[0]), [1] * len(axes[1])]:
+            return (Weight(left.node, rows, inner_left),
+                    Weight(right.node, inner_right, columns)), constant
+        if axes == [[1] * len(axes[0]), [0] * len(axes[1])]:
+            return (Weight(right.node, columns, inner_right),
+                    Weight(left.node, inner_left, rows)), constant
         return None
 
     def _outs(

@@ -69,6 +69,9 @@ class Side:
     turned: int | None
     normed: Norm | None
     gains: tuple[Gain, ...]
+    #: The leaves that scores contract, below all of it, and the line where they are.
+    entries: tuple[Address, ...]
+    line: int
 
 
 @dataclass(frozen=True)
@@ -323,21 +326,22 @@ class Bases:
         left, right = line.inputs
         mine = [a for a in structure.top(left) if a[0] == rank - 1]
         theirs = [a for a in structure.top(right) if a[0] == rank - 2]
-        query = self._side(left, (*mine, *heads))
-        key = self._side(right, (*theirs, *heads))
+        query = self._side(left, tuple(mine), heads)
+        key = self._side(right, tuple(theirs), heads)
         if query is None or key is None or query.affine.repeated:
             return None
         key = replace(key, affine=replace(key.affine, repeated=False))
         return query, key, tuple(mine)
 
-    def _side(self, node: int, feats: tuple[Address, ...]) -> Side | None:
+    def _side(self, node: int, own: tuple[Address, ...], heads: list[Any]) -> Side | None:
         """Queries or keys below moves, a rotary embedding, a gain and a norm."""
+        feats = (*own, *heads)
         turned: int | None = None
         gains: list[Gain] = []
         normed: Norm | None = None
         while True:
             view = self.reader.views.of(node)
-            node, feats = view.node, view.of(feats)
+            node, feats, own = view.node, view.of(feats), view.of(own)
             line = self.structure.lines.get(node)
             if line is None:
                 return None
@@ -349,7 +353,7 @@ class Bases:
                 if any(a[0] not in back for a in feats):
                     return None
                 turned, node = node, line.inputs[0]
-                feats = tuple((back[a[0]], *a[1:]) for a in feats)
+                feats, own = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
                 continue
             if line.law == "product" and len(line.inputs) == 2 and normed is None:
                 found = self._gain(line, feats)
@@ -357,15 +361,15 @@ class Bases:
                     gains.append(found[0])
                     node = found[1]
                     continue
-                own = tuple(a for a in feats if a[0] == len(line.shape) - 1)
-                normed = self._norm(line, own)
+                normed = self._norm(line, tuple(
+                    a for a in feats if a[0] == len(line.shape) - 1))
                 if normed is not None:
                     node = normed.argument.node
                     continue
             break
         if gains and normed is None:
             return None
-        return Side(self.reader.read(node, feats), turned, normed, tuple(gains))
+        return Side(self.reader.read(node, feats), turned, normed, tuple(gains), own, node)
 
     def _gain(self, line: Line, feats: tuple[Address, ...]) -> tuple[Gain, int] | None:
         for k in (0, 1):

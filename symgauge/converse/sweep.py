@@ -30,6 +30,8 @@ from symgauge.program.recentred import recentred
 from symgauge.spaces.structure import Structure
 
 OUTPUTS = Fact("outputs", "the output does not vary", "", "")
+TABLE = Fact(
+    "table", "d(E E^T) = 0: dE = E Omega, Omega in so(d)", "d <= V", "CONVERSE 0: L2")
 UNMET = "parameters that no step has met"
 WALLS = "walls behind walls: each would have to bend at each"
 
@@ -77,6 +79,8 @@ class Sweep:
         self.outside: list[Condition] = []
         self.probabilities = False
         self.tied: int | None = None
+        #: The matrix that reads the stream out.
+        self.head: int | None = None
         self._tied_gain = self._tied_centred = False
         self._walls: int | None = None
         self._below: dict[int, int] = {}
@@ -158,11 +162,15 @@ class Sweep:
             if line.law == "normaliser" and line.op is not None and line.op.exponentiates:
                 self._causal(line.node)
         (w,) = term.factors
-        others = sum((sizes.parameter(i) for i in self.structure.network.parameter_nodes
-                      if i != w.node), Integer(0))
+        # d + 1 columns of the head tell all that the argument needs: the others follow
+        d = sizes.of(w.node, w.outs)
+        kept = d + 1 if self.head is not None else Integer(0)
+        others = d * kept + sum(
+            (sizes.parameter(i) for i in self.structure.network.parameter_nodes
+             if i in self.structure.lines and i not in (w.node, self.head)), Integer(0))
         needed = Condition(
-            expand(sizes.of(term.base, rows) * (others + 1)), sizes.of(term.base, term.feats),
-            "fresh tokens are generic points")
+            expand(sizes.of(term.base, rows) * (others + 1) + kept),
+            sizes.of(term.base, term.feats), "fresh tokens are generic points")
         ledger.steps[-1].conditions.append(needed)
         if not needed.holds(sizes):
             self.outside.append(needed)
@@ -284,9 +292,30 @@ class Sweep:
             f.node for t in goal.terms for f in t.factors))
 
     def _source(self, goals: Sequence[Affine], base: Source, ones: bool) -> None:
+        if self._table(goals, base, ones):
+            return
         if base.leaf.classes and any(g.biases for g in goals):
             raise Stop(goals[0].node, CHAIN.name, "a bias beside tokens, whose rows sum to 1")
         self._maps(goals, ones)
+
+    def _table(self, goals: Sequence[Affine], base: Source, ones: bool) -> bool:
+        """x E E^T, a table read out by itself: d(E E^T) = 0, dE = E Omega."""
+        factors = goals[0].terms[0].factors
+        if len(goals) != 1 or ones or goals[0].biases or len(factors) != 2 or not all(
+                isinstance(f, Weight) for f in factors):
+            return False
+        first, last = factors
+        assert isinstance(first, Weight) and isinstance(last, Weight)
+        if first.node != last.node or first.ins != last.outs or first.outs != last.ins:
+            return False
+        ledger = self.ledger
+        ledger.step(TABLE, goals[0].node)
+        v = ledger.sizes.of(first.node, first.ins)
+        d = ledger.sizes.of(first.node, first.outs)
+        ledger.settle((first.piece,), shared=2)
+        ledger.asks(d, v, "the table spans")
+        ledger.free("rotations of the table", d * (d - 1) / 2)
+        return True
 
     def _units(self, goals: Sequence[Affine], base: Units | Gated, ones: bool) -> None:
         self._no_tokens(base.node)
@@ -331,6 +360,7 @@ class Sweep:
         own = [b for b in goal.biases if b.factors[-n:] != factors]
         inner = tuple(replace_bias(b, n) for b in goal.biases if b.factors[-n:] == factors)
         ledger.step(HEAD, goal.node)
+        self.head = u.node
         d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
         ledger.settle((u.piece,))
         ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
@@ -459,6 +489,7 @@ class Sweep:
             raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
         (u,) = weights
         ledger.step(HEAD_NORM, goal.node)
+        self.head = u.node
         d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
         ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
         own = [b for b in goal.biases if not b.factors]
@@ -496,7 +527,6 @@ class Sweep:
         ledger.settle(b.piece for b in inner)
         self.tied = u.node
         self._tied_gain, self._tied_centred = bool(gains), base.centred
-        self._tied_distinct = True
 
 
 def replace_bias(bias: object, n: int) -> object:

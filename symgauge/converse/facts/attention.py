@@ -78,7 +78,7 @@ def heads_of(sweep: Sweep, base: Mixing) -> Heads:
     sizes, soft = sweep.ledger.sizes, base.node
     return Heads(
         sizes.of(soft, base.groups), sizes.of(soft, base.repeats),
-        sizes.of(sweep.structure.lines[base.scores].inputs[0], base.contracted),
+        sizes.of(base.query.line, base.query.entries),
         sizes.of(soft, base.feats))
 
 
@@ -199,8 +199,7 @@ def _commutant(sweep: Sweep, base: Mixing) -> Size:
                    "seen (three tokens)")
     sweep.ledger.words("two pairs of positions with other offsets are seen")
     n = len(phases[0]) * 2
-    dk = sweep.ledger.sizes.of(
-        sweep.structure.lines[base.scores].inputs[0], base.contracted)
+    dk = sweep.ledger.sizes.of(q.line, q.entries)
     if best == n:
         sweep.ledger.words("frequencies are distinct up to sign, none is 0")
         return dk
