@@ -151,7 +151,6 @@ def _stop(outcome: Outcome, unread: list[int]) -> Stopped | None:
     return Stopped(line=stop.line, law=stop.law, reason=stop.reason)
 
 
-
 def _extent(outcome: Outcome, found: Found, free: object, count: int, lifts: bool) -> Extent:
     """For which sizes bound and families agree."""
     sizes = outcome.ledger.sizes

@@ -11,8 +11,8 @@ from sympy import Integer, expand
 
 from symgauge.converse.fact import Fact
 from symgauge.converse.sizes import Condition, Size, Sizes
-from symgauge.converse.stop import Stop
-from symgauge.converse.views import MOVES
+from symgauge.sums.stop import Stop
+from symgauge.sums.views import MOVES
 from symgauge.program.leaf import Parameter
 from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
@@ -58,6 +58,11 @@ class Ledger:
         count, settled, self.open = self._kept
         del self.steps[count:]
         self.settled = set(settled)
+
+    def forget(self) -> None:
+        """Forget all steps."""
+        self._kept = (0, frozenset(), Integer(0))
+        self.roll_back()
 
     def step(self, fact: Fact, line: int) -> Step:
         """A new step: what follows is written into it."""

@@ -11,6 +11,7 @@ from symgauge.report.action import structure
 from symgauge.report.article import (
     all_families, longtable, network, shown, symbol_table, whole,
 )
+from symgauge.report.completeness import facts_of, paragraphs
 from symgauge.report.escape import escape, verbatim
 from symgauge.report.table import grid, text_of
 
@@ -51,6 +52,7 @@ def print_full(derivation: Data, console: Console) -> None:
         ("algebra", derivation["algebra"]),
         ("verdict", f"{derivation['verdict']}, each family by intertwiners"),
         ("scope", derivation["scope"]),
+        *facts_of(derivation["completeness"]),
     ):
         facts.add_row(text_of(label, console), text_of(value, console))
     console.print(facts)
@@ -76,7 +78,7 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
     """The LaTeX article; `fragment`: its body alone; `appendix`: with the machine's tables."""
     reading = derivation["reading"]
     shapes = {t["name"]: tuple(t["shape"]) for t in derivation["tensors"]}
-    body = [_result(derivation), "\\section{The network}\n"]
+    body = [_result(derivation), paragraphs(derivation["completeness"]), "\\section{The network}\n"]
     body.append(
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
         f"{escape(wording.observable(derivation))}. "

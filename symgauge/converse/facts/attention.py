@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sympy import Integer
 
-from symgauge.converse.affine import Affine, Factors, Gain, Weight
-from symgauge.converse.bases import Mixing, Side
+from symgauge.sums.affine import Affine, Factors, Weight
+from symgauge.sums.bases import Mixing, Side
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.chain import is_full
 from symgauge.converse.sizes import Size
-from symgauge.converse.stop import Stop
+from symgauge.sums.stop import Stop
 from symgauge.program.array import Array
 from symgauge.spaces.rotary import Regions
 
-if TYPE_CHECKING:
-    from symgauge.converse.sweep import Sweep
+
+from symgauge.converse.asked import Asked
 
 SOFTMAX = Fact(
     "attention", "p_s^2: D_s w_s N_h = 0; p_s: w_s dN_h = 0: dN_h = 0 and D_s = 0, head by head",
@@ -57,7 +56,7 @@ class Read:
     biased: bool
 
 
-def read(affine: Affine, wanted: Size, sweep: Sweep) -> Read:
+def read(affine: Affine, wanted: Size, sweep: Asked) -> Read:
     """One line times matrices, with a bias behind them or none. Raises Stop otherwise."""
     sizes = sweep.ledger.sizes
     if len(affine.terms) != 1 or affine.repeated:
@@ -73,7 +72,7 @@ def read(affine: Affine, wanted: Size, sweep: Sweep) -> Read:
     return Read(affine, t.base, t.feats, t.factors[:-1], weight, any(is_full(b) for b in own))
 
 
-def heads_of(sweep: Sweep, base: Mixing) -> Heads:
+def heads_of(sweep: Asked, base: Mixing) -> Heads:
     """The sizes of heads."""
     sizes, soft = sweep.ledger.sizes, base.node
     return Heads(
@@ -82,7 +81,7 @@ def heads_of(sweep: Sweep, base: Mixing) -> Heads:
         sizes.of(soft, base.feats))
 
 
-def pattern(sweep: Sweep, base: Mixing) -> list[tuple[int, int]]:
+def pattern(sweep: Asked, base: Mixing) -> list[tuple[int, int]]:
     """The pairs (row, column) that are seen, of the first head."""
     if base.seen is None:
         return [(t, s) for t in range(base.rows) for s in range(base.columns)]
@@ -90,7 +89,7 @@ def pattern(sweep: Sweep, base: Mixing) -> list[tuple[int, int]]:
     return [(int(t), int(s)) for t, s in zip(*(seen != 0).all(0).nonzero(), strict=True)]
 
 
-def sees_two(sweep: Sweep, base: Mixing) -> None:
+def sees_two(sweep: Asked, base: Mixing) -> None:
     """Raise Stop where no row sees two tokens."""
     pairs = pattern(sweep, base)
     rows = [t for t, _ in pairs]
@@ -100,7 +99,7 @@ def sees_two(sweep: Sweep, base: Mixing) -> None:
 
 
 def scores(
-    sweep: Sweep, base: Mixing, heads: Heads, query: tuple[Size, bool], key: tuple[Size, bool]
+    sweep: Asked, base: Mixing, heads: Heads, query: tuple[Size, bool], key: tuple[Size, bool]
 ) -> None:
     """What is left free of queries and keys: (features that they read, biased)."""
     ledger = sweep.ledger
@@ -126,7 +125,7 @@ def scores(
 
 
 def values(
-    sweep: Sweep, base: Mixing, heads: Heads, given: tuple[Size, bool], out: Size,
+    sweep: Asked, base: Mixing, heads: Heads, given: tuple[Size, bool], out: Size,
     into_scores: bool = False,
 ) -> tuple[Size, Size] | None:
     """What is left free of values and outputs; (dimension, rank) of their bias as a constant."""
@@ -140,7 +139,7 @@ def values(
 
 
 def _normed(
-    sweep: Sweep, base: Mixing, heads: Heads, query: tuple[Size, bool], key: tuple[Size, bool]
+    sweep: Asked, base: Mixing, heads: Heads, query: tuple[Size, bool], key: tuple[Size, bool]
 ) -> None:
     ledger, q, k = sweep.ledger, base.query, base.key
     ledger.step(NORMED, base.scores)
@@ -177,7 +176,7 @@ def _normed(
         ledger.free("scales of keys", g)
 
 
-def _commutant(sweep: Sweep, base: Mixing) -> Size:
+def _commutant(sweep: Asked, base: Mixing) -> Size:
     """dim of the matrices that commute with the rotation by the difference of two offsets."""
     q, k = base.query, base.key
     if q.turned is None or k.turned is None:
@@ -206,7 +205,7 @@ def _commutant(sweep: Sweep, base: Mixing) -> Size:
     return Integer(best)
 
 
-def _still(sweep: Sweep, base: Mixing) -> bool:
+def _still(sweep: Asked, base: Mixing) -> bool:
     """Whether a pair of entries is turned by nothing at some pair of positions that is seen."""
     left, right = (_phases(sweep, side) for side in (base.query, base.key))
     return any(
@@ -225,7 +224,7 @@ def _of_angles(turns: list[Fraction]) -> int:
     return sum((2 * m)**2 if r == 0 else 2 * m**2 for r, m in classes.items())
 
 
-def _phases(sweep: Sweep, side: Side) -> list[list[Fraction]]:
+def _phases(sweep: Asked, side: Side) -> list[list[Fraction]]:
     """The angle by which each pair is turned at each position. Raises Stop where none is known."""
     structure = sweep.structure
     end = side.turned
@@ -254,14 +253,15 @@ def _by_position(end: int, table: Array) -> Array:
         raise Stop(end, ROTARY.name, "heads are turned differently")
     if not varies:
         return table.reshape(-1, n)[:1]
-    return np.moveaxis(table, varies[0], -2).reshape(-1, table.shape[varies[0]], n)[0]
+    found: Array = np.moveaxis(table, varies[0], -2).reshape(-1, table.shape[varies[0]], n)[0]
+    return found
 
 
 def _angle(
     end: int, cos: tuple[Fraction, tuple[str, ...]], sin: tuple[Fraction, tuple[str, ...]]
 ) -> Fraction:
     """r, where the two numbers are cos r and sin r (or - sin r) of a rational r."""
-    if cos == (1, ()) and sin[0] == 0:
+    if cos[0] == 1 and not cos[1] and sin[0] == 0:
         return Fraction(0)
     (one, names), (sign, others) = cos, sin
     if one == 1 and abs(sign) == 1 and len(names) == len(others) == 1:

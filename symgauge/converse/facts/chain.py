@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from sympy import Integer
 
-from symgauge.converse.affine import Bias, Factor, Gain, Weight
+from symgauge.sums.affine import Bias, Factor, Gain, Weight
 from symgauge.converse.fact import Fact
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Size
-from symgauge.converse.stop import Stop
+from symgauge.sums.stop import Stop
 
 CHAIN = Fact(
     "chain", "d(W_1 ... W_k) = 0 leaves r (n_0 + n_k - r) of the coordinates determined, r the "

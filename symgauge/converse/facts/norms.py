@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sympy import Integer
 
-from symgauge.converse.affine import Bias, Factors, Gain, Weight
-from symgauge.converse.bases import Norm
+from symgauge.sums.affine import Bias, Factors, Gain, Weight
+from symgauge.sums.bases import Norm
 from symgauge.converse.fact import Fact
 from symgauge.converse.facts.chain import is_full
 from symgauge.converse.sizes import Size
-from symgauge.converse.stop import Stop
+from symgauge.sums.stop import Stop
 
-if TYPE_CHECKING:
-    from symgauge.converse.sweep import Sweep
+
+from symgauge.converse.asked import Asked
 
 READ = Fact(
     "readers of a norm", "u = N(z) B + b, du = 0, dz = z A + c, z spans, B not 0: db = 0, c = 0, "
@@ -61,7 +60,7 @@ def reading(affine_biases: Sequence[Bias], factors: Factors, loose: bool = False
     return Reading(factors, own, tuple(affine_biases), loose)
 
 
-def read_all(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
+def read_all(sweep: Asked, norm: Norm, readings: Sequence[Reading]) -> None:
     """Free what the readers of one norm leave free, their values being determined.
 
     Each is gain, matrix, bias; the norm's own bias runs through all matrices.
@@ -97,7 +96,7 @@ def read_all(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
 
 
 def _norm_bias(
-    sweep: Sweep, norm: Norm, readings: Sequence[Reading], inner: set[Bias]
+    sweep: Asked, norm: Norm, readings: Sequence[Reading], inner: set[Bias]
 ) -> None:
     """The bias of the norm: each reader's own bias undoes it; without, it stays or 1 does."""
     ledger = sweep.ledger
@@ -124,7 +123,7 @@ def _norm_bias(
         widths if norm.centred else ledger.smallest((widths, d), "readers without a bias")))
 
 
-def between(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
+def between(sweep: Asked, norm: Norm, readings: Sequence[Reading]) -> None:
     """(N(x W_0 + b_0) G) W_1 + b_1 with free inputs: all of it, W_0 and b_0 included."""
     ledger = sweep.ledger
     ledger.step(BETWEEN, norm.node)
@@ -137,7 +136,8 @@ def between(sweep: Sweep, norm: Norm, readings: Sequence[Reading]) -> None:
     own = argument.biases
     if len(own) > 1 or any(not is_full(b) or b.factors for b in own):
         raise Stop(norm.node, BETWEEN.name, "more than one bias before the norm")
-    (w0,) = t.factors
+    w0 = t.factors[0]
+    assert isinstance(w0, Weight)
     m, d = ledger.sizes.of(w0.node, w0.ins), ledger.sizes.of(w0.node, w0.outs)
     weights = [r.weight for r in readings]
     o = sum((ledger.sizes.of(w.node, w.outs) for w in weights if w), Integer(0))

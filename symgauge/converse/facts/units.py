@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sympy import Integer
 
-from symgauge.converse.affine import Affine, Weight
-from symgauge.converse.bases import Gated, Source, Units
+from symgauge.sums.affine import Affine, Weight
+from symgauge.sums.bases import Gated, Source, Units
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.sizes import Size
-from symgauge.converse.stop import Stop
+from symgauge.sums.stop import Stop
 
-if TYPE_CHECKING:
-    from symgauge.converse.sweep import Sweep
+
+from symgauge.converse.asked import Asked
 
 SMOOTH = Fact(
     "units", "sum_i act(u_i) dv_i + act'(u_i) du_i v_i in the lower field: du_i = 0, dv_i = 0 "
@@ -34,7 +33,8 @@ GATED = Fact(
     "gated units", "dg_i = 0, u_i dv_i + du_i v_i = 0: du_i = -c_i u_i",
     "each g_i has a parameter of its own (C-PRIV)", "CONVERSE 1: gated", (AX,))
 KINKED_GATE = Fact(
-    "gated units with walls", "the jump at g_i = 0, g_i and u_i coprime: two scalings for each unit",
+    "gated units with walls",
+    "the jump at g_i = 0, g_i and u_i coprime: two scalings for each unit",
     "every wall g_i = 0 is reached, nothing below has walls", "CONVERSE 1: ReGLU")
 BILINEAR = Fact(
     "products of coordinates", "monomials g_i u_j of coordinates: two scalings for each unit (one "
@@ -42,7 +42,7 @@ BILINEAR = Fact(
     "inputs' sizes", "CONVERSE 1: bilinear")
 
 
-def units(sweep: Sweep, base: Units, out: Size, alone: bool) -> list[Affine]:
+def units(sweep: Asked, base: Units, out: Size, alone: bool) -> list[Affine]:
     """What is left free of units, and the arguments that do not vary (up to that)."""
     ledger = sweep.ledger
     h = ledger.sizes.of(base.node, base.feats)
@@ -58,12 +58,12 @@ def units(sweep: Sweep, base: Units, out: Size, alone: bool) -> list[Affine]:
     return [base.argument]
 
 
-def _smooth(sweep: Sweep, base: Units) -> None:
+def _smooth(sweep: Asked, base: Units) -> None:
     sweep.ledger.step(SMOOTH, base.node)
     _private(sweep, base.argument)
 
 
-def _exponential(sweep: Sweep, base: Units, h: Size) -> None:
+def _exponential(sweep: Asked, base: Units, h: Size) -> None:
     from symgauge.converse.facts.chain import is_full
 
     sweep.ledger.step(EXPONENTIAL, base.node)
@@ -76,14 +76,14 @@ def _exponential(sweep: Sweep, base: Units, h: Size) -> None:
         raise Stop(base.node, EXPONENTIAL.name, "a bias of exponents runs through a matrix")
 
 
-def _kinked(sweep: Sweep, base: Units, h: Size) -> None:
+def _kinked(sweep: Asked, base: Units, h: Size) -> None:
     sweep.ledger.step(KINKED, base.node)
     sweep.walls(base.node)
     _reached(sweep, base.argument)
     sweep.ledger.free("scalings of units", h)
 
 
-def _power(sweep: Sweep, base: Units, h: Size, out: Size, alone: bool) -> None:
+def _power(sweep: Asked, base: Units, h: Size, out: Size, alone: bool) -> None:
     ledger, p = sweep.ledger, base.attrs["exponent"]
     ledger.step(POWER, base.node)
     if not alone:
@@ -97,7 +97,7 @@ def _power(sweep: Sweep, base: Units, h: Size, out: Size, alone: bool) -> None:
     ledger.free("scalings of units", h)
 
 
-def gated(sweep: Sweep, base: Gated, out: Size, alone: bool) -> list[Affine]:
+def gated(sweep: Asked, base: Gated, out: Size, alone: bool) -> list[Affine]:
     """The same for gated units."""
     ledger = sweep.ledger
     h = ledger.sizes.of(base.node, base.feats)
@@ -124,7 +124,7 @@ def gated(sweep: Sweep, base: Gated, out: Size, alone: bool) -> list[Affine]:
     return [base.gate, base.up]
 
 
-def _bilinear(sweep: Sweep, base: Gated, h: Size, out: Size) -> None:
+def _bilinear(sweep: Asked, base: Gated, h: Size, out: Size) -> None:
     ledger = sweep.ledger
     left, right = (_coordinates(sweep, a) for a in (base.gate, base.up))
     if base.gate.terms[0].base == base.up.terms[0].base:
@@ -143,7 +143,7 @@ def _bilinear(sweep: Sweep, base: Gated, h: Size, out: Size) -> None:
     ledger.free("scalings of units", 2 * h)
 
 
-def _private(sweep: Sweep, argument: Affine) -> None:
+def _private(sweep: Asked, argument: Affine) -> None:
     """C-PRIV: each argument is linear in a parameter that is found in no other, nor below."""
     for t in argument.terms:
         if any(isinstance(f, Weight) and sweep.ledger.uses[f.node] == 1 for f in t.factors):
@@ -157,13 +157,13 @@ def _private(sweep: Sweep, argument: Affine) -> None:
     raise Stop(argument.node, SMOOTH.name, "the arguments have no parameter of their own")
 
 
-def _varies(sweep: Sweep, argument: Affine) -> None:
+def _varies(sweep: Asked, argument: Affine) -> None:
     """The other factor is not 0: it has a term with a matrix."""
     if not any(isinstance(f, Weight) for t in argument.terms for f in t.factors):
         raise Stop(argument.node, GATED.name, "the factor of a gate is no linear map of a line")
 
 
-def _coordinates(sweep: Sweep, argument: Affine) -> Size:
+def _coordinates(sweep: Asked, argument: Affine) -> Size:
     """The number of free inputs of which u = x W + b is a generic map."""
     if len(argument.terms) == 1:
         (t,) = argument.terms
@@ -174,7 +174,7 @@ def _coordinates(sweep: Sweep, argument: Affine) -> Size:
     raise Stop(argument.node, POWER.name, "the arguments are no matrix of the inputs")
 
 
-def _reached(sweep: Sweep, argument: Affine) -> None:
+def _reached(sweep: Asked, argument: Affine) -> None:
     """Every wall is reached: arguments of free inputs with a bias or two inputs, or of a stream."""
     from symgauge.converse.facts.chain import is_full
 
@@ -188,7 +188,7 @@ def _reached(sweep: Sweep, argument: Affine) -> None:
     sweep.ledger.asks(2, sweep.ledger.sizes.of(t.base, t.feats), "walls through 0 that differ")
 
 
-def _same_source(sweep: Sweep, base: Gated) -> None:
+def _same_source(sweep: Asked, base: Gated) -> None:
     """Gate and factor are different functions of one line, two wide or with biases."""
     a, b = base.gate.terms, base.up.terms
     if len(a) != 1 or len(b) != 1 or a[0].base != b[0].base:

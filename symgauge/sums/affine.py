@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from symgauge.converse.stop import Stop
-from symgauge.converse.views import MOVES, View, Views
+from symgauge.sums.stop import Stop
+from symgauge.sums.views import MOVES, View, Views
 from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line
@@ -42,7 +42,6 @@ class Weight:
     node: int
     ins: tuple[Address, ...]
     outs: tuple[Address, ...]
-
 
     @property
     def piece(self) -> Piece:
@@ -84,7 +83,6 @@ class Bias:
     feats: tuple[Address, ...]
     rows: tuple[Address, ...]
     factors: Factors
-
 
     @property
     def piece(self) -> Piece:
@@ -244,7 +242,7 @@ class Reader:
         left, right = views
         if left is None or right is None:
             return None
-        axes = [[view.at[a][0] if view.at[a] else None for a in self.structure.top(node)  # type: ignore[index]
+        axes = [[b[0] if (b := view.at[a]) else None for a in self.structure.top(node)
                  if a[0] == k] for k in (0, 1)]
         parts = [[tuple(a for a in self.structure.top(j) if a[0] == k) for k in (0, 1)]
                  for j in line.inputs]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from symgauge.converse.affine import Affine, Gain, Reader
-from symgauge.converse.entrywise import argument_of
-from symgauge.converse.stop import Stop
-from symgauge.converse.views import MOVES
+from symgauge.sums.affine import Affine, Gain, Reader
+from symgauge.sums.entrywise import argument_of
+from symgauge.sums.stop import Stop
+from symgauge.sums.views import MOVES
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input
@@ -320,8 +320,9 @@ class Bases:
         structure = self.structure
         line = structure.lines[scores]
         rank = len(line.shape)
-        heads = [at.get(a) for a in (*shared, *repeats)]
-        if None in heads or any(a[0] >= rank - 2 for a in heads):
+        found = [at.get(a) for a in (*shared, *repeats)]
+        heads = [a for a in found if a is not None and a[0] < rank - 2]
+        if len(heads) < len(found):
             return None
         left, right = line.inputs
         mine = [a for a in structure.top(left) if a[0] == rank - 1]
