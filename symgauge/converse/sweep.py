@@ -109,6 +109,7 @@ class Sweep(Context):
             if line.attrs["axis"] != len(line.shape) - 1:
                 raise Stop(out, line.law, "probabilities along another axis")
             self.probabilities = True
+            self.ledger.asks(2, self.ledger.sizes.of(out, feats), "probabilities of one class")
             out = line.inputs[0]
         goal = self.reader.read(out, feats)
         self.descend([goal], self.probabilities)
