@@ -9,20 +9,19 @@ minors of W_2; and an operand of a sum that makes up for another, delta W_0 = -B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.derivers.basket import Values
 from symgauge.derivers.grading import grading
 from symgauge.derivers.monomials import Box, Group, Terms, boxes
 from symgauge.derivers.search import Search
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
-from symgauge.exact.singular import singular
+from symgauge.exact.row_spaces import outside
 from symgauge.lie.fields import VectorField
-from symgauge.points.rows import SPARE
 
 #: Degree of the components in all parameters together.
 DEGREE = 3
@@ -30,8 +29,8 @@ DEGREE = 3
 TENSORS, DEGREE_APART = 5, 8
 #: Terms of one box of degrees, and of all that are tried, above which it is left out.
 BOX_TERMS, ALL_TERMS = 400_000, 1_500_000
-#: Terms of one weight above which it is left out; up to which many are eliminated at once.
-MAX_OF_WEIGHT, SMALL = 400, 24
+#: Terms of one weight above which it is left out.
+MAX_OF_WEIGHT = 200
 #: Entries of the systems that are eliminated at once.
 ENTRIES = 1 << 20
 
@@ -40,17 +39,16 @@ class Graded:
     """The fields of small degree that raise the rank of what is known already."""
 
     def __init__(
-        self, search: Search, read: npt.NDArray[np.bool_], moved: list[str], point: Array,
-        known: Callable[[], Array],
+        self, search: Search, read: npt.NDArray[np.bool_], moved: Sequence[str],
+        point: Sequence[int], known: Values,
     ) -> None:
-        """`known`: the values of the known fields at a point, shape (fields, P), as they are now.
+        """`known`: the known fields' values at a point along what an output reads: it may grow.
 
-        `read`: coordinates that an output reads. `moved`: tensors that are known to move.
+        `read`: those coordinates. `moved`: tensors that null directions which are left move.
         """
-        self._search, self._point, self._known = search, point, known
-        self._read = read
+        self._search, self._read, self._moved = search, read, moved
+        self._point, self._known = np.array(point, dtype=np.float64), known
         self._grading = grading(search.network, search.field, search.rng)
-        self._moved = moved
 
     def fields(self) -> Iterator[VectorField]:
         """Fields with X f = 0 at fresh points that raise the rank, of few terms first."""
@@ -78,45 +76,38 @@ class Graded:
     def _in(self, box: Box) -> Iterator[VectorField]:
         """The fields of one box."""
         search, field = self._search, self._search.field
-        outside = self._outside()
-        for terms in self._dependent(box):
-            rows, theta, _ = search.rows(len(terms) + SPARE)
-            found = nullspace(terms.columns(rows, theta, field), field.p)
-            values = terms.at(self._point, found, field)
-            if not len(found) or not field.matmul(values, outside.T).any():
-                continue
-            vectors = search.nullspace(len(terms), terms.columns)
+        for terms in self._promising(box):
+            vectors = search.nullspace(terms.number, terms.columns)
             for vector in () if vectors is None else vectors:
                 moved = terms.field_of(vector)
-                if field.matmul(outside, moved.at(self._point, field)[:, None]).any():
+                if field.matmul(self._outside(), moved.at(self._point, field)[:, None]).any():
                     yield moved
-                    outside = self._outside()
 
-    def _dependent(self, box: Box) -> Iterator[Terms]:
-        """The terms of each weight that are dependent at as many points as there are terms."""
-        weights = box.by_weight(self._grading.labels, self._search.field.p)
-        for size, group in groupby(weights, len):
+    def _promising(self, box: Box) -> Iterator[Terms]:
+        """The terms of each weight of which a solution raises the rank, as far as one prime says.
+
+        Any solution that does is caught by a random form that vanishes on the known values, but
+        with probability 1/p.
+        """
+        field = self._search.field
+        for terms in box.by_weight(self._grading.labels, field.p):
+            size = terms.number
             if size > MAX_OF_WEIGHT:
                 return
-            listed = list(group)
             step = max(1, ENTRIES // size**2)
-            for k in range(0, len(listed), step):
-                yield from self._of_size(size, listed[k:k + step])
-
-    def _of_size(self, size: int, listed: list[Terms]) -> Iterator[Terms]:
-        if size > SMALL:
-            yield from listed
-            return
-        rows, theta, _ = self._search.rows(size)
-        field = self._search.field
-        together = Terms(
-            np.concatenate([t.targets for t in listed]),
-            np.concatenate([t.factors for t in listed]))
-        columns = together.columns(rows, theta, field).reshape(size, len(listed), size)
-        for k in np.flatnonzero(singular(np.swapaxes(columns, 0, 1), field)):
-            yield listed[k]
+            rows, theta, _ = self._search.rows(size)
+            for k in range(0, len(terms.targets), step):
+                some = terms[k:k + step]
+                forms = self._outside()
+                form = field.matmul(field.random(self._search.rng, (1, len(forms))), forms)
+                columns = some.columns(rows, theta, field)
+                (values,) = some.columns(form, self._point[None], field)
+                for i in np.flatnonzero(outside(np.swapaxes(columns, 0, 1), values, field)):
+                    yield some[int(i)]
 
     def _outside(self) -> Array:
         """Forms that vanish on the values of the known fields, as rows."""
-        known = self._known()
-        return nullspace(known, self._search.field.p) if len(known) else np.eye(len(self._point))
+        values = np.zeros((len(self._known), len(self._point)))
+        for row, value in zip(values, self._known, strict=True):
+            row[list(value)] = list(value.values())
+        return nullspace(values, self._search.field.p) if len(values) else np.eye(len(self._point))

@@ -19,31 +19,29 @@ Numbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms m(theta) d/d theta_k: coordinates k, and factors of m, shape (terms, degree).
+    """Terms m(theta) d/d theta_k: coordinates k, shape (..., terms), and the factors of m.
 
-    Coordinate -1 stands for 1.
+    The factors have shape (..., terms, degree); coordinate -1 stands for 1.
     """
 
     targets: Numbers
     factors: Numbers
 
-    def __len__(self) -> int:
-        return len(self.targets)
+    @property
+    def number(self) -> int:
+        """How many terms there are."""
+        return self.targets.shape[-1]
+
+    def __getitem__(self, k: int | slice) -> Terms:
+        return Terms(self.targets[k], self.factors[k])
 
     def columns(self, rows: Array, theta: Array, field: PrimeField) -> Array:
-        """The pairing of Jacobian rows with each term."""
+        """The pairing of Jacobian rows with each term, shape (rows, ..., terms)."""
         out = rows[:, self.targets]
         whole = np.concatenate([theta, np.ones((len(theta), 1))], axis=1)
-        for factor in self.factors.T:
+        for factor in np.moveaxis(self.factors, -1, 0):
             out = field.mul(out, whole[:, factor])
         return out
-
-    def at(self, point: Array, vectors: Array, field: PrimeField) -> Array:
-        """The fields with these coefficients, at a point: shape (fields, P)."""
-        values = self.columns(np.ones((1, len(point))), point[None], field)
-        spread = np.zeros((len(self), len(point)))
-        spread[np.arange(len(self)), self.targets] = 1.0
-        return field.matmul(field.mul(vectors, values), spread)
 
     def field_of(self, vector: npt.NDArray[np.object_]) -> VectorField:
         """The field with these coefficients."""
@@ -99,7 +97,9 @@ class Box:
         return total
 
     def by_weight(self, labels: Numbers, p: int) -> Iterator[Terms]:
-        """The terms of each weight, but of those that a smaller box has; fewest terms first.
+        """The terms of each weight, those weights with as many terms together: fewest first.
+
+        Weights all of whose terms a smaller box has are left out.
 
         `labels`: those of the coordinates (see `grading`), shape (2, P).
         """
@@ -114,10 +114,10 @@ class Box:
         sizes = np.diff(np.append(starts, len(keys)))
         reached = np.bitwise_or.reduceat(highest[order], starts)
         wanted = (1 << len(self.groups)) - 1
-        for w in np.argsort(sizes, kind="stable"):
-            if sizes[w] > 1 and reached[w] == wanted:
-                chosen = order[starts[w]:starts[w] + sizes[w]]
-                yield Terms(targets[chosen], factors[chosen])
+        kept = (reached == wanted) & (sizes > 1)
+        for size in np.unique(sizes[kept]).tolist():
+            own = order[starts[kept & (sizes == size), None] + np.arange(size)]
+            yield Terms(targets[own], factors[own])
 
     def _terms(self) -> tuple[Numbers, Numbers, Numbers]:
         """All terms, and in which groups each has the full degree, as bits."""
