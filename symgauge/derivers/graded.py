@@ -27,10 +27,10 @@ from symgauge.lie.fields import VectorField
 DEGREE = 3
 #: The most tensors whose degrees are counted apart, and the total degree then, less one.
 TENSORS, DEGREE_APART = 5, 8
-#: Terms of one box of degrees, and of all that are tried, above which it is left out.
-BOX_TERMS, ALL_TERMS = 400_000, 1_500_000
-#: Terms of one weight above which it is left out.
-MAX_OF_WEIGHT = 200
+#: Terms of one box of degrees above which it is left out, and terms of one weight.
+BOX_TERMS, MAX_OF_WEIGHT = 400_000, 200
+#: What all systems may take: terms times squares of the terms of their weight, plus 100 for each.
+WORK = 400_000_000
 #: Entries of the systems that are eliminated at once.
 ENTRIES = 1 << 20
 
@@ -48,16 +48,15 @@ class Graded:
         """
         self._search, self._read, self._moved = search, read, moved
         self._point, self._known = np.array(point, dtype=np.float64), known
+        self._work = 0
         self._grading = grading(search.network, search.field, search.rng)
 
     def fields(self) -> Iterator[VectorField]:
         """Fields with X f = 0 at fresh points that raise the rank, of few terms first."""
-        work = 0
         for box in self._boxes():
-            work += box.size
-            if work > ALL_TERMS:
-                return
             yield from self._in(box)
+            if self._work > WORK:
+                return
 
     def _boxes(self) -> list[Box]:
         """Degrees to try: in all parameters together, and in each of the tensors that move."""
@@ -93,6 +92,9 @@ class Graded:
         for terms in box.by_weight(self._grading.labels, field.p):
             size = terms.number
             if size > MAX_OF_WEIGHT:
+                return
+            self._work += terms.targets.size * (size**2 + 100)
+            if self._work > WORK:
                 return
             step = max(1, ENTRIES // size**2)
             rows, theta, _ = self._search.rows(size)
