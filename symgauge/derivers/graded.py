@@ -10,6 +10,7 @@ minors of W_2; and an operand of a sum that makes up for another, delta W_0 = -B
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ TENSORS, DEGREE_APART = 5, 8
 #: Terms of one box of degrees above which it is left out, and terms of one weight.
 BOX_TERMS, MAX_OF_WEIGHT = 400_000, 200
 #: What all systems may take: terms times squares of the terms of their weight, plus 100 for each.
-WORK = 400_000_000
+WORK = 600_000_000
 #: Entries of the systems that are eliminated at once.
 ENTRIES = 1 << 20
 
@@ -69,7 +70,10 @@ class Graded:
             tensors = [own.whole(name).reshape(-1) for name in self._moved]
         if len(tensors) <= TENSORS:
             apart = [Group(t, self._grading.scales(t)) for t in tensors if len(t)]
-            found += boxes(apart, DEGREE_APART, BOX_TERMS)
+            # few tensors first: among all of them they are hidden by the others' terms
+            for k in sorted({1, 2, len(apart)}):
+                for some in combinations(apart, k):
+                    found += boxes(some, DEGREE_APART, BOX_TERMS)
         return sorted(found, key=lambda box: box.size)
 
     def _in(self, box: Box) -> Iterator[VectorField]:

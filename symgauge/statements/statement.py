@@ -24,6 +24,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.statements.at_full import at_full
+from symgauge.statements.polynomial import word_of
 from symgauge.verdict import Verdict
 
 
@@ -146,7 +147,7 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     each = f", {copies} copies" if copies > 1 else ""
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""
-    return f"{family.kind.word} of {names}{each}" + (f", through {through}" if through else "")
+    return f"{word_of(family, shapes)} of {names}{each}" + (f", through {through}" if through else "")
 
 
 def _power(weight: Any, base: str) -> str:
