@@ -1,7 +1,7 @@
 """K10: what may vary below a norm with a head, and why a block with atoms leaves rotations alone.
 
-f = N(z) B + kappa, N(z) = z / rho, rho^2 = |z|^2 / d + eps, e = d eps, B = G U of rank d (o >= d
-outputs). By itself the head lets projective fields of the stream pass; the atoms of the last block
+f = N(z) B + kappa, N(z) = z / rho, rho^2 = |z|^2 / d + eps, e = d eps, B = G U, o
+outputs. By itself the head lets projective fields of the stream pass; the atoms of the last block
 do not.
 """
 
@@ -113,6 +113,58 @@ def last_atoms() -> list[Step]:
     ]
 
 
+def few_outputs() -> list[Step]:
+    """o < d: the rows of V and the columns of B together span, and that is enough."""
+    tau = sympy.Symbol("tau")
+    b, Q = sympy.Function("b")(tau), sympy.Function("Q")(tau)
+    l0, l1, l2 = sympy.symbols("lambda_0 lambda_1 lambda_2")
+    a, c, q, rv, rw, vv, vw, ww = sympy.symbols("a b Q_r q_rv q_rw q_vv q_vw q_ww")
+    square = q + 2 * a * rv + 2 * c * rw + a**2 * vv + 2 * a * c * vw + c**2 * ww
+    cubic = l1 * vv * a**3 + l2 * ww * c**3 + a**2 * c * (2 * l1 * vw + l2 * vv) + (
+        a * c**2 * (2 * l2 * vw + l1 * ww))
+    lower = l0 * q + a * (2 * l0 * rv + l1 * q) + c * (2 * l0 * rw + l2 * q) + a**2 * (
+        l0 * vv + 2 * l1 * rv) + c**2 * (l0 * ww + 2 * l2 * rw) + 2 * a * c * (
+            l0 * vw + l1 * rw + l2 * rv)
+    k = sizes("k")[0]
+    K, K_r = matrix("K", d, k), matrix("K_r", k, d, latex="{K^r}")
+    t, v, M = matrix("t", 1, d), matrix("v", 1, d), matrix("M", d, d, kind="skew")
+    return [
+        PolynomialIdentity(
+            "the variation of one output", 2 * Q * sympy.sqrt(Q) * (b / sympy.sqrt(Q)).diff(tau),
+            2 * Q * b.diff(tau) - b * Q.diff(tau),
+            note=r"$Q = |z|^2 + e$, $b = (z B)_c$, $\delta Q = 2 s$, $s = z \cdot \delta z$: $Q\, "
+            r"\delta (z B) = s\, z B$. As a polynomial in the atoms $Q$ is prime (K2, over a field "
+            r"of real functions) and does not divide the linear $z B$: $s = \lambda Q$ with "
+            r"$\lambda = \lambda_0 + \sum \lambda_i a_i$, and $\delta z\, B = \lambda z B - z\, "
+            r"\delta B$. The squares: $\lambda_i v_i B = -\delta u_i\, v_i B$.",
+        ),
+        PolynomialIdentity(
+            "lambda Q in two atoms", (l0 + l1 * a + l2 * c) * square, lower + cubic,
+            note=r"In $s = z \cdot \delta z$ the monomial $a^2 b$ has the coefficient $-\delta u\, "
+            r"q_{vw} = \lambda_1 q_{vw}$.",
+        ),
+        PolynomialIdentity(
+            "so two independent rows leave lambda_1 = 0", l1 * (vw**2 - vv * ww), 0,
+            relations=(l1 * vw - 2 * l1 * vw - l2 * vv, l2 * vw - 2 * l2 * vw - l1 * ww),
+            note=r"$d_{ff} \ge 2$: $\lambda_i = 0$, $\delta u_i = 0$, and $\lambda_0$ is constant, "
+            r"by the linear part of $\delta z\, B$. With $\delta r = \lambda_0 r + t$ and $\delta "
+            r"v_i = \lambda_0 v_i + t_i$ what is left is $t B = -r\, \delta B$, $t v_i^{\top} = -r "
+            r"t_i^{\top}$, $r t^{\top} = \lambda_0 e$.",
+        ),
+        MatrixIdentity(
+            "t is linear in r", t @ K @ K_r, t, rules=((K @ K_r, identity(d)),),
+            note=r"$K = [B, V^{\top}]$ has a right inverse $K^r$ if $o + d_{ff} \ge d$, and $t K$ "
+            r"is linear in $r$: $t = r M$. $r M r^{\top} = \lambda_0 e$ is constant, so $M$ is "
+            r"skew, and $\lambda_0 = 0$ if $\epsilon > 0$.",
+        ),
+        MatrixIdentity(
+            "the rows of V turn alike", -((M @ v.T).T), v @ M,
+            note=r"$M v_i^{\top} = -t_i^{\top}$, so $t_i = v_i M$; and $\delta B = -M B$. All in "
+            r"all $\delta z = z (M + \lambda_0)$.",
+        ),
+    ]
+
+
 def must_fail() -> list[Step]:
     """The false neighbours."""
     r, v = matrix("r", 1, d), matrix("v", 1, d)
@@ -143,15 +195,17 @@ def theorem() -> Theorem:
         claim="K10",
         title="Below a norm with a head",
         statement=(
-            r"Let $f = N(z) B + \kappa$ with $B$ of rank $d \ge 2$ and $o \ge d$ outputs, and $z$ "
-            r"span. (a) $\delta f = 0$ and $\delta \kappa = 0$ iff $\delta B = -A_0 B$ and, for "
-            r"$\epsilon > 0$, $\delta z = z A_0 + (z S z^{\top}) z / (d \epsilon)$ with $S$ the "
-            r"symmetric part of $A_0$; for $\epsilon = 0$, $S = 0$ and $\delta z = z A_0 + \varphi "
-            r"z$ with any function $\varphi$. (b) If $z = r + \mathrm{act}(u) V$ where $r$, which "
-            r"spans, and $u$ are made of what lies below the atoms of act, one of tanh, sigmoid, "
-            r"softplus, SiLU, GELU, SwiGLU, GEGLU with $d_{ff} \ge 1$ units, then $\delta z = z A$ "
-            r"with $A$ skew, or $\lambda + $ skew for $\epsilon = 0$ (then $d_{ff} \ge 2$ or $d "
-            r"\ge 3$), and $\delta \kappa = 0$."
+            r"Let $f = N(z) B + \kappa$ with $B$ of full rank, $d \ge 2$, $o \ge d$ outputs, "
+            r"and $z$ span. (a) $\delta f = 0$ and $\delta \kappa = 0$ iff $\delta B = -A_0 B$ "
+            r"and, for $\epsilon > 0$, $\delta z = z A_0 + (z S z^{\top}) z / (d \epsilon)$ "
+            r"with $S$ the symmetric part of $A_0$; for $\epsilon = 0$, $S = 0$ and $\delta z = "
+            r"z A_0 + \varphi z$ with any function $\varphi$. (b) If $z = r + \mathrm{act}(u) "
+            r"V$ where $r$, which spans, and $u$ are made of what lies below the atoms of act, "
+            r"one of tanh, sigmoid, softplus, SiLU, GELU, SwiGLU, GEGLU with $d_{ff} \ge 1$ "
+            r"units, then $\delta z = z A$ with $A$ skew, or $\lambda + $ skew for $\epsilon = "
+            r"0$ (then $d_{ff} \ge 2$ or $d \ge 3$), and $\delta \kappa = 0$. (c) Without "
+            r"$\kappa$, and with $o < d$ but $d_{ff} \ge 2$ and $o + d_{ff} \ge d$, the same "
+            r"holds, with $\delta B = -A B$."
         ),
         hypotheses=(r"Almost all weights: two rows of $V$ are independent, none is 0.",),
         premises=(
@@ -159,10 +213,10 @@ def theorem() -> Theorem:
             Premise("K2", "Primes and quadratic forms (proved there)."),
         ),
         scope=(
-            r"All sizes $d \ge 2$, $o \ge d$, $d_{ff} \ge 1$. Not covered: $o < d$, relu, "
-            r"$d_{ff} = 1$ with $d = 2$ and $\epsilon = 0$."
+            r"All sizes $d \ge 2$, $d_{ff} \ge 1$, $o \ge d$ or (c). Not covered: $o + d_{ff} < "
+            r"d$, relu, $d_{ff} = 1$ with $d = 2$ and $\epsilon = 0$."
         ),
-        steps=(*heads(), *must_fail()),
+        steps=(*heads(), *few_outputs(), *must_fail()),
         conclusion=(
             r"(a) $\delta (n B) = 0$ gives $\delta n = n A_0$, and the scalar step the only "
             r"$\delta z$. (b) $\delta z$ has the shape that a level has (K4): in an atom $a_i$ "
@@ -174,7 +228,10 @@ def theorem() -> Theorem:
             r"part $\rho\, c_0 + \rho\, (z \cdot c_0) z / e$ (for $\epsilon = 0$, $\rho\, c_0$ "
             r"modulo $z$), linear in $\rho(z)$, which is no rational function of the atoms: as "
             r"a polynomial in one atom $|v|^2 a^2 + 2 (r \cdot v) a + |r|^2 + e$ is no square, "
-            r"since its discriminant is not 0. $\delta z$ is one, so $c_0 = 0$."
+            r"since its discriminant is not 0. $\delta z$ is one, so $c_0 = 0$. (c) is the "
+            r"steps on few outputs; with SiLU or a gate $\delta u_i / u_i$, $\delta g_i / g_i$ "
+            r"stand for $\delta u_i$, and the second atom of GELU and softplus is not in $Q$, "
+            r"which gives $\delta u_i = 0$ and $\lambda_i = 0$ at once."
         ),
     )
 

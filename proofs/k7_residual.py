@@ -80,6 +80,17 @@ def plain_redundancy(
     return d * d + d * shifts + layers * phi
 
 
+def narrow_ends(
+    layers: int, h: int, readers: int, m: int, d: int, o: int, biases: bool, head_bias: bool
+) -> int:
+    """What `plain_redundancy` has more where m < d or o < d; `readers` of a block: h, gated 2 h."""
+    if o < d <= min(m, readers + o):
+        return (d - o) * (h + (biases and not head_bias))
+    if d <= o and d <= m + layers * h:
+        return sum(readers * max(0, d - m - k * h) for k in range(layers))
+    raise ValueError(f"m, d, o = {m}, {d}, {o} is not covered")
+
+
 def skips() -> list[Step]:
     """y = z + a V + b with a = act(u): dy = y A + c, split by the atoms a."""
     V, dV = matrix("V", h, d), matrix("dV", h, d, latex=r"\delta V")
@@ -88,6 +99,8 @@ def skips() -> list[Step]:
     W, dW, w = (matrix("W", d, h), matrix("dW", d, h, latex=r"\delta W"), matrix("w", 1, h))
     dw = matrix("dw", 1, h, latex=r"\delta w")
     y = z + a @ V + b
+    x, span, free, r = matrix("x", 1, k), matrix("Y", k, d), matrix("F", d, d), matrix("R", d, h)
+    U, left, zero_a = matrix("U", d, o), matrix("K", h, d), zero(1, h)
     return [
         MatrixIdentity(
             "behind a skip: what has atoms, and what has none",
@@ -102,6 +115,21 @@ def skips() -> list[Step]:
             "a reader without a norm", derivative(z @ W + w, {z: z @ A + c, W: dW, w: dw}),
             z @ (A @ W + dW) + (c @ W + dw),
             note=r"$z$ spans: $\delta W = -A W$, $\delta w = -c W$.",
+        ),
+        MatrixIdentity(
+            "a reader of a stream that stays in a subspace", x @ span @ (free @ r), zero(1, h),
+            rules=((span @ free, zero(k, d)),),
+            note=r"$z = x Y$ up to a constant, $Y$ of rank $s < d$: $\delta W$ may have in each "
+            r"column what $Y$ does not see, $h (d - s)$ more.",
+        ),
+        MatrixIdentity(
+            "a head that does not see all of the stream", derivative(y @ U, {
+                z: dz, a: zero_a, V: V @ A + left, b: db, U: -(A @ U)}),
+            (dz + db - (z + b) @ A) @ U, rules=((left @ U, zero(h, o)),),
+            note=r"$o < d$: each row of $V$ may have what $U$ does not see, $h (d - o)$ more; "
+            r"$\delta z\, U$ is given, and so is $\delta z\, W$ by $\delta u = 0$, so $\delta z$ "
+            r"where $U$ and $W$ together span. Of $\delta b$, $d - o$ are free too; with a bias "
+            r"of the head they are among those counted.",
         ),
     ]
 
@@ -262,6 +290,12 @@ def must_fail() -> list[Step]:
             scope="d = 2",
         ),
         Counterexample(
+            "o < d with a bias of the head: d - o more for the inner bias",
+            sympy.Integer(narrow_ends(1, 1, 1, 2, 2, 1, True, True)),
+            sympy.Integer((2 - 1) * (1 + 1)), {},
+            note=r"The output bias of the last block and that of the head were counted as $d$.",
+        ),
+        Counterexample(
             "without norms A must be skew", sympy.Integer(plain_redundancy(
                 1, 0, 3, True, False, False)), sympy.Integer(3), {}, note=r"$d^2 = 9$.",
         ),
@@ -280,22 +314,27 @@ def theorem() -> Theorem:
         statement=(
             r"Let $T \ge 2$ tokens $z_t = x_t W_{in}$, $x_t \in \mathbb{R}^m$, $m \ge d \ge 2$, "
             r"pass $L \ge 1$ blocks $z \mapsto z + \mathrm{attention}(N(z) G)$, $z \mapsto z + "
-            r"\mathrm{MLP}(N(z) G')$, $N$ RMSNorm, and a head $N(z) G U$ with $o \ge d$ outputs. "
-            r"Let $a$ be the count of K5 or K9 for the attention, and "
-            r"$\varphi = 0$ for an MLP of tanh, sigmoid, SiLU, GELU, softplus, biases or none, "
-            r"$\varphi = d_{ff}$ for SwiGLU and GEGLU. For almost all weights the redundancy is "
-            r"$L (a + \varphi + 2 d) + d + d (d - 1) / 2$, one more if $\epsilon = 0$ (then $d_{ff}"
-            r" \ge 2$ or $d \ge 3$); and $L (a + \varphi + 2 d)$ if the stream itself is the "
-            r"output. Parallel blocks $z + \mathrm{attention}(N(z) G) + \mathrm{MLP}(N(z) G)$ have "
-            r"$a + \varphi + d$ in the place of $a + \varphi + 2 d$, and $d$ more with two output "
-            r"biases. With LayerNorm, all biases but those of $W_{in}$ and $U$, it is $L (a' + 4 d "
-            r"+ w + d_{ff}) + L (r + d_{ff} + 2) + m + 2 d + (d - 1) (d - 2) / 2$, one more if "
+            r"\mathrm{MLP}(N(z) G')$, $N$ RMSNorm, and a head $N(z) G U$ with $o \ge d$ "
+            r"outputs, or $o < d \le o + d_{ff}$ and $d_{ff} \ge 2$. Let $a$ be the count of K5 "
+            r"or K9 for the attention, and $\varphi = 0$ for an MLP of tanh, sigmoid, SiLU, "
+            r"GELU, softplus, biases or none, $\varphi = d_{ff}$ for SwiGLU and GEGLU. For "
+            r"almost all weights the redundancy is $L (a + \varphi + 2 d) + d + d (d - 1) / 2$, "
+            r"one more if $\epsilon = 0$ (then $d_{ff} \ge 2$ or $d \ge 3$); and $L (a + "
+            r"\varphi + 2 d)$ if the stream itself is the output. Parallel blocks $z + "
+            r"\mathrm{attention}(N(z) G) + \mathrm{MLP}(N(z) G)$ have $a + \varphi + d$ in the "
+            r"place of $a + \varphi + 2 d$, and $d$ more with two output biases. With "
+            r"LayerNorm, all biases but those of $W_{in}$ and $U$, it is $L (a' + 4 d + w + "
+            r"d_{ff}) + L (r + d_{ff} + 2) + m + 2 d + (d - 1) (d - 2) / 2$, one more if "
             r"$\epsilon = 0$, with $a'$ the count at width $d - 1$, $w$ the columns of $W_Q$, "
-            r"$W_K$, $W_V$ and $r$ the rows of $W_O$, for $m \ge d - 1 \ge 2$, $o \ge d - 1$; and "
-            r"$L (a' + 4 d + w + d_{ff}) + 2 L - 1$ with the stream as output. Without norms and "
-            r"attention, blocks $z + \mathrm{act}(z A_l + a_l) B_l + b_l$ with linear input and "
-            r"head have $d^2 + L \varphi$, and with inner biases $d (L - 1)$ more, with further "
-            r"biases of input and head $d$ more for each."
+            r"$W_K$, $W_V$ and $r$ the rows of $W_O$, for $m \ge d - 1 \ge 2$, $o \ge d - 1$; "
+            r"and $L (a' + 4 d + w + d_{ff}) + 2 L - 1$ with the stream as output. Without "
+            r"norms and attention, blocks $z + \mathrm{act}(z A_l + a_l) B_l + b_l$ with linear "
+            r"input and head have $d^2 + L \varphi$, and with inner biases $d (L - 1)$ more, "
+            r"with further biases of input and head $d$ more for each; for $m < d$, where $s_l "
+            r"= \min(d, m + (l - 1) h)$ is $d$ for $l = L + 1$ and $o \ge d$, $\sum_l h' (d - "
+            r"s_l)$ more, $h'$ the readers of a block ($h$, or $2 h$ with a gate); for $o < d "
+            r"\le o + h'$, $m \ge d$, $(d - o) h$ more, and with inner biases but none of the "
+            r"head $d - o$ more."
         ),
         hypotheses=(
             r"$x$ takes all values of an open set, the tokens independently. Some row sees two "
@@ -310,8 +349,8 @@ def theorem() -> Theorem:
         ),
         scope=(
             r"All $L$, $T$, $d$, heads, $d_k$, $d_v$, $d_{ff} \ge 1$ in the ranges given. Not "
-            r"covered: $m < d$, $o < d$ below a norm, relu, post-norm, $d_{ff} = 1$ with $d = 2$ "
-            r"and $\epsilon = 0$."
+            r"covered: with norms $m < d$ or $o + d_{ff} < d$; relu, post-norm (K12), $d_{ff} = 1$ "
+            r"with $d = 2$ and $\epsilon = 0$."
         ),
         steps=(*skips(), *norms(), *attention(), *centred(), *must_fail()),
         conclusion=(

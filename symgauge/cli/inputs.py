@@ -16,6 +16,7 @@ from symgauge.errors import BadInputError, InconsistentError, TargetError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
+    from symgauge.equivalence.algebra import EquivalenceAlgebra
     from symgauge.capture.target import Target
     from symgauge.derivation.full import FullDerivation
     from symgauge.derivation.derivation import Derivation
@@ -93,6 +94,18 @@ def read_record(path: str) -> Derivation | FullDerivation:
         if isinstance(data, dict) and data.get("schema") == FullDerivation.SCHEMA:
             return FullDerivation.from_json(text)
     return Derivation.from_json(text)
+
+
+def read_equivalence(path: str) -> EquivalenceAlgebra | None:
+    """What `equivalence --json` printed; None where the file is none of these."""
+    from symgauge.equivalence.algebra import EquivalenceAlgebra
+
+    text = text_of(path)
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict) and data.get("schema") == EquivalenceAlgebra.SCHEMA:
+            return EquivalenceAlgebra.from_json(text)
+    return None
 
 
 def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:

@@ -22,7 +22,9 @@ import numpy.typing as npt
 from symgauge.derivers.at_starts import families_at_starts
 from symgauge.derivers.basket import Basket, Values
 from symgauge.derivers.cells import Cells
+from symgauge.derivers.graded import Graded
 from symgauge.derivers.implicit import implicit_tensors
+from symgauge.derivers.search import Search
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows
@@ -53,6 +55,8 @@ PATIENCE = 100.0
 LINE_BY_LINE = 1_000_000
 #: Monomial products of an attempt to prove a field of a structural family line by line.
 QUICK = 20_000
+#: Parameters above which no polynomial fields are sought, and how many may fail to be proved.
+GRADED, UNPROVED = 1000, 4
 #: Slices of slices tried.
 DEPTH = 6
 
@@ -132,7 +136,36 @@ class ExactDeriver:
             fields = [f for p in found.families for f in p.family.fields]
             draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
             found.implicit = implicit_tensors(draw, fields, self.read, found.rank)
+            if found.parameters <= GRADED and self._polynomial(found):
+                fields = [f for p in found.families for f in p.family.fields]
+                found.implicit = implicit_tensors(
+                    draw, fields, self.read, found.rank) if found.unexplained else []
         return found
+
+    def _polynomial(self, found: Found) -> int:
+        """Take polynomial fields for the null directions that are left; how many are proved."""
+        self.progress("polynomial fields")
+        fields = [f for p in found.families for f in p.family.fields]
+        values = self._values(fields)
+        prover, lost = Prover(self.network), 0
+        graded = Graded(
+            Search(self.network, self.field, self.rng), self.read, found.implicit,
+            self._point, values)
+        before = found.orbit_dimension
+        for f in graded.fields():
+            proof = prover.prove(f)
+            if proof.verdict is Verdict.PROVED:
+                values += self._values([f])
+                found.orbit_dimension += 1
+                family = Family(GENERATORS, (), 1, touched(self.network, f), (f,))
+                found.families.append(Proved(family, (proof,)))
+            else:
+                lost += 1
+            if not found.unexplained or lost == UNPROVED:
+                break
+        if lost:
+            found.notes.append(f"{lost} polynomial fields were not proved and are left out")
+        return found.orbit_dimension - before
 
     def _prove(
         self, found: Found, chosen: Sequence[Family], spare: Sequence[Family]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from time import perf_counter
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
+from symgauge.certify.verification import Verification
 from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
@@ -25,6 +26,7 @@ from symgauge.points.cells import balanced_shadow, branches_below
 from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.report.escape import escape
 from symgauge.verdict import Verdict
@@ -46,6 +48,16 @@ class EquivalenceAlgebra(EquivalenceRecord):
             f"EquivalenceAlgebra({self.name}: {self.algebra}, {self.proved} of at most "
             f"{self.dimension}, {self.verdict.value})"
         )
+
+    def verify(self) -> Verification:
+        """Each element proved anew, and the bound taken at other points, from the program.
+
+        REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
+        claim is open, or the record has no program.
+        """
+        from symgauge.equivalence.again import verified
+
+        return verified(self)
 
     def to_latex(self, *, fragment: bool = False) -> str:
         """A LaTeX article: the elements in matrices where they have such a form.
@@ -92,28 +104,33 @@ def equivalence_algebra(
     network, symbols = _network(v, state, time)
     found = find_equivalences(network, ansatz, seed, progress)
     progress("hypotheses")
+    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
+    made = assembled(found, name or title, symbols or _state_names(found.size), seed)
+    return replace(made, seconds=round(perf_counter() - start, 4))
+
+
+def assembled(
+    found: Equivalences, name: str, names: Sequence[str], seed: int
+) -> EquivalenceAlgebra:
+    """The record of what was found; `names` are those of the state's entries."""
+    network, ansatz = found.network, found.ansatz
     shown, hypotheses = _assumed(network, seed)
-    names, sound = symbols or _state_names(found.size), found.closed and not hypotheses
+    sound = found.closed and not hypotheses
     return EquivalenceAlgebra(
-        name=name or _title(v), state=found.size, parameters=network.num_coordinates, degree=degree,
-        time_degree=time_degree, time_change=time_change, moving=moving,
+        name=name, state=found.size, parameters=network.num_coordinates,
+        degree=ansatz.degree, time_degree=ansatz.time_degree, time_change=ansatz.time_change,
+        moving=ansatz.moving,
         dimension=found.dimension, proved=found.proved,
         unexplained=found.dimension - found.proved, closed=found.closed, algebra=found.algebra,
         gauge=found.gauge, trivial=found.trivial, isotropy=found.isotropy,
         generators=tuple(_stated(g, found, names) for g in found.generators),
         shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
         verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
-        scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
-        states=tuple(names), tensors=_tensors(found.network),
+        scope=ansatz.scope(network), seed=seed, seconds=0.0,
+        states=tuple(names), tensors=tuple(
+            StatedTensor(name=_short(p.name), shape=p.shape) for p in found.network.parameters),
+        program=network_to_json(network),
     )
-
-
-def _title(v: Any) -> str:
-    return "vector field" if isinstance(v, (Sequence, Network)) else type(v).__name__
-
-
-def _tensors(network: Network) -> tuple[StatedTensor, ...]:
-    return tuple(StatedTensor(name=_short(p.name), shape=p.shape) for p in network.parameters)
 
 
 def _network(v: Any, state: Any, clock: Any) -> tuple[Network, list[str] | None]:

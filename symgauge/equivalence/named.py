@@ -70,7 +70,7 @@ def named_fields(system: System, notes: list[str]) -> list[Equivalence]:
         made = _element(system, vector, size)
         if not made.xi:
             continue
-        if _proved(system, prover, made):
+        if is_proved(system, prover, made):
             out.append(made)
         else:
             unproved += 1
@@ -96,7 +96,7 @@ def _element(system: System, vector: Sequence[Any], size: int) -> Equivalence:
     return Equivalence(xi, tuple(dtheta))
 
 
-def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
+def is_proved(system: System, prover: Prover, element: Equivalence) -> bool:
     """The determining equation as an identity in t, x and theta."""
     prover.ring.budget = BUDGET
     places = state_of(system.network)

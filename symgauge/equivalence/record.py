@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from symgauge.records import Record, RecordFile
 from symgauge.verdict import Verdict
@@ -81,3 +82,4 @@ class EquivalenceRecord(RecordFile):
     seconds: float  #: How long it took.
     states: tuple[str, ...] | None = None  #: The names of the state's entries.
     tensors: tuple[StatedTensor, ...] | None = None  #: The parameters, in their order.
+    program: Mapping[str, Any] | None = None  #: The program of v, which `verify` reads.

@@ -118,7 +118,9 @@ def _autonomous(
         whole = _add(build, whole, _mul(build, c, (t1 ** (k + 1) - t0 ** (k + 1)) / (k + 1)))
     inner, used = _field_of(field, found.others, whole)
     text = json.dumps(network_to_json(inner), sort_keys=True, separators=(",", ":"))
-    values = [given[i] for i in used] + [whole] * isinstance(whole, Value)  # type: ignore[list-item]
+    values = [given[i] for i in used]
+    if isinstance(whole, Value):
+        values.append(whole)
     return build.apply("ode_flow", start, *values, field=text, t0=Fraction(0), t1=Fraction(1))
 
 

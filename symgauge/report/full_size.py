@@ -9,6 +9,7 @@ from rich.console import Console
 from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.article import longtable, network, symbol_table, whole
+from symgauge.report.completeness import facts_of, paragraphs
 from symgauge.report.escape import escape, verbatim
 from symgauge.report.listed import shown, table_of_families
 from symgauge.report.propositions import all_families
@@ -51,6 +52,7 @@ def print_full(derivation: Data, console: Console) -> None:
         ("algebra", derivation["algebra"]),
         ("verdict", f"{derivation['verdict']}, each family by intertwiners"),
         ("scope", derivation["scope"]),
+        *facts_of(derivation["completeness"]),
     ):
         facts.add_row(text_of(label, console), text_of(value, console))
     console.print(facts)
@@ -77,7 +79,8 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
     reading = derivation["reading"]
     shapes = {t["name"]: tuple(t["shape"]) for t in derivation["tensors"]}
     families, layered = derivation["generators"], bool(reading["formulas"]["layer"])
-    body = [_result(derivation), table_of_families(families, shapes, reading["symbols"], layered),
+    body = [_result(derivation), paragraphs(derivation["completeness"]),
+            table_of_families(families, shapes, reading["symbols"], layered),
             "\\section{The network}\n"]
     body.append(
         f"Target: {verbatim(str(derivation['target']))}. Observable: "

@@ -22,6 +22,7 @@ from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.statements.at_full import at_full
 from symgauge.statements.flows import flows
 from symgauge.statements.formulas import block_of, formulas
+from symgauge.statements.polynomial import word_of
 from symgauge.verdict import Verdict
 
 
@@ -142,4 +143,4 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     each = f", {copies} copies" if copies > 1 else ""
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""
-    return f"{family.kind.word} of {names}{each}" + (f", through {through}" if through else "")
+    return f"{word_of(family, shapes)} of {names}{each}" + (f", through {through}" if through else "")

@@ -1,7 +1,8 @@
 """The zoo: architectures with known gauge algebras, one self-contained file each.
 
-A zoo file imports torch and the standard library only and defines `factory`, `FULL`, `EXPECTED`
-and `REFERENCE`. Adding the file is all: this room is enumerated, there is no list to edit.
+A zoo file imports torch, the standard library and perhaps `symgauge.nn`, and defines `factory`,
+`FULL`, `EXPECTED` and `REFERENCE`. Adding the file is all: this room is enumerated, there is no
+list to edit.
 
     >>> {"attention", "glu", "mlp"} <= set(names())
     True

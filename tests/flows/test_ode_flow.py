@@ -860,3 +860,84 @@ def test_from_a_target_to_a_check_that_passes(
     assert main(["verify", str(out / "derivation.json"), "--target", target]) == 0
     assert main(["check", str(out / "derivation.json")]) == 0
     assert r"\phi_{0,1}" in (out / "derivation.tex").read_text()
+
+
+# -- at all sizes --------------------------------------------------------------------------------
+
+
+class NoBias(Module):
+    """W2 tanh(W1 x) + b2: nothing takes up a shift of x."""
+
+    def __init__(self, n: int, h: int) -> None:
+        super().__init__()
+        self.into, self.out = Linear(n, h, bias=False), Linear(h, n)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(torch.tanh(self.into(x)))
+        return out
+
+
+class TwoFields(Module):
+    """Two flows; with one bias for both fields, which no single shift compensates."""
+
+    def __init__(self, n: int, h: int, shared: bool) -> None:
+        super().__init__()
+        one, two = mlp(n, h, Tanh()), mlp(n, h, Tanh())
+        if shared:
+            two[0].bias = one[0].bias  # type: ignore[index,union-attr]
+        self.one, self.two = OdeFlow(one), OdeFlow(two)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.two(self.one(x))
+        return out
+
+
+#: name: the flow, and whether a shift of the state is proved at all sizes.
+SHIFTED: dict[str, tuple[Any, bool]] = {
+    "one": (lambda: OdeFlow(mlp(2, 3, Tanh())), True),
+    "two of one field": (lambda: _both(mlp(2, 3, Tanh())), True),
+    "two fields": (lambda: TwoFields(2, 3, False), True),
+    "two fields, one bias": (lambda: TwoFields(2, 3, True), False),
+    "no bias": (lambda: OdeFlow(NoBias(2, 3)), False),
+    "leaky": (lambda: OdeFlow(Leaky(2)), False),
+}
+
+
+def _both(field: Module) -> Module:
+    return Sequential(OdeFlow(field, 0.0, 0.5), OdeFlow(field, 0.5, 1.0))
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+def test_a_shift_of_the_state_at_all_sizes(name: str) -> None:
+    """b1 -= W1 c inside the field, and the decoder's bias behind it; else there is none."""
+    from symgauge.derivers.structural import find
+
+    make, there = SHIFTED[name]
+    torch.manual_seed(0)
+    network = network_of(Between(make(), 2, True, (3, 3)), 1, 3)
+    shifts = [s.family for s in find(network).families if s.family.kind.is_shift]
+    through = [f for f in shifts if any("flow" in t for t in f.tensors)]
+    assert bool(through) is there
+    for family in through:
+        assert {m.form for m in family.moves} == {"+c", "+Tc"}
+
+
+def test_full_size_of_a_target_with_a_flow(tmp_path: Path) -> None:
+    from symgauge.cli.main import main
+
+    path = tmp_path / "node.py"
+    path.write_text(
+        "import torch\n"
+        "from torch.nn import Linear, Sequential, Tanh\n"
+        "from symgauge.nn import OdeFlow\n\n\n"
+        "def factory(state=2, hidden=3):\n"
+        "    field = Sequential(Linear(state, hidden), Tanh(), Linear(hidden, state))\n"
+        "    module = Sequential(Linear(3, state), OdeFlow(field), Linear(state, 4))\n"
+        "    return module, (torch.randn(1, 3),)\n\n\n"
+        "FULL = {'state': 40, 'hidden': 64}\n")
+    out = tmp_path / "out"
+    assert main(["derive", f"{path}:factory", "--full", "--out", str(out)]) == 0
+    record = json.loads((out / "full.json").read_text())
+    assert (record["dimension"], record["orbit_dimension"]) == (40 * 40 + 40, 40 * 40 + 40)
+    assert main(["verify", str(out / "full.json"), "--target", f"{path}:factory"]) == 0
+    assert main(["check", str(out / "full.json")]) == 0

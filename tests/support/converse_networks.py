@@ -173,6 +173,37 @@ def stack(
     return " ".join(" ".join(shapes).split()), formula, points(T, m)
 
 
+def post_stack(
+    m: int, d: int, d_k: int, d_v: int, h: int, layers: int, o: int, *, eps: float = 1e-5,
+    gains: bool = True, heads: int = 1, biases: str = "", act: str = "gelu", layer: bool = False,
+) -> Network:
+    """x W_in, blocks N(z + attention(z)) G1, N(z + MLP(z)) G2 on two tokens, and a linear head.
+
+    With `layer` N is LayerNorm, with a bias of its own, and the head has a bias.
+    """
+    shapes = [f"Win:{m}x{d} Wh:{d}x{o}", f"bh:{o}" if layer else ""]
+    for k in range(layers):
+        shapes += [attention_shapes(d, d_k, d_v, heads, heads, biases, str(k))]
+        shapes += [f"Wa{k}:{d}x{h} Wd{k}:{h}x{d}", f"g1{k}:{d} g2{k}:{d}" if gains else ""]
+        shapes += [f"ba{k}:{h} bd{k}:{d}" if biases else ""]
+        shapes += [f"beta1{k}:{d} beta2{k}:{d}" if layer else ""]
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        if layer:
+            return layer_norm(z, eps) * getattr(p, "g" + name) + getattr(p, "beta" + name)
+        return rms_norm(z, eps) * getattr(p, "g" + name) if gains else rms_norm(z, eps)
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.Win
+        for k in range(layers):
+            z = norm(p, z + attend(p, z, heads, heads, suffix=str(k)), f"1{k}")
+            a = ACTS[act](linear(p, z, f"a{k}"))
+            z = norm(p, z + linear(p, a, f"d{k}"), f"2{k}")
+        return linear(p, z, "h")
+
+    return " ".join(" ".join(shapes).split()), formula, points(2, m)
+
+
 def plain_stack(
     act: str, m: int, d: int, h: int, layers: int, o: int, *, biases: bool,
     in_bias: bool = False, head_bias: bool = False, gate: bool = False,
