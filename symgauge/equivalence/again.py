@@ -35,7 +35,11 @@ SAID = {
 
 
 def verified(record: EquivalenceAlgebra) -> Verification:
-    """`EquivalenceAlgebra.verify`. Never raises on a false record."""
+    """Each element proved anew, and the bound taken at other points, from the program.
+
+    REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
+    claim is open, or the record has no program. Never raises on a false record.
+    """
     if record.program is None:
         return Verification(
             Verdict.UNKNOWN, ("the record carries no program: find it again",), (), "nothing")

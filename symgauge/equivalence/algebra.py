@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.verification import Verification
 from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
@@ -48,16 +47,6 @@ class EquivalenceAlgebra(EquivalenceRecord):
             f"EquivalenceAlgebra({self.name}: {self.algebra}, {self.proved} of at most "
             f"{self.dimension}, {self.verdict.value})"
         )
-
-    def verify(self) -> Verification:
-        """Each element proved anew, and the bound taken at other points, from the program.
-
-        REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
-        claim is open, or the record has no program.
-        """
-        from symgauge.equivalence.again import verified
-
-        return verified(self)
 
     def to_latex(self, *, fragment: bool = False) -> str:
         """A LaTeX article: the elements in matrices where they have such a form.
