@@ -1,7 +1,7 @@
 """The bound of the converse sweep on random small networks, against the rank of the Jacobian.
 
 Run `python docs/benchmarks/converse_fuzz.py [COUNT] [--seed N] [--seconds S]` from a checkout. Each
-network of converse_networks.py of the tests is captured and swept; the rank of its Jacobian is
+network of swept_networks.py of the tests is captured and swept; the rank of its Jacobian is
 exact, modulo a prime, at random points (of piecewise networks the largest over several cells). The
 bound must never be below P - rank where the sizes are in its range. Printed: every violation with
 its recipe, a tally, and where the sweep stops; the exit status is 1 if there was a violation.
@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
-from converse_networks import build, recipe  # noqa: E402
+from swept_networks import build, recipe  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
 from symgauge.converse.sweep import Outcome, sweep  # noqa: E402

@@ -40,8 +40,8 @@ from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
-from symgauge.report.article import shown
 from symgauge.report.full_size import document
+from symgauge.report.listed import shown
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:

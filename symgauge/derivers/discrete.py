@@ -69,17 +69,22 @@ def discrete_symmetries(
         if shared[names] > 1:
             # two legs of the same tensors are told apart by their axes, and by their parts of them
             names = ", ".join(dict.fromkeys(map(_place, where)))
+        apart = _apart(coordinates, where, places, legs.leg_size)
         permuted = all(map(holds, _permutations(indices, n)))
         if permuted:
+            m, each = _copies(apart, lambda one: all(map(holds, _permutations(one, n))))
             found.append({
-                "label": f"permutations of the {n} indices shared by {names}",
-                "group": f"S_{n}", "order": factorial(n), "status": "checked",
+                "label": f"permutations of the {n} indices shared by {names}{each}",
+                "group": f"S_{n}" + (f"^{m}" if m > 1 else ""), "order": factorial(n) ** m,
+                "status": "checked",
             })
         # -1 in each copy of a matrix group belongs to the group
-        if leg not in numbered and all(map(holds, _signs(indices, 1 if permuted else n))):
+        seen = 1 if permuted else n
+        if leg not in numbered and all(map(holds, _signs(indices, seen))):
+            m, each = _copies(apart, lambda one: all(map(holds, _signs(one, seen))))
             found.append({
-                "label": f"signs of the {n} indices shared by {names}",
-                "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
+                "label": f"signs of the {n} indices shared by {names}{each}",
+                "group": f"(Z_2)^{n * m}", "order": 2 ** (n * m), "status": "checked",
             })
     found += _negative(families, coordinates, holds)
     return found
@@ -106,6 +111,55 @@ def _index(coordinates: Coordinates, place: Location) -> Any:
     piece = index[place.start:place.start + prod(place.sizes)]
     piece = piece.reshape(*place.sizes, -1)
     return np.moveaxis(piece, place.along, 0).reshape(place.sizes[place.along], -1)
+
+
+def _apart(
+    coordinates: Coordinates, where: Sequence[Location], places: Mapping[int, list[Location]],
+    size_of: Callable[[int], int],
+) -> list[list[list[Any]]]:
+    """For each leg that stands beside this one wherever it is: the indices at each of its values.
+
+    So the units of one expert, or the heads of one group, are moved without the others'.
+    """
+    if len({p.parameter for p in where}) < len(where):
+        return []
+    beside: list[dict[int, Location]] = [
+        {
+            **{other: q for other, at in places.items() for q in at
+               if q.parameter == p.parameter and q.axis != p.axis},
+            **{other: p for i, other in enumerate(p.factors) if i != p.along},
+        }
+        for p in where
+    ]
+    common = [leg for leg in beside[0] if size_of(leg) > 1 and all(leg in b for b in beside)]
+    return [
+        [[_index_beside(coordinates, p, b[leg], leg, k) for p, b in zip(where, beside, strict=True)]
+         for k in range(size_of(leg))]
+        for leg in common
+    ]
+
+
+def _index_beside(coordinates: Coordinates, p: Location, q: Location, leg: int, k: int) -> Any:
+    """As `_index`, at value k of a leg: another factor of the same axis, or at q on another."""
+    index = coordinates.whole(p.parameter)
+    if q is p:
+        index = np.moveaxis(index, p.axis, 0)
+        piece = index[p.start:p.start + prod(p.sizes)].reshape(*p.sizes, -1)
+        pair = (p.along, p.factors.index(leg))
+    else:
+        index = np.moveaxis(index, (p.axis, q.axis), (0, 1))
+        piece = index[p.start:p.start + prod(p.sizes), q.start:q.start + prod(q.sizes)]
+        piece = piece.reshape(*p.sizes, *q.sizes, -1)
+        pair = (p.along, len(p.sizes) + q.along)
+    return np.moveaxis(piece, pair, (0, 1))[:, k].reshape(p.sizes[p.along], -1)
+
+
+def _copies(
+    apart: Sequence[Sequence[list[Any]]], holds: Callable[[list[Any]], bool]
+) -> tuple[int, str]:
+    """In how many copies it holds, each by itself, and that in words."""
+    m = max((len(copies) for copies in apart if all(map(holds, copies))), default=1)
+    return m, f", in each of {m} copies by itself" if m > 1 else ""
 
 
 def _permutations(indices: Sequence[Any], n: int) -> list[Action]:

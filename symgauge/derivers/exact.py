@@ -19,9 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.derivers.at_starts import families_at_starts
 from symgauge.derivers.basket import Basket, Values
 from symgauge.derivers.cells import Cells
+from symgauge.derivers.graded import Graded
 from symgauge.derivers.implicit import implicit_tensors
+from symgauge.derivers.search import Search
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.linear_algebra import independent_rows
@@ -52,6 +55,8 @@ PATIENCE = 100.0
 LINE_BY_LINE = 1_000_000
 #: Monomial products of an attempt to prove a field of a structural family line by line.
 QUICK = 20_000
+#: Parameters above which no polynomial fields are sought, and how many may fail to be proved.
+GRADED, UNPROVED = 1000, 4
 #: Slices of slices tried.
 DEPTH = 6
 
@@ -131,7 +136,36 @@ class ExactDeriver:
             fields = [f for p in found.families for f in p.family.fields]
             draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
             found.implicit = implicit_tensors(draw, fields, self.read, found.rank)
+            if found.parameters <= GRADED and self._polynomial(found):
+                fields = [f for p in found.families for f in p.family.fields]
+                found.implicit = implicit_tensors(
+                    draw, fields, self.read, found.rank) if found.unexplained else []
         return found
+
+    def _polynomial(self, found: Found) -> int:
+        """Take polynomial fields for the null directions that are left; how many are proved."""
+        self.progress("polynomial fields")
+        fields = [f for p in found.families for f in p.family.fields]
+        values = self._values(fields)
+        prover, lost = Prover(self.network), 0
+        graded = Graded(
+            Search(self.network, self.field, self.rng), self.read, found.implicit,
+            self._point, values)
+        before = found.orbit_dimension
+        for f in graded.fields():
+            proof = prover.prove(f)
+            if proof.verdict is Verdict.PROVED:
+                values += self._values([f])
+                found.orbit_dimension += 1
+                family = Family(GENERATORS, (), 1, touched(self.network, f), (f,))
+                found.families.append(Proved(family, (proof,)))
+            else:
+                lost += 1
+            if not found.unexplained or lost == UNPROVED:
+                break
+        if lost:
+            found.notes.append(f"{lost} polynomial fields were not proved and are left out")
+        return found.orbit_dimension - before
 
     def _prove(
         self, found: Found, chosen: Sequence[Family], spare: Sequence[Family]
@@ -149,6 +183,9 @@ class ExactDeriver:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
+            self.progress(
+                f"proofs, {found.orbit_dimension} of {found.parameters - found.rank} directions: "
+                f"{candidate.kind} on {', '.join(candidate.tensors[:4])}")
             proved, lost = self._proof_of(candidate, prover, together, many)
             if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
@@ -169,7 +206,6 @@ class ExactDeriver:
         A structural family is proved line by line as long as that is quick, since such a proof
         needs no lemma; then by intertwiners. `many`: there are too many fields for that.
         """
-        self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
         if candidate.all_sizes:
             quick = () if many else _quick(candidate, prover)
             if len(quick) == len(candidate.fields):
@@ -302,7 +338,9 @@ class ExactDeriver:
         while level is not None and len(self._levels) < DEPTH:
             seen: list[Family] = []
             self._levels.append((level, seen))
-            for family in level.search.structured():
+            for family in (*families_at_starts(level.search), *level.search.structured()):
+                if done():
+                    return
                 seen.append(family)
                 lifted = level.lift(family)
                 if lifted is not None:

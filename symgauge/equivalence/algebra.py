@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
 from time import perf_counter
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
+from symgauge.certify.verification import Verification
+from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
 from symgauge.equivalence.system import Ansatz
@@ -20,6 +23,7 @@ from symgauge.points.cells import balanced_shadow, branches_below
 from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.records import Record, RecordFile
 from symgauge.report.escape import escape
@@ -58,6 +62,14 @@ class StatedEquivalence(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatedTensor(Record):
+    """A parameter of the field."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EquivalenceAlgebra(RecordFile):
     """The equivalence algebra of a vector field.
 
@@ -90,6 +102,9 @@ class EquivalenceAlgebra(RecordFile):
     scope: str  #: What was looked for, and where the answer holds.
     seed: int  #: The seed of the points.
     seconds: float  #: How long it took.
+    states: tuple[str, ...] | None = None  #: The names of the state's entries.
+    tensors: tuple[StatedTensor, ...] | None = None  #: The parameters, in their order.
+    program: Mapping[str, Any] | None = None  #: The program of v, which `verify` reads.
 
     def __repr__(self) -> str:
         return (
@@ -97,13 +112,22 @@ class EquivalenceAlgebra(RecordFile):
             f"{self.dimension}, {self.verdict.value})"
         )
 
-    def to_latex(self) -> str:
-        """The proved elements as rows of an array."""
-        rows = [
-            rf"{g.latex.xi} & {g.latex.parameters} \\" for g in self.generators
-        ]
-        return "\n".join([
-            r"\begin{array}{ll}", r"\xi & \delta\theta \\", *rows, r"\end{array}", ""])
+    def verify(self) -> Verification:
+        """Each element proved anew, and the bound taken at other points, from the program.
+
+        REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
+        claim is open, or the record has no program.
+        """
+        from symgauge.equivalence.again import verified
+
+        return verified(self)
+
+    def to_latex(self, *, fragment: bool = False) -> str:
+        """A LaTeX article: the elements in matrices where they have such a form.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages.
+        """
+        return document(self, metadata.version("symgauge"), fragment)
 
 
 def equivalence_algebra(
@@ -133,26 +157,42 @@ def equivalence_algebra(
 
     Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
     UnsupportedOpError for a module that cannot be read.
+
+    >>> from torch import nn, zeros
+    >>> equivalence_algebra(nn.Linear(2, 2), state=zeros(2))
+    EquivalenceAlgebra(Linear: aff(2,R), 6 of at most 6, PROVED)
     """
     start = perf_counter()
     ansatz = Ansatz(degree, time_degree, time_change, moving)
     network, symbols = _network(v, state, time)
     found = find_equivalences(network, ansatz, seed, progress)
     progress("hypotheses")
+    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
+    made = assembled(found, name or title, symbols or _state_names(found.size), seed)
+    return replace(made, seconds=round(perf_counter() - start, 4))
+
+
+def assembled(
+    found: Equivalences, name: str, names: Sequence[str], seed: int
+) -> EquivalenceAlgebra:
+    """The record of what was found; `names` are those of the state's entries."""
+    network, ansatz = found.network, found.ansatz
     shown, hypotheses = _assumed(network, seed)
     sound = found.closed and not hypotheses
-    names = symbols or _state_names(found.size)
-    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
     return EquivalenceAlgebra(
-        name=name or title, state=found.size, parameters=network.num_coordinates, degree=degree,
-        time_degree=time_degree, time_change=time_change, moving=moving,
+        name=name, state=found.size, parameters=network.num_coordinates,
+        degree=ansatz.degree, time_degree=ansatz.time_degree, time_change=ansatz.time_change,
+        moving=ansatz.moving,
         dimension=found.dimension, proved=found.proved,
         unexplained=found.dimension - found.proved, closed=found.closed, algebra=found.algebra,
         gauge=found.gauge, trivial=found.trivial, isotropy=found.isotropy,
         generators=tuple(_stated(g, found, names) for g in found.generators),
         shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
         verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
-        scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
+        scope=ansatz.scope(network), seed=seed, seconds=0.0,
+        states=tuple(names), tensors=tuple(
+            StatedTensor(name=_short(p.name), shape=p.shape) for p in found.network.parameters),
+        program=network_to_json(network),
     )
 
 
@@ -200,11 +240,14 @@ def _state_names(n: int) -> list[str]:
 def _parameter_names(network: Network) -> list[str]:
     out: list[str] = []
     for p in network.parameters:
-        # what stands before the field's own names was added at capture
-        name = p.name.removeprefix("flow.").removeprefix("vector_field.")
         for index in np.ndindex(*p.shape):
-            out.append(name + (f"[{','.join(map(str, index))}]" if index else ""))
+            out.append(_short(p.name) + (f"[{','.join(map(str, index))}]" if index else ""))
     return out
+
+
+def _short(name: str) -> str:
+    """What stands before the field's own names was added at capture."""
+    return name.removeprefix("flow.").removeprefix("vector_field.")
 
 
 def _stated(g: Equivalence, found: Equivalences, state: Sequence[str]) -> StatedEquivalence:

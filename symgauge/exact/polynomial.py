@@ -240,6 +240,33 @@ class Ring:
             return out
         return None
 
+    def vanishes(self, a: Polynomial) -> bool:
+        """Whether a is 0 once its denominators are cleared: d a = 0 says a = R d a = 0.
+
+        False decides nothing.
+        """
+        while a:
+            last = max((x for m in a for x in m if self._is_reciprocal(x)), default=None)
+            if last is None:
+                return False
+            # later reciprocals are of polynomials in earlier symbols
+            a = self._without_reciprocal(a, last)
+        return True
+
+    def _without_reciprocal(self, a: Polynomial, symbol: int) -> Polynomial:
+        """d^k a, where a has the degree k in the reciprocal of d."""
+        _, lead, value, rest = self._inverses[symbol]
+        divisor = add({lead: value}, rest)
+        parts: dict[int, Polynomial] = {}
+        for m, c in a.items():
+            parts.setdefault(m.count(symbol), {})[tuple(x for x in m if x != symbol)] = c
+        highest = max(parts)
+        return self.sum(
+            self.mul(part, self.power(divisor, highest - k)) for k, part in parts.items())
+
+    def _is_reciprocal(self, symbol: int) -> bool:
+        return symbol in self._inverses and self._inverses[symbol][0] == 1
+
     def sum(self, terms: Iterable[Polynomial]) -> Polynomial:
         """A sum of many polynomials."""
         out: Polynomial = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -40,8 +41,10 @@ def is_hf(text: str) -> bool:
     return text.startswith(SCHEME) or (Path(text) / "config.json").is_file()
 
 
-def load_hf(text: str, settings: Mapping[str, str]) -> Target:
+def load_hf(text: str, settings: Mapping[str, str], full: bool = False) -> Target:
     """The target hf:TYPE, hf:CLASS, a folder with config.json, or hf:TYPE@FOLDER, hf:CLASS@FOLDER.
+
+    `full`: the settings belong to the full sizes; that the model runs is seen at the small ones.
 
     Raises TargetError where there is no such type, class or file, SizeError for a setting that the
     configuration does not take.
@@ -60,11 +63,12 @@ def load_hf(text: str, settings: Mapping[str, str]) -> Target:
             f"{text}: the folder has the configuration of {config.model_type!r}, which is not "
             f"that of {name!r}" if folder else f"{text}: {model.__name__} takes another "
             "configuration; name the class")
-    return target_of(text, config, model, folder or f"{type(config).__name__}()", settings)
+    return target_of(text, config, model, folder or f"{type(config).__name__}()", settings, full)
 
 
 def target_of(
-    text: str, config: Any, model: type, origin: str, settings: Mapping[str, str]
+    text: str, config: Any, model: type, origin: str, settings: Mapping[str, str],
+    full: bool = False,
 ) -> Target:
     """The target of a class at small sizes, with the sizes of a configuration as FULL.
 
@@ -82,7 +86,7 @@ def target_of(
             tried = written
             try:
                 found = _resolved(text, config, written, spoken)
-                _run(found)
+                _run(found.at(_unset(found)) if full else found)
             except SizeError:
                 raise
             except TargetError as error:
@@ -109,6 +113,12 @@ def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str])
     found = resolve_target(text, module, "factory", written, settings)
     name = re.sub(r"\W", "_", config.model_type)
     return replace(found, name=name, full=None, written=None, published=found.full)
+
+
+def _unset(target: Target) -> dict[str, Any]:
+    """The sizes that were set, as the factory's own text has them."""
+    own = inspect.signature(target.factory).parameters
+    return {n: own[n].default for n in target.given}
 
 
 def _run(target: Target) -> None:

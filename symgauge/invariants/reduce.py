@@ -14,6 +14,7 @@ from itertools import combinations_with_replacement
 from math import gcd, lcm
 
 import numpy as np
+import numpy.typing as npt
 
 from symgauge.families.family import Family
 from symgauge.invariants.laurent import Laurent
@@ -21,8 +22,13 @@ from symgauge.invariants.pieces import Entry, Piece
 
 #: Terms of all entries that are still held.
 LARGEST = 20_000
+#: How many products of a contraction may meet in one term.
+MEETING = 10
 #: Pieces with one axis of a matrix family beyond which no longer words are made.
 WORDS = 24
+
+
+Array = npt.NDArray[np.object_]
 
 
 class TooLarge(Exception):
@@ -43,8 +49,17 @@ def reduced(pieces: Sequence[Piece], families: Sequence[Family], done: set[int])
 
 
 def _check(pieces: Sequence[Piece]) -> None:
-    if sum(len(x.terms) for p in pieces for x in p.values.reshape(-1)) > LARGEST:
+    _hold(sum(_terms(p.values) for p in pieces))
+
+
+def _hold(terms: int) -> None:
+    """Raise TooLarge before so many terms are made."""
+    if terms > LARGEST:
         raise TooLarge
+
+
+def _terms(values: Array) -> int:
+    return sum(len(x.terms) for x in values.reshape(-1))
 
 
 def _without(piece: Piece, done: set[int]) -> Iterator[Piece]:
@@ -130,6 +145,7 @@ def _product(p: Piece, q: Piece, entry: Entry) -> Piece:
 
 def outer(p: Piece, q: Piece) -> Piece:
     """All products of an entry of one and an entry of the other."""
+    _hold(_terms(p.values) * _terms(q.values))
     values = np.multiply.outer(p.values, q.values) if p.values.shape or q.values.shape else (
         np.array(p.values.item() * q.values.item(), dtype=object))
     weights = dict(p.weights)
@@ -254,6 +270,8 @@ def contracted(p: Piece, a: int, q: Piece, b: int) -> Piece:
     shape = (*left.shape[:-1], *right.shape[1:])
     n = left.shape[-1]
     rows, columns = left.reshape(-1, n), right.reshape(n, -1)
+    # terms of one entry may meet: the entries' own numbers are held as well, by the callers
+    _hold(sum(_terms(rows[:, k]) * _terms(columns[k]) for k in range(n)) // MEETING)
     values = np.empty((len(rows), columns.shape[1]), dtype=object)
     for i, j in np.ndindex(*values.shape):
         values[i, j] = Laurent.collect(

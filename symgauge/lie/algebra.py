@@ -15,7 +15,7 @@ from symgauge.lie.fields import VectorField, bracket, coordinates_in, independen
 
 @dataclass(frozen=True)
 class Closure:
-    """A basis and its structure constants, or the pair whose bracket leaves the span."""
+    """A basis and its structure constants, or a pair whose bracket leaves the span."""
 
     basis: tuple[VectorField, ...]
     constants: Constants | None
@@ -30,9 +30,11 @@ def structure_constants(basis: Sequence[VectorField], field: PrimeField) -> Clos
 def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closure:
     """The smallest bracket-closed family that holds the basis, of at most `limit` fields.
 
-    Brackets that leave the span join the basis, and only pairs with a newcomer are new.
+    Brackets that leave the span join the basis, and only pairs with a newcomer are new. None is
+    looked for among fields of more than twice the degree of the basis.
     """
     fields = list(basis)
+    highest = 2 * max((f.degree for f in basis), default=0)
     constants: Constants = {}
     pending: dict[tuple[int, int], VectorField] = {}
     done = 0
@@ -54,7 +56,8 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
             return Closure(tuple(fields), constants)
         chosen = independent([*fields, *outside.values()], field)
         new = [k - len(fields) for k in chosen if k >= len(fields)]
-        if not new or len(fields) + len(new) > limit:
+        if not new or len(fields) + len(new) > limit or any(
+                b.degree > highest for b in outside.values()):
             return Closure(tuple(fields), None, next(iter(outside)))
         escaped = list(outside.values())
         fields += [escaped[k] for k in new]

@@ -115,6 +115,11 @@ class VectorField:
         return out
 
     @cached_property
+    def degree(self) -> int:
+        """The largest sum of exponents, those of inverses counted as they are without a sign."""
+        return max((sum(abs(e) for _, e in m) for _, m in self.terms), default=0)
+
+    @cached_property
     def support(self) -> frozenset[int]:
         """Coordinates that move."""
         return frozenset(k for k, _ in self.terms)

@@ -267,8 +267,6 @@ def element_sentence(family: PlainFamily) -> str:
     """Which element acts, and over what it ranges (LaTeX, a sentence without its full stop)."""
     element = family["element"]
     kind, copies = kind_of(element), prod(element.get("copies") or ())
-    if not kind.is_finite:
-        return "No finite action is given: the generators are vectors of the certificate"
     letters, size = Letters.of(element), element["size"]
     index = "_h" if element.get("copies") else ""
     text = f"For {kind.ranges(letters.group, size, index, str(family.get('group', '')))}"

@@ -43,3 +43,51 @@ def first_by(one: Callable[[Tensor], Tensor], two: Callable[[Tensor], Tensor]) -
 def test_every_index_is_looked_at(module: Units, groups: list[str]) -> None:
     found = symgauge.derive(module, (torch.ones(1, 2),))
     assert [element.group for element in found.discrete] == groups
+
+
+class Experts(torch.nn.Module):
+    """sum_e v_e . tanh(scale_e (w_e x)), two experts of three units."""
+
+    def __init__(self, *scales: list[float]) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.w = torch.nn.Parameter(torch.randn(2, 3, 2, generator=generator))
+        self.v = torch.nn.Parameter(torch.randn(2, 3, generator=generator))
+        self.scale = torch.tensor(scales)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.tanh(torch.einsum("ehi,bi->beh", self.w, x) * self.scale)
+        return torch.einsum("beh,eh->b", hidden, self.v)
+
+
+@pytest.mark.parametrize(("scales", "groups"), [
+    (([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]), {"S_2^3", "S_3^2", "(Z_2)^6"}),
+    # in each expert the first unit is another: they may be permuted in neither
+    (([2.0, 1.0, 1.0], [2.0, 1.0, 1.0]), {"S_2^3", "(Z_2)^6"}),
+    # in the second alone it is: in the first they may, and all S_3 is said of none
+    (([1.0, 1.0, 1.0], [2.0, 1.0, 1.0]), {"(Z_2)^6"}),
+], ids=["alike", "weighted", "one weighted"])
+def test_units_of_each_expert_move_by_themselves(
+    scales: tuple[list[float], ...], groups: set[str]
+) -> None:
+    """The sum does not tell experts apart: a unit of one changes place with that of the other."""
+    found = symgauge.derive(Experts(*scales), (torch.ones(1, 2),))
+    assert {element.group for element in found.discrete} == groups
+
+
+def test_copies_that_do_not_move_by_themselves_are_not_said_to() -> None:
+    """One order for both halves of w (their sum meets one v): no power."""
+    generator = torch.Generator().manual_seed(0)
+
+    class Joined(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.randn(2, 3, 2, generator=generator))
+            self.v = torch.nn.Parameter(torch.randn(3, generator=generator))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(torch.einsum("ehi,bi->beh", self.w, x)).sum(1) @ self.v
+
+    groups = {e.group: e.label for e in symgauge.derive(Joined(), (torch.ones(1, 2),)).discrete}
+    assert "S_3" in groups and "S_3^2" not in groups
+    assert "by itself" not in groups["S_3"]

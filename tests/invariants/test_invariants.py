@@ -161,3 +161,23 @@ def test_laurent_polynomials() -> None:
         assert gradient[k] == FIELD.residue(Fraction(int(d.p), int(d.q)))
     assert (f + f).power(-1) is None
     assert not (f - f).terms
+
+
+def test_products_are_bounded_before_they_are_made() -> None:
+    """Two layers of linear attention: products of three pieces have millions of terms."""
+    class Lightning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for name, shape in (("q", (2, 4)), ("k", (2, 4)), ("v", (4, 4))):
+                for layer in (0, 1):
+                    self.register_parameter(f"{name}{layer}", nn.Parameter(torch.randn(shape)))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for i in (0, 1):
+                q, k, v = (getattr(self, f"{name}{i}") for name in "qkv")
+                x = (x @ q.T) @ (x @ k.T).T @ (x @ v.T)
+            return x
+
+    found = symgauge.derive(Lightning(), (torch.randn(3, 4),))
+    assert found.redundancy == 26 and found.claim.closed
+    assert found.invariants.reason == "products of more terms than are held"

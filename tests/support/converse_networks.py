@@ -1,274 +1,273 @@
-"""Random small networks for the converse sweep: chains, units, norms, attention, streams; twists.
+"""Networks of the converse theorems, of any size: shapes, formula, example inputs.
 
-`recipe(seed)` is plain data, `build(recipe)` the module and an example. Sizes are small and on both
-sides of every bound; a twist breaks what a converse rests on (ties, a gain on the skip, a block
-that reads another line, a stream without a bias here and there).
+Rows are vectors: u = x W + b. A network is `(shapes, formula, input)` for `exact_redundancy`.
 """
 
-import random
-from typing import Any
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 import torch
+from exact_redundancy import ids, points
+from known_networks import layer_norm, rms_norm, rotate
 from torch import Tensor, nn
 
-KINDS = ("chain", "units", "gated", "norm", "attention", "stream", "stream", "stream", "tokens")
-SMOOTH = ("tanh", "sigmoid", "silu", "gelu", "softplus", "sin")
-ACTIVATIONS = (*SMOOTH, "exp", "relu", "leaky_relu", "square", "cube")
-TWISTS = (
-    "tie", "post_norm", "layer_scale", "reads_input", "double_skip", "gain_on_skip", "scaled_skip",
-    "constant", "negated", "shared_bias", "shared_gain", "no_skip", "two_readers", "tie_layers",
-    "pool",
-)
-Recipe = dict[str, Any]
+Network: TypeAlias = tuple[str, Callable[..., Tensor], Tensor]
+
+ACTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": nn.functional.silu,
+    "softplus": nn.functional.softplus, "gelu": nn.functional.gelu, "exp": torch.exp,
+    "relu": torch.relu, "square": lambda z: z**2, "cube": lambda z: z**3, "linear": lambda z: z,
+}
+#: Angles in (0, pi), distinct, for rotary pairs.
+ANGLES = (1.0, 0.37, 0.1369, 0.05)
 
 
-def recipe(seed: int) -> Recipe:
-    """The recipe of a seed."""
-    r = random.Random(seed)
-    kind = r.choice(KINDS)
-    data: Recipe = {
-        "kind": kind, "seed": seed, "d": r.randint(1, 4), "m": r.randint(1, 4),
-        "o": r.randint(1, 4), "h": r.randint(1, 4), "layers": r.randint(1, 3),
-        "act": r.choice(ACTIVATIONS), "biases": [r.random() < 0.5 for _ in range(16)],
-        "tokens": r.randint(2, 4), "heads": r.randint(1, 2), "groups": r.randint(1, 2),
-        "dk": r.choice((1, 2, 2, 3, 4)), "dv": r.randint(1, 3), "causal": r.random() < 0.6,
-        "norm": r.choice(("none", "rms", "layer")), "eps": r.choice((0.0, 1e-2)),
-        "gain": r.random() < 0.7, "beta": r.random() < 0.4, "rotary": r.random() < 0.25,
-        "qk_norm": r.random() < 0.15, "scores": r.choice(("softmax",) * 4 + ("sigmoid",)),
-        "head": r.choice(("raw", "linear", "norm")), "input": r.choice(("raw", "linear")),
-        "blocks": r.choice((("mlp",), ("att",), ("att", "mlp"), ("mlp", "mlp"), ("both",),
-                            ("att", "mlp", "mlp"))),
-        "mlp": r.choice(("act", "act", "gated")), "probabilities": r.random() < 0.2,
-        "positions": r.random() < 0.3, "vocabulary": r.randint(3, 6),
-        "twist": r.choice(TWISTS) if r.random() < 0.25 else "",
-    }
-    if kind == "stream":
-        data["d"] = max(data["d"], 2 if r.random() < 0.9 else 1)
-        if r.random() < 0.7:
-            data["act"] = r.choice(SMOOTH)
-        if r.random() < 0.6:
-            data["m"] = max(data["m"], data["d"])
-            data["o"] = max(data["o"], data["d"] + data["probabilities"])
-    return data
+def linear(p: nn.Module, x: Tensor, name: str) -> Tensor:
+    """x W + b, b where the module has one."""
+    y = x @ getattr(p, f"W{name}")
+    return y + getattr(p, f"b{name}") if hasattr(p, f"b{name}") else y
 
 
-def act(name: str, z: Tensor) -> Tensor:
-    """An activation by name."""
-    if name == "square":
-        return z**2
-    if name == "cube":
-        return z**3
-    if name in ("relu", "leaky_relu", "silu", "gelu", "softplus"):
-        found: Tensor = getattr(nn.functional, name)(z)
-        return found
-    made: Tensor = getattr(torch, name)(z)
-    return made
+def deep(act: str, widths: tuple[int, ...], bias: bool) -> Network:
+    """act between layers of these widths, linear last."""
+    shapes = " ".join(
+        f"W{k}:{m}x{n}" + (f" b{k}:{n}" if bias else "")
+        for k, (m, n) in enumerate(zip(widths, widths[1:])))
 
-
-class Net(nn.Module):
-    """The module of a recipe; its parameters are made at the first pass."""
-
-    def __init__(self, data: Recipe) -> None:
-        super().__init__()
-        self.data = data
-        self._count = 0
-        self._dry = True
-        self._made: dict[str, Tensor] = {}
-        self._generator = torch.Generator().manual_seed(data["seed"])
-        with torch.no_grad():
-            self.forward(*self.example())
-        for name, value in self._made.items():
-            self.register_parameter(name, nn.Parameter(value))
-        self._dry = False
-
-    def example(self) -> tuple[Tensor, ...]:
-        """One example of the input."""
-        data = self.data
-        g = torch.Generator().manual_seed(1)
-        if data["kind"] == "tokens":
-            return (torch.arange(data["vocabulary"]),)
-        width = data["d"] if data["kind"] == "stream" and data["input"] == "raw" else data["m"]
-        return (torch.randn(data["tokens"], width, generator=g),)
-
-    def p(self, name: str, *shape: int) -> Tensor:
-        if self._dry:
-            if name not in self._made:
-                self._made[name] = torch.randn(shape, generator=self._generator)
-            return self._made[name]
-        found: Tensor = getattr(self, name)
-        return found
-
-    def linear(self, name: str, x: Tensor, out: int, bias: bool) -> Tensor:
-        y = x @ self.p(f"W_{name}", out, x.shape[-1]).T
-        return y + self.p(f"b_{name}", out) if bias else y
-
-    def bias(self, k: int) -> bool:
-        return bool(self.data["biases"][k % 16])
-
-    def norm(self, name: str, z: Tensor) -> Tensor:
-        data, eps = self.data, self.data["eps"]
-        if data["norm"] == "none":
-            return z
-        if data["norm"] == "layer":
-            z = z - z.mean(-1, keepdim=True)
-        square = (z * z).mean(-1, keepdim=True)
-        y = z * torch.rsqrt(square + eps if eps else square)
-        if data["twist"] == "shared_gain":
-            name = "n"
-        if data["gain"]:
-            y = y * self.p(f"g_{name}", z.shape[-1])
-        return y + self.p(f"beta_{name}", z.shape[-1]) if data["beta"] else y
-
-    def rotate(self, x: Tensor) -> Tensor:
-        n = x.shape[-1]
-        if n % 2:
-            return x
-        angles = torch.arange(x.shape[-2])[:, None] * torch.tensor([1.0, 0.37][:n // 2])
-        a, b = x.chunk(2, dim=-1)
-        cos, sin = torch.cos(angles), torch.sin(angles)
-        return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-
-    def rms(self, name: str, x: Tensor) -> Tensor:
-        square = (x * x).mean(-1, keepdim=True)
-        y = x * torch.rsqrt(square + self.data["eps"])
-        return y * self.p(name, x.shape[-1]) if self.data["gain"] else y
-
-    def attention(self, name: str, x: Tensor, out: int, k: int) -> Tensor:
-        data = self.data
-        groups = data["groups"]
-        heads = data["heads"] * groups
-        t = x.shape[0]
-
-        def split(y: Tensor, n: int) -> Tensor:
-            return y.reshape(t, n, -1).transpose(0, 1)
-
-        q = split(self.linear(f"q{name}", x, heads * data["dk"], self.bias(k)), heads)
-        key = split(self.linear(f"k{name}", x, groups * data["dk"], self.bias(k + 1)), groups)
-        v = split(self.linear(f"v{name}", x, groups * data["dv"], self.bias(k + 2)), groups)
-        if data["qk_norm"]:
-            q, key = self.rms(f"gq{name}", q), self.rms(f"gk{name}", key)
-        if data["rotary"]:
-            q, key = self.rotate(q), self.rotate(key)
-        key, v = (y.repeat_interleave(data["heads"], dim=0) for y in (key, v))
-        scores = q @ key.transpose(1, 2)
-        if data["scores"] == "sigmoid":
-            weights = torch.sigmoid(scores)
-        else:
-            if data["causal"]:
-                visible = torch.ones(t, t, dtype=torch.bool).tril()
-                scores = scores.masked_fill(~visible, float("-inf"))
-            weights = torch.softmax(scores, dim=-1)
-        mixed = (weights @ v).transpose(0, 1).reshape(t, -1)
-        return self.linear(f"o{name}", mixed, out, self.bias(k + 3))
-
-    def units(self, name: str, x: Tensor, out: int, k: int) -> Tensor:
-        data = self.data
-        name = "" if data["twist"] == "tie_layers" else name
-        h = data["h"]
-        if data["mlp"] == "gated" or data["kind"] == "gated":
-            g = self.linear(f"g{name}", x, h, self.bias(k))
-            u = self.linear(f"u{name}", x, h, self.bias(k + 1))
-            y = (g if data["act"] == "cube" else act(data["act"], g)) * u
-        else:
-            u = self.linear(f"a{name}", x, h, self.bias(k))
-            y = act(data["act"], u)
-            if data["twist"] == "negated":
-                y = y + act(data["act"], -u)
-        return self.linear(f"w{name}", y, out, self.bias(k + 2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        data = self.data
-        made: Tensor = getattr(self, data["kind"])(x)
-        if data["twist"] == "pool":
-            made = made.sum(0, keepdim=True)
-        return torch.log_softmax(made, dim=-1) if data["probabilities"] else made
-
-    def chain(self, x: Tensor) -> Tensor:
-        for k in range(self.data["layers"]):
-            x = self.linear(str(k), x, (self.data["h"], self.data["d"], self.data["h"])[k],
-                            self.bias(k))
-        if self.data["gain"]:
-            x = x * self.p("g", x.shape[-1])
-        return self.linear("out", x, self.data["o"], self.bias(5))
-
-    def plain(self, x: Tensor) -> Tensor:
-        data = self.data
-        for k in range(data["layers"]):
-            last = k == data["layers"] - 1
-            x = self.units(str(k), x, data["o"] if last else data["d"], 3 * k)
-            if not last:
-                x = self.norm(str(k), x) if data["norm"] != "none" and self.bias(k) else x
-                x = act(data["act"], x) if self.bias(k + 7) else x
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        for k in range(len(widths) - 1):
+            x = linear(p, ACTS[act](x) if k else x, str(k))
         return x
 
-    def gated(self, x: Tensor) -> Tensor:
-        return self.plain(x)
-
-    def norm_between(self, x: Tensor) -> Tensor:
-        data = self.data
-        z = self.linear("0", x, data["d"], self.bias(0))
-        y = self.norm("n", z)
-        return self.linear("1", y, data["o"], self.bias(1))
-
-    def attention_alone(self, x: Tensor) -> Tensor:
-        return self.attention("0", x, self.data["o"], 0)
-
-    def stream(self, x: Tensor) -> Tensor:
-        data = self.data
-        z = x if data["input"] == "raw" else self.linear("in", x, data["d"], self.bias(0))
-        if data["positions"]:
-            z = z + self.p("P", data["tokens"], data["d"])
-        if data["twist"] == "constant":
-            z = z + torch.arange(data["tokens"])[:, None] / 3
-        start = z
-        for k, block in enumerate(data["blocks"]):
-            n = z if data["twist"] == "reads_input" and k else z
-            n = self.norm(str(k), start if data["twist"] == "reads_input" else n)
-            parts = []
-            if block in ("att", "both"):
-                parts.append(self.attention(str(k), n, data["d"], 5 * k))
-            if block in ("mlp", "both"):
-                parts.append(self.units(str(k), n, data["d"], 5 * k + 2))
-            y = sum(parts)
-            assert isinstance(y, Tensor)
-            if data["twist"] == "layer_scale":
-                y = y * self.p(f"s{k}", data["d"])
-            if data["twist"] == "gain_on_skip":
-                z = z * self.p(f"s{k}", data["d"])
-            if data["twist"] == "scaled_skip":
-                z = z * 0.5
-            if data["twist"] == "double_skip" and k:
-                z = z + start
-            z = y if data["twist"] == "no_skip" else z + y
-            if data["twist"] == "post_norm":
-                z = self.norm(f"post{k}", z)
-        if data["head"] == "raw":
-            return z
-        if data["head"] == "norm":
-            z = self.norm("last", z)
-        y = self.linear("head", z, data["o"], self.bias(15))
-        if data["twist"] == "two_readers":
-            y = torch.cat([y, self.linear("head2", z, data["o"], False)], dim=-1)
-        return y
-
-    def tokens(self, x: Tensor) -> Tensor:
-        data = self.data
-        table = self.p("E", data["vocabulary"], data["d"])
-        z = nn.functional.embedding(x, table)
-        if data["layers"] > 1:
-            z = self.linear("0", z, data["h"], False)
-        if data["twist"] == "tie" and data["layers"] == 1:
-            return z @ table.T
-        return self.linear("out", z, data["o"], self.bias(0))
+    return shapes, formula, points(1, widths[0])
 
 
-for _kind, _method in (("units", "plain"), ("norm_", "norm_between")):
-    setattr(Net, f"_{_kind}", getattr(Net, _method))
+def gated(act: str, d: int, h: int, o: int, bias: bool) -> Network:
+    """(act(x Wg) * (x Wu)) Wd."""
+    b = f" bg:{h} bu:{h} bd:{o}" if bias else ""
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        return linear(p, ACTS[act](linear(p, x, "g")) * linear(p, x, "u"), "d")
+
+    return f"Wg:{d}x{h} Wu:{d}x{h} Wd:{h}x{o}{b}", formula, points(1, d)
 
 
-def build(data: Recipe) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """The module and one example."""
-    methods = {"units": "plain", "norm": "norm_between", "attention": "attention_alone"}
-    made = Net({**data, "kind": data["kind"]}) if data["kind"] not in methods else Net(
-        {**data, "kind": methods[data["kind"]]})
-    return made, made.example()
+def attention_shapes(
+    d: int, d_k: int, d_v: int, heads: int, groups: int, biases: str, suffix: str = ""
+) -> str:
+    """W_Q, W_K, W_V, W_O as rows times matrix, and the biases named by letters of "qkvo"."""
+    sizes = {"q": heads * d_k, "k": groups * d_k, "v": groups * d_v, "o": d}
+    weights = f"Wq{suffix}:{d}x{heads * d_k} Wk{suffix}:{d}x{groups * d_k} " \
+        f"Wv{suffix}:{d}x{groups * d_v} Wo{suffix}:{heads * d_v}x{d}"
+    return " ".join([weights, *(f"b{c}{suffix}:{sizes[c]}" for c in biases)])
+
+
+def attend(
+    p: nn.Module, x: Tensor, heads: int, groups: int, *, suffix: str = "", causal: bool = True,
+    angles: tuple[float, ...] = (), kind: str = "softmax",
+    norm: Callable[[nn.Module, Tensor, str], Tensor] | None = None,
+) -> Tensor:
+    """One layer of attention on (T, d); `norm` acts on queries and keys head by head."""
+    def split(name: str, n: int) -> Tensor:
+        y = linear(p, x, name + suffix)
+        return y.reshape(x.shape[0], n, -1).transpose(0, 1)
+
+    q, k, v = split("q", heads), split("k", groups), split("v", groups)
+    if norm is not None:
+        q, k = norm(p, q, "q"), norm(p, k, "k")
+    if angles:
+        q, k = rotate(q, angles), rotate(k, angles)
+    m = heads // groups
+    k, v = k.repeat_interleave(m, dim=0), v.repeat_interleave(m, dim=0)
+    s = torch.einsum("htc,hsc->hts", q, k) / math.sqrt(q.shape[-1])
+    if causal:
+        s = s.masked_fill(~torch.ones(s.shape[-2:], dtype=torch.bool).tril(), -math.inf)
+    a = {"softmax": partial(torch.softmax, dim=-1), "sigmoid": torch.sigmoid,
+         "linear": lambda z: z}[kind](s)
+    y = torch.einsum("hts,hsc->htc", a, v).transpose(0, 1).reshape(x.shape[0], -1)
+    return linear(p, y, "o" + suffix)
+
+
+def attention(
+    T: int, d: int, d_k: int, d_v: int, heads: int = 1, groups: int = 1, biases: str = "", *,
+    causal: bool = True, angles: tuple[float, ...] = (), kind: str = "softmax",
+) -> Network:
+    """Attention alone on T tokens of real inputs."""
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        return attend(p, x, heads, groups, causal=causal, angles=angles, kind=kind)
+
+    return attention_shapes(d, d_k, d_v, heads, groups, biases), formula, points(T, d)
+
+
+def normed_attention(
+    T: int, d: int, d_k: int, d_v: int, heads: int, gains: bool, eps: float,
+    angles: tuple[float, ...] = (),
+) -> Network:
+    """Queries and keys through RMSNorm, with gains shared by all heads."""
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        n = rms_norm(z, eps)
+        return n * getattr(p, "g" + name) if gains else n
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        return attend(p, x, heads, heads, angles=angles, norm=norm)
+
+    shapes = attention_shapes(d, d_k, d_v, heads, heads, "")
+    return shapes + (f" gq:{d_k} gk:{d_k}" if gains else ""), formula, points(T, d)
+
+
+def between(
+    m: int, d: int, o: int, *, eps: float, bias: bool, layer: bool = False, out_bias: bool = False
+) -> Network:
+    """(N(x W0 + b0) G) W1, N RMSNorm, or with `layer` (N G + beta) W1 + b1, N LayerNorm."""
+    shapes = f"W0:{m}x{d} g:{d} W1:{d}x{o}" + (f" b0:{d}" if bias else "")
+    shapes += (f" beta:{d}" if layer else "") + (f" b1:{o}" if out_bias else "")
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = linear(p, x, "0")
+        y = layer_norm(z, eps) * p.g + p.beta if layer else rms_norm(z, eps) * p.g
+        return linear(p, y, "1")
+
+    return shapes, formula, points(1, m)
+
+
+def stack(
+    T: int, m: int, d: int, d_k: int, d_v: int, h: int, layers: int = 1, *, o: int = 0,
+    heads: int = 1, groups: int = 1, act: str = "gelu", gate: bool = False, eps: float = 1e-5,
+    angles: tuple[float, ...] = (), biases: str = "", mlp_biases: bool = False,
+    parallel: bool = False, layer: bool = False,
+) -> Network:
+    """x W_in, pre-norm blocks (attention, then MLP), and with o a norm and a head; see `block`."""
+    shapes = [f"Win:{m}x{d}"]
+    for k in range(layers):
+        names = "1" if parallel else "12"
+        shapes += [f"g{n}{k}:{d}" + (f" beta{n}{k}:{d}" if layer else "") for n in names]
+        shapes += [attention_shapes(d, d_k, d_v, heads, groups, biases, str(k))]
+        shapes += [f"Wa{k}:{d}x{h} Wd{k}:{h}x{d}", f"Wu{k}:{d}x{h}" if gate else ""]
+        shapes += [f"ba{k}:{h} bd{k}:{d}" if mlp_biases else ""]
+    if o:
+        shapes += [f"g:{d} U:{d}x{o}" + (f" beta:{d}" if layer else "")]
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        if layer:
+            return layer_norm(z, eps) * getattr(p, "g" + name) + getattr(p, "beta" + name)
+        return rms_norm(z, eps) * getattr(p, "g" + name)
+
+    def mlp(p: nn.Module, y: Tensor, k: int) -> Tensor:
+        a = ACTS[act](linear(p, y, f"a{k}"))
+        return linear(p, a * linear(p, y, f"u{k}") if gate else a, f"d{k}")
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.Win
+        for k in range(layers):
+            y = norm(p, z, f"1{k}")
+            a = attend(p, y, heads, groups, suffix=str(k), angles=angles)
+            if parallel:
+                z = z + a + mlp(p, y, k)
+                continue
+            z = z + a
+            z = z + mlp(p, norm(p, z, f"2{k}"), k)
+        return norm(p, z, "") @ p.U if o else z
+
+    return " ".join(" ".join(shapes).split()), formula, points(T, m)
+
+
+def post_stack(
+    m: int, d: int, d_k: int, d_v: int, h: int, layers: int, o: int, *, eps: float = 1e-5,
+    gains: bool = True, heads: int = 1, biases: str = "", act: str = "gelu", layer: bool = False,
+) -> Network:
+    """x W_in, blocks N(z + attention(z)) G1, N(z + MLP(z)) G2 on two tokens, and a linear head.
+
+    With `layer` N is LayerNorm, with a bias of its own, and the head has a bias.
+    """
+    shapes = [f"Win:{m}x{d} Wh:{d}x{o}", f"bh:{o}" if layer else ""]
+    for k in range(layers):
+        shapes += [attention_shapes(d, d_k, d_v, heads, heads, biases, str(k))]
+        shapes += [f"Wa{k}:{d}x{h} Wd{k}:{h}x{d}", f"g1{k}:{d} g2{k}:{d}" if gains else ""]
+        shapes += [f"ba{k}:{h} bd{k}:{d}" if biases else ""]
+        shapes += [f"beta1{k}:{d} beta2{k}:{d}" if layer else ""]
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        if layer:
+            return layer_norm(z, eps) * getattr(p, "g" + name) + getattr(p, "beta" + name)
+        return rms_norm(z, eps) * getattr(p, "g" + name) if gains else rms_norm(z, eps)
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.Win
+        for k in range(layers):
+            z = norm(p, z + attend(p, z, heads, heads, suffix=str(k)), f"1{k}")
+            a = ACTS[act](linear(p, z, f"a{k}"))
+            z = norm(p, z + linear(p, a, f"d{k}"), f"2{k}")
+        return linear(p, z, "h")
+
+    return " ".join(" ".join(shapes).split()), formula, points(2, m)
+
+
+def plain_stack(
+    act: str, m: int, d: int, h: int, layers: int, o: int, *, biases: bool,
+    in_bias: bool = False, head_bias: bool = False, gate: bool = False,
+) -> Network:
+    """Blocks z + act(z A + a) B + b without norms between two linear maps."""
+    shapes = [f"Win:{m}x{d}", f"bin:{d}" if in_bias else ""]
+    for k in range(layers):
+        shapes += [f"Wa{k}:{d}x{h} Wd{k}:{h}x{d}", f"Wu{k}:{d}x{h}" if gate else ""]
+        shapes += [f"ba{k}:{h} bd{k}:{d}" + (f" bu{k}:{h}" if gate else "") if biases else ""]
+    shapes += [f"Wh:{d}x{o}", f"bh:{o}" if head_bias else ""]
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = linear(p, x, "in")
+        for k in range(layers):
+            a = ACTS[act](linear(p, z, f"a{k}"))
+            z = z + linear(p, a * linear(p, z, f"u{k}") if gate else a, f"d{k}")
+        return linear(p, z, "h")
+
+    return " ".join(" ".join(shapes).split()), formula, points(1, m)
+
+
+def lookup(V: int, d: int, *, tied: bool, probabilities: bool) -> Network:
+    """Token to logits E U^T, or to log probabilities."""
+    def formula(p: nn.Module, t: Tensor) -> Tensor:
+        y = nn.functional.embedding(t, p.E) @ (p.E if tied else p.U).T
+        return torch.log_softmax(y, dim=-1) if probabilities else y
+
+    return f"E:{V}x{d}" + ("" if tied else f" U:{V}x{d}"), formula, ids(V, 1)
+
+
+def token_stack(
+    T: int, V: int, d: int, d_k: int, d_v: int, h: int, layers: int = 1, *, tied: bool = False,
+    positions: bool = False, probabilities: bool = False, eps: float = 1e-5, layer: bool = False,
+    gain: bool = True, attention_alone: bool = False,
+) -> Network:
+    """Tokens to logits: E[t] (+ P), pre-norm blocks as in `stack`, a norm, a head U or E.
+
+    LayerNorm blocks have all biases, RMSNorm blocks none; `gain`: of the last norm.
+    """
+    biases = "qkvo" if layer else ""
+    shapes, blocks, _ = stack(
+        T, d, d, d_k, d_v, h, layers, biases=biases, mlp_biases=layer, layer=layer, eps=eps)
+    del blocks
+    shapes = shapes.replace(f"Win:{d}x{d}", f"E:{V}x{d}")
+    if attention_alone:
+        shapes = " ".join(e for e in shapes.split() if e[:2] not in ("Wa", "Wd", "ba", "bd", "g2"))
+    shapes += f" P:{T}x{d}" if positions else ""
+    shapes += (f" g:{d}" if gain else "") + (f" beta:{d}" if layer else "")
+    shapes += "" if tied else f" U:{V}x{d}"
+
+    def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
+        n = layer_norm(z, eps) if layer else rms_norm(z, eps)
+        n = n * getattr(p, "g" + name) if name or gain else n
+        return n + getattr(p, "beta" + name) if layer else n
+
+    def formula(p: nn.Module, t: Tensor) -> Tensor:
+        z = nn.functional.embedding(t, p.E)
+        z = z + p.P if positions else z
+        for k in range(layers):
+            z = z + attend(p, norm(p, z, f"1{k}"), 1, 1, suffix=str(k))
+            if not attention_alone:
+                a = nn.functional.gelu(linear(p, norm(p, z, f"2{k}"), f"a{k}"))
+                z = z + linear(p, a, f"d{k}")
+        y = norm(p, z, "") @ (p.E if tied else p.U).T
+        return torch.log_softmax(y, dim=-1) if probabilities else y
+
+    return shapes, formula, ids(V, T)

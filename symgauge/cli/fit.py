@@ -1,0 +1,88 @@
+"""symgauge fit: the redundancy of TARGET as a polynomial in its sizes, fitted on certificates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from symgauge.cli.console import showing_progress
+from symgauge.cli.inputs import target_of
+from symgauge.cli.options import TARGET, Commands, add_sizes
+from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
+
+if TYPE_CHECKING:
+    from symgauge.fits.fit import Fit
+
+
+def register(commands: Commands) -> argparse.ArgumentParser:
+    """The command and its options."""
+    parser = commands.add_parser(
+        "fit", help="TARGET's redundancy as a polynomial in its sizes, fitted on certificates",
+        description="Derive and certify TARGET at sizes around its own, fit the redundancies by a "
+        "polynomial exactly, predict two sizes that the fit has not seen, certify them. Evidence "
+        "and no proof: status 0 where both came out as predicted, 1 where one did not, 2 where "
+        "fewer than two could be certified. --set chooses where the fit starts: a bound between "
+        "sizes (head_dim <= embed_dim) ends it, and the other side is fitted from there.")
+    parser.add_argument("target", metavar="TARGET", help=TARGET)
+    add_sizes(parser)
+    parser.add_argument("--sizes", metavar="A,B,...",
+                        help="the sizes to vary (default: all that are integers)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command and return the exit status."""
+    names = [n for n in (options.sizes or "").split(",") if n]
+    with showing_progress() as progress, redirect_stdout(sys.stderr):
+        target = target_of(options.target, options.set)
+        from symgauge.fits.target import fit_target
+
+        found, kept = fit_target(
+            target, names, output=options.output, observable=options.observable, progress=progress)
+    if options.json:
+        print(json.dumps(_record(found, kept), indent=1))
+    else:
+        print("\n".join([*_lines(found), *kept]))
+    if found.holds:
+        return HOLDS
+    return UNKNOWN if all(p.holds for p in found.predictions) else REFUTED
+
+
+def _said(names: Sequence[str], at: Sequence[int]) -> str:
+    return ", ".join(f"{n} = {v}" for n, v in zip(names, at, strict=True))
+
+
+def _lines(found: Fit) -> Iterator[str]:
+    yield f"redundancy = {found.polynomial}"
+    yield f"fitted on {len(found.points)} certified sizes, not proved; " + ", ".join(
+        f"{n} in {{{', '.join(map(str, r))}}}"
+        for n, r in zip(found.names, found.ranges, strict=True))
+    for p in found.predictions:
+        what = "as predicted" if p.holds else f"PREDICTED {p.predicted}"
+        yield f"fresh: {_said(found.names, p.at)}: {p.found} certified, {what}"
+    if len(found.predictions) < 2:
+        yield f"{len(found.predictions)} of 2 fresh sizes could be certified"
+    for name, value, redundancy in found.beyond:
+        yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is "
+               f"{redundancy}, certified: no value of one polynomial")
+    for at in found.open:
+        yield f"not certified, not used: {_said(found.names, at)}"
+
+
+def _record(found: Fit, kept: Sequence[str]) -> dict[str, Any]:
+    return {
+        "polynomial": str(found.polynomial), "evidence": f"fitted on {len(found.points)} sizes",
+        "holds": found.holds, "names": list(found.names), "start": list(found.start),
+        "ranges": [list(r) for r in found.ranges],
+        "points": [{"at": list(p), "redundancy": v} for p, v in found.points.items()],
+        "predictions": [
+            {"at": list(p.at), "predicted": str(p.predicted), "certified": p.found}
+            for p in found.predictions],
+        "beyond": [{"size": n, "value": v, "redundancy": r} for n, v, r in found.beyond],
+        "open": [list(p) for p in found.open], "kept": list(kept),
+    }

@@ -1,0 +1,258 @@
+"""Certificates at several sizes, the polynomial through their redundancies, two fresh predictions.
+
+On a line through the start each size gets its range and its degree, pairs of sizes whether they
+meet in one monomial; further sizes settle the coefficients with some to spare; then two sizes that
+the fit has not seen are predicted, derived and compared. A bound between sizes (d_k <= d) ends a
+range: the fit is that of the side of it where it starts, and of nothing beyond. All of it is
+evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations, product
+
+from symgauge.errors import BadInputError
+from symgauge.fits.polynomial import (
+    Monomial, Point, Polynomial, degree, monomials, rank, through,
+)
+from symgauge.progress import Progress, silent
+
+#: Highest power of one size; certified sizes beyond those that settle coefficients; predictions.
+DEGREE, SPARE, FRESH = 3, 3, 2
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The redundancy at one choice of sizes; `certified` where the sandwich closed."""
+
+    value: int
+    certified: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A size that the fit has not seen."""
+
+    at: Point
+    predicted: Fraction
+    found: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the certificate has the predicted redundancy."""
+        return self.predicted == self.found
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The polynomial, what it was fitted on, and how it predicts."""
+
+    names: tuple[str, ...]
+    start: Point
+    polynomial: Polynomial
+    #: Certified sizes that the coefficients come from.
+    points: dict[Point, int]
+    predictions: tuple[Prediction, ...]
+    #: Sizes that were derived and not certified: not used.
+    open: tuple[Point, ...]
+    #: The values of each size that the fit covers.
+    ranges: tuple[tuple[int, ...], ...]
+    #: Values next to a range at which the redundancy is another: certified, beyond a bound.
+    beyond: tuple[tuple[str, int, int], ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all fresh sizes came out as predicted."""
+        return len(self.predictions) == FRESH and all(p.holds for p in self.predictions)
+
+
+@dataclass
+class _Search:
+    """What is known so far."""
+
+    names: tuple[str, ...]
+    values: tuple[tuple[int, ...], ...]
+    start: Point
+    derive: Callable[[Point], Measured | None]
+    cost: Callable[[Point], int]
+    progress: Progress
+    known: dict[Point, Measured | None] = field(default_factory=dict)
+    beyond: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def at(self, point: Point) -> int | None:
+        """The certified redundancy; None where there is none."""
+        if point not in self.known:
+            said = ", ".join(f"{n} = {v}" for n, v in zip(self.names, point, strict=True))
+            self.progress(f"{len(self.known) + 1}: {said}")
+            self.known[point] = self.derive(point)
+        found = self.known[point]
+        return found.value if found is not None and found.certified else None
+
+    def moved(self, changes: dict[int, int]) -> Point:
+        return tuple(changes.get(i, v) for i, v in enumerate(self.start))
+
+    def line(self, i: int) -> tuple[tuple[int, ...], int]:
+        """The values around the start that one polynomial runs through, and its degree."""
+        pairs = [(v, self.at(self.moved({i: v}))) for v in self.values[i]]
+        whole = [(v, r) for v, r in pairs if r is not None]
+        best: tuple[tuple[int, ...], int] = ((self.start[i],), 0)
+        for low, high in combinations(range(len(whole) + 1), 2):
+            part = whole[low:high]
+            inside = tuple(v for v, _ in part)
+            if self.start[i] not in inside or len(inside) <= len(best[0]):
+                continue
+            d = degree(part, DEGREE)
+            if d is not None:
+                best = inside, d
+        self.beyond += [
+            (self.names[i], v, r) for v, r in whole if len(best[0]) > 1 and v not in best[0]]
+        return best
+
+
+def fit(
+    names: Sequence[str], values: Sequence[Sequence[int]], start: Point,
+    derive: Callable[[Point], Measured | None], cost: Callable[[Point], int],
+    progress: Progress = silent,
+) -> Fit:
+    """The polynomial in the sizes through certified redundancies around `start`.
+
+    `derive` gives the redundancy at a point or None where there is no network of these sizes;
+    `cost` its number of parameters: small ones come first. Raises BadInputError where no
+    polynomial of degree up to 3 in each size runs through what was certified.
+    """
+    search = _Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress)
+    if search.at(start) is None:
+        raise BadInputError(
+            "at the sizes that the fit starts from the sandwich does not close: choose others with "
+            "--set, or look at symgauge derive")
+    lines = [search.line(i) for i in range(len(names))]
+    ranges, degrees = tuple(r for r, _ in lines), [d for _, d in lines]
+    steps = [_step(r, v) for r, v in zip(ranges, start, strict=True)]
+    together = {
+        (i, j) for i, j in combinations(range(len(names)), 2)
+        if degrees[i] and degrees[j] and _meet(search, i, j, steps)}
+    chosen = list(monomials(degrees, together))
+    polynomial, points = _fitted(search, ranges, chosen)
+    while (outside := _corner_outside(search, ranges, polynomial)) is not None:
+        ranges = outside
+        polynomial, points = _fitted(search, ranges, chosen)
+    fresh = _predicted(search, ranges, polynomial, points)
+    still = tuple(p for p, m in search.known.items() if m is not None and not m.certified)
+    return Fit(
+        tuple(names), start, polynomial, points, fresh, still, ranges, tuple(search.beyond))
+
+
+def _step(values: Sequence[int], here: int) -> int | None:
+    """The value next to the start's that is cheapest: below it if there is one."""
+    others = sorted(values, key=lambda v: (abs(v - here), v))
+    return next((v for v in others if v != here), None)
+
+
+def _meet(search: _Search, i: int, j: int, steps: Sequence[int | None]) -> bool:
+    """Whether the redundancy is no sum of one function of x_i and one of x_j near the start."""
+    a, b = steps[i], steps[j]
+    if a is None or b is None:
+        return False
+    corner = search.at(search.moved({i: a, j: b}))
+    ones = [search.at(search.moved(c)) for c in ({i: a}, {j: b}, {})]
+    if corner is None or None in ones:
+        return True  # not seen: the monomials are kept, and settled or not
+    one, two, base = (r for r in ones if r is not None)
+    return corner - one - two + base != 0
+
+
+def _fitted(
+    search: _Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
+) -> tuple[Polynomial, dict[Point, int]]:
+    """The polynomial through all certified sizes in the ranges."""
+    points = _settled(search, ranges, chosen)
+    terms, _ = through(chosen, list(points), list(points.values()))
+    if terms is None:
+        raise BadInputError(
+            "no polynomial with the monomials that lines through the start show runs through the "
+            f"{len(points)} certified sizes: a bound between sizes lies among them; start "
+            "elsewhere with --set, or vary fewer sizes with --sizes")
+    return Polynomial(search.names, terms), points
+
+
+def _corner_outside(
+    search: _Search, ranges: tuple[tuple[int, ...], ...], polynomial: Polynomial
+) -> tuple[tuple[int, ...], ...] | None:
+    """Ranges without a corner at which the polynomial fails: there a bound between two sizes.
+
+    Looked at: each pair of sizes, one at its least, the other at its greatest value.
+    """
+    for i, j in combinations(range(len(ranges)), 2):
+        for a, b in ((ranges[i][0], ranges[j][-1]), (ranges[i][-1], ranges[j][0])):
+            point = search.moved({i: a, j: b})
+            value = search.at(point)
+            if value is None or value == polynomial(point):
+                continue
+            search.beyond.append((f"{search.names[i]} = {a}, {search.names[j]}", b, value))
+            # the value further from the start goes; the start itself stays
+            away = max((i, a), (j, b), key=lambda x: abs(x[1] - search.start[x[0]]))
+            return tuple(
+                tuple(v for v in r if (k, v) != away) for k, r in enumerate(ranges))
+    return None
+
+
+def _settled(
+    search: _Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
+) -> dict[Point, int]:
+    """Certified sizes that determine all coefficients, with SPARE more."""
+    inside = [set(r) for r in ranges]
+
+    def within() -> dict[Point, int]:
+        return {
+            p: m.value for p, m in search.known.items()
+            if m is not None and m.certified
+            and all(x in r for x, r in zip(p, inside, strict=True))}
+
+    left = sorted((p for p in product(*ranges) if p not in search.known), key=search.cost)
+    points = within()
+    known = rank(chosen, list(points))
+    while left and known < len(chosen):
+        p = next((q for q in left if rank(chosen, [*points, q]) > known), None)
+        if p is None:
+            break
+        left.remove(p)
+        if search.at(p) is not None:
+            points = within()
+            known = rank(chosen, list(points))
+    if known < len(chosen):
+        raise BadInputError(
+            f"{len(points)} certified sizes settle {known} of {len(chosen)} coefficients and there "
+            "are no more: vary fewer sizes with --sizes")
+    spare = len(points) - known
+    for p in left:
+        if spare >= SPARE:
+            break
+        spare += search.at(p) is not None
+    return within()
+
+
+def _predicted(
+    search: _Search, ranges: Sequence[Sequence[int]], polynomial: Polynomial,
+    points: dict[Point, int],
+) -> tuple[Prediction, ...]:
+    """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
+
+    The cheapest of these and one of middle cost; others where these cannot be certified.
+    """
+    def changed(p: Point) -> int:
+        return sum(x != y for x, y in zip(p, search.start, strict=True))
+
+    left = [p for p in product(*ranges) if p not in search.known]
+    left.sort(key=lambda p: (-changed(p), search.cost(p)))
+    most = [p for p in left if changed(p) == changed(left[0])]
+    found: list[Prediction] = []
+    for p in dict.fromkeys([*left[:1], *most[len(most) // 2:len(most) // 2 + 1], *left]):
+        if len(found) == FRESH:
+            break
+        value = search.at(p)
+        if value is not None:
+            found.append(Prediction(p, polynomial(p), value))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""Sizes of a TARGET that may be varied, and what each choice builds.
+
+A size that has to stay a multiple of another (embed_dim of num_heads) is varied as their quotient.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from symgauge.errors import SymgaugeError
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+
+#: How many values a size is tried at, and how far above the first.
+VALUES, REACH = 5, 8
+
+
+@dataclass(frozen=True)
+class Size:
+    """One variable: a size of the factory, or its quotient by another one."""
+
+    name: str
+    over: str | None
+    #: Values that build where the other sizes are those of TARGET, ascending.
+    values: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        """The size, or "a/b"."""
+        return self.name if self.over is None else f"({self.name}/{self.over})"
+
+
+def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
+    """The factory's sizes at values of the variables."""
+    plain = {s.name: v for s, v in zip(sizes, at, strict=True) if s.over is None}
+    return plain | {
+        s.name: v * plain[s.over] for s, v in zip(sizes, at, strict=True) if s.over is not None}
+
+
+def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:
+    """The number of parameters at these sizes; None where the factory refuses them."""
+    from symgauge.capture import build_without_weights
+
+    with contextlib.suppress(SymgaugeError):
+        module, _, _ = build_without_weights(target.at(sizes))
+        return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
+    return None
+
+
+def varied(target: Target, names: Sequence[str] = ()) -> tuple[list[Size], list[str]]:
+    """The variables, and in a sentence each why other integer sizes stay as they are.
+
+    `names`: these alone (all integer sizes).
+    """
+    here = {
+        n: v for n, v in target.sizes.items()
+        if isinstance(v, int) and not isinstance(v, bool) and v > 0}
+    wanted = [n for n in here if not names or n in names]
+    found = {n: one for n in wanted if (one := _alone(target, n, here[n], {}))}
+    for name in wanted:
+        if name not in found:
+            found |= _quotient(target, name, here, [n for n in wanted if n != name], found)
+    kept = [f"{n} stays {here[n]}: the factory takes no three values near it"
+            for n in wanted if n not in found]
+    return [found[n] for n in wanted if n in found], kept
+
+
+def _alone(target: Target, name: str, value: int, along: Mapping[str, int]) -> Size | None:
+    """Consecutive values, `along` it sizes that stay these multiples of it.
+
+    A size that builds at some multiples alone is none of these.
+    """
+    values = [
+        v for v in range(max(1, value - 2), value + VALUES)
+        if parameters(target, {name: v, **{n: k * v for n, k in along.items()}}) is not None]
+    near = [v for v in (value - 1, value, value + 1) if v >= 1]
+    if len(values) < 3 or not set(near) <= set(values):
+        return None
+    return Size(name, None, tuple(values[:VALUES + 1]))
+
+
+def _quotient(
+    target: Target, name: str, here: Mapping[str, int], others: Sequence[str],
+    known: Mapping[str, Size],
+) -> dict[str, Size]:
+    """name / other for the largest other size whose multiples build, and that one with it."""
+    for other in sorted(others, key=lambda n: -here[n]):
+        h = here[other]
+        if h < 2 or here[name] % h or (other in known and known[other].over is not None):
+            continue
+        q = here[name] // h
+        values = [v for v in range(1, q + REACH)
+                  if parameters(target, {name: v * h}) is not None]
+        divisor = _alone(target, other, h, {name: q})
+        if len(values) >= 3 and q in values and divisor is not None:
+            return {other: divisor, name: Size(name, other, tuple(values[:VALUES]))}
+    return {}

@@ -1,0 +1,76 @@
+"""Words for fields that are not affine, each decided exactly from the field's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations_with_replacement
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from symgauge.families.family import Family
+from symgauge.lie.fields import Monomial, Number, VectorField, times
+
+Indices = npt.NDArray[np.int64]
+
+
+def word_of(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """What the fields of a family without a finite action are.
+
+    A rotation of a quadratic form is linear in V and W (or in V = W), which alone move, and keeps
+    all entries of sum_i s_i (V_i W_i^T + W_i V_i^T), s being a number for each row (or column) that
+    does not move. A polynomial shift has components in which nothing that moves occurs:
+    theta + t X(theta) is its flow.
+    """
+    fields = family.fields
+    if family.kind.is_finite or not fields or all(f.degree < 2 for f in fields):
+        return family.kind.word
+    if all(_rotates(f, shapes) for f in fields):
+        return "rotation of a quadratic form"
+    if all(f.support.isdisjoint(f.reads) for f in fields):
+        return "polynomial shift"
+    return "polynomial field"
+
+
+def _rotates(field: VectorField, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the field is linear in one or two matrices that it moves and keeps such a form."""
+    indices = _indices(shapes)
+    still = [i.reshape(-1) for i in indices.values()
+             if field.support.isdisjoint(i.reshape(-1).tolist()) and max(i.shape) == i.size > 1]
+    matrices = [i for i in indices.values() if i.ndim == 2]
+    for v, w in combinations_with_replacement(matrices, 2):
+        own = {*v.reshape(-1).tolist(), *w.reshape(-1).tolist()}
+        if v.shape == w.shape and field.support <= own and all(
+                sum(e for j, e in m if j in own) == 1 for _, m in field.terms):
+            for axis in (0, 1):
+                if any(s.size == v.shape[axis] and own.isdisjoint(s.tolist()) and _keeps(
+                        field, np.moveaxis(v, axis, 0), np.moveaxis(w, axis, 0), s)
+                        for s in still):
+                    return True
+    return False
+
+
+def _keeps(field: VectorField, v: Indices, w: Indices, s: Indices) -> bool:
+    """Whether sum_i s_i (v_ia w_ib + w_ia v_ib) is kept for all a and b."""
+    size = v.shape[1]
+    for a, b in combinations_with_replacement(range(size), 2):
+        total: dict[Monomial, Number] = {}
+        for i, weight in enumerate(s.tolist()):
+            for x, y in ((v[i, a], w[i, b]), (v[i, b], w[i, a])):
+                for moved, other in ((int(x), int(y)), (int(y), int(x))):
+                    for m, c in field.components.get(moved, ()):
+                        term = times(times(m, ((other, 1),)), ((weight, 1),))
+                        total[term] = total.get(term, 0) + c
+        if any(total.values()):
+            return False
+    return True
+
+
+def _indices(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Indices]:
+    """The coordinates of each parameter, in the order of `shapes`."""
+    out, start = {}, 0
+    for name, shape in shapes.items():
+        out[name] = np.arange(start, start + prod(shape)).reshape(shape)
+        start += prod(shape)
+    return out

@@ -1,0 +1,67 @@
+"""symgauge fit: what it prints, its record, its status, and wrong input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from symgauge.cli.main import main
+
+#: Beyond two units a ReLU net, below a linear map; `inputs` takes one value.
+BOUND = '''
+import torch
+
+
+class Units(torch.nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.randn(n, 2))
+        self.v = torch.nn.Parameter(torch.randn(n))
+
+    def forward(self, x):
+        return torch.relu(x @ self.w.T + 1) @ self.v if len(self.v) > 2 else x @ self.w.T
+
+
+def factory(n=4, inputs=2):
+    torch.manual_seed(0)
+    if inputs != 2:
+        raise ValueError("two inputs")
+    return Units(n), (torch.randn(1, 2),)
+'''
+
+
+def test_the_units_of_a_gate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "glu", "--sizes", "hidden_features,in_features", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["polynomial"] == "hidden_features"
+    assert record["evidence"] == f"fitted on {len(record['points'])} sizes"
+    assert len(record["predictions"]) == 2 and record["kept"] == []
+    fresh = {tuple(p["at"]) for p in record["predictions"]}
+    assert not fresh & {tuple(p["at"]) for p in record["points"]}
+
+
+def test_it_never_says_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "glu", "--sizes", "hidden_features"]) in (0, 2)
+    text = capsys.readouterr().out
+    assert "certified sizes, not proved" in text and "redundancy = hidden_features" in text
+
+
+def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bound.py"
+    file.write_text(BOUND, encoding="utf-8")
+    main(["fit", f"{file}:factory"])
+    text = capsys.readouterr().out
+    assert "inputs stays 2: the factory takes no three values near it" in text
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["glu", "--sizes", "heads"], "has no size 'heads'; it has: in_features"),
+    (["glu", "--sizes", "bias"], "no integer size"),
+    (["nothing"], "nothing"),
+], ids=["no such size", "no integer", "no target"])
+def test_wrong_input(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", *arguments]) == 3
+    out, err = capsys.readouterr()
+    assert not out and said in err.splitlines()[-1]

@@ -1,0 +1,96 @@
+"""Polynomials through certified redundancies: found where they are, refused where they are not."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+
+from symgauge.errors import BadInputError
+from symgauge.fits.fit import Fit, Measured, fit
+from symgauge.fits.polynomial import Polynomial, degree, through
+
+NAMES = ("d", "h", "n")
+VALUES = [range(1, 7), range(1, 6), range(2, 8)]
+START = (3, 2, 4)
+
+
+def fitted(redundancy: Callable[[int, int, int], int | None]) -> Fit:
+    """The fit of that function; None is a size without a certificate."""
+    def derive(point: tuple[int, ...]) -> Measured:
+        value = redundancy(*point)
+        return Measured(0 if value is None else value, value is not None)
+
+    return fit(NAMES, VALUES, START, derive, sum)
+
+
+def test_a_polynomial_is_found_and_predicts() -> None:
+    found = fitted(lambda d, h, n: 2 * h * d**2 + h * n - n * (n - 1) // 2 + 3)
+    assert found.holds and len(found.predictions) == 2
+    assert str(found.polynomial) == "2*d**2*h + h*n - n**2/2 + n/2 + 3"
+    assert not found.beyond and not found.open
+    assert len(found.points) > 5
+
+
+def test_three_sizes_in_one_monomial() -> None:
+    found = fitted(lambda d, h, n: d * h * n)
+    assert str(found.polynomial) == "d*h*n" and found.holds
+
+
+@pytest.mark.parametrize("start", [(2, 2, 4), (6, 2, 4)], ids=["below", "above"])
+def test_each_side_of_a_bound_has_its_own(start: tuple[int, int, int]) -> None:
+    """max(0, d - 4) turns at d = 4: the fit keeps to the side of the start and names the other."""
+    def derive(point: tuple[int, ...]) -> Measured:
+        d, h, n = point
+        return Measured(h * n + max(0, d - 4) * h, True)
+
+    found = fit(NAMES, [range(1, 9), *VALUES[1:]], start, derive, sum)
+    assert found.holds and found.beyond
+    assert str(found.polynomial) == ("h*n" if start[0] == 2 else "d*h + h*n - 4*h")
+    assert found.ranges[0] == ((1, 2, 3, 4) if start[0] == 2 else (4, 5, 6, 7, 8))
+
+
+def test_a_bound_between_sizes_ends_the_ranges() -> None:
+    """max(0, h - d) n is 0 on lines near the start (3, 2), and n where d = 2 meets h = 3."""
+    def redundancy(d: int, h: int, n: int) -> int:
+        return max(0, h - d) * n + d
+
+    found = fitted(redundancy)
+    assert found.holds and str(found.polynomial) == "d"
+    assert all(h <= d for d in found.ranges[0] for h in found.ranges[1])
+    assert ("d = 2, h", 3, 6) in found.beyond
+
+
+def test_a_prediction_that_fails_is_said() -> None:
+    """Right wherever the fit looked, another value at one corner that it predicts."""
+    def redundancy(d: int, h: int, n: int) -> int:
+        return d + h + n + (7 if d != 3 and h != 2 and n != 4 else 0)
+
+    found = fitted(redundancy)
+    assert not found.holds and any(not p.holds for p in found.predictions)
+
+
+def test_sizes_without_a_certificate_are_not_used() -> None:
+    found = fitted(lambda d, h, n: None if d == 5 else d * h)
+    assert found.holds and str(found.polynomial) == "d*h"
+    assert all(p[0] == 5 for p in found.open) and not any(p[0] == 5 for p in found.points)
+
+
+def test_no_certificate_at_the_start() -> None:
+    with pytest.raises(BadInputError, match="does not close"):
+        fitted(lambda d, h, n: None)
+
+
+def test_a_degree_needs_one_value_to_spare() -> None:
+    assert degree([(1, 1), (2, 4)], 3) is None
+    assert degree([(1, 1), (2, 4), (3, 9)], 3) is None
+    assert degree([(1, 1), (2, 4), (3, 9), (4, 16)], 3) == 2
+    assert degree([(1, 5), (2, 5)], 3) == 0
+    assert degree([(1, 2), (2, 4), (3, 8), (4, 16), (5, 32)], 3) is None
+
+
+def test_coefficients_are_exact_and_their_freedom_is_said() -> None:
+    terms, determined = through([(1,), (2,)], [(2,), (3,)], [1, 3])
+    assert determined and terms == {(1,): Fraction(-1, 2), (2,): Fraction(1, 2)}
+    assert Polynomial(("n",), terms)((7,)) == 21
+    assert through([(0,), (1,), (2,)], [(2,), (3,)], [1, 3])[1] is False
+    assert through([(0,)], [(1,), (2,)], [1, 3]) == (None, False)
