@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from converse_networks import build, recipe
+from swept_networks import build, recipe
 from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mlp, real
 from torch import Tensor
 
