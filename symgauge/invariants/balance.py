@@ -66,13 +66,16 @@ def balance_of(
     power = _power(copies)
     if kind.is_matrix and forms <= {"g", "g^-T"}:
         if kind.contains_scalars and len(forms) == 2 and not kind.commutes_with_turns:
-            return Balance(_gram(moves, shapes, named), f"O({n}){power}", _signed(n, power))
+            least = _gram(moves, shapes, named)
+            each = ", in each copy" if least and power else ""
+            return Balance(least + each, f"O({n}){power}", _signed(n, power))
         if kind.orthogonal:
             return Balance("", str(family.get("group") or ""), "")
     if kind.is_scaling and forms == {"s^k"} and not any(m.get("offset") for m in moves):
         weights = {Fraction(m["weight"]) for m in moves}
         if weights == {Fraction(1), Fraction(-1)}:
-            return Balance(_norms(moves, named), "", "")
+            each = ", for each index" if power or n > 1 else ""
+            return Balance(_norms(moves, named) + each, "", "")
     return None
 
 

@@ -145,9 +145,26 @@ def test_nothing_is_said_where_nothing_is_proved() -> None:
     assert balance_of(family(gl, both[0]), shapes) is None  # no infimum is reached
     assert balance_of(family(gl, *both, via=[{}]), shapes) is None
     weights = [{"parameter": "q", "form": "s^k", "weight": w} for w in ("1", "-1", "-2")]
-    assert balance_of(family(one, *weights[:2]), shapes) == Balance("|q|^2 = |q|^2", "", "")
+    assert balance_of(family({**one, "size": 1}, *weights[:2]), shapes) == Balance(
+        "|q|^2 = |q|^2", "", "")
     assert balance_of(family(one, weights[0], weights[2]), shapes) is None
     assert balance_of(family(one, {**weights[0], "offset": "1"}, weights[1]), shapes) is None
     shift = {"kind": "translation", "copies": [], "size": 2}
     move = {"parameter": "q", "form": "+c", "weight": "1"}
     assert balance_of(family(shift, move), shapes) is None
+
+
+def test_what_holds_of_each_copy_or_index_is_not_said_of_the_whole() -> None:
+    """Of two heads the blocks of W_Q W_Q^T are balanced, not the whole; of neurons each one."""
+    at = {"axis": 0, "start": 0, "sizes": [2, 2], "along": 1, "per": [0]}
+    heads = {"kind": "gl", "copies": [2], "size": 2}
+    moves = [{"parameter": "q", "form": "g", "at": at}, {"parameter": "k", "form": "g^-T", "at": at}]
+    shapes = {"q": [4, 3], "k": [4, 3]}
+    said = balance_of({"element": heads, "action": moves}, shapes)
+    assert said == Balance("q q^T = k k^T, in each copy", "O(2)^2", "(Z_2^2 |x S_2)^2")
+    scaled = [{"parameter": n, "form": "s^k", "weight": w, "at": at} for n, w in (
+        ("q", "1"), ("k", "-1"))]
+    for element in ({"kind": "diagonal", "copies": [2], "size": 1},
+                    {"kind": "diagonal", "copies": [], "size": 4}):
+        found = balance_of({"element": element, "action": scaled}, shapes)
+        assert found == Balance("|q|^2 = |k|^2, for each index", "", "")
