@@ -64,6 +64,7 @@ def discrete_symmetries(
             candidates.append((leg, where, indices))
     shared = Counter(_tensors(where) for _, where, _ in candidates)
     found: list[dict[str, Any]] = []
+    signs: set[frozenset[int]] = set()
     for leg, where, indices in candidates:
         n, names = legs.leg_size(leg), _tensors(where)
         if shared[names] > 1:
@@ -72,22 +73,29 @@ def discrete_symmetries(
         apart = _apart(coordinates, where, places, legs.leg_size)
         permuted = all(map(holds, _permutations(indices, n)))
         if permuted:
-            m, each = _copies(apart, lambda one: all(map(holds, _permutations(one, n))))
-            found.append({
-                "label": f"permutations of the {n} indices shared by {names}{each}",
-                "group": f"S_{n}" + (f"^{m}" if m > 1 else ""), "order": factorial(n) ** m,
-                "status": "checked",
-            })
+            copies, each = _copies(
+                indices, apart, lambda one: all(map(holds, _permutations(one, n))))
+            m = len(copies)
+            found.append(_element(
+                f"permutations of the {n} indices shared by {names}{each}",
+                f"S_{n}" + (f"^{m}" if m > 1 else ""), factorial(n) ** m))
         # -1 in each copy of a matrix group belongs to the group
         seen = 1 if permuted else n
         if leg not in numbered and all(map(holds, _signs(indices, seen))):
-            m, each = _copies(apart, lambda one: all(map(holds, _signs(one, seen))))
-            found.append({
-                "label": f"signs of the {n} indices shared by {names}{each}",
-                "group": f"(Z_2)^{n * m}", "order": 2 ** (n * m), "status": "checked",
-            })
+            copies, each = _copies(indices, apart, lambda one: all(map(holds, _signs(one, seen))))
+            own = {_negated(one, k) for one in copies for k in range(n)}
+            # the signs of units by expert and by place in each are the same elements
+            if not own <= signs:
+                m = n * len(copies)
+                found.append(_element(
+                    f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m))
+            signs |= own
     found += _negative(families, coordinates, holds)
     return found
+
+
+def _element(label: str, group: str, order: int) -> dict[str, Any]:
+    return {"label": label, "group": group, "order": order, "status": "checked"}
 
 
 def _tensors(where: Sequence[Location]) -> str:
@@ -155,11 +163,19 @@ def _index_beside(coordinates: Coordinates, p: Location, q: Location, leg: int, 
 
 
 def _copies(
-    apart: Sequence[Sequence[list[Any]]], holds: Callable[[list[Any]], bool]
-) -> tuple[int, str]:
-    """In how many copies it holds, each by itself, and that in words."""
-    m = max((len(copies) for copies in apart if all(map(holds, copies))), default=1)
-    return m, f", in each of {m} copies by itself" if m > 1 else ""
+    whole: list[Any], apart: Sequence[Sequence[list[Any]]], holds: Callable[[list[Any]], bool]
+) -> tuple[Sequence[list[Any]], str]:
+    """The most copies in each of which it holds by itself (or the whole), and that in words."""
+    each = (copies for copies in apart if all(map(holds, copies)))
+    copies = max(each, key=len, default=[whole])
+    return copies, f", in each of {len(copies)} copies by itself" if len(copies) > 1 else ""
+
+
+def _negated(indices: Sequence[Any], k: int) -> frozenset[int]:
+    """The coordinates to which the sign of an index gives another sign."""
+    places, times = np.unique(
+        np.concatenate([index[k] for index in indices]), return_counts=True)
+    return frozenset(places[times % 2 == 1].tolist())
 
 
 def _permutations(indices: Sequence[Any], n: int) -> list[Action]:
@@ -214,10 +230,8 @@ def _negative(
         n, names = len(family.fields), ", ".join(family.tensors)
         entries = [index.reshape(n, -1) for index in odd]
         if entries and all(map(holds, _signs(entries, n))):
-            found.append({
-                "label": f"s = -1 in the rescaling of {names}",
-                "group": f"(Z_2)^{n}", "order": 2 ** n, "status": "checked",
-            })
+            found.append(_element(
+                f"s = -1 in the rescaling of {names}", f"(Z_2)^{n}", 2 ** n))
     return found
 
 

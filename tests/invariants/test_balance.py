@@ -158,7 +158,7 @@ def test_what_holds_of_each_copy_or_index_is_not_said_of_the_whole() -> None:
     """Of two heads the blocks of W_Q W_Q^T are balanced, not the whole; of neurons each one."""
     at = {"axis": 0, "start": 0, "sizes": [2, 2], "along": 1, "per": [0]}
     heads = {"kind": "gl", "copies": [2], "size": 2}
-    moves = [{"parameter": "q", "form": "g", "at": at}, {"parameter": "k", "form": "g^-T", "at": at}]
+    moves = [{"parameter": n, "form": form, "at": at} for n, form in (("q", "g"), ("k", "g^-T"))]
     shapes = {"q": [4, 3], "k": [4, 3]}
     said = balance_of({"element": heads, "action": moves}, shapes)
     assert said == Balance("q q^T = k k^T, in each copy", "O(2)^2", "(Z_2^2 |x S_2)^2")
