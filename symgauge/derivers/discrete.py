@@ -54,7 +54,7 @@ def discrete_symmetries(
     }
     holds = partial(_holds, network, field, rng, _shadows(network, rng))
     read = read_coordinates(network)
-    candidates: list[tuple[Any, list[Location], list[Any]]] = []
+    candidates, signs = list[tuple[Any, list[Location], list[Any]]](), set[frozenset[int]]()
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
         if not where or any((p.parameter, p.axis, p.start, p.along) in covered for p in where):
@@ -64,7 +64,6 @@ def discrete_symmetries(
             candidates.append((leg, where, indices))
     shared = Counter(_tensors(where) for _, where, _ in candidates)
     found: list[dict[str, Any]] = []
-    signs: set[frozenset[int]] = set()
     for leg, where, indices in candidates:
         n, names = legs.leg_size(leg), _tensors(where)
         if shared[names] > 1:
@@ -75,18 +74,17 @@ def discrete_symmetries(
         if permuted:
             copies, each = _copies(
                 indices, apart, lambda one: all(map(holds, _permutations(one, n))))
-            m = len(copies)
             found.append(_element(
                 f"permutations of the {n} indices shared by {names}{each}",
-                f"S_{n}" + (f"^{m}" if m > 1 else ""), factorial(n) ** m))
+                f"S_{n}" + (f"^{len(copies)}" if len(copies) > 1 else ""),
+                factorial(n) ** len(copies)))
         # -1 in each copy of a matrix group belongs to the group
         seen = 1 if permuted else n
         if leg not in numbered and all(map(holds, _signs(indices, seen))):
             copies, each = _copies(indices, apart, lambda one: all(map(holds, _signs(one, seen))))
-            own = {_negated(one, k) for one in copies for k in range(n)}
+            own, m = {_negated(one, k) for one in copies for k in range(n)}, n * len(copies)
             # the signs of units by expert and by place in each are the same elements
             if not own <= signs:
-                m = n * len(copies)
                 found.append(_element(
                     f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m))
             signs |= own
