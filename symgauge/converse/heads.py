@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sympy import Integer
 
@@ -14,7 +15,7 @@ from symgauge.converse.facts.norms import between, read_all, reading
 from symgauge.converse.facts.stream import HEAD, HEAD_NORM
 from symgauge.converse.sizes import Size
 from symgauge.converse.stream import Stream
-from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
+from symgauge.sums.affine import Affine, Factors, Term, Weight
 from symgauge.sums.bases import Mixing, Norm, Source
 from symgauge.sums.stop import Stop
 
@@ -27,7 +28,7 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
     if len(factors) != 1 or not isinstance(u, Weight):
         raise Stop(goal.node, HEAD.name, "a head of several maps")
     own = [b for b in goal.biases if b.factors[-n:] != factors]
-    inner = tuple(Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in goal.biases
+    inner = tuple(replace(b, factors=b.factors[:-n]) for b in goal.biases
                   if b.factors[-n:] == factors)
     ledger.step(HEAD, goal.node)
     sweep.head = u.node
@@ -43,7 +44,7 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
         ledger.free("biases", Integer(1))
     ledger.commit(d * d + d)
     z = Affine(goal.node, goal.feats, tuple(
-        Term(t.base, t.feats, t.factors[:-n]) for t in goal.terms), inner,
+        replace(t, factors=t.factors[:-n]) for t in goal.terms), inner,
         constant=goal.constant)
     Stream(sweep, d).down(z, Bound("gl", shift=bool(own)))
 

@@ -156,16 +156,16 @@ class Stream:
         suffix = self._suffix(affine, rest)
         n = len(suffix)
         stream = tuple(
-            Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in affine.biases
+            replace(b, factors=b.factors[:-n]) for b in affine.biases
             if len(b.factors) >= n and b.factors[-n:] == suffix)
         return None, stream, suffix
 
     def _suffix(self, affine: Affine, rest: Sequence[Term]) -> Factors:
         """The maps behind the stream, the same for all of its terms."""
-        wanted = {(t.base, t.feats): t.factors for t in rest}
+        wanted = {(t.base, t.feats, t.scale): t.factors for t in rest}
         found: set[Factors] = set()
         for t in affine.terms:
-            inner = wanted.get((t.base, t.feats))
+            inner = wanted.get((t.base, t.feats, t.scale))
             if inner is None or t.factors[:len(inner)] != inner:
                 raise Stop(affine.node, SKIP.name, "a block reads another line than the stream")
             found.add(t.factors[len(inner):])
