@@ -365,7 +365,7 @@ class Stream:
         self._matrix(bound, tied)
         if bound.ones == "free":
             rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
-            rows += [ledger.sizes.of(b.node, b.rows) for b in y.biases]
+            rows += [self._rows(b, t) for b in y.biases]
             ledger.free("writers of 1", sum(rows, Integer(0)))
         seen = self.width - 1 if bound.ones == "free" else self.width
         # tables and biases undo each other's constants, and a table of inputs' rows one of tokens'
@@ -380,6 +380,17 @@ class Stream:
         if constants:
             ledger.free("constants against each other", seen * (constants - 1))
             self._count_shift(bound)
+
+    def _rows(self, bias: Bias, start: Term) -> Size:
+        """The rows of a table that are read: of positions beyond the example's nothing is said."""
+        ledger = self.ledger
+        own = ledger.sizes.of(bias.node, bias.rows)
+        tokens = ledger.sizes.of(start.base, [
+            a for a in self.sweep.structure.top(start.base) if a not in start.feats])
+        if not bias.rows or ledger.sizes.value(own) <= ledger.sizes.value(tokens):
+            return own
+        ledger.words("rows of a table beyond the example's positions are left out")
+        return tokens
 
     def _matrix(self, bound: Bound, tied: bool) -> None:
         ledger, d = self.ledger, self.width
