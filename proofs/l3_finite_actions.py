@@ -37,7 +37,10 @@ def single_moves() -> list[Step]:
     def scaled(x: sympy.Expr, log: sympy.Expr) -> sympy.Expr:
         return sympy.exp(k * log) * (x + u) - u
 
-    gain = scaled(w, tau)
+    def flow(x: sympy.Expr, log: sympy.Expr) -> sympy.Expr:
+        return sympy.exp(k * log) * (x + u / k) - u / k
+
+    gain, gamma = scaled(w, tau), sympy.Symbol("gamma", positive=True)
     return [
         MatrixIdentity("g: composition", g @ (h @ W), (g @ h) @ W),
         MatrixIdentity("g: derivative", derivative(g @ W, {g: a @ g}), a @ (g @ W)),
@@ -67,6 +70,20 @@ def single_moves() -> list[Step]:
             note=r"$T$ does not move.",
         ),
         MatrixIdentity("b + T c: derivative", derivative(b + T @ c, {c: d}), T @ d),
+        PolynomialIdentity(
+            "w + c / T: composition and derivative",
+            [(w + k * v / gamma) + k * tau / gamma, (w + k * tau / gamma).diff(tau)],
+            [w + k * (v + tau) / gamma, k / gamma],
+            note=r"One number $c = \tau$, or $v$, over an entry $\gamma$ of $T$, a gain that does "
+            r"not move, where it is not 0.",
+        ),
+        PolynomialIdentity(
+            "a generator w theta + h: composition and derivative",
+            [flow(flow(w, tau), sigma), flow(w, tau).diff(tau)],
+            [flow(w, sigma + tau), k * flow(w, tau) + u],
+            note=r"An entry $\theta$ with $X = k \theta + u$, $k \ne 0$ a number and $u$ a "
+            r"function of what $X$ does not move: the flow of a generator without a form.",
+        ),
     ]
 
 
@@ -139,7 +156,8 @@ def theorem() -> Theorem:
         title="Finite actions of families of moves",
         statement=(
             r"Let a family be given by moves of the forms $g$, $g^{-\top}$, $s^k (w + u) - u$, "
-            r"$w + k c$ and $b + T c$ ($T$ not moved), any two of which commute, each at an "
+            r"$w + k c$, $b + T c$ and $w + c / T$ ($T$ not moved), of tensors or of parts of them "
+            r"(a range of one axis, a tensor of its own), any two of which commute, each at an "
             r"element of its own. Then one after the other they are an action of the group of the "
             r"elements, and its field at $a$ is the sum of the fields of the moves; so is the "
             r"action through slices whose parameters the family neither moves nor reads."

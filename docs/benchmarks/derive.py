@@ -46,8 +46,8 @@ PUBLISHED = {3: 17.0, 4: 215.0}
 IMPORT = "import time; t = time.perf_counter(); import symgauge; print(time.perf_counter() - t)"
 COMMAND = """
 import sys, time, torch
-import symgauge.report.compile
-symgauge.report.compile.find_engine = lambda: None
+import symgauge.typesetting.compile
+symgauge.typesetting.compile.find_engine = lambda: None
 from symgauge.cli.main import main
 start = time.perf_counter()
 status = main(["derive", "attention", "--out", sys.argv[1]])

@@ -22,6 +22,7 @@ from symgauge.capture.skeleton import fake_in_double
 from symgauge.capture.tokens import Narrower
 from symgauge.errors import BadInputError, CaptureError
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
+from symgauge.nn.odeint import odeint_as_flows
 from symgauge.program.network import Network
 from symgauge.program.outline import UNCOMPARED
 from symgauge.program.serial import digest_of
@@ -92,9 +93,10 @@ def capture(
     check_values(module, args, kwargs)
     args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
-    with borrowed(module) as memory:
-        check_deterministic(module, args, kwargs, Watch(module, memory))
-        with numbered_flows(module) as flows:
+    with borrowed(module) as memory, odeint_as_flows() as calls:
+        with calls.record():
+            check_deterministic(module, args, kwargs, Watch(module, memory))
+        with numbered_flows(module, calls.flows) as flows, calls.replayed():
             program = exported(module, args, kwargs)
         network, reader = _read(module, program, Reading(output, observable, flows))
         if check:

@@ -56,8 +56,8 @@ class Target:
             if name not in chosen:
                 raise SizeError(_no_size(self.text, name, chosen))
             chosen[name] = tuple(value) if isinstance(chosen[name], tuple) else value
-        full = self.full if self.full is None or self.written is None else {
-            **chosen, **self.written}
+        full = self.full if self.full is None or self.written is None else _full(
+            chosen, self.written, self.given)
         return replace(self, sizes=chosen, full=full)
 
     def build(
@@ -83,6 +83,12 @@ class Target:
                 "it must return (module, args) or (module, args, kwargs)"
             )
         return made[0], tuple(made[1]), dict(made[2]) if len(made) == 3 else {}
+
+
+def _full(sizes: Sizes, full: Sizes, given: Iterable[str]) -> dict[str, Any]:
+    """The full sizes; one that was set to 1 stays 1: without that axis it is another structure."""
+    ones = {n: 1 for n in given if type(sizes[n]) is int and sizes[n] == 1}
+    return {**sizes, **full, **ones}
 
 
 def _line(error: BaseException) -> str:
@@ -163,7 +169,7 @@ def resolve_target(
     if odd and attribute == "factory":
         raise TargetError(f"{text}: FULL has a size {odd[0]!r}, which the factory does not take")
     # with several factories in one file, FULL goes with those that take its sizes
-    merged = None if full is None or odd else {**sizes, **full}
+    merged = None if full is None or odd else _full(sizes, full, settings)
     place = text.rpartition(":")[0] or text
     stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
     name = stem if attribute == "factory" else attribute

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgauge.certify.assumptions import Assumptions
-from symgauge.certify.duration import durations_absorbed
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.proof.durations import durations_absorbed
 from symgauge.proof.in_time import IN_TIME
 from symgauge.proof.record import Proof
 from symgauge.records import Record
@@ -18,6 +18,8 @@ from symgauge.verdict import Verdict
 
 #: Said with the scope where constants came as floats: buffers, and numbers of the module's code.
 FLOATS = "constants are the floats' exact values"
+#: Said where a generator depends on how long a flow lasts, and its duration is a generic one.
+OWN = "parameters do what the flows' durations do: the rank at these is that at generic ones"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,9 @@ def claim_of(
         redundancy=redundancy, orbit_dimension=orbit, unexplained=unexplained, closed=closed,
         inconsistent=unexplained < 0, shown=found.shown, hypotheses=hypotheses,
         verdict=Verdict.PROVED if closed and not hypotheses else Verdict.UNKNOWN,
-        scope=_scope(network, closed, bool(hypotheses), redundancy, unexplained, by_minor),
+        scope=_scope(
+            network, closed, bool(hypotheses), redundancy, unexplained, by_minor,
+            OWN in found.shown),
     )
 
 
@@ -72,19 +76,21 @@ def at_these_durations(
     """The assumptions, with that the flows' own durations are generic ones.
 
     The rank is that of all but a discrete set of durations. Nothing is assumed where parameters
-    do what the duration does, unless a generator depends on how long a flow lasts: it is proved
-    at the program's durations.
+    do what the duration does. A generator that depends on how long a flow lasts is proved at the
+    program's durations: then the claim is of these alone.
     """
-    timed = any(IN_TIME in line.variation for proof in proofs for line in proof.lines)
-    if not network.has_flows or not timed and durations_absorbed(network):
+    if not network.has_flows:
         return found
+    if durations_absorbed(network):
+        timed = any(IN_TIME in line.variation for proof in proofs for line in proof.lines)
+        return Assumptions((*found.shown, OWN), found.hypotheses) if timed else found
     text = "the rank at the flows' own durations is that at generic ones"
     return Assumptions(found.shown, (*found.hypotheses, text))
 
 
 def _scope(
     network: Network, closed: bool, conditional: bool, redundancy: int, unexplained: int,
-    by_minor: bool,
+    by_minor: bool, own: bool,
 ) -> str:
     """Where and how far the claim reaches."""
     place = "on the cell of theta0" if is_piecewise(network) else "at generic parameters"
@@ -95,7 +101,8 @@ def _scope(
     if network.has_flows:
         # a minor is a power series in the factor of the durations: analytic, and not 0
         sizes += (
-            ", for all but a discrete set of common factors of the flows' durations"
+            (", at the flows' own durations" if own else
+             ", for all but a discrete set of common factors of the flows' durations")
             + (", up to those at which a branch is crossed" if is_piecewise(network) else "")
         ) + (
             ", exact flows of locally Lipschitz fields where they exist (a solver's steps are not "

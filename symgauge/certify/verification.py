@@ -34,7 +34,7 @@ from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
 from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import is_piecewise
-from symgauge.program.network import ROUNDED, Network
+from symgauge.program.network import CLOCKS, ROUNDED, Network
 from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
@@ -45,8 +45,8 @@ MALFORMED = (
 )
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
-    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|" + re.escape(SOFTPLUS) + "|"
-    + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
+    r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|"
+    + "|".join(map(re.escape, (SOFTPLUS, CLOCKS))) + "|" + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     Raises BadInputError on data that is no certificate. Never raises on a false claim: the
     verdict is then REFUTED and the reasons say what was found. UNKNOWN where no branch is decided
     at the points that are drawn.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> verify(derive(nn.Linear(2, 1), (zeros(1, 2),)).certificate).verdict
+    <Verdict.PROVED: 'PROVED'>
     """
     if not isinstance(certificate, Certificate):
         certificate = Certificate.from_json(certificate)

@@ -20,7 +20,7 @@ from symgauge.checks.proposal import KINDS, propose_planted, wrong_family
 from symgauge.checks.runtime import ORDER
 from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizesOfTarget, Target
 from symgauge.errors import BadInputError
-from symgauge.families.kinds import kind_of, kinds, with_parts
+from symgauge.families.kinds import kind_named, kind_of, with_parts
 from symgauge.plain import PlainFamily, PlainMove, PlainPlanted, PlainSlice
 
 HERE = "symgauge.checks"
@@ -313,10 +313,12 @@ def _planted(
 
 def _check_statement(label: str, entry: PlainFamily) -> None:
     """Raises BadInputError unless every move fits its element."""
-    kind = kinds().get(entry["element"]["kind"])
-    if kind is None:
-        name = entry["element"]["kind"]
-        raise BadInputError(f"family {label!r} has an element of unknown kind {name!r}")
+    name = entry["element"]["kind"]
+    try:
+        kind = kind_named(name)
+    except ValueError as error:
+        raise BadInputError(
+            f"family {label!r} has an element of unknown kind {name!r}") from error
     if not kind.is_finite:
         return
     fixed: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
     from symgauge.derivation.derivation import Derivation
     from symgauge.derivation.full import FullDerivation
+
+
+#: What a derivation goes through, told before it begins.
+STAGES = (
+    "target", "capture", "rank of the Jacobian", "legs", "families", "proofs", "hypotheses",
+    "algebra", "LaTeX and check", "PDF")
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -55,11 +62,12 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def derived(options: argparse.Namespace, progress: Progress) -> Derivation:
     """The derivation of the TARGET that the options name."""
-    from symgauge.derivation.derive import derive_target
-
     # what a factory prints must not mix with our JSON
     with redirect_stdout(sys.stderr):
+        progress("target")
         target = target_of(options.target, options.set)
+        from symgauge.derivation.derive import derive_target
+
         return derive_target(
             target, output=options.output, observable=options.observable, seed=options.seed,
             force=getattr(options, "force", False), evidence=getattr(options, "evidence", None),
@@ -69,17 +77,14 @@ def derived(options: argparse.Namespace, progress: Progress) -> Derivation:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    from symgauge.report.table import print_derivation
-
-    if options.out and Path(options.out).exists() and not Path(options.out).is_dir():
-        raise BadInputError(f"--out {options.out} is a file; name a folder")
+    _require_folder(options.out)
     if options.config:
         if not options.target.startswith("hf:"):
             raise BadInputError(f"--config belongs to hf:TYPE or hf:CLASS, not to {options.target}")
         options.target += f"@{options.config}"
     if options.full:
         return _derive_full(options)
-    with showing_progress() as progress:
+    with showing_progress(STAGES) as progress:
         derivation = derived(options, progress)
         name = re.sub(r"[^A-Za-z0-9_]+", "_", derivation.name) or "network"
         folder = Path(options.out or f"symgauge-{name}")
@@ -99,10 +104,24 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(derivation.printed())
     else:
+        from symgauge.report.table import print_derivation
+
         console = terminal()
         print_derivation(derivation.data, console, options.explain)
         _say_written(console, folder, files)
     return STATUS[derivation.verdict]
+
+
+def _require_folder(out: str | None) -> None:
+    """Raise BadInputError where --out can be no folder, before anything is computed."""
+    path = Path(out or ".")
+    if out and path.exists() and not path.is_dir():
+        raise BadInputError(f"--out {out} is a file; name a folder")
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise BadInputError(f"--out {out}: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK):
+        raise BadInputError(f"--out {out or path}: {there} may not be written to; name another")
 
 
 def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivation:
@@ -169,7 +188,7 @@ def _say_written(console: Console, folder: Path, files: Sequence[str]) -> None:
 
 def _pdf(path: Path) -> Path | None:
     """The PDF of a LaTeX file; without one, a sentence on standard error that says why."""
-    from symgauge.report.compile import compile_pdf
+    from symgauge.typesetting.compile import compile_pdf
 
     # what is written already is worth more than its picture
     try:

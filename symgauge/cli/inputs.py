@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.machinery
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symgauge.cli.options import sizes_of
-from symgauge.errors import BadInputError, InconsistentError
+from symgauge.errors import BadInputError, InconsistentError, TargetError
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
+    from symgauge.equivalence.algebra import EquivalenceAlgebra
     from symgauge.capture.target import Target
     from symgauge.derivation.full import FullDerivation
     from symgauge.derivation.derivation import Derivation
 
 
+def require_place(text: str) -> None:
+    """Raise TargetError where a TARGET's name leads nowhere, before torch is imported (seconds)."""
+    from symgauge.zoo import require
+
+    place, colon, _ = text.rpartition(":")
+    if text.startswith("hf:") or (Path(text) / "config.json").is_file():
+        return
+    if not colon:
+        require(text)
+    elif place.endswith(".py"):
+        if not Path(place).is_file():
+            raise TargetError(f"{text}: there is no file {place}")
+    elif importlib.machinery.PathFinder.find_spec(place.partition(".")[0], ["", *sys.path]) is None:
+        raise TargetError(
+            f"{text}: there is no module {place.partition('.')[0]!r} here or among the installed "
+            "ones")
+
+
 def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
     """The target of that name, at the sizes that --set gives; `full`: they are of the full ones."""
+    settings = sizes_of(pairs)
+    require_place(text)
     try:
         from symgauge.capture import load_target
         from symgauge.hf.target import is_hf, load_hf
@@ -30,7 +53,6 @@ def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
         ) from error
     from symgauge.zoo import load, names
 
-    settings = sizes_of(pairs)
     if text not in names() and is_hf(text):
         return load_hf(text, settings, full)
     return load_target(text, load, settings)
@@ -72,6 +94,18 @@ def read_record(path: str) -> Derivation | FullDerivation:
         if isinstance(data, dict) and data.get("schema") == FullDerivation.SCHEMA:
             return FullDerivation.from_json(text)
     return Derivation.from_json(text)
+
+
+def read_equivalence(path: str) -> EquivalenceAlgebra | None:
+    """What `equivalence --json` printed; None where the file is none of these."""
+    from symgauge.equivalence.algebra import EquivalenceAlgebra
+
+    text = text_of(path)
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict) and data.get("schema") == EquivalenceAlgebra.SCHEMA:
+            return EquivalenceAlgebra.from_json(text)
+    return None
 
 
 def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from symgauge.cli import (
-    align, apply, audit, canonicalise, certify, check, check_claim, compare, derive, equivalence,
-    fit, legs, prove, recipe, reduce, spread, verify, zoo,
+    align, apply, audit, canonicalise, certify, check, check_claim, compare, converse, derive,
+    equivalence, fit, legs, prove, recipe, reduce, spread, verify, zoo,
 )
 from symgauge.cli.console import complain
 from symgauge.cli.options import Parser
@@ -27,7 +27,7 @@ from symgauge.errors import BadInputError, InconsistentError, SymgaugeError, Und
 #: The commands, in the order of the help.
 COMMANDS = (
     derive, equivalence, check, verify, certify, audit, compare, apply, recipe, canonicalise,
-    align, reduce, spread, fit, legs, prove, check_claim, zoo,
+    align, reduce, spread, fit, legs, converse, prove, check_claim, zoo,
 )
 
 

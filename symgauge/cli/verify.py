@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from symgauge.cli.console import showing_progress, terminal
-from symgauge.cli.inputs import read_record, target_again, target_of
+from symgauge.cli.inputs import read_equivalence, read_record, target_again, target_of
 from symgauge.cli.options import Commands
 from symgauge.cli.status import KERNEL_STATUS, REFUTED, STATUS
 from symgauge.errors import BadInputError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def register(commands: Commands) -> argparse.ArgumentParser:
     """The command and its options."""
     parser = commands.add_parser(
-        "verify", help="verify a derivation.json or full.json, and say what is left open",
+        "verify", help="verify what derive or equivalence --json wrote, and say what is left open",
         description="Decide anew what the file says, from the program that it carries: proofs, "
                     "ranks at points drawn here, families, algebra, discrete elements, planted "
                     "failures. What only the module tells (sizes, outputs, names) is printed as "
@@ -34,7 +34,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
                     "not. The kernel, whose answer stands beside, shares nothing with it: it "
                     "is symgauge/kernel, which runs alone with numpy.",
     )
-    parser.add_argument("file", metavar="derivation.json|full.json")
+    parser.add_argument("file", metavar="derivation.json|full.json|equivalence.json")
     parser.add_argument("--kernel", action="store_true",
                         help="the kernel's answer alone: CONFIRMED, REFUTED or UNKNOWN")
     parser.add_argument("--target", metavar="TARGET",
@@ -50,6 +50,22 @@ def run(options: argparse.Namespace) -> int:
     from symgauge.derivation.derivation import Derivation
     from symgauge.report.table import print_verification
 
+    from symgauge.equivalence.again import verified
+
+    algebra = read_equivalence(options.file)
+    if algebra is not None:
+        if options.kernel or options.target or options.set:
+            raise BadInputError(
+                "--kernel, --target and --set belong to a derivation.json, not to the record of "
+                "an equivalence")
+        with showing_progress() as progress, redirect_stdout(sys.stderr):
+            progress("verification")
+            found = verified(algebra)
+        if options.json:
+            print(json.dumps(found.to_json(), indent=1))
+        else:
+            print_verification(found, terminal(), None)
+        return STATUS[found.verdict]
     derivation = read_record(options.file)
     if options.set and not options.target:
         raise BadInputError("--set belongs to --target TARGET")

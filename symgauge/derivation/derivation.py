@@ -26,13 +26,14 @@ from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
+from symgauge.formulas.listing import listing
 from symgauge.formulas.reading import Reading
+from symgauge.points.growth import rank_growth
 from symgauge.progress import Progress, silent
 from symgauge.report import wording
 from symgauge.report.action import structure
-from symgauge.report.article import shown
 from symgauge.report.latex import document
-from symgauge.report.listing import listing
+from symgauge.report.listed import shown
 from symgauge.report.table import print_derivation
 from symgauge.verdict import Verdict
 
@@ -91,7 +92,8 @@ class Derivation(DerivationRecord):
         network = self.network()
         data = self.data
         reading = Reading(network, self.generators).plain(shown(data["generators"]))
-        facts = {**data, "network": listing(network), "reading": reading}
+        growth = rank_growth(network, self.certificate.cell(network), self.seed)
+        facts = {**data, "network": listing(network), "reading": reading, "growth": growth}
         return document(facts, fragment, appendix)
 
     def check_text(self) -> str:

@@ -90,6 +90,10 @@ def derive_target(
     Raises TargetError where the factory fails, CaptureError or UnsupportedOpError where the module
     cannot be read exactly, SizeError above an estimated 10 minutes or 8 GiB unless `force`,
     InconsistentError where rank J + rank G > P.
+
+    >>> from symgauge import capture, zoo
+    >>> derive_target(capture.load_target("mlp", zoo.load, {"hidden_features": "2"})).redundancy
+    2
     """
     from symgauge.capture import capture
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from symgauge.converse.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
@@ -39,8 +40,8 @@ from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
 from symgauge.proof.intertwiners.lines import proof_lines
 from symgauge.records import plain, text_of
-from symgauge.report.article import shown
 from symgauge.report.full_size import document
+from symgauge.report.listed import shown
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -50,12 +51,12 @@ if TYPE_CHECKING:
 #: What `verify` derives anew from the two programs.
 DERIVED = (
     "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
-    "generators", "small", "algebra", "verdict", "scope",
+    "generators", "small", "algebra", "verdict", "scope", "completeness",
 )
 DECIDED = ("schema", "digest", "program", "planted", *DERIVED)
 SCOPE = (
     "sound for every size of the legs of this graph, by lemmas that no layer's number enters; a "
-    "lower bound on the redundancy: nothing says that no other symmetry exists"
+    "lower bound on the redundancy: what is proved of other symmetries, `completeness` says"
 )
 
 
@@ -95,6 +96,8 @@ class FullDerivation(SealedRecord):
     verdict: Verdict
     #: What holds, and that it is a lower bound.
     scope: str
+    #: For which sizes these are all symmetries there are: the sweep from the outputs down.
+    completeness: Completeness
     #: The program without its weights (see `outline`), and the one at the small sizes.
     program: Mapping[str, Any]
     small_program: Mapping[str, Any]
@@ -231,7 +234,7 @@ def _facts(
         "polynomial": formula, "symbols": symbols,
         "orbit_dimension": total if reason is None else None, "stabiliser": reason,
         "generators": generators, "algebra": algebra_text(generators),
-        "verdict": Verdict.PROVED,
+        "verdict": Verdict.PROVED, "completeness": completeness(network, found),
         "scope": "; ".join([SCOPE, *(s for s in about if s == UNCOMPARED), *network.held]),
     }
 

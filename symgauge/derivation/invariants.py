@@ -18,6 +18,7 @@ from symgauge.invariants.laws import laws, rotations
 from symgauge.lie.fields import VectorField
 from symgauge.points.reads import read_coordinates
 from symgauge.program.network import Network
+from symgauge.statements.formulas import block_of
 
 #: Parameters beyond which invariants are not built.
 LARGEST = 2000
@@ -62,6 +63,7 @@ def laws_of(
 ) -> dict[str, Any]:
     """The conservation laws of gradient flow, by the families they come from, and the rotations."""
     groups: dict[tuple[tuple[int, ...], int | None], int] = {}
+    shapes = {p.name: p.shape for p in network.parameters}
     field = PrimeField(next(primes()))
     for law in laws(families, random_point(network.num_coordinates, field, rng), field):
         groups[law.families, law.rate] = groups.get((law.families, law.rate), 0) + 1
@@ -69,7 +71,7 @@ def laws_of(
         "count": sum(groups.values()),
         "laws": [
             {"families": list(numbers), "count": count,
-             "formula": "; ".join(_formula(families[n]) for n in numbers),
+             "formula": "; ".join(_formula(families[n], shapes) for n in numbers),
              **({} if rate is None else {"decay": rate})}
             for (numbers, rate), count in groups.items()
         ],
@@ -77,22 +79,22 @@ def laws_of(
     }
 
 
-def _formula(family: Family) -> str:
+def _formula(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """What is conserved along a family, as Wq Wq^T - Wk Wk^T."""
     if family.via or not family.kind.is_finite:
         return "theta^T S theta of its generators"
-    terms = [t for m in family.moves if (t := _term(m, family))]
+    terms = [t for m in family.moves if (t := _term(m, family, shapes))]
     text = " ".join(terms)
     text = text.removeprefix("+ ")
     if family.kind.is_scaling:
         return f"{text}, for each index"
     if isinstance(family.kind, MatrixKind):
-        return f"{text}, its part along each symmetric generator"
+        return f"{text}, along symmetric generators"
     return f"{text}, for each index"
 
 
-def _term(move: Move, family: Family) -> str:
-    name, axis = move.parameter, 0 if move.at is None else move.at.axis
+def _term(move: Move, family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    name, axis = block_of(move, shapes), 0 if move.at is None else move.at.axis
     if isinstance(family.kind, MatrixKind):
         sign = "+" if move.form == "g" else "-"
         return f"{sign} {name}^T {name}" if axis else f"{sign} {name} {name}^T"

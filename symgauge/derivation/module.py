@@ -85,6 +85,10 @@ def derive(
 
     Raises CaptureError or UnsupportedOpError where the module cannot be read exactly, SizeError
     above an estimated 10 minutes or 8 GiB unless `force`.
+
+    >>> from torch import nn, zeros
+    >>> derive(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)), (zeros(1, 2),))
+    Derivation(Sequential: P=9, redundancy=2, orbit=2, R^2, PROVED)
     """
     from symgauge.capture import capture
     from symgauge.hf.model import example, is_model

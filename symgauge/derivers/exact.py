@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.derivers.at_starts import families_at_starts
 from symgauge.derivers.basket import Basket, Values
 from symgauge.derivers.cells import Cells
 from symgauge.derivers.graded import Graded
@@ -191,6 +192,9 @@ class ExactDeriver:
                 unproved += len(candidate.fields)
                 continue
             start = time.perf_counter()
+            self.progress(
+                f"proofs, {found.orbit_dimension} of {found.parameters - found.rank} directions: "
+                f"{candidate.kind} on {', '.join(candidate.tensors[:4])}")
             proved, lost = self._proof_of(candidate, prover, together, many)
             if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
@@ -211,7 +215,6 @@ class ExactDeriver:
         A structural family is proved line by line as long as that is quick, since such a proof
         needs no lemma; then by intertwiners. `many`: there are too many fields for that.
         """
-        self.progress(f"proof of {candidate.kind} on {', '.join(candidate.tensors[:4])}")
         if candidate.all_sizes:
             quick = () if many else _quick(candidate, prover)
             if len(quick) == len(candidate.fields):
@@ -344,7 +347,9 @@ class ExactDeriver:
         while level is not None and len(self._levels) < DEPTH:
             seen: list[Family] = []
             self._levels.append((level, seen))
-            for family in level.search.structured():
+            for family in (*families_at_starts(level.search), *level.search.structured()):
+                if done():
+                    return
                 seen.append(family)
                 lifted = level.lift(family)
                 if lifted is not None:

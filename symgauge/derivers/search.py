@@ -295,7 +295,7 @@ class Search:
         ))
         if basis is None:
             return None
-        found = _residues(basis, self.field)
+        found = residues(basis, self.field)
         for kind in kinds_on_legs(size):
             wanted = kind.basis(size)
             if number * len(wanted) > len(found):
@@ -355,7 +355,7 @@ class Search:
                 yield Family(GENERATORS, (), 1, touched(self.network, f), (f,))
 
 
-def _residues(values: npt.NDArray[np.object_], field: PrimeField) -> Array:
+def residues(values: npt.NDArray[np.object_], field: PrimeField) -> Array:
     out = np.zeros(values.shape)
     for where, value in np.ndenumerate(values):
         if value:

@@ -2,7 +2,8 @@
 
 Power series (`SeriesDomain` over residues): the flow for the duration s (t1 - t0), as a series
 in the formal factor s; the trajectory is a series in the elapsed time w, over series in s, by
-Picard iteration. Reals: an adaptive Runge-Kutta method. Reads: a fixed point.
+Picard iteration. Reals: an adaptive Runge-Kutta method. Reads: a fixed point. Degrees: one look
+at the velocity.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from symgauge.domains.degrees import DegreeDomain, Inhomogeneous
 from symgauge.domains.evaluate import pulled, tangents, values
 from symgauge.domains.reads import ReadsDomain
 from symgauge.domains.real import RealDomain
@@ -50,6 +52,15 @@ class Flow:
         """Every line of the field's program."""
         named = {p.name: v for p, v in zip(self.field.parameters, parameters, strict=True)}
         return values(self.field, domain, named, {"t": t, "x": x})
+
+    @property
+    def reads_time(self) -> bool:
+        """Whether a line reads the time."""
+        names = [x.name for x in self.field.inputs]
+        if "t" not in names:
+            return False
+        clock = self.field.input_nodes[names.index("t")]
+        return any(clock in n.inputs for n in self.field.nodes)
 
     def places(self) -> tuple[int, list[int]]:
         """The lines of x and of the parameters."""
@@ -109,6 +120,8 @@ def method(domain: Domain) -> Method:
         return _Reals(domain)
     if isinstance(domain, ReadsDomain):
         return _Reads(domain)
+    if isinstance(domain, DegreeDomain):
+        return _Degrees(domain)
     raise UnsupportedOpError(
         f"a flow has no value in {type(domain).__name__}: only in power series and in floats"
     )
@@ -249,6 +262,36 @@ class _Reads:
             if np.array_equal(grown, ct):
                 return ct, *own
             ct = grown
+
+
+# -- degrees -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Degrees:
+    """The end scales as the start does; a velocity is of one degree more, and time of one less.
+
+    The elapsed time is what scales: of a field that reads the time, the flow must start at 0.
+    """
+
+    domain: DegreeDomain
+
+    def value(self, flow: Flow, xs: Sequence[Array]) -> Array:
+        domain, start = self.domain, xs[0]
+        # what starts at 0 is there with every degree, and goes on with one of its own
+        x = np.where(start == 0, domain.fresh(start.shape), start)
+        t = domain.raised(domain.one(1), -1)
+        if flow.t0 and flow.reads_time:
+            raise Inhomogeneous("a field that reads the time is followed from another time than 0")
+        v = flow.velocity(domain, t, x, xs[1:])
+        domain.alike(v, domain.raised(x, 1))
+        return np.where((start == 0) & (v == 0), 0, x)
+
+    def tangent(self, *_: object) -> Array:
+        raise UnsupportedOpError("degrees have no tangents")
+
+    def cotangent(self, *_: object) -> tuple[Array | None, ...]:
+        raise UnsupportedOpError("degrees have no cotangents")
 
 
 # -- reals ---------------------------------------------------------------------------------------

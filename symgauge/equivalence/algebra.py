@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import metadata
 from time import perf_counter
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
+from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
+from symgauge.equivalence.record import (
+    EquivalenceRecord, Formulas, StatedEquivalence, StatedTensor, Terms, Vector,
+)
 from symgauge.equivalence.system import Ansatz
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -20,76 +25,22 @@ from symgauge.points.cells import balanced_shadow, branches_below
 from symgauge.points.rows import FUNCTIONS
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
+from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
-from symgauge.records import Record, RecordFile
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.verdict import Verdict
 
 #: A term's sign and size, and the powers of its factors by name.
 Name = Callable[[int], str]
-#: A vector field as plain data: coordinate, powers, coefficient.
-Terms: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...], str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Formulas(Record):
-    """An element in LaTeX: (tau, xi), and how the parameters move."""
-
-    xi: str
-    parameters: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vector(Record):
-    """An element's fields: on spacetime, and on the parameters for each power of t."""
-
-    xi: Terms
-    parameters: tuple[Terms, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatedEquivalence(Record):
-    """A proved element, in plain text, in LaTeX and as vectors."""
-
-    xi: str
-    parameters: str
-    latex: Formulas
-    vector: Vector
-
-
-@dataclass(frozen=True, kw_only=True)
-class EquivalenceAlgebra(RecordFile):
+class EquivalenceAlgebra(EquivalenceRecord):
     """The equivalence algebra of a vector field.
 
     `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
     constant coefficients and parameters that move by an affine map. `closed`: they are all.
     """
-
-    SCHEMA: ClassVar[str] = "symgauge-equivalence/1"
-
-    name: str  #: What the field is called.
-    state: int  #: Entries of the state.
-    parameters: int  #: Entries of the parameters.
-    degree: int  #: The degree of xi in x that was looked for.
-    time_degree: int  #: The degree of xi in t.
-    time_change: bool  #: Whether t may change.
-    moving: bool  #: Whether theta may depend on t.
-    dimension: int  #: A bound on the dimension at a generic theta.
-    proved: int  #: How many elements are proved.
-    unexplained: int  #: dimension - proved.
-    closed: bool  #: Whether nothing is unexplained.
-    algebra: str  #: The name of the Lie algebra.
-    gauge: int  #: Directions of theta that keep v (divided out).
-    trivial: int  #: Motions along the worldlines (divided out).
-    isotropy: int  #: Elements that keep v as it is at one theta.
-    generators: tuple[StatedEquivalence, ...]  #: The proved elements.
-    shown: tuple[str, ...]  #: What the bound rests on, and was shown.
-    hypotheses: tuple[str, ...]  #: What the bound rests on, and is assumed.
-    notes: tuple[str, ...]  #: What the search met, in sentences.
-    verdict: Verdict  #: PROVED where closed and nothing is assumed.
-    scope: str  #: What was looked for, and where the answer holds.
-    seed: int  #: The seed of the points.
-    seconds: float  #: How long it took.
 
     def __repr__(self) -> str:
         return (
@@ -97,13 +48,12 @@ class EquivalenceAlgebra(RecordFile):
             f"{self.dimension}, {self.verdict.value})"
         )
 
-    def to_latex(self) -> str:
-        """The proved elements as rows of an array."""
-        rows = [
-            rf"{g.latex.xi} & {g.latex.parameters} \\" for g in self.generators
-        ]
-        return "\n".join([
-            r"\begin{array}{ll}", r"\xi & \delta\theta \\", *rows, r"\end{array}", ""])
+    def to_latex(self, *, fragment: bool = False) -> str:
+        """A LaTeX article: the elements in matrices where they have such a form.
+
+        `fragment`: its body alone, to paste into a paper; a comment names the packages.
+        """
+        return document(self, metadata.version("symgauge"), fragment)
 
 
 def equivalence_algebra(
@@ -133,26 +83,42 @@ def equivalence_algebra(
 
     Raises BadInputError for what is no vector field, SizeError above the limits, CaptureError or
     UnsupportedOpError for a module that cannot be read.
+
+    >>> from torch import nn, zeros
+    >>> equivalence_algebra(nn.Linear(2, 2), state=zeros(2))
+    EquivalenceAlgebra(Linear: aff(2,R), 6 of at most 6, PROVED)
     """
     start = perf_counter()
     ansatz = Ansatz(degree, time_degree, time_change, moving)
     network, symbols = _network(v, state, time)
     found = find_equivalences(network, ansatz, seed, progress)
     progress("hypotheses")
+    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
+    made = assembled(found, name or title, symbols or _state_names(found.size), seed)
+    return replace(made, seconds=round(perf_counter() - start, 4))
+
+
+def assembled(
+    found: Equivalences, name: str, names: Sequence[str], seed: int
+) -> EquivalenceAlgebra:
+    """The record of what was found; `names` are those of the state's entries."""
+    network, ansatz = found.network, found.ansatz
     shown, hypotheses = _assumed(network, seed)
     sound = found.closed and not hypotheses
-    names = symbols or _state_names(found.size)
-    title = type(v).__name__ if not isinstance(v, (Sequence, Network)) else "vector field"
     return EquivalenceAlgebra(
-        name=name or title, state=found.size, parameters=network.num_coordinates, degree=degree,
-        time_degree=time_degree, time_change=time_change, moving=moving,
+        name=name, state=found.size, parameters=network.num_coordinates,
+        degree=ansatz.degree, time_degree=ansatz.time_degree, time_change=ansatz.time_change,
+        moving=ansatz.moving,
         dimension=found.dimension, proved=found.proved,
         unexplained=found.dimension - found.proved, closed=found.closed, algebra=found.algebra,
         gauge=found.gauge, trivial=found.trivial, isotropy=found.isotropy,
         generators=tuple(_stated(g, found, names) for g in found.generators),
         shown=shown, hypotheses=hypotheses, notes=tuple(found.notes),
         verdict=Verdict.PROVED if sound else Verdict.UNKNOWN,
-        scope=ansatz.scope(network), seed=seed, seconds=round(perf_counter() - start, 4),
+        scope=ansatz.scope(network), seed=seed, seconds=0.0,
+        states=tuple(names), tensors=tuple(
+            StatedTensor(name=_short(p.name), shape=p.shape) for p in found.network.parameters),
+        program=network_to_json(network),
     )
 
 
@@ -200,11 +166,14 @@ def _state_names(n: int) -> list[str]:
 def _parameter_names(network: Network) -> list[str]:
     out: list[str] = []
     for p in network.parameters:
-        # what stands before the field's own names was added at capture
-        name = p.name.removeprefix("flow.").removeprefix("vector_field.")
         for index in np.ndindex(*p.shape):
-            out.append(name + (f"[{','.join(map(str, index))}]" if index else ""))
+            out.append(_short(p.name) + (f"[{','.join(map(str, index))}]" if index else ""))
     return out
+
+
+def _short(name: str) -> str:
+    """What stands before the field's own names was added at capture."""
+    return name.removeprefix("flow.").removeprefix("vector_field.")
 
 
 def _stated(g: Equivalence, found: Equivalences, state: Sequence[str]) -> StatedEquivalence:

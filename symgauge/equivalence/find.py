@@ -16,6 +16,7 @@ v as it is (the field's own gauge). Two bounds meet:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -79,9 +80,12 @@ class Equivalences:
 
 
 def find_equivalences(
-    network: Network, ansatz: Ansatz, seed: int = 0, progress: Progress = silent
+    network: Network, ansatz: Ansatz, seed: int = 0, progress: Progress = silent,
+    given: Sequence[Equivalence] | None = None,
 ) -> Equivalences:
     """The equivalence algebra of a program v with the inputs t and x.
+
+    `given`: proved elements, in place of those that are sought.
 
     Raises SizeError above MAX_UNKNOWNS unknowns, BadInputError for a program that is no vector
     field.
@@ -105,8 +109,8 @@ def find_equivalences(
     isotropy = unknowns - rank(rows["xi"], p)
     along = nullspace(rows["along"], p) if ansatz.time_change else np.zeros((0, unknowns))
     notes: list[str] = []
-    generators: list[Equivalence] = []
-    if solutions > gauge:
+    generators: list[Equivalence] = list(given or ())
+    if given is None and solutions > gauge:
         progress("named fields")
         generators = named_fields(system, notes)
     lists = sorted((g.xi for g in generators), key=lambda xi: 0 in xi.support)

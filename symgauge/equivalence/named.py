@@ -16,7 +16,8 @@ from symgauge.exact.polynomial import Polynomial, Ring, add, scale
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import Monomial, VectorField, matrix
 from symgauge.points.rows import SPARE
-from symgauge.proof.prover import BUDGET, Prover, field_polynomials
+from symgauge.proof.field_polynomials import field_polynomials
+from symgauge.proof.prover import BUDGET, Prover
 from symgauge.verdict import Verdict
 
 #: Unknowns of one system above which it is refused (pointwise) or left out (named fields).
@@ -69,7 +70,7 @@ def named_fields(system: System, notes: list[str]) -> list[Equivalence]:
         made = _element(system, vector, size)
         if not made.xi:
             continue
-        if _proved(system, prover, made):
+        if is_proved(system, prover, made):
             out.append(made)
         else:
             unproved += 1
@@ -95,7 +96,7 @@ def _element(system: System, vector: Sequence[Any], size: int) -> Equivalence:
     return Equivalence(xi, tuple(dtheta))
 
 
-def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
+def is_proved(system: System, prover: Prover, element: Equivalence) -> bool:
     """The determining equation as an identity in t, x and theta."""
     prover.ring.budget = BUDGET
     places = state_of(system.network)
@@ -114,7 +115,8 @@ def _proved(system: System, prover: Prover, element: Equivalence) -> bool:
                          system.network.parameter_nodes, strict=True))
     power: Polynomial = {(): 1}
     for part in element.dtheta:
-        for name, array in field_polynomials(prover, part).items():
+        for name, array in field_polynomials(
+                prover.network, prover.ring, prover.parameter_symbols, part).items():
             at = positions[name]
             grown = np.frompyfunc(lambda a, b=power: ring.mul(a, b), 1, 1)(array)
             grown = np.asarray(grown, dtype=object).reshape(1, *array.shape)

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from symgauge.errors import BadInputError
+from symgauge.typesetting.drawing import Drawing, read
 
 _STATEMENTS = {
     "theorem": "Theorem", "proposition": "Proposition", "candidate": "Unproved candidate",
@@ -29,7 +30,14 @@ _CHARACTERS = {
 }
 #: Commands without anything to show.
 _SILENT = {
-    "noindent", "normalfont", "small", "par", "smallskip", "hfill", "raggedright", "appendix"}
+    "noindent", "normalfont", "small", "par", "smallskip", "hfill", "raggedright", "appendix",
+    "qquad"}
+
+#: Commands with a value that is for the page alone.
+_VALUES = {
+    "penalty": re.compile(r"\d+"), "tabcolsep": re.compile(r"=[\d.]+pt"),
+    "setlength": re.compile(r"\{[^}]*\}\{[^}]*\}"),
+}
 
 
 class _Writer(ABC):
@@ -55,6 +63,9 @@ class _Writer(ABC):
 
     @abstractmethod
     def table(self, head: list[str], rows: list[list[str]]) -> str: ...
+
+    @abstractmethod
+    def drawing(self, drawing: Drawing) -> str: ...
 
     @abstractmethod
     def items(self, items: list[str]) -> str: ...
@@ -105,8 +116,8 @@ class _Reader:
             return "", at
         if name in _CHARACTERS:
             return self.writer.text(_CHARACTERS[name]), at
-        if name == "penalty":
-            return "", re.compile(r"\d+").match(latex, at).end()  # type: ignore[union-attr]
+        if name in _VALUES:
+            return "", _VALUES[name].match(latex, at).end()  # type: ignore[union-attr]
         if name in ("section", "textbf", "emph", "texttt", "textsc", "footnote", "ensuremath"):
             inside, at = braced(latex, at)
             if name == "section":
@@ -129,6 +140,8 @@ class _Reader:
                 f"{_STATEMENTS[name]} {self.count}.", self.body(inside)), after
         if name in ("align*", "equation*"):
             return self.writer.display([r.strip() for r in rows_of(inside)]), after
+        if name == "picture":
+            return self.writer.drawing(read(inside)), after
         if name == "longtable":
             return self._table(inside), after
         if name == "itemize":
@@ -211,6 +224,9 @@ class _Markdown(_Writer):
         lines = [head, ["---"] * len(head), *rows]
         return "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in lines) + "\n\n"
 
+    def drawing(self, drawing: Drawing) -> str:
+        return f"(A figure, {drawing.title}, is in the other formats.) "
+
     def items(self, items: list[str]) -> str:
         return "\n\n" + "\n".join(f"- {item.strip()}" for item in items) + "\n\n"
 
@@ -235,6 +251,7 @@ h1, h2 { font-family: system-ui, sans-serif; line-height: 1.25; }
 .display td:first-child { text-align: right; }
 .scroll { overflow-x: auto; }
 .scroll table { border-collapse: collapse; margin: 1rem 0; font-size: .93em; }
+.scroll td:first-child { min-width: 5rem; }
 .scroll th, .scroll td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top;
   border-bottom: 1px solid #8884; }
 .note { font-size: .88em; opacity: .85; }
@@ -287,6 +304,9 @@ class _Html(_Writer):
             f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
         return (f'</p>\n<div class="scroll"><table><thead><tr>{top}</tr></thead>\n<tbody>{body}'
                 "</tbody></table></div>\n<p>")
+
+    def drawing(self, drawing: Drawing) -> str:
+        return f"</p>\n<div>{drawing.svg()}</div>\n<p>"
 
     def items(self, items: list[str]) -> str:
         return "</p>\n<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>\n<p>"

@@ -62,6 +62,13 @@ def orbit_spread(
     `quantity` is given a state dict of float64 tensors, and returns a number, tensor or array.
     Continuous families alone: permutations and signs are not tried. Raises BadInputError where the
     state is not at the small or full sizes of the derivation, or the quantity fails on it.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> found = derive(module, (zeros(1, 2),))
+    >>> orbit_spread(found, module.state_dict(), lambda w: w["0.weight"].norm()).depends != ()
+    True
     """
     tensors = {n: torch.as_tensor(t).detach().cpu() for n, t in state.items()}
     wide = {n: t.double() if t.is_floating_point() else t for n, t in tensors.items()}

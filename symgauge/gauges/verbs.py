@@ -28,6 +28,12 @@ def recipe(
     `change.outcome.left` says why; `change.measured` is how far the outputs changed. The module is
     left as it is. Raises BadInputError where there is no such recipe, or the state is not one of
     this module.
+
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> state, change = recipe("equalise", module, (zeros(1, 2),))
+    >>> sorted(state)
+    ['0.bias', '0.weight', '2.bias', '2.weight']
     """
     return _changed(way_of(name), module, args, state, kwargs, Asked(observable, seed=seed))
 
@@ -41,6 +47,13 @@ def canonicalise(
     Two states of one orbit have one, up to rounding, as far as `change.outcome.done` goes; what has
     no gauge stands under `change.outcome.left`. `state` is the module's own by default, and the
     module is left as it is. Raises BadInputError where the state is not one of this module.
+
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> one, _ = canonicalise(module, (zeros(1, 2),))
+    >>> two, _ = canonicalise(module, (zeros(1, 2),), one)
+    >>> max(float((one[n] - two[n]).abs().max()) for n in one) < 1e-5
+    True
     """
     return _changed(canonical, module, args, state, kwargs, Asked(observable))
 
@@ -54,6 +67,12 @@ def align(
     `goal` and `state` (the module's own by default) are state dicts of one module. No step makes
     the sum of squares of the differences larger; the nearest point is not promised. Raises
     BadInputError where one of the two is no state of this module.
+
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> near, _ = align(module, (zeros(1, 2),), module.state_dict())
+    >>> max(float((near[n] - w).abs().max()) for n, w in module.state_dict().items()) < 1e-5
+    True
     """
     return _changed(
         towards(held(goal, "the goal")), module, args, state, kwargs, Asked(observable))

@@ -6,6 +6,7 @@ that it does not move (a moving frame; M. Fels, P. J. Olver, Acta Appl. Math. 55
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -105,9 +106,28 @@ class Tensors:
                         target[k] = target[k] + source[m] * c[at] * sign
             there = self.pieces[move.source].name
             sign_said = "+" if -move.weight / own.weight > 0 else "-"
-            self.renamed(move.parameter, f"({now} {sign_said} {there} {said})")
+            rows = move.at is not None and move.at.axis == 0 and index.ndim > 1 and (
+                len(self.pieces[move.source].values.shape) > 1)
+            self.renamed(move.parameter, f"({now} {sign_said} {_product(there, said, rows)})")
         else:
             raise ValueError(f"a shift by {move.form}")
+
+
+def _product(left: str, right: str, rows: bool) -> str:
+    """A matrix times a vector, a scaling and its inverse between them left out.
+
+    >>> _product("W diag(g)", "diag(g)^-1 b", False), _product("diag(g) W", "diag(g)^-1 b", True)
+    ('W b', 'W^T b')
+    """
+    inner = re.fullmatch(r"diag\((.*)\) (.*)" if rows else r"(.*) diag\((.*)\)", left)
+    if inner is not None:
+        gain, body = (inner[1], inner[2]) if rows else (inner[2], inner[1])
+        inverse = f"diag({gain})^-1 "
+        if right.startswith(inverse):
+            left, right = body, right.removeprefix(inverse)
+    if rows:
+        left = f"({left})^T" if " " in left else f"{left}^T"
+    return f"{left} {right}"
 
 
 def normalised(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
 from symgauge.laws.facts import facts_of
 from symgauge.laws.law import Law
-from symgauge.laws.shifting import Shifted, Shifting
+from symgauge.laws.shifting import Shifted, Shifting, Term
 from symgauge.laws.sweep import shifted, start_of_field, turned, weighed
 from symgauge.laws.turning import STILL, Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
@@ -37,12 +41,43 @@ class Flow(Law):
         return dict(inputs[0])
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
-        state, *parameters = inputs
-        if state is None or any(s is not None for s in parameters):
-            raise NoLemma("the parameters of a flow are shifted")
         field = shifting.structure.field(line)
-        inner = Shifting(field, facts_of(field), {}, absorbs=False)
-        _, ends = shifted(inner, start_of_field(line, field, inputs))
+        # the field's parameters by their lines in this program
+        inside = dict(zip(line.inputs[1:], field.network.parameter_nodes, strict=True))
+        outside = {i: j for j, i in inside.items()}
+        given = [None if s is None else _renamed(s, inside) for s in inputs]
+        moves = {
+            inside[j]: _terms(terms, inside) for j, terms in shifting.moves.items() if j in inside}
+        inner = Shifting(
+            field, facts_of(field), moves, shifting.absorbs and not _repeats(line), shifting.deep)
+        _, ends = shifted(inner, start_of_field(line, field, given))
+        if inner.absorbed is not None:
+            target, terms = inner.absorbed
+            shifting.absorbed = outside[target], _terms(terms, outside)
+            return Shifted()
         if ends:
-            raise NoLemma("the velocity of a flow varies with a shift of its state")
-        return state
+            raise NoLemma("the velocity of a flow varies with a shift")
+        return inputs[0] or Shifted()
+
+
+def _repeats(line: Line) -> bool:
+    """Whether two parameters of the field are one line of this program."""
+    return len(set(line.inputs[1:])) < len(line.inputs) - 1
+
+
+def _renamed(given: Shifted, lines: Mapping[int, int]) -> Shifted:
+    """The same variation, with the parameters that its terms read by other lines."""
+    return Shifted(_terms(given.terms, lines), given.varying, given.mask)
+
+
+def _terms(terms: Mapping[Term, Fraction], lines: Mapping[int, int]) -> dict[Term, Fraction]:
+    """Raises NoLemma where a parameter is not there."""
+    out = {}
+    for term, c in terms.items():
+        read = [i for i in (term.source, term.over) if i is not None]
+        if any(i not in lines for i in read):
+            raise NoLemma("a flow's field does not have the parameter that a shift reads")
+        out[replace(
+            term, source=None if term.source is None else lines[term.source],
+            over=None if term.over is None else lines[term.over])] = c
+    return out

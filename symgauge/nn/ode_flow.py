@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -184,12 +184,16 @@ def _arguments(field: Callable[..., Any]) -> int:
 
 
 @contextmanager
-def numbered_flows(module: torch.nn.Module) -> Iterator[list[OdeFlow]]:
+def numbered_flows(
+    module: torch.nn.Module, others: Sequence[OdeFlow] = ()
+) -> Iterator[list[OdeFlow]]:
     """While open, every flow of the module is one op `symgauge::ode_flow` with its number.
 
-    Numbers, because torch.export runs a module through stand-ins for its parts.
+    Numbers, because torch.export runs a module through stand-ins for its parts. `others` come
+    after the module's own.
     """
     flows = [part for part in module.modules() if isinstance(part, OdeFlow)]
+    flows += others
     for k, flow in enumerate(flows):
         flow._place = k
     token = _FLOWS.set(flows)

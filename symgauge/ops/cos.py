@@ -16,6 +16,7 @@ class Cos(Primitive):
     """cos x: even, and of one circle with sin x."""
 
     name = "cos"
+    converse = "smooth"
     aten = ("cos.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

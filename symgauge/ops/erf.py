@@ -15,6 +15,8 @@ class Erf(Primitive):
     """erf x, the error function."""
 
     name = "erf"
+    converse = "smooth"
+    bounded = True
     keeps_zero = True
     aten = ("erf.default",)
 

@@ -16,6 +16,7 @@ class Exp(Primitive):
     """exp x: a shift of x becomes a scaling of the value."""
 
     name = "exp"
+    converse = "exponential"
     exponentiates = True
     aten = ("exp.default",)
 

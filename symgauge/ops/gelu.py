@@ -18,6 +18,7 @@ class Gelu(Composite):
     """x (1 + erf(x / sqrt 2)) / 2, or its tanh form."""
 
     name = "gelu"
+    converse = "smooth"
     aten = ("gelu.default",)
     opaque = True
 

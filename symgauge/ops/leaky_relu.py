@@ -14,6 +14,7 @@ class LeakyRelu(Composite):
     """x where x > 0, else slope x: positively homogeneous of degree 1."""
 
     name = "leaky_relu"
+    converse = "kinked"
     law = "homogeneous"
     aten = ("leaky_relu.default",)
     rational_attrs = ("slope",)

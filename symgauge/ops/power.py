@@ -17,6 +17,7 @@ class Power(Primitive):
     """x**k for an integer k >= 2: homogeneous of degree k."""
 
     name = "power"
+    converse = "power"
     law = "homogeneous"
     keeps_zero = True
     aten = ("pow.Tensor_Scalar",)

@@ -14,6 +14,7 @@ class Relu(Composite):
     """max(x, 0) = H(x) x: positively homogeneous of degree 1."""
 
     name = "relu"
+    converse = "kinked"
     law = "homogeneous"
     aten = ("relu.default",)
 

@@ -14,6 +14,8 @@ class Sigmoid(Composite):
     """1 / (1 + exp(-x))."""
 
     name = "sigmoid"
+    converse = "smooth"
+    bounded = True
     aten = ("sigmoid.default",)
     opaque = True
 

@@ -14,6 +14,7 @@ class Silu(Composite):
     """x / (1 + exp(-x))."""
 
     name = "silu"
+    converse = "smooth"
     aten = ("silu.default",)
     opaque = True
 

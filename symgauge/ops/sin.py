@@ -15,6 +15,7 @@ class Sin(Primitive):
     """sin x: odd, and of one circle with cos x."""
 
     name = "sin"
+    converse = "smooth"
     keeps_zero = True
     aten = ("sin.default",)
 

@@ -22,6 +22,7 @@ class Softmax(Composite):
     """
 
     name = "softmax"
+    converse = "weights"
     law = "normaliser"
     exponentiates = True
     aten = ("_softmax.default", "softmax.int")

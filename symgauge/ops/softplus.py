@@ -20,6 +20,7 @@ class Softplus(Composite):
     """log(1 + exp(beta x)) / beta."""
 
     name = "softplus"
+    converse = "smooth"
     aten = ("softplus.default",)
     opaque = True
     rational_attrs = ("beta",)

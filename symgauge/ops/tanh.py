@@ -14,6 +14,8 @@ class Tanh(Composite):
     """tanh x = 1 - 2 / (1 + exp(2 x)): odd."""
 
     name = "tanh"
+    converse = "smooth"
+    bounded = True
     aten = ("tanh.default",)
     opaque = True
 

@@ -19,6 +19,21 @@ SMALL_DENOMINATOR = 1000
 SHORT_DECIMAL = 6
 
 
+def without_repeats(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array with length 1 along axes on which it does not vary: a mask of all heads once.
+
+    >>> without_repeats(np.broadcast_to(np.arange(3), (2, 3))).shape
+    (1, 3)
+    """
+    for axis in range(values.ndim):
+        if values.shape[axis] > 1:
+            first = values.take([0], axis=axis)
+            if values.strides[axis] == 0 or np.array_equal(
+                    np.broadcast_to(first, values.shape), values):
+                values = first
+    return values
+
+
 def exact_value(value: float) -> Fraction:
     """The rational that a folded float stands for: small fraction, short decimal, else dyadic.
 
@@ -69,9 +84,11 @@ class Constant:
     @staticmethod
     def from_floats(values: npt.NDArray[np.float64]) -> Constant:
         """Each float read by `exact_value`."""
-        distinct, index = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
+        shape, once = np.shape(values), without_repeats(np.asarray(values))
+        distinct, index = np.unique(once.astype(np.float64), return_inverse=True)
         table = tuple(exact_value(v) for v in distinct.tolist())
-        return Constant(table, index.reshape(np.shape(values)).astype(np.int64))
+        return Constant(
+            table, np.broadcast_to(index.reshape(once.shape).astype(np.int64), shape))
 
     @property
     def shape(self) -> Shape:
@@ -95,4 +112,5 @@ class Constant:
         """A hashable identity."""
         if self.unknown:
             return self.unknown, self.shape
-        return self.table, self.shape, self.index.tobytes()
+        once = without_repeats(self.index)
+        return self.table, self.shape, once.shape, once.tobytes()

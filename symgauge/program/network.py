@@ -17,6 +17,8 @@ from symgauge.program.op import AbstractOp, NodeOp
 
 #: What a program says of a constant that floats have rounded: a hypothesis of all claims about it.
 ROUNDED = "constants made by {op} are the floats' exact values"
+#: What a program says where the time of a field was integrated.
+CLOCKS = "durations are what the flows' own clocks count from t0 to t1"
 
 
 @dataclass(frozen=True)

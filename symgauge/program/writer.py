@@ -16,7 +16,7 @@ import numpy as np
 
 from symgauge.errors import CaptureError
 from symgauge.program.array import Array, Shape
-from symgauge.program.constant import Constant, exact_value
+from symgauge.program.constant import Constant, exact_value, without_repeats
 from symgauge.program.leaf import Leaf
 
 
@@ -91,12 +91,16 @@ class Writer(ABC):
 
     def floats(self, values: Any) -> Value:
         """A constant from floats; minus infinity becomes a mark on the value."""
-        array = np.asarray(values, dtype=np.float64)
+        shape, once = np.shape(values), without_repeats(np.asarray(values))
+        array = once.astype(np.float64)
         masked = array < -1e30  # minus infinity, or the most negative float of a short type
-        if not np.isfinite(np.where(masked, 0.0, array)).all():
+        finite = np.where(masked, 0.0, array)
+        if not np.isfinite(finite).all():
             raise CaptureError("a constant holds NaN or plus infinity")
-        value = self.leaf(Constant.from_floats(np.where(masked, 0.0, array)))
-        return Value(value.index, value.shape, masked) if masked.any() else value
+        value = self.leaf(Constant.from_floats(np.broadcast_to(finite, shape)))
+        if not masked.any():
+            return value
+        return Value(value.index, value.shape, np.broadcast_to(masked, shape))
 
     def full(self, value: Fraction | int, shape: Shape) -> Value:
         """A constant array of one value."""
@@ -149,7 +153,12 @@ class Writer(ABC):
     def mask(self, x: Any) -> Array | None:
         """A constant mask as a Boolean array, or None where x is no constant."""
         leaf = self.node(x).leaf if isinstance(x, Value) else None
-        return leaf.floats() != 0.0 if isinstance(leaf, Constant) else None
+        if not isinstance(leaf, Constant):
+            return None
+        leaf.require_values()
+        once = without_repeats(leaf.index)
+        told: Array = np.array([v != 0 for v in leaf.table], dtype=bool)[once]
+        return np.broadcast_to(told, leaf.shape)
 
     def common_shape(self, *values: Value) -> Shape:
         """The shape that broadcasting gives."""

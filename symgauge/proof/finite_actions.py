@@ -173,9 +173,10 @@ class FiniteActions:
         """
         if not family.kind.is_finite:
             return "its generators have none of the known forms"
-        return no_action(family, self._shapes) or self._jump_on_the_way(family, proofs)
+        return no_action(family, self._shapes) or self.jump_on_the_way(family, proofs)
 
-    def _jump_on_the_way(self, family: Family, proofs: Sequence[Proof]) -> str | None:
+    def jump_on_the_way(self, family: Family, proofs: Sequence[Proof]) -> str | None:
+        """Where f may jump along the flows of a family's fields; None where it does not."""
         # intertwiners are lemmas on g itself
         for field, proof in () if family.all_sizes else zip(family.fields, proofs, strict=True):
             how = _variations(self.network, field, proof) if self._jumps else []
@@ -201,13 +202,18 @@ class FiniteActions:
         ends = bool(fields) or ends_somewhere(network)
         return [
             i for i, node in enumerate(network.nodes)
-            if (any(_jumps_at(n) or _ends_at(fields[i], n) for n in fields[i].nodes)
-                if i in fields else _jumps_at(node) or ends and _ends_at(network, node))
+            if (_flow_jumps(fields[i]) if i in fields
+                else _jumps_at(node) or ends and _ends_at(network, node))
         ]
 
 
 def _jumps_at(node: Node) -> bool:
     return isinstance(node.op, Primitive) and node.op.branches
+
+
+def _flow_jumps(field: Network) -> bool:
+    """Whether a field may jump, or end: where it does not, its flow depends on it continuously."""
+    return ends_somewhere(field) or any(_jumps_at(n) for n in field.nodes)
 
 
 def _ends_at(network: Network, node: Node) -> bool:

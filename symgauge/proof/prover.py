@@ -23,7 +23,7 @@ import numpy as np
 
 from symgauge.domains.evaluate import values
 from symgauge.domains.polynomials import PolynomialDomain, units_of
-from symgauge.exact.polynomial import Monomial, Polynomial, Ring, SizeLimit, add
+from symgauge.exact.polynomial import Monomial, Polynomial, Ring, SizeLimit
 from symgauge.lie.fields import VectorField
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
@@ -33,13 +33,15 @@ from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
 from symgauge.program.op import NodeOp, Structural
 from symgauge.program.writer import Value
-from symgauge.proof.folding import as_number, fold_variation, recombine
+from symgauge.proof.field_polynomials import field_polynomials
+from symgauge.proof.folding import Folded, fold_variation, recombine
 from symgauge.proof.in_time import (
     IN_TIME, TIME_DEGREE, at_time, coefficient, in_time, inputs_of, rate,
 )
 from symgauge.proof.line_rules import MAX_TERMS, LineRules
 from symgauge.proof.record import METHOD, Line, Proof
 from symgauge.proof.regions import lines_below, needed_lines
+from symgauge.proof.starts import AT_STARTS, constancies, with_starts
 from symgauge.verdict import Verdict
 
 #: Monomial products that one attempt may use.
@@ -91,6 +93,7 @@ class Prover:
         #: The symbol of the time since a flow's start, for the program of its field.
         self.elapsed: Monomial = ()
         self._budget = budget
+        self._generator: VectorField | None = None
         self.needed = needed_lines(network)
         self._setup()
 
@@ -131,8 +134,10 @@ class Prover:
         """The verdict on X f = 0; `budget` in place of the prover's own for each attempt."""
         most = self._budget if budget is None else budget
         self.ring.budget = most
+        self._generator = generator
         try:
-            field = field_polynomials(self, generator)
+            field = field_polynomials(
+                self.network, self.ring, self.parameter_symbols, generator)
         except SizeLimit as limit:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
@@ -238,34 +243,61 @@ class Prover:
         if folded is None:
             raise SizeLimit(f"line {i} ({node.label}): its start varies by no affine map of itself")
         inner = self._field_prover(i, node, field, xs)
-        state, _ = inputs_of(field)
-        x, clock = inner.symbols(state), inner.elapsed
         moved = {
             k: d for k, d in zip(field.parameter_nodes, dxs[1:], strict=True) if d is not None
         }
-        # xi as a polynomial in the elapsed time: each coefficient is what the last ones leave
-        powers = [folded]
-        while True:
-            xi = in_time(powers, x, clock, self.ring, 0)
-            proof, rest = inner.covariant(
-                {**moved, state: xi}, lambda y: rate(powers, x, y, clock, self.ring))
-            if proof.verdict is Verdict.PROVED:
-                break
-            following = None if rest is None or len(powers) > TIME_DEGREE else fold_variation(
-                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self.parameter_ids)
-            if following is None or not following:
-                raise SizeLimit(
-                    f"line {i} ({node.label}): the velocity does not vary as its state: "
-                    f"{proof.residual[:120]}"
-                )
-            powers.append(following)
+        powers, proof = inner.along_flow(moved, folded)
+        said = ""
+        if proof.verdict is not Verdict.PROVED:
+            other = self._at_starts(node, xs[0], folded)
+            if other is not None:
+                powers, proof = inner.along_flow(moved, other)
+                said = AT_STARTS
+        if proof.verdict is not Verdict.PROVED:
+            raise SizeLimit(
+                f"line {i} ({node.label}): the velocity does not vary as its state: "
+                f"{proof.residual[:120]}"
+            )
         end = at_time(powers, node.attrs["t1"] - node.attrs["t0"])
         symbols = self.rules.symbols_of(i, node)
         table = [Line(i, f"{node.label}: {line.op}", line.variation) for line in proof.lines]
         degree = len(powers) - 1
-        table.append(Line(i, node.label, end.describe() + (
+        table.append(Line(i, node.label, end.describe() + said + (
             f"{IN_TIME}{degree}" if degree else "")))
         return symbols, recombine(end, symbols), table
+
+    def along_flow(
+        self, moved: Mapping[int, Array], start: Folded
+    ) -> tuple[list[Folded], Proof]:
+        """xi with a start, as a polynomial in the elapsed time, and whether the velocity varies so.
+
+        For the program of a vector field: each coefficient is what the last ones leave.
+        """
+        state, _ = inputs_of(self.network)
+        x, clock = self.symbols(state), self.elapsed
+        powers = [start]
+        while True:
+            xi = in_time(powers, x, clock, self.ring, 0)
+            proof, rest = self.covariant(
+                {**moved, state: xi}, lambda y: rate(powers, x, y, clock, self.ring))
+            if proof.verdict is Verdict.PROVED or rest is None or len(powers) > TIME_DEGREE:
+                return powers, proof
+            following = fold_variation(
+                x, coefficient(rest, clock, len(powers) - 1, len(powers)), self.parameter_ids)
+            if following is None or not following:
+                return powers, proof
+            powers.append(following)
+
+    def _at_starts(self, node: Node, start: Array, folded: Folded) -> Folded | None:
+        """The variation at a flow's start, with what vanishes at every start; None: nothing more.
+        """
+        constant = constancies(start, self.parameter_ids)
+        if not constant or self._generator is None:
+            return None
+        symbols = {
+            s: (name, k) for name, numbers in self.parameter_symbols.items()
+            for k, s in enumerate(numbers.reshape(-1).tolist())}
+        return with_starts(self.network, node, self._generator, folded, constant, symbols)
 
     def _field_prover(self, i: int, node: Node, field: Network, xs: list[Array]) -> Prover:
         """The prover of a flow's field, in this ring, with time t0 + (elapsed time)."""
@@ -359,31 +391,3 @@ class _Sweep:
         if terms > MAX_TERMS:
             raise SizeLimit(f"line {i} ({node.label}) varies by {terms} terms")
         return y, dy, f"polynomial, at most {terms} terms"
-
-
-def field_polynomials(prover: Prover, field: VectorField) -> dict[str, Array]:
-    """A field as arrays of polynomials in a prover's parameter symbols."""
-    network = prover.network
-    if not prover.network.parameters:
-        return {}
-    symbols = np.concatenate(
-        [prover.parameter_symbols[p.name].reshape(-1) for p in network.parameters]
-    )
-    ring = prover.ring
-    moved: dict[int, Polynomial] = {}
-    for (k, monomial), c in field.terms.items():
-        term: Polynomial = {(): as_number(c)}
-        for j, e in monomial:
-            base: Polynomial = {(int(symbols[j]),): 1}
-            term = ring.mul(term, ring.power(ring.inverse(base, 1) if e < 0 else base, abs(e)))
-        moved[k] = add(moved.get(k, {}), term)
-    out: dict[str, Array] = {}
-    for p in network.parameters:
-        start = network.offsets[p.name]
-        inside = [k for k in moved if start <= k < start + p.size]
-        if inside:
-            array = prover.domain.zeros((p.size,))
-            for k in inside:
-                array[k - start] = moved[k]
-            out[p.name] = array.reshape(p.shape)
-    return out

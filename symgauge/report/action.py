@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from symgauge.families.kinds import kind_of
 from symgauge.families.part import shape_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.names import Block, indexed, raised
 
 Key = Literal["parameter", "source"]
@@ -267,8 +267,6 @@ def element_sentence(family: PlainFamily) -> str:
     """Which element acts, and over what it ranges (LaTeX, a sentence without its full stop)."""
     element = family["element"]
     kind, copies = kind_of(element), prod(element.get("copies") or ())
-    if not kind.is_finite:
-        return "No finite action is given: the generators are vectors of the certificate"
     letters, size = Letters.of(element), element["size"]
     index = "_h" if element.get("copies") else ""
     text = f"For {kind.ranges(letters.group, size, index, str(family.get('group', '')))}"

@@ -24,6 +24,8 @@ class SummandRow(NamedTuple):
     dimension: int
     tensors: tuple[str, ...]
     shown: str
+    one: str  #: The name of one of them.
+    copies: int
 
 
 def summand_rows(derivation: Data) -> list[SummandRow]:
@@ -33,7 +35,7 @@ def summand_rows(derivation: Data) -> list[SummandRow]:
     return [
         SummandRow(
             _power(s["name"], s["copies"]), s["copies"] * s["dimension"], tuple(s["tensors"]),
-            SHOWN[s["shown"]])
+            SHOWN[s["shown"]], s["name"], s["copies"])
         for s in found or ()
     ]
 

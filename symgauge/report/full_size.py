@@ -8,10 +8,11 @@ from rich.console import Console
 
 from symgauge.report import wording
 from symgauge.report.action import structure
-from symgauge.report.article import (
-    all_families, longtable, network, shown, symbol_table, whole,
-)
-from symgauge.report.escape import escape, verbatim
+from symgauge.report.article import longtable, network, symbol_table, whole
+from symgauge.report.completeness import facts_of, paragraphs
+from symgauge.typesetting.escape import escape, verbatim
+from symgauge.report.listed import shown, table_of_families
+from symgauge.report.propositions import all_families
 from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]
@@ -51,6 +52,7 @@ def print_full(derivation: Data, console: Console) -> None:
         ("algebra", derivation["algebra"]),
         ("verdict", f"{derivation['verdict']}, each family by intertwiners"),
         ("scope", derivation["scope"]),
+        *facts_of(derivation["completeness"]),
     ):
         facts.add_row(text_of(label, console), text_of(value, console))
     console.print(facts)
@@ -76,7 +78,10 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
     """The LaTeX article; `fragment`: its body alone; `appendix`: with the machine's tables."""
     reading = derivation["reading"]
     shapes = {t["name"]: tuple(t["shape"]) for t in derivation["tensors"]}
-    body = [_result(derivation), "\\section{The network}\n"]
+    families, layered = derivation["generators"], bool(reading["formulas"]["layer"])
+    body = [_result(derivation), paragraphs(derivation["completeness"]),
+            table_of_families(families, shapes, reading["symbols"], layered),
+            "\\section{The network}\n"]
     body.append(
         f"Target: {verbatim(str(derivation['target']))}. Observable: "
         f"{escape(wording.observable(derivation))}. "
@@ -89,7 +94,7 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
         "are alike are proved alike: $\\ell$ is the number of a layer, $m$ that of a later line. "
         "Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n")
     body.append(all_families(
-        derivation["generators"], shapes, reading["symbols"], reading, MOST))
+        families, shapes, reading["symbols"], reading, MOST))
     if appendix:
         body.append(_appendix(derivation))
     title = f"Gauge symmetries of {verbatim(str(derivation['name']))}, for all sizes"

@@ -4,21 +4,26 @@ With a `reading` (symbols, formulas, proofs in equations: `formulas.reading`) it
 person writes it, the machine's tables in an appendix where they are asked for; without one, tables.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
+from symgauge.typesetting.blocks import Summand, blocks
+from symgauge.typesetting.growth import growth
+from symgauge.invariants.balance import SAID, balance_rows
 from symgauge.report import wording
-from symgauge.report.action import structure, tensor_names
-from symgauge.report.article import (
-    Data, Shapes, all_families, longtable, name_of, network, shown, symbol_table,
-    whole, as_formula, with_symbols,
-)
+from symgauge.report.action import structure, tensor_name, tensor_names
 from symgauge.report.algebra import action_of, structure_of, summand_rows
-from symgauge.report.escape import escape, math, mixed, verbatim
+from symgauge.report.article import Data, Shapes, longtable, network, symbol_table, whole
+from symgauge.typesetting.escape import escape, math, mixed, verbatim
+from symgauge.report.functions import as_formula, with_symbols
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
+from symgauge.report.listed import name_of, shown, table_of_families
 from symgauge.report.names import Block, symbols
+from symgauge.report.propositions import all_families
 
 
 #: Invariants, and laws, that are printed.
@@ -88,14 +93,8 @@ def _result(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
         f"$P$: {escape(wording.unread(derivation))}. Verdict: \\textsc{{{verdict}}}.\n")
     if not families:
         return text
-    rows = []
-    for number, count in shown(families).items():
-        f = families[number]
-        rows.append([
-            name_of(f, symbol, shapes), structure(f["group"]) if f.get("group") else "",
-            str(f.get("dimension", "")) + (" $\\times$ " + str(count) if count > 1 else "")])
-    table = longtable((0.56, 0.22, 0), ["family", "group", "dimension"], rows)
-    return text + "{\\small" + table + "}\n"
+    layered = bool((derivation.get("reading") or {}).get("formulas", {}).get("layer"))
+    return text + table_of_families(families, shapes, symbol, layered)
 
 
 def _families(derivation: Data, shapes: Shapes, symbol: Mapping[str, str]) -> str:
@@ -126,12 +125,12 @@ def _algebra(derivation: Data, symbol: Mapping[str, str]) -> str:
         return text
     known = list(dict.fromkeys(r.shown for r in rows))
     text += "How a summand is known: " + "; ".join(
-        f"({k}) {escape(shown)}" for k, shown in enumerate(known, 1)) + ".\n"
+        f"({'abcde'[k]}) {escape(shown)}" for k, shown in enumerate(known)) + ".\n"
     return text + "{\\small" + longtable(
-        (0.4, 0, 0.4, 0), ["direct summand", "dim", "moves", "known"],
-        ([structure(r.name), str(r.dimension), ", ".join(
+        (0, 0.38, 0, 0.4, 0), ["", "direct summand", "dim", "moves", "known"],
+        ([f"({k})", structure(r.name), str(r.dimension), ", ".join(
             f"${symbol[t]}$" if t in symbol else verbatim(t) for t in r.tensors),
-          f"({known.index(r.shown) + 1})"] for r in rows)
+          f"({'abcde'[known.index(r.shown)]})"] for k, r in enumerate(rows, 1))
     ) + "}\n"
 
 
@@ -148,10 +147,32 @@ def _kept(derivation: Data, symbol: Mapping[str, str]) -> str:
         text += f"and {len(kept) - MOST} more (in the record).\n" if len(kept) > MOST else ""
     if laws:
         text += f"\n{escape(laws_text(derivation))}.\n" + "{\\small" + longtable(
-            (0.62, 0, 0.2), ["conserved by gradient flow", "laws", "with weight decay"],
-            ([_law(f, symbol), str(n), escape(decay)] for f, n, decay in laws[:MOST])) + "}\n"
+            (0.7, 0, 0.17), ["conserved by gradient flow", "laws", "with weight decay"],
+            ([_law(f, symbol), str(n), _decay(decay)] for f, n, decay in laws[:MOST])) + "}\n"
         text += f"and {len(laws) - MOST} more (in the record).\n" if len(laws) > MOST else ""
-    return text
+    return text + _balance(derivation, symbol)
+
+
+def _balance(derivation: Data, symbol: Mapping[str, str]) -> str:
+    """Where weight decay comes to rest on an orbit, and what optimisers do not see."""
+    families, shapes = derivation["generators"], wording.parameter_shapes(derivation)
+    chosen = shown(families)
+    rows = [(name_of(families[k], symbol, shapes), b)
+            for k, b in balance_rows(families, shapes, partial(tensor_name, shapes=shapes))
+            if k in chosen]
+    if not rows:
+        return ""
+    table = longtable(
+        (0.3, 0.36, 0.1, 0.14), ["family", "least norm", "SGD", "Adam"],
+        ([name, as_formula(b.least, symbol) if b.least else "",
+          *(structure(g) if g else "" for g in (b.sgd, b.adam))] for name, b in rows))
+    return f"\n{mixed(SAID)}.\n{{\\small{table}}}\n"
+
+
+def _decay(text: str) -> str:
+    """exp(-2 lambda t) as mathematics."""
+    power = re.fullmatch(r"exp\((-\d*) ?lambda t\)", text)
+    return rf"$e^{{{power[1]}\lambda t}}$" if power else escape(text)
 
 
 def _law(formula: str, symbol: Mapping[str, str]) -> str:
@@ -182,8 +203,8 @@ def _certificate(derivation: Data) -> str:
         "has the proved generators as rows; $\\theta_0$ is one exact point. A rank at a point "
         "only ever falls, and the proved generators lie in the kernel of $J$ everywhere, so\n"
         "\\begin{equation*}\n\\operatorname{rank} J(\\theta_0) \\le r \\le "
-        "P - \\operatorname{rank} G(\\theta_0),\n\\end{equation*}\nand here\n"
-        "\\begin{equation*}\n\\operatorname{rank} J(\\theta_0) + \\operatorname{rank} G(\\theta_0) "
+        "P - \\operatorname{rank} G(\\theta_0),\\qquad "
+        "\\operatorname{rank} J(\\theta_0) + \\operatorname{rank} G(\\theta_0) "
         f"= {rank} + {orbit} = {rank + orbit} {relation} "
         f"{f'{total} = P' if relation == '<' else 'P'}.\n\\end{{equation*}}\n"
     )
@@ -194,7 +215,30 @@ def _certificate(derivation: Data) -> str:
     else:
         text += "No hypothesis is left undischarged.\n"
     text += f"Scope: {escape(wording.scope(derivation))}.\n"
-    return text + _record(derivation)
+    return text + _record(derivation) + _figure(derivation)
+
+
+def _figure(derivation: Data) -> str:
+    """How rank J grows with the rows, and the blocks of the algebra, where both can be drawn."""
+    drawn, said = [], []
+    pivots, rows = derivation.get("growth") or ((), 0)
+    if rows and len(pivots) == derivation["rank"]:
+        cut = derivation["parameters"] - derivation["orbit_dimension"]
+        drawn.append(growth(pivots, rows, derivation["parameters"], cut))
+        said.append("rank $J$, modulo a prime, row by row")
+    summands = [Summand(s.one, s.copies, s.dimension // s.copies) for s in summand_rows(derivation)]
+    value = derivation.get("algebra") or {}
+    if summands and value.get("radical") is not None and value.get("closed"):
+        square = blocks(summands, value["dimension"] - value["radical"])
+        if square is not None:
+            drawn.append(square)
+            said.append("the direct summands, numbered as below, their simple parts filled")
+    if not drawn:
+        return ""
+    caption = "; ".join(said)
+    pictures = "\n\\qquad\n".join(d.latex() for d in drawn)
+    return ("\\begin{center}\\setlength{\\unitlength}{1mm}\n" + pictures
+            + f"\\par\\smallskip{{\\small {caption[:1].upper()}{caption[1:]}.}}\n\\end{{center}}\n")
 
 
 def _bounds(derivation: Data) -> str:
@@ -245,7 +289,7 @@ def _discrete(derivation: Data, symbol: Mapping[str, str]) -> str:
         "\\section{Discrete elements}\n"
         "Elements of the gauge group that are not connected to the identity, as far as they were "
         "looked for; the list is not claimed to be exhaustive.\n"
-        + longtable((0.6, 0.16, 0.14), ["element", "group", "status"], rows)
+        + "{\\small" + longtable((0.68, 0.12, 0.1), ["element", "group", "status"], rows) + "}\n"
     )
 
 

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from symgauge.invariants.balance import SAID, Balance, balance_rows
 from symgauge.report import algebra, wording
-from symgauge.report.article import alike
+from symgauge.report.action import tensor_name
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,
 )
+from symgauge.report.listed import alike
 
 #: Columns beyond which a table is no easier to read.
 WIDEST = 160
@@ -91,10 +94,13 @@ def short(formula: str) -> str:
     'q.weight -> g W'
     >>> short("b -> b - v.weight c, on the slice s = 1, conjugated back")
     'b -> W - v.weight c'
+    >>> short("b -> b - (W' - W) v, with W' the image of W")
+    "b -> b - (W' - W) v"
     """
     name, arrow, image = formula.partition(" -> ")
-    own = rf"(?<![\w.]){re.escape(name)}(?![\w.\[])"
-    image = re.sub(r", on the slice .* conjugated back", "", re.sub(own, "W", image))
+    image = re.sub(r", on the slice .* conjugated back|, with .* the image of .*", "", image)
+    if not re.search(r"(?<![\w.])W(?![\w.\[])", image):  # else the name of another tensor
+        image = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.\[])", "W", image)
     return re.sub(r"(follows), on the way .*", r"\1", name + arrow + image)
 
 
@@ -192,8 +198,10 @@ def print_derivation(
     _print_kept(derivation, console)
     if derivation["generators"]:
         console.print(_families(derivation["generators"], console))
-        if any(" -> " in x for g in derivation["generators"] for x in g.get("formula") or ()):
-            console.print("In an action, W is the tensor that moves.", highlight=False)
+        lines = [x for g in derivation["generators"] for x in g.get("formula") or ()]
+        if any(" -> " in x for x in lines):
+            prime = ", a prime marks an image" if any("' " in x for x in lines) else ""
+            console.print(f"In an action, W is the tensor that moves{prime}.", highlight=False)
     console.print(text_of(wording.claim(derivation), console), highlight=False, overflow="fold")
     if explain:
         for name, meaning in wording.QUANTITIES:
@@ -222,8 +230,6 @@ def _print_kept(
 ) -> None:
     """The first invariants, and the conservation laws."""
     kept, laws = invariant_rows(derivation), law_rows(derivation)
-    if not laws:
-        return
     table = grid(console, "invariant functions")
     table.add_column("function", overflow="fold", ratio=5)
     table.add_column("entries", justify="right", no_wrap=True)
@@ -233,6 +239,36 @@ def _print_kept(
         table.add_row(text_of(f"and {len(kept) - rows} more (--json)", console), "")
     if kept:
         console.print(table)
+    if laws:
+        _print_laws(laws, console, rows)
+    shapes = wording.parameter_shapes(derivation)
+    balanced = balance_rows(derivation["generators"], shapes, partial(tensor_name, shapes=shapes))
+    if balanced:
+        _print_balance(derivation["generators"], balanced, console)
+
+
+def _print_balance(
+    families: Sequence[Mapping[str, Any]], rows: Sequence[tuple[int, Balance]], console: Console
+) -> None:
+    """Where weight decay comes to rest on orbits, and what optimisers do not see."""
+    table = grid(console, "weight decay and optimisers")
+    table.add_column("family", overflow="fold", ratio=3)
+    table.add_column("least norm", overflow="fold", ratio=5)
+    table.add_column("SGD", overflow="fold", ratio=2)
+    table.add_column("Adam", overflow="fold", ratio=3)
+    chosen = {group[0] for group in alike(families)}
+    for number, b in rows:
+        if number in chosen:
+            table.add_row(*(text_of(x, console) for x in (
+                _deed(families[number]), b.least, b.sgd, b.adam)))
+    console.print(table)
+    console.print(text_of(f"{SAID}.", console), highlight=False)
+
+
+def _print_laws(
+    laws: Sequence[tuple[str, int, str]], console: Console, rows: int
+) -> None:
+    """The first conservation laws."""
     table = grid(console, "conserved by gradient flow")
     table.add_column("law", overflow="fold", ratio=5)
     table.add_column("laws", justify="right", no_wrap=True)

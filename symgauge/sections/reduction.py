@@ -350,6 +350,12 @@ def reduce(derivation: Derivation | FullDerivation | ModelDerivation) -> Reducti
 
     Of a `ModelDerivation` those at the model's own sizes, by its families. Raises BadInputError on
     anything but a derivation.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> found = derive(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)), (zeros(1, 2),))
+    >>> reduce(found).free_count
+    7
     """
     record = derivation.full if isinstance(derivation, ModelDerivation) else derivation
     if not isinstance(record, (Derivation, FullDerivation)):

@@ -203,15 +203,17 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
     return sstr(expand(total)), named.meanings
 
 
+#: The letter of a size whose role begins with a word.
+LETTERS = (
+    ("head query/key", "d_k"), ("query/key", "d_k"), ("head value", "d_v"), ("value", "d_v"),
+    ("stream", "d"), ("groups of heads", "g"), ("heads", "h"), ("hidden", "m"),
+    ("vocabulary", "V"), ("positions", "T"), ("channels", "c"), ("input", "n_in"),
+    ("output", "n_out"),
+)
+
+
 class _Symbols:
     """A symbol for each role and size of legs."""
-
-    LETTERS = (
-        ("head query/key", "d_k"), ("query/key", "d_k"), ("head value", "d_v"), ("value", "d_v"),
-        ("stream", "d"), ("groups of heads", "g"), ("heads", "h"), ("hidden", "m"),
-        ("vocabulary", "V"), ("positions", "T"), ("channels", "c"), ("input", "n_in"),
-        ("output", "n_out"),
-    )
 
     def __init__(self, found: Found) -> None:
         self.found = found
@@ -227,7 +229,7 @@ class _Symbols:
             role, letter = "pairs of a rotary head", "f"
         else:
             role = self._roles.get((structure is self.found.sliced, _root(structure, leg)), "leg")
-            letter = next((x for word, x in self.LETTERS if role.startswith(word)), "n")
+            letter = next((x for word, x in LETTERS if role.startswith(word)), "n")
         key = (letter, n)
         if key not in self._given:
             taken = sum(x == letter for x, _ in self._given)

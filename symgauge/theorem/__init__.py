@@ -4,6 +4,7 @@ A file proofs/NAME.py defines `theorem()`, which returns a `Theorem`, and ends w
 `raise SystemExit(main(theorem()))` under `__main__`.
 """
 
+from symgauge.theorem.counting import coefficients, gram, integers, linear_map, pair
 from symgauge.theorem.fields import FieldIdentity
 from symgauge.theorem.groups import NEUTRAL, GroupIdentity, GroupWord, group_letters
 from symgauge.theorem.matrices import MatrixCounterexample, MatrixIdentity, TraceIdentity
@@ -29,11 +30,16 @@ __all__ = [
     "Step",
     "Theorem",
     "TraceIdentity",
+    "coefficients",
     "derivative",
+    "gram",
     "group_letters",
     "identity",
+    "integers",
+    "linear_map",
     "main",
     "matrix",
+    "pair",
     "prove",
     "prove_files",
     "sizes",

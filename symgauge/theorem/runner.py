@@ -113,7 +113,7 @@ def _record(results: Sequence[tuple[Path, Result]], verdict: Verdict) -> dict[st
 
 def _write(folder: str, results: Sequence[Result]) -> list[Path]:
     from symgauge.files import write_atomically
-    from symgauge.report.compile import compile_pdf, find_engine
+    from symgauge.typesetting.compile import compile_pdf, find_engine
 
     path = Path(folder) / "proofs.tex"
     write_atomically(path, document(results))

@@ -1,7 +1,8 @@
 """The zoo: architectures with known gauge algebras, one self-contained file each.
 
-A zoo file imports torch and the standard library only and defines `factory`, `FULL`, `EXPECTED`
-and `REFERENCE`. Adding the file is all: this room is enumerated, there is no list to edit.
+A zoo file imports torch, the standard library and perhaps `symgauge.nn`, and defines `factory`,
+`FULL`, `EXPECTED` and `REFERENCE`. Adding the file is all: this room is enumerated, there is no
+list to edit.
 
     >>> {"attention", "glu", "mlp"} <= set(names())
     True
@@ -21,17 +22,22 @@ def names() -> list[str]:
     return sorted(found.name for found in pkgutil.iter_modules(__path__))
 
 
-def load(name: str) -> ModuleType:
-    """The module `symgauge.zoo.NAME`, with its `factory`, `FULL`, `EXPECTED` and `REFERENCE`.
-
-    Raises TargetError if there is no such architecture, or if torch is not installed.
-    """
+def require(name: str) -> None:
+    """Raises TargetError if there is no such architecture; imports none."""
     known = names()
     if name not in known:
         raise TargetError(
             f"no architecture {name!r} in the zoo; it has: {', '.join(known)}. A factory of your "
             "own is named path/to/file.py:factory or package.module:factory"
         )
+
+
+def load(name: str) -> ModuleType:
+    """The module `symgauge.zoo.NAME`, with its `factory`, `FULL`, `EXPECTED` and `REFERENCE`.
+
+    Raises TargetError if there is no such architecture, or if torch is not installed.
+    """
+    require(name)
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:

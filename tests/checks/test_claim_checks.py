@@ -115,7 +115,9 @@ BROKEN = {
     "c6_linear": ("inhomogeneous: float = 1.0", "inhomogeneous: float = 1.001"),
     "c7_depth": ("return -Lam * p + torch.relu", "return -0.999 * Lam * p + torch.relu"),
     "c9_tokens": ("last: float = 1.0, out", "last: float = 0.999, out"),
+    "c9p_lift": ("last: float = 1.0", "last: float = 0.999"),
     "c10_balance": ("skew + turn @ even @ turn.T", "skew + turn.T @ even @ turn"),
+    "c11_optimisers": ("signed = torch.diag(signs)[order]", "signed = turn"),
 }
 
 

@@ -230,7 +230,7 @@ class Result(NamedTuple):
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder with the user's file; no LaTeX engine (others test the PDF)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("symgauge.report.compile.find_engine", lambda: None)
+    monkeypatch.setattr("symgauge.typesetting.compile.find_engine", lambda: None)
     Path("own.py").write_text(TARGETS)
     return tmp_path
 

@@ -135,3 +135,16 @@ def test_a_target_without_full_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert main(["derive", "own.py:factory", "--full"]) == 0
     found = FullDerivation.from_json(Path("symgauge-own-full/full.json").read_text())
     assert (found.parameters, found.dimension, dict(found.sizes)) == (6, 0, {"n": 2})
+
+
+def test_a_size_of_1_that_was_set_is_1_at_the_full_sizes() -> None:
+    """With one head there is no axis of heads to restate; another size stays that of FULL."""
+    from symgauge import zoo
+    from symgauge.capture import load_target
+
+    one = load_target("attention", zoo.load, {"num_heads": "1"})
+    assert one.full is not None and one.full["num_heads"] == 1 and one.full["embed_dim"] == 768
+    assert one.at({"embed_dim": 2}).full == one.full
+    other = load_target("attention", zoo.load, {"num_heads": "4", "embed_dim": "8", "bias": "True"})
+    assert other.full is not None and other.full["num_heads"] == 12
+    assert other.full["embed_dim"] == 768 and other.full["bias"] is True

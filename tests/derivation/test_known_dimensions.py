@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from known_networks import KNOWN_DIMENSIONS, NETWORKS
+from said_actions import unsaid
 
 from symgauge.capture import capture
 from symgauge.derivation.again import same_program
@@ -19,6 +20,7 @@ from symgauge.derivation.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
+from symgauge.statements.statement import statement
 from symgauge.verdict import Verdict
 
 #: Rows that take more than a few seconds.
@@ -77,6 +79,9 @@ def check(name: str, found: Found) -> None:
     proofs = [p for family in found.families for p in family.proofs]
     assert all(p.verdict is Verdict.PROVED for p in proofs)
     assert len(proofs) == sum(len(family.family.fields) for family in found.families)
+    for family in found.families:
+        said = statement(family, range(len(family.proofs)), found.network, None)
+        assert not unsaid(said.formula), said.label
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -18,7 +18,7 @@ from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.errors import BadInputError
 from symgauge.families.family import Family
-from symgauge.families.kinds import kind_of, kinds
+from symgauge.families.kinds import kinds
 from symgauge.program.lower import lower
 
 State = dict[str, np.ndarray[Any, Any]]
@@ -219,6 +219,7 @@ WRONG = {
     "complex": [np.diag([1.0, 2.0]), np.diag([1.0, -1.0]), np.zeros((2, 2))],
     "centred": [np.diag([1.0, 2.0, 1.0]), np.eye(3) - np.ones((3, 3)) / 3],
     "diagonal": [np.array([1.0, 0.0]), np.array([-1.0, 1.0])],
+    "fixing": [np.diag([1.0, 2.0]), np.diag([-1.0, 1.0]), np.diag([0.0, 1.0])],
     "translation": [],
     "other": [np.ones(2)],
 }
@@ -227,6 +228,6 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_in_no_group(name: str) -> None:
     assert set(WRONG) == set(kinds())
-    kind = kind_of({"kind": name})
+    kind = kinds()[name]
     for value in WRONG[name]:
         assert kind.fault(value[None], "GL+") is not None

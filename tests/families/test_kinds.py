@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from symgauge.checks.actions import NumpyNumbers
-from symgauge.checks.runtime.elements import ALGEBRA_PARTS, PARTS, random_element, random_generator
+from symgauge.checks.runtime.elements import (
+    ALGEBRA_PARTS, PARTS, part_named, random_element, random_generator,
+)
 from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind, MatrixKind
 from symgauge.families.kinds import kind_of, kinds, kinds_on_legs, with_parts
@@ -107,13 +109,15 @@ def test_generators_are_in_the_algebra(kind: MatrixKind, copies: list[int]) -> N
 
 @EVERY
 def test_the_parts_that_it_is_drawn_from_exist(kind: Kind) -> None:
-    assert set(kind.parts) <= set(PARTS) and set(kind.algebra_parts) <= set(ALGEBRA_PARTS)
+    assert {part_named(p)[0] for p in kind.parts} <= set(PARTS)
+    assert {part_named(p)[0] for p in kind.algebra_parts} <= set(ALGEBRA_PARTS)
     assert bool(kind.parts) is bool(kind.algebra_parts) is kind.is_finite
 
 
 def test_every_part_is_used() -> None:
-    assert {p for k in kinds().values() for p in k.parts} == set(PARTS)
-    assert {p for k in kinds().values() for p in k.algebra_parts} == set(ALGEBRA_PARTS)
+    assert {part_named(p)[0] for k in kinds().values() for p in k.parts} == set(PARTS)
+    found = {part_named(p)[0] for k in kinds().values() for p in k.algebra_parts}
+    assert found == set(ALGEBRA_PARTS)
 
 
 def test_a_seed_is_an_element() -> None:

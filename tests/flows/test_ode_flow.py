@@ -515,11 +515,14 @@ def test_derivations(name: str) -> None:
     assert found.algebra.form == algebra
     closed = redundancy == orbit
     assert found.closed is closed
-    # no scaling of the parameters does what the duration of these fields does
-    own = name.startswith(("leaky", "driven")) or name == "linear, end only"
+    # no scaling does what the duration of this field does: its clock is sin(t)
+    own = name.startswith("driven")
     assert bool(found.hypotheses) is own
     assert found.verdict is (Verdict.PROVED if closed and not own else Verdict.UNKNOWN)
-    assert "for all but a discrete set" in found.scope
+    # xi = (t - t0) x is proved at the durations that there are
+    timed = name == "linear, end only"
+    assert ("for all but a discrete set" in found.scope) is not timed
+    assert ("at the flows' own durations" in found.scope) is timed
     assert ("up to those at which a branch is crossed" in found.scope) is ("ReLU" in name)
     again = symgauge.Derivation.from_json(found.to_json()).verify()
     assert again.verdict is found.verdict, again.reasons
@@ -527,20 +530,67 @@ def test_derivations(name: str) -> None:
         assert any("flow.vector_field.weight" in note for note in found.notes)
 
 
-class Returning(Module):
-    """(1 - 2t) sigma(W x + b): from 0 to 1 the flow is the identity, at no other duration."""
+class Gradient(Module):
+    """W^T tanh(W x + b), the gradient of a potential."""
 
-    def __init__(self, sigma: Any) -> None:
+    def __init__(self, n: int, h: int) -> None:
         super().__init__()
-        self.inner, self.sigma = torch.nn.Linear(2, 2), sigma
+        self.linear = Linear(n, h)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.linear(x)) @ self.linear.weight
+
+
+class OneLayer(Module):
+    """tanh(W (x, t) + b)."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.linear = Linear(n + 1, n)
 
     def forward(self, t: Tensor, x: Tensor) -> Tensor:
-        value: Tensor = (1 - 2 * t) * self.sigma(self.inner(x))
-        return value
+        timed = torch.cat([x, t.expand(*x.shape[:-1], 1)], -1)
+        return torch.tanh(self.linear(timed))
+
+
+class WithBias(Module):
+    """v(x) + c."""
+
+    def __init__(self, field: Module, n: int) -> None:
+        super().__init__()
+        self.field, self.c = field, Parameter(torch.randn(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.field(x) + self.c
+        return out
+
+
+#: name: module, entries of x, redundancy. Powers of a factor of the state, its clock and the
+#: parameters do what the factor of the durations does.
+ABSORBED: dict[str, tuple[Any, int, int]] = {
+    "leaky": (lambda: OdeFlow(Leaky(2)), 2, 0),
+    "gradient": (lambda: Between(OdeFlow(Gradient(2, 3)), 2, True, (3, 3)), 3, 3),
+    "one layer, time": (lambda: Between(OdeFlow(OneLayer(2)), 2, True, (3, 3)), 3, 2),
+    "two layers, time": (lambda: OdeFlow(WithTime(2, 3)), 2, 0),
+    "a bias outside": (lambda: OdeFlow(WithBias(Sequential(Linear(2, 2), Tanh()), 2)), 2, 0),
+    "augmented": (lambda: FromTimeZero(Sequential(Linear(2, 3), Tanh(), Linear(3, 2))), 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", ABSORBED)
+def test_fields_whose_duration_a_scaling_absorbs_are_decided(name: str) -> None:
+    make, entries, redundancy = ABSORBED[name]
+    found = derived(make(), 1, entries)
+    assert (found.redundancy, found.orbit_dimension) == (redundancy, redundancy)
+    assert not found.hypotheses and found.verdict is Verdict.PROVED
+    assert found.verify().verdict is Verdict.PROVED
 
 
 class ClockInState(Module):
-    """The same with the time as a second coordinate of the state, started at 0."""
+    """(1 - 2t) tanh(W x + b) with the time as a second coordinate of the state, started at 0.
+
+    From 0 to 1 the flow is the identity, at no other duration.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -552,12 +602,12 @@ class ClockInState(Module):
 
 
 class FromTimeZero(Module):
-    def __init__(self) -> None:
+    def __init__(self, field: Module) -> None:
         super().__init__()
-        self.flow = OdeFlow(ClockInState())
+        self.flow = OdeFlow(field)
 
     def forward(self, x: Tensor) -> Tensor:
-        value: Tensor = self.flow(torch.cat([x, 0 * x]))[:1]
+        value: Tensor = self.flow(torch.cat([x, 0 * x], -1))[..., :1]
         return value
 
 
@@ -575,8 +625,7 @@ class ThereAndBack(Module):
 
 
 @pytest.mark.parametrize(("make", "size"), [
-    (lambda: OdeFlow(Returning(torch.tanh)), 2), (lambda: OdeFlow(Returning(torch.relu)), 2),
-    (FromTimeZero, 1), (ThereAndBack, 2),
+    (lambda: FromTimeZero(ClockInState()), 1), (ThereAndBack, 2),
 ])
 def test_an_exceptional_duration_is_not_claimed(make: Any, size: int) -> None:
     """The end map is the identity: all parameters are redundant, at this duration alone."""
@@ -611,9 +660,19 @@ def test_a_start_that_scales_along_does_nothing_for_the_duration() -> None:
 def test_a_shift_that_grows_with_time() -> None:
     """xi = (t - t0) c: d W1_t = -W1 c, d b1 = t0 W1 c, d b2 = c; the decoder's bias takes xi(t1).
 
-    It depends on how long the flow lasts, and a rank is that of generic durations: a hypothesis.
+    It depends on how long the flow lasts, and a rank is that of generic durations: a hypothesis,
+    but from t0 = 0, where the clock scales along with the weights that read it.
     """
     torch.manual_seed(2)
+    found = derived(Between(OdeFlow(WithTime(2, 3)), 2, True, (3, 3)), 1, 3)
+    assert (found.redundancy, found.orbit_dimension, found.hypotheses) == (8, 8, ())
+    assert found.verdict is Verdict.PROVED and "at the flows' own durations" in found.scope
+    # the scope may not say more
+    data = json.loads(json.dumps(found.certificate.to_json()))
+    data["scope"] = data["scope"].replace(
+        "at the flows' own durations",
+        "for all but a discrete set of common factors of the flows' durations")
+    assert symgauge.verify(_redone(data)).verdict is Verdict.REFUTED
     found = derived(Between(OdeFlow(WithTime(2, 3), 0.25, 1.0), 2, True, (3, 3)), 1, 3)
     assert (found.redundancy, found.orbit_dimension, found.closed) == (8, 8, True)
     assert found.algebra.form == "gl(2,R) |x (R^2)^2"
@@ -801,3 +860,84 @@ def test_from_a_target_to_a_check_that_passes(
     assert main(["verify", str(out / "derivation.json"), "--target", target]) == 0
     assert main(["check", str(out / "derivation.json")]) == 0
     assert r"\phi_{0,1}" in (out / "derivation.tex").read_text()
+
+
+# -- at all sizes --------------------------------------------------------------------------------
+
+
+class NoBias(Module):
+    """W2 tanh(W1 x) + b2: nothing takes up a shift of x."""
+
+    def __init__(self, n: int, h: int) -> None:
+        super().__init__()
+        self.into, self.out = Linear(n, h, bias=False), Linear(h, n)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(torch.tanh(self.into(x)))
+        return out
+
+
+class TwoFields(Module):
+    """Two flows; with one bias for both fields, which no single shift compensates."""
+
+    def __init__(self, n: int, h: int, shared: bool) -> None:
+        super().__init__()
+        one, two = mlp(n, h, Tanh()), mlp(n, h, Tanh())
+        if shared:
+            two[0].bias = one[0].bias  # type: ignore[index,union-attr]
+        self.one, self.two = OdeFlow(one), OdeFlow(two)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.two(self.one(x))
+        return out
+
+
+#: name: the flow, and whether a shift of the state is proved at all sizes.
+SHIFTED: dict[str, tuple[Any, bool]] = {
+    "one": (lambda: OdeFlow(mlp(2, 3, Tanh())), True),
+    "two of one field": (lambda: _both(mlp(2, 3, Tanh())), True),
+    "two fields": (lambda: TwoFields(2, 3, False), True),
+    "two fields, one bias": (lambda: TwoFields(2, 3, True), False),
+    "no bias": (lambda: OdeFlow(NoBias(2, 3)), False),
+    "leaky": (lambda: OdeFlow(Leaky(2)), False),
+}
+
+
+def _both(field: Module) -> Module:
+    return Sequential(OdeFlow(field, 0.0, 0.5), OdeFlow(field, 0.5, 1.0))
+
+
+@pytest.mark.parametrize("name", SHIFTED)
+def test_a_shift_of_the_state_at_all_sizes(name: str) -> None:
+    """b1 -= W1 c inside the field, and the decoder's bias behind it; else there is none."""
+    from symgauge.derivers.structural import find
+
+    make, there = SHIFTED[name]
+    torch.manual_seed(0)
+    network = network_of(Between(make(), 2, True, (3, 3)), 1, 3)
+    shifts = [s.family for s in find(network).families if s.family.kind.is_shift]
+    through = [f for f in shifts if any("flow" in t for t in f.tensors)]
+    assert bool(through) is there
+    for family in through:
+        assert {m.form for m in family.moves} == {"+c", "+Tc"}
+
+
+def test_full_size_of_a_target_with_a_flow(tmp_path: Path) -> None:
+    from symgauge.cli.main import main
+
+    path = tmp_path / "node.py"
+    path.write_text(
+        "import torch\n"
+        "from torch.nn import Linear, Sequential, Tanh\n"
+        "from symgauge.nn import OdeFlow\n\n\n"
+        "def factory(state=2, hidden=3):\n"
+        "    field = Sequential(Linear(state, hidden), Tanh(), Linear(hidden, state))\n"
+        "    module = Sequential(Linear(3, state), OdeFlow(field), Linear(state, 4))\n"
+        "    return module, (torch.randn(1, 3),)\n\n\n"
+        "FULL = {'state': 40, 'hidden': 64}\n")
+    out = tmp_path / "out"
+    assert main(["derive", f"{path}:factory", "--full", "--out", str(out)]) == 0
+    record = json.loads((out / "full.json").read_text())
+    assert (record["dimension"], record["orbit_dimension"]) == (40 * 40 + 40, 40 * 40 + 40)
+    assert main(["verify", str(out / "full.json"), "--target", f"{path}:factory"]) == 0
+    assert main(["check", str(out / "full.json")]) == 0

@@ -7,6 +7,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from said_actions import unsaid
 
 from symgauge import Verdict, zoo
 from symgauge.capture import load_target
@@ -38,5 +39,6 @@ def test_the_known_redundancy(name: str) -> None:
     wanted = OF_LOGITS.get(name, int(known["redundancy"]))
     assert found.redundancy + found.unread == wanted
     assert found.unexplained <= MISSED.get(name, 0)
+    assert not [line for f in found.families for line in unsaid(f.formula)]
     if not found.unexplained:
         assert found.verdict is Verdict.PROVED and not found.hypotheses

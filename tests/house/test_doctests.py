@@ -1,6 +1,7 @@
 """Every example in a docstring holds: all modules are visited, there is no list to keep."""
 
 import doctest
+import inspect
 import pkgutil
 from importlib import import_module
 
@@ -19,6 +20,13 @@ MODULES = ["symgauge"] + [
 def test_doctests(name: str) -> None:
     failed, _ = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert failed == 0
+
+
+@pytest.mark.parametrize("name", [
+    n for n in symgauge.__all__ if inspect.isfunction(getattr(symgauge, n))])
+def test_every_public_function_has_an_example(name: str) -> None:
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(symgauge, name)) or "")
+    assert any(e.want for e in examples), f"symgauge.{name} shows no example with its result"
 
 
 def test_the_examples_are_found() -> None:

@@ -14,7 +14,8 @@ from networks import Sketch
 
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through
-from symgauge.families.kinds import kinds
+from symgauge.families.kinds import kind_named, kinds
+from symgauge.families.kinds.fixing import Fixing
 from symgauge.families.part import Part
 from symgauge.families.serial import plain_family
 from symgauge.program.network import Network
@@ -83,6 +84,8 @@ FAMILIES: dict[str, Family] = {
     "so1": matrices("so1", 3), "so1, copies": matrices("so1", 3, 2),
     "complex": matrices("complex", 2), "complex, copies": matrices("complex", 2, 3),
     "centred": matrices("centred", 3), "centred, copies": matrices("centred", 3, 2),
+    "fixing": matrices("fixing", 3), "fixing, copies": matrices("fixing", 3, 2),
+    "fixing all but two": replace(matrices("fixing", 3), kind=kind_named("fixing[1:3]")),
     "rows and columns": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2, 2), 1)), Move("w", "g^-T", at(1, (2, 3), 0))), ()),
     "two factors of one axis": Family(KINDS["gl"], (), 2, (
@@ -251,7 +254,7 @@ def draw(family: Family, rng: Any) -> Exact:
         roots = np.vectorize(lambda k: Fraction(int(k), 2) ** 6, otypes=[object])(
             rng.integers(1, 5, (copies, n)))
         return Exact(s=roots, log=_fractions(rng, copies, n))
-    g = np.stack([_matrix(family.kind.name, n, rng) for _ in range(copies)])
+    g = np.stack([_matrix(family.kind, n, rng) for _ in range(copies)])
     return Exact(g, np.stack([_inverse(m) for m in g]))
 
 
@@ -262,6 +265,10 @@ def _fractions(rng: Any, *shape: int) -> Any:
 def _matrix(kind: Any, n: int, rng: Any) -> Any:
     one = np.vectorize(Fraction, otypes=[object])(np.eye(n, dtype=int))
     a = _fractions(rng, n, n)
+    if isinstance(kind, Fixing):
+        one[:, kind.start:kind.stop] += np.abs(a[:, kind.start:kind.stop])
+        return one
+    kind = kind.name
     if kind == "gl":
         return a + 7 * one
     if kind == "complex":

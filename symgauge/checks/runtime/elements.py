@@ -173,7 +173,9 @@ def random_element(element: PlainElement, unit: float, source: Source) -> Elemen
     """A random element of one family; `unit` is the scale of a translation, or of a centred u."""
     found = Element()
     for part in element["parts"]:
-        found = PARTS[part]([*element["copies"], element["size"]], unit, source) @ found
+        made, numbers = part_named(part)
+        shape = [*element["copies"], element["size"]]
+        found = PARTS[made](shape, unit, source, *numbers) @ found
     return found
 
 
@@ -181,8 +183,16 @@ def random_generator(element: PlainElement, unit: float, source: Source) -> Gene
     """A random element of the family's Lie algebra."""
     found = Generator()
     for part in element["algebra_parts"]:
-        found = found + ALGEBRA_PARTS[part]([*element["copies"], element["size"]], unit, source)
+        made, numbers = part_named(part)
+        shape = [*element["copies"], element["size"]]
+        found = found + ALGEBRA_PARTS[made](shape, unit, source, *numbers)
     return found
+
+
+def part_named(part: str) -> tuple[str, list[int]]:
+    """A part's own name, and the numbers that stand behind it, as "columns[2:3]"."""
+    made, _, numbers = part.rstrip("]").partition("[")
+    return made, [int(k) for k in numbers.split(":")] if numbers else []
 
 
 def unit_vectors(vectors: Array) -> Array:
@@ -225,6 +235,24 @@ def random_line(shape: list[int], unit: float, source: Source) -> Element:
     return Element((Line(u, xp.ones_like(u)),))
 
 
+def unit_rows(like: Array, start: int, stop: int) -> Array:
+    """The basis vectors of a range, copies + [stop - start, n]."""
+    rows = library(like).zeros_like(like)
+    for k in range(stop - start):
+        rows[..., k, start + k] = 1.0
+    return rows
+
+
+def random_columns(
+    shape: list[int], unit: float, source: Source, start: int, stop: int
+) -> Element:
+    """1 + u e_j^T for each basis vector e_j of a range: all others are fixed."""
+    *copies, size = shape
+    u = source.away_from_zero([*copies, stop - start, size], 1 / 8, 1 / 2) / math.sqrt(size)
+    e = unit_rows(u, start, stop)
+    return Element(tuple(Line(u[..., k, :], e[..., k, :]) for k in range(stop - start)))
+
+
 def random_scaling(shape: list[int], unit: float, source: Source) -> Element:
     """s in [1/2, 2]."""
     log = source.away_from_zero(shape, math.log(2) / 4, math.log(2))
@@ -246,6 +274,15 @@ def rank_one(shape: list[int], unit: float, source: Source) -> Generator:
     """u 1^T."""
     u = random_speed(shape, source)[..., None, :] / shape[-1]
     return Generator(u, library(u).ones_like(u))
+
+
+def columns(
+    shape: list[int], unit: float, source: Source, start: int, stop: int
+) -> Generator:
+    """V E^T, E the basis vectors of a range."""
+    *copies, size = shape
+    u = random_speed([*copies, stop - start, size], source) / math.sqrt(size)
+    return Generator(u, unit_rows(u, start, stop))
 
 
 def random_planes(prepared: Callable[[Array], Array], fixed: int) -> Callable[..., Generator]:
@@ -277,12 +314,14 @@ PARTS: dict[str, Callable[..., Element]] = {
     "numbers": random_numbers,
     "one number": random_number,
     "line": random_line,
+    "columns": random_columns,
     "scale": random_scaling,
     "shift": random_shift,
 }
 ALGEBRA_PARTS: dict[str, Callable[..., Generator]] = {
     "lines": rank_two,
     "line": rank_one,
+    "columns": columns,
     "planes": random_planes(unprepared, 0),
     "planes that fix ones": random_planes(without_mean, 1),
     "numbers": lambda shape, unit, source: Generator(t=random_speed(shape, source)),

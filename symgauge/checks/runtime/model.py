@@ -64,8 +64,9 @@ def build(
 
     `target["training"][size]` says which: True or False for all modules, or the names of those
     in training mode; without it, what the factory made.
-    Flows (symgauge.nn.OdeFlow) take fixed Runge-Kutta steps: those commute with affine changes of
-    the state, so that rounding alone remains. An adaptive solver picks other steps.
+    Flows (symgauge.nn.OdeFlow, and odeint of torchdiffeq) take fixed Runge-Kutta steps: those
+    commute with affine changes of the state, so that rounding alone remains. An adaptive solver
+    picks other steps.
     """
     factory = load_factory(target)
     try:
@@ -80,8 +81,37 @@ def build(
     for part in module.modules():
         if callable(getattr(part, "fix_steps", None)):
             part.fix_steps()
+    fix_steps_of_odeint()
     set_mode(module, (target.get("training") or {}).get(size))
     return module, tuple(args), dict(kwargs)
+
+
+#: Methods of torchdiffeq that take the steps that they are told.
+FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4", "explicit_adams", "implicit_adams")
+STEPS = 16
+
+
+def fix_steps_of_odeint() -> None:
+    """Where torchdiffeq is loaded, its adaptive methods give way to equal steps of rk4.
+
+    However a module got hold of odeint: what it looks up is replaced, once.
+    """
+    for name in ("odeint", "adjoint"):
+        room = sys.modules.get(f"torchdiffeq._impl.{name}")
+        if room is None or hasattr(room._check_inputs, "steps"):
+            continue
+
+        def fixed(
+            func: Any, y0: Any, t: Any, rtol: Any, atol: Any, method: Any, *rest: Any,
+            own: Any = room._check_inputs,
+        ) -> Any:
+            if method not in FIXED:
+                method = "rk4"
+                rest = ({"step_size": float((t[-1] - t[0]).abs()) / STEPS}, *rest[1:])
+            return own(func, y0, t, rtol, atol, method, *rest)
+
+        fixed.steps = STEPS  # type: ignore[attr-defined]
+        room._check_inputs = fixed  # type: ignore[attr-defined]
 
 
 def set_mode(module: torch.nn.Module, training: bool | list[str] | None) -> None:

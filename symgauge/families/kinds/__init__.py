@@ -1,4 +1,7 @@
-"""The kinds of element, one a file: a file NAME here is the kind that records call NAME."""
+"""The kinds of element, one a file: a file NAME here is the kind that records call NAME.
+
+Of a kind with numbers they call one NAME[numbers]; its file says which there are (`numbered`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind, MatrixKind
@@ -15,8 +19,12 @@ from symgauge.plain import PlainElement
 @cache
 def kinds() -> Mapping[str, Kind]:
     """Every kind by its name."""
-    found = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
-    return {module.KIND.name: module.KIND for module in found}
+    return {name: module.KIND for name, module in _modules().items()}
+
+
+@cache
+def _modules() -> Mapping[str, Any]:
+    return {m.name: import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__)}
 
 
 def kind_of(element: Mapping[str, object]) -> Kind:
@@ -30,9 +38,12 @@ def kind_of(element: Mapping[str, object]) -> Kind:
 
 def kind_named(name: object) -> Kind:
     """The kind of that name. Raises ValueError where there is none."""
-    found = kinds().get(name) if isinstance(name, str) else None
-    if found is None:
+    base, bracket, numbers = name.partition("[") if isinstance(name, str) else ("", "", "")
+    module = _modules().get(base)
+    made = getattr(module, "numbered", None)
+    if module is None or bool(bracket) != (made is not None) or bracket and numbers[-1:] != "]":
         raise ValueError(f"kind of element {name!r:.40}")
+    found: Kind = module.KIND if made is None else made(numbers[:-1])
     return found
 
 

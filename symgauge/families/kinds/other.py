@@ -6,6 +6,9 @@ from typing import Any
 
 from symgauge.families.kind import Kind, space
 
+#: What is printed of generators that have no flow in closed form, before them.
+NONE = "generator alone, no finite action in closed form"
+
 
 class _Generators(Kind):
     word = "generator"

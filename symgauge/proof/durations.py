@@ -5,16 +5,48 @@ durations, and s = 1 could be in the set: (1 - 2t) tanh(W x + b) from 0 to 1 is 
 where every field is autonomous and of degree 1 in some parameters S that nothing else uses, the
 duration s T and the parameters S are the duration T and s S: the factors in the set at all
 parameters would be all factors. So at generic parameters s = 1 is not among them.
+
+More generally it is enough that powers of l > 0, one for each entry of the parameters, of the
+inputs and of the outputs, do what the factor l of all durations does:
+f_1(l^a x; l^w theta) = l^c f_l(x; theta). In -Lam x + tanh(W x + b), in tanh(W x + w t + b) from
+time 0, in W^T tanh(W x + b) the state scales along (proofs/l4_durations.py).
 """
 
 from __future__ import annotations
 
+import numpy as np
+
+from symgauge.domains.degrees import STILL, DegreeDomain, Inhomogeneous
+from symgauge.domains.evaluate import values
 from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
+
+#: Parameters above which weights are not sought entry by entry.
+MAX_ENTRIES = 2000
 
 
 def durations_absorbed(network: Network) -> bool:
     """Whether scaling some parameters is scaling all durations: exact, but only sufficient."""
+    return _by_parameters(network) or (
+        network.num_coordinates <= MAX_ENTRIES and _by_weights(network))
+
+
+def _by_weights(network: Network) -> bool:
+    """Whether weights of parameters, inputs and outputs, entry by entry, do what durations do."""
+    lowered, domain = lower(network), DegreeDomain()
+    theta = {p.name: domain.fresh((1, *p.shape)) for p in lowered.parameters}
+    inputs = {
+        x.name: np.full((1, *x.shape), STILL) if x.classes else domain.fresh((1, *x.shape))
+        for x in lowered.inputs}
+    try:
+        values(lowered, domain, theta, inputs)
+    except Inhomogeneous:
+        return False
+    return True
+
+
+def _by_parameters(network: Network) -> bool:
+    """Whether one factor for some parameters that only fields read does it; at any size."""
     lowered = lower(network)
     fields: list[tuple[Node, Network]] = []
     elsewhere = set(lowered.outputs)

@@ -1,0 +1,192 @@
+"""Whether the structural families are all there is: the sweep's bound beside their dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from sympy import expand
+
+from symgauge.converse.facts import FACTS
+from symgauge.converse.families import dimension_in
+from symgauge.converse.ledger import Step
+from symgauge.converse.names import Names
+from symgauge.converse.sweep import UNMET, Outcome, sweep
+from symgauge.derivers.element import Found
+from symgauge.derivers.structural import find, orbit_dimension
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.program.network import Network
+from symgauge.records import Record
+from symgauge.statements.dimension import dimension
+from symgauge.statements.stabiliser import generic_stabiliser
+
+#: Parameters up to which the rank of the families is taken at a point.
+RANKED = 4000
+
+
+class Extent(StrEnum):
+    """For which sizes the families are all there is, proved."""
+
+    #: For all sizes that satisfy the conditions.
+    RANGE = "all sizes in the range"
+    #: For these sizes.
+    HERE = "these sizes"
+    #: For the sizes in the range, to which these do not belong.
+    ELSEWHERE = "all sizes in the range, not these"
+    #: Nothing is proved to be complete.
+    OPEN = "open"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left(Record):
+    """Directions that a step leaves free: what they are, and how many."""
+
+    what: str
+    count: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied(Record):
+    """One step: a converse, the line that it was read off, what it settles and leaves free."""
+
+    fact: str
+    line: int
+    settles: tuple[str, ...]
+    free: tuple[Left, ...]
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped(Record):
+    """Where the sweep stops: the line, its law, and what a converse would need."""
+
+    line: int
+    law: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness(Record):
+    """The bound of the sweep and the dimension of the families, and what follows."""
+
+    extent: Extent
+    #: The sentence that says what is proved.
+    says: str
+    #: The upper bound on the redundancy at these sizes, where they are in the range.
+    bound: int
+    #: The same as a polynomial in named sizes.
+    polynomial: str
+    symbols: dict[str, str]
+    #: What the families give at these sizes.
+    families: int
+    #: Side conditions: inequalities of sizes, and others in words.
+    range: tuple[str, ...]
+    #: Those that these sizes miss.
+    missed: tuple[str, ...]
+    #: Theorems of others on which the steps rest.
+    premises: tuple[str, ...]
+    #: Parameters that no output reads: they are left out.
+    unread: tuple[str, ...]
+    stop: Stopped | None = None
+    steps: tuple[Applied, ...] = ()
+
+
+def completeness(network: Network, found: Found | None = None) -> Completeness:
+    """What the converse sweep proves of a network, beside its structural families.
+
+    `found`: those, where they are known already.
+    """
+    outcome = sweep(network)
+    families = find(network) if found is None else found
+    names = Names(outcome.ledger.sizes)
+    unread = [i for i in outcome.unsettled if i not in outcome.structure.lines]
+    free = outcome.free - sum(outcome.ledger.sizes.parameter(i) for i in unread)
+    count, lifts = _count(families, network)
+    stop = _stop(outcome, unread)
+    extent = _extent(outcome, families, free, count if stop is None else -1, lifts)
+    steps = tuple(_applied(s, outcome, names) for s in outcome.steps)
+    # letters are given as polynomials are met: the bound's come first
+    polynomial = names.text(free)
+    inequalities = [f"{names.text(c.less)} <= {names.text(c.more)}"
+                    for c in outcome.ledger.conditions()]
+    words = list(dict.fromkeys(w for s in outcome.steps for w in s.words))
+    if extent in (Extent.RANGE, Extent.ELSEWHERE):
+        words.append("no generator but 0 vanishes at a generic point (shown at these sizes)")
+    facts = [FACTS[s.fact] for s in outcome.steps if s.fact in FACTS]
+    missed = [f"{names.text(c.less)} <= {names.text(c.more)}" for c in outcome.outside]
+    bound = outcome.ledger.sizes.value(expand(free))
+    return Completeness(
+        extent=extent, says=_sentence(extent, bound, count, stop, missed),
+        bound=bound, polynomial=polynomial, families=count,
+        range=(*dict.fromkeys(inequalities), *words), missed=tuple(missed),
+        premises=tuple(dict.fromkeys(p for f in facts for p in f.premises)),
+        unread=tuple(outcome.structure.names[i] for i in unread), stop=stop, steps=steps,
+        symbols=names.meanings)
+
+
+def check(record: Completeness, network: Network) -> list[str]:
+    """What a record says of a network that is not so: each step is made again."""
+    again = completeness(network).plain()
+    said = record.plain()
+    return [f"the record says another {key} than the network: {said.get(key)!r:.100}"
+            for key in again if said.get(key) != again[key]] + [
+        f"the record says {key}, which is not so" for key in said if key not in again]
+
+
+def _count(found: Found, network: Network) -> tuple[int, bool]:
+    """The dimension of the families' orbits, and whether that of the algebra is it."""
+    if generic_stabiliser(found) is None:
+        return dimension(found), True
+    if network.num_coordinates > RANKED:
+        return -1, False
+    field, rng = PrimeField(next(primes())), np.random.default_rng(0)
+    return orbit_dimension(found, field, rng), False
+
+
+def _stop(outcome: Outcome, unread: list[int]) -> Stopped | None:
+    stop = outcome.stop
+    if stop is None or stop.reason == UNMET and len(unread) == len(outcome.unsettled):
+        return None
+    return Stopped(line=stop.line, law=stop.law, reason=stop.reason)
+
+
+def _extent(outcome: Outcome, found: Found, free: object, count: int, lifts: bool) -> Extent:
+    """For which sizes bound and families agree."""
+    sizes = outcome.ledger.sizes
+    if count != sizes.value(expand(free)):
+        return Extent.OPEN
+    if lifts:
+        families = dimension_in(found, sizes)
+        if families is not None and expand(families - free) == 0:
+            return Extent.RANGE if outcome.applies else Extent.ELSEWHERE
+    return Extent.HERE if outcome.applies else Extent.OPEN
+
+
+def _sentence(
+    extent: Extent, bound: int, count: int, stop: Stopped | None, missed: list[str]
+) -> str:
+    if extent is Extent.RANGE:
+        return "complete for all sizes in the range, proved: the families are the whole redundancy"
+    if extent is Extent.HERE:
+        return "complete at these sizes, proved: the families are the whole redundancy"
+    if extent is Extent.ELSEWHERE:
+        return ("complete for all sizes in the range, proved; these sizes miss it "
+                f"({'; '.join(missed)}), and here the families are a lower bound")
+    if stop is not None:
+        return (f"a lower bound: the sweep stops at line v{stop.line} ({stop.law}: {stop.reason})")
+    if missed:
+        return f"a lower bound: these sizes miss the range ({'; '.join(missed)})"
+    known = f"{count} known" if count >= 0 else "those of the families unknown"
+    return f"the redundancy is at most {bound}, {known}"
+
+
+def _applied(step: Step, outcome: Outcome, names: Names) -> Applied:
+    known = outcome.structure.names
+    return Applied(
+        fact=step.fact, line=step.line,
+        settles=tuple(dict.fromkeys(
+            known[p if isinstance(p, int) else p[0]] for p in step.settled)),
+        free=tuple(Left(what=w, count=names.text(n)) for w, n in step.free),
+        conditions=(*(f"{names.text(c.less)} <= {names.text(c.more)}" for c in step.conditions),
+                    *step.words))

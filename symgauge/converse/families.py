@@ -1,0 +1,72 @@
+"""The dimension of the structural families as a polynomial in the legs of the sweep's program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sympy import Integer, Rational, expand
+
+from symgauge.converse.sizes import Size, Sizes
+from symgauge.derivers.element import Found
+from symgauge.program.moves import Address
+from symgauge.spaces.structure import Structure
+from symgauge.statements.dimension import independent
+
+#: Where a leg meets a parameter.
+Place = tuple[str, Address]
+
+
+def dimension_in(found: Found, sizes: Sizes) -> Size | None:
+    """The dimension of the families in the symbols of `sizes`; None where a leg has no symbol.
+
+    The legs of two readings of one program are matched by the places where they meet parameters.
+    """
+    there = {place: leg for place, leg in _places(sizes.structure)}
+    maps = {id(s): _matched(s, there) for s in (found.structure, found.sliced)}
+    try:
+        return expand(_total(found, sizes, maps))
+    except KeyError:
+        return None
+
+
+def _total(found: Found, sizes: Sizes, maps: dict[int, dict[int, int]]) -> Size:
+    def size(leg: int, structure: Structure) -> Size:
+        if leg < 0:  # pairs of a leg that turns as pairs
+            return size(-1 - leg, structure) / 2
+        return sizes.leg(maps[id(structure)][structure.legs.find(leg)[0]])
+
+    total: Size = Integer(0)
+    for s, _ in found.slices:
+        term: Size = Integer(1)
+        for leg in s.element.legs:
+            term = term * size(leg, found.structure)
+        total += term
+    for s in found.families:
+        if not s.traceless:
+            continue
+        each: Size = -Integer(s.family.kind.contains_scalars) + sum(
+            (Rational(c) * (size(s.leg, found.sliced)**k if k else 1)
+             for k, c in enumerate(s.family.kind.polynomial) if c), Integer(0))
+        for leg in s.copies:
+            each = each * size(leg, found.sliced)
+        total += each
+    _, ranks = independent(found.sliced, found.families)
+    for (_, u), count in ranks.items():
+        term = Integer(count)
+        for leg in u:
+            term = term * (size(leg, found.sliced) - 1)
+        total += term
+    return total
+
+
+def _places(structure: Structure) -> Iterator[tuple[Place, int]]:
+    """Where legs meet parameters that lines read."""
+    for i, name in structure.names.items():
+        if i in structure.lines:
+            for address, (leg, _) in structure.addresses(i):
+                yield (name, address), structure.legs.find(leg)[0]
+
+
+def _matched(structure: Structure, there: dict[Place, int]) -> dict[int, int]:
+    """The legs of a structure and those of another, by their places."""
+    return {leg: there[place] for place, leg in _places(structure) if place in there}

@@ -1,0 +1,202 @@
+"""What reads out: heads on a stream, norms of inputs, attention that no stream passes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy import Integer
+
+from symgauge.converse.bound import Bound
+from symgauge.converse.context import Context
+from symgauge.converse.facts import attention
+from symgauge.converse.facts.chain import chain, is_full, width
+from symgauge.converse.facts.norms import between, read_all, reading
+from symgauge.converse.facts.stream import HEAD, HEAD_NORM
+from symgauge.converse.sizes import Size
+from symgauge.converse.stream import Stream
+from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
+from symgauge.sums.bases import Mixing, Norm, Source
+from symgauge.sums.stop import Stop
+
+
+def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> None:
+    """z U + b of a stream z."""
+    ledger, n = sweep.ledger, len(shared)
+    factors = goal.terms[0].factors[-n:]
+    u = factors[0]
+    if len(factors) != 1 or not isinstance(u, Weight):
+        raise Stop(goal.node, HEAD.name, "a head of several maps")
+    own = [b for b in goal.biases if b.factors[-n:] != factors]
+    inner = tuple(Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in goal.biases
+                  if b.factors[-n:] == factors)
+    ledger.step(HEAD, goal.node)
+    sweep.head = u.node
+    d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
+    ledger.settle((u.piece,))
+    ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
+    if ones:
+        ledger.free("multiples of 1 in each row", d)
+    if any(not is_full(b) or b.factors for b in own) or len(own) > 1:
+        raise Stop(goal.node, HEAD.name, "several biases of a head")
+    ledger.settle(b.piece for b in own)
+    if own and ones:
+        ledger.free("biases", Integer(1))
+    ledger.commit(d * d + d)
+    z = Affine(goal.node, goal.feats, tuple(
+        Term(t.base, t.feats, t.factors[:-n]) for t in goal.terms), inner,
+        constant=goal.constant)
+    Stream(sweep, d).down(z, Bound("gl", shift=bool(own)))
+
+
+def alone(sweep: Context, goals: Sequence[Affine], base: Mixing, ones: bool) -> None:
+    """An average of tokens that are free inputs, or latents of them, and a matrix."""
+    if len(goals) != 1 or ones:
+        raise Stop(base.node, attention.SOFTMAX.name, "several readers of an attention")
+    sweep.no_tokens(base.node)
+    ledger = sweep.ledger
+    (goal,) = goals
+    (t,) = goal.terms
+    if not t.factors or sum(isinstance(f, Weight) for f in t.factors) != 1 or not isinstance(
+            t.factors[0], Weight):
+        raise Stop(base.node, attention.SOFTMAX.name, "heads without one output matrix")
+    fact = attention.ENTRYWISE if base.entrywise else attention.SOFTMAX
+    ledger.step(fact, base.node)
+    attention.sees_two(sweep, base)
+    heads = attention.heads_of(sweep, base)
+    g, m = heads.groups, heads.repeats
+    query = attention.read(base.query.affine, g * m * heads.key, sweep)
+    key = attention.read(base.key.affine, g * heads.key, sweep)
+    value = attention.read(base.value, g * heads.value, sweep)
+    depth = _latents(sweep, base, heads, (query, key, value))
+    attention.scores(sweep, base, heads, (depth[0], query.biased), (depth[1], key.biased))
+    constant = attention.values(
+        sweep, base, heads, (depth[2], value.biased),
+        ledger.sizes.of(t.factors[0].node, t.factors[0].outs))
+    for r in (query, key, value):
+        own = [b for b in r.affine.biases]
+        if any(b.factors or b.rows for b in own) or len(own) > 1:
+            raise Stop(base.node, fact.name, "several biases of heads")
+        ledger.settle((r.weight.piece, *(b.piece for b in own)))
+    chain(ledger, t.factors)
+    sweep.biases_of(goal, width(ledger, t.factors, Integer(1)), False,
+                    [] if constant is None else [constant])
+
+
+def _latents(
+    sweep: Context, base: Mixing, heads: attention.Heads, reads: Sequence[attention.Read]
+) -> list[Size]:
+    """Maps that heads share or queries have before their own: latents, on which gl acts."""
+    ledger = sweep.ledger
+    depth: list[Size] = []
+    done: set[int] = set()
+    for r in reads:
+        source = sweep.base(Term(r.base, r.feats, ()))
+        if not isinstance(source, Source):
+            raise Stop(base.node, attention.SOFTMAX.name, "heads read no free input")
+        rows = [a for a in sweep.structure.top(r.base) if a not in r.feats]
+        if len(rows) != 1:
+            raise Stop(base.node, attention.SOFTMAX.name, "rows are no plain list of tokens")
+        size = ledger.sizes.of(r.weight.node, r.weight.ins)
+        depth.append(size)
+        if not r.before:
+            continue
+        if len(r.before) != 1 or not isinstance(r.before[0], Weight) or r.affine.biases:
+            raise Stop(base.node, attention.SOFTMAX.name, "heads behind several maps")
+        _latent(sweep, r.before[0], size, [x for x in reads if x.before == r.before], heads, done)
+    return depth
+
+
+def _latent(
+    sweep: Context, w: Weight, size: Size, readers: Sequence[attention.Read],
+    heads: attention.Heads, done: set[int],
+) -> None:
+    ledger = sweep.ledger
+    if w.node in done:
+        return
+    done.add(w.node)
+    ledger.settle((w.piece,))
+    ledger.asks(size, ledger.sizes.of(w.node, w.ins), "the latent spans")
+    outs = sum((ledger.sizes.of(r.weight.node, r.weight.outs) for r in readers), Integer(0))
+    ledger.asks(size, outs, "the heads see the latent")
+    for n in (heads.key, heads.value):
+        ledger.asks(n, size, "the latent fills the heads")
+    ledger.free("gl of a latent", size * size)
+
+
+def norm(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bool) -> None:
+    """Readers of a norm: of an input, of a linear map of one, or a head on a stream."""
+    argument = base.argument
+    if argument.repeated:
+        raise Stop(base.node, HEAD_NORM.name, "features that are repeated")
+    if len(argument.terms) == 1 and isinstance(sweep.base(argument.terms[0]), Source):
+        _norm_of_input(sweep, goals, base, ones)
+        return
+    if len(goals) != 1:
+        raise Stop(base.node, HEAD_NORM.name, "several readers of a norm of a stream")
+    _norm_head(sweep, goals[0], base, ones)
+
+
+def _norm_of_input(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bool) -> None:
+    sweep.no_tokens(base.node)
+    if ones:
+        raise Stop(base.node, HEAD_NORM.name, "probabilities of a norm of an input")
+    readings = [reading(g.biases, g.terms[0].factors) for g in goals]
+    (t,) = base.argument.terms
+    if not t.factors:
+        if base.argument.biases:
+            raise Stop(base.node, HEAD_NORM.name, "an input with a bias, and no matrix")
+        sweep.ledger.asks(3 if base.centred else 2, sweep.ledger.sizes.of(t.base, t.feats),
+                          "a norm of two entries")
+        read_all(sweep, base, readings)
+    else:
+        between(sweep, base, readings)
+
+
+def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
+    """N(z) G U + b of a stream z."""
+    ledger = sweep.ledger
+    (t,) = goal.terms
+    weights = [f for f in t.factors if isinstance(f, Weight)]
+    if len(weights) != 1 or t.factors[-1] != weights[0]:
+        raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
+    (u,) = weights
+    ledger.step(HEAD_NORM, goal.node)
+    sweep.head = u.node
+    d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
+    ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
+    own = [b for b in goal.biases if not b.factors]
+    if len(own) > 1 or any(not is_full(b) for b in own):
+        raise Stop(goal.node, HEAD_NORM.name, "several biases of a head")
+    if ledger.uses[u.node] == 2:
+        _tied_head(sweep, goal, base, u)
+    else:
+        read_all(sweep, base, [reading(goal.biases, t.factors)])
+        ledger.step(HEAD_NORM, goal.node)
+        if ones:
+            ledger.free("multiples of 1 in each row", d)
+            if own:
+                ledger.free("biases", Integer(1))
+    ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+    ledger.commit(d * d + d)
+    Stream(sweep, d).down(base.argument, Bound(
+        "so", scale=base.eps == 0, ones="free" if base.centred else "", projective=True))
+
+
+def _tied_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:
+    """A head that is the table of tokens too."""
+    ledger = sweep.ledger
+    (t,) = goal.terms
+    gains = t.factors[:-1]
+    source = next((x for x in base.argument.terms if isinstance(sweep.base(x), Source)), None)
+    if source is None or [f.node for f in source.factors] != [u.node]:
+        raise Stop(goal.node, HEAD_NORM.name, "a head's matrix is read elsewhere too")
+    inner = [b for b in goal.biases if b.factors]
+    if len(inner) < len(goal.biases) or len(gains) > 1:
+        raise Stop(goal.node, HEAD_NORM.name, "a tied head with a bias, or several gains")
+    if len(inner) > 1 or any(b.factors != (u,) or b.rows for b in inner):
+        raise Stop(goal.node, HEAD_NORM.name, "several biases of the last norm")
+    ledger.settle((u.node,), shared=2)
+    ledger.settle(g.piece for g in gains)
+    ledger.settle(b.piece for b in inner)
+    sweep.tied = u.node
+    sweep.tied_gain, sweep.tied_centred = bool(gains), base.centred

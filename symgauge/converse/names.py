@@ -1,0 +1,58 @@
+"""Letters for the sizes of legs: d for a stream, V for a vocabulary, one for each role and size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import Symbol, expand, sstr
+
+from symgauge.converse.sizes import Size, Sizes
+from symgauge.spaces.roles import named_legs
+from symgauge.statements.dimension import LETTERS
+
+
+class Names:
+    """The letters of one program's legs; legs of one role and one size share a letter."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        self.sizes = sizes
+        self.meanings: dict[str, str] = {}
+        self._roles = _roles(sizes)
+        self._given: dict[tuple[str, int], Any] = {}
+
+    def text(self, size: Size) -> str:
+        """A polynomial in letters."""
+        size = expand(size)
+        letters = {s: self._letter(s) for s in sorted(
+            size.free_symbols, key=lambda s: self.sizes.legs.get(s, 0))}
+        return str(sstr(expand(size.subs(letters))))
+
+    def _letter(self, symbol: Any) -> Any:
+        n = self.sizes.value(symbol)
+        role = self._roles.get(self.sizes.legs[symbol], "leg")
+        letter = next((x for word, x in LETTERS if role.startswith(word)), "n")
+        if (letter, n) not in self._given:
+            taken = sum(x == letter for x, _ in self._given)
+            name = f"{letter}{taken + 1}" if taken else letter
+            self._given[letter, n] = Symbol(name, positive=True, integer=True)
+            self.meanings[name] = f"{n} ({role})"
+        return self._given[letter, n]
+
+
+def _roles(sizes: Sizes) -> dict[int, str]:
+    """The role of each leg that meets a parameter, by its place."""
+    structure = sizes.structure
+    places = {
+        (t["parameter"], t["axis"], t["start"], tuple(t["sizes"]), t["along"]): leg["name"]
+        for leg in named_legs(structure.network) for t in leg["touches"]}
+    out: dict[int, str] = {}
+    for i, name in structure.names.items():
+        if i not in structure.lines:
+            continue
+        for address, (leg, _) in structure.addresses(i):
+            place = structure.range_of(i, address)
+            if place is not None and not place.periods:
+                role = places.get((name, address[0], place.start, place.sizes, place.along))
+                if role is not None:
+                    out[structure.legs.find(leg)[0]] = role
+    return out

@@ -1,0 +1,396 @@
+"""Residual streams: heads, blocks behind a skip, where the stream begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sympy import Integer
+
+from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
+from symgauge.sums.bases import Base, Gated, Mixing, Norm, Source, Units
+from symgauge.converse.bound import Bound
+from symgauge.converse.facts import attention
+from symgauge.converse.facts.chain import BIAS, chain, is_full
+from symgauge.converse.context import TOKENS, Context
+from symgauge.converse.facts.stream import HEAD_NORM, PLAIN, SKIP, START
+from symgauge.converse.facts.norms import READ, Reading, read_all, reading
+from symgauge.converse.facts.units import gated, units
+from symgauge.converse.sizes import Size
+from symgauge.sums.stop import Stop
+
+
+@dataclass(frozen=True)
+class Part:
+    """A base that is added to the stream, its maps to it, and how it reads the stream."""
+
+    term: Term
+    base: Base
+    readings: tuple[tuple[Affine, bool], ...]
+
+
+def arguments(base: Base) -> list[tuple[Affine, bool]]:
+    """What a base reads, and whether a constant added to it is unseen."""
+    if isinstance(base, Units):
+        return [(base.argument, False)]
+    if isinstance(base, Gated):
+        return [(base.gate, False), (base.up, False)]
+    if isinstance(base, Mixing):
+        loose = not base.entrywise and base.query.turned is None and base.key.normed is None
+        return [(base.query.affine, False), (base.key.affine, loose), (base.value, False)]
+    raise Stop(base.node, SKIP.name, "what is added to the stream is no unit and no attention")
+
+
+class Stream:
+    """The sweep down one residual stream."""
+
+    def __init__(self, sweep: Context, width: Size) -> None:
+        self.sweep = sweep
+        self.ledger = sweep.ledger
+        self.width = width
+
+    def down(self, y: Affine, bound: Bound) -> None:
+        """From a line of the stream to its start."""
+        while True:
+            tops, rest = self._parts(y)
+            if not tops:
+                break
+            y, bound = self._block(y, tops, rest, bound)
+            self.ledger.commit(self.width**2 + self.width)
+        self._start(y, bound)
+
+    # -- blocks ----------------------------------------------------------------------------------
+
+    def _parts(self, y: Affine) -> tuple[list[Term], list[Term]]:
+        """The terms that no other term's base is made of, and the rest; none at the start."""
+        sweep = self.sweep
+        moving = [t for t in y.terms if not isinstance(sweep.base(t), Source)]
+        below = 0
+        for t in moving:
+            below |= sweep.below(t.base)
+        tops = [t for t in moving if not below >> t.base & 1]
+        return tops, [t for t in y.terms if t not in tops]
+
+    def _block(
+        self, y: Affine, tops: list[Term], rest: list[Term], bound: Bound
+    ) -> tuple[Affine, Bound]:
+        sweep, ledger = self.sweep, self.ledger
+        if y.repeated or len(set(y.terms)) < len(y.terms):
+            raise Stop(y.node, SKIP.name, "a term stands twice")
+        parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
+        if not rest:
+            raise Stop(y.node, SKIP.name, "nothing passes beside the block")
+        raw = self._raw(rest)
+        z = self._below(y, parts, rest)
+        seen = self.width - 1 if bound.ones == "free" else self.width
+        ones = bound.ones == "free"
+        smooth: list[Size] = []
+        constants: list[tuple[Size, Size]] = []
+        for part in parts:
+            ledger.step(SKIP, part.base.node)
+            chain(ledger, part.term.factors, ones)
+            if isinstance(part.base, (Units, Gated)) and part.base.converse == "smooth":
+                smooth.append(ledger.sizes.of(part.base.node, part.base.feats))
+            constants += self._part(part, z, seen, raw)
+        if bound.projective:
+            if not smooth:
+                raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
+            if bound.scale and not ledger.holds(3, self.width):
+                ledger.asks(2, smooth[0], "one unit excludes no field of a plane")
+            elif bound.scale:
+                ledger.asks(3, self.width, "one unit excludes no field of a plane")
+            bound = replace(bound, projective=False)
+        bound, full = self._biases(y, z, bound, seen, constants)
+        if raw:
+            bound = replace(bound, matrix="0", scale=False)
+        parts = [self._loosened(part, full, seen) for part in parts]
+        return z, self._readers(parts, z, bound, raw)
+
+    def _loosened(self, part: Part, full: bool, seen: Size) -> Part:
+        """A constant added to values adds one to the averages: a bias of the block undoes it."""
+        base = part.base
+        if not isinstance(base, Mixing) or base.entrywise:
+            return part
+        query, key, (value, _) = part.readings
+        if not full and not any(is_full(b) and not b.factors for b in value.biases) and any(
+                b.factors for b in value.biases):
+            heads = attention.heads_of(self.sweep, base)
+            self.ledger.step(attention.SOFTMAX, base.node)
+            self.ledger.asks(heads.groups * heads.value, seen,
+                             "what a norm's bias adds to values is seen")
+        return replace(part, readings=(query, key, (value, full)))
+
+    def _raw(self, rest: Sequence[Term]) -> bool:
+        """Whether the stream is an input as it is: it does not vary."""
+        return len(rest) == 1 and not rest[0].factors
+
+    def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
+        """The stream that the parts read: the terms that are left, with its own biases."""
+        found: set[frozenset[Bias]] = set()
+        for part in parts:
+            for affine, _ in part.readings:
+                found.add(frozenset(self._read(affine, rest)[1]))
+        if len(found) != 1:
+            raise Stop(y.node, SKIP.name, "parts of a block read different lines")
+        (biases,) = found
+        if not biases <= set(y.biases):
+            raise Stop(y.node, SKIP.name, "a bias is read that is not added to the stream")
+        kept = tuple(b for b in y.biases if b in biases)
+        return Affine(y.node, y.feats, tuple(rest), kept, constant=y.constant)
+
+    def _read(
+        self, affine: Affine, rest: Sequence[Term]
+    ) -> tuple[Norm | None, tuple[Bias, ...], Factors]:
+        """How a value reads the stream: the norm between, the stream's biases, the maps."""
+        sweep = self.sweep
+        if affine.repeated:
+            raise Stop(affine.node, SKIP.name, "a repeated line")
+        if len(affine.terms) == 1:
+            base = sweep.base(affine.terms[0])
+            if isinstance(base, Norm):
+                if set(base.argument.terms) != set(rest) or len(base.argument.terms) != len(rest):
+                    raise Stop(affine.node, SKIP.name, "a norm of another line than the stream")
+                if base.argument.repeated:
+                    raise Stop(affine.node, SKIP.name, "a repeated line")
+                return base, base.argument.biases, affine.terms[0].factors
+        suffix = self._suffix(affine, rest)
+        n = len(suffix)
+        stream = tuple(
+            Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in affine.biases
+            if len(b.factors) >= n and b.factors[-n:] == suffix)
+        return None, stream, suffix
+
+    def _suffix(self, affine: Affine, rest: Sequence[Term]) -> Factors:
+        """The maps behind the stream, the same for all of its terms."""
+        wanted = {(t.base, t.feats): t.factors for t in rest}
+        found: set[Factors] = set()
+        for t in affine.terms:
+            inner = wanted.get((t.base, t.feats))
+            if inner is None or t.factors[:len(inner)] != inner:
+                raise Stop(affine.node, SKIP.name, "a block reads another line than the stream")
+            found.add(t.factors[len(inner):])
+        if len(found) != 1 or len(affine.terms) != len(rest) or not any(
+                isinstance(f, Weight) for f in next(iter(found))):
+            raise Stop(affine.node, SKIP.name, "a block reads another line than the stream")
+        return next(iter(found))
+
+    def _part(
+        self, part: Part, z: Affine, seen: Size, raw: bool
+    ) -> list[tuple[Size, Size]]:
+        """Free what one part leaves free; the constants that it adds."""
+        sweep, base = self.sweep, part.base
+        if isinstance(base, Units):
+            if base.converse not in ("smooth", "kinked"):
+                raise Stop(base.node, SKIP.name, f"{base.converse} units behind a skip")
+            units(sweep, base, self.width, False)
+            return []
+        if isinstance(base, Gated):
+            if base.converse not in ("smooth", "kinked"):
+                raise Stop(base.node, SKIP.name, "products behind a skip")
+            gated(sweep, base, self.width, False)
+            return []
+        assert isinstance(base, Mixing)
+        return self._attention(part, base, z, seen, raw)
+
+    def _attention(
+        self, part: Part, base: Mixing, z: Affine, seen: Size, raw: bool
+    ) -> list[tuple[Size, Size]]:
+        sweep, ledger = self.sweep, self.ledger
+        weights = [f for f in part.term.factors if isinstance(f, Weight)]
+        if len(weights) != 1 or not isinstance(part.term.factors[0], Weight):
+            raise Stop(base.node, attention.SOFTMAX.name, "heads without one output matrix")
+        heads = attention.heads_of(sweep, base)
+        self.sweep.one_row_leaf(z)
+        step = attention.ENTRYWISE if base.entrywise else attention.SOFTMAX
+        ledger.step(step, base.node)
+        attention.sees_two(sweep, base)
+        biased = []
+        for (affine, _), heads_size in zip(part.readings, (
+                heads.groups * heads.repeats * heads.key, heads.groups * heads.key,
+                heads.groups * heads.value), strict=True):
+            norm, _, factors = self._read(affine, z.terms)
+            if norm is None and not raw:
+                raise Stop(base.node, step.name, "attention reads the stream without a norm")
+            if not any(isinstance(f, Weight) for f in factors) or ledger.sizes.value(
+                    ledger.sizes.of(factors[-1].node, getattr(factors[-1], "outs", ()))
+                    ) != ledger.sizes.value(heads_size):
+                raise Stop(base.node, step.name, "heads of another number")
+            biased.append(self._has_bias(affine, norm))
+        depth = self.width
+        read = [sweep.base(a.terms[0]) for a, _ in part.readings if len(a.terms) == 1]
+        if any(isinstance(n, Norm) and n.centred for n in read):
+            depth = depth - 1
+        attention.scores(sweep, base, heads, (depth, biased[0]), (depth, biased[1]))
+        constant = attention.values(sweep, base, heads, (depth, biased[2]), seen)
+        return [] if constant is None else [constant]
+
+    def _has_bias(self, affine: Affine, norm: Norm | None) -> bool:
+        """Whether a constant is added behind the matrix: a bias of its own."""
+        return any(is_full(b) and not b.factors for b in affine.biases)
+
+    def _biases(
+        self, y: Affine, z: Affine, bound: Bound, seen: Size, constants: list[tuple[Size, Size]]
+    ) -> tuple[Bound, bool]:
+        """The block's own biases: dz = z A + c', c' as they let it; whether one is full."""
+        ledger = self.ledger
+        own = [b for b in y.biases if b not in z.biases]
+        ledger.step(BIAS, y.node)
+        if any(b.rows for b in own):
+            raise Stop(y.node, BIAS.name, "a table of positions is added away from the inputs")
+        for b in own:
+            if any(isinstance(f, Weight) and f.piece not in ledger.settled for f in b.factors):
+                raise Stop(b.node, BIAS.name, "a bias runs through a matrix that no term has")
+            for f in b.factors:
+                if f.piece not in ledger.settled:
+                    ledger.settle((f.piece,))
+                    ledger.free("a gain against a bias", ledger.sizes.parameter(f.node))
+        ledger.settle(b.piece for b in own)
+        total = sum((ledger.sizes.of(b.node, b.feats) for b in own), Integer(0))
+        total += sum((n for n, _ in constants), Integer(0))
+        if any(is_full(b) for b in own):
+            ledger.free("biases", total - seen)
+            self._count_shift(bound)
+            return replace(bound, shift=True), True
+        if total != 0:
+            ranks = [r for _, r in constants]
+            if not ranks or any(b.factors and not is_full(b) for b in own):
+                raise Stop(y.node, BIAS.name, "a bias runs through matrices")
+            rank = max(ranks, key=ledger.sizes.value)
+            ledger.free("biases", total - rank)
+            # what they can add is undone by no constant of the stream once a norm reads it
+            if bound.shift or bound.ones == "constant":
+                raise Stop(y.node, BIAS.name, "the values' biases stand against a shift")
+            return replace(bound, shift=True), False
+        return bound, False
+
+    def _count_shift(self, bound: Bound) -> None:
+        """A constant c of the line above that its readers let stand."""
+        if bound.shift:
+            self.ledger.free("a shift of the stream", self.width)
+        elif bound.ones == "constant":
+            self.ledger.free("a multiple of 1", Integer(1))
+
+    # -- readers ---------------------------------------------------------------------------------
+
+    def _readers(self, parts: Sequence[Part], z: Affine, bound: Bound, raw: bool) -> Bound:
+        """What the readers of the stream determine, and how it may still vary."""
+        groups: dict[Norm, list[Reading]] = {}
+        plain: list[Reading] = []
+        for part in parts:
+            for affine, loose in part.readings:
+                norm, stream, factors = self._read(affine, z.terms)
+                n = len(factors)
+                own = affine.biases if norm is not None else tuple(
+                    b for b in affine.biases
+                    if not (len(b.factors) >= n and b.factors[-n:] == factors))
+                if norm is None:
+                    plain.append(reading(own, factors, loose))
+                else:
+                    groups.setdefault(norm, []).append(reading(own, factors, loose))
+        if not raw:
+            self.sweep.spans(z, self.width)
+        for norm, readings in groups.items():
+            read_all(self.sweep, norm, readings)
+            bound = self._normed(norm, bound)
+        if plain:
+            bound = self._plain(z, plain, bound, raw)
+        return replace(bound, shift=False) if raw else bound
+
+    def _normed(self, norm: Norm, bound: Bound) -> Bound:
+        self.ledger.asks(3 if norm.centred else 2, self.width, "a norm of two entries")
+        if norm.centred:
+            if bound.matrix == "gl" or (
+                    bound.matrix == "so" and not bound.ones):
+                raise Stop(norm.node, READ.name, "a norm that centres below one that sees 1")
+            if bound.ones != "free" and (bound.shift or bound.ones == "constant"):
+                return replace(bound, shift=False, ones="constant")
+            return replace(bound, shift=False, scale=bound.scale and norm.eps == 0)
+        if bound.ones:
+            raise Stop(norm.node, READ.name, "a norm that sees 1 below one that centres")
+        if bound.matrix == "gl":
+            return replace(bound, matrix="so", scale=norm.eps == 0, shift=False)
+        return replace(bound, shift=False, scale=bound.scale and norm.eps == 0)
+
+    def _plain(
+        self, z: Affine, readings: Sequence[Reading], bound: Bound, raw: bool
+    ) -> Bound:
+        ledger = self.ledger
+        ledger.step(PLAIN, z.node)
+        if bound.ones == "free":
+            raise Stop(z.node, PLAIN.name, "a reader that sees 1 below a norm that centres")
+        for r in readings:
+            chain(ledger, r.factors)
+            own = [b for b in r.biases if not b.factors]
+            if any(b.factors for b in r.biases) or len(own) > 1:
+                raise Stop(z.node, PLAIN.name, "several biases of one reader")
+            ledger.settle(b.piece for b in own)
+        open_ = [r for r in readings if not r.bias and not r.loose]
+        if raw or not open_ or not (bound.shift or bound.ones):
+            return bound
+        widths = [ledger.sizes.of(r.weight.node, r.weight.outs) for r in open_ if r.weight]
+        ledger.asks(self.width, sum(widths, Integer(0)), "readers without a bias see every shift")
+        return replace(bound, shift=False, ones="")
+
+    # -- the start -------------------------------------------------------------------------------
+
+    def _start(self, y: Affine, bound: Bound) -> None:
+        sweep, ledger = self.sweep, self.ledger
+        if bound.projective:
+            raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
+        if len(y.terms) != 1 or y.repeated:
+            raise Stop(y.node, START.name, "the stream begins with several inputs")
+        (t,) = y.terms
+        source = sweep.base(t)
+        assert isinstance(source, Source)
+        if source.leaf.classes:
+            ledger.step(TOKENS, y.node)
+            sweep.vocabulary(source, t)
+        ledger.step(START, y.node)
+        if not t.factors:
+            if y.biases:
+                raise Stop(y.node, START.name, "an input with a bias, and no matrix")
+            return
+        if len(t.factors) != 1 or not isinstance(t.factors[0], Weight):
+            raise Stop(y.node, START.name, "the stream begins behind several maps")
+        w = t.factors[0]
+        assert isinstance(w, Weight)
+        tables = [b for b in y.biases if b.rows]
+        if any(b.factors for b in y.biases) or len(tables) > 1 or any(
+                len(b.rows) != 1 for b in tables):
+            raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
+        tied = sweep.tied == w.node
+        if not tied:
+            ledger.settle((w.piece,))
+        ledger.settle(b.piece for b in y.biases)
+        self._matrix(bound, tied)
+        if bound.ones == "free":
+            rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
+            rows += [ledger.sizes.of(b.node, b.rows) for b in y.biases]
+            ledger.free("writers of 1", sum(rows, Integer(0)))
+        seen = self.width - 1 if bound.ones == "free" else self.width
+        # tables and biases undo each other's constants, and a table of inputs' rows one of tokens'
+        constants = len(y.biases) + (1 if source.leaf.classes else 0)
+        if tied:
+            constants -= 1 if not sweep.probabilities else 0
+            if sweep.probabilities and constants > 1:
+                ledger.free("a shift of tokens against positions", self.width)
+            if constants > 2 or (len(y.biases) > 1):
+                raise Stop(y.node, START.name, "several constants beside a tied table")
+            return
+        if constants:
+            ledger.free("constants against each other", seen * (constants - 1))
+            self._count_shift(bound)
+
+    def _matrix(self, bound: Bound, tied: bool) -> None:
+        ledger, d = self.ledger, self.width
+        if tied:
+            self.sweep.tied_matrix(bound, d)
+            return
+        if bound.matrix == "gl":
+            ledger.free("gl of the stream", d * d)
+        elif bound.matrix == "so" and bound.ones:
+            ledger.free("so of the stream, 1 fixed", (d - 1) * (d - 2) / 2)
+        elif bound.matrix == "so":
+            ledger.free("so of the stream", d * (d - 1) / 2)
+        if bound.scale:
+            ledger.free("the scale of the stream", Integer(1))

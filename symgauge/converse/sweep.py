@@ -1,0 +1,228 @@
+"""The converse sweep: from the outputs down, how every line may vary where the output does not.
+
+Each fact is an implication, so the variations of the parameters that leave the output as it is are
+determined by what the steps leave free and by the parameters that no step has settled: an upper
+bound on the dimension of the redundancy at a very generic point, under the side conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sympy import Integer, expand
+
+from symgauge.converse.context import Context
+from symgauge.converse.fact import Fact
+from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
+from symgauge.converse.facts.stream import HEAD
+from symgauge.converse.facts.units import gated, units
+from symgauge.converse.heads import alone, norm, plain_head
+from symgauge.converse.bound import Bound
+from symgauge.converse.ledger import Ledger, Step
+from symgauge.converse.sizes import Condition, Size
+from symgauge.converse.stream import Stream
+from symgauge.program.network import Network
+from symgauge.program.parted import parted
+from symgauge.program.recentred import recentred
+from symgauge.spaces.structure import Structure
+from symgauge.sums.affine import Affine, Factors, Weight
+from symgauge.sums.bases import Gated, Mixing, Source, Units
+from symgauge.sums.stop import Stop
+
+OUTPUTS = Fact("outputs", "the output does not vary", "", "")
+TABLE = Fact(
+    "table", "d(E E^T) = 0: dE = E Omega, Omega in so(d)", "d <= V",
+    "proofs/k2_matrix_equations.py, k8_tokens.py")
+#: Facts that hold of points as of free inputs.
+AT_POINTS = (OUTPUTS.name, CHAIN.name, BIAS.name, TABLE.name)
+UNMET = "parameters that no step has met"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep found.
+
+    `free`: the bound, a polynomial in sizes: what the steps left free and the parameters that none
+    settled. `stop`: where it ended, or None. `outside`: side conditions that these sizes miss.
+    """
+
+    structure: Structure
+    free: Size
+    bound: int
+    steps: tuple[Step, ...]
+    unsettled: tuple[int, ...]
+    stop: Stop | None
+    outside: tuple[Condition, ...]
+    ledger: Ledger
+
+    @property
+    def applies(self) -> bool:
+        """Whether the bound holds at the sizes of this program."""
+        return not self.outside
+
+
+def sweep(network: Network) -> Outcome:
+    """The upper bound on the redundancy of a network, and the steps to it."""
+    # a parameter that is read in parts is these parts, w' = 1 + w is as good as w: the same
+    # redundancy
+    return Sweep(recentred(parted(network).network).network).run()
+
+
+class Sweep(Context):
+    """One run over one program."""
+
+    def run(self) -> Outcome:
+        """Sweep down until every parameter is settled or a line has no converse."""
+        stop: Stop | None = None
+        self.ledger.step(OUTPUTS, self.structure.network.outputs[0])
+        try:
+            self._outputs()
+            self.ledger.commit()
+        except Stop as found:
+            stop = found
+            self.ledger.roll_back()
+            if self.has_tokens() and any(s.fact not in AT_POINTS for s in self.ledger.steps):
+                # what splits in free inputs holds of tokens only where the stream begins with them
+                self.ledger.forget()
+        left = self.ledger.unsettled()
+        if stop is None and left:
+            stop = Stop(left[0], "leaf", UNMET)
+        sizes = self.ledger.sizes
+        rest = sum((sizes.parameter(i) for i in left), Integer(0))
+        free = expand(self.ledger.total + rest + self.ledger.open)
+        return Outcome(
+            self.structure, free, sizes.value(free), tuple(self.ledger.steps), tuple(left), stop,
+            tuple(self.outside), self.ledger)
+
+    # -- from the outputs down ---------------------------------------------------------------------
+
+    def _outputs(self) -> None:
+        structure = self.structure
+        if len(structure.network.outputs) != 1:
+            raise Stop(structure.network.outputs[0], "outputs", "several outputs")
+        (out,) = structure.network.outputs
+        line = structure.lines.get(out)
+        if line is None:
+            raise Stop(out, "outputs", "the output depends on no parameter")
+        feats = self.reader.last_axis(out)
+        if line.law == "normaliser" and len(line.inputs) == 1 and line.op is not None:
+            if line.attrs["axis"] != len(line.shape) - 1:
+                raise Stop(out, line.law, "probabilities along another axis")
+            self.probabilities = True
+            self.ledger.asks(2, self.ledger.sizes.of(out, feats), "probabilities of one class")
+            out = line.inputs[0]
+        goal = self.reader.read(out, feats)
+        self.descend([goal], self.probabilities)
+
+    def descend(self, goals: Sequence[Affine], ones: bool = False) -> None:
+        """All of these do not vary (`ones`: but for a multiple of 1)."""
+        for goal in goals:
+            if goal.repeated:
+                raise Stop(goal.node, CHAIN.name, "features that are repeated")
+        keys = {tuple((t.base, t.feats) for t in g.terms) for g in goals}
+        if len(goals) == 1 and len(goals[0].terms) > 1:
+            self._sum(goals[0], ones)
+            return
+        if len(keys) > 1:
+            self._several(goals, ones)
+            return
+        if any(len(g.terms) != 1 for g in goals):
+            raise Stop(goals[0].node, CHAIN.name, "several readers of a sum of lines")
+        self._one_base(goals, ones)
+
+    def _several(self, goals: Sequence[Affine], ones: bool) -> None:
+        """Goals on different inputs."""
+        if not all(len(g.terms) == 1 and isinstance(self.base(g.terms[0]), Source) for g in goals):
+            raise Stop(goals[0].node, CHAIN.name, "readers of different lines")
+        for goal in goals:
+            self._one_base([goal], ones)
+
+    def _one_base(self, goals: Sequence[Affine], ones: bool) -> None:
+        term = goals[0].terms[0]
+        base = self.base(term)
+        if isinstance(base, Source):
+            self._source(goals, base, ones)
+        elif isinstance(base, (Units, Gated)):
+            self._units(goals, base, ones)
+        elif isinstance(base, Mixing):
+            alone(self, goals, base, ones)
+        else:
+            norm(self, goals, base, ones)
+
+    def _maps(self, goals: Sequence[Affine], ones: bool) -> Size:
+        """Chains and biases of goals on one base; the number of features of all."""
+        ledger, total = self.ledger, Integer(0)
+        seen = [f for g in goals for f in g.terms[0].factors]
+        if len(set(seen)) < len(seen):
+            raise Stop(goals[0].node, CHAIN.name, "readers share a map")
+        for goal in goals:
+            (t,) = goal.terms
+            start = ledger.sizes.of(t.base, t.feats)
+            ledger.step(CHAIN, goal.node)
+            chain(ledger, t.factors, ones)
+            out = width(ledger, t.factors, start)
+            total += out
+            self.biases_of(goal, out, ones)
+        return total
+
+    def _source(self, goals: Sequence[Affine], base: Source, ones: bool) -> None:
+        if self._table(goals, base, ones):
+            return
+        if base.leaf.classes and any(g.biases for g in goals):
+            raise Stop(goals[0].node, CHAIN.name, "a bias beside tokens, whose rows sum to 1")
+        self._maps(goals, ones)
+
+    def _table(self, goals: Sequence[Affine], base: Source, ones: bool) -> bool:
+        """x E E^T, a table read out by itself: d(E E^T) = 0, dE = E Omega."""
+        factors = goals[0].terms[0].factors
+        if len(goals) != 1 or ones or goals[0].biases or len(factors) != 2 or not all(
+                isinstance(f, Weight) for f in factors):
+            return False
+        first, last = factors
+        assert isinstance(first, Weight) and isinstance(last, Weight)
+        if first.node != last.node or first.ins != last.outs or first.outs != last.ins:
+            return False
+        ledger = self.ledger
+        ledger.step(TABLE, goals[0].node)
+        v = ledger.sizes.of(first.node, first.ins)
+        d = ledger.sizes.of(first.node, first.outs)
+        ledger.settle((first.piece,), shared=2)
+        ledger.asks(d, v, "the table spans")
+        ledger.free("rotations of the table", d * (d - 1) / 2)
+        return True
+
+    def _units(self, goals: Sequence[Affine], base: Units | Gated, ones: bool) -> None:
+        self.no_tokens(base.node)
+        out = self._maps(goals, ones)
+        alone = len(goals) == 1 and not ones
+        found = units(self, base, out, alone) if isinstance(base, Units) else gated(
+            self, base, out, alone)
+        self.ledger.commit()
+        self.descend(found)
+
+    def _sum(self, goal: Affine, ones: bool) -> None:
+        """A sum of several lines: a stream, read by a matrix or as it is, or units side by side."""
+        shared = _common(goal)
+        if shared:
+            plain_head(self, goal, shared, ones)
+            return
+        if ones:
+            raise Stop(goal.node, HEAD.name, "probabilities of a stream without a matrix")
+        self.no_tokens(goal.node)
+        Stream(self, self._features(goal)).down(goal, Bound())
+
+    def _features(self, goal: Affine) -> Size:
+        (t, *_) = goal.terms
+        return width(self.ledger, t.factors, self.ledger.sizes.of(t.base, t.feats))
+
+
+def _common(goal: Affine) -> Factors:
+    """The maps from the last matrix on that all terms have in common, or none."""
+    first = goal.terms[0].factors
+    n = 0
+    while all(len(t.factors) > n and t.factors[-1 - n] == first[-1 - n] for t in goal.terms
+              if len(first) > n) and n < len(first):
+        n += 1
+    found = first[len(first) - n:]
+    return found if any(isinstance(f, Weight) for f in found) else ()
