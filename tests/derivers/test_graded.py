@@ -17,12 +17,12 @@ from symgauge import Derivation, Verdict
 from symgauge.capture import capture
 from symgauge.derivers import exact
 from symgauge.derivers.grading import grading
-from symgauge.derivers.monomials import Box, Group, boxes
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.row_spaces import outside
 from symgauge.kernel.check import check
 from symgauge.lie.fields import VectorField
+from symgauge.lie.monomials import Box, Group, boxes
 from symgauge.program.network import Network
 from symgauge.proof.prover import Prover
 
@@ -53,7 +53,8 @@ def squares(m: Any, x: Tensor) -> Tensor:
     return (x @ m.V.T) ** 2 @ m.W.T
 
 
-FOUND: dict[str, tuple[Callable[[Any, Tensor], Tensor], dict[str, tuple[int, ...]], Tensor, int]] = {
+Function = Callable[[Any, Tensor], Tensor]
+FOUND: dict[str, tuple[Function, dict[str, tuple[int, ...]], Tensor, int]] = {
     "a base beside factors": (with_factors, {"W": (4, 3), "A": (2, 3), "B": (4, 2)}, X3, 14),
     "factors alone": (with_factors_alone, {"A": (2, 3), "B": (4, 2)}, X3, 4),
     "a residual of rank one": (
@@ -178,6 +179,6 @@ def test_vectors_outside_of_row_spaces() -> None:
             field.random(rng, (4 - k % 5, 1 + k % 5)), matrices[k, :1 + k % 5])
     vectors = field.random(rng, (40, 6))
     inside = rng.random(40) < 0.5
-    for k in np.flatnonzero(inside):
+    for k in np.flatnonzero(inside).tolist():
         vectors[k] = field.matmul(field.random(rng, (1, 5)), matrices[k])[0]
     assert (outside(matrices, vectors, field) == ~inside).all()
