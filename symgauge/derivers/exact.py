@@ -3,9 +3,9 @@
 Families are taken until the sandwich closes: first the structural ones, which need no search,
 then those that determining equations give on the network itself, then those on
 slices (a parameter that a found scaling or shift uses up is fixed, and what is found there is
-carried back), then the general mode ansatz, then polynomial fields (`graded`). Superfluous
-families are dropped, and only
-generators that the proof table proves are reported.
+carried back), then the general mode ansatz. Superfluous families are dropped, and only generators
+that the proof table proves are reported. For null directions that are left, polynomial fields are
+sought (`graded`).
 """
 
 from __future__ import annotations
