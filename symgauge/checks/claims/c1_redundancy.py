@@ -160,7 +160,8 @@ def gl_rows(*weights: Tensor) -> Tensor:
 def onto(rows: Tensor, rank: int) -> Tensor:
     """The projector onto the `rank` largest directions of the rows."""
     right = torch.linalg.svd(rows, full_matrices=False)[2][:rank]
-    return right.mT @ right
+    projector: Tensor = right.mT @ right
+    return projector
 
 
 def linear_net(bench: Bench, *widths: int) -> Weights:
@@ -175,7 +176,8 @@ def tapered(bench: Bench) -> Iterator[Row]:
     weights, unit = linear_net(bench, 4, 3, 2, 4), bench.sizes["scale"] ** 2
 
     def values(*p: Tensor) -> Tensor:
-        return torch.linalg.svdvals(product_jacobian(*p))
+        found: Tensor = torch.linalg.svdvals(product_jacobian(*p))
+        return found
 
     def kernel(*p: Tensor) -> Tensor:
         jacobian = product_jacobian(*p)
@@ -206,7 +208,8 @@ def stabiliser(bench: Bench) -> Iterator[Row]:
     weights, unit = linear_net(bench, 3, 4, 2), bench.sizes["scale"] ** 2
 
     def values(*p: Tensor) -> Tensor:
-        return torch.linalg.svdvals(gl_rows(*p))
+        found: Tensor = torch.linalg.svdvals(gl_rows(*p))
+        return found
 
     def kernel(*p: Tensor) -> Tensor:
         return torch.eye(20 * unit).to(p[0]) - onto(product_jacobian(*p), 6 * unit)
