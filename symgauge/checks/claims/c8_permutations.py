@@ -1,4 +1,4 @@
-"""C8: permutations lift when even; odd ones need one more dimension.
+"""C8: permutations lift when even; odd ones need one more unit.
 
 A flow keeps orientation: log det DF = int div f dt is real. The logarithm of a permutation turns
 each plane of a cycle's Fourier modes; a cycle of even length has one mode of eigenvalue -1. Two of
