@@ -50,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
     from symgauge.derivation.derivation import Derivation
     from symgauge.report.table import print_verification
 
+    from symgauge.equivalence.again import verified
+
     algebra = read_equivalence(options.file)
     if algebra is not None:
         if options.kernel or options.target or options.set:
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
                 "an equivalence")
         with showing_progress() as progress, redirect_stdout(sys.stderr):
             progress("verification")
-            found = algebra.verify()
+            found = verified(algebra)
         if options.json:
             print(json.dumps(found.to_json(), indent=1))
         else:

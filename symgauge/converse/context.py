@@ -21,7 +21,7 @@ from symgauge.sums.stop import Stop
 TOKENS = Fact(
     "tokens", "dE_v = xi(E_v) for one function xi, which solves the equation of free inputs",
     "causal, V >= T (P' + 1), P' the other parameters (of a head d + 1 columns, and as many more "
-    "tokens); the first position's outputs see the stream", "CONVERSE 6: C-TOKEN, C-ROWS", (AX,))
+    "tokens); the first position's outputs see the stream", "proofs/k8_tokens.py", (AX,))
 WALLS = "walls behind walls: each would have to bend at each"
 
 

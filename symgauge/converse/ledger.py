@@ -131,7 +131,10 @@ class Ledger:
             self.steps[-1].words.append(text)
 
     def pair(self, m: Size, n: Size, k: Size) -> Size:
-        """dim of dA B + A dB = 0, A m x k, B k x n: k (m + n) - r (m + n - r) (CONVERSE L1)."""
+        """dim of dA B + A dB = 0, A m x k, B k x n: k (m + n) - r (m + n - r).
+
+        Proved in proofs/k2_matrix_equations.py.
+        """
         r = self.smallest((k, m, n), "the rank of a product of two generic matrices")
         return k * (m + n) - r * (m + n - r)
 

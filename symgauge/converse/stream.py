@@ -84,16 +84,21 @@ class Stream:
         z = self._below(y, parts, rest)
         seen = self.width - 1 if bound.ones == "free" else self.width
         ones = bound.ones == "free"
-        smooth = False
+        smooth: list[Size] = []
         constants: list[tuple[Size, Size]] = []
         for part in parts:
             ledger.step(SKIP, part.base.node)
             chain(ledger, part.term.factors, ones)
-            smooth |= isinstance(part.base, (Units, Gated)) and part.base.converse == "smooth"
+            if isinstance(part.base, (Units, Gated)) and part.base.converse == "smooth":
+                smooth.append(ledger.sizes.of(part.base.node, part.base.feats))
             constants += self._part(part, z, seen, raw)
         if bound.projective:
             if not smooth:
                 raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
+            if bound.scale and not ledger.holds(3, self.width):
+                ledger.asks(2, smooth[0], "one unit excludes no field of a plane")
+            elif bound.scale:
+                ledger.asks(3, self.width, "one unit excludes no field of a plane")
             bound = replace(bound, projective=False)
         bound, full = self._biases(y, z, bound, seen, constants)
         if raw:

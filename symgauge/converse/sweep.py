@@ -32,7 +32,8 @@ from symgauge.sums.stop import Stop
 
 OUTPUTS = Fact("outputs", "the output does not vary", "", "")
 TABLE = Fact(
-    "table", "d(E E^T) = 0: dE = E Omega, Omega in so(d)", "d <= V", "CONVERSE 0: L2")
+    "table", "d(E E^T) = 0: dE = E Omega, Omega in so(d)", "d <= V",
+    "proofs/k2_matrix_equations.py, k8_tokens.py")
 #: Facts that hold of points as of free inputs.
 AT_POINTS = (OUTPUTS.name, CHAIN.name, BIAS.name, TABLE.name)
 UNMET = "parameters that no step has met"

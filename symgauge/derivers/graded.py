@@ -25,13 +25,13 @@ from symgauge.exact.row_spaces import outside
 from symgauge.lie.fields import VectorField
 
 #: Degree of the components in all parameters together.
-DEGREE = 3
+DEGREE = 2
 #: The most tensors whose degrees are counted apart, and the total degree then, less one.
 TENSORS, DEGREE_APART = 5, 8
 #: Terms of one box of degrees above which it is left out, and terms of one weight.
 BOX_TERMS, MAX_OF_WEIGHT = 400_000, 200
 #: What all systems may take: terms times squares of the terms of their weight, plus 100 for each.
-WORK = 600_000_000
+WORK = 1_500_000_000
 #: Entries of the systems that are eliminated at once.
 ENTRIES = 1 << 20
 
@@ -68,13 +68,16 @@ class Graded:
         found = boxes(together, DEGREE - 1, BOX_TERMS)
         if len(tensors) > TENSORS:
             tensors = [own.whole(name).reshape(-1) for name in self._moved]
-        if len(tensors) <= TENSORS:
-            apart = [Group(t, self._grading.scales(t)) for t in tensors if len(t)]
-            # few tensors first: among all of them they are hidden by the others' terms
-            for k in sorted({1, 2, len(apart)}):
-                for some in combinations(apart, k):
-                    found += boxes(some, DEGREE_APART, BOX_TERMS)
-        return sorted(found, key=lambda box: box.size)
+        if len(tensors) > TENSORS:
+            return found
+        # few tensors first: among all of them they are hidden by the others' terms
+        groups = [Group(t, self._grading.scales(t)) for t in tensors if len(t)]
+        apart = [box for k in sorted({1, 2, len(groups)} & {*range(1, TENSORS + 1)})
+                 for some in combinations(groups, k)
+                 for box in boxes(some, DEGREE_APART, BOX_TERMS)]
+        # minors of one tensor are of a high degree in it alone
+        return found + sorted(
+            apart, key=lambda box: (sum(d > 0 for d in box.degrees) > 1, box.size))
 
     def _in(self, box: Box) -> Iterator[VectorField]:
         """The fields of one box."""

@@ -287,14 +287,10 @@ class _Degrees:
         domain.alike(v, domain.raised(x, 1))
         return np.where((start == 0) & (v == 0), 0, x)
 
-    def tangent(
-        self, flow: Flow, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None]
-    ) -> Array:
+    def tangent(self, *_: object) -> Array:
         raise UnsupportedOpError("degrees have no tangents")
 
-    def cotangent(
-        self, flow: Flow, xs: Sequence[Array], y: Array, ct: Array
-    ) -> tuple[Array | None, ...]:
+    def cotangent(self, *_: object) -> tuple[Array | None, ...]:
         raise UnsupportedOpError("degrees have no cotangents")
 
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from symgauge.certify.verification import MALFORMED, Verification, rejected
-from symgauge.equivalence.algebra import EquivalenceAlgebra, Terms, assembled
+from symgauge.equivalence.algebra import EquivalenceAlgebra, assembled
 from symgauge.equivalence.find import find_equivalences
 from symgauge.equivalence.named import Equivalence, is_proved
+from symgauge.equivalence.record import Terms
 from symgauge.equivalence.system import Ansatz, System
 from symgauge.errors import SymgaugeError
 from symgauge.exact.rational import rational
@@ -34,7 +35,11 @@ SAID = {
 
 
 def verified(record: EquivalenceAlgebra) -> Verification:
-    """`EquivalenceAlgebra.verify`. Never raises on a false record."""
+    """Each element proved anew, and the bound taken at other points, from the program.
+
+    REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
+    claim is open, or the record has no program. Never raises on a false record.
+    """
     if record.program is None:
         return Verification(
             Verdict.UNKNOWN, ("the record carries no program: find it again",), (), "nothing")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from time import perf_counter
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.verification import Verification
 from symgauge.equivalence.document import document
 from symgauge.equivalence.find import Equivalences, find_equivalences
 from symgauge.equivalence.named import Equivalence
+from symgauge.equivalence.record import (
+    EquivalenceRecord, Formulas, StatedEquivalence, StatedTensor, Terms, Vector,
+)
 from symgauge.equivalence.system import Ansatz
 from symgauge.errors import BadInputError
 from symgauge.exact.prime_field import PrimeField, primes
@@ -25,102 +27,26 @@ from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
-from symgauge.records import Record, RecordFile
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.verdict import Verdict
 
 #: A term's sign and size, and the powers of its factors by name.
 Name = Callable[[int], str]
-#: A vector field as plain data: coordinate, powers, coefficient.
-Terms: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...], str], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Formulas(Record):
-    """An element in LaTeX: (tau, xi), and how the parameters move."""
-
-    xi: str
-    parameters: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vector(Record):
-    """An element's fields: on spacetime, and on the parameters for each power of t."""
-
-    xi: Terms
-    parameters: tuple[Terms, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatedEquivalence(Record):
-    """A proved element, in plain text, in LaTeX and as vectors."""
-
-    xi: str
-    parameters: str
-    latex: Formulas
-    vector: Vector
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatedTensor(Record):
-    """A parameter of the field."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EquivalenceAlgebra(RecordFile):
+class EquivalenceAlgebra(EquivalenceRecord):
     """The equivalence algebra of a vector field.
 
     `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
     constant coefficients and parameters that move by an affine map. `closed`: they are all.
     """
 
-    SCHEMA: ClassVar[str] = "symgauge-equivalence/1"
-
-    name: str  #: What the field is called.
-    state: int  #: Entries of the state.
-    parameters: int  #: Entries of the parameters.
-    degree: int  #: The degree of xi in x that was looked for.
-    time_degree: int  #: The degree of xi in t.
-    time_change: bool  #: Whether t may change.
-    moving: bool  #: Whether theta may depend on t.
-    dimension: int  #: A bound on the dimension at a generic theta.
-    proved: int  #: How many elements are proved.
-    unexplained: int  #: dimension - proved.
-    closed: bool  #: Whether nothing is unexplained.
-    algebra: str  #: The name of the Lie algebra.
-    gauge: int  #: Directions of theta that keep v (divided out).
-    trivial: int  #: Motions along the worldlines (divided out).
-    isotropy: int  #: Elements that keep v as it is at one theta.
-    generators: tuple[StatedEquivalence, ...]  #: The proved elements.
-    shown: tuple[str, ...]  #: What the bound rests on, and was shown.
-    hypotheses: tuple[str, ...]  #: What the bound rests on, and is assumed.
-    notes: tuple[str, ...]  #: What the search met, in sentences.
-    verdict: Verdict  #: PROVED where closed and nothing is assumed.
-    scope: str  #: What was looked for, and where the answer holds.
-    seed: int  #: The seed of the points.
-    seconds: float  #: How long it took.
-    states: tuple[str, ...] | None = None  #: The names of the state's entries.
-    tensors: tuple[StatedTensor, ...] | None = None  #: The parameters, in their order.
-    program: Mapping[str, Any] | None = None  #: The program of v, which `verify` reads.
-
     def __repr__(self) -> str:
         return (
             f"EquivalenceAlgebra({self.name}: {self.algebra}, {self.proved} of at most "
             f"{self.dimension}, {self.verdict.value})"
         )
-
-    def verify(self) -> Verification:
-        """Each element proved anew, and the bound taken at other points, from the program.
-
-        REFUTED with reasons where an element is none or a fact is another one; UNKNOWN where the
-        claim is open, or the record has no program.
-        """
-        from symgauge.equivalence.again import verified
-
-        return verified(self)
 
     def to_latex(self, *, fragment: bool = False) -> str:
         """A LaTeX article: the elements in matrices where they have such a form.

@@ -6,31 +6,28 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgauge.equivalence.matrices import Element, element_of, form_of
+from symgauge.equivalence.record import EquivalenceRecord, Terms
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus, structure
 from symgauge.report.article import display, longtable, whole
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.names import symbols
-
-if TYPE_CHECKING:
-    from symgauge.equivalence.algebra import EquivalenceAlgebra, Terms
 
 #: Elements that are written by components, and entries of a matrix that is written out.
 MOST, LARGEST = 24, 6
 
 
-def document(found: EquivalenceAlgebra, version: str, fragment: bool = False) -> str:
+def document(found: EquivalenceRecord, version: str, fragment: bool = False) -> str:
     """A complete article, or its body alone."""
     body = _result(found) + _elements(found) + _evidence(found)
     return whole(f"Equivalence algebra of {verbatim(found.name)}", version, body, fragment)
 
 
-def _result(found: EquivalenceAlgebra) -> str:
+def _result(found: EquivalenceRecord) -> str:
     bound = f"dimension {found.dimension}" if found.closed else (
         f"dimension at least {found.proved} and at most {found.dimension}")
     claim = (
@@ -59,7 +56,7 @@ def _name(algebra: str) -> str:
     return structure(head if more else algebra) + more
 
 
-def _elements(found: EquivalenceAlgebra) -> str:
+def _elements(found: EquivalenceRecord) -> str:
     if not found.generators:
         return "\\section{The elements}\nNo element is proved.\n"
     tensors, start = {}, 0
@@ -91,7 +88,7 @@ def _aligned(elements: Sequence[Element]) -> list[Element]:
 
 
 def _in_matrices(
-    found: EquivalenceAlgebra, tensors: Mapping[str, tuple[int, tuple[int, ...]]],
+    found: EquivalenceRecord, tensors: Mapping[str, tuple[int, tuple[int, ...]]],
     symbol: Mapping[str, str], elements: Sequence[Element], forms: Mapping[str, str],
 ) -> str:
     moves = any(e.c.any() for e in elements)
@@ -112,7 +109,7 @@ def _in_matrices(
     return text + longtable((0.16, 0.5, 0.26), ["symbol", "tensor", "shape"], table)
 
 
-def _equation(found: EquivalenceAlgebra) -> str:
+def _equation(found: EquivalenceRecord) -> str:
     if found.time_change:
         return (r"\partial_\theta v \cdot \delta\theta = D\xi - v\,D\tau - \tau\,\partial_t v - "
                 r"\xi\cdot\nabla v, \qquad D = \partial_t + v\cdot\nabla")
@@ -122,37 +119,51 @@ def _equation(found: EquivalenceAlgebra) -> str:
 
 def _ranges(elements: Sequence[Element], n: int) -> str:
     """Over what A, c and tau range: all of it, or the span, written with one number for each."""
-    count, top = len(elements), len(elements[0].tau)
-    flat = [np.concatenate([e.a.reshape(-1), e.c.reshape(-1)]) for e in elements]
-    used = sorted({int(k) for row in flat for k in np.flatnonzero(row)})
-    square = {p * n * n + i * n + j for p in range(top) for i in range(n) for j in range(n)}
-    shift = {top * n * n + k for k in range(top * n)}
-    diagonal = {p * n * n + i * (n + 1) for p in range(top) for i in range(n)}
-    free = count == len(used) and not any(any(e.tau) for e in elements)
-    poly = f", polynomials in $t$ of degree {top - 1}" if top > 1 else ""
-    any_matrix = rf"A \in \mathbb{{R}}^{{{n} \times {n}}}"
-    for matrices, words in ((square, any_matrix), (diagonal, rf"{any_matrix} \text{{ diagonal}}"),
-                            (set(), "")):
-        for vectors, more in ((shift, rf"c \in \mathbb{{R}}^{{{n}}}"), (set(), "")):
-            if free and set(used) == matrices | vectors:
-                return f"${', '.join(filter(None, (words, more)))}$ arbitrary{poly},\n"
+    changes = any(any(e.tau) for e in elements)
+    whole = "" if changes else _arbitrary(elements, n)
+    if whole:
+        return whole
+    count = len(elements)
     letters = [rf"\varepsilon_{{{k}}}" for k in range(1, count + 1)]
     parts = []
     if any(e.a.any() for e in elements):
-        if n > LARGEST:
-            parts.append(f"$A$ in a space of dimension {count}")
-        else:
-            rows = [" & ".join(_entry([e.a[:, i, j] for e in elements], letters)
-                               for j in range(n)) for i in range(n)]
-            parts.append(r"$A = \begin{pmatrix}" + r" \\ ".join(rows) + r"\end{pmatrix}$")
+        parts.append(_matrix(elements, letters, n))
     if any(e.c.any() for e in elements):
         column = r" \\ ".join(_entry([e.c[:, i] for e in elements], letters) for i in range(n))
         parts.append(rf"$c = \begin{{pmatrix}}{column}\end{{pmatrix}}$")
-    if any(any(e.tau) for e in elements):
+    if changes:
         total = _entry([np.array(e.tau, dtype=object) for e in elements], letters)
         parts.append(rf"$\tau = {total}$")
     listed = [*letters[:1], *([r"\dots"] if count > 2 else []), *letters[1:][-1:]]
     return f"{', '.join(parts)} for all numbers ${', '.join(listed)}$,\n"
+
+
+def _arbitrary(elements: Sequence[Element], n: int) -> str:
+    """Over what A and c range where it is all matrices, or the diagonal ones; "" elsewhere."""
+    top = len(elements[0].tau)
+    flat = [np.concatenate([e.a.reshape(-1), e.c.reshape(-1)]) for e in elements]
+    used = {int(k) for row in flat for k in np.flatnonzero(row)}
+    if len(used) != len(elements):
+        return ""
+    square, shift = set(range(top * n * n)), {top * n * n + k for k in range(top * n)}
+    diagonal = {p * n * n + i * (n + 1) for p in range(top) for i in range(n)}
+    poly = f", polynomials in $t$ of degree {top - 1}" if top > 1 else ""
+    matrix = rf"A \in \mathbb{{R}}^{{{n} \times {n}}}"
+    for matrices, words in ((square, matrix), (diagonal, rf"{matrix} \text{{ diagonal}}"),
+                            (set[int](), "")):
+        for vectors, more in ((shift, rf"c \in \mathbb{{R}}^{{{n}}}"), (set[int](), "")):
+            if used == matrices | vectors:
+                return f"${', '.join(filter(None, (words, more)))}$ arbitrary{poly},\n"
+    return ""
+
+
+def _matrix(elements: Sequence[Element], letters: Sequence[str], n: int) -> str:
+    """A, its entries linear in the numbers."""
+    if n > LARGEST:
+        return f"$A$ in a space of dimension {len(elements)}"
+    rows = [" & ".join(_entry([e.a[:, i, j] for e in elements], letters) for j in range(n))
+            for i in range(n)]
+    return r"$A = \begin{pmatrix}" + r" \\ ".join(rows) + r"\end{pmatrix}$"
 
 
 def _entry(values: Sequence[np.ndarray], letters: Sequence[str]) -> str:
@@ -174,7 +185,7 @@ def _read(terms: Terms) -> list[tuple[int, Monomial, Fraction]]:
 
 
 def _components(
-    found: EquivalenceAlgebra, tensors: Mapping[str, tuple[int, tuple[int, ...]]],
+    found: EquivalenceRecord, tensors: Mapping[str, tuple[int, tuple[int, ...]]],
     symbol: Mapping[str, str],
 ) -> str:
     space = ["t", *(_letter(n) for n in found.states or [
@@ -227,7 +238,7 @@ def _letter(name: str) -> str:
     return f"{found[1]}_{{{found[2]}}}" if found[2] else found[1]
 
 
-def _evidence(found: EquivalenceAlgebra) -> str:
+def _evidence(found: EquivalenceRecord) -> str:
     text = "\\section{What it rests on}\n"
     text += (
         "Each element is an identity in $t$, $x$ and $\\theta$, decided exactly. The dimension is "

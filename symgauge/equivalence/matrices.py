@@ -15,7 +15,6 @@ import numpy as np
 
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus
-from symgauge.report.names import raised
 
 #: A polynomial vector: (entry, power of t, monomial in theta), and its coefficient.
 Key = tuple[int, int, Monomial]
@@ -92,38 +91,46 @@ def _terms_of(
     symbol: Mapping[str, str],
 ) -> Iterator[Term]:
     """A T, T A, c, W c, their transposes and derivatives by t, as far as the shapes fit."""
-    n = elements[0].a.shape[1]
     start, shape = tensors[name]
-    own = symbol[name]
     index = start + np.arange(int(np.prod(shape, dtype=int))).reshape(shape)
-    matrices = [("A", [e.a for e in elements])]
+    n, own = elements[0].a.shape[1], symbol[name]
     if len(shape) == 2:
-        for text, values in matrices:
-            turned = raised(text, r"^{\top}")
-            if shape[0] == n:
-                yield _linear(rf"{text}\,{own}", index, values, 0, elements)
-                yield _linear(rf"{turned}\,{own}", index, _transposed(values), 0, elements)
-            if shape[1] == n:
-                yield _linear(rf"{own}\,{text}", index, _transposed(values), 1, elements)
-                yield _linear(rf"{own}\,{turned}", index, values, 1, elements)
-        if shape == (n, n):
-            yield _constant(r"\dot A", index, [_rate(e.a) for e in elements])
-            yield _constant(r"A", index, [e.a for e in elements])
-    if len(shape) == 1 and shape[0] == n:
-        yield _linear(rf"A\,{own}", index, [e.a for e in elements], 0, elements)
-        yield _linear(rf"A^{{\top}}\,{own}", index, _transposed([e.a for e in elements]), 0,
-                      elements)
-        yield _constant("c", index, [e.c for e in elements])
-        yield _constant(r"\dot c", index, [_rate(e.c) for e in elements])
-        diagonals = [np.stack([np.diag(m) for m in e.a]) for e in elements]
-        yield _constant(r"\operatorname{diag} A", index, diagonals)
-        yield _constant(r"\operatorname{diag} \dot A", index, [_rate(d) for d in diagonals])
+        yield from _of_matrix(own, index, elements)
+    if shape == (n,):
+        yield from _of_vector(own, index, elements)
     for other, (at, there) in tensors.items():
         if len(shape) == 1 and there == (*shape, n) and other != name:
             yield _applied(rf"{symbol[other]}\,c", index, at, there, elements)
     yield Term(rf"\dot\tau\,{own}", tuple(
         {(int(k), p, ((int(k), 1),)): v for k in index.reshape(-1)
          for p, v in enumerate(_rate(np.array(e.tau, dtype=object))) if v} for e in elements))
+
+
+def _of_matrix(own: str, index: np.ndarray, elements: Sequence[Element]) -> Iterator[Term]:
+    """A W, W A, their transposes, and A itself with its derivative."""
+    values = [e.a for e in elements]
+    n = values[0].shape[1]
+    if index.shape[0] == n:
+        yield _linear(rf"A\,{own}", index, values, 0)
+        yield _linear(rf"A^{{\top}}\,{own}", index, _transposed(values), 0)
+    if index.shape[1] == n:
+        yield _linear(rf"{own}\,A", index, _transposed(values), 1)
+        yield _linear(rf"{own}\,A^{{\top}}", index, values, 1)
+    if index.shape == (n, n):
+        yield _constant(r"\dot A", index, [_rate(a) for a in values])
+        yield _constant("A", index, values)
+
+
+def _of_vector(own: str, index: np.ndarray, elements: Sequence[Element]) -> Iterator[Term]:
+    """A b, c and the diagonal of A, with their derivatives."""
+    values = [e.a for e in elements]
+    yield _linear(rf"A\,{own}", index, values, 0)
+    yield _linear(rf"A^{{\top}}\,{own}", index, _transposed(values), 0)
+    yield _constant("c", index, [e.c for e in elements])
+    yield _constant(r"\dot c", index, [_rate(e.c) for e in elements])
+    diagonals = [np.stack([np.diag(m) for m in a]) for a in values]
+    yield _constant(r"\operatorname{diag} A", index, diagonals)
+    yield _constant(r"\operatorname{diag} \dot A", index, [_rate(d) for d in diagonals])
 
 
 def _rate(a: np.ndarray) -> np.ndarray:
@@ -139,8 +146,7 @@ def _transposed(values: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _linear(
-    latex: str, index: np.ndarray, values: Sequence[np.ndarray], axis: int,
-    elements: Sequence[Element],
+    latex: str, index: np.ndarray, values: Sequence[np.ndarray], axis: int
 ) -> Term:
     """sum_j M_ij T_..j.. along an axis."""
     rows = np.moveaxis(index, axis, 0)

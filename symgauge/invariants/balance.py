@@ -18,13 +18,14 @@ from fractions import Fraction
 from typing import Any
 
 from symgauge.families.kinds import kind_of
+from symgauge.plain import PlainFamily, PlainMove
 
 
 #: What a move moves.
 Named = Callable[[Any], str]
 
 
-def plain_name(move: Mapping[str, Any]) -> str:
+def plain_name(move: PlainMove) -> str:
     """The whole parameter."""
     return str(move["parameter"])
 
@@ -43,7 +44,7 @@ class Balance:
 
 
 def balance_of(
-    family: Mapping[str, Any], shapes: Mapping[str, Sequence[int]], named: Named = plain_name
+    family: PlainFamily, shapes: Mapping[str, Sequence[int]], named: Named = plain_name
 ) -> Balance | None:
     """What is proved of a family (its plain data); None where that is nothing.
 
@@ -76,7 +77,7 @@ def balance_of(
 
 
 def balance_rows(
-    families: Sequence[Mapping[str, Any]], shapes: Mapping[str, Sequence[int]],
+    families: Sequence[PlainFamily], shapes: Mapping[str, Sequence[int]],
     named: Named = plain_name,
 ) -> list[tuple[int, Balance]]:
     """What is proved, by the numbers of the families."""
@@ -107,19 +108,20 @@ def _signed(n: int, power: str) -> str:
 
 
 def _gram(
-    moves: Sequence[Mapping[str, Any]], shapes: Mapping[str, Sequence[int]], named: Named
+    moves: Sequence[PlainMove], shapes: Mapping[str, Sequence[int]], named: Named
 ) -> str:
     """W_Q W_Q^T + b_Q b_Q^T = W_K W_K^T + b_K b_K^T."""
     sides: dict[str, list[str]] = {"g": [], "g^-T": []}
     for m in moves:
-        name, columns = named(m), m["at"]["axis"] > 0
+        at = m.get("at")
+        name, columns = named(m), at is not None and at["axis"] > 0
         if len(shapes.get(m["parameter"], ())) > 2:
             return ""
         sides[m["form"]].append(f"{name}^T {name}" if columns else f"{name} {name}^T")
     return " = ".join(" + ".join(terms) for terms in sides.values())
 
 
-def _norms(moves: Sequence[Mapping[str, Any]], named: Named) -> str:
+def _norms(moves: Sequence[PlainMove], named: Named) -> str:
     """|w|^2 = |a|^2."""
     plus, minus = ([f"|{named(m)}|^2" for m in moves if (Fraction(m["weight"]) > 0) is sign]
                    for sign in (True, False))

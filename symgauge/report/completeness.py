@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]

@@ -10,6 +10,7 @@ import torch
 from torch.nn import Linear, Sequential, Tanh
 
 from symgauge.cli.main import main
+from symgauge.equivalence.again import verified
 from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
 from symgauge.verdict import Verdict
 
@@ -24,7 +25,7 @@ def record() -> dict[str, Any]:
 
 
 def test_a_record_verifies_from_its_program_alone(record: dict[str, Any]) -> None:
-    again = EquivalenceAlgebra.from_json(json.dumps(record)).verify()
+    again = verified(EquivalenceAlgebra.from_json(json.dumps(record)))
     assert again.verdict is Verdict.PROVED, again.reasons
     assert again.reasons[0] == "6 elements proved" and "at most 6" in again.reasons[-1]
 
@@ -87,13 +88,13 @@ def _no_program(data: dict[str, Any]) -> None:
 def test_an_edited_record_is_refuted(record: dict[str, Any], edit: Any) -> None:
     data = copy.deepcopy(record)
     edit(data)
-    again = EquivalenceAlgebra.from_plain(data).verify()
+    again = verified(EquivalenceAlgebra.from_plain(data))
     assert again.verdict is Verdict.REFUTED and again.reasons, edit.__name__
 
 
 def test_without_a_program_nothing_is_decided(record: dict[str, Any]) -> None:
-    again = EquivalenceAlgebra.from_plain(
-        {k: v for k, v in record.items() if k != "program"}).verify()
+    again = verified(EquivalenceAlgebra.from_plain(
+        {k: v for k, v in record.items() if k != "program"}))
     assert again.verdict is Verdict.UNKNOWN and "no program" in again.reasons[0]
 
 

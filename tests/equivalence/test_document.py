@@ -13,7 +13,6 @@ import symgauge
 from symgauge.equivalence.matrices import Element, element_of, form_of
 
 
-
 class Leaky(Module):
     """-Lam x + relu(W x + b)."""
 

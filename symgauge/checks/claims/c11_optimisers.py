@@ -1,4 +1,4 @@
-"""C11: SGD is carried by orthogonal elements, Adam by signed permutations.
+"""C11: rotations carry SGD, signed permutations Adam.
 
 Runs of torch's optimisers from theta and from g theta, for a loss that reads W_Q W_K^T alone: the
 ends are g apart for SGD (momentum, weight decay) and orthogonal g, for Adam and AdamW and signed

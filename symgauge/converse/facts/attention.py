@@ -23,16 +23,17 @@ from symgauge.converse.asked import Asked
 
 SOFTMAX = Fact(
     "attention", "p_s^2: D_s w_s N_h = 0; p_s: w_s dN_h = 0: dN_h = 0 and D_s = 0, head by head",
-    "a row sees two tokens; each head has a parameter of its own (C-PRIV)", "CONVERSE 3", (AX,))
+    "a row sees two tokens; each head has a parameter of its own (C-PRIV)",
+    "proofs/k5_attention.py", (AX,))
 ENTRYWISE = Fact(
     "attention without a normaliser", "each score is seen itself: d(q_t . k_s) = 0, dN_h = 0",
-    "each head has a parameter of its own (C-PRIV)", "CONVERSE 3", (AX,))
+    "each head has a parameter of its own (C-PRIV)", "proofs/k5_attention.py", (AX,))
 ROTARY = Fact(
     "rotary scores", "dW_Q = W_Q a, a in the commutant of the rotations between two pairs seen",
-    "d_k <= d; two pairs of positions with other offsets are seen", "CONVERSE 3: rotary", (AX,))
+    "d_k <= d; two pairs of positions with other offsets are seen", "proofs/k9_rotary.py", (AX,))
 NORMED = Fact(
     "normed scores", "dW_Q = W_Q O_q, dW_K = W_K O_k, O_q Gam - Gam O_k + dGam = 0",
-    "2 <= d_k <= d, no biases, gains distinct", "CONVERSE 3: QK-norm", (AX,))
+    "2 <= d_k <= d, no biases, gains distinct", "proofs/k9_rotary.py", (AX,))
 
 
 @dataclass(frozen=True)

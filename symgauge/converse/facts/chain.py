@@ -15,7 +15,8 @@ from symgauge.sums.stop import Stop
 CHAIN = Fact(
     "chain", "d(W_1 ... W_k) = 0 leaves r (n_0 + n_k - r) of the coordinates determined, r the "
     "smallest width; a gain beside a matrix is free",
-    "base features without linear relation; generic matrices", "L1: proofs/ of linear chains")
+    "base features without linear relation; generic matrices",
+    "proofs/k2_matrix_equations.py, k3_one_layer.py")
 BIAS = Fact(
     "bias", "d(sum_j b_j F_j) = 0 determines one bias from the others", "", "linear algebra")
 

@@ -20,10 +20,10 @@ from symgauge.converse.asked import Asked
 READ = Fact(
     "readers of a norm", "u = N(z) B + b, du = 0, dz = z A + c, z spans, B not 0: db = 0, c = 0, "
     "dB = -A B, A in so(d) (epsilon 0: + R); centred: z modulo 1, A in so(d - 1)",
-    "z spans", "CONVERSE 5: C-READ-NORM")
+    "z spans", "proofs/k7_residual.py")
 BETWEEN = Fact(
     "a norm between linear maps", "2 Q (x dA) = (x A)(x dS x^T), A = W_0 G W_1, S = W_0 W_0^T, "
-    "Q = |z|^2 + d epsilon", "free inputs", "CONVERSE 4")
+    "Q = |z|^2 + d epsilon", "free inputs", "proofs/k6_norms.py")
 
 
 @dataclass(frozen=True)
@@ -161,5 +161,8 @@ def between(sweep: Asked, norm: Norm, readings: Sequence[Reading]) -> None:
 
 
 def _rotations(m: int, d: int, rows: Size, seen: Size) -> Size:
-    """dim of {W Omega}: d (d - 1) / 2 for m >= d, else d m - m (m + 1) / 2 (CONVERSE L2)."""
+    """dim of {W Omega}: d (d - 1) / 2 for m >= d, else d m - m (m + 1) / 2.
+
+    Proved in proofs/k2_matrix_equations.py.
+    """
     return seen * (seen - 1) / 2 if m >= d else seen * rows - rows * (rows + 1) / 2

@@ -5,17 +5,17 @@ from __future__ import annotations
 from symgauge.converse.fact import AX, Fact
 
 HEAD = Fact(
-    "head", "d(z U) = 0: dz = z A, dU = - A U", "o >= d", "CONVERSE 5: Theorem S, no norms")
+    "head", "d(z U) = 0: dz = z A, dU = - A U", "o >= d", "proofs/k7_residual.py")
 HEAD_NORM = Fact(
     "head behind a norm", "d(N(z) G U) = 0: dN = N A, so dz = z A + z (z A z^T) / (d epsilon) or "
     "z A + phi z; units below exclude the second: A in so(d) (epsilon 0: + R)",
-    "o >= d; smooth units write last below", "CONVERSE 5: C-HEAD")
+    "o >= d; smooth units write last below", "proofs/k10_heads.py")
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
-    "du_i = 0, dz = z A + c'", "the stream z spans", "CONVERSE 5: C-SKIP-ACT, C-ATT", (AX,))
+    "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))
 PLAIN = Fact(
     "readers of the stream", "u = z W + b, du = 0, dz = z A + c: dW = - A W, db = - c W",
-    "the stream z spans", "CONVERSE 5: C-SKIP-ACT")
+    "the stream z spans", "proofs/k7_residual.py")
 START = Fact(
     "start of the stream", "z = x W_in + b, dz = z A + c: dW_in = W_in A, db = b A + c",
-    "inputs are free", "CONVERSE 5: Theorem S")
+    "inputs are free", "proofs/k7_residual.py")

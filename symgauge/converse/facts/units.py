@@ -18,28 +18,28 @@ from symgauge.converse.asked import Asked
 SMOOTH = Fact(
     "units", "sum_i act(u_i) dv_i + act'(u_i) du_i v_i in the lower field: du_i = 0, dv_i = 0 "
     "(behind a skip dv_i = v_i A)", "each u_i has a parameter of its own (C-PRIV)",
-    "CONVERSE 1, 2: C-PRIV", (AX,))
+    "proofs/k1_splitting.py, k3_one_layer.py, k4_deep.py", (AX,))
 EXPONENTIAL = Fact(
     "exponential units", "E_i (dv_i + du_i v_i) = 0: du_i is a constant, which a bias absorbs",
-    "each u_i has a parameter of its own (C-PRIV)", "CONVERSE 1, 2", (AX,))
+    "each u_i has a parameter of its own (C-PRIV)", "proofs/k3_one_layer.py, k4_deep.py", (AX,))
 KINKED = Fact(
     "kinked units", "the jump at u_i = 0: u_i dv_i + du_i v_i = 0: du_i = -c_i u_i",
-    "every wall u_i = 0 is reached, nothing below has walls", "CONVERSE 1")
+    "every wall u_i = 0 is reached, nothing below has walls", "proofs/k3_one_layer.py")
 POWER = Fact(
     "powers", "monomials u_i^(p-1) u_j of coordinates u: du_i = c_i u_i (p >= 3, or p = 2 and two "
     "outputs; so(h) besides for p = 2 and one output)", "h <= d: the u_i are coordinates",
-    "CONVERSE 1")
+    "proofs/k3_one_layer.py")
 GATED = Fact(
     "gated units", "dg_i = 0, u_i dv_i + du_i v_i = 0: du_i = -c_i u_i",
-    "each g_i has a parameter of its own (C-PRIV)", "CONVERSE 1: gated", (AX,))
+    "each g_i has a parameter of its own (C-PRIV)", "proofs/k3_one_layer.py", (AX,))
 KINKED_GATE = Fact(
     "gated units with walls",
     "the jump at g_i = 0, g_i and u_i coprime: two scalings for each unit",
-    "every wall g_i = 0 is reached, nothing below has walls", "CONVERSE 1: ReGLU")
+    "every wall g_i = 0 is reached, nothing below has walls", "proofs/k3_one_layer.py")
 BILINEAR = Fact(
     "products of coordinates", "monomials g_i u_j of coordinates: two scalings for each unit (one "
     "output: what keeps the form, h (2 h - 1), besides h scalings)", "2 h <= d, or h <= both "
-    "inputs' sizes", "CONVERSE 1: bilinear")
+    "inputs' sizes", "proofs/k11_powers.py")
 
 
 def units(sweep: Asked, base: Units, out: Size, alone: bool) -> list[Affine]:
