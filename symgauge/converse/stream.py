@@ -122,7 +122,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        return len(rest) == 1 and not rest[0].factors
+        return len(rest) == 1 and not rest[0].factors and isinstance(
+            self.sweep.base(rest[0]), Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""
