@@ -25,7 +25,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command and return the exit status: 2 where nothing is proved to be complete."""
+    """Run the command and return the exit status: 2 where nothing says that all is known."""
     from symgauge.capture import build_without_weights, capture
     from symgauge.converse.complete import Extent, completeness
     from symgauge.report.completeness import print_completeness

@@ -21,12 +21,16 @@ from symgauge.records import Record
 from symgauge.statements.dimension import dimension
 from symgauge.statements.stabiliser import generic_stabiliser
 
+#: Printed with every statement that nothing is missing: what no other code has checked.
+ASSUMED = (
+    "the sweep applies the converse lemmas rightly (an assumption: no other code checks its steps; "
+    "its bounds are compared with exact ranks)")
 #: Parameters up to which the rank of the families is taken at a point.
 RANKED = 4000
 
 
 class Extent(StrEnum):
-    """For which sizes the families are all there is, proved."""
+    """For which sizes the families are all there is, by the converse lemmas."""
 
     #: For all sizes that satisfy the conditions.
     RANGE = "all sizes in the range"
@@ -34,7 +38,7 @@ class Extent(StrEnum):
     HERE = "these sizes"
     #: For the sizes in the range, to which these do not belong.
     ELSEWHERE = "all sizes in the range, not these"
-    #: Nothing is proved to be complete.
+    #: Nothing says that they are all there is.
     OPEN = "open"
 
 
@@ -71,7 +75,7 @@ class Completeness(Record):
     """The bound of the sweep and the dimension of the families, and what follows."""
 
     extent: Extent
-    #: The sentence that says what is proved.
+    #: The sentence that says what follows.
     says: str
     #: The upper bound on the redundancy at these sizes, where they are in the range.
     bound: int
@@ -84,7 +88,7 @@ class Completeness(Record):
     range: tuple[str, ...]
     #: Those that these sizes miss.
     missed: tuple[str, ...]
-    #: Theorems of others on which the steps rest.
+    #: Theorems of others on which the steps rest, and what is assumed.
     premises: tuple[str, ...]
     #: Parameters that no output reads: they are left out.
     unread: tuple[str, ...]
@@ -93,7 +97,7 @@ class Completeness(Record):
 
 
 def completeness(network: Network, found: Found | None = None) -> Completeness:
-    """What the converse sweep proves of a network, beside its structural families.
+    """What the converse sweep says of a network, beside its structural families.
 
     `found`: those, where they are known already.
     """
@@ -120,7 +124,8 @@ def completeness(network: Network, found: Found | None = None) -> Completeness:
         extent=extent, says=_sentence(extent, bound, count, stop, missed),
         bound=bound, polynomial=polynomial, families=count,
         range=(*dict.fromkeys(inequalities), *words), missed=tuple(missed),
-        premises=tuple(dict.fromkeys(p for f in facts for p in f.premises)),
+        premises=(*dict.fromkeys(p for f in facts for p in f.premises),
+                  *(() if extent is Extent.OPEN else (ASSUMED,))),
         unread=tuple(outcome.structure.names[i] for i in unread), stop=stop, steps=steps,
         symbols=names.meanings)
 
@@ -167,11 +172,13 @@ def _sentence(
     extent: Extent, bound: int, count: int, stop: Stopped | None, missed: list[str]
 ) -> str:
     if extent is Extent.RANGE:
-        return "complete for all sizes in the range, proved: the families are the whole redundancy"
+        return ("complete for all sizes in the range, by the converse lemmas: the families are the "
+                "whole redundancy")
     if extent is Extent.HERE:
-        return "complete at these sizes, proved: the families are the whole redundancy"
+        return ("complete at these sizes, by the converse lemmas: the families are the whole "
+                "redundancy")
     if extent is Extent.ELSEWHERE:
-        return ("complete for all sizes in the range, proved; these sizes miss it "
+        return ("complete for all sizes in the range, by the converse lemmas; these sizes miss it "
                 f"({'; '.join(missed)}), and here the families are a lower bound")
     if stop is not None:
         return (f"a lower bound: the sweep stops at line v{stop.line} ({stop.law}: {stop.reason})")

@@ -67,6 +67,8 @@ class Context:
 
     def spans(self, z: Affine, size: Size) -> None:
         """The stream spans: its start is a generic map of at least as many free inputs (C-SPAN)."""
+        if len(set(z.terms)) < len(z.terms):
+            raise Stop(z.node, "stream", "a term stands twice")
         for t in z.terms:
             base = self.base(t)
             if isinstance(base, Source):
@@ -160,6 +162,8 @@ class Context:
             ledger.settle(b.piece for b in own)
             for b in own:
                 ledger.free("biases of exponents", ledger.sizes.of(b.node, b.feats))
+            for n, _ in others:
+                ledger.free("values' biases before exponents", n)
             return
         biases(ledger, goal.biases, out, ones, others, frozenset(
             f.node for t in goal.terms for f in t.factors))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sympy import Integer
 
@@ -12,9 +13,10 @@ from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import chain, is_full, width
 from symgauge.converse.facts.norms import between, read_all, reading
 from symgauge.converse.facts.stream import HEAD, HEAD_NORM
+from symgauge.converse.facts.units import EXPONENTIAL
 from symgauge.converse.sizes import Size
 from symgauge.converse.stream import Stream
-from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
+from symgauge.sums.affine import Affine, Factors, Term, Weight
 from symgauge.sums.bases import Mixing, Norm, Source
 from symgauge.sums.stop import Stop
 
@@ -27,7 +29,7 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
     if len(factors) != 1 or not isinstance(u, Weight):
         raise Stop(goal.node, HEAD.name, "a head of several maps")
     own = [b for b in goal.biases if b.factors[-n:] != factors]
-    inner = tuple(Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in goal.biases
+    inner = tuple(replace(b, factors=b.factors[:-n]) for b in goal.biases
                   if b.factors[-n:] == factors)
     ledger.step(HEAD, goal.node)
     sweep.head = u.node
@@ -41,10 +43,12 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
     ledger.settle(b.piece for b in own)
     if own and ones:
         ledger.free("biases", Integer(1))
-    ledger.commit(d * d + d)
     z = Affine(goal.node, goal.feats, tuple(
-        Term(t.base, t.feats, t.factors[:-n]) for t in goal.terms), inner,
+        replace(t, factors=t.factors[:-n]) for t in goal.terms), inner,
         constant=goal.constant)
+    # dU = - A U where z spans: else the head is not settled
+    sweep.spans(z, d)
+    ledger.commit(d * d + d)
     Stream(sweep, d).down(z, Bound("gl", shift=bool(own)))
 
 
@@ -133,6 +137,8 @@ def norm(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bool) -> Non
         return
     if len(goals) != 1:
         raise Stop(base.node, HEAD_NORM.name, "several readers of a norm of a stream")
+    if goals[0].node in sweep.constant_goals:
+        raise Stop(base.node, EXPONENTIAL.name, "exponents that are a head on a stream")
     _norm_head(sweep, goals[0], base, ones)
 
 
@@ -142,6 +148,11 @@ def _norm_of_input(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bo
         raise Stop(base.node, HEAD_NORM.name, "probabilities of a norm of an input")
     readings = [reading(g.biases, g.terms[0].factors) for g in goals]
     (t,) = base.argument.terms
+    for b in (b for g in goals if g.node in sweep.constant_goals for b in g.biases):
+        if b.factors:
+            raise Stop(base.node, EXPONENTIAL.name, "a norm's bias before exponents")
+        sweep.ledger.step(EXPONENTIAL, base.node)
+        sweep.ledger.free("biases of exponents", sweep.ledger.sizes.of(b.node, b.feats))
     if not t.factors:
         if base.argument.biases:
             raise Stop(base.node, HEAD_NORM.name, "an input with a bias, and no matrix")
@@ -177,6 +188,7 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
             if own:
                 ledger.free("biases", Integer(1))
     ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+    sweep.spans(base.argument, d)
     ledger.commit(d * d + d)
     Stream(sweep, d).down(base.argument, Bound(
         "so", scale=base.eps == 0, ones="free" if base.centred else "", projective=True))

@@ -122,7 +122,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        return len(rest) == 1 and not rest[0].factors
+        return len(rest) == 1 and not rest[0].factors and isinstance(
+            self.sweep.base(rest[0]), Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""
@@ -156,16 +157,16 @@ class Stream:
         suffix = self._suffix(affine, rest)
         n = len(suffix)
         stream = tuple(
-            Bias(b.node, b.feats, b.rows, b.factors[:-n]) for b in affine.biases
+            replace(b, factors=b.factors[:-n]) for b in affine.biases
             if len(b.factors) >= n and b.factors[-n:] == suffix)
         return None, stream, suffix
 
     def _suffix(self, affine: Affine, rest: Sequence[Term]) -> Factors:
         """The maps behind the stream, the same for all of its terms."""
-        wanted = {(t.base, t.feats): t.factors for t in rest}
+        wanted = {(t.base, t.feats, t.scale): t.factors for t in rest}
         found: set[Factors] = set()
         for t in affine.terms:
-            inner = wanted.get((t.base, t.feats))
+            inner = wanted.get((t.base, t.feats, t.scale))
             if inner is None or t.factors[:len(inner)] != inner:
                 raise Stop(affine.node, SKIP.name, "a block reads another line than the stream")
             found.add(t.factors[len(inner):])
@@ -365,7 +366,7 @@ class Stream:
         self._matrix(bound, tied)
         if bound.ones == "free":
             rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
-            rows += [ledger.sizes.of(b.node, b.rows) for b in y.biases]
+            rows += [self._rows(b, t) for b in y.biases]
             ledger.free("writers of 1", sum(rows, Integer(0)))
         seen = self.width - 1 if bound.ones == "free" else self.width
         # tables and biases undo each other's constants, and a table of inputs' rows one of tokens'
@@ -380,6 +381,17 @@ class Stream:
         if constants:
             ledger.free("constants against each other", seen * (constants - 1))
             self._count_shift(bound)
+
+    def _rows(self, bias: Bias, start: Term) -> Size:
+        """The rows of a table that are read: of positions beyond the example's nothing is said."""
+        ledger = self.ledger
+        own = ledger.sizes.of(bias.node, bias.rows)
+        tokens = ledger.sizes.of(start.base, [
+            a for a in self.sweep.structure.top(start.base) if a not in start.feats])
+        if not bias.rows or ledger.sizes.value(own) <= ledger.sizes.value(tokens):
+            return own
+        ledger.words("rows of a table beyond the example's positions are left out")
+        return tokens
 
     def _matrix(self, bound: Bound, tied: bool) -> None:
         ledger, d = self.ledger, self.width

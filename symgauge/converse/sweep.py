@@ -16,7 +16,7 @@ from symgauge.converse.context import Context
 from symgauge.converse.fact import Fact
 from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
 from symgauge.converse.facts.stream import HEAD
-from symgauge.converse.facts.units import gated, units
+from symgauge.converse.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
 from symgauge.converse.bound import Bound
 from symgauge.converse.ledger import Ledger, Step
@@ -194,7 +194,16 @@ class Sweep(Context):
 
     def _units(self, goals: Sequence[Affine], base: Units | Gated, ones: bool) -> None:
         self.no_tokens(base.node)
+        arguments = [base.argument] if isinstance(base, Units) else [base.gate, base.up]
+        if any(a.repeated for a in arguments):
+            raise Stop(base.node, CHAIN.name, "units that are repeated")
         out = self._maps(goals, ones)
+        if base.converse in ("", "power") and self.ledger.holds(2, out):
+            # two outputs tell units apart, where no map between has one column
+            for f in goals[0].terms[0].factors:
+                if isinstance(f, Weight):
+                    self.ledger.asks(
+                        2, self.ledger.sizes.of(f.node, f.outs), "two outputs tell the units apart")
         alone = len(goals) == 1 and not ones
         found = units(self, base, out, alone) if isinstance(base, Units) else gated(
             self, base, out, alone)
@@ -203,6 +212,8 @@ class Sweep(Context):
 
     def _sum(self, goal: Affine, ones: bool) -> None:
         """A sum of several lines: a stream, read by a matrix or as it is, or units side by side."""
+        if goal.node in self.constant_goals:
+            raise Stop(goal.node, EXPONENTIAL.name, "exponents that are a stream")
         shared = _common(goal)
         if shared:
             plain_head(self, goal, shared, ones)

@@ -22,7 +22,7 @@ from symgauge.formulas.pages import markdown, page
 from symgauge.plain import PlainFamily
 from symgauge.program.serial import canonical_digest
 from symgauge.records import Record, RecordFile, plain
-from symgauge.report.escape import verbatim
+from symgauge.typesetting.escape import verbatim
 
 #: What a statement is about, beside its program: what a capture tells, under the same names.
 ABOUT = ("about", "outputs", "outputs_left_out", "training")

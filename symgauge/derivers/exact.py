@@ -3,8 +3,9 @@
 Families are taken until the sandwich closes: first the structural ones, which need no search,
 then those that determining equations give on the network itself, then those on
 slices (a parameter that a found scaling or shift uses up is fixed, and what is found there is
-carried back), then the general mode ansatz. Superfluous families are dropped, and only
-generators that the proof table proves are reported.
+carried back), then the general mode ansatz. Superfluous families are dropped, and only generators
+that the proof table proves are reported. For null directions that are left, polynomial fields are
+sought (`graded`).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import RANK_ORDER
 from symgauge.points.tokens import draw_tokens
-from symgauge.program.lower import is_piecewise
+from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import FiniteActions
@@ -136,11 +137,20 @@ class ExactDeriver:
             fields = [f for p in found.families for f in p.family.fields]
             draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
             found.implicit = implicit_tensors(draw, fields, self.read, found.rank)
-            if found.parameters <= GRADED and self._polynomial(found):
+            if self._is_graded(found) and self._polynomial(found):
                 fields = [f for p in found.families for f in p.family.fields]
                 found.implicit = implicit_tensors(
                     draw, fields, self.read, found.rank) if found.unexplained else []
         return found
+
+    def _is_graded(self, found: Found) -> bool:
+        """Whether polynomial fields are sought: not with roots of constants.
+
+        Those are derived again as floats (`derivation.rounded_roots`): coefficients are rational.
+        """
+        lowered = lower(self.network)
+        return found.parameters <= GRADED and not any(
+            lowered.is_constant[i] for i in lowered.root_lines)
 
     def _polynomial(self, found: Found) -> int:
         """Take polynomial fields for the null directions that are left; how many are proved."""

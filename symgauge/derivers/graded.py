@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from symgauge.derivers.basket import Values
 from symgauge.derivers.grading import grading
-from symgauge.derivers.monomials import Box, Group, Terms, boxes
 from symgauge.derivers.search import Search
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.exact.row_spaces import outside
 from symgauge.lie.fields import VectorField
+from symgauge.lie.monomials import Box, Group, Terms, boxes
 
 #: Degree of the components in all parameters together.
 DEGREE = 2

@@ -9,7 +9,6 @@ and output has gains, which are parameters.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.network import Network, Node
+from symgauge.program.op import NodeOp
 
 #: Random combinations of the weights that tell weights apart.
 LABELS = 2
@@ -61,6 +61,8 @@ def _with_gains(network: Network) -> Network:
     """The program with a gain at each entry of its inputs (but tokens) and of its outputs."""
     nodes: list[Node] = []
     names = {p.name for p in network.parameters}
+    times = network.ops["mul"]
+    assert isinstance(times, NodeOp)
 
     def gained(i: int) -> int:
         name = f"gains of line {i}"
@@ -69,14 +71,14 @@ def _with_gains(network: Network) -> Network:
         names.add(name)
         shape = nodes[i].shape
         nodes.append(Node(None, (), {}, shape, Parameter(name, shape)))
-        nodes.append(Node(network.ops["mul"], (i, len(nodes) - 1), {}, shape))
+        nodes.append(Node(times, (i, len(nodes) - 1), {}, shape))
         return len(nodes) - 1
 
     moved: list[int] = []
     for node in network.nodes:
         nodes.append(replace(node, inputs=tuple(moved[j] for j in node.inputs)))
         last = len(nodes) - 1
-        scaled = isinstance(node.leaf, Input) and not node.leaf.classes and prod(node.shape)
+        scaled = isinstance(node.leaf, Input) and not node.leaf.classes
         moved.append(gained(last) if scaled else last)
     outputs = tuple(gained(moved[i]) for i in network.outputs)
     return replace(network, nodes=tuple(nodes), outputs=outputs)

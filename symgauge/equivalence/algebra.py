@@ -27,7 +27,7 @@ from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 from symgauge.program.serial import network_to_json
 from symgauge.progress import Progress, silent
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.verdict import Verdict
 
 #: A term's sign and size, and the powers of its factors by name.

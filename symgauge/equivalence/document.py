@@ -14,7 +14,7 @@ from symgauge.equivalence.record import EquivalenceRecord, Terms
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus, structure
 from symgauge.report.article import display, longtable, whole
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.names import symbols
 
 #: Elements that are written by components, and entries of a matrix that is written out.

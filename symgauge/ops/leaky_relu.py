@@ -22,6 +22,8 @@ class LeakyRelu(Composite):
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Any:
         """The slope is an attribute."""
         slope = args[1] if len(args) > 1 else kwargs.get("negative_slope", 0.01)
+        if slope == 1:
+            return args[0]  # no kink
         return build.apply("leaky_relu", args[0], slope=build.fraction(slope))
 
     def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:

@@ -58,8 +58,8 @@ class NodeOp(AbstractOp):
     #: The lemma on how the value varies when the inputs do: the name of a file of `laws`, as it
     #: calls itself. "general": a variation of an input is one of the value, no more.
     law: ClassVar[str] = "general"
-    #: What is read off sums of the values about their arguments (`symgauge.converse`): the name of a
-    #: fact, or "" where none is stated.
+    #: What is read off sums of the values about their arguments (`symgauge.converse`): the name of
+    #: a fact, or "" where none is stated.
     converse: ClassVar[str] = ""
     #: Whether its values are no polynomial over the lower field and its slope is one in them.
     bounded: ClassVar[bool] = False

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from symgauge.families.kinds import kind_of
 from symgauge.families.part import shape_of
 from symgauge.plain import PlainElement, PlainFamily, PlainMove, PlainPlace, PlainSlice
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.names import Block, indexed, raised
 
 Key = Literal["parameter", "source"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.names import LAYER, NUMBER
 
 Data = Mapping[str, Any]

@@ -1,18 +1,18 @@
-"""What the converse sweep proves, for the terminal and for LaTeX."""
+"""What the converse sweep says, for the terminal and for LaTeX."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.table import grid, text_of
 
 Data = Mapping[str, Any]
 
 
 def facts_of(completeness: Data) -> Iterator[tuple[str, str]]:
-    """What is proved, and beside it its range, its premises and where the sweep stops."""
+    """What follows, and beside it its range, its premises and where the sweep stops."""
     yield "complete", completeness["says"]
     if completeness.get("stop") is None:
         yield "redundancy", f"at most {completeness['polynomial']} in the range"

@@ -10,7 +10,7 @@ from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.article import longtable, network, symbol_table, whole
 from symgauge.report.completeness import facts_of, paragraphs
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.listed import shown, table_of_families
 from symgauge.report.propositions import all_families
 from symgauge.report.table import grid, text_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.names import indexed, raised
 
 

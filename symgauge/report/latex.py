@@ -16,7 +16,7 @@ from symgauge.report import wording
 from symgauge.report.action import structure, tensor_name, tensor_names
 from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.article import Data, Shapes, longtable, network, symbol_table, whole
-from symgauge.report.escape import escape, math, mixed, verbatim
+from symgauge.typesetting.escape import escape, math, mixed, verbatim
 from symgauge.report.functions import as_formula, with_symbols
 from symgauge.report.invariants import (
     invariant_rows, invariants_text, law_rows, laws_text,

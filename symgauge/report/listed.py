@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from symgauge.report import wording
 from symgauge.report.action import structure, tensor_name
 from symgauge.report.article import Data, Shapes, longtable, width
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.report.names import LAYER
 
 #: Tensors that have a column of dots each, and the points that a line has for them.

@@ -11,7 +11,7 @@ from symgauge.report import wording
 from symgauge.report.action import Line, element_sentence, lines, slices, structure
 from symgauge.report.article import Data, Display, Shapes, display
 from symgauge.report.conjugation import conjugated_lines, slice_sentence
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.flows import flow_rows, flow_sentence
 from symgauge.report.listed import alike, name_of, representative
 from symgauge.report.names import LAYER

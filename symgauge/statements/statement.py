@@ -143,4 +143,5 @@ def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     each = f", {copies} copies" if copies > 1 else ""
     through = ", ".join(t.parameter for t in family.via[:2])
     through += ", ..." if len(family.via) > 2 else ""
-    return f"{word_of(family, shapes)} of {names}{each}" + (f", through {through}" if through else "")
+    word = word_of(family, shapes)
+    return f"{word} of {names}{each}" + (f", through {through}" if through else "")

@@ -7,7 +7,8 @@ and the stream below a block is a part of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 
 from symgauge.sums.stop import Stop
@@ -62,6 +63,9 @@ class Gain:
         return piece_of(self.node, self.at)
 
 
+#: A number and constants, by their lines, by which a line is multiplied.
+Scale = tuple[Fraction, tuple[int, ...]]
+ONE: Scale = (Fraction(1), ())
 Factor = Weight | Gain
 Factors = tuple[Factor, ...]
 
@@ -73,6 +77,7 @@ class Term:
     base: int
     feats: tuple[Address, ...]
     factors: Factors
+    scale: Scale = ONE
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class Bias:
     feats: tuple[Address, ...]
     rows: tuple[Address, ...]
     factors: Factors
+    scale: Scale = ONE
 
     @property
     def piece(self) -> Piece:
@@ -130,14 +136,17 @@ class Reader:
         if self.views.input(node) is not None:
             return _alone(node, feats)
         if line.op is None:
-            rows = tuple(a for a in self.structure.top(node) if a not in feats)
+            # a packed bias is read at leaves inside one of its own
+            inside = {a[:2] for a in feats}
+            rows = tuple(a for a in self.structure.top(node) if a not in inside)
             return Affine(node, feats, (), (Bias(node, feats, rows, ()),))
         if line.law in MOVES:
             return self._moved(line, feats)
         if line.law == "part":
             return self._part(line, feats)
         if line.law == "multiple" and line.attrs["factor"]:
-            return self._again(line, feats, self.read(line.inputs[0], feats))
+            return _scaled(self._again(line, feats, self.read(line.inputs[0], feats)),
+                           (line.attrs["factor"], ()))
         if line.law == "sum of lines":
             return self._sum(line, feats)
         if line.law == "contraction":
@@ -279,8 +288,8 @@ class Reader:
     ) -> Affine:
         return Affine(
             line.node, feats,
-            tuple(Term(t.base, t.feats, (*t.factors, factor)) for t in below.terms),
-            tuple(Bias(b.node, b.feats, b.rows, (*b.factors, factor)) for b in below.biases),
+            tuple(replace(t, factors=(*t.factors, factor)) for t in below.terms),
+            tuple(replace(b, factors=(*b.factors, factor)) for b in below.biases),
             below.repeated, below.constant)
 
     def _product(self, line: Line, feats: tuple[Address, ...]) -> Affine | None:
@@ -293,7 +302,8 @@ class Reader:
                 continue
             if self.structure.fixed[scale]:
                 if self._along_features(scale, feats) and self.nonzero(scale):
-                    return self._again(line, feats, self.read(other, feats))
+                    return _scaled(self._again(line, feats, self.read(other, feats)),
+                                   (Fraction(1), (scale,)))
                 continue
             view = self.views.parameter(scale)
             if view is None or any(
@@ -337,6 +347,16 @@ def _keeps(op: object, attrs: Mapping[str, object]) -> bool:
     law = getattr(op, "law", "")
     return law in MOVES or getattr(op, "takes_root", False) or getattr(
         op, "converse", "") == "power" or op.degree_at(**attrs) != 1  # type: ignore[attr-defined]
+
+
+def _scaled(affine: Affine, by: Scale) -> Affine:
+    """The same times a number and constants."""
+    def times(scale: Scale) -> Scale:
+        return scale[0] * by[0], tuple(sorted((*scale[1], *by[1])))
+
+    return replace(
+        affine, terms=tuple(replace(t, scale=times(t.scale)) for t in affine.terms),
+        biases=tuple(replace(b, scale=times(b.scale)) for b in affine.biases))
 
 
 def _alone(node: int, feats: tuple[Address, ...]) -> Affine:

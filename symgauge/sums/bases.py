@@ -240,6 +240,9 @@ class Bases:
         if soft is None or soft.op is None or not soft.op.converse:
             return None
         entrywise = soft.law != "normaliser"
+        if entrywise and soft.op.converse != "smooth":
+            # scores of a homogeneous function scale, exponents shift, against the values
+            return None
         column = [a for a in structure.top(line.inputs[0]) if a[0] == rank - 1]
         if len(column) > 1 or any(weights.at[a] is None for a in structure.top(line.inputs[0])):
             return None
@@ -362,8 +365,7 @@ class Bases:
                     gains.append(found[0])
                     node = found[1]
                     continue
-                normed = self._norm(line, tuple(
-                    a for a in feats if a[0] == len(line.shape) - 1))
+                normed = self._norm(line, own)  # of each head by itself
                 if normed is not None:
                     node = normed.argument.node
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from symgauge.report.escape import escape
+from symgauge.typesetting.escape import escape
 from symgauge.theorem.theorem import Decision, Result, Step
 from symgauge.verdict import Verdict
 

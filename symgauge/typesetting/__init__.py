@@ -1,1 +1,1 @@
-"""Drawings as LaTeX pictures that need no package and as SVG; PDFs by the engine at hand."""
+"""LaTeX: escapes, drawings without a package and as SVG, PDFs by the engine at hand."""

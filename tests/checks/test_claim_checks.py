@@ -107,6 +107,12 @@ def test_float32_is_judged_by_its_own_floor() -> None:
 
 BROKEN = {
     # (check, what stands there, what is wrong): a claim that is false must fail
+    "c1_redundancy": ("s[:, None] * W2 - W2 @ w, s * b, -V * s",
+                      "s[:, None] * W2 - W2 @ w, s * b, -0.999 * V * s"),
+    "c3_closure": ("1.0, f(t, x)) - rate(f, t, x, 0.0, xi(t, x))",
+                   "1.0, f(t, x)) - 0.999 * rate(f, t, x, 0.0, xi(t, x))"),
+    "c5p_worldlines": ("- factor * rate[:, :1] * here", "- 0.999 * factor * rate[:, :1] * here"),
+    "c8_permutations": ("+ 2 * math.pi * turns *", "+ 6.28 * turns *"),
     "c2_pushforward": ("moved = pushforward(f, phi)\n", "moved = pushforward(f, phi, 0.0)\n"),
     "c4_time": ("def retimed(f: Field, t: Clock, power: float = 1.0)",
                 "def retimed(f: Field, t: Clock, power: float = 0.5)"),
@@ -229,7 +235,7 @@ def test_the_command_lists(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments, sentence",
     [
-        (["C77"], "there is no check of a claim 'C77'; the claims are C2, C2', C4"),
+        (["C77"], "there is no check of a claim 'C77'; the claims are C1, C2, C2', C3, C4"),
         (["C10", "--plot"], "--plot writes its pictures into --out"),
         (["C10", "--out", __file__], "is a file; name a folder"),
     ],
@@ -243,7 +249,7 @@ def test_the_command_refuses(
 
 def test_claims_are_found_by_any_name() -> None:
     assert find_claims("c5") == find_claims("C5") == find_claims("c5_spacetime")
-    with pytest.raises(BadInputError, match="the claims are C2"):
+    with pytest.raises(BadInputError, match="the claims are C1"):
         find_claims("c")
 
 

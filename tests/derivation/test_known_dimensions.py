@@ -39,12 +39,6 @@ FAST = tuple(name for name in NETWORKS if name not in SLOW)
 #: Rows with kernel directions that no generator of the ansatz makes: how many are left, and what
 #: is missing.
 OPEN = {
-    # W1 <- W1 + v u^T with W2 v = 0: rational in W2, none of its entries may be divided by
-    "lin_2h_taper_nobias": 1,
-    # so(p, q) of the one form sum a_k (w_k x)^2: a scales with weight 2, a slice for each sign
-    "x2_1h_dout1": 3,
-    # so(h, h) of the one form sum d_k (g_k x)(u_k x), without what acts within a unit
-    "bilinear_glu_dout1": 2,
     # all of A: one matrix Wo (I + A/N)^N Wi is seen, its inverse powers are not polynomial
     "node_linear_endpoint": 8,
     # the scale of the stream, undone by the last gain: its orbit is found, no generator proved

@@ -46,7 +46,8 @@ def test_the_page_has_every_row() -> None:
     entries = page.split("   * - ")[2:]
     assert len(entries) == len(cases())
     for case, entry in zip(cases(), entries, strict=True):
-        cells = [line.strip() for line in entry.replace("     - ", "\n").splitlines() if line.strip()]
+        lines = map(str.strip, entry.replace("     - ", "\n").splitlines())
+        cells = [line for line in lines if line]
         assert cells[0].startswith(case.case)
         if case.quantity != "none":
             assert case.true in cells

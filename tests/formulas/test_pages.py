@@ -5,7 +5,7 @@ import re
 import pytest
 
 from symgauge.errors import BadInputError
-from symgauge.report.escape import escape, verbatim
+from symgauge.typesetting.escape import escape, verbatim
 from symgauge.formulas.pages import markdown, page
 
 BODY = r"""\section{The result}

@@ -61,7 +61,7 @@ def claim_names() -> list[str]:
     """The checks of this folder, by name, c2 before c10.
 
     >>> claim_names()[0]
-    'c2_pushforward'
+    'c1_redundancy'
     """
     names = [m.name for m in pkgutil.iter_modules([str(files(HERE))]) if not m.ispkg]
     return sorted(names, key=_order)

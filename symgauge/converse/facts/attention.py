@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from sympy import Integer
+from sympy import Integer, expand
 
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Mixing, Side
@@ -156,7 +157,7 @@ def _normed(
     if len(q.gains) > 1 or len(k.gains) > 1:
         raise Stop(base.scores, NORMED.name, "several gains on one side")
     sizes = [ledger.sizes.of(x.node, x.at) for x in gains]
-    if any(sweep.ledger.sizes.value(n) != sweep.ledger.sizes.value(dk) for n in sizes):
+    if any(expand(n - dk) != 0 for n in sizes):
         raise Stop(base.scores, NORMED.name, "gains of single heads")
     ledger.settle(x.piece for x in gains)
     turned = q.turned is not None or k.turned is not None
@@ -185,7 +186,10 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
     phases = [_phases(sweep, side) for side in (q, k)]
     if len(phases[0][0]) < base.rows or len(phases[1][0]) < base.columns:
         raise Stop(base.scores, ROTARY.name, "the rotation is the same at several positions")
-    pairs = [(t, s) for t, s in pattern(sweep, base) if t != s]
+    seen = pattern(sweep, base)
+    rows = Counter(t for t, _ in seen)
+    # of a row that sees one token alone the scores are unseen
+    pairs = [(t, s) for t, s in seen if t != s and rows[t] > 1]
     best: Size | None = None
     for i, (t, s) in enumerate(pairs[:8]):
         for u, v in pairs[i + 1:8]:
@@ -207,11 +211,11 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
 
 
 def _still(sweep: Asked, base: Mixing) -> bool:
-    """Whether a pair of entries is turned by nothing at some pair of positions that is seen."""
-    left, right = (_phases(sweep, side) for side in (base.query, base.key))
+    """Whether no row sees two tokens at which some pair of entries is turned differently."""
+    seen = pattern(sweep, base)
     return any(
-        a[t] == b[s] for t, s in pattern(sweep, base) if t != s
-        for a, b in zip(left, right, strict=True))
+        all(turn[s] == turn[u] for t, s in seen for v, u in seen if t == v)
+        for turn in _phases(sweep, base.key))
 
 
 def _of_angles(turns: list[Fraction]) -> int:

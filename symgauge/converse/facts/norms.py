@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Integer
 
@@ -82,7 +82,7 @@ def read_all(sweep: Asked, norm: Norm, readings: Sequence[Reading]) -> None:
         mine = [b for b in r.biases if b.factors]
         if any(b.factors[-1] != r.weight or b.rows for b in mine):
             raise Stop(norm.node, READ.name, "a bias that is no bias of the norm")
-        inner |= {Bias(b.node, b.feats, b.rows, b.factors[:-1]) for b in mine}
+        inner |= {replace(b, factors=b.factors[:-1]) for b in mine}
         own = [b for b in r.biases if not b.factors]
         if len(own) > 1:
             raise Stop(norm.node, READ.name, "two biases of one reader")
@@ -105,7 +105,7 @@ def _norm_bias(
     if len(inner) > 1:
         raise Stop(norm.node, READ.name, "several biases of one norm")
     (bias,) = inner
-    if any(bias not in {Bias(b.node, b.feats, b.rows, b.factors[:-1]) for b in r.biases
+    if any(bias not in {replace(b, factors=b.factors[:-1]) for b in r.biases
                         if b.factors} for r in readings):
         raise Stop(norm.node, READ.name, "a bias of the norm that some readers leave out")
     if bias.factors:

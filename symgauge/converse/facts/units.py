@@ -68,11 +68,10 @@ def _exponential(sweep: Asked, base: Units, h: Size) -> None:
 
     sweep.ledger.step(EXPONENTIAL, base.node)
     _private(sweep, base.argument)
-    if any(is_full(b) for b in base.argument.biases):
-        # du = c is absorbed by the bias, which no equation determines then
-        sweep.constant_goals.add(base.argument.node)
-        sweep.ledger.free("shifts of exponents", Integer(0))
-    elif base.argument.biases:
+    # du = c is absorbed by biases, which no equation determines then
+    sweep.constant_goals.add(base.argument.node)
+    biases = base.argument.biases
+    if biases and not any(is_full(b) for b in biases):
         raise Stop(base.node, EXPONENTIAL.name, "a bias of exponents runs through a matrix")
 
 
@@ -127,7 +126,10 @@ def gated(sweep: Asked, base: Gated, out: Size, alone: bool) -> list[Affine]:
 def _bilinear(sweep: Asked, base: Gated, h: Size, out: Size) -> None:
     ledger = sweep.ledger
     left, right = (_coordinates(sweep, a) for a in (base.gate, base.up))
-    if base.gate.terms[0].base == base.up.terms[0].base:
+    gate, up = base.gate.terms[0], base.up.terms[0]
+    if gate.base == up.base and gate.feats != up.feats:
+        raise Stop(base.node, BILINEAR.name, "factors that read parts of one input")
+    if gate.base == up.base:
         ledger.asks(2 * h, left, "the arguments are coordinates")
         if not ledger.holds(2, out):
             ledger.asks(out, 1, "one output")
@@ -185,7 +187,10 @@ def _reached(sweep: Asked, argument: Affine) -> None:
     base = sweep.base(t)
     if isinstance(base, Source) and base.leaf.classes:
         raise Stop(argument.node, KINKED.name, "walls of tokens")
-    sweep.ledger.asks(2, sweep.ledger.sizes.of(t.base, t.feats), "walls through 0 that differ")
+    sizes = sweep.ledger.sizes
+    inner = [sizes.of(f.node, f.outs) for f in t.factors if isinstance(f, Weight)][:-1]
+    for n in (sizes.of(t.base, t.feats), *inner):
+        sweep.ledger.asks(2, n, "walls through 0 that differ")
 
 
 def _same_source(sweep: Asked, base: Gated) -> None:

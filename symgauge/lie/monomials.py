@@ -30,7 +30,7 @@ class Terms:
     @property
     def number(self) -> int:
         """How many terms there are."""
-        return self.targets.shape[-1]
+        return int(self.targets.shape[-1])
 
     def __getitem__(self, k: int | slice) -> Terms:
         return Terms(self.targets[k], self.factors[k])
