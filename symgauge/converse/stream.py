@@ -48,6 +48,8 @@ class Stream:
         self.sweep = sweep
         self.ledger = sweep.ledger
         self.width = width
+        #: Whether the lowest block so far has an attention.
+        self.mixes = False
 
     def down(self, y: Affine, bound: Bound) -> None:
         """From a line of the stream to its start."""
@@ -78,6 +80,7 @@ class Stream:
         if y.repeated or len(set(y.terms)) < len(y.terms):
             raise Stop(y.node, SKIP.name, "a term stands twice")
         parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
+        self.mixes = any(isinstance(p.base, Mixing) for p in parts)
         if not rest:
             raise Stop(y.node, SKIP.name, "nothing passes beside the block")
         raw = self._raw(rest)
@@ -360,6 +363,9 @@ class Stream:
                 len(b.rows) != 1 for b in tables):
             raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
         tied = sweep.tied == w.node
+        if source.leaf.classes and not (tied or tables or self.mixes):
+            # a table of any points makes up for any change of a map of single tokens
+            raise Stop(y.node, TOKENS.name, "the lowest block has no attention")
         if not tied:
             ledger.settle((w.piece,))
         ledger.settle(b.piece for b in y.biases)
