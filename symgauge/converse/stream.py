@@ -48,8 +48,7 @@ class Stream:
         self.sweep = sweep
         self.ledger = sweep.ledger
         self.width = width
-        #: Whether the lowest block so far has an attention.
-        self.mixes = False
+        self.mixes = False  # whether the lowest block so far has an attention
 
     def down(self, y: Affine, bound: Bound) -> None:
         """From a line of the stream to its start."""
@@ -125,8 +124,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        return len(rest) == 1 and not rest[0].factors and isinstance(
-            self.sweep.base(rest[0]), Source)
+        t = rest[0]
+        return len(rest) == 1 and not t.factors and isinstance(self.sweep.base(t), Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""
@@ -364,7 +363,6 @@ class Stream:
             raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
         tied = sweep.tied == w.node
         if source.leaf.classes and not (tied or tables or self.mixes):
-            # a table of any points makes up for any change of a map of single tokens
             raise Stop(y.node, TOKENS.name, "the lowest block has no attention")
         if not tied:
             ledger.settle((w.piece,))

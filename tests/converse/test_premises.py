@@ -1,4 +1,4 @@
-"""Networks that miss a premise of a step: the sweep stops there or counts what the step leaves free.
+"""Networks that miss a premise of a step: the sweep stops there, or counts what is left free.
 
 Each was once bounded below P - rank J; beside it stands a neighbour that meets the premise.
 """
