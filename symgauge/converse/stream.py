@@ -48,6 +48,7 @@ class Stream:
         self.sweep = sweep
         self.ledger = sweep.ledger
         self.width = width
+        self.mixes = False  # whether the lowest block so far has an attention
 
     def down(self, y: Affine, bound: Bound) -> None:
         """From a line of the stream to its start."""
@@ -78,6 +79,7 @@ class Stream:
         if y.repeated or len(set(y.terms)) < len(y.terms):
             raise Stop(y.node, SKIP.name, "a term stands twice")
         parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
+        self.mixes = any(isinstance(p.base, Mixing) for p in parts)
         if not rest:
             raise Stop(y.node, SKIP.name, "nothing passes beside the block")
         raw = self._raw(rest)
@@ -122,8 +124,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        return len(rest) == 1 and not rest[0].factors and isinstance(
-            self.sweep.base(rest[0]), Source)
+        t = rest[0]
+        return len(rest) == 1 and not t.factors and isinstance(self.sweep.base(t), Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""
@@ -360,6 +362,8 @@ class Stream:
                 len(b.rows) != 1 for b in tables):
             raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
         tied = sweep.tied == w.node
+        if source.leaf.classes and not (tied or tables or self.mixes):
+            raise Stop(y.node, TOKENS.name, "the lowest block has no attention")
         if not tied:
             ledger.settle((w.piece,))
         ledger.settle(b.piece for b in y.biases)

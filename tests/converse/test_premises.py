@@ -1,4 +1,4 @@
-"""Networks that miss a premise of a step: the sweep stops there or counts what the step leaves free.
+"""Networks that miss a premise of a step: the sweep stops there, or counts what is left free.
 
 Each was once bounded below P - rank J; beside it stands a neighbour that meets the premise.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from exact_redundancy import exact_redundancy, points
+from exact_redundancy import exact_redundancy, ids, points
 from known_networks import KnownNetwork
 from torch import Tensor, nn
 
@@ -151,3 +151,16 @@ def test_the_neighbours_are_exact(name: str) -> None:
     outcome, redundancy = swept(shapes, formula, points(*size))
     assert outcome.stop is None and outcome.applies
     assert outcome.bound == redundancy
+
+
+def test_a_table_makes_up_for_units_of_single_tokens() -> None:
+    """Below the lowest attention units are seen at V points alone, which the table moves."""
+    shapes = "E:9x2 A:2x2 B:2x2 U:2x9"
+
+    def formula(p: nn.Module, t: Tensor) -> Tensor:
+        z = p.E[t]
+        return rms(z + torch.tanh(rms(z) @ p.A) @ p.B) @ p.U
+
+    outcome, redundancy = swept(shapes, formula, ids(9, 2))
+    assert outcome.stop is not None and "no attention" in outcome.stop.reason
+    assert outcome.bound >= redundancy > 1

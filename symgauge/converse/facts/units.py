@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sympy import Integer
-
 from symgauge.sums.affine import Affine, Weight
 from symgauge.sums.bases import Gated, Source, Units
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.sizes import Size
 from symgauge.sums.stop import Stop
-
 
 from symgauge.converse.asked import Asked
 
