@@ -48,7 +48,9 @@ def check(bench: Bench) -> Iterator[Row]:
         optimiser = make(weights)
         for _ in range(STEPS):
             optimiser.zero_grad()
-            seen = torch.tanh((left @ weights[0]) @ (right @ weights[1]).T)
+            # of size 1: where tanh is flat gradients are rounding, and Adam divides by them
+            scores = (left @ weights[0]) @ (right @ weights[1]).T / math.sqrt(k)
+            seen = torch.tanh(scores)
             torch.autograd.backward((seen - target).pow(2).mean())
             optimiser.step()
         return torch.cat([w.detach() for w in weights])
