@@ -124,8 +124,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        t = rest[0]
-        return len(rest) == 1 and not t.factors and isinstance(self.sweep.base(t), Source)
+        (t, *more) = rest
+        return not more and not t.factors and isinstance(self.sweep.base(t), Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""

@@ -102,11 +102,10 @@ def scaled_heads(p: nn.Module, x: Tensor, h: int) -> Tensor:
 def rotary(
     p: nn.Module, x: Tensor, positions: tuple[int, ...], mask: tuple[tuple[int, ...], ...]
 ) -> Tensor:
-    angles = torch.tensor(positions, dtype=x.dtype)[:, None] * torch.tensor(
-        (1.0, 0.37), dtype=x.dtype)
-    cos, sin = torch.cos(angles), torch.sin(angles)
-
     def turned(y: Tensor) -> Tensor:
+        angles = torch.tensor(positions, dtype=y.dtype)[:, None] * torch.tensor(
+            (1.0, 0.37), dtype=y.dtype)
+        cos, sin = torch.cos(angles), torch.sin(angles)
         a, b = y.chunk(2, -1)
         return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
