@@ -47,8 +47,7 @@ class Stream:
     def __init__(self, sweep: Context, width: Size) -> None:
         self.sweep = sweep
         self.ledger = sweep.ledger
-        self.width = width
-        self.mixes = False  # whether the lowest block so far has an attention
+        self.width, self.mixes = width, False  # whether the lowest block so far has an attention
 
     def down(self, y: Affine, bound: Bound) -> None:
         """From a line of the stream to its start."""
@@ -124,8 +123,8 @@ class Stream:
 
     def _raw(self, rest: Sequence[Term]) -> bool:
         """Whether the stream is an input as it is: it does not vary."""
-        t = rest[0]
-        return len(rest) == 1 and not t.factors and isinstance(self.sweep.base(t), Source)
+        found = [self.sweep.base(t) if not t.factors else None for t in rest]
+        return len(found) == 1 and isinstance(found[0], Source)
 
     def _below(self, y: Affine, parts: Sequence[Part], rest: list[Term]) -> Affine:
         """The stream that the parts read: the terms that are left, with its own biases."""

@@ -102,16 +102,16 @@ def scaled_heads(p: nn.Module, x: Tensor, h: int) -> Tensor:
 def rotary(
     p: nn.Module, x: Tensor, positions: tuple[int, ...], mask: tuple[tuple[int, ...], ...]
 ) -> Tensor:
-    angles = torch.tensor(positions, dtype=x.dtype)[:, None] * torch.tensor(
-        (1.0, 0.37), dtype=x.dtype)
-    cos, sin = torch.cos(angles), torch.sin(angles)
-
     def turned(y: Tensor) -> Tensor:
-        a, b = y.chunk(2, -1)
-        return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+        angles = torch.tensor(positions, dtype=y.dtype)[:, None] * torch.tensor(
+            (1.0, 0.37), dtype=y.dtype)
+        cos, sin = torch.cos(angles), torch.sin(angles)
+        first, second = y.chunk(2, -1)
+        return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
 
-    keys = x @ p.K + (p.k if hasattr(p, "k") else 0)
-    scores = (turned(x @ p.Q) @ turned(keys).T).masked_fill(
+    queries = turned(x @ p.Q)
+    keys = turned(x @ p.K + p.k if hasattr(p, "k") else x @ p.K)
+    scores = (queries @ keys.T).masked_fill(
         ~torch.tensor(mask).bool(), -math.inf)
     return softmax(scores) @ (x @ p.V) @ p.O
 
