@@ -113,7 +113,8 @@ def _permutations(derivation: Derivation) -> Found:
 
 
 def _at_full_size(case: Case, target: Target) -> Found:
-    small = load_hf(case.target, {}) if case.file.startswith("hf:") else target
+    hf = case.file.startswith("hf:")
+    small = load_hf(case.target, {}) if hf else load_target(case.target, load, {})
     whole = derive_full(target.at(target.full_sizes), small)
     if case.quantity == "families":
         return Found(whole.dimension, "families proved at full size: at least")

@@ -23,8 +23,8 @@ from symgauge.statements.stabiliser import generic_stabiliser
 
 #: Printed with every statement that nothing is missing: what no other code has checked.
 ASSUMED = (
-    "the sweep applies the converse lemmas rightly (an assumption: no other code checks its steps; "
-    "its bounds are compared with exact ranks)")
+    "assumed, no certificate: that the sweep applies the converse lemmas rightly (no other code "
+    "checks its steps)")
 #: Parameters up to which the rank of the families is taken at a point.
 RANKED = 4000
 
@@ -172,13 +172,14 @@ def _sentence(
     extent: Extent, bound: int, count: int, stop: Stopped | None, missed: list[str]
 ) -> str:
     if extent is Extent.RANGE:
-        return ("complete for all sizes in the range, by the converse lemmas: the families are the "
-                "whole redundancy")
+        return ("nothing else at any size in the range, by the converse lemmas: the families are "
+                "the whole redundancy, under the assumptions beside it")
     if extent is Extent.HERE:
-        return ("complete at these sizes, by the converse lemmas: the families are the whole "
-                "redundancy")
+        return ("nothing else at these sizes, by the converse lemmas: the families are the whole "
+                "redundancy, under the assumptions beside it")
     if extent is Extent.ELSEWHERE:
-        return ("complete for all sizes in the range, by the converse lemmas; these sizes miss it "
+        return ("nothing else at any size in the range, by the converse lemmas and under the "
+                "assumptions beside it; these sizes miss it "
                 f"({'; '.join(missed)}), and here the families are a lower bound")
     if stop is not None:
         return (f"a lower bound: the sweep stops at line v{stop.line} ({stop.law}: {stop.reason})")

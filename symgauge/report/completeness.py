@@ -13,7 +13,7 @@ Data = Mapping[str, Any]
 
 def facts_of(completeness: Data) -> Iterator[tuple[str, str]]:
     """What follows, and beside it its range, its premises and where the sweep stops."""
-    yield "complete", completeness["says"]
+    yield "beside these", completeness["says"]
     if completeness.get("stop") is None:
         yield "redundancy", f"at most {completeness['polynomial']} in the range"
         yield "range", "; ".join(completeness["range"]) or "all sizes"
