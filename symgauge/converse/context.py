@@ -67,7 +67,7 @@ class Context:
 
     def spans(self, z: Affine, size: Size) -> None:
         """The stream spans: its start is a generic map of at least as many free inputs (C-SPAN)."""
-        if len(set(z.terms)) < len(z.terms):
+        if z.doubled:
             raise Stop(z.node, "stream", "a term stands twice")
         for t in z.terms:
             base = self.base(t)

@@ -75,7 +75,7 @@ class Stream:
         self, y: Affine, tops: list[Term], rest: list[Term], bound: Bound
     ) -> tuple[Affine, Bound]:
         sweep, ledger = self.sweep, self.ledger
-        if y.repeated or len(set(y.terms)) < len(y.terms):
+        if y.repeated or y.doubled:
             raise Stop(y.node, SKIP.name, "a term stands twice")
         parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
         self.mixes = any(isinstance(p.base, Mixing) for p in parts)

@@ -144,12 +144,13 @@ class ExactDeriver:
         return found
 
     def _is_graded(self, found: Found) -> bool:
-        """Whether polynomial fields are sought: not with roots of constants.
+        """Whether polynomial fields are sought: not with roots of constants, not with flows.
 
-        Those are derived again as floats (`derivation.rounded_roots`): coefficients are rational.
+        Constants' roots are derived again as floats (`derivation.rounded_roots`): coefficients are
+        rational. What a flow's end leaves free is no polynomial of its field.
         """
         lowered = lower(self.network)
-        return found.parameters <= GRADED and not any(
+        return found.parameters <= GRADED and not self.network.has_flows and not any(
             lowered.is_constant[i] for i in lowered.root_lines)
 
     def _polynomial(self, found: Found) -> int:

@@ -108,6 +108,11 @@ class Affine:
     #: Whether something that depends on no parameter and no input is added.
     constant: bool = False
 
+    @property
+    def doubled(self) -> bool:
+        """Whether two terms are one line, by whatever numbers: multiples of it may cancel."""
+        return len({(t.base, t.feats, t.factors) for t in self.terms}) < len(self.terms)
+
 
 class Reader:
     """Affine readings of the lines of one program."""

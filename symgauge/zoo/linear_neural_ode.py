@@ -65,7 +65,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {},
         "parameters": 36,
         "redundancy": 18,
-        "algebra": "gl(3,R) + R",
+        "algebra": "distribution of rank 11, no finite-dimensional algebra claimed",
         "orbit_dimension": None,
     },
     {
