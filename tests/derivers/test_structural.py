@@ -86,6 +86,10 @@ ZOO: list[tuple[str, dict[str, Any], int, int]] = [
     ("linear_neural_ode", {"state_size": 2}, 8, 4),
     # states joined and cut again in another axis are not followed
     ("linear_neural_ode", {"trajectory": True}, 9, 1),
+    ("neural_ode", {"encoder": True, "augment_dim": 0}, 6, 6),
+    ("neural_ode", {"encoder": True, "augment_dim": 0, "in_features": 3}, 12, 12),
+    # what vanishes at the starts alone is not followed at all sizes
+    ("neural_ode", {}, 3, 0),
     ("low_rank_adapter", {}, 4, 4),
     ("low_rank_adapter", {"r": 1}, 1, 1),
     ("low_rank_adapter", {"in_features": 2, "out_features": 2, "r": 3}, 8, 8),
