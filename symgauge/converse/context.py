@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sympy import Integer, expand
 
 from symgauge.converse.bound import Bound
-from symgauge.converse.fact import AX, Fact
-from symgauge.converse.facts.chain import BIAS, biases, is_full
+from symgauge.converse.facts.chain import BIAS, biases, is_own
+from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Condition, Size
 from symgauge.program.constant import Constant
@@ -18,10 +18,6 @@ from symgauge.sums.affine import Affine, Reader, Term, Weight
 from symgauge.sums.bases import Base, Bases, Source
 from symgauge.sums.stop import Stop
 
-TOKENS = Fact(
-    "tokens", "dE_v = xi(E_v) for one function xi, which solves the equation of free inputs",
-    "causal, V >= T (P' + 1), P' the other parameters (of a head d + 1 columns, and as many more "
-    "tokens); the first position's outputs see the stream", "proofs/k8_tokens.py", (AX,))
 WALLS = "walls behind walls: each would have to bend at each"
 
 
@@ -67,8 +63,6 @@ class Context:
 
     def spans(self, z: Affine, size: Size) -> None:
         """The stream spans: its start is a generic map of at least as many free inputs (C-SPAN)."""
-        if z.doubled:
-            raise Stop(z.node, "stream", "a term stands twice")
         for t in z.terms:
             base = self.base(t)
             if isinstance(base, Source):
@@ -156,11 +150,10 @@ class Context:
         ledger.step(BIAS, goal.node)
         if goal.node in self.constant_goals:
             # a bias that no equation determines
-            own = [b for b in goal.biases]
-            if not all(is_full(b) and not b.factors for b in own):
+            if not all(map(is_own, goal.biases)):
                 raise Stop(goal.node, BIAS.name, "a bias of exponents runs through a map")
-            ledger.settle(b.piece for b in own)
-            for b in own:
+            ledger.settle(b.piece for b in goal.biases)
+            for b in goal.biases:
                 ledger.free("biases of exponents", ledger.sizes.of(b.node, b.feats))
             for n, _ in others:
                 ledger.free("values' biases before exponents", n)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Integer
 
-from symgauge.converse.bound import Bound
+from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
 from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import chain, is_full, width
@@ -49,7 +49,7 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
     # dU = - A U where z spans: else the head is not settled
     sweep.spans(z, d)
     ledger.commit(d * d + d)
-    Stream(sweep, d).down(z, Bound("gl", shift=bool(own)))
+    Stream(sweep, d).down(z, Bound(Matrices.ALL, shift=bool(own)))
 
 
 def alone(sweep: Context, goals: Sequence[Affine], base: Mixing, ones: bool) -> None:
@@ -191,7 +191,8 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
     sweep.spans(base.argument, d)
     ledger.commit(d * d + d)
     Stream(sweep, d).down(base.argument, Bound(
-        "so", scale=base.eps == 0, ones="free" if base.centred else "", projective=True))
+        Matrices.ROTATIONS, scale=base.eps == 0, ones="free" if base.centred else "",
+        projective=True))
 
 
 def _tied_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:

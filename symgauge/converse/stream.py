@@ -1,4 +1,4 @@
-"""Residual streams: heads, blocks behind a skip, where the stream begins."""
+"""Residual streams: blocks behind a skip, from the line that is read out down to the start."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from sympy import Integer
 
 from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
 from symgauge.sums.bases import Base, Gated, Mixing, Norm, Source, Units
-from symgauge.converse.bound import Bound
+from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts import attention
-from symgauge.converse.facts.chain import BIAS, chain, is_full
-from symgauge.converse.context import TOKENS, Context
-from symgauge.converse.facts.stream import HEAD_NORM, PLAIN, SKIP, START
+from symgauge.converse.facts.chain import BIAS, chain, chain_gains, is_full, is_own
+from symgauge.converse.context import Context
+from symgauge.converse.facts.stream import HEAD_NORM, PLAIN, SKIP
 from symgauge.converse.facts.norms import READ, Reading, read_all, reading
 from symgauge.converse.facts.units import gated, units
 from symgauge.converse.sizes import Size
+from symgauge.converse.start import count_shift, start
 from symgauge.sums.stop import Stop
 
 
@@ -57,7 +58,7 @@ class Stream:
                 break
             y, bound = self._block(y, tops, rest, bound)
             self.ledger.commit(self.width**2 + self.width)
-        self._start(y, bound)
+        start(self.sweep, self.width, y, bound, self.mixes)
 
     # -- blocks ----------------------------------------------------------------------------------
 
@@ -75,8 +76,8 @@ class Stream:
         self, y: Affine, tops: list[Term], rest: list[Term], bound: Bound
     ) -> tuple[Affine, Bound]:
         sweep, ledger = self.sweep, self.ledger
-        if y.repeated or y.doubled:
-            raise Stop(y.node, SKIP.name, "a term stands twice")
+        if y.repeated:
+            raise Stop(y.node, SKIP.name, "a repeated line")
         parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
         self.mixes = any(isinstance(p.base, Mixing) for p in parts)
         if not rest:
@@ -103,7 +104,7 @@ class Stream:
             bound = replace(bound, projective=False)
         bound, full = self._biases(y, z, bound, seen, constants)
         if raw:
-            bound = replace(bound, matrix="0", scale=False)
+            bound = replace(bound, matrix=Matrices.ZERO, scale=False)
         parts = [self._loosened(part, full, seen) for part in parts]
         return z, self._readers(parts, z, bound, raw)
 
@@ -113,7 +114,7 @@ class Stream:
         if not isinstance(base, Mixing) or base.entrywise:
             return part
         query, key, (value, _) = part.readings
-        if not full and not any(is_full(b) and not b.factors for b in value.biases) and any(
+        if not full and not any(map(is_own, value.biases)) and any(
                 b.factors for b in value.biases):
             heads = attention.heads_of(self.sweep, base)
             self.ledger.step(attention.SOFTMAX, base.node)
@@ -217,7 +218,7 @@ class Stream:
                     ledger.sizes.of(factors[-1].node, getattr(factors[-1], "outs", ()))
                     ) != ledger.sizes.value(heads_size):
                 raise Stop(base.node, step.name, "heads of another number")
-            biased.append(self._has_bias(affine, norm))
+            biased.append(any(map(is_own, affine.biases)))
         depth = self.width
         read = [sweep.base(a.terms[0]) for a, _ in part.readings if len(a.terms) == 1]
         if any(isinstance(n, Norm) and n.centred for n in read):
@@ -225,10 +226,6 @@ class Stream:
         attention.scores(sweep, base, heads, (depth, biased[0]), (depth, biased[1]))
         constant = attention.values(sweep, base, heads, (depth, biased[2]), seen)
         return [] if constant is None else [constant]
-
-    def _has_bias(self, affine: Affine, norm: Norm | None) -> bool:
-        """Whether a constant is added behind the matrix: a bias of its own."""
-        return any(is_full(b) and not b.factors for b in affine.biases)
 
     def _biases(
         self, y: Affine, z: Affine, bound: Bound, seen: Size, constants: list[tuple[Size, Size]]
@@ -239,19 +236,16 @@ class Stream:
         ledger.step(BIAS, y.node)
         if any(b.rows for b in own):
             raise Stop(y.node, BIAS.name, "a table of positions is added away from the inputs")
-        for b in own:
-            if any(isinstance(f, Weight) and f.piece not in ledger.settled for f in b.factors):
-                raise Stop(b.node, BIAS.name, "a bias runs through a matrix that no term has")
-            for f in b.factors:
-                if f.piece not in ledger.settled:
-                    ledger.settle((f.piece,))
-                    ledger.free("a gain against a bias", ledger.sizes.parameter(f.node))
+        extra = [f for b in own for f in b.factors if f.piece not in ledger.settled]
+        if any(isinstance(f, Weight) for f in extra):
+            raise Stop(own[0].node, BIAS.name, "a bias runs through a matrix that no term has")
+        chain_gains(ledger, extra)
         ledger.settle(b.piece for b in own)
         total = sum((ledger.sizes.of(b.node, b.feats) for b in own), Integer(0))
         total += sum((n for n, _ in constants), Integer(0))
         if any(is_full(b) for b in own):
             ledger.free("biases", total - seen)
-            self._count_shift(bound)
+            count_shift(ledger, self.width, bound)
             return replace(bound, shift=True), True
         if total != 0:
             ranks = [r for _, r in constants]
@@ -264,13 +258,6 @@ class Stream:
                 raise Stop(y.node, BIAS.name, "the values' biases stand against a shift")
             return replace(bound, shift=True), False
         return bound, False
-
-    def _count_shift(self, bound: Bound) -> None:
-        """A constant c of the line above that its readers let stand."""
-        if bound.shift:
-            self.ledger.free("a shift of the stream", self.width)
-        elif bound.ones == "constant":
-            self.ledger.free("a multiple of 1", Integer(1))
 
     # -- readers ---------------------------------------------------------------------------------
 
@@ -301,16 +288,17 @@ class Stream:
     def _normed(self, norm: Norm, bound: Bound) -> Bound:
         self.ledger.asks(3 if norm.centred else 2, self.width, "a norm of two entries")
         if norm.centred:
-            if bound.matrix == "gl" or (
-                    bound.matrix == "so" and not bound.ones):
+            if bound.matrix is Matrices.ALL or (
+                    bound.matrix is Matrices.ROTATIONS and not bound.ones):
                 raise Stop(norm.node, READ.name, "a norm that centres below one that sees 1")
             if bound.ones != "free" and (bound.shift or bound.ones == "constant"):
                 return replace(bound, shift=False, ones="constant")
             return replace(bound, shift=False, scale=bound.scale and norm.eps == 0)
         if bound.ones:
             raise Stop(norm.node, READ.name, "a norm that sees 1 below one that centres")
-        if bound.matrix == "gl":
-            return replace(bound, matrix="so", scale=norm.eps == 0, shift=False)
+        if bound.matrix is Matrices.ALL:
+            return replace(
+                bound, matrix=Matrices.ROTATIONS, scale=norm.eps == 0, shift=False)
         return replace(bound, shift=False, scale=bound.scale and norm.eps == 0)
 
     def _plain(
@@ -332,80 +320,3 @@ class Stream:
         widths = [ledger.sizes.of(r.weight.node, r.weight.outs) for r in open_ if r.weight]
         ledger.asks(self.width, sum(widths, Integer(0)), "readers without a bias see every shift")
         return replace(bound, shift=False, ones="")
-
-    # -- the start -------------------------------------------------------------------------------
-
-    def _start(self, y: Affine, bound: Bound) -> None:
-        sweep, ledger = self.sweep, self.ledger
-        if bound.projective:
-            raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
-        if len(y.terms) != 1 or y.repeated:
-            raise Stop(y.node, START.name, "the stream begins with several inputs")
-        (t,) = y.terms
-        source = sweep.base(t)
-        assert isinstance(source, Source)
-        if source.leaf.classes:
-            ledger.step(TOKENS, y.node)
-            sweep.vocabulary(source, t)
-        ledger.step(START, y.node)
-        if not t.factors:
-            if y.biases:
-                raise Stop(y.node, START.name, "an input with a bias, and no matrix")
-            return
-        if len(t.factors) != 1 or not isinstance(t.factors[0], Weight):
-            raise Stop(y.node, START.name, "the stream begins behind several maps")
-        w = t.factors[0]
-        assert isinstance(w, Weight)
-        tables = [b for b in y.biases if b.rows]
-        if any(b.factors for b in y.biases) or len(tables) > 1 or any(
-                len(b.rows) != 1 for b in tables):
-            raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
-        tied = sweep.tied == w.node
-        if source.leaf.classes and not (tied or tables or self.mixes):
-            raise Stop(y.node, TOKENS.name, "the lowest block has no attention")
-        if not tied:
-            ledger.settle((w.piece,))
-        ledger.settle(b.piece for b in y.biases)
-        self._matrix(bound, tied)
-        if bound.ones == "free":
-            rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
-            rows += [self._rows(b, t) for b in y.biases]
-            ledger.free("writers of 1", sum(rows, Integer(0)))
-        seen = self.width - 1 if bound.ones == "free" else self.width
-        # tables and biases undo each other's constants, and a table of inputs' rows one of tokens'
-        constants = len(y.biases) + (1 if source.leaf.classes else 0)
-        if tied:
-            constants -= 1 if not sweep.probabilities else 0
-            if sweep.probabilities and constants > 1:
-                ledger.free("a shift of tokens against positions", self.width)
-            if constants > 2 or (len(y.biases) > 1):
-                raise Stop(y.node, START.name, "several constants beside a tied table")
-            return
-        if constants:
-            ledger.free("constants against each other", seen * (constants - 1))
-            self._count_shift(bound)
-
-    def _rows(self, bias: Bias, start: Term) -> Size:
-        """The rows of a table that are read: of positions beyond the example's nothing is said."""
-        ledger = self.ledger
-        own = ledger.sizes.of(bias.node, bias.rows)
-        tokens = ledger.sizes.of(start.base, [
-            a for a in self.sweep.structure.top(start.base) if a not in start.feats])
-        if not bias.rows or ledger.sizes.value(own) <= ledger.sizes.value(tokens):
-            return own
-        ledger.words("rows of a table beyond the example's positions are left out")
-        return tokens
-
-    def _matrix(self, bound: Bound, tied: bool) -> None:
-        ledger, d = self.ledger, self.width
-        if tied:
-            self.sweep.tied_matrix(bound, d)
-            return
-        if bound.matrix == "gl":
-            ledger.free("gl of the stream", d * d)
-        elif bound.matrix == "so" and bound.ones:
-            ledger.free("so of the stream, 1 fixed", (d - 1) * (d - 2) / 2)
-        elif bound.matrix == "so":
-            ledger.free("so of the stream", d * (d - 1) / 2)
-        if bound.scale:
-            ledger.free("the scale of the stream", Integer(1))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sympy import Integer, expand
 
 from symgauge.converse.context import Context
-from symgauge.converse.fact import Fact
 from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
+from symgauge.converse.facts.ends import OUTPUTS, TABLE
 from symgauge.converse.facts.stream import HEAD
 from symgauge.converse.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
@@ -30,10 +30,6 @@ from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Gated, Mixing, Source, Units
 from symgauge.sums.stop import Stop
 
-OUTPUTS = Fact("outputs", "the output does not vary", "", "")
-TABLE = Fact(
-    "table", "d(E E^T) = 0: dE = E Omega, Omega in so(d)", "d <= V",
-    "proofs/k2_matrix_equations.py, k8_tokens.py")
 #: Facts that hold of points as of free inputs.
 AT_POINTS = (OUTPUTS.name, CHAIN.name, BIAS.name, TABLE.name)
 UNMET = "parameters that no step has met"

@@ -108,11 +108,6 @@ class Affine:
     #: Whether something that depends on no parameter and no input is added.
     constant: bool = False
 
-    @property
-    def doubled(self) -> bool:
-        """Whether two terms are one line, by whatever numbers: multiples of it may cancel."""
-        return len({(t.base, t.feats, t.factors) for t in self.terms}) < len(self.terms)
-
 
 class Reader:
     """Affine readings of the lines of one program."""
@@ -169,7 +164,7 @@ class Reader:
 
     def _moved(self, line: Line, feats: tuple[Address, ...]) -> Affine:
         source = line.inputs[0]
-        step = self.views._one(line)
+        step = self.views.move(line)
         if step is None:
             return _alone(line.node, feats)
         wanted = [(step[a[:2]], a[2:]) for a in feats]
@@ -189,6 +184,9 @@ class Reader:
         terms = tuple(t for p in parts for t in p.terms)
         if len(terms) > MOST_TERMS:
             raise Stop(line.node, "sum of lines", "skips around skips: too many terms")
+        if len({(t.base, t.feats, t.factors) for t in terms}) < len(terms):
+            # by whatever numbers: multiples of one line may cancel
+            raise Stop(line.node, "sum of lines", "a term stands twice")
         return Affine(
             line.node, feats, terms, tuple(b for p in parts for b in p.biases),
             any(p.repeated for p in parts), any(p.constant for p in parts))

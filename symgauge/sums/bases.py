@@ -10,7 +10,7 @@ from typing import Any
 from symgauge.sums.affine import Affine, Gain, Reader
 from symgauge.sums.entrywise import argument_of
 from symgauge.sums.stop import Stop
-from symgauge.sums.views import MOVES
+from symgauge.sums.views import MOVES, Views, number_of
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input
@@ -194,7 +194,7 @@ class Bases:
             here = self.structure.lines[mean].inputs
             fixed = [j for j in here if self.structure.fixed[j]]
             free = [j for j in here if not self.structure.fixed[j]]
-            number = self._number(fixed[0]) if len(fixed) == 1 else None
+            number = number_of(self.structure, fixed[0]) if len(fixed) == 1 else None
             if number is None or number < 0 or len(free) != 1:
                 return None
             eps, mean = number, self._through(free[0])
@@ -219,16 +219,6 @@ class Bases:
                 line.law in MOVES or line.law == "multiple" and line.attrs["factor"] > 0):
             node = line.inputs[0]
         return node if node in self.structure.lines else None
-
-    def _number(self, node: int) -> Fraction | None:
-        """The one number of a constant line."""
-        nodes = self.structure.network.nodes
-        while nodes[node].op is not None and nodes[node].op.law in MOVES:  # type: ignore
-            node = nodes[node].inputs[0]
-        leaf = nodes[node].leaf
-        if isinstance(leaf, Constant) and not leaf.unknown and len(leaf.table) == 1:
-            return leaf.table[0]
-        return None
 
     # -- averages of tokens ----------------------------------------------------------------------
 
@@ -265,7 +255,7 @@ class Bases:
         scores, alike = found
         # the heads of the value, as the scores number them
         at = {a: weights.at[a] for a in heads}
-        shared = tuple(a for a in heads if views_group(views, line.inputs[1], a))
+        shared = tuple(a for a in heads if _numbers(views, line.inputs[1], a))
         repeats = tuple(a for a in heads if a not in shared)
         sides = self._sides(scores, alike, [at[a] for a in shared], [at[a] for a in repeats])
         if sides is None:
@@ -292,7 +282,7 @@ class Bases:
             if line is None:
                 return None
             if line.law in MOVES:
-                step = self.reader.views._one(line)
+                step = self.reader.views.move(line)
                 if step is None:
                     return None
                 at = {a: step[b] for a, b in at.items() if b is not None}
@@ -383,6 +373,6 @@ class Bases:
         return None
 
 
-def views_group(views: Any, node: int, address: Address) -> bool:
+def _numbers(views: Views, node: int, address: Address) -> bool:
     """Whether a leaf of a line numbers what it moves, and is no repetition of it."""
     return views.of(node).at.get(address) is not None

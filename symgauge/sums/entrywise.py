@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from symgauge.program.constant import Constant
 from symgauge.spaces.structure import Structure
+from symgauge.sums.views import number_of
 
 #: {(power of u, power of t): coefficient}.
 Polynomial = dict[tuple[int, int], Fraction]
@@ -71,7 +71,9 @@ class _Reading:
         if node == self.u:
             return {(1, 0): Fraction(1)}
         if self.structure.fixed[node]:
-            number = self._number(node)
+            number = number_of(self.structure, node)
+            if number is None:
+                raise Unread
             return {(0, 0): number} if number else {}
         line = self.structure.lines[node]
         assert line.op is None or line.inputs
@@ -96,17 +98,6 @@ class _Reading:
             raise Unread
         self.atom = node
         return {(0, 1): Fraction(1)}
-
-    def _number(self, node: int) -> Fraction:
-        nodes = self.structure.network.nodes
-        while (op := nodes[node].op) is not None:
-            if op.law not in ("reshape", "repetition", "permutation"):
-                raise Unread
-            node = nodes[node].inputs[0]
-        leaf = nodes[node].leaf
-        if not isinstance(leaf, Constant) or leaf.unknown or len(leaf.table) != 1:
-            raise Unread
-        return leaf.table[0]
 
 
 def _sum(given: list[Polynomial]) -> Polynomial:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
+from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line, NoLemma
@@ -27,6 +29,20 @@ class View:
         return tuple((*a, *rest) for a, rest in found if a is not None)
 
 
+def number_of(structure: Structure, node: int) -> Fraction | None:
+    """The one number of a constant line, below moves; None where it has several or none is known.
+    """
+    nodes = structure.network.nodes
+    while (op := nodes[node].op) is not None:
+        if op.law not in MOVES:
+            return None
+        node = nodes[node].inputs[0]
+    leaf = nodes[node].leaf
+    if isinstance(leaf, Constant) and not leaf.unknown and len(leaf.table) == 1:
+        return leaf.table[0]
+    return None
+
+
 class Views:
     """The views of one program, each followed once."""
 
@@ -45,14 +61,14 @@ class Views:
         line = self.structure.lines.get(node)
         if line is None or line.law not in MOVES:
             return View(node, own)
-        step = self._one(line)
+        step = self.move(line)
         if step is None:
             return View(node, own)
         below = self.of(line.inputs[0])
         at = {a: None if b is None else below.at[b] for a, b in step.items()}
         return View(below.node, at)
 
-    def _one(self, line: Line) -> dict[Address, Address | None] | None:
+    def move(self, line: Line) -> dict[Address, Address | None] | None:
         """Where the leaves of one moving line come from; None where index spaces are mixed."""
         source = line.inputs[0]
         step: dict[Address, Address | None] = dict.fromkeys(self.structure.top(line.node))

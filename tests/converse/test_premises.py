@@ -62,6 +62,13 @@ MISSED: dict[str, tuple[str, Formula, tuple[int, ...], str]] = {
         "does not begin with an input"),
     "a stream that cancels": (
         "W:2x9", lambda p, x: x @ p.W - (x @ p.W) * 1, (2, 2), "a term stands twice"),
+    "arguments that cancel": (
+        "W:2x3 V:3x2", lambda p, x: torch.tanh(x @ p.W - (x @ p.W) * 1) @ p.V, (2, 2),
+        "a term stands twice"),
+    "a factor that cancels": (
+        "W:2x3 U:2x3 V:3x2",
+        lambda p, x: (torch.sigmoid(x @ p.W) * (x @ p.U - (x @ p.U) * 1)) @ p.V, (2, 2),
+        "a term stands twice"),
     "one unit repeated": (
         "w:2x1 V:4x5", lambda p, x: torch.tanh((x @ p.w).expand(2, 4)) @ p.V, (2, 2), "repeated"),
     "exponents that are a stream": (

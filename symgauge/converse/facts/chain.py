@@ -59,6 +59,11 @@ def is_full(bias: Bias) -> bool:
     return not bias.rows and not any(isinstance(f, Weight) for f in bias.factors)
 
 
+def is_own(bias: Bias) -> bool:
+    """Whether a bias is added last of all: nothing is behind it."""
+    return is_full(bias) and not bias.factors
+
+
 def biases(
     ledger: Ledger, given: Iterable[Bias], out: Size, ones: bool = False,
     others: Iterable[tuple[Size, Size]] = (), settled: frozenset[int] = frozenset(),

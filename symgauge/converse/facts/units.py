@@ -7,6 +7,7 @@ from collections.abc import Callable
 from symgauge.sums.affine import Affine, Weight
 from symgauge.sums.bases import Gated, Source, Units
 from symgauge.converse.fact import AX, Fact
+from symgauge.converse.facts.chain import is_full
 from symgauge.converse.sizes import Size
 from symgauge.sums.stop import Stop
 
@@ -61,8 +62,6 @@ def _smooth(sweep: Asked, base: Units) -> None:
 
 
 def _exponential(sweep: Asked, base: Units, h: Size) -> None:
-    from symgauge.converse.facts.chain import is_full
-
     sweep.ledger.step(EXPONENTIAL, base.node)
     _private(sweep, base.argument)
     # du = c is absorbed by biases, which no equation determines then
@@ -175,8 +174,6 @@ def _coordinates(sweep: Asked, argument: Affine) -> Size:
 
 def _reached(sweep: Asked, argument: Affine) -> None:
     """Every wall is reached: arguments of free inputs with a bias or two inputs, or of a stream."""
-    from symgauge.converse.facts.chain import is_full
-
     _private(sweep, argument)
     if any(is_full(b) for b in argument.biases):
         return
