@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
+from math import prod
+
+from symgauge.exact.rational_matrix import RationalMatrix, matrix, solved
 
 #: Exponents of one monomial, in the order of the variables.
 Monomial = tuple[int, ...]
@@ -28,21 +31,18 @@ class Polynomial:
         return sum((c * _value(m, at) for m, c in self.terms.items()), Fraction(0))
 
     def __str__(self) -> str:
-        from sympy import Rational, Symbol, expand, prod, sstr
+        import sympy
 
-        symbols = [Symbol(name, positive=True) for name in self.names]
+        symbols = [sympy.Symbol(name, positive=True) for name in self.names]
         total = sum(
-            Rational(c.numerator, c.denominator)
-            * prod(s**e for s, e in zip(symbols, m, strict=True))
+            sympy.Rational(c.numerator, c.denominator)
+            * sympy.prod(s**e for s, e in zip(symbols, m, strict=True))
             for m, c in self.terms.items())
-        return str(sstr(expand(total)))
+        return str(sympy.sstr(sympy.expand(total)))
 
 
 def _value(m: Monomial, at: Point) -> int:
-    out = 1
-    for e, x in zip(m, at, strict=True):
-        out *= x**e
-    return out
+    return prod(x**e for e, x in zip(m, at, strict=True))
 
 
 def through(
@@ -50,38 +50,24 @@ def through(
 ) -> tuple[dict[Monomial, Fraction] | None, bool]:
     """(coefficients, whether they are determined) of the polynomial through all the points.
 
-    None where no combination of the monomials takes these values. Gauss over QQ.
+    None where no combination of the monomials takes these values.
     """
-    rows = [
-        [*(Fraction(_value(m, p)) for m in monomials), Fraction(v)]
-        for p, v in zip(points, values, strict=True)]
-    pivots: list[int] = []
-    for column in range(len(monomials)):
-        at = next((r for r in range(len(pivots), len(rows)) if rows[r][column]), None)
-        if at is None:
-            continue
-        here = len(pivots)
-        rows[here], rows[at] = rows[at], rows[here]
-        rows[here] = [x / rows[here][column] for x in rows[here]]
-        for r, row in enumerate(rows):
-            if r != here and row[column]:
-                rows[r] = [x - row[column] * y for x, y in zip(row, rows[here], strict=True)]
-        pivots.append(column)
-    if any(row[-1] for row in rows[len(pivots):]):
+    found = solved(_rows(monomials, points), matrix([[v] for v in values], 1))
+    if found is None:
         return None, False
-    found = {monomials[c]: rows[r][-1] for r, c in enumerate(pivots) if rows[r][-1]}
-    return found, len(pivots) == len(monomials)
+    coefficients = {
+        m: Fraction(int(c.p), int(c.q)) for m, (c,) in zip(monomials, found.table(), strict=True)}
+    return ({m: c for m, c in coefficients.items() if c},
+            rank(monomials, points) == len(monomials))
 
 
 def rank(monomials: Sequence[Monomial], points: Sequence[Point]) -> int:
     """How many coefficients values at these points determine."""
-    from sympy import QQ
-    from sympy.polys.matrices import DomainMatrix
+    return int(_rows(monomials, points).rank())
 
-    if not points:
-        return 0
-    rows = [[QQ(_value(m, p)) for m in monomials] for p in points]
-    return int(DomainMatrix(rows, (len(points), len(monomials)), QQ).rank())
+
+def _rows(monomials: Sequence[Monomial], points: Sequence[Point]) -> RationalMatrix:
+    return matrix([[_value(m, p) for m in monomials] for p in points], len(monomials))
 
 
 def degree(values: Sequence[tuple[int, int]], most: int) -> int | None:
