@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import factorial, prod
 from typing import Any
@@ -69,7 +70,7 @@ def discrete_symmetries(
         if shared[names] > 1:
             # two legs of the same tensors are told apart by their axes, and by their parts of them
             names = ", ".join(dict.fromkeys(map(_place, where)))
-        apart = _apart(coordinates, where, places, legs.leg_size)
+        apart = _apart(coordinates, where, indices, places, legs.leg_size)
         permuted = all(map(holds, _permutations(indices, n)))
         if permuted:
             copies, each = _copies(
@@ -120,8 +121,8 @@ def _index(coordinates: Coordinates, place: Location) -> Any:
 
 
 def _apart(
-    coordinates: Coordinates, where: Sequence[Location], places: Mapping[int, list[Location]],
-    size_of: Callable[[int], int],
+    coordinates: Coordinates, where: Sequence[Location], indices: Sequence[Any],
+    places: Mapping[int, list[Location]], size_of: Callable[[int], int],
 ) -> list[list[list[Any]]]:
     """For each leg that stands beside this one wherever it is: the indices at each of its values.
 
@@ -133,31 +134,21 @@ def _apart(
         {
             **{other: q for other, at in places.items() for q in at
                if q.parameter == p.parameter and q.axis != p.axis},
-            **{other: p for i, other in enumerate(p.factors) if i != p.along},
+            **{other: replace(p, along=i) for i, other in enumerate(p.factors) if i != p.along},
         }
         for p in where
     ]
     common = [leg for leg in beside[0] if size_of(leg) > 1 and all(leg in b for b in beside)]
     return [
-        [[_index_beside(coordinates, p, b[leg], leg, k) for p, b in zip(where, beside, strict=True)]
-         for k in range(size_of(leg))]
+        [[_among(index, _index(coordinates, b[leg])[k])
+          for index, b in zip(indices, beside, strict=True)] for k in range(size_of(leg))]
         for leg in common
     ]
 
 
-def _index_beside(coordinates: Coordinates, p: Location, q: Location, leg: int, k: int) -> Any:
-    """As `_index`, at value k of a leg: another factor of the same axis, or at q on another."""
-    index = coordinates.whole(p.parameter)
-    if q is p:
-        index = np.moveaxis(index, p.axis, 0)
-        piece = index[p.start:p.start + prod(p.sizes)].reshape(*p.sizes, -1)
-        pair = (p.along, p.factors.index(leg))
-    else:
-        index = np.moveaxis(index, (p.axis, q.axis), (0, 1))
-        piece = index[p.start:p.start + prod(p.sizes), q.start:q.start + prod(q.sizes)]
-        piece = piece.reshape(*p.sizes, *q.sizes, -1)
-        pair = (p.along, len(p.sizes) + q.along)
-    return np.moveaxis(piece, pair, (0, 1))[:, k].reshape(p.sizes[p.along], -1)
+def _among(index: Any, members: Any) -> Any:
+    """The coordinates of each row that are among these, which each row has as many of."""
+    return index[np.isin(index, members)].reshape(len(index), -1)
 
 
 def _copies(
