@@ -8,7 +8,7 @@ import sys
 from contextlib import redirect_stdout
 
 from symgauge.cli.console import showing_progress, terminal
-from symgauge.cli.inputs import target_of
+from symgauge.cli.inputs import network_of, target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes
 from symgauge.cli.status import HOLDS, UNKNOWN
 
@@ -26,7 +26,6 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status: 2 where nothing says that all is known."""
-    from symgauge.capture import build_without_weights, capture
     from symgauge.converse.complete import Extent, completeness
     from symgauge.report.completeness import print_completeness
 
@@ -35,11 +34,7 @@ def run(options: argparse.Namespace) -> int:
         if options.full:
             target = target.at(target.full_sizes)
         progress("module")
-        module, args, kwargs = build_without_weights(target, strict=options.full)
-        progress("graph")
-        network = capture(
-            module, args, kwargs, output=options.output, observable=options.observable, meta=True
-        ).network
+        network = network_of(target, options, progress)
         progress("sweep")
         found = completeness(network)
     if options.json:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from symgauge.capture.target import Target
     from symgauge.derivation.full import FullDerivation
     from symgauge.derivation.derivation import Derivation
+    from symgauge.program.network import Network
+    from symgauge.progress import Progress
 
 
 def require_place(text: str) -> None:
@@ -58,6 +60,17 @@ def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
     return load_target(text, load, settings)
 
 
+def network_of(target: Target, options: argparse.Namespace, progress: Progress) -> Network:
+    """The program of a target, read without weights, with the output that the options name."""
+    from symgauge.capture import build_without_weights, capture
+
+    module, args, kwargs = build_without_weights(target, strict=options.full)
+    progress("graph")
+    return capture(
+        module, args, kwargs, output=options.output, observable=options.observable, meta=True
+    ).network
+
+
 def target_again(text: str, sizes: Mapping[str, Any]) -> Target:
     """The target of a record, at its sizes."""
     here = target_of(text, [])
@@ -83,17 +96,23 @@ def read_derivation(path: str) -> Derivation:
     return Derivation.from_json(text_of(path))
 
 
+def _schema_of(text: str) -> object:
+    """The schema that a JSON record names; None where it is none."""
+    with contextlib.suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict):
+            return data.get("schema")
+    return None
+
+
 def read_record(path: str) -> Derivation | FullDerivation:
     """A derivation.json or a full.json."""
     from symgauge.derivation.full import FullDerivation
     from symgauge.derivation.derivation import Derivation
 
     text = text_of(path)
-    with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(text)
-        if isinstance(data, dict) and data.get("schema") == FullDerivation.SCHEMA:
-            return FullDerivation.from_json(text)
-    return Derivation.from_json(text)
+    kind = FullDerivation if _schema_of(text) == FullDerivation.SCHEMA else Derivation
+    return kind.from_json(text)
 
 
 def read_equivalence(path: str) -> EquivalenceAlgebra | None:
@@ -101,11 +120,8 @@ def read_equivalence(path: str) -> EquivalenceAlgebra | None:
     from symgauge.equivalence.algebra import EquivalenceAlgebra
 
     text = text_of(path)
-    with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(text)
-        if isinstance(data, dict) and data.get("schema") == EquivalenceAlgebra.SCHEMA:
-            return EquivalenceAlgebra.from_json(text)
-    return None
+    return EquivalenceAlgebra.from_json(text) if (
+        _schema_of(text) == EquivalenceAlgebra.SCHEMA) else None
 
 
 def require_intact(derivation: Derivation | FullDerivation, path: str) -> None:

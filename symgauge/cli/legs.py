@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from symgauge.cli.console import showing_progress, terminal
-from symgauge.cli.inputs import target_of
+from symgauge.cli.inputs import network_of, target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes
 from symgauge.cli.status import HOLDS
 from symgauge.progress import Progress
@@ -54,16 +54,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _listed(target: Target, options: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """The legs with their names and places."""
-    from symgauge.capture import build_without_weights, capture
     from symgauge.report.legs import NOT_CHECKED
     from symgauge.spaces.roles import named_legs
 
     start = time.perf_counter()
-    module, args, kwargs = build_without_weights(target, strict=options.full)
-    progress("graph")
-    network = capture(
-        module, args, kwargs, output=options.output, observable=options.observable, meta=True
-    ).network
+    network = network_of(target, options, progress)
     progress("legs")
     return {
         "name": target.name, "target": target.text, "sizes": dict(target.sizes),

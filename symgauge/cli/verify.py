@@ -50,14 +50,14 @@ def run(options: argparse.Namespace) -> int:
     from symgauge.derivation.derivation import Derivation
     from symgauge.report.table import print_verification
 
-    from symgauge.equivalence.again import verified
-
     algebra = read_equivalence(options.file)
     if algebra is not None:
         if options.kernel or options.target or options.set:
             raise BadInputError(
                 "--kernel, --target and --set belong to a derivation.json, not to the record of "
                 "an equivalence")
+        from symgauge.equivalence.again import verified
+
         with showing_progress() as progress, redirect_stdout(sys.stderr):
             progress("verification")
             found = verified(algebra)
