@@ -87,8 +87,9 @@ def capture(
     if meta:
         module, args, kwargs = fake_in_double(module, args, kwargs)
         check_example(args, kwargs)
-        program = exported(module, args, kwargs)
-        network, reader = _read(module, program, Reading(output, observable))
+        with numbered_flows(module) as flows:
+            program = exported(module, args, kwargs)
+        network, reader = _read(module, program, Reading(output, observable, flows))
         return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
     check_values(module, args, kwargs)
     args, kwargs = wide_example(args, kwargs)
