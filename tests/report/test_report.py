@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from symgauge.errors import InconsistentError, SymgaugeError
-from symgauge.report import action, conjugation, escape, latex, names, table, wording
+from symgauge.report import action, conjugation, latex, names, table, wording
+from symgauge.typesetting import escape
 from symgauge.typesetting import compile
 
 HOSTILE = "\\input{/etc/passwd}%$#&_^~{}[x]*--``''\"<|>\n\x1b[31mθ中é" + "long" * 40

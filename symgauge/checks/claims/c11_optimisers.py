@@ -43,12 +43,11 @@ def check(bench: Bench) -> Iterator[Row]:
     target = bench.draw.normal("target", n, n)
 
     def trained(make: Optimiser, q: Tensor, p: Tensor) -> Tensor:
-        """W_Q above W_K after some steps."""
+        """W_Q above W_K after some steps; scores of size 1, for a flat tanh leaves rounding."""
         weights = [q.clone().requires_grad_(), p.clone().requires_grad_()]
         optimiser = make(weights)
         for _ in range(STEPS):
             optimiser.zero_grad()
-            # of size 1: where tanh is flat gradients are rounding, and Adam divides by them
             scores = (left @ weights[0]) @ (right @ weights[1]).T / math.sqrt(k)
             seen = torch.tanh(scores)
             torch.autograd.backward((seen - target).pow(2).mean())
