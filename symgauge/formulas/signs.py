@@ -23,5 +23,8 @@ NOTES = {
         (r"{softmax}_", r"{LN}_", r"{C}_"),
         "an index names the axes that something is along, from 0 on"),
     r"\odot": r"$\odot$ multiplies entry by entry",
-    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
+    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places",
+    r"\ast": (
+        r"$(W \ast x)_{o i} = \sum_{c, k} W_{o c k}\, x_{c, i + k}$, the convolution of channels "
+        r"$c$ along the axes behind them (stride 1, no padding, unless written below it)"),
 }
