@@ -6,13 +6,15 @@ It also derives each at its small sizes and draws rank J and the algebra, into _
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import symgauge
 from symgauge import zoo
-from symgauge.capture import load_target
+from symgauge.capture import capture, load_target
+from symgauge.formulas.reading import Reading
 from symgauge.points.growth import rank_growth
 from symgauge.report.latex import drawings
 
@@ -75,6 +77,25 @@ def rows(expected: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def math(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Formulas below each other."""
+    lines = [f"   {left} &= {right}" for left, right in rows]
+    return [".. math::", "", " \\\\\n".join(lines), ""] if rows else []
+
+
+def formulas(name: str) -> list[str]:
+    """The network at its small sizes, as the documents write it: read off its program."""
+    module, args, kwargs = load_target(name, zoo.load, {}).build()
+    found = Reading(capture(module, args, kwargs).network, ()).formulas()
+    lines = math(found.before)
+    if found.layer:
+        ends = f"{found.labels[0]}, \\dots, {found.labels[-1]}"
+        lines += [f"for each layer :math:`\\ell = {ends}`", "", *math(found.layer)]
+        lines += math(found.after)
+    notes = re.sub(r"\$(.+?)\$", r":math:`\1`", "; ".join(found.notes))
+    return [*lines, *([f"Here {notes}.", ""] if notes else [])]
+
+
 def section(name: str, module: ModuleType) -> str:
     """One architecture: formula, known numbers, full sizes, source."""
     lines = [
@@ -83,6 +104,7 @@ def section(name: str, module: ModuleType) -> str:
         "",
         escaped((module.__doc__ or "").strip()),
         "",
+        *formulas(name),
         ".. raw:: html",
         f"   :file: _static/{PICTURES.name}/{name}.html",
         "",
@@ -111,7 +133,7 @@ def picture(name: str) -> str:
 
 
 if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
     for name in zoo.names():
         PICTURES.joinpath(f"{name}.html").write_text(picture(name), encoding="utf-8")
-    PAGE.write_text(page(), encoding="utf-8")

@@ -5,12 +5,12 @@ BELOW = r"\,;\, "
 LN = r"\operatorname{LN}"
 RMS = r"\operatorname{RMSNorm}"
 NOTES = {
-    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean} x) / \sqrt{\operatorname{var} x + "
+    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean}(x)) / \sqrt{\operatorname{var}(x) + "
         r"\varepsilon}$ along each row",
     RMS: r"$\operatorname{RMSNorm}(x) = x / \sqrt{\operatorname{mean}(x^2) + \varepsilon}$ along "
          r"each row",
     r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
-    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
+    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean}(x)$",
     r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
     r"\operatorname{perm}": (
         r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
