@@ -20,7 +20,7 @@ from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
-from symgauge.derivation.exponents import split_exponentials
+from symgauge.points.exponents import split_exponentials
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
@@ -29,7 +29,7 @@ from symgauge.derivation.limits import check_module, check_size
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
 from symgauge.derivation.record import SCHEMA
-from symgauge.derivation.rounded_roots import with_rounded_roots
+from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved

@@ -70,8 +70,9 @@ class Fixing(MatrixKind):
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         return (
             rf"${g} = 1 + U{index} E^{{\top}}$ with $U{index} \in "
-            rf"\mathbb{{R}}^{{{n} \times {self.moved}}}$, $E$ the basis "
-            rf"{_vectors(self.start, self.stop)} and $\det {g} > 0$ (${g}\,e_j = e_j$ for all others)"
+            rf"\mathbb{{R}}^{{{n} \times {self.moved}}}$, $E$ the "
+            rf"basis {_vectors(self.start, self.stop)} and $\det {g} > 0$ "
+            rf"(${g}\,e_j = e_j$ for all others)"
         )
 
     def exponent(self, g: str, a: str, n: int, index: str) -> str:
