@@ -21,5 +21,8 @@ class Asked(Protocol):
     def base(self, term: Term) -> Base:
         """What a term's base is."""
 
+    def varies(self, argument: Affine) -> None:
+        """What the line is made of is no constant. Raises Stop where it may be."""
+
     def walls(self, node: int) -> None:
         """Note a line with walls. Raises Stop where another has them."""
