@@ -6,7 +6,7 @@ from typing import Protocol
 
 from symgauge.converse.ledger import Ledger
 from symgauge.spaces.structure import Structure
-from symgauge.sums.affine import Term
+from symgauge.sums.affine import Affine, Term
 from symgauge.sums.bases import Base
 
 
