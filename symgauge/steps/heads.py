@@ -38,7 +38,7 @@ def alone(walk: Walk, forms: Sequence[Form], base: Average, ones: bool) -> None:
                 side.terms[0].maps) != 1 or len(side.biases) > 1 or not all(
                 map(own, side.biases)) or side.constant:
             raise Unread("heads that read something else than a matrix of an input")
-        if len(walk.reader.node(side.terms[0].base).shape) != 2:
+        if not walk.reader.is_list(side.terms[0].base):
             raise Unread("an input that is no plain list of tokens")
     ins = [book.width(s.terms[0].maps[0].ins) for s in sides]
     biased = [bool(s.biases) for s in sides]

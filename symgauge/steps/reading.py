@@ -9,7 +9,7 @@ such arrays. Nothing of the index spaces, laws and sums that the sweep reads is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -138,7 +138,8 @@ class Reader:
     def read(self, i: int) -> Form:
         """A line as a sum. Raises Unread."""
         if i not in self._forms:
-            self._forms[i] = self._read(i)
+            # of a line that another is, in the same order, the reading names this one
+            self._forms[i] = replace(self._read(i), node=i)
         return self._forms[i]
 
     def _read(self, i: int) -> Form:
@@ -153,7 +154,7 @@ class Reader:
         if law == "sum of lines":
             return self._sum(below)
         if law == "multiple" and line.attrs["factor"] != 0:
-            return self._named(below, self.read(line.inputs[0]))
+            return self.read(line.inputs[0])
         if law == "contraction":
             made = self._matrix(below)
             if made is not None:
@@ -196,9 +197,6 @@ class Reader:
             self.widths.new((below, 0), own[0])
             return Form(i, axis, (), (Bias(below, True, (), axis),), False)
         raise Unread(f"line v{i} is a parameter that is added in a way that is not read")
-
-    def _named(self, i: int, form: Form) -> Form:
-        return Form(i, form.axis, form.terms, form.biases, form.constant)
 
     def _sum(self, i: int) -> Form:
         forms = [self.read(j) for j in self.node(i).inputs]
@@ -262,6 +260,10 @@ class Reader:
                 else:
                     total += self.node(k).inputs.count(j)
         return total
+
+    def is_list(self, i: int) -> bool:
+        """Whether the rows of a line are a plain list."""
+        return sum(n > 1 for n in self.node(i).shape[:-1]) == 1
 
     def input(self, i: int) -> Input | None:
         """The input that a line is."""

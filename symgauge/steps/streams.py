@@ -221,7 +221,7 @@ class _Block:
         if not self.raw and None in norms:
             raise Unread("averages that read the stream without a norm")
         start = next(t for t in self.rest if isinstance(self.walk.bases.of(t), Free))
-        if len(self.walk.reader.node(start.base).shape) != 2:
+        if not self.walk.reader.is_list(start.base):
             raise Unread("an input that is no plain list of tokens")
         centred = any(n is not None and n.centred for n in norms)
         depth = less_one(self.width) if centred else self.width

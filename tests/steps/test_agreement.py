@@ -14,11 +14,13 @@ from sympy import sympify
 from torch import Tensor
 
 from symgauge.capture import capture
+from symgauge.capture.target import load_target
 from symgauge.converse.complete import AGREES, ASSUMED, ASSUMED_OF_TWO, completeness
 from symgauge.converse.ledger import Ledger
 from symgauge.program.network import Network
 from symgauge.steps.agreement import refusals
 from symgauge.steps.unread import Unread
+from symgauge.zoo import load
 
 #: Rows of which all steps are established again.
 READ = (
@@ -194,6 +196,13 @@ def test_a_wrong_premise_of_the_sweep_is_seen(monkeypatch: pytest.MonkeyPatch) -
         self, [p for p in given if p not in self.settled], 9))
     found = completeness(network)
     assert found.stop is None and found.second.startswith("not read: arguments without")
+
+
+def test_full_sizes_are_read() -> None:
+    """Batched inputs, and sizes at which no rank is taken."""
+    target = load_target("attention", load, {})
+    full = target.at(target.full_sizes)
+    assert completeness(capture(*full.build()).network).second == AGREES
 
 
 @pytest.mark.parametrize("seed", [13, 19, 31])

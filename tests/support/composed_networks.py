@@ -63,7 +63,8 @@ def mix(q: Tensor, k: Tensor, v: Tensor, heads: int, groups: int, how: str) -> T
 
 
 def turned(y: Tensor) -> Tensor:
-    angles = torch.arange(y.shape[-2])[:, None] * torch.tensor([1.0, 0.37][:y.shape[-1] // 2])
+    angles = torch.arange(y.shape[-2], dtype=y.dtype)[:, None] * torch.tensor(
+        [1.0, 0.37][:y.shape[-1] // 2], dtype=y.dtype)
     a, b = y.chunk(2, dim=-1)
     cos, sin = torch.cos(angles), torch.sin(angles)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
@@ -141,7 +142,8 @@ class _Writer:
         """Widths of heads are letters times their number: hk and ho stand for two heads."""
         heads, groups = self.r.choice(((1, 1), (1, 1), (2, 1), (2, 2)))
         how = self.r.choice(("softmax", "causal", "causal", "sigmoid", "causal rotary"))
-        widths = ["k", "k", "h"] if "rotary" not in how else ["4", "4", "h"]
+        key = self.r.choice("224") if "rotary" in how else "k"
+        widths = [key, key, "h"]
         q, k, v = (self.linear(z, a, _times(n, x)) for n, x in zip(
             (heads, groups, groups), widths, strict=True))
         y = self.line(f"mix({q}, {k}, {v}, {heads}, {groups}, '{how}')")
