@@ -6,7 +6,7 @@ from typing import Protocol
 
 from symgauge.converse.ledger import Ledger
 from symgauge.spaces.structure import Structure
-from symgauge.sums.affine import Term
+from symgauge.sums.affine import Affine, Term
 from symgauge.sums.bases import Base
 
 
@@ -20,6 +20,9 @@ class Asked(Protocol):
 
     def base(self, term: Term) -> Base:
         """What a term's base is."""
+
+    def varies(self, argument: Affine) -> None:
+        """What the line is made of is no constant. Raises Stop where it may be."""
 
     def walls(self, node: int) -> None:
         """Note a line with walls. Raises Stop where another has them."""

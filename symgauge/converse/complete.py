@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -20,11 +20,18 @@ from symgauge.program.network import Network
 from symgauge.records import Record
 from symgauge.statements.dimension import dimension
 from symgauge.statements.stabiliser import generic_stabiliser
+from symgauge.steps.agreement import refusals
+from symgauge.steps.unread import Unread
 
 #: Printed with every statement that nothing is missing: what no other code has checked.
 ASSUMED = (
     "assumed, no certificate: that the sweep applies the converse lemmas rightly (no other code "
     "checks its steps)")
+#: The same where the second reading (room `steps`) has established the same steps.
+ASSUMED_OF_TWO = (
+    "assumed, no certificate: that the converse lemmas are applied rightly (a second reading of "
+    "the program, with sums and counts of its own, establishes the same steps)")
+AGREES = "the same steps are established"
 #: Parameters up to which the rank of the families is taken at a point.
 RANKED = 4000
 
@@ -82,6 +89,8 @@ class Completeness(Record):
     #: The same as a polynomial in named sizes.
     polynomial: str
     symbols: dict[str, str]
+    #: Where the letters' legs meet parameters: "W 0.1" is the second leg of axis 0 of W.
+    places: dict[str, tuple[str, ...]] = field(default_factory=dict)
     #: What the families give at these sizes.
     families: int
     #: Side conditions: inequalities of sizes, and others in words.
@@ -92,6 +101,8 @@ class Completeness(Record):
     premises: tuple[str, ...]
     #: Parameters that no output reads: they are left out.
     unread: tuple[str, ...]
+    #: What the second reading of the program says of the steps.
+    second: str = ""
     stop: Stopped | None = None
     steps: tuple[Applied, ...] = ()
 
@@ -120,14 +131,33 @@ def completeness(network: Network, found: Found | None = None) -> Completeness:
     facts = [FACTS[s.fact] for s in outcome.steps if s.fact in FACTS]
     missed = [f"{names.text(c.less)} <= {names.text(c.more)}" for c in outcome.outside]
     bound = outcome.ledger.sizes.value(expand(free))
-    return Completeness(
+    return _read_again(Completeness(
         extent=extent, says=_sentence(extent, bound, count, stop, missed),
         bound=bound, polynomial=polynomial, families=count,
         range=(*dict.fromkeys(inequalities), *words), missed=tuple(missed),
-        premises=(*dict.fromkeys(p for f in facts for p in f.premises),
-                  *(() if extent is Extent.OPEN else (ASSUMED,))),
+        premises=tuple(dict.fromkeys(p for f in facts for p in f.premises)),
         unread=tuple(outcome.structure.names[i] for i in unread), stop=stop, steps=steps,
-        symbols=names.meanings)
+        symbols=names.meanings, places=names.places), network)
+
+
+def _read_again(record: Completeness, network: Network) -> Completeness:
+    """The record with what the second reading says; where that disagrees nothing is concluded."""
+    if record.stop is not None:
+        return replace(record, second="not asked: the sweep stops")
+    assumed = ASSUMED
+    try:
+        refused = refusals(record.plain(), network)
+        record = replace(record, second="; ".join(refused) or AGREES)
+        if refused:
+            return replace(
+                record, extent=Extent.OPEN,
+                says=f"a lower bound: a second reading of the program disagrees ({refused[0]})")
+        assumed = ASSUMED_OF_TWO
+    except Unread as unread:
+        record = replace(record, second=f"not read: {unread}")
+    if record.extent is Extent.OPEN:
+        return record
+    return replace(record, premises=(*record.premises, assumed))
 
 
 def check(record: Completeness, network: Network) -> list[str]:

@@ -12,10 +12,11 @@ from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Condition, Size
 from symgauge.program.constant import Constant
+from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Reader, Term, Weight
-from symgauge.sums.bases import Base, Bases, Source
+from symgauge.sums.bases import Base, Bases, Gated, Mixing, Norm, Source, Units
 from symgauge.sums.stop import Stop
 
 WALLS = "walls behind walls: each would have to bend at each"
@@ -54,6 +55,28 @@ class Context:
                         bits |= self._below.get(j, 0) | 1 << j
                     self._below[i] = bits
         return self._below[node]
+
+    def varies(self, argument: Affine) -> None:
+        """What a line is made of is no constant: no norm below is one of too few entries.
+
+        z over its root mean square is 1 or -1 for one entry, z - mean(z) so for two.
+        """
+        stack, met = list(argument.terms), set[tuple[int, tuple[Address, ...]]]()
+        while stack:
+            t = stack.pop()
+            base = self.base(t)
+            if (t.base, t.feats) in met:
+                continue
+            met.add((t.base, t.feats))
+            if isinstance(base, Norm) and base.eps == 0:
+                self.ledger.asks(3 if base.centred else 2, self.ledger.sizes.of(t.base, t.feats),
+                                 "a norm of fewer entries is constant")
+            if isinstance(base, (Norm, Units)):
+                stack += base.argument.terms
+            elif isinstance(base, Gated):
+                stack += [*base.gate.terms, *base.up.terms]
+            elif isinstance(base, Mixing):
+                stack += base.value.terms
 
     def walls(self, node: int) -> None:
         """Note a line with walls. Raises Stop where another has them."""

@@ -17,6 +17,8 @@ class Names:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.meanings: dict[str, str] = {}
+        #: Where each letter's legs meet parameters: "W 0.1" is the second leg of axis 0 of W.
+        self.places: dict[str, tuple[str, ...]] = {}
         self._roles = _roles(sizes)
         self._given: dict[tuple[str, int], Any] = {}
 
@@ -31,12 +33,24 @@ class Names:
         n = self.sizes.value(symbol)
         role = self._roles.get(self.sizes.legs[symbol], "leg")
         letter = next((x for word, x in LETTERS if role.startswith(word)), "n")
-        if (letter, n) not in self._given:
+        known = self._given.get((letter, n))
+        if known is not None:
+            self._place(str(known), symbol)
+        else:
             taken = sum(x == letter for x, _ in self._given)
             name = f"{letter}{taken + 1}" if taken else letter
             self._given[letter, n] = Symbol(name, positive=True, integer=True)
             self.meanings[name] = f"{n} ({role})"
+            self._place(name, symbol)
         return self._given[letter, n]
+
+    def _place(self, letter: str, symbol: Any) -> None:
+        leg, structure = self.sizes.legs[symbol], self.sizes.structure
+        found = {*self.places.get(letter, ()), *(
+            f"{name} {'.'.join(map(str, address))}" for i, name in structure.names.items()
+            if i in structure.lines for address, (k, _) in structure.addresses(i)
+            if structure.legs.find(k)[0] == leg)}
+        self.places[letter] = tuple(sorted(found))
 
 
 def _roles(sizes: Sizes) -> dict[int, str]:

@@ -19,6 +19,8 @@ def facts_of(completeness: Data) -> Iterator[tuple[str, str]]:
         yield "range", "; ".join(completeness["range"]) or "all sizes"
         if completeness["premises"]:
             yield "premises", "; ".join(completeness["premises"])
+        if completeness.get("second"):
+            yield "second reading", completeness["second"]
     if completeness["unread"]:
         yield "left out", f"parameters that no output reads: {', '.join(completeness['unread'])}"
 

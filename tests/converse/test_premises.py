@@ -82,6 +82,9 @@ MISSED: dict[str, tuple[str, Formula, tuple[int, ...], str]] = {
         HEADS, lambda p, x: attention(p, x, torch.relu), (3, 3), "no converse is stated"),
     "queries normed over all heads": (
         "Q:2x6 K:2x6 V:2x3 O:3x3", lambda p, x: normed_heads(p, x, 3), (3, 2), "heads"),
+    "units on a norm that is constant": (
+        "A:3x1 G:1x4 U:1x4 V:4x2", lambda p, x: gated(p, one_entry(x @ p.A)), (2, 3),
+        "a norm of fewer entries"),
     "a gain for each head": (
         "Q:4x4 K:4x4 V:4x2 O:2x3 a:2x1x1 b:2x1x1", lambda p, x: scaled_heads(p, x, 2), (3, 4),
         "gains of single heads"),
@@ -92,6 +95,15 @@ MISSED: dict[str, tuple[str, Formula, tuple[int, ...], str]] = {
         "Q:4x4 K:4x4 k:4 V:4x1 O:1x2", lambda p, x: rotary(p, x, (0, 1, 1, 2), (
             (0, 1, 1, 0), (0, 1, 0, 0), (1, 0, 0, 0), (0, 1, 1, 0))), (4, 4), "a key bias"),
 }
+
+
+def one_entry(z: Tensor) -> Tensor:
+    """1 or -1, through a function."""
+    return nn.functional.gelu(z * torch.rsqrt((z * z).mean(-1, keepdim=True)))
+
+
+def gated(p: nn.Module, y: Tensor) -> Tensor:
+    return (nn.functional.gelu(y @ p.G) * (y @ p.U)) @ p.V
 
 
 def normed_heads(p: nn.Module, x: Tensor, h: int) -> Tensor:

@@ -123,7 +123,8 @@ class Net(nn.Module):
         n = x.shape[-1]
         if n % 2:
             return x
-        angles = torch.arange(x.shape[-2])[:, None] * torch.tensor([1.0, 0.37][:n // 2])
+        angles = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * torch.tensor(
+            [1.0, 0.37][:n // 2], dtype=x.dtype)
         a, b = x.chunk(2, dim=-1)
         cos, sin = torch.cos(angles), torch.sin(angles)
         return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

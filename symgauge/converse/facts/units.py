@@ -143,6 +143,7 @@ def _bilinear(sweep: Asked, base: Gated, h: Size, out: Size) -> None:
 
 def _private(sweep: Asked, argument: Affine) -> None:
     """C-PRIV: each argument is linear in a parameter that is found in no other, nor below."""
+    sweep.varies(argument)
     for t in argument.terms:
         if any(isinstance(f, Weight) and sweep.ledger.uses[f.node] == 1 for f in t.factors):
             return

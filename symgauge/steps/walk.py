@@ -1,0 +1,263 @@
+"""From the outputs down: the steps of chains and units, as far as they are read.
+
+Each method is told what does not vary and says which step of the record must stand there. The
+numbers of directions are integers at any widths (minima and all): the record's polynomials are
+compared with them at many widths of its range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgauge.program.network import Network
+from symgauge.steps.averages import Average
+from symgauge.steps.bases import Bases, Free, Gate, Norm, Unit
+from symgauge.steps.chains import biases, chain, end, full, own
+from symgauge.steps.reading import Form, Reader
+from symgauge.steps.step import Book, Count, number
+from symgauge.steps.unread import Unread
+
+#: (dimension, rank) of constants that are added besides.
+Constants = Sequence[tuple[Count, Count]]
+
+
+class Walk:
+    """One walk down one program."""
+
+    def __init__(self, network: Network) -> None:
+        self.reader = Reader(network)
+        self.bases = Bases(self.reader)
+        self.book = Book(self.reader)
+        #: Lines that may vary by a constant, which their bias absorbs.
+        self.shifted: set[int] = set()
+        self.walls: int | None = None
+
+    def run(self) -> Book:
+        """All steps. Raises Unread."""
+        network = self.reader.network
+        if any(x.classes for x in network.inputs):
+            raise Unread("tokens")
+        if len(network.outputs) != 1:
+            raise Unread("several outputs")
+        (out,) = network.outputs
+        self.book.step("outputs", out)
+        node, ones = self.reader.node(out), False
+        if node.op is not None and node.op.law == "normaliser" and len(node.inputs) == 1:
+            if node.attrs["axis"] != len(node.shape) - 1:
+                raise Unread("probabilities along another axis")
+            ones, out = True, node.inputs[0]
+        form = self.reader.read(out)
+        if ones:
+            self.book.at_most(number(2), self.book.width(form.axis))
+        self.down([form], ones)
+        return self.book
+
+    def down(self, forms: Sequence[Form], ones: bool) -> None:
+        """None of these varies (`ones`: but for a multiple of 1 in each row)."""
+        if len(forms) == 1 and len(forms[0].terms) > 1:
+            self.stream(forms[0], ones)
+            return
+        if any(len(f.terms) != 1 for f in forms):
+            raise Unread("several readers of a sum")
+        bases = {f.terms[0].base for f in forms}
+        if len(bases) == 1:
+            self.one(forms, ones)
+            return
+        for f in forms:
+            if not isinstance(self.bases.of(f.terms[0]), Free):
+                raise Unread("readers of several lines")
+            self.one([f], ones)
+
+    def one(self, forms: Sequence[Form], ones: bool) -> None:
+        """Readers of one line."""
+        base = self.bases.of(forms[0].terms[0])
+        if isinstance(base, Free):
+            self.maps(forms, ones)
+        elif isinstance(base, (Unit, Gate)):
+            self.units(forms, base, ones)
+        elif isinstance(base, Norm):
+            self.norm(forms, base, ones)
+        else:
+            self.average(forms, base, ones)
+
+    def maps(self, forms: Sequence[Form], ones: bool) -> None:
+        """The products of maps behind one line, and their biases."""
+        for f in forms:
+            (t,) = f.terms
+            self.book.step("chain", f.node)
+            chain(self.book, t.maps, ones)
+            self.bias(f, ones)
+
+    def bias(self, form: Form, ones: bool, others: Constants = ()) -> None:
+        """The biases of one reader; of exponents no equation determines them."""
+        book, (t,) = self.book, form.terms
+        book.step("bias", form.node)
+        if form.node not in self.shifted:
+            biases(book, form, t.maps, end(t.maps, form.axis), ones, others)
+            return
+        if not all(map(own, form.biases)) or others:
+            raise Unread("biases of exponents behind maps")
+        book.settle(form.biases)
+        for b in form.biases:
+            book.free("biases of exponents", book.width(b.axis))
+
+    # -- units -------------------------------------------------------------------------------------
+
+    def units(self, forms: Sequence[Form], base: Unit | Gate, ones: bool) -> None:
+        """sum_i act(u_i) v_i does not vary."""
+        self.maps(forms, ones)
+        alone = len(forms) == 1 and not ones
+        if isinstance(base, Unit):
+            if base.kind == "power":
+                self.tell_apart(forms[0], base)
+            self.unit(base, forms, alone)
+            self.down([base.argument], False)
+            return
+        self.gate(base)
+        self.down([base.gate, base.up], False)
+
+    def tell_apart(self, form: Form, base: Unit) -> None:
+        """Two outputs tell powers apart, where no map between has one column."""
+        maps, here = form.terms[0].maps, self.reader.widths.here()
+        if self.book.width(end(maps, base.axis))(here) > 1:
+            for m in maps:
+                if not m.diagonal:
+                    self.book.at_most(number(2), self.book.width(m.outs))
+
+    def unit(self, base: Unit, forms: Sequence[Form], alone: bool) -> None:
+        """What units leave free, by what their function is."""
+        book, h = self.book, self.book.width(base.axis)
+        if base.kind == "smooth":
+            book.step("units", base.node)
+        elif base.kind == "exponential":
+            book.step("exponential units", base.node)
+            self.shifted.add(base.argument.node)
+            if base.argument.biases and not any(map(full, base.argument.biases)):
+                raise Unread("a bias of exponents behind a matrix")
+        elif base.kind == "kinked":
+            book.step("kinked units", base.node)
+            self.wall(base.node, base.argument)
+            book.free("scalings of units", h)
+        else:
+            self.power(base, forms, alone)
+            return
+        self.private(base.argument)
+
+    def power(self, base: Unit, forms: Sequence[Form], alone: bool) -> None:
+        """(x W)^p of free coordinates."""
+        book, h = self.book, self.book.width(base.axis)
+        book.step("powers", base.node)
+        t, *others = base.argument.terms
+        if not alone or others or not isinstance(self.bases.of(t), Free) or len(
+                [m for m in t.maps if not m.diagonal]) != 1:
+            raise Unread("powers of something else than coordinates")
+        book.at_most(h, book.width(t.maps[0].ins))
+        out = book.width(end(forms[0].terms[0].maps, base.axis))
+        if base.power == 2 and out(self.reader.widths.here()) > 1:
+            book.at_most(number(2), out)
+        elif base.power == 2:
+            book.free("so(h)", lambda at: h(at) * (h(at) - 1) // 2)
+        book.free("scalings of units", h)
+
+    def gate(self, base: Gate) -> None:
+        """act(g) u of two lines."""
+        book, h = self.book, self.book.width(base.axis)
+        if base.kind == "smooth":
+            book.step("gated units", base.node)
+            self.private(base.gate)
+            if not any(not m.diagonal for t in base.up.terms for m in t.maps):
+                raise Unread("the factor of a gate is no map of a line")
+            book.free("scalings of units", h)
+        elif base.kind == "kinked":
+            book.step("gated units with walls", base.node)
+            self.wall(base.node, base.gate)
+            self.private(base.gate)
+            self.private(base.up)
+            self.coprime(base)
+            book.free("scalings of gates and of units", lambda at: 2 * h(at))
+        else:
+            raise Unread("products of two lines")
+
+    def coprime(self, base: Gate) -> None:
+        """Gates and factors are no multiples of one another."""
+        a, b = base.gate, base.up
+        if len(a.terms) == len(b.terms) == 1 and a.terms[0].base == b.terms[0].base and not (
+                a.biases and b.biases):
+            first = self.bases.of(a.terms[0])
+            self.book.at_most(number(2), self.book.width(first_axis(first)))
+
+    def private(self, argument: Form) -> None:
+        """Each argument has a symbol of its own, which nothing else in the program has (C-PRIV).
+
+        What it is multiplied by is no constant, as norms of one entry are (of two, if centred).
+        """
+        self.varies(argument)
+        for t in argument.terms:
+            if any(not m.diagonal and self.reader.uses(m.node) == 1 for m in t.maps):
+                return
+        if len(argument.terms) == 1 and not argument.terms[0].maps and isinstance(
+                self.bases.of(argument.terms[0]), Free):
+            return
+        raise Unread("arguments without a parameter of their own")
+
+    def varies(self, argument: Form) -> None:
+        """No norm that a line is made of is constant."""
+        left, met = list(argument.terms), set[int]()
+        while left:
+            base = self.bases.of(t := left.pop())
+            if t.base in met:
+                continue
+            met.add(t.base)
+            if isinstance(base, Norm):
+                if base.eps == 0:
+                    self.book.at_most(
+                        number(3 if base.centred else 2), self.book.width(base.axis))
+                left += base.argument.terms
+            elif isinstance(base, Unit):
+                left += base.argument.terms
+            elif isinstance(base, Gate):
+                left += (*base.gate.terms, *base.up.terms)
+            elif isinstance(base, Average):
+                left += base.value.terms
+
+    def wall(self, line: int, argument: Form) -> None:
+        """Walls that are all reached, and differ; nothing below has others."""
+        if self.walls not in (None, line):
+            raise Unread("walls behind walls")
+        self.walls = line
+        self.private(argument)
+        if any(map(full, argument.biases)):
+            return
+        (t, *_) = argument.terms
+        matrices = [m for m in t.maps if not m.diagonal]
+        start = first_axis(self.bases.of(t))
+        for axis in (start, *(m.outs for m in matrices[:-1])):
+            self.book.at_most(number(2), self.book.width(axis))
+
+    # -- what other files read --------------------------------------------------------------------
+
+    def stream(self, form: Form, ones: bool) -> None:
+        """A sum of several lines."""
+        from symgauge.steps.streams import stream
+
+        stream(self, form, ones)
+
+    def norm(self, forms: Sequence[Form], base: Norm, ones: bool) -> None:
+        """Readers of a norm."""
+        from symgauge.steps.norms import norm
+
+        norm(self, forms, base, ones)
+
+    def average(self, forms: Sequence[Form], base: Average, ones: bool) -> None:
+        """Readers of averages of free inputs."""
+        from symgauge.steps.heads import alone
+
+        alone(self, forms, base, ones)
+
+
+def first_axis(base: object) -> tuple[int, int]:
+    """The axis of a base."""
+    if isinstance(base, Average):
+        raise Unread("averages before walls")
+    assert isinstance(base, (Free, Unit, Gate, Norm))
+    return base.axis
