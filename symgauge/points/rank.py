@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.prime_field import PrimeField, prime_of_one_product
 from symgauge.exact.running_rank import RunningRank
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
@@ -17,6 +17,8 @@ from symgauge.program.array import Array
 from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 
+#: Coordinates from which rows are made modulo a smaller prime, so that elimination takes half.
+LARGE = 1500
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
 
@@ -57,6 +59,8 @@ def rank_at_point(
     """
     network, cell = draw.network, draw.cell
     count = int(read.sum()) + SPARE
+    if draw.theta is None and not network.has_flows and count > LARGE:
+        draw = replace(draw, field=PrimeField(prime_of_one_product()))
     if draw.theta is None:
         theta, salt = draw_theta(network, draw.field, draw.rng)
         draw = replace(draw, theta=theta, salt=salt)
