@@ -18,7 +18,7 @@ import numpy as np
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family
-from symgauge.points.invariance import Flip, Invariance, holding
+from symgauge.points.invariance import Flip, Invariance
 from symgauge.points.reads import read_coordinates
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -33,8 +33,8 @@ def discrete_symmetries(
     coordinates, tests = Coordinates(network), Invariance(network, field, rng)
     candidates, numbered = _candidates(network, families, places, coordinates)
     shared = Counter(_tensors(c.where) for c in candidates)
-    permutable = {c.leg for c in holding(
-        candidates, lambda some: tests.permutations([c.indices for c in some]))}
+    permutable = {
+        candidates[k].leg for k in tests.with_permutations([c.indices for c in candidates])}
 
     def signs_of(c: _Candidate, indices: Sequence[Any]) -> list[Flip]:
         # where all indices may be permuted, the sign of one tells of the others
@@ -44,9 +44,8 @@ def discrete_symmetries(
         return tests.flips([f for one in several for f in signs_of(c, one)])
 
     # -1 in each copy of a matrix group belongs to the group
-    signed = {c.leg for c in holding(
-        [c for c in candidates if c.leg not in numbered],
-        lambda some: tests.flips([f for c in some for f in signs_of(c, c.indices)]))}
+    rest = [c for c in candidates if c.leg not in numbered]
+    signed = {rest[k].leg for k in tests.with_flips([signs_of(c, c.indices) for c in rest])}
     signs, found = set[frozenset[int]](), list[dict[str, Any]]()
     for c in candidates:
         if c.leg not in permutable | signed:
@@ -204,6 +203,5 @@ def _negative(
     return [
         _element(f"s = -1 in the rescaling of {', '.join(family.tensors)}",
                  f"(Z_2)^{len(flips)}", 2 ** len(flips))
-        for family, flips in holding(
-            cases, lambda some: tests.flips([f for _, flips in some for f in flips]))
+        for family, flips in (cases[k] for k in tests.with_flips([f for _, f in cases]))
     ]

@@ -8,6 +8,7 @@ with probability 2^-RANDOM at most.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,29 @@ class Invariance:
 
         return self._all(single, drawn)
 
+    def with_flips(self, cases: Sequence[Sequence[Flip]]) -> list[int]:
+        """The cases, by number, all of whose changes of sign hold."""
+        ones = [
+            _products(c, (self._rng.random((1, len(c))) < 0.5) | (len(c) == 1)) for c in cases]
+        return self._holding(cases, self.flips, ones)
+
+    def with_permutations(self, cases: Sequence[Permuted]) -> list[int]:
+        """The legs, by number, whose indices may be permuted."""
+        ones = [_reordered([(leg, self._rng.permutation(len(leg[0])))]) for leg in cases]
+        return self._holding([[leg] for leg in cases], self.permutations, ones)
+
+    def _holding(
+        self, cases: Sequence[Sequence[Any]], together: Callable[[Sequence[Any]], bool],
+        ones: Sequence[Action],
+    ) -> list[int]:
+        """The cases that hold; `ones`: an element of each, that may refute it at a point."""
+        left = list(range(len(cases)))
+        if len(cases) > 1 and not is_piecewise(self._network):
+            with contextlib.suppress(UndecidedError):
+                same, valid = self._compared(_row_by_row(ones), self._shadows[0], len(ones))
+                left = [k for k in left if same[k] or not valid[k]]
+        return holding(left, lambda ks: together([x for k in ks for x in cases[k]]))
+
     def _all(self, single: Sequence[Action], drawn: Callable[[int], Action]) -> bool:
         """Whether all hold: one by one, or random products, `drawn` for so many points."""
         piecewise = is_piecewise(self._network)
@@ -85,26 +109,29 @@ class Invariance:
             if k >= len(shadows) and seen >= enough:
                 break
             try:
-                same = self._compared(again() if k and again else act, shadows[k % len(shadows)])
+                same, valid = self._compared(
+                    again() if k and again else act, shadows[k % len(shadows)])
             except UndecidedError:
                 continue  # no branch is decided there
-            if not same.all():
+            if not same[valid].all():
                 return False
-            seen += len(same)
+            seen += int(valid.sum())
         return seen >= enough
 
-    def _compared(self, act: Action, shadow: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
-        """Whether the values are the same, at each point of one cell that has its roots."""
+    def _compared(
+        self, act: Action, shadow: Mapping[str, Array], count: int = POINTS
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Whether the values are the same, at points of one cell; and which have their roots."""
         network, field, rng = self._network, self._field, self._rng
         salt = int(rng.integers(1 << 62))
-        parameters = {p.name: field.random(rng, (POINTS, *p.shape)) for p in network.parameters}
-        inputs = residue_inputs(network, field, rng, POINTS)
+        parameters = {p.name: field.random(rng, (count, *p.shape)) for p in network.parameters}
+        inputs = residue_inputs(network, field, rng, count)
         seed = int(rng.integers(1 << 62))
-        patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
+        patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), count)
         moved = patterns
         if is_piecewise(network):
             there = _split(network, act(_join(network, shadow), np.negative))
-            moved = branch_patterns(network, there, np.random.default_rng(seed + 1), POINTS)
+            moved = branch_patterns(network, there, np.random.default_rng(seed + 1), count)
         plan = root_plan(network, field, True)
         point = Point(salt, parameters, inputs, patterns)
         settle_roots(germ_of(network), field, rng, plan, point)
@@ -112,13 +139,12 @@ class Invariance:
         before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
         one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)
         two, d2 = evaluate_at(network, field, salt, after, inputs, moved, plan.twisted)
-        same = np.ones(POINTS, dtype=bool)
+        same = np.ones(count, dtype=bool)
         for a, b in zip(one, two, strict=True):
-            equal = np.broadcast_to(a, (POINTS, *a.shape[1:])) == np.broadcast_to(
-                b, (POINTS, *b.shape[1:]))
-            same &= equal.reshape(POINTS, -1).all(axis=1)
-        valid: npt.NDArray[np.bool_] = np.broadcast_to(d1.valid & d2.valid, (POINTS,))
-        return same[valid]
+            equal = np.broadcast_to(a, (count, *a.shape[1:])) == np.broadcast_to(
+                b, (count, *b.shape[1:]))
+            same &= equal.reshape(count, -1).all(axis=1)
+        return same, np.broadcast_to(d1.valid & d2.valid, (count,))
 
 
 def holding(cases: Sequence[Any], together: Callable[[Sequence[Any]], bool]) -> list[Any]:
