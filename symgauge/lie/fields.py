@@ -115,6 +115,14 @@ class VectorField:
         return out
 
     @cached_property
+    def derivatives(self) -> dict[int, list[tuple[int, Monomial, Number]]]:
+        """By coordinate: the terms of the components' derivatives along it."""
+        return {
+            j: [(k, times(m, ((j, -1),)), e * c) for k, m, e, c in terms]
+            for j, terms in self.readers.items()
+        }
+
+    @cached_property
     def degree(self) -> int:
         """The largest sum of exponents, those of inverses counted as they are without a sign."""
         return max((sum(abs(e) for _, e in m) for _, m in self.terms), default=0)
@@ -272,12 +280,12 @@ def _along(
     x: VectorField, y: VectorField, sign: int
 ) -> Iterator[tuple[int, Monomial, Number]]:
     """The terms of X.grad Y."""
-    moved, read = x.components, y.readers
+    moved, read = x.components, y.derivatives
     for j in moved if len(moved) < len(read) else read:
         if j in moved and j in read:
-            for k, m, e, c in read[j]:
+            for k, m, c in read[j]:
                 for n, d in moved[j]:
-                    yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
+                    yield k, times(m, n), sign * c * d
 
 
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
