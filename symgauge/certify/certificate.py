@@ -67,12 +67,11 @@ class Certificate:
         line over polynomials.
         """
         tables: list[Any] = []
-        numbers: list[int] = []
+        at: dict[tuple[Line, ...], int] = {}
         for proof in proofs:
-            table = [[line.node, line.op, line.variation] for line in proof.lines]
-            if table not in tables:
-                tables.append(table)
-            numbers.append(tables.index(table))
+            if at.setdefault(proof.lines, len(at)) == len(tables):
+                tables.append([[line.node, line.op, line.variation] for line in proof.lines])
+        numbers = [at[proof.lines] for proof in proofs]
         unread = np.flatnonzero(~read_coordinates(network)).tolist()
         data: dict[str, Any] = {
             "schema": SCHEMA,

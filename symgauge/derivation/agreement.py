@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -43,8 +44,11 @@ DECIDED = (
 )
 
 
-def disagreements(record: DerivationRecord) -> Iterator[str]:
-    """Facts of the record that are not those of its program."""
+def disagreements(record: DerivationRecord, seen: list[int] | None = None) -> Iterator[str]:
+    """Facts of the record that are not those of its program.
+
+    To `seen` goes how many discrete elements are found, where they are looked for.
+    """
     try:
         network = record.network()
         yield from _difference("tensors", record.tensors, tensors_of(network))
@@ -53,7 +57,7 @@ def disagreements(record: DerivationRecord) -> Iterator[str]:
         if record.full_tensors is None and restated or (
                 record.full_sizes is None and record.full_tensors is not None):
             yield "it speaks of full sizes, and names none"
-        yield from _family_disagreements(record, network)
+        yield from _of_families(record, network, [] if seen is None else seen)
         yield from planted_disagreements(
             plain(record.planted), plain(record.generators), network)
     except (SymgaugeError, *MALFORMED) as error:
@@ -64,7 +68,7 @@ def _difference(name: str, said: object, found: object) -> Iterator[str]:
     return difference_of(name, plain(said), plain(found))
 
 
-def _family_disagreements(record: DerivationRecord, network: Network) -> Iterator[str]:
+def _of_families(record: DerivationRecord, network: Network, seen: list[int]) -> Iterator[str]:
     """Statements, made anew from the certificate's vectors and the actions that are named."""
     coordinates = Coordinates(network)
     vectors, proofs = record.certificate.generators(network), record.certificate.proofs()
@@ -89,7 +93,7 @@ def _family_disagreements(record: DerivationRecord, network: Network) -> Iterato
     if used != list(range(len(vectors))):
         yield "the families do not name every proved vector once, in their order"
     yield from _structural_disagreements(record, families, network)
-    yield from _discrete_disagreements(record.discrete, families, network)
+    yield from _discrete_disagreements(record.discrete, families, network, seen)
     yield from _note_disagreements(record, vectors, network)
     field = PrimeField(next(primes()))
     constants = structure_constants(vectors, field).constants
@@ -149,37 +153,32 @@ def _structural_disagreements(
 
 
 def _discrete_disagreements(
-    said: Sequence[Record], families: Sequence[Family], network: Network
+    said: Sequence[Record], families: Sequence[Family], network: Network, seen: list[int]
 ) -> Iterator[str]:
     """Discrete elements that are not found at fresh points. None need be listed."""
     left = [text_of(entry.plain()) for entry in said]
     if len(set(left)) < len(left):
         yield "a discrete element is listed twice"
     field, rng = PrimeField(next(primes())), fresh()
-    for _ in range(TRIES):
-        if not left:
+    for k in range(TRIES):
+        if k and not left:
             break
-        found = {text_of(e) for e in discrete_symmetries(network, families, field, rng)}
-        left = [text for text in left if text not in found]
+        with contextlib.suppress(*() if left else (UndecidedError,)):
+            found = {text_of(e) for e in discrete_symmetries(network, families, field, rng)}
+            seen.append(len(found))
+            left = [text for text in left if text not in found]
     for text in left:
         yield f"the discrete element {text:.160} does not hold"
 
 
-def shortened(record: DerivationRecord) -> set[str]:
-    """Lists of the record that are true as far as they go, and shorter than what is found anew."""
-    network = record.network()
-    coordinates, vectors = Coordinates(network), record.certificate.generators(network)
-    families = [
-        stated_family(entry, coordinates, tuple(vectors[k] for k in entry.generators))
-        for entry in record.generators
-    ]
+def shortened(record: DerivationRecord, seen: Sequence[int]) -> set[str]:
+    """Lists of the record that are true but shorter than what is found anew (`seen`: see above)."""
     try:
-        found = discrete_symmetries(network, families, PrimeField(next(primes())), fresh())
-        fewer = fewer_planted(plain(record.planted), plain(record.generators), network)
+        fewer = fewer_planted(plain(record.planted), plain(record.generators), record.network())
     except UndecidedError:
         return {"planted", "discrete"}
     return ({"planted"} if fewer else set()) | (
-        {"discrete"} if len(found) > len(record.discrete) else set())
+        {"discrete"} if not seen or max(seen) > len(record.discrete) else set())
 
 
 def _note_disagreements(

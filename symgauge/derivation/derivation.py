@@ -214,14 +214,15 @@ class Derivation(DerivationRecord):
         the full ones where both name the same.
         """
         changed = edited(self.plain())
-        wrong = [changed] if changed else list(disagreements(self))
+        seen: list[int] = []
+        wrong = [changed] if changed else list(disagreements(self, seen))
         if wrong:
             return rejected(*wrong)
         found = verify(self.certificate)
         if found.verdict is Verdict.REFUTED:
             return found
         reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self)}
-        settled -= shortened(self)
+        settled -= shortened(self, seen)
         if named_before(self):
             settled.discard("algebra")
         if self.full_sizes is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 
 from symgauge.exact.prime_field import PrimeField
-from symgauge.exact.sparse import sparse_rank
+from symgauge.exact.sparse import dependent_groups, rank_growth, sparse_rank
 from symgauge.families.family import Family
 
 #: Fields at one point: their components that are not 0, by coordinate.
@@ -32,13 +33,27 @@ class Basket:
             self._kept.append((family, values))
             self.rank = grown
 
+    def offer_all(self, offers: Sequence[tuple[Family, Values]], wanted: int) -> None:
+        """`offer` of one after another until the rank is the wanted one."""
+        rows = [values for _, values in (*self._kept, *offers)]
+        growth = rank_growth(rows, self._p)[len(self._kept):]
+        for offer, grown in zip(offers, growth, strict=True):
+            if self.rank >= wanted:
+                break
+            if grown:
+                self._kept.append(offer)
+                self.rank += grown
+
     def prune(self) -> list[Family]:
         """Drop families that the others make superfluous, small ones first; return them.
 
         A shift by a multiple of 1 is part of the shift head by head: the finer family stays.
         """
         spare: list[Family] = []
-        for family, _ in sorted(self._kept, key=lambda pair: len(pair[0].fields)):
+        if self.rank == sum(len(values) for _, values in self._kept):
+            return spare
+        among = [self._kept[k][0] for k in dependent_groups([v for _, v in self._kept])]
+        for family in sorted(among, key=lambda f: len(f.fields)):
             rest = [pair for pair in self._kept if pair[0] is not family]
             if rest and sparse_rank([*chain(*(v for _, v in rest))], self._p) == self.rank:
                 self._kept = rest

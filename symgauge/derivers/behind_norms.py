@@ -75,11 +75,12 @@ def shifts_behind_norms(
                 slices[name].append(there)
                 fixed.append(there)
         network = network.fixed(held_values(fixed))
-    last = Structure(network, numbers=numbers)
+    last = Stage(Structure(network, numbers=numbers))
+    before = {n: i for i, n in counted.names.items()}
     for name, own in slices.items():
         if len(own) == len(found[name]):
             others = [t for other in slices for t in slices[other] if other != name]
-            yield from _shifts_of(counted, last, name, found[name], own, others)
+            yield from _shifts_of(counted, before[name], last, name, found[name], own, others)
 
 
 def _readings(structure: Structure) -> Iterator[_Reading]:
@@ -179,29 +180,27 @@ def _without_gain(stage: Stage, r: _Reading) -> Through | None:
 
 
 def _shifts_of(
-    counted: Structure, last: Structure, name: str, stays: list[str], own: list[Through],
-    others: list[Through],
+    counted: Structure, node: int, last: Stage, name: str, stays: list[str],
+    own: list[Through], others: list[Through],
 ) -> Iterator[Structural]:
     """The shifts of one reader on its slices, with its own copies named as what they copy."""
     numbers = {n: i for i, n in last.names.items()}
-    before = {n: i for i, n in counted.names.items()}
     touched = {m.parameter for t in others for m in t.moves}
     via = tuple(_renamed(t, {copy_for(p, name): p for p in stays}) for t in own)
     axis = {m.at.axis for t in via for m in t.moves if m.parameter == name and m.at is not None} | {
         m.at.axis for t in via for m in t.moves if m.source == name and m.at is not None}
-    for found in Stage(last).shifts_of(numbers[name]):
+    for found in last.shifts_of(numbers[name]):
         _, leaves = found.origin or (0, ())
         moved = [m.parameter for m in found.family.moves]
         if moved != [name] or name in touched or not leaves or leaves[0][0] in axis:
             continue
-        node = before[name]
         try:
             legs = tuple(counted.leg_at(node, a) for a in leaves)
         except IndexError:
             continue
         tag = (OVER, *stays)
         yield replace(
-            found, family=replace(found.family, via=via), own=via, on=last,
+            found, family=replace(found.family, via=via), own=via, on=last.structure,
             element=Element(legs, ((node, tuple(leaves), tag, Fraction(1)),)),
             origin=(node, tuple(leaves)))
 

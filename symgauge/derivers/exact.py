@@ -28,14 +28,13 @@ from symgauge.derivers.implicit import implicit_tensors
 from symgauge.derivers.search import Search
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
-from symgauge.exact.linear_algebra import independent_rows
 from symgauge.exact.prime_field import Array, PrimeField, primes
-from symgauge.exact.sparse import sparse_rank
+from symgauge.exact.sparse import rank_growth, sparse_rank
 from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
 from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import close
-from symgauge.lie.fields import VectorField, matrix
+from symgauge.lie.fields import VectorField, independent
 from symgauge.points.draw import Draw
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
@@ -184,14 +183,17 @@ class ExactDeriver:
         """Prove candidates that add to the orbit, and take what is proved."""
         prover, finite = Prover(self.network), FiniteActions(self.network)
         together, many = FamilyProver(self.network), self._many(chosen)
-        values: Values = []
+        candidates = [*chosen, *spare]
+        values = [self._values(c.fields) for c in candidates]
+        growth = rank_growth(values, self.field.p)
         unproved, spent = 0, 0.0
-        for candidate in [*chosen, *spare]:
-            new = self._values(candidate.fields)
-            if sparse_rank([*values, *new], self.field.p) == found.orbit_dimension:
+        for k, candidate in enumerate(candidates):
+            if not growth[k]:
                 continue
             if not candidate.kind.is_finite and spent > PATIENCE:
                 unproved += len(candidate.fields)
+                values[k] = []
+                growth = rank_growth(values, self.field.p)
                 continue
             start = time.perf_counter()
             self.progress(
@@ -201,10 +203,12 @@ class ExactDeriver:
             if not candidate.kind.is_finite:
                 spent += time.perf_counter() - start
             unproved += lost
+            if lost or proved is None:
+                values[k] = [] if proved is None else self._values(proved.family.fields)
+                growth = rank_growth(values, self.field.p)
             if proved is None:
                 continue
-            values += self._values(proved.family.fields)
-            found.orbit_dimension = sparse_rank(values, self.field.p)
+            found.orbit_dimension += growth[k]
             found.families.append(self._with_action(proved, finite, found.notes))
         if unproved:
             found.notes.append(f"{unproved} candidate generators were not proved and are left out")
@@ -280,6 +284,8 @@ class ExactDeriver:
         slices and what was found on the last one do: their algebra is a direct sum.
         """
         basket = Basket(self.field)
+        if wanted > 0:
+            basket.offer_all([(f, self._values(f.fields)) for f in self._structural], wanted)
         for candidate in self._candidates(lambda: basket.rank >= wanted):
             basket.offer(candidate, self._values(candidate.fields))
             if basket.rank >= wanted:
@@ -316,8 +322,7 @@ class ExactDeriver:
         fields = [f for family in families for f in family.fields]
         if not fields:
             return 0
-        full, _ = matrix(fields, self.field)
-        kept = [fields[k] for k in independent_rows(full, self.field.p)]
+        kept = [fields[k] for k in independent(fields, self.field)]
         closure = close(kept, self.field, 2 * len(kept) + 8)
         return None if closure.constants is None else len(closure.basis)
 
@@ -338,10 +343,7 @@ class ExactDeriver:
         ]
 
     def _candidates(self, done: Callable[[], bool]) -> Iterator[Family]:
-        """Structural families, those of the network, of its slices carried back, and the ansatz."""
-        if done():
-            return
-        yield from self._structural
+        """Families of the network, of its slices carried back, and of the ansatz."""
         if done():
             return
         level: Level | None = Level.top(self.network, self.field, self.rng)

@@ -44,7 +44,7 @@ class AbstractBlocks(ABC):
         largest = p / 2 + 3
         plain = int(EXACT / largest**2)
         # below this many terms the split is the cheaper one: two products, but few reductions
-        self.split = plain < 1 << 12
+        self.split = plain < 1 << 10
         term = 2 * (HALF / 2 + 1) * largest if self.split else largest**2
         self.inner = min(int((EXACT - largest) / term), 1 << 20)
 

@@ -92,6 +92,16 @@ def primes() -> Iterator[int]:
             return
 
 
+@cache
+def prime_of_one_product() -> int:
+    """The largest suitable prime modulo which elimination takes one float64 product, not two.
+
+    >>> prime_of_one_product()
+    3589031
+    """
+    return next(p for p in range((1 << 22) - 9, 0, -16) if is_suitable(p))
+
+
 def _exponent(r: Fraction, order: int) -> int:
     """r in a cyclic group: in its subgroup of order prime to 30, where small roots exist once."""
     large = order
@@ -151,6 +161,8 @@ class PrimeField:
             return self.add(head, self.matmul(a[..., _INNER:], b[..., _INNER:, :]))
         if inner == 1:
             return self.mul(a, b)
+        if inner * (self.p - 1)**2 <= 1 << 52:
+            return self.reduce(a @ b)
         # a = 2^13 high + low, so a b = [high low] [2^13 b; b]
         left = np.empty((*a.shape[:-1], 2 * inner))
         high, low = left[..., :inner], left[..., inner:]

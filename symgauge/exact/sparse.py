@@ -65,6 +65,49 @@ def sparse_rank(rows: Sequence[Mapping[Any, int]], p: int) -> int:
     return len(sparse_independent_rows(rows, p))
 
 
+def rank_growth(groups: Sequence[Sequence[Mapping[Any, int]]], p: int) -> list[int]:
+    """By how much each group of rows raises the rank of those before it.
+
+    >>> rank_growth([[{0: 1}], [{0: 2}], [{0: 1, 1: 1}, {1: 3}]], 7)
+    [1, 0, 1]
+    """
+    kept = sparse_independent_rows([row for group in groups for row in group], p)
+    ends = np.cumsum([len(group) for group in groups])
+    found: list[int] = np.bincount(
+        np.searchsorted(ends, kept, side="right"), minlength=len(groups)).tolist()
+    return found
+
+
+def dependent_groups(groups: Sequence[Sequence[Mapping[Any, int]]]) -> list[int]:
+    """The groups none of whose rows is seen to be independent of all others without arithmetic.
+
+    A row that is taken off for a column of its own, or for one that only rows have which were taken
+    off before, is in no relation among the rows: its group cannot be spared.
+
+    >>> dependent_groups([[{0: 1, 1: 1}, {1: 1}], [{1: 2}], [{1: 5}]])
+    [1, 2]
+    """
+    rows = [
+        (k, {c for c, v in row.items() if v}) for k, group in enumerate(groups) for row in group]
+    users: dict[Any, set[int]] = {}
+    for i, (_, columns) in enumerate(rows):
+        for c in columns:
+            users.setdefault(c, set()).add(i)
+    own = [c for c, found in users.items() if len(found) == 1]
+    needed: set[int] = set()
+    while own:
+        at = users[own.pop()]
+        if not at:
+            continue
+        i = at.pop()
+        needed.add(rows[i][0])
+        for c in rows[i][1]:
+            users[c].discard(i)
+            if len(users[c]) == 1:
+                own.append(c)
+    return [k for k, group in enumerate(groups) if group and k not in needed]
+
+
 def _turned(i: Indices, j: Indices, entries: Indices, count: int, p: int) -> Indices:
     """The greedy independent ones of `count` rows: the pivots of the span of the columns."""
     order, column = np.unique(j, return_inverse=True)

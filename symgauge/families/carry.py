@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 
 from symgauge.families.coordinates import Coordinates
@@ -35,13 +36,46 @@ def carried(
     out = []
     for f in fields:
         found = _in_other(f, into)
-        for there in reversed(slices):
+        for there in _merged(tuple(slices)):
             found = None if found is None else there.carry(found)
         found = None if found is None else _in_other(found, back)
         if found is None:
             return None
         out.append(found)
     return tuple(out)
+
+
+def acting(
+    fields: Iterable[VectorField], slices: Sequence[Slice]
+) -> list[Slice] | None:
+    """The slices that change one of the fields as they are carried through all; None as there."""
+    if any(there.offsets for there in slices):
+        return _acting_one_by_one(fields, slices)
+    found: list[Slice] = []
+    now = list(fields)
+    for there in _merged(tuple(slices)):
+        found += [one for one in there.parts if any(map(one.changes, now))]
+        back = [there.carry(f) for f in now]
+        now = [f for f in back if f is not None]
+        if len(now) < len(back):
+            return None
+    return found[::-1]
+
+
+def _acting_one_by_one(
+    fields: Iterable[VectorField], slices: Sequence[Slice]
+) -> list[Slice] | None:
+    """`acting` where slices scale w + u."""
+    found: list[Slice] = []
+    now = tuple(fields)
+    for there in reversed(slices):
+        back = carried(now, [there])
+        if back is None:
+            return None
+        if back != now:
+            found.append(there)
+        now = back
+    return found[::-1]
 
 
 def _in_other(field: VectorField, added: Mapping[int, Polynomial]) -> VectorField | None:
@@ -81,15 +115,65 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
         raise ValueError(f"the slice of {name} needs a root of it")
 
 
+class Scalings:
+    """Scalings of coordinates by monomials, of one slice or of several: theta_k = m_k sigma_k."""
+
+    def __init__(self, factor: dict[int, Monomial], parts: Sequence[Slice]) -> None:
+        self._factor, self.parts = factor, list(parts)
+        self._by = {t for m in factor.values() for t, _ in m}
+
+    def takes(self, outer: Slice) -> bool:
+        """Take a slice around these, if it scales nothing that they scale by; whether it did.
+
+        Then it scales each term as it would have without them.
+        """
+        if not outer.scales or not self._by.isdisjoint(outer.factor):
+            return False
+        for k, m in outer.factor.items():
+            self._factor[k] = times(self._factor.get(k, ()), m)
+            self._by.update(t for t, _ in m)
+        self.parts.append(outer)
+        return True
+
+    def carry(self, field: VectorField) -> VectorField:
+        """The field in theta."""
+        factor = self._factor
+        if factor.keys().isdisjoint(field.support) and factor.keys().isdisjoint(field.reads):
+            return field
+        return VectorField.collect(
+            (k, times(m, _scaled(factor, k, m)), c) for (k, m), c in field.numbers.items())
+
+
+@lru_cache(maxsize=8)
+def _merged(slices: tuple[Slice, ...]) -> list[Scalings | Slice]:
+    """The slices from the inside out, scalings together where they may be."""
+    out: list[Scalings | Slice] = []
+    for there in reversed(slices):
+        last = out[-1] if out else None
+        if isinstance(last, Scalings) and last.takes(there):
+            continue
+        out.append(Scalings(dict(there.factor), [there]) if there.scales else there)
+    return out
+
+
+def _scaled(factor: Mapping[int, Monomial], k: int, m: Monomial) -> Monomial:
+    """By what the term m d/d theta_k is multiplied."""
+    out = factor.get(k, ())
+    for j, e in m:
+        if j in factor:
+            out = times(out, tuple((t, -e * n) for t, n in factor[j]))
+    return out
+
+
 class Slice:
     """How h(theta) acts on each coordinate, for one slice."""
 
     def __init__(self, through: Through, coordinates: Coordinates) -> None:
         own = own_move(through)
         self._elements: list[int] = coordinates.moved(own).reshape(-1).tolist()
-        self._scales = through.kind.is_scaling
+        self.scales = through.kind.is_scaling
         #: theta_k = m_k(s) sigma_k, m_k a monomial in the coordinates of the fixed parameter.
-        self._factor: dict[int, Monomial] = {}
+        self.factor: dict[int, Monomial] = {}
         #: theta_k = sigma_k + (terms in the fixed parameter and the sources).
         self._added: dict[int, Polynomial] = {}
         #: Target, source, fixed coordinate, weight: what of a shift is linear in its sources.
@@ -99,11 +183,11 @@ class Slice:
         for move in through.moves:
             if move.offset:
                 self.offsets |= {k: move.offset for k, _ in _element_of(move, coordinates)}
-            if self._scales:
+            if self.scales:
                 power = int(move.weight * own.weight)  # own.weight is +-1: s_e = t_e ** own.weight
                 for k, e in _element_of(move, coordinates):
-                    self._factor[k] = times(
-                        self._factor.get(k, ()), ((self._elements[e], power),))
+                    self.factor[k] = times(
+                        self.factor.get(k, ()), ((self._elements[e], power),))
             elif move.parameter != through.parameter:
                 self._shift(move, move.weight / own.weight, coordinates)
 
@@ -123,22 +207,26 @@ class Slice:
 
     def carry(self, field: VectorField) -> VectorField | None:
         """D_sigma (h.sigma) Y(h^-1 theta); None where it is no Laurent polynomial."""
-        return self._through_scaling(field) if self._scales else self._through_shift(field)
+        if self.scales:
+            return Scalings(self.factor, [self]).carry(field)
+        return self._through_shift(field)
 
-    def _through_scaling(self, field: VectorField) -> VectorField:
-        factor = self._factor
-        if not any(k in factor for k in (*field.support, *field.reads)):
-            return field
+    @property
+    def parts(self) -> list[Slice]:
+        """This one."""
+        return [self]
 
-        def entries() -> Iterator[tuple[int, Monomial, Number]]:
-            for (k, m), c in field.numbers.items():
-                out = times(m, factor.get(k, ()))
-                for j, e in m:
-                    if j in factor:
-                        out = times(out, tuple((t, -e * n) for t, n in factor[j]))
-                yield k, out, c
-
-        return VectorField.collect(entries())
+    def changes(self, field: VectorField) -> bool:
+        """Whether a field is another one in theta."""
+        if not self.scales:
+            return self._through_shift(field) != field
+        moved, read = field.components, field.readers
+        factor = self.factor
+        near = factor if len(factor) < len(moved) + len(read) else {
+            k: () for k in (*moved, *read) if k in factor}
+        return any(
+            _scaled(factor, k, m) for k in near for m, _ in moved.get(k, ())
+        ) or any(_scaled(factor, k, m) for j in near for k, m, _, _ in read.get(j, ()))
 
     def _through_shift(self, field: VectorField) -> VectorField | None:
         if not any(j in self._added for j in field.reads) and not any(

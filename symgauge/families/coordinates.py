@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -18,11 +19,15 @@ from symgauge.program.network import Network
 
 def touched(network: Network, f: VectorField) -> tuple[Move, ...]:
     """The parameters that a field moves, as moves without an action."""
-    names = [
-        p.name for p in network.parameters
-        if any(network.offsets[p.name] <= k < network.offsets[p.name] + p.size for k in f.support)
-    ]
-    return tuple(Move(n, "+c", None, Fraction(0)) for n in names)
+    return tuple(
+        Move(n, "+c", None, Fraction(0)) for n in parameters_at(network, f.support))
+
+
+def parameters_at(network: Network, coordinates: Iterable[int]) -> list[str]:
+    """The parameters that these coordinates are of, in order."""
+    starts = [network.offsets[p.name] for p in network.parameters]
+    found = sorted({bisect_right(starts, k) - 1 for k in coordinates})
+    return [network.parameters[i].name for i in found]
 
 
 class Coordinates:

@@ -10,7 +10,9 @@ import numpy as np
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
 from symgauge.lie.constants import Constants
-from symgauge.lie.fields import VectorField, bracket, coordinates_in, independent
+from symgauge.lie.fields import (
+    VectorField, bracket, coordinates_in, independent, meeting_pairs,
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,10 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     pending: dict[tuple[int, int], VectorField] = {}
     done = 0
     while True:
-        for i in range(done, len(fields)):
-            for j in range(i):
-                b = bracket(fields[i], fields[j])
-                if b:
-                    pending[i, j] = b
+        for i, j in meeting_pairs(fields, done):
+            b = bracket(fields[i], fields[j])
+            if b:
+                pending[i, j] = b
         done = len(fields)
         solved = coordinates_in(fields, list(pending.values()), field)
         outside: dict[tuple[int, int], VectorField] = {}
@@ -51,7 +52,7 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
             if weights is None:
                 outside[pair] = b
             else:
-                constants[pair] = {k: w for k, w in enumerate(weights) if w}
+                constants[pair] = weights
         if not outside:
             return Closure(tuple(fields), constants)
         chosen = independent([*fields, *outside.values()], field)

@@ -115,6 +115,14 @@ class VectorField:
         return out
 
     @cached_property
+    def derivatives(self) -> dict[int, list[tuple[int, Monomial, Number]]]:
+        """By coordinate: the terms of the components' derivatives along it."""
+        return {
+            j: [(k, times(m, ((j, -1),)), e * c) for k, m, e, c in terms]
+            for j, terms in self.readers.items()
+        }
+
+    @cached_property
     def degree(self) -> int:
         """The largest sum of exponents, those of inverses counted as they are without a sign."""
         return max((sum(abs(e) for _, e in m) for _, m in self.terms), default=0)
@@ -219,26 +227,65 @@ def bracket(x: VectorField, y: VectorField) -> VectorField:
 def _scaled(weights: Mapping[int, Number], y: VectorField, sign: int) -> VectorField:
     """[X, Y] for a scaling X: each term of Y is an eigenvector. Times a sign."""
     out = {}
-    for (k, m), c in y.terms.items():
+    for k, m in _meeting(weights, y):
         factor: Number = -weights.get(k, 0)
         for j, e in m:
             if j in weights:
                 factor += e * weights[j]
         if factor:
-            out[k, m] = sign * factor * c
+            out[k, m] = sign * factor * y.terms[k, m]
     return VectorField(out)
+
+
+def _meeting(weights: Mapping[int, Number], y: VectorField) -> Iterable[tuple[int, Monomial]]:
+    """The terms of Y along these coordinates, and those that depend on one."""
+    if len(weights) >= len(y.components):
+        return y.terms
+    moved, read = y.components, y.readers
+    return sorted({
+        *((k, m) for k in weights if k in moved for m, _ in moved[k]),
+        *((k, m) for j in weights if j in read for k, m, _, _ in read[j])})
+
+
+def meeting_pairs(fields: Sequence[VectorField], first: int = 0) -> Iterator[tuple[int, int]]:
+    """Pairs (i, j), j < i and first <= i, where one field moves what the other depends on.
+
+    The brackets of all others are 0. Sets of fields are the bits of integers.
+
+    >>> one = Fraction(1)
+    >>> a, b = VectorField.build([(0, one)], []), VectorField.build([], [(0, 0, one)])
+    >>> list(meeting_pairs([a, VectorField.build([(1, one)], []), b]))
+    [(2, 0)]
+    """
+    moving: dict[int, int] = {}
+    reading: dict[int, int] = {}
+    for i, f in enumerate(fields):
+        if i >= first:
+            met = 0
+            for k in f.reads:
+                met |= moving.get(k, 0)
+            for k in f.support:
+                met |= reading.get(k, 0)
+            while met:
+                low = met & -met
+                yield i, low.bit_length() - 1
+                met ^= low
+        for k in f.support:
+            moving[k] = moving.get(k, 0) | 1 << i
+        for k in f.reads:
+            reading[k] = reading.get(k, 0) | 1 << i
 
 
 def _along(
     x: VectorField, y: VectorField, sign: int
 ) -> Iterator[tuple[int, Monomial, Number]]:
     """The terms of X.grad Y."""
-    moved, read = x.components, y.readers
+    moved, read = x.components, y.derivatives
     for j in moved if len(moved) < len(read) else read:
         if j in moved and j in read:
-            for k, m, e, c in read[j]:
+            for k, m, c in read[j]:
                 for n, d in moved[j]:
-                    yield k, times(times(m, ((j, -1),)), n), sign * c * d * e
+                    yield k, times(m, n), sign * c * d
 
 
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
@@ -281,10 +328,11 @@ def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -
 
 def coordinates_in(
     basis: Sequence[VectorField], targets: Sequence[VectorField], field: PrimeField
-) -> list[list[Fraction] | None]:
+) -> list[dict[int, Fraction] | None]:
     """Each target as a combination of a linearly independent basis, exactly; None where not.
 
-    Solved mod p, reconstructed, and then checked over QQ.
+    The weights that are not 0, by the number of their field. Solved mod p, reconstructed, and then
+    checked over QQ.
     """
     owner: dict[tuple[int, Monomial], int] = {}
     for i, f in enumerate(basis):
@@ -292,12 +340,13 @@ def coordinates_in(
             owner[key] = -1 if key in owner else i
     # a term that one basis field alone has tells that field's weight
     own = {i: key for key, i in owner.items() if i >= 0}
+    owned = {key: i for i, key in own.items()}
     core = [i for i in range(len(basis)) if i not in own]
     found: list[dict[int, Fraction]] = []
     rests = []
     for target in targets:
-        told = ((i, target.terms.get(key)) for i, key in own.items())
-        weights = {i: c / basis[i].terms[own[i]] for i, c in told if c is not None}
+        told = ((owned[key], c) for key, c in target.terms.items() if key in owned)
+        weights = {i: c / basis[i].terms[own[i]] for i, c in told}
         found.append(weights)
         rests.append(combination(
             [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
@@ -305,14 +354,14 @@ def coordinates_in(
     left = [k for k, rest in enumerate(rests) if rest or not own]
     solved = dict(zip(left, _by_elimination(
         [basis[i] for i in core], [rests[k] for k in left], field), strict=True))
-    out: list[list[Fraction] | None] = []
+    out: list[dict[int, Fraction] | None] = []
     for k, weights in enumerate(found):
         among = solved.get(k, [Fraction(0)] * len(core))
         if among is None:
             out.append(None)
             continue
-        weights.update(zip(core, among, strict=True))
-        out.append([weights.get(i, Fraction(0)) for i in range(len(basis))])
+        weights.update((i, w) for i, w in zip(core, among, strict=True) if w)
+        out.append(dict(sorted(weights.items())))
     return out
 
 

@@ -7,16 +7,19 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.prime_field import PrimeField, prime_of_one_product
 from symgauge.exact.running_rank import RunningRank
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
+from symgauge.points.roots import root_plan
 from symgauge.points.rows import RANK_ORDER, SPARE, batches, jacobian_rows
 from symgauge.points.tokens import few_tokens, ids_decide
 from symgauge.program.array import Array
 from symgauge.program.lower import germ_of
 from symgauge.program.network import Network
 
+#: Coordinates from which rows are made modulo a smaller prime, so that elimination takes half.
+LARGE = 1500
 #: Batches of rows without a new one after which the rank at a point is taken as found.
 IDLE_BATCHES = 3
 
@@ -45,6 +48,18 @@ def draw_theta(
     return {n: v[:1] for n, v in rows.parameters.items()}, salt
 
 
+def _smaller(network: Network, field: PrimeField) -> PrimeField:
+    """The field in which elimination takes one product, unless roots are missing there alone.
+
+    What is assumed of missing roots is tested modulo the given prime, at which they may be there.
+    """
+    small = PrimeField(prime_of_one_product())
+    missing = any(
+        root_plan(network, small, free).twisted and not root_plan(network, field, free).twisted
+        for free in (True, False))
+    return field if missing else small
+
+
 def rank_at_point(
     draw: Draw, read: npt.NDArray[np.bool_], wanted: int | None = None, order: int = RANK_ORDER
 ) -> int:
@@ -57,6 +72,8 @@ def rank_at_point(
     """
     network, cell = draw.network, draw.cell
     count = int(read.sum()) + SPARE
+    if draw.theta is None and not network.has_flows and count > LARGE:
+        draw = replace(draw, field=_smaller(network, draw.field))
     if draw.theta is None:
         theta, salt = draw_theta(network, draw.field, draw.rng)
         draw = replace(draw, theta=theta, salt=salt)

@@ -9,9 +9,9 @@ from math import prod
 from typing import Any
 
 from symgauge.derivers.exact import Proved
-from symgauge.families.carry import Slice, carried, require_transitive
+from symgauge.families.carry import Slice, acting, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
-from symgauge.families.family import Family, Through
+from symgauge.families.family import Family
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
     FamilyStatement, FullStatement, ProofLine, StatedProof, element_of, slices_of,
@@ -103,16 +103,9 @@ def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
     """The family without the slices that change none of its fields: it commutes with those."""
     if not family.kind.is_finite:
         return replace(family, via=())
-    fields = coordinates.fields_of(family)
-    needed: list[Through] = []
-    for through in reversed(family.via):
-        back = carried(fields, [Slice(through, coordinates)])
-        if back is None:
-            return family
-        if back != fields:
-            needed.insert(0, through)
-        fields = back
-    return replace(family, via=tuple(needed))
+    slices = {Slice(t, coordinates): t for t in family.via}
+    found = acting(coordinates.fields_of(family), list(slices))
+    return family if found is None else replace(family, via=tuple(slices[one] for one in found))
 
 
 def group(family: Family) -> str:

@@ -24,9 +24,11 @@ from symgauge.exact.linear_algebra import (
     row_reduce,
 )
 from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, substitute
-from symgauge.exact.prime_field import PrimeField, is_prime, primes
+from symgauge.exact.prime_field import PrimeField, is_prime, prime_of_one_product, primes
 from symgauge.exact.running_rank import RunningRank
-from symgauge.exact.sparse import sparse_independent_rows, sparse_rank
+from symgauge.exact.sparse import (
+    dependent_groups, rank_growth, sparse_independent_rows, sparse_rank,
+)
 
 PRIMES = [3, 7, 10007, LARGE]
 
@@ -221,6 +223,39 @@ def test_sparse_rank_of_a_few_entries(data: st.DataObject) -> None:
         for j, value in row.items():
             dense[i, j] = value % 7
     assert sparse_independent_rows(rows, 7) == independent_rows(dense, 7, "flint")
+
+
+GROUPS = st.lists(st.lists(st.dictionaries(
+    st.integers(0, 7), st.integers(0, 6), max_size=3), max_size=3), max_size=6)
+
+
+@settings(max_examples=60)
+@given(groups=GROUPS)
+def test_groups_add_what_they_add_one_after_another(groups: list[list[dict[int, int]]]) -> None:
+    ranks = [sparse_rank([r for g in groups[:k] for r in g], 7) for k in range(len(groups) + 1)]
+    assert rank_growth(groups, 7) == np.diff(ranks).tolist()
+
+
+@settings(max_examples=60)
+@given(groups=GROUPS)
+def test_a_group_that_may_be_spared_is_among_the_dependent(
+    groups: list[list[dict[int, int]]]
+) -> None:
+    whole = sparse_rank([r for g in groups for r in g], 7)
+    spared = [
+        k for k, group in enumerate(groups) if group
+        and sparse_rank([r for g in (*groups[:k], *groups[k + 1:]) for r in g], 7) == whole
+        and any(v for row in group for v in row.values())
+    ]
+    assert set(spared) <= set(dependent_groups(groups))
+
+
+def test_elimination_takes_one_product_modulo_the_smaller_prime() -> None:
+    p = prime_of_one_product()
+    assert not NumpyBlocks(p).split and NumpyBlocks(LARGE).split
+    big = np.random.default_rng(0).integers(0, p, (260, 70)).astype(np.float64)
+    product = PrimeField(p).matmul(big, big.T.copy())
+    assert rank(product, p, "numpy") == rank(product, p, "flint") == 70
 
 
 def test_a_chain_of_columns_of_its_own_is_taken_off() -> None:

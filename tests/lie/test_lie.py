@@ -25,6 +25,7 @@ from symgauge.lie.fields import (
     combination,
     coordinates_in,
     matrix,
+    meeting_pairs,
     orbit_rank,
 )
 from symgauge.lie.identify import Block, identify
@@ -190,13 +191,21 @@ def test_coordinates_are_found_again(weights: list[Fraction]) -> None:
     basis = gl(2)
     outside = shift(0)
     found = coordinates_in(basis, [combination(basis, weights), outside], FIELD)
-    assert found == [weights, None]
+    assert found == [{k: w for k, w in enumerate(weights) if w}, None]
 
 
 def test_coordinates_need_a_basis() -> None:
     with pytest.raises(ValueError, match="linearly dependent"):
         coordinates_in([unit(0, 1), unit(0, 1)], [unit(0, 1)], FIELD)
     assert coordinates_in(gl(2), [], FIELD) == []
+
+
+@given(st.lists(st.one_of(fields, laurent), max_size=5), st.integers(0, 3))
+def test_fields_that_do_not_meet_have_no_bracket(given_: list[VectorField], first: int) -> None:
+    met = set(meeting_pairs(given_, first))
+    pairs = {(i, j) for i in range(first, len(given_)) for j in range(i)}
+    assert met <= pairs
+    assert not any(bracket(given_[i], given_[j]) for i, j in pairs - met)
 
 
 def test_orbit_rank_is_not_the_dimension() -> None:

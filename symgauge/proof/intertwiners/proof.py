@@ -62,6 +62,8 @@ class FamilyProver:
         #: The program in w' = u + w: families are proved there.
         self._centred = recentred(network)
         self._slices: dict[tuple[Through, ...], Structure] = {}
+        #: Whether the family of a slice is proved on the program without slices.
+        self._alone: dict[Through, bool] = {}
         self._back: dict[Through, Slice] = {}
 
     def prove(self, family: Family) -> Proof:
@@ -140,17 +142,48 @@ class FamilyProver:
             if not via:
                 self._slices[via] = Structure(self._centred.network, numbers=self._numbers)
             else:
-                *outer, through = via
-                structure = self._on(tuple(outer))
-                _require_untouched(through.moves, outer)
-                structure, own, steps = _slice(structure, through)
-                require_transitive(through, self.coordinates)
-                both = all(all_laws()[step.line.law].multilinear for step in steps)
-                if through.kind.is_scaling and not both and not self._analytic:
-                    raise NoLemma("a slice that a scaling reaches from one side alone")
-                held = structure.network.fixed(held_values([own]))
-                self._slices[via] = Structure(held, numbers=structure.numbers)
+                self._slices[via] = self._at_once(via) or self._one_by_one(via)
         return self._slices[via]
+
+    def _at_once(self, via: tuple[Through, ...]) -> Structure | None:
+        """The program on slices whose families are all proved on the program without slices.
+
+        Such a family leaves f unchanged also where others are fixed: it moves and reads none of
+        what they hold.
+        """
+        whole = self._on(())
+        for k, through in enumerate(via):
+            if through not in self._alone:
+                self._alone[through] = self._stands_alone(through)
+            if not self._alone[through]:
+                return None
+            _require_untouched(through.moves, via[:k])
+        return Structure(whole.network.fixed(held_values(via)), numbers=whole.numbers)
+
+    def _stands_alone(self, through: Through) -> bool:
+        family = Family(through.kind, through.copies, through.size, through.moves, ())
+        try:
+            steps = steps_of(self._on(()), family)
+        except NoLemma:
+            return False
+        self._require_reached(through, steps)
+        return True
+
+    def _require_reached(self, through: Through, steps: Sequence[Step[Any]]) -> None:
+        """Raise unless the slice is reached from every value of its parameter."""
+        require_transitive(through, self.coordinates)
+        both = all(all_laws()[step.line.law].multilinear for step in steps)
+        if through.kind.is_scaling and not both and not self._analytic:
+            raise NoLemma("a slice that a scaling reaches from one side alone")
+
+    def _one_by_one(self, via: tuple[Through, ...]) -> Structure:
+        *outer, through = via
+        structure = self._on(tuple(outer))
+        _require_untouched(through.moves, outer)
+        structure, own, steps = _slice(structure, through)
+        self._require_reached(through, steps)
+        held = structure.network.fixed(held_values([own]))
+        return Structure(held, numbers=structure.numbers)
 
 
 def _require_untouched(moves: Sequence[Move], via: Sequence[Through]) -> None:
