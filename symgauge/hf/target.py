@@ -17,6 +17,7 @@ import torch
 from symgauge.capture.module import first_line
 from symgauge.capture.target import Target, resolve_target
 from symgauge.errors import SizeError, TargetError
+from symgauge.hf.inputs import vocabulary
 from symgauge.hf.sizes import PART
 from symgauge.hf.source import source
 
@@ -112,7 +113,10 @@ def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str])
         raise TargetError(f"{text}: the configuration cannot be written down: {error}") from error
     found = resolve_target(text, module, "factory", written, settings)
     name = re.sub(r"\W", "_", config.model_type)
-    return replace(found, name=name, full=None, written=None, published=found.full)
+    table = (vocabulary(config) or "").replace(".", PART)
+    return replace(
+        found, name=name, full=None, written=None, published=found.full,
+        vocabulary=table if table in found.sizes else None)
 
 
 def _unset(target: Target) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_full_takes_the_sizes_of_the_configuration(
 
 
 def test_a_loaded_model_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("symgauge.derivation.limits.MAX_BYTES", 80 * 2500**2)
+    monkeypatch.setattr("symgauge.points.limits.MAX_BYTES", 80 * 2500**2)
     config = transformers.LlamaConfig(
         vocab_size=8, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2)
