@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def derive_target(
     """
     start = time.perf_counter()
     asked = Asked(target.name, output, observable, seed, force, evidence, progress)
-    sized = at_a_vocabulary(_captured(target, asked), lambda other: _captured(other, asked))
+    sized = at_a_vocabulary(captured_target(target, asked), partial(captured_target, asked=asked))
     target, notes, full = sized.target, list(sized.notes), None
     training = {"small": sized.said["training"]}
     if target.full is not None:
@@ -112,8 +113,8 @@ def derive_target(
     return _noted(derive_network(sized.deriver.network, asked, seconds, sized.deriver), *notes)
 
 
-def _captured(target: Target, asked: Asked) -> Sized:
-    """A target at its sizes, captured, nothing derived yet."""
+def captured_target(target: Target, asked: Asked) -> Sized:
+    """A target at its sizes, captured, nothing derived yet. Raises as `derive_target`."""
     from symgauge.capture import capture
 
     asked.progress("capture")

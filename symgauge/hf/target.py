@@ -32,7 +32,7 @@ SCHEME = "hf:"
 TRIES: tuple[Mapping[str, int], ...] = (
     {}, {"head_dim": 2}, {"head_dim": 4}, {"num_key_value_heads": 2},
     {"head_dim": 2, "num_key_value_heads": 2}, {"n_embd": 8, "n_head": 4},
-    {"num_hidden_layers": 2}, {"num_layers": 2},
+    {"num_key_value_heads": 1}, {"num_hidden_layers": 2}, {"num_layers": 2},
     {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
 )
 
