@@ -27,12 +27,12 @@ from symgauge.derivation.facts import (
 )
 from symgauge.derivation.invariants import records_of
 from symgauge.points.limits import check_module, check_size
+from symgauge.derivation.larger import Sized, without_accidents
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
 from symgauge.derivation.record import SCHEMA
-from symgauge.derivation.rounded_roots import with_rounded_roots
+from symgauge.domains.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
-from symgauge.derivation.vocabulary import Sized, at_a_vocabulary
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
 from symgauge.statements.statement import statement
@@ -99,7 +99,8 @@ def derive_target(
     """
     start = time.perf_counter()
     asked = Asked(target.name, output, observable, seed, force, evidence, progress)
-    sized = at_a_vocabulary(captured_target(target, asked), partial(captured_target, asked=asked))
+    sized = without_accidents(
+        captured_target(target, asked), partial(captured_target, asked=asked))
     target, notes, full = sized.target, list(sized.notes), None
     training = {"small": sized.said["training"]}
     if target.full is not None:

@@ -14,7 +14,7 @@ import torch
 import symgauge
 from symgauge.cli.main import main
 from symgauge.derivation.derive import Asked, captured_target
-from symgauge.derivation.vocabulary import at_a_vocabulary
+from symgauge.derivation.larger import without_accidents
 from symgauge.errors import CaptureError, SizeError, TargetError
 from symgauge.hf.sizes import fields_of, small
 from symgauge.hf.target import is_hf, load_hf
@@ -62,14 +62,14 @@ def test_a_part_of_a_head_that_is_turned_is_a_pair() -> None:
 def test_a_small_vocabulary_is_found_out() -> None:
     made = partial(captured_target, asked=Asked("falcon"))
     here = made(load_hf("hf:falcon", {}))
-    found = at_a_vocabulary(here, made)
+    found = without_accidents(here, made)
     assert here.deriver.left == 89 and here.target.sizes["vocab_size"] == 9
     assert found.deriver.left == 0 and found.target.sizes["vocab_size"] == 48
     assert "up to 89 null directions vanish at 48 tokens" in found.notes[0]
     # one that was asked for stays, and so does one that is no accident
-    kept = at_a_vocabulary(made(load_hf("hf:falcon", {"vocab_size": "9"})), made)
+    kept = without_accidents(made(load_hf("hf:falcon", {"vocab_size": "9"})), made)
     assert kept.target.sizes["vocab_size"] == 9 and "--set vocab_size=48" in kept.notes[0]
-    assert at_a_vocabulary(found, made) is found
+    assert without_accidents(found, made) is found
 
 
 @pytest.mark.parametrize("kind", [
