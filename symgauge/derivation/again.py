@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from symgauge.derivation.exponents import split_exponentials
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
-from symgauge.domains.rounded_roots import with_rounded_roots
+from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivation.record import DerivationRecord, difference_of
 from symgauge.derivation.seal import ABOUT, SealedRecord
 from symgauge.statements.at_full import at_full

@@ -31,7 +31,7 @@ from symgauge.derivation.larger import Sized, without_accidents
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
 from symgauge.derivation.record import SCHEMA
-from symgauge.domains.rounded_roots import with_rounded_roots
+from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved

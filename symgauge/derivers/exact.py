@@ -140,7 +140,7 @@ class ExactDeriver:
     def _is_graded(self, found: Found) -> bool:
         """Whether polynomial fields are sought: not with roots of constants, not with flows.
 
-        Constants' roots are derived again as floats (`domains.rounded_roots`): coefficients are
+        Constants' roots are derived again as floats (`points.rounded_roots`): coefficients are
         rational. What a flow's end leaves free is no polynomial of its field.
         """
         lowered = lower(self.network)

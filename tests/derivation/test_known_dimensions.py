@@ -16,7 +16,7 @@ from symgauge.capture import capture
 from symgauge.derivation.again import same_program
 from symgauge.derivation.module import derive as derive_module
 from symgauge.derivation.notes import ROOTS
-from symgauge.domains.rounded_roots import with_rounded_roots
+from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField, orbit_rank
