@@ -20,7 +20,7 @@ DOT = re.compile(r'<mover accent="true">(\s*<mi>.</mi>\s*)<mo stretchy="false">(
 
 def _mathml(node: nodes.Element, as_block: bool) -> str:
     """The formula of a node; one that cannot be read is a warning, which stops a build with -W."""
-    tex = PRIME.sub(r"{\1'}_", node.astext())
+    tex = PRIME.sub(r"{\1'}_", node.astext()).replace(r"\dots", r"\ldots")
     aligned = as_block and re.search(r"&|\\\\", tex)
     try:
         text = tex2mathml(f"\\begin{{aligned}}{tex}\\end{{aligned}}" if aligned else tex)

@@ -43,7 +43,14 @@ class Stated:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A claim and all that is needed to verify it, as JSON data with a digest."""
+    """A claim and all that is needed to verify it, as JSON data with a digest.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> made = derive(nn.Linear(2, 1), (zeros(1, 2),)).certificate
+    >>> Certificate.from_json(made.to_json()).intact
+    True
+    """
 
     data: Mapping[str, Any]  #: The plain data (docs/certificate.rst has its keys).
 

@@ -55,6 +55,11 @@ class Verification:
 
     `verdict`: PROVED: the claim of completeness holds. UNKNOWN: nothing found wrong, but not closed
     or resting on hypotheses. REFUTED: the certificate is rejected, for the reasons given.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> verify(derive(nn.Linear(2, 1), (zeros(1, 2),)).certificate).reasons
+    ('0 generators proved', 'rank J = 3, rank G = 0, P = 3')
     """
 
     verdict: Verdict

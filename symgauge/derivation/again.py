@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.derivation.exponents import split_exponentials
+from symgauge.points.exponents import split_exponentials
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.points.rounded_roots import with_rounded_roots

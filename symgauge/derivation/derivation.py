@@ -48,6 +48,17 @@ class Derivation(DerivationRecord):
     `symgauge.derive` makes one, `from_json` reads one. P is the number of coordinates that an
     output reads, J the Jacobian of the outputs by them, and the rows of G are the values of the
     proved generators. `data` is the plain record that `symgauge derive --json` prints.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
+    >>> found = derive(module, (zeros(1, 2),))
+    >>> found.redundancy, found.families[0].label, found.verify().verdict.value
+    (4, 'change of basis of 0, 1', 'PROVED')
+    >>> found.sample(seed=1)
+    GroupElement(GL(2))
+    >>> len(found.basis), found.to_latex(fragment=True).startswith("% needs:")
+    (4, True)
     """
 
     def __repr__(self) -> str:

@@ -21,7 +21,7 @@ from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
-from symgauge.derivation.exponents import split_exponentials
+from symgauge.points.exponents import split_exponentials
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )

@@ -26,6 +26,19 @@ class GroupElement:
     (g @ h).apply(state) is g.apply(h.apply(state)), and g @ g.inverse() the identity, both up to
     rounding. Tensors of torch stay with torch and on their device, arrays with numpy.
     `Derivation.sample` and `Derivation.element` make one.
+
+    >>> from symgauge import derive
+    >>> from torch import eye, nn, tensor, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
+    >>> found = derive(module, (zeros(1, 2),))
+    >>> g = found.element({"change of basis of 0, 1": [[2.0, 1.0], [0.0, 1.0]]})
+    >>> moved = g.apply({"0.weight": eye(2), "1.weight": eye(2), "1.bias": zeros(2)})
+    >>> moved["0.weight"].tolist()
+    [[2.0, 1.0], [0.0, 1.0]]
+    >>> (moved["1.weight"] @ moved["0.weight"]).allclose(eye(2))
+    True
+    >>> g.inverse().apply(moved)["0.weight"].allclose(eye(2))
+    True
     """
 
     families: tuple[PlainFamily, ...]

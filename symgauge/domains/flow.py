@@ -55,12 +55,12 @@ class Flow:
 
     @property
     def reads_time(self) -> bool:
-        """Whether a line reads the time."""
+        """Whether a line reads the time, or v is the time itself."""
         names = [x.name for x in self.field.inputs]
         if "t" not in names:
             return False
         clock = self.field.input_nodes[names.index("t")]
-        return any(clock in n.inputs for n in self.field.nodes)
+        return clock == self.output or any(clock in n.inputs for n in self.field.nodes)
 
     def places(self) -> tuple[int, list[int]]:
         """The lines of x and of the parameters."""

@@ -36,10 +36,15 @@ Name = Callable[[int], str]
 
 @dataclass(frozen=True, kw_only=True)
 class EquivalenceAlgebra(EquivalenceRecord):
-    """The equivalence algebra of a vector field.
+    r"""The equivalence algebra of a vector field.
 
     `dimension` bounds it from above at a generic theta; `proved` of its elements are proved, with
     constant coefficients and parameters that move by an affine map. `closed`: they are all.
+
+    >>> from torch import nn, zeros
+    >>> found = equivalence_algebra(nn.Linear(2, 2, bias=False), state=zeros(2))
+    >>> found.algebra, found.closed, r"A\,W - W\,A" in found.to_latex()
+    ('gl(2,R)', True, True)
     """
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from symgauge.equivalence.matrices import Element, element_of, form_of
+from symgauge.equivalence.matrices import Element, aligned, element_of, form_of
 from symgauge.equivalence.record import EquivalenceRecord, Terms
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus, structure
@@ -66,25 +66,13 @@ def _elements(found: EquivalenceRecord) -> str:
     symbol = symbols(tensors, {n: s for n, (_, s) in tensors.items()})
     made = [element_of(_read(g.vector.xi), [_read(p) for p in g.vector.parameters], found.state)
             for g in found.generators]
-    elements = _aligned([e for e in made if e is not None])
+    elements = aligned([e for e in made if e is not None])
     forms = {}
     if len(elements) == len(made) and tensors:
         forms = {n: form_of(n, tensors, elements, symbol) for n in tensors}
     if not forms or None in forms.values():
         return _components(found, tensors, symbol)
     return _in_matrices(found, tensors, symbol, elements, {n: str(f) for n, f in forms.items()})
-
-
-def _aligned(elements: Sequence[Element]) -> list[Element]:
-    """All with as many powers of t."""
-    top = max((len(e.tau) for e in elements), default=0)
-    out = []
-    for e in elements:
-        more = top - len(e.tau)
-        a, c = (np.concatenate([x, np.zeros((more, *x.shape[1:]), dtype=object)])
-                for x in (e.a, e.c))
-        out.append(Element(a, c, (*e.tau, *[Fraction(0)] * more), e.theta))
-    return out
 
 
 def _in_matrices(
@@ -95,7 +83,7 @@ def _in_matrices(
     turns = any(e.a.any() for e in elements)
     changes = any(any(e.tau) for e in elements)
     xi = " + ".join((["A\\,x"] if turns else []) + (["c"] if moves else [])) or "0"
-    rows = [[r"\xi", f"= {xi},", *(["\\qquad \\tau = \\tau(t)"] if changes else [])]]
+    rows = [[r"\xi", f"= {xi}"]] + ([[r"\tau", r"= \tau(t)"]] if changes else [])
     rows += [[rf"\delta {symbol[n]}", f"= {form}"] for n, form in forms.items() if form != "0"]
     text = "\\section{The elements}\nWith\n" + _ranges(elements, found.state) + (
         "the state moves by $\\xi$ and the parameters by\n") + display(rows)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.exact.rational_matrix import matrix, reduced
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus
 
@@ -62,6 +63,40 @@ def element_of(
     return Element(a, c, tuple(tau), theta)
 
 
+def aligned(elements: Sequence[Element]) -> list[Element]:
+    """All with as many powers of t."""
+    top = max((len(e.tau) for e in elements), default=0)
+    out = []
+    for e in elements:
+        more = top - len(e.tau)
+        a, c = (np.concatenate([x, np.zeros((more, *x.shape[1:]), dtype=object)])
+                for x in (e.a, e.c))
+        out.append(Element(a, c, (*e.tau, *[Fraction(0)] * more), e.theta))
+    return out
+
+
+def lifts(
+    elements: Sequence[Element], still: Sequence[Values],
+    tensors: Mapping[str, tuple[int, tuple[int, ...]]],
+) -> list[list[Fraction]] | None:
+    """For each element how much of each `still` makes every tensor's motion one in matrices.
+
+    `still` are motions of theta that keep v: delta theta is known up to them. None where no
+    combination has a form of the list.
+    """
+    names = {name: name for name in tensors}
+    columns = [t.values for name in tensors for t in _terms_of(name, tensors, elements, names)]
+    own = len(columns)
+    columns += [
+        tuple({k: -v for k, v in moved.items()} if n == e else {} for n in range(len(elements)))
+        for e in range(len(elements)) for moved in still]
+    found = _solved([e.theta for e in elements], columns)
+    if found is None:
+        return None
+    width = len(still)
+    return [found[own + e * width:own + (e + 1) * width] for e in range(len(elements))]
+
+
 def form_of(
     name: str, tensors: Mapping[str, tuple[int, tuple[int, ...]]], elements: Sequence[Element],
     symbol: Mapping[str, str],
@@ -75,7 +110,7 @@ def form_of(
     wanted = [
         {key: v for key, v in e.theta.items() if start <= key[0] < start + size} for e in elements]
     terms = list(_terms_of(name, tensors, elements, symbol))
-    found = _solved(wanted, terms)
+    found = _solved(wanted, [t.values for t in terms])
     if found is None:
         return None
     text = ""
@@ -183,30 +218,24 @@ def _applied(
     return Term(latex, tuple(out))
 
 
-def _solved(wanted: Sequence[Values], terms: Sequence[Term]) -> list[Fraction] | None:
-    """The numbers u with sum u M = wanted for every element; None where there are none."""
+def _solved(
+    wanted: Sequence[Values], columns: Sequence[Sequence[Values]]
+) -> list[Fraction] | None:
+    """Numbers u with sum u M = wanted for every element, M what a column is for each; or None.
+
+    Where several are right, later columns have 0.
+    """
     rows: dict[tuple[Fraction, ...], None] = {}
     for n, values in enumerate(wanted):
-        keys = dict.fromkeys([*values, *(k for t in terms for k in t.values[n])])
+        keys = dict.fromkeys([*values, *(k for c in columns for k in c[n])])
         for key in keys:
             zero = Fraction(0)
-            rows[(*(Fraction(t.values[n].get(key, zero)) for t in terms),
+            rows[(*(Fraction(c[n].get(key, zero)) for c in columns),
                   Fraction(values.get(key, zero)))] = None
-    pivots: list[tuple[int, list[Fraction]]] = []
-    for row in rows:
-        left = list(row)
-        for column, pivot in pivots:
-            if left[column]:
-                left = [x - left[column] * y for x, y in zip(left, pivot, strict=True)]
-        first = next((k for k, x in enumerate(left) if x), None)
-        if first is None:
-            continue
-        if first == len(terms):
-            return None
-        left = [x / left[first] for x in left]
-        pivots = [(c, [x - p[first] * y for x, y in zip(p, left, strict=True)])
-                  for c, p in pivots] + [(first, left)]
-    out = [Fraction(0)] * len(terms)
-    for column, pivot in pivots:
-        out[column] = pivot[-1]
+    form, pivots = reduced(matrix(list(rows), len(columns) + 1))
+    if len(columns) in pivots:
+        return None
+    out = [Fraction(0)] * len(columns)
+    for column, row in zip(pivots, form.table(), strict=True):
+        out[column] = Fraction(int(row[-1].p), int(row[-1].q))
     return out

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from symgauge.equivalence.matrices import aligned, element_of, lifts
 from symgauge.equivalence.system import System, state_of
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
 from symgauge.exact.polynomial import Polynomial, Ring, add, scale
@@ -65,19 +67,50 @@ def named_fields(system: System, notes: list[str]) -> list[Equivalence]:
         return []
     prover = Prover(system.network)
     out: list[Equivalence] = []
+    still: list[Equivalence] = []
     unproved = 0
     for vector in basis:
         made = _element(system, vector, size)
-        if not made.xi:
-            continue
         if is_proved(system, prover, made):
-            out.append(made)
-        else:
+            (out if made.xi else still).append(made)
+        elif made.xi:
             unproved += 1
     if unproved:
         notes.append(f"{unproved} candidates were not proved and are left out")
     kept, _ = matrix([g.xi for g in out], PrimeField(next(primes())))
-    return [out[i] for i in independent_rows(kept, next(primes()))] if out else []
+    chosen = [out[i] for i in independent_rows(kept, next(primes()))] if out else []
+    return _lifted(system, chosen, still)
+
+
+def _lifted(
+    system: System, found: Sequence[Equivalence], still: Sequence[Equivalence]
+) -> list[Equivalence]:
+    """The elements with proved d theta that keep v added, to have a form in matrices if they can.
+    """
+    n, tensors, start = state_of(system.network).size, {}, 0
+    for p in system.network.parameters:
+        tensors[p.name] = (start, tuple(p.shape))
+        start += prod(p.shape)
+    read = [element_of(_terms(g.xi), [_terms(f) for f in g.dtheta], n) for g in found]
+    elements = [e for e in read if e is not None]
+    if not still or not found or len(elements) < len(found):
+        return list(found)
+    moved = [{(k, power, m): c for power, part in enumerate(g.dtheta)
+              for k, m, c in _terms(part)} for g in still]
+    added = lifts(aligned(elements), moved, tensors)
+    if added is None:
+        return list(found)
+    return [
+        Equivalence(g.xi, tuple(
+            VectorField.collect([*_terms(own), *(
+                (k, m, c * u) for u, h in zip(numbers, still, strict=True) if u
+                for k, m, c in _terms(h.dtheta[power]))])
+            for power, own in enumerate(g.dtheta)))
+        for g, numbers in zip(found, added, strict=True)]
+
+
+def _terms(field: VectorField) -> list[tuple[int, Monomial, Fraction]]:
+    return [(k, m, Fraction(c)) for (k, m), c in field.terms.items()]
 
 
 def _element(system: System, vector: Sequence[Any], size: int) -> Equivalence:

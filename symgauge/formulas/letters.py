@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
+from symgauge.formulas.convolutions import Convolutions
 from symgauge.formulas.roles import Roles
 from symgauge.program.leaf import Input
 from symgauge.spaces.structure import Structure
@@ -18,15 +19,18 @@ LONGEST = 46
 class Letters:
     """The rules for one program."""
 
-    def __init__(self, structure: Structure, roles: Roles) -> None:
+    def __init__(
+        self, structure: Structure, roles: Roles, convolutions: Convolutions
+    ) -> None:
         self.structure, self.roles = structure, roles
+        self._convolutions = convolutions
         self.nodes, self.lines = structure.network.nodes, structure.lines
 
     def needed(self, i: int, letters: Mapping[int, str], text: Callable[[], str]) -> bool:
         """Whether a line has a letter; `text` is what it would be written as."""
         if i in self.roles.letters or i in self._ends or self.nodes[i].body is not None:
             return True
-        if i in self.inside_norms or self.in_parts(i):
+        if i in self.unwritten or self.in_parts(i):
             return False
         if self.letter(i, letters) in ("X", "N"):
             # a normalised line has its letter with its gain and shift
@@ -50,16 +54,16 @@ class Letters:
     def _readers(self, i: int) -> int:
         """How often a line would be written."""
         return sum(
-            self.in_parts(u) or 1 for u in set(self.roles.users(i)) - self.inside_norms)
+            self.in_parts(u) or 1 for u in set(self.roles.users(i)) - self.unwritten)
 
     @cached_property
     def _ends(self) -> frozenset[int]:
         return frozenset(self.roles.base(i) for i in self.structure.network.outputs)
 
     @cached_property
-    def inside_norms(self) -> frozenset[int]:
-        """Lines that a norm is made of, which are not written."""
-        out = set()
+    def unwritten(self) -> frozenset[int]:
+        """Lines that a norm or a convolution is made of, which are not written."""
+        out = set(self._convolutions.inside)
         for i in self.lines:
             x = self.roles.is_rms(i)
             if x is not None:

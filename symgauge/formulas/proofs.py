@@ -59,7 +59,7 @@ def equations(
             typeset.instead[group[0][0].name] = Term(body, _level(body))
         found = list(dict.fromkeys(row for step in steps for row in display.rows(step)))
         passed = [s.line.label for s in steps if s.variation and s.line.law == "homogeneous"
-                  and not typeset.is_inside_a_norm(s.line.node)]
+                  and not typeset.is_unwritten(s.line.node)]
         if found and passed:
             words = ", ".join(rf"$\operatorname{{{name}}}$" for name in dict.fromkeys(passed))
             found[-1] = replace(found[-1], stays=", and ".join(filter(None, (
@@ -92,7 +92,7 @@ class _Display:
     def rows(self, step: Step[Any]) -> list[Row]:
         """The equations of one step: none where a reader needs none."""
         i, typeset = step.line.node, self.typeset
-        if typeset.is_inside_a_norm(i):
+        if typeset.is_unwritten(i):
             return []
         if step.variation is None:
             return self._ended(step)

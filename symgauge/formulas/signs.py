@@ -5,12 +5,12 @@ BELOW = r"\,;\, "
 LN = r"\operatorname{LN}"
 RMS = r"\operatorname{RMSNorm}"
 NOTES = {
-    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean} x) / \sqrt{\operatorname{var} x + "
+    LN: r"$\operatorname{LN}(x) = (x - \operatorname{mean}(x)) / \sqrt{\operatorname{var}(x) + "
         r"\varepsilon}$ along each row",
     RMS: r"$\operatorname{RMSNorm}(x) = x / \sqrt{\operatorname{mean}(x^2) + \varepsilon}$ along "
          r"each row",
     r"\operatorname{R}": r"$\operatorname{R}$ turns pairs of entries by fixed angles, by position",
-    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean} x$",
+    r"\operatorname{C}": r"$\operatorname{C}(x) = x - \operatorname{mean}(x)$",
     r"\operatorname{concat}": r"$\operatorname{concat}_h$ puts the heads side by side",
     r"\operatorname{perm}": (
         r"$\operatorname{perm}_{312}$ has the third axis first, then the first and the second"),
@@ -23,5 +23,8 @@ NOTES = {
         (r"{softmax}_", r"{LN}_", r"{C}_"),
         "an index names the axes that something is along, from 0 on"),
     r"\odot": r"$\odot$ multiplies entry by entry",
-    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places, as convolutions do",
+    r"[\,\cdot\,]": r"$[\,\cdot\,]$ takes entries at fixed places",
+    r"\ast": (
+        r"$(W \ast x)_{o i} = \sum_{c, k} W_{o c k}\, x_{c, i + k}$, the convolution of channels "
+        r"$c$ along the axes behind them (stride 1, no padding, unless written below it)"),
 }

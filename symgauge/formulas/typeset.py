@@ -14,6 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
+from symgauge.formulas.convolutions import Convolutions
 from symgauge.formulas.heads import Heads
 from symgauge.formulas.layers import Layers, repeats
 from symgauge.formulas.letters import Letters, numbered
@@ -40,7 +41,8 @@ class Typeset:
     ) -> None:
         self.structure, self.roles, self.symbols = structure, roles, symbols
         self.nodes, self.lines = structure.network.nodes, structure.lines
-        self.heads, self._letters = Heads(structure), Letters(structure, roles)
+        self.heads, self._convolutions = Heads(structure), Convolutions(roles)
+        self._letters = Letters(structure, roles, self._convolutions)
         #: What is written for a named line, or a parameter, instead of its symbol.
         self.instead: dict[int | str, Term] = {}
         #: Whether values with heads side by side are written as the part of one head.
@@ -89,9 +91,9 @@ class Typeset:
         """Whether a line is written in its parts alone: queries, keys and values side by side."""
         return bool(self._letters.in_parts(i))
 
-    def is_inside_a_norm(self, i: int) -> bool:
-        """Whether a line is part of a norm, and not written."""
-        return i in self._letters.inside_norms
+    def is_unwritten(self, i: int) -> bool:
+        """Whether a line is part of a norm or of a convolution, and not written."""
+        return i in self._letters.unwritten
 
     def notes(self) -> list[str]:
         """What the signs mean that the formulas use."""
@@ -266,6 +268,9 @@ class Typeset:
         return len(there) - 1, part[1], part[2]
 
     def _permutation(self, line: Line, part: Part | None) -> Term:
+        convolution = self._convolutions.found.get(line.node)
+        if convolution is not None and part is None:
+            return self.term(convolution.product)
         dims, j = line.attrs["dims"], line.inputs[0]
         inside = None if part is None else (int(dims[part[0]]), part[1], part[2])
         found = self.term(j, inside)
@@ -279,6 +284,10 @@ class Typeset:
         return Term(rf"\operatorname{{perm}}_{{{places}}}({found.text})")
 
     def _contraction(self, line: Line, part: Part | None) -> Term:
+        convolution = self._convolutions.found.get(line.node)
+        if convolution is not None and part is None:
+            w, x = (self.term(j).within(ATOM) for j in (convolution.kernel, convolution.source))
+            return Term(f"{w} {convolution.sign} {x}", PRODUCT)
         left, right = line.inputs
         rank = len(line.shape)
         parts: list[Part | None] = [None, None]

@@ -34,6 +34,16 @@ class OrbitSpread:
 
     `verdict`: EXACT (no family moves it beyond its rounding), DEPENDS (`families` says on which),
     or UNKNOWN (`reason`). `untried` are families without a finite action.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
+    >>> found = derive(module, (zeros(1, 2),))
+    >>> product = lambda w: w["1.weight"] @ w["0.weight"]
+    >>> orbit_spread(found, module.state_dict(), product).verdict
+    'EXACT'
+    >>> orbit_spread(found, module.state_dict(), lambda w: w["0.weight"].norm()).depends
+    ('change of basis of 0, 1',)
     """
 
     verdict: str

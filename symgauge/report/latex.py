@@ -16,6 +16,7 @@ from symgauge.report import wording
 from symgauge.report.action import structure, tensor_name, tensor_names
 from symgauge.report.algebra import action_of, structure_of, summand_rows
 from symgauge.report.article import Data, Shapes, longtable, network, symbol_table, whole
+from symgauge.typesetting.drawing import Drawing
 from symgauge.typesetting.escape import escape, math, mixed, verbatim
 from symgauge.report.functions import as_formula, with_symbols
 from symgauge.report.invariants import (
@@ -218,25 +219,34 @@ def _certificate(derivation: Data) -> str:
     return text + _record(derivation) + _figure(derivation)
 
 
-def _figure(derivation: Data) -> str:
-    """How rank J grows with the rows, and the blocks of the algebra, where both can be drawn."""
-    drawn, said = [], []
+def drawings(derivation: Data) -> list[tuple[Drawing, str]]:
+    """How rank J grows with the rows, and the blocks of the algebra, each with what it shows.
+
+    Of a derivation.json; none where there is nothing to draw, or no room for it.
+    """
+    found = []
     pivots, rows = derivation.get("growth") or ((), 0)
     if rows and len(pivots) == derivation["rank"]:
         cut = derivation["parameters"] - derivation["orbit_dimension"]
-        drawn.append(growth(pivots, rows, derivation["parameters"], cut))
-        said.append("rank $J$, modulo a prime, row by row")
+        found.append((
+            growth(pivots, rows, derivation["parameters"], cut),
+            "rank $J$, modulo a prime, row by row"))
     summands = [Summand(s.one, s.copies, s.dimension // s.copies) for s in summand_rows(derivation)]
     value = derivation.get("algebra") or {}
     if summands and value.get("radical") is not None and value.get("closed"):
         square = blocks(summands, value["dimension"] - value["radical"])
         if square is not None:
-            drawn.append(square)
-            said.append("the direct summands, numbered as below, their simple parts filled")
-    if not drawn:
+            found.append((
+                square, "the direct summands, numbered as below, their simple parts filled"))
+    return found
+
+
+def _figure(derivation: Data) -> str:
+    found = drawings(derivation)
+    if not found:
         return ""
-    caption = "; ".join(said)
-    pictures = "\n\\qquad\n".join(d.latex() for d in drawn)
+    caption = "; ".join(said for _, said in found)
+    pictures = "\n\\qquad\n".join(d.latex() for d, _ in found)
     return ("\\begin{center}\\setlength{\\unitlength}{1mm}\n" + pictures
             + f"\\par\\smallskip{{\\small {caption[:1].upper()}{caption[1:]}.}}\n\\end{{center}}\n")
 

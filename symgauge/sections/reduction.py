@@ -84,6 +84,16 @@ class Reduction:
     """Entries of the parameters that may be fixed, as many as the orbits have dimensions.
 
     `fixed` are they; `verdict` and `statement` say what is known of the rest.
+
+    >>> from symgauge import derive
+    >>> from torch import nn, zeros
+    >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
+    >>> found = reduce(derive(module, (zeros(1, 2),)))
+    >>> [(f.tensor, f.index, f.value) for f in found.fixed][:2]
+    [('0.weight', (0, 0), 1.0), ('0.weight', (1, 0), 0.0)]
+    >>> moved = found.bring(module.state_dict()).element.apply(module.state_dict())
+    >>> [[round(x, 5) + 0.0 for x in row] for row in moved["0.weight"].tolist()]
+    [[1.0, 0.0], [0.0, 1.0]]
     """
 
     def __init__(self, record: Record, seed: int = 0) -> None:

@@ -18,7 +18,7 @@ from symgauge.capture import capture
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.cli import main as command
 from symgauge.derivation.module import derive
-from symgauge.derivation.exponents import split_exponentials
+from symgauge.points.exponents import split_exponentials
 from symgauge.derivation.derivation import Derivation
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.domains.residues import ResidueDomain

@@ -32,6 +32,8 @@ def test_what_is_not_run() -> None:
     assert left_out == {
         ("README.md", "makes an environment; tests/house and CI have it"),
         ("docs/index.rst", "installs packages"),
+        ("docs/literature.rst",
+         "its path is that of a checkout, tests/docs/test_literature.py runs the rows"),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sympy
 import torch
-from torch.nn import Linear, Module, Parameter, Sequential, Tanh
+from torch.nn import Linear, Module, Parameter, ReLU, Sequential, Tanh
 
 import symgauge
 from symgauge.equivalence.matrices import Element, element_of, form_of
@@ -32,6 +32,11 @@ CASES: dict[str, tuple[Any, dict[str, Any], list[str]]] = {
         [r"\delta W &= A\,W - W\,A + \dot A", r"\delta b &= A\,b + \dot c - W\,c"]),
     "MLP": (
         Sequential(Linear(3, 3), Tanh(), Linear(3, 3)), {},
+        [r"\delta W_{0} &= -W_{0}\,A", r"\delta b_{0} &= -W_{0}\,c",
+         r"\delta W_{2} &= A\,W_{2}", r"\delta b_{2} &= A\,b_{2}"]),
+    # d theta is known up to the scales of units, and written without them
+    "ReLU": (
+        Sequential(Linear(2, 3), ReLU(), Linear(3, 2)), {},
         [r"\delta W_{0} &= -W_{0}\,A", r"\delta b_{0} &= -W_{0}\,c",
          r"\delta W_{2} &= A\,W_{2}", r"\delta b_{2} &= A\,b_{2}"]),
     "leaky": (

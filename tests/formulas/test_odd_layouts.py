@@ -223,9 +223,36 @@ def test_two_slices_of_one_line_are_told_apart() -> None:
     assert "0{:}6{:}2" in right and "1{:}6{:}2" in right
 
 
+@pytest.mark.parametrize("module, shape", [
+    (nn.Sequential(nn.Conv1d(2, 3, 2, stride=2), nn.ReLU(), nn.Conv1d(3, 2, 2)), (2, 2, 6)),
+    (nn.Sequential(nn.Conv2d(2, 3, (2, 3), padding=(0, 2), dilation=(2, 1)), nn.ReLU(),
+                   nn.Conv2d(3, 2, 2, stride=(1, 3), padding=1)), (2, 2, 4, 3)),
+], ids=("one axis", "two axes"))
+def test_convolutions_are_written_as_such(module: nn.Module, shape: tuple[int, ...]) -> None:
+    values_hold(module, *shape)
+    written = " ".join(right for _, right in formulas(module, *shape))
+    assert written.count(r"\ast") == 2 and "perm" not in written, written
+
+
+def test_windows_are_looked_up_one_by_one() -> None:
+    """Taken entries of which one pair is exchanged are no windows."""
+    for index in ([[0, 1, 2], [1, 2, 3]], [[0, 1, 2], [1, 3, 2]]):
+        class Taken(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.weight = nn.Parameter(torch.ones(2, 2, 2))
+
+            def forward(self, x: torch.Tensor) -> torch.Tensor:
+                seen = x[:, :, torch.tensor(index)].permute(1, 2, 0, 3).reshape(4, -1)  # noqa: B023
+                return (self.weight.reshape(2, 4) @ seen).reshape(2, 2, 3).permute(1, 0, 2)
+
+        ((_, right),) = formulas(Taken(), 2, 2, 4)
+        assert (r"\ast" in right) == (index[1] == [1, 2, 3]), right
+
+
 def test_an_order_of_axes_that_is_no_transpose_is_written() -> None:
-    conv = nn.Sequential(nn.Conv1d(2, 3, 2), nn.ReLU(), nn.Conv1d(3, 2, 1))
-    assert any(r"\operatorname{perm}" in right for _, right in formulas(conv, 2, 2, 4))
+    grouped = nn.Sequential(nn.Conv1d(2, 4, 2, groups=2), nn.ReLU(), nn.Conv1d(4, 2, 1))
+    assert any(r"\operatorname{perm}" in right for _, right in formulas(grouped, 2, 2, 4))
 
 
 def test_families_with_different_proofs_are_not_alike() -> None:

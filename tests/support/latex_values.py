@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 _TOKEN = re.compile(
     r"\s*(\\textstyle\\sum_h|\\operatorname\{[A-Za-z\\_]+\}|\\mathbf\{1\}|\\tfrac|\\sqrt"
@@ -41,7 +42,8 @@ class Outer:
     row: Any
 
     def added(self, other: np.ndarray) -> np.ndarray:
-        left = 1.0 if isinstance(self.column, Ones) else self.column[:, None]
+        left = 1.0 if isinstance(self.column, Ones) else self.column.reshape(
+            -1, *(1,) * max(1, other.ndim - 2))
         right = 1.0 if isinstance(self.row, Ones) else self.row
         return other + left * right
 
@@ -92,6 +94,8 @@ class Formula:
             self._take()
             return self._over_heads(self._product)
         factors = [self._factor()]
+        if self._peek() == r"\ast":
+            return self._convolution(factors[0])
         while self._peek() == r"\,":
             self._take()
             factors.append(self._factor())
@@ -99,6 +103,24 @@ class Formula:
         for factor in reversed(factors[:-1]):
             found = _matmul(factor, found)
         return found
+
+    def _convolution(self, kernel: np.ndarray) -> np.ndarray:
+        """Of a kernel with a batch: below the sign stands what is not as usual."""
+        self._take()
+        said = ""
+        if self._peek() == "_":
+            self._take()
+            said = self._group()
+        numbers = {
+            word: [int(n) for n in found.split("x")]
+            for word, found in re.findall(r"(stride|padding|dilation)(\d+(?:x\d+)*)", said)}
+        d = kernel.ndim - 2
+        found = torch.convolution(
+            torch.tensor(self._factor()), torch.tensor(kernel), None,
+            *(found if len(found) == d else found * d for found in (
+                numbers.get("stride", [1]), numbers.get("padding", [0]),
+                numbers.get("dilation", [1]))), False, [0] * d, 1)
+        return found.numpy()
 
     def _over_heads(self, read: Callable[[], Any], joined: bool = False) -> Any:
         start, outer, parts = self._at, self._head, []
@@ -223,7 +245,7 @@ def _matmul(left: Any, right: Any) -> Any:
     if isinstance(right, Ones) and right.row:
         return Outer(left, right)
     if isinstance(right, Ones):
-        return left.sum(1)
+        return Outer(left, right) if left.ndim == 1 else left.sum(1)
     if isinstance(left, Outer):
         row = right.sum(0) if isinstance(left.row, Ones) else left.row @ right
         return Outer(left.column, row)

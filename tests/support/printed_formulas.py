@@ -34,7 +34,10 @@ class Read:
     def lines(self, state: dict[str, Any]) -> dict[int, np.ndarray]:
         """The values of the lines with letters, unit axes dropped."""
         wanted = tuple(self.typeset.names)
-        program = lower(replace(self.network, outputs=wanted))
+        # a convolution is printed as what comes out, batch first, not as the product of matrices
+        convolutions = self.typeset._convolutions.found
+        shown = tuple(convolutions[i].output if i in convolutions else i for i in wanted)
+        program = lower(replace(self.network, outputs=shown))
         arrays = [
             {n: np.asarray(v)[None] for n, v in table.items()} for table in (state, self.inputs)]
         found = outputs(program, values(program, RealDomain(), *arrays))

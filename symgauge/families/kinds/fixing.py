@@ -18,6 +18,11 @@ from symgauge.families.kind import (
 _RANGE = re.compile(r"(0|[1-9][0-9]*):([1-9][0-9]*)")
 
 
+def _vectors(start: int, stop: int) -> str:
+    """The vectors of a range in words."""
+    return f"vector {start}" if stop == start + 1 else f"vectors {start} to {stop - 1}"
+
+
 class Fixing(MatrixKind):
     """For the range from `start` to before `stop` of the basis."""
 
@@ -30,7 +35,7 @@ class Fixing(MatrixKind):
         part = f"columns[{start}:{stop}]"
         self.parts = self.algebra_parts = (part,)  # type: ignore[misc]
         self.preamble = (  # type: ignore[misc]
-            f"g = 1 + U E^T, E the basis vectors {start} to {stop - 1}, det g > 0",)
+            f"g = 1 + U E^T, E the basis {_vectors(start, stop)}, det g > 0",)
 
     @property
     def name(self) -> str:
@@ -65,8 +70,9 @@ class Fixing(MatrixKind):
     def ranges(self, g: str, n: int, index: str, group: str) -> str:
         return (
             rf"${g} = 1 + U{index} E^{{\top}}$ with $U{index} \in "
-            rf"\mathbb{{R}}^{{{n} \times {self.moved}}}$, $E$ the basis vectors "
-            rf"{self.start} to {self.stop - 1} and $\det {g} > 0$ (${g}\,e_j = e_j$ for all others)"
+            rf"\mathbb{{R}}^{{{n} \times {self.moved}}}$, $E$ the "
+            rf"basis {_vectors(self.start, self.stop)} and $\det {g} > 0$ "
+            rf"(${g}\,e_j = e_j$ for all others)"
         )
 
     def exponent(self, g: str, a: str, n: int, index: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from networks import Sketch, attention, mlp
 
-from symgauge.derivation.exponents import MAX_POWER, split_exponentials
+from symgauge.points.exponents import MAX_POWER, split_exponentials
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
