@@ -39,6 +39,8 @@ class Target:
     given: tuple[str, ...] = ()
     #: Full sizes at which the families of small ones are not restated.
     published: Sizes | None = None
+    #: What nobody chose and a derivation may enlarge ("vocabulary", "layers"), and the size's name.
+    growing: tuple[tuple[str, str], ...] = ()
 
     @property
     def full_sizes(self) -> dict[str, Any]:

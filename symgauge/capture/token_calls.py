@@ -241,10 +241,16 @@ def _gathered(build: Builder, lift: Lift, x: Any, axis: int, place: Any) -> Any:
     """out[i, j] = x[i, place[i, j]] along an axis."""
     if not isinstance(place, Tokens) or isinstance(x, Tokens):
         return None
-    if isinstance(x, torch.Tensor):
-        x = lift(x)
     rank = len(x.shape)
     axis %= max(rank, 1)
+    if isinstance(x, torch.Tensor):
+        lines = x.movedim(axis, 0).reshape(x.shape[axis], -1) if has_values(x) and rank else x
+        if not x.is_floating_point() and has_values(x) and rank and (
+                lines == lines[:, :1]).all():
+            # the same integers beside the axis: a function of the ids alone
+            _require_inside(place, len(lines))
+            return made_of(build, [place.one_hot], lines[place.labels, 0], place.source)
+        x = lift(x)
     for a, n in enumerate(place.shape):
         if a != axis:
             x = build.slice(x, a, 0, n)

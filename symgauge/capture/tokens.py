@@ -7,7 +7,7 @@ one-hot vectors of its values are sums of products of theirs, exactly, for all i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -73,14 +73,15 @@ def numbers(build: Builder, tokens: Tokens) -> Value:
 
 
 def tabulated(
-    build: Builder, hots: Sequence[Value], labels: Sequence[Hashable]
+    build: Builder, hots: Sequence[Value], labels: Sequence[Any]
 ) -> tuple[Value | None, list[Any]]:
     """One-hot rows of a function of several, and its distinct values; None where it is constant."""
-    distinct = list(dict.fromkeys(labels))
+    # in order: rows of a table that they pick are then a range of it
+    distinct = sorted(dict.fromkeys(labels))
     if len(distinct) == 1:
         return None, distinct
     if len(hots) == 1 and len(distinct) == len(labels):
-        return hots[0], distinct
+        return hots[0], list(labels)
     number = {x: k for k, x in enumerate(distinct)}
     table = tuple(number[x] for x in labels)
     return build.apply("tabulated", *hots, table=table, count=len(distinct)), distinct

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,8 @@ from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
 from symgauge.derivation.invariants import records_of
-from symgauge.derivation.limits import check_module, check_size
+from symgauge.points.limits import check_module, check_size
+from symgauge.derivation.larger import Sized, without_accidents
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
 from symgauge.derivation.record import SCHEMA
@@ -95,31 +97,43 @@ def derive_target(
     >>> derive_target(capture.load_target("mlp", zoo.load, {"hidden_features": "2"})).redundancy
     2
     """
-    from symgauge.capture import capture
-
     start = time.perf_counter()
-    progress("capture")
-    module, args, kwargs = target.build()
-    check_module(module, force)
-    captured = capture(module, args, kwargs, output=output, observable=observable)
-    full, notes, training = None, [], {"small": training_flags(module)}
+    asked = Asked(target.name, output, observable, seed, force, evidence, progress)
+    sized = without_accidents(
+        captured_target(target, asked), partial(captured_target, asked=asked))
+    target, notes, full = sized.target, list(sized.notes), None
+    training = {"small": sized.said["training"]}
     if target.full is not None:
         progress("capture at full size")
         try:
             full, training["full"] = at_full_sizes(target, output, observable)
         except (TargetError, CaptureError, UnsupportedOpError) as error:
-            notes = [f"the families are not restated at the full sizes: {error}"]
+            notes.append(f"the families are not restated at the full sizes: {error}")
+    asked = replace(asked, target=target, full=full, said={**sized.said, "training": training})
     seconds = {"capture": time.perf_counter() - start}
-    asked = Asked(
-        target.name, output, observable, seed, force, evidence, progress, target, full,
-        {**captured.facts, "training": training})
-    return _noted(derive_network(captured.network, asked, seconds), *notes)
+    return _noted(derive_network(sized.deriver.network, asked, seconds, sized.deriver), *notes)
+
+
+def captured_target(target: Target, asked: Asked) -> Sized:
+    """A target at its sizes, captured, nothing derived yet. Raises as `derive_target`."""
+    from symgauge.capture import capture
+
+    asked.progress("capture")
+    module, args, kwargs = target.build()
+    check_module(module, asked.force)
+    captured = capture(
+        module, args, kwargs, output=asked.output, observable=asked.observable)
+    check_size(captured.network, asked.force)
+    return Sized(
+        target, {**captured.facts, "training": training_flags(module)},
+        ExactDeriver(captured.network, asked.seed, asked.progress))
 
 
 def derive_network(
-    network: Network, asked: Asked, seconds: dict[str, float] | None = None
+    network: Network, asked: Asked, seconds: dict[str, float] | None = None,
+    deriver: ExactDeriver | None = None,
 ) -> Derivation:
-    """The derivation of a captured network.
+    """The derivation of a captured network, by its deriver where there is one already.
 
     Raises UndecidedError where rank J + rank G > P with hypotheses (one of the arithmetic is
     false) and where the arithmetic decides no branch or finds no root; InconsistentError where
@@ -128,7 +142,7 @@ def derive_network(
     seconds = {} if seconds is None else seconds
     check_size(network, asked.force)
     start = time.perf_counter()
-    search = _searched(network, asked)
+    search = _searched(deriver or ExactDeriver(network, asked.seed, asked.progress), asked)
     seconds["derive"] = time.perf_counter() - start
     start = time.perf_counter()
     found, orbit = search.found, search.found.orbit_dimension
@@ -171,12 +185,11 @@ class _Search:
         return [q for p in self.families for q in p.proofs]
 
 
-def _searched(network: Network, asked: Asked) -> _Search:
-    deriver = ExactDeriver(network, asked.seed, asked.progress)
+def _searched(deriver: ExactDeriver, asked: Asked) -> _Search:
     found = deriver.run()
     asked.progress("algebra")
     families, algebra = closed_algebra(found, deriver.field)
-    return _Search(network, found, families, algebra, deriver.field, deriver.rng)
+    return _Search(deriver.network, found, families, algebra, deriver.field, deriver.rng)
 
 
 def _with_products(

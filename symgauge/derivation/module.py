@@ -11,7 +11,7 @@ from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.derive import Asked, derive_network, derive_target
 from symgauge.derivation.facts import training_flags
 from symgauge.derivation.full import FullDerivation, derive_full
-from symgauge.derivation.limits import check_module
+from symgauge.points.limits import check_module
 from symgauge.errors import SizeError
 from symgauge.progress import Progress, silent
 

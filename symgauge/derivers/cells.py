@@ -18,7 +18,7 @@ from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
 
 #: Cells of a piecewise network tried for the largest rank where structural families do not
-#: close the first, and where all that was found does not: of small networks up to MOST, so that
+#: close the first, and where they close none of these: of small networks up to MOST, so that
 #: their number times P stays below WORK.
 CELLS, MORE_CELLS, MOST, WORK = 4, 12, 32, 4000
 
@@ -36,7 +36,8 @@ class Cells:
         read: npt.NDArray[np.bool_], tokens: Mapping[str, Array],
     ) -> None:
         self._point = network, prime_field, rng, read
-        self._tokens = tokens
+        #: Token inputs that all cells take.
+        self.tokens = dict(tokens)
         #: The ranks found, and how often.
         self.ranks: Counter[int] = Counter()
         self.rank = -1
@@ -64,7 +65,7 @@ class Cells:
                 self.tried + self.undecided < (limit if self.tried else enough)):
             shadow = self._shadow()
             try:
-                draw = Draw(network, prime_field, rng, cell=shadow, tokens=self._tokens)
+                draw = Draw(network, prime_field, rng, cell=shadow, tokens=self.tokens)
                 found = rank_at_point(draw, read)
             except UndecidedError as error:
                 if not shadow:
@@ -79,11 +80,11 @@ class Cells:
         return self.rank
 
     def few(self, until: int) -> int:
-        """`extend` by the cells that are tried before anything is proved."""
+        """`extend` by the cells that are tried first."""
         return self.extend(until, CELLS)
 
     def many(self, until: int, parameters: int) -> int:
-        """`extend` by those that are tried where all that was proved does not close the first."""
+        """`extend` by those that are tried where none of the first has this rank."""
         return self.extend(until, max(MORE_CELLS, min(MOST, WORK // parameters)))
 
     def _shadow(self) -> dict[str, Array]:

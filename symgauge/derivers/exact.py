@@ -117,18 +117,12 @@ class ExactDeriver:
 
     def run(self) -> Found:
         """The rank, the proved families, and their orbit rank."""
-        self.progress("rank of the Jacobian")
-        tokens = draw_tokens(self.network, self.rng)
-        total = int(self.read.sum())
-        cells = Cells(self.network, self.field, self.rng, self.read, tokens)
-        r = cells.extend(total, 1)
-        if is_piecewise(self.network) and r < total:
-            fields = [f for family in self._structural for f in family.fields]
-            r = cells.few(total - sparse_rank(self._values(fields), self.field.p))
-        found = Found(self.network, self.read, r, [], 0, cells.best, tokens)
-        self._prove(found, *self._select(total - r))
-        if found.unexplained > 0:
-            self._look_again(found, cells)
+        cells, total = self._cells, int(self.read.sum())
+        tokens = cells.tokens
+        found = Found(self.network, self.read, cells.rank, [], 0, cells.best, tokens)
+        self._prove(found, *self._select(total - cells.rank))
+        if found.unexplained > 0 and self.network.has_flows:
+            self._look_again(found)
         found.cells = cells.to_json()
         if found.unexplained > 0:
             if found.cells:
@@ -248,24 +242,40 @@ class ExactDeriver:
             f"{', '.join(family.tensors[:4])}: {reason}")
         return replace(proved, family=self._alone(family))
 
-    def _look_again(self, found: Found, cells: Cells) -> None:
-        """A larger rank, where flows or cells may hide some of it."""
-        if self.network.has_flows:
-            # a minor may start at a higher power of the duration
-            self.progress("rank to a higher order")
-            draw = Draw(
-                self.network, self.field, self.rng, cell=found.cell, tokens=found.tokens)
-            again = rank_at_point(draw, self.read, order=2 * RANK_ORDER)
-            found.rank = max(found.rank, again)
-        elif is_piecewise(self.network):
-            self.progress("further cells")
-            found.rank = cells.many(found.parameters - found.orbit_dimension, found.parameters)
-            found.cell = cells.best
+    def _look_again(self, found: Found) -> None:
+        """A larger rank, where flows may hide some of it: a minor may start at a higher power."""
+        self.progress("rank to a higher order")
+        draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=found.tokens)
+        again = rank_at_point(draw, self.read, order=2 * RANK_ORDER)
+        found.rank = max(found.rank, again)
 
     def _alone(self, family: Family) -> Family:
         """The family's generators without a finite action."""
         moved = dict.fromkeys(m for f in family.fields for m in touched(self.network, f))
         return Family(GENERATORS, (), 1, tuple(moved), family.fields, all_sizes=family.all_sizes)
+
+    @property
+    def left(self) -> int:
+        """The null directions that the structural families leave, at most."""
+        return int(self.read.sum()) - self._cells.rank - self._structural_rank
+
+    @cached_property
+    def _cells(self) -> Cells:
+        """Cells, tried until the structural families close one: a search is asked for the rest."""
+        self.progress("rank of the Jacobian")
+        tokens = draw_tokens(self.network, self.rng)
+        cells = Cells(self.network, self.field, self.rng, self.read, tokens)
+        total = int(self.read.sum())
+        if cells.extend(total, 1) < total and is_piecewise(self.network):
+            until = total - self._structural_rank
+            if cells.few(until) < until:
+                cells.many(until, total)
+        return cells
+
+    @cached_property
+    def _structural_rank(self) -> int:
+        fields = [f for family in self._structural for f in family.fields]
+        return sparse_rank(self._values(fields), self.field.p)
 
     @cached_property
     def _structural(self) -> list[Family]:

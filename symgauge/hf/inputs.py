@@ -39,18 +39,18 @@ def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, s
     return found
 
 
-def _vocabulary(config: Any) -> str | None:
-    """Where the size of the vocabulary stands."""
-    if isinstance(getattr(config, "vocab_size", None), int):
-        return "config.vocab_size"
-    inner = [p for p in ("text_config", "decoder")
-             if isinstance(getattr(getattr(config, p, None), "vocab_size", None), int)]
-    return f"config.{inner[0]}.vocab_size" if inner else None
+def vocabulary(config: Any) -> str | None:
+    """Where the size of the vocabulary stands, parts of the configuration by dots."""
+    for place in ("", "text_config.", "decoder."):
+        part = getattr(config, place[:-1], None) if place else config
+        if isinstance(getattr(part, "vocab_size", None), int):
+            return f"{place}vocab_size"
+    return None
 
 
 def _ids(config: Any) -> str | None:
-    size = _vocabulary(config)
-    return size and f"torch.arange(tokens)[None] % {size}"
+    size = vocabulary(config)
+    return size and f"torch.arange(tokens)[None] % config.{size}"
 
 
 def _decoder_ids(config: Any) -> str | None:

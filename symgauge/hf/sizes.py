@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+#: Names of the size of a head, and of the number of heads.
+HEAD, HEADS = r"(head_dim|dim_head|kv_channels|d_kv|head_size)$", r"(^|_)heads?$"
 #: Names of sizes and what they become, the first that fits; None leaves a field as it is.
 RULES: tuple[tuple[str, int | None], ...] = (
     (r"token_(id|index)$", None),
@@ -25,8 +27,8 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"(^|_)(layers?|num_blocks)$|^num_layers_per_stack$", 1),
     (r"^first_k_dense_replace$", 1),
     (r"mamba_d_head$|mamba_head_dim$", 4),
-    (r"(head_dim|dim_head|kv_channels|d_kv|head_size)$", 2),
-    (r"(^|_)heads?$", 2),
+    (HEAD, 2),
+    (HEADS, 2),
     (r"lora_rank$|^laurel_rank$", 3),
     (r"dt_rank$|time_step_rank$", 2),
     (r"(intermediate_size|ffn_dim|ffn_hidden_size|n_inner|d_ff|dff|dim_ff|mlp_dim)$", 5),
@@ -51,6 +53,8 @@ COMPUTED = ("n_inner",)
 #: Fields that say nothing of the function.
 SPOKEN = ("transformers_version", "architectures", "dtype", "id2label", "label2id", "use_cache",
           "problem_type", "return_dict", "output_hidden_states", "output_attentions")
+#: The part of each head that positions turn: a pair of four entries.
+ROTARY, FACTOR, HALF = "rope_parameters", "partial_rotary_factor", 0.5
 #: Joins the name of a part of a configuration to the name of its field.
 PART = "__"
 
@@ -73,18 +77,33 @@ def small(name: str, value: Any, heads: int | None, experts: bool = False) -> in
     return min(4 if experts and found == 5 else found, value)
 
 
-def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, int]]:
+def turned_part(config: Any) -> float | None:
+    """The part of each head that positions turn, where it is not all of it."""
+    rotary = getattr(config, ROTARY, None)
+    part = rotary.get(FACTOR) if isinstance(rotary, dict) else None
+    return part if isinstance(part, float) and 0 < part < 1 else None
+
+
+def fields_of(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, float]]:
     """(name, value, small size) of every size of a configuration, those of its parts included."""
     parts = parts_of(config)
     plain = own_fields(config)
     heads = next((v for n, v in plain.items() if re.search(r"attention_heads$|value_heads$", n)
                   and not re.search(r"key_value_heads$", n) and isinstance(v, int)), None)
     experts = any("experts" in n for n in plain)
+    part = turned_part(config)
+    own_size = any(re.match(HEAD, n) and v is not None for n, v in plain.items())
     for name, value in plain.items():
-        if name not in parts:
-            size = small(name, value, heads, experts)
-            if size is not None:
-                yield prefix + name, value, size
+        size = None if name in parts else small(name, value, heads, experts)
+        if size is not None:
+            # of a head of two entries a part would be one entry, or none: no rotation
+            if part is not None and own_size and re.match(HEAD, name):
+                size = min(2 * size, value)
+            elif part is not None and not own_size and re.search(HEADS, name):
+                size = 1
+            yield prefix + name, value, size
+    if part is not None and part != HALF:
+        yield f"{prefix}{ROTARY}{PART}{FACTOR}", part, HALF
     for name, part in parts.items():
         yield from fields_of(part, f"{prefix}{name}{PART}")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from symgauge.errors import TargetError
 from symgauge.hf.inputs import inputs_of
-from symgauge.hf.sizes import PART, fields_of, own_fields, parts_of
+from symgauge.hf.sizes import FACTOR, PART, ROTARY, fields_of, own_fields, parts_of
 
 #: Tokens of an example at small and at full sizes.
 TOKENS, FULL_TOKENS = 3, 8
@@ -53,7 +53,7 @@ def source(
     Raises TargetError where no input of the model is known, or there is no such field.
     """
     sizes = list(fields_of(config))
-    small = {name: size for name, _, size in sizes}
+    small: dict[str, float] = {name: size for name, _, size in sizes}
     full = {name: value for name, value, _ in sizes}
     for name in (*extra, *(instead or {})):
         if name not in small and name != "tokens":
@@ -103,6 +103,8 @@ def _fixed(config: Any, sizes: Collection[str], prefix: str = "") -> dict[str, A
     for name, value in plain.items():
         if prefix + name in sizes or name in parts:
             continue
+        if name == ROTARY and f"{prefix}{name}{PART}{FACTOR}" in sizes:
+            continue
         if re.search(r"token_(id|index)$", name):
             if isinstance(value, int) and value >= 9:
                 out[name] = SPECIAL.get(name, 5)
@@ -137,6 +139,9 @@ def _settings(
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes
            if name.startswith(prefix) and PART not in name[len(prefix):] and name != "tokens"]
+    turned = f"{prefix}{ROTARY}{PART}{FACTOR}"
+    if turned in sizes and _plain(getattr(config, ROTARY)):
+        own.append(f"{ROTARY}={{**{getattr(config, ROTARY)!r}, {FACTOR!r}: {turned}}}")
     at = "FIXED" + "".join(f'["{p}"]' for p in place)
     parts = list(parts_of(config))
     inner = [

@@ -17,6 +17,7 @@ import torch
 from symgauge.capture.module import first_line
 from symgauge.capture.target import Target, resolve_target
 from symgauge.errors import SizeError, TargetError
+from symgauge.hf.inputs import vocabulary
 from symgauge.hf.sizes import PART
 from symgauge.hf.source import source
 
@@ -27,11 +28,13 @@ WHICH = (
     "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", "MODEL_MAPPING_NAMES",
 )
 SCHEME = "hf:"
+#: Names of the number of layers.
+LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 #: Small sizes that some configurations want instead: what they compute is not what they check.
 TRIES: tuple[Mapping[str, int], ...] = (
     {}, {"head_dim": 2}, {"head_dim": 4}, {"num_key_value_heads": 2},
     {"head_dim": 2, "num_key_value_heads": 2}, {"n_embd": 8, "n_head": 4},
-    {"num_hidden_layers": 2}, {"num_layers": 2},
+    {"num_key_value_heads": 1}, {"num_hidden_layers": 2}, {"num_layers": 2},
     {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
 )
 
@@ -112,7 +115,11 @@ def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str])
         raise TargetError(f"{text}: the configuration cannot be written down: {error}") from error
     found = resolve_target(text, module, "factory", written, settings)
     name = re.sub(r"\W", "_", config.model_type)
-    return replace(found, name=name, full=None, written=None, published=found.full)
+    growing = [("vocabulary", (vocabulary(config) or "").replace(".", PART))]
+    growing += [("layers", size) for size in LAYERS]
+    return replace(
+        found, name=name, full=None, written=None, published=found.full,
+        growing=tuple((what, size) for what, size in growing if size in found.sizes))
 
 
 def _unset(target: Target) -> dict[str, Any]:

@@ -70,6 +70,9 @@ def _root_plan(network: Network, field: PrimeField, free: bool) -> RootPlan:
     if has_tokens(network) or _missing_of_constants(network, field) or _never_together(
             network, field, rng):
         return RootPlan((), True)
+    # the rank is that of rows at one theta: where these are not settled, none need be
+    if free and root_plan(network, field, False).twisted:
+        return RootPlan((), True)
     return _ordered(*_reach(network, field, rng, free))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import torch
 
 import symgauge
 from symgauge.cli.main import main
+from symgauge.derivation.derive import Asked, captured_target
+from symgauge.derivation.larger import without_accidents
 from symgauge.errors import CaptureError, SizeError, TargetError
 from symgauge.hf.sizes import fields_of, small
 from symgauge.hf.target import is_hf, load_hf
@@ -41,6 +44,32 @@ def test_what_a_configuration_computes_itself_is_no_size() -> None:
     grouped = dict((n, (v, s)) for n, v, s in fields_of(
         transformers.LlamaConfig(num_key_value_heads=8, head_dim=96)))
     assert grouped["num_key_value_heads"] == (8, 1) and grouped["head_dim"] == (96, 2)
+
+
+def test_a_part_of_a_head_that_is_turned_is_a_pair() -> None:
+    # half of a head of two entries would be one, which no position turns
+    for kind, full in (("phi", 0.5), ("gpt_neox", 0.25), ("glm", 0.5)):
+        target = load_hf(f"hf:{kind}", {})
+        module, _, _ = target.build()
+        config = module.config
+        size = getattr(config, "head_dim", None) or (
+            config.hidden_size // config.num_attention_heads)
+        assert size * config.rope_parameters["partial_rotary_factor"] == 2
+        name = "rope_parameters__partial_rotary_factor"
+        assert target.full_sizes.get(name, full) == full
+
+
+def test_a_small_vocabulary_is_found_out() -> None:
+    made = partial(captured_target, asked=Asked("falcon"))
+    here = made(load_hf("hf:falcon", {}))
+    found = without_accidents(here, made)
+    assert here.deriver.left == 89 and here.target.sizes["vocab_size"] == 9
+    assert found.deriver.left == 0 and found.target.sizes["vocab_size"] == 48
+    assert "up to 89 null directions vanish at 48 tokens" in found.notes[0]
+    # one that was asked for stays, and so does one that is no accident
+    kept = without_accidents(made(load_hf("hf:falcon", {"vocab_size": "9"})), made)
+    assert kept.target.sizes["vocab_size"] == 9 and "--set vocab_size=48" in kept.notes[0]
+    assert without_accidents(found, made) is found
 
 
 @pytest.mark.parametrize("kind", [
@@ -159,7 +188,7 @@ def test_full_takes_the_sizes_of_the_configuration(
 
 
 def test_a_loaded_model_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("symgauge.derivation.limits.MAX_BYTES", 80 * 2500**2)
+    monkeypatch.setattr("symgauge.points.limits.MAX_BYTES", 80 * 2500**2)
     config = transformers.LlamaConfig(
         vocab_size=8, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2)

@@ -82,18 +82,19 @@ def assumptions(
     shown: list[str] = []
     missing: list[str] = []
     kinds = {n.op.name for n in network.nodes if n.op is not None}
-    pi = False
+    pi, twisted = False, bool(network.root_lines) and root_plan(network, field, True).twisted
     if kinds & set(FUNCTIONS):
         # what comes after the last argument may have roots and divisions that are none here
         last = max(i for i, n in enumerate(network.nodes) if n.op and n.op.name in FUNCTIONS)
         head = Network(network.nodes[:last + 1], (last,), network.ops)
         spots = spots_of(network, tokens or {}, cell or {}, FUNCTIONS)
         branches = sum(isinstance(n.op, Primitive) and n.op.branches for n in head.nodes)
-        spots = [replace(s, patterns=s.patterns and s.patterns[:branches]) for s in spots]
+        spots = [replace(s, patterns=s.patterns and s.patterns[:branches], twisted=twisted)
+                 for s in spots]
         pi = about_functions(head, field, rng, spots, bool(tokens), shown, missing)
     about_constants(network, pi, shown, missing)
     if network.root_lines:
-        if root_plan(network, field, True).twisted:
+        if twisted:
             missing.append(
                 "what holds with y^2 v = -1 in place of the square roots that are missing modulo "
                 "p holds with the square roots"

@@ -13,7 +13,7 @@ from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
 from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
-from symgauge.points.roots import root_plan, settle_roots
+from symgauge.points.roots import RootPlan, root_plan, settle_roots
 from symgauge.program.network import Network
 
 
@@ -24,6 +24,8 @@ class Spot:
     tokens: Mapping[str, Array]
     #: None where no value in question depends on a branch: any branches will do.
     patterns: Sequence[Array] | None
+    #: Whether roots that are missing are taken as in a twisted plan: the caller says what of it.
+    twisted: bool = False
 
     def branches(self, network: Network, rng: np.random.Generator, batch: int) -> list[Array]:
         """The branches at `batch` points, the same at all of them unless they do not matter."""
@@ -76,7 +78,7 @@ def points_at(
     for name, value in spot.tokens.items():
         inputs[name] = np.broadcast_to(value, inputs[name].shape)
     patterns = spot.branches(network, rng, batch)
-    plan = root_plan(network, field, True)
+    plan = RootPlan((), True) if spot.twisted else root_plan(network, field, True)
     settle_roots(network, field, rng, plan, Point(salt, theta, inputs, patterns))
     domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
     lines = values(network, domain, theta, inputs)
