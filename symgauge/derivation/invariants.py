@@ -71,7 +71,7 @@ def laws_of(
         "count": sum(groups.values()),
         "laws": [
             {"families": list(numbers), "count": count,
-             "formula": "; ".join(_formula(families[n], shapes) for n in numbers),
+             "formula": _formulas([families[n] for n in numbers], shapes),
              **({} if rate is None else {"decay": rate})}
             for (numbers, rate), count in groups.items()
         ],
@@ -79,10 +79,20 @@ def laws_of(
     }
 
 
+#: Forms of moves by another tensor: no sum of entries is what they conserve.
+BESIDE = ("+Tc", "+c/T")
+
+
+def _formulas(families: Sequence[Family], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """What is conserved along a combination of fields of families."""
+    if any(f.via or not f.kind.is_finite or any(m.form in BESIDE for m in f.moves)
+           for f in families):
+        return "theta^T S theta + 2 c . theta of generators S theta + c"
+    return "; ".join(_formula(f, shapes) for f in families)
+
+
 def _formula(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
     """What is conserved along a family, as Wq Wq^T - Wk Wk^T."""
-    if family.via or not family.kind.is_finite:
-        return "theta^T S theta of its generators"
     terms = [t for m in family.moves if (t := _term(m, family, shapes))]
     text = " ".join(terms)
     text = text.removeprefix("+ ")

@@ -179,9 +179,11 @@ def _decay(text: str) -> str:
 def _law(formula: str, symbol: Mapping[str, str]) -> str:
     """A conserved quantity; that of generators without a short form as the quadratic form it is."""
     head, general, rest = formula.partition("theta^T S theta")
-    if not head and general:
-        return rf"$\theta^{{\top}} S\,\theta$ {escape(rest.strip())}"
-    return as_formula(formula, symbol)
+    if head or not general:
+        return as_formula(formula, symbol)
+    rest = rest.replace("2 c . theta", r"$2\,c \cdot \theta$").replace(
+        "S theta + c", r"$S\,\theta + c$")
+    return rf"$\theta^{{\top}} S\,\theta$ {mixed(rest.strip())}"
 
 
 def _certificate(derivation: Data) -> str:
