@@ -59,7 +59,7 @@ class Target:
                 raise SizeError(_no_size(self.text, name, chosen))
             chosen[name] = tuple(value) if isinstance(chosen[name], tuple) else value
         full = self.full if self.full is None or self.written is None else _full(
-            chosen, self.written, self.given)
+            chosen, self.written, self.factory)
         return replace(self, sizes=chosen, full=full)
 
     def build(
@@ -87,9 +87,13 @@ class Target:
         return made[0], tuple(made[1]), dict(made[2]) if len(made) == 3 else {}
 
 
-def _full(sizes: Sizes, full: Sizes, given: Iterable[str]) -> dict[str, Any]:
-    """The full sizes; one that was set to 1 stays 1: without that axis it is another structure."""
-    ones = {n: 1 for n in given if type(sizes[n]) is int and sizes[n] == 1}
+def _full(sizes: Sizes, full: Sizes, factory: Callable[..., Any]) -> dict[str, Any]:
+    """The full sizes; one that was set to 1 stays 1: without that axis it is another structure.
+
+    Set is what is not the default: a record has the sizes alone.
+    """
+    defaults = {n: p.default for n, p in inspect.signature(factory).parameters.items()}
+    ones = {n: 1 for n, v in sizes.items() if type(v) is int and v == 1 and defaults.get(n) != 1}
     return {**sizes, **full, **ones}
 
 
@@ -171,7 +175,7 @@ def resolve_target(
     if odd and attribute == "factory":
         raise TargetError(f"{text}: FULL has a size {odd[0]!r}, which the factory does not take")
     # with several factories in one file, FULL goes with those that take its sizes
-    merged = None if full is None or odd else _full(sizes, full, settings)
+    merged = None if full is None or odd else _full(sizes, full, factory)
     place = text.rpartition(":")[0] or text
     stem = Path(place).stem if place.endswith(".py") else place.rpartition(".")[2]
     name = stem if attribute == "factory" else attribute
