@@ -24,6 +24,13 @@ from symgauge.hf.target import load_hf
 from symgauge.ops import by_overload
 
 MOST = 150
+HEAD = """.. list-table::
+   :header-rows: 1
+
+   * - op
+     - models, of data
+     - of constants
+     - rule"""
 MAPPINGS = (
     "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
     "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
@@ -79,9 +86,10 @@ def main() -> None:
             without[type(error).__name__ + ": " + first[:80]].append(name)
         print(name, len(count), file=sys.stderr, flush=True)
     made = len(asked) - sum(map(len, without.values()))
-    print(f".. {made} of {len(asked)} types, transformers {transformers.__version__}, torch "
-          f"{torch.__version__.partition('+')[0]}\n")
-    print(".. list-table::\n   :header-rows: 1\n\n   * - op\n     - models, of data\n     - of constants\n     - rule")
+    torch_version = torch.__version__.partition("+")[0]
+    print(f"{made} of {len(asked)} model types of transformers {transformers.__version__} are made "
+          f"at tiny sizes and exported by torch {torch_version}.\n")
+    print(HEAD)
     ops = sorted({op for op, _ in count}, key=lambda op: (-count[op, True], -count[op, False], op))
     for op in ops[:MOST]:
         print(f"   * - ``{op}``\n     - {count[op, True]}\n     - {count[op, False]}\n"
