@@ -20,7 +20,7 @@ from symgauge.steps.matching import LARGEST, Matching
 from symgauge.steps.polynomials import Letters, holds, inequalities, sides, value, words
 from symgauge.steps.step import Book
 from symgauge.steps.unread import Unread
-from symgauge.steps.walk import Walk
+from symgauge.steps.whole import WholeWalk
 
 #: Widths that are drawn, and how many of each sort are kept.
 TRIES, KEPT, EDGES = 4000, 40, 8
@@ -40,7 +40,7 @@ def refusals(record: Record, network: Network) -> list[str]:
 
     Raises Unread where the program or the record is none that is read.
     """
-    book = Walk(recentred(parted(network).network).network).run()
+    book = WholeWalk(recentred(parted(network).network).network).run()
     try:
         return list(_disagreements(record, book))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from symgauge.steps.averages import Average
 from symgauge.steps.bases import Free
@@ -11,9 +10,7 @@ from symgauge.steps.chains import chain, own
 from symgauge.steps.reading import Form
 from symgauge.steps.step import Book, Count
 from symgauge.steps.unread import Unread
-
-if TYPE_CHECKING:
-    from symgauge.steps.walk import Walk
+from symgauge.steps.walk import Walk
 
 
 def fact(base: Average) -> str:

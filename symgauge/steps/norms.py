@@ -1,20 +1,17 @@
-"""Readers of a norm; a norm between two linear maps; a norm before the last matrix."""
+"""Readers of a norm; a norm between two linear maps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from symgauge.steps.bases import Free, Norm
-from symgauge.steps.chains import full, less_one, one, own
-from symgauge.steps.reading import Bias, Form, Map, Maps
+from symgauge.steps.bases import Norm
+from symgauge.steps.chains import less_one, one, own
+from symgauge.steps.reading import Bias, Map, Maps
 from symgauge.steps.step import Book, Count, number, total
 from symgauge.steps.unread import Unread
+from symgauge.steps.walk import Walk
 from symgauge.steps.widths import At
-
-if TYPE_CHECKING:
-    from symgauge.steps.walk import Walk
 
 
 @dataclass(frozen=True)
@@ -37,26 +34,6 @@ class Reading:
     def biased(self) -> bool:
         """Whether its value has a bias of its own."""
         return any(map(own, self.biases))
-
-
-def norm(walk: Walk, forms: Sequence[Form], base: Norm, ones: bool) -> None:
-    """Readers of a norm of an input, of a linear map of one, or a head on a stream."""
-    argument, book = base.argument, walk.book
-    if len(argument.terms) == 1 and isinstance(walk.bases.of(argument.terms[0]), Free):
-        if ones or any(f.node in walk.shifted and f.biases for f in forms):
-            raise Unread("probabilities or exponents of a norm of an input")
-        readings = [Reading(f.terms[0].maps, f.biases) for f in forms]
-        if argument.terms[0].maps:
-            between(walk, base, readings)
-            return
-        if argument.biases or argument.constant:
-            raise Unread("an input with a constant before a norm")
-        book.at_most(number(3 if base.centred else 2), book.width(base.axis))
-        read_all(book, base, readings)
-        return
-    if len(forms) != 1 or forms[0].node in walk.shifted:
-        raise Unread("several readers of a norm of a stream, or exponents of one")
-    head(walk, forms[0], base, ones)
 
 
 def read_all(book: Book, base: Norm, readings: Sequence[Reading]) -> None:
@@ -141,26 +118,3 @@ def turns(rows: Count, columns: Count) -> Count:
         return d * (d - 1) // 2 - kernel * (kernel - 1) // 2
 
     return count
-
-
-def head(walk: Walk, form: Form, base: Norm, ones: bool) -> None:
-    """N(z) G U + b of a stream z."""
-    from symgauge.steps.streams import Bound, down, spans
-
-    book, (t,) = walk.book, form.terms
-    reading = Reading(t.maps, form.biases)
-    book.step("head behind a norm", form.node)
-    d, o = book.width(reading.weight.ins), book.width(reading.weight.outs)
-    book.at_most(d, less_one(o) if ones else o)
-    if any(not own(b) and full(b) for b in form.biases):
-        raise Unread("a bias of a head behind a gain")
-    read_all(book, base, [reading])
-    book.step("head behind a norm", form.node)
-    if ones:
-        book.free("multiples of 1 in each row", d)
-        if reading.biased:
-            book.free("biases", one())
-    book.at_most(number(3 if base.centred else 2), d)
-    spans(walk, base.argument.terms, d)
-    down(walk, base.argument, base.axis, Bound(
-        "so", scale=base.eps == 0, ones="free" if base.centred else "", projective=True))

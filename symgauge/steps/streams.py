@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from enum import Enum, auto
 
 from symgauge.steps.averages import Average
 from symgauge.steps.bases import Base, Free, Gate, Norm, Unit
@@ -14,22 +14,28 @@ from symgauge.steps.norms import Reading, read_all
 from symgauge.steps.reading import Bias, Form, Maps, Term
 from symgauge.steps.step import Count, number, total
 from symgauge.steps.unread import Unread
+from symgauge.steps.walk import Walk
 from symgauge.steps.widths import At, Axis
-
-if TYPE_CHECKING:
-    from symgauge.steps.walk import Walk
 
 Constants = list[tuple[Count, Count]]
 
 
+class Changes(Enum):
+    """The changes A of a basis that are left."""
+
+    NONE = auto()
+    TURNS = auto()
+    ALL = auto()
+
+
 @dataclass(frozen=True)
 class Bound:
-    """dz = z A + c, A none, in so or in gl, `scale` a multiple of 1 besides; `shift`: c is free.
+    """dz = z A + c, A of these changes, `scale` a multiple of 1 besides; `shift`: c is free.
 
     `ones`: a "constant" or a "free" function times the vector 1. `projective`: z (z A z^T) too.
     """
 
-    matrix: str = "none"
+    matrix: Changes = Changes.NONE
     scale: bool = False
     shift: bool = False
     ones: str = ""
@@ -72,7 +78,7 @@ def stream(walk: Walk, form: Form, ones: bool) -> None:
         form, axis=u.ins, terms=tuple(replace(t, maps=t.maps[:-1]) for t in form.terms),
         biases=tuple(replace(b, maps=b.maps[:-1]) for b in form.biases if b not in mine))
     spans(walk, inner.terms, d)
-    down(walk, inner, u.ins, Bound("gl", shift=bool(mine)))
+    down(walk, inner, u.ins, Bound(Changes.ALL, shift=bool(mine)))
 
 
 def _common(form: Form) -> Maps:
@@ -199,7 +205,7 @@ class _Block:
             bound = self._no_field(bound, smooth)
         bound, whole = self._biases(bound, seen, constants)
         if self.raw:
-            bound = replace(bound, matrix="none", scale=False)
+            bound = replace(bound, matrix=Changes.NONE, scale=False)
         parts = [self._loosened(p, whole, seen) for p in self.parts]
         return self.z, self._readers(parts, bound)
 
@@ -304,10 +310,10 @@ class _Block:
         if not norm.centred:
             if bound.ones:
                 raise Unread("a norm that sees 1 below one that does not")
-            if bound.matrix == "gl":
-                return replace(bound, matrix="so", scale=norm.eps == 0, shift=False)
+            if bound.matrix is Changes.ALL:
+                return replace(bound, matrix=Changes.TURNS, scale=norm.eps == 0, shift=False)
             return replace(bound, scale=scale, shift=False)
-        if bound.matrix == "gl" or bound.matrix == "so" and not bound.ones:
+        if bound.matrix is Changes.ALL or bound.matrix is Changes.TURNS and not bound.ones:
             raise Unread("a norm that does not see 1 below one that does")
         if bound.ones != "free" and (bound.shift or bound.ones == "constant"):
             return replace(bound, shift=False, ones="constant")
@@ -355,11 +361,11 @@ def _start(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
             b.maps for b in y.biases):
         raise Unread("a stream that begins behind several maps")
     book.settle((*t.maps, *y.biases))
-    if bound.matrix == "gl":
+    if bound.matrix is Changes.ALL:
         book.free("gl of the stream", lambda at: d(at)**2)
-    elif bound.matrix == "so" and bound.ones:
+    elif bound.matrix is Changes.TURNS and bound.ones:
         book.free("so of the stream, 1 fixed", lambda at: (d(at) - 1) * (d(at) - 2) // 2)
-    elif bound.matrix == "so":
+    elif bound.matrix is Changes.TURNS:
         book.free("so of the stream", lambda at: d(at) * (d(at) - 1) // 2)
     if bound.scale:
         book.free("the scale of the stream", one())

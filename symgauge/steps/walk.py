@@ -22,7 +22,7 @@ Constants = Sequence[tuple[Count, Count]]
 
 
 class Walk:
-    """One walk down one program."""
+    """What one walk down one program has met, and its maps, biases and units."""
 
     def __init__(self, network: Network) -> None:
         self.reader = Reader(network)
@@ -31,54 +31,6 @@ class Walk:
         #: Lines that may vary by a constant, which their bias absorbs.
         self.shifted: set[int] = set()
         self.walls: int | None = None
-
-    def run(self) -> Book:
-        """All steps. Raises Unread."""
-        network = self.reader.network
-        if any(x.classes for x in network.inputs):
-            raise Unread("tokens")
-        if len(network.outputs) != 1:
-            raise Unread("several outputs")
-        (out,) = network.outputs
-        self.book.step("outputs", out)
-        node, ones = self.reader.node(out), False
-        if node.op is not None and node.op.law == "normaliser" and len(node.inputs) == 1:
-            if node.attrs["axis"] != len(node.shape) - 1:
-                raise Unread("probabilities along another axis")
-            ones, out = True, node.inputs[0]
-        form = self.reader.read(out)
-        if ones:
-            self.book.at_most(number(2), self.book.width(form.axis))
-        self.down([form], ones)
-        return self.book
-
-    def down(self, forms: Sequence[Form], ones: bool) -> None:
-        """None of these varies (`ones`: but for a multiple of 1 in each row)."""
-        if len(forms) == 1 and len(forms[0].terms) > 1:
-            self.stream(forms[0], ones)
-            return
-        if any(len(f.terms) != 1 for f in forms):
-            raise Unread("several readers of a sum")
-        bases = {f.terms[0].base for f in forms}
-        if len(bases) == 1:
-            self.one(forms, ones)
-            return
-        for f in forms:
-            if not isinstance(self.bases.of(f.terms[0]), Free):
-                raise Unread("readers of several lines")
-            self.one([f], ones)
-
-    def one(self, forms: Sequence[Form], ones: bool) -> None:
-        """Readers of one line."""
-        base = self.bases.of(forms[0].terms[0])
-        if isinstance(base, Free):
-            self.maps(forms, ones)
-        elif isinstance(base, (Unit, Gate)):
-            self.units(forms, base, ones)
-        elif isinstance(base, Norm):
-            self.norm(forms, base, ones)
-        else:
-            self.average(forms, base, ones)
 
     def maps(self, forms: Sequence[Form], ones: bool) -> None:
         """The products of maps behind one line, and their biases."""
@@ -102,19 +54,6 @@ class Walk:
             book.free("biases of exponents", book.width(b.axis))
 
     # -- units -------------------------------------------------------------------------------------
-
-    def units(self, forms: Sequence[Form], base: Unit | Gate, ones: bool) -> None:
-        """sum_i act(u_i) v_i does not vary."""
-        self.maps(forms, ones)
-        alone = len(forms) == 1 and not ones
-        if isinstance(base, Unit):
-            if base.kind == "power":
-                self.tell_apart(forms[0], base)
-            self.unit(base, forms, alone)
-            self.down([base.argument], False)
-            return
-        self.gate(base)
-        self.down([base.gate, base.up], False)
 
     def tell_apart(self, form: Form, base: Unit) -> None:
         """Two outputs tell powers apart, where no map between has one column."""
@@ -233,26 +172,6 @@ class Walk:
         start = first_axis(self.bases.of(t))
         for axis in (start, *(m.outs for m in matrices[:-1])):
             self.book.at_most(number(2), self.book.width(axis))
-
-    # -- what other files read --------------------------------------------------------------------
-
-    def stream(self, form: Form, ones: bool) -> None:
-        """A sum of several lines."""
-        from symgauge.steps.streams import stream
-
-        stream(self, form, ones)
-
-    def norm(self, forms: Sequence[Form], base: Norm, ones: bool) -> None:
-        """Readers of a norm."""
-        from symgauge.steps.norms import norm
-
-        norm(self, forms, base, ones)
-
-    def average(self, forms: Sequence[Form], base: Average, ones: bool) -> None:
-        """Readers of averages of free inputs."""
-        from symgauge.steps.heads import alone
-
-        alone(self, forms, base, ones)
 
 
 def first_axis(base: object) -> tuple[int, int]:

@@ -1,0 +1,79 @@
+"""One walk down one program, from its output to its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgauge.steps.bases import Free, Gate, Norm, Unit
+from symgauge.steps.heads import alone
+from symgauge.steps.norm_heads import norm
+from symgauge.steps.reading import Form
+from symgauge.steps.step import Book, number
+from symgauge.steps.streams import stream
+from symgauge.steps.unread import Unread
+from symgauge.steps.walk import Walk
+
+
+class WholeWalk(Walk):
+    """All steps of one program."""
+
+    def run(self) -> Book:
+        """All steps. Raises Unread."""
+        network = self.reader.network
+        if any(x.classes for x in network.inputs):
+            raise Unread("tokens")
+        if len(network.outputs) != 1:
+            raise Unread("several outputs")
+        (out,) = network.outputs
+        self.book.step("outputs", out)
+        node, ones = self.reader.node(out), False
+        if node.op is not None and node.op.law == "normaliser" and len(node.inputs) == 1:
+            if node.attrs["axis"] != len(node.shape) - 1:
+                raise Unread("probabilities along another axis")
+            ones, out = True, node.inputs[0]
+        form = self.reader.read(out)
+        if ones:
+            self.book.at_most(number(2), self.book.width(form.axis))
+        self.down([form], ones)
+        return self.book
+
+    def down(self, forms: Sequence[Form], ones: bool) -> None:
+        """None of these varies (`ones`: but for a multiple of 1 in each row)."""
+        if len(forms) == 1 and len(forms[0].terms) > 1:
+            stream(self, forms[0], ones)
+            return
+        if any(len(f.terms) != 1 for f in forms):
+            raise Unread("several readers of a sum")
+        bases = {f.terms[0].base for f in forms}
+        if len(bases) == 1:
+            self.one(forms, ones)
+            return
+        for f in forms:
+            if not isinstance(self.bases.of(f.terms[0]), Free):
+                raise Unread("readers of several lines")
+            self.one([f], ones)
+
+    def one(self, forms: Sequence[Form], ones: bool) -> None:
+        """Readers of one line."""
+        base = self.bases.of(forms[0].terms[0])
+        if isinstance(base, Free):
+            self.maps(forms, ones)
+        elif isinstance(base, (Unit, Gate)):
+            self.units(forms, base, ones)
+        elif isinstance(base, Norm):
+            norm(self, forms, base, ones)
+        else:
+            alone(self, forms, base, ones)
+
+    def units(self, forms: Sequence[Form], base: Unit | Gate, ones: bool) -> None:
+        """sum_i act(u_i) v_i does not vary."""
+        self.maps(forms, ones)
+        alone = len(forms) == 1 and not ones
+        if isinstance(base, Unit):
+            if base.kind == "power":
+                self.tell_apart(forms[0], base)
+            self.unit(base, forms, alone)
+            self.down([base.argument], False)
+            return
+        self.gate(base)
+        self.down([base.gate, base.up], False)
