@@ -17,6 +17,10 @@ def with_symbols(text: str, symbol: Mapping[str, str]) -> str:
     return "".join(f"${symbol[p]}$" if k % 2 else escape(p) for k, p in enumerate(parts))
 
 
+#: The number of a copy, or of one among copies of copies.
+COPY = r"\d+(?:,\d+)?"
+
+
 def as_formula(text: str, symbol: Mapping[str, str]) -> str:
     r"""A formula in names of tensors as mathematics; what is no formula stays a sentence.
 
@@ -27,6 +31,8 @@ def as_formula(text: str, symbol: Mapping[str, str]) -> str:
     $(W_{Q}\,\operatorname{diag}(\gamma) - \operatorname{mean}(W_{Q}))_{0}$,{} for each index
     >>> print(as_formula("q.weight[i] (x) k.weight[:,i]", symbol))
     $W_{Q,i} \otimes W_{K,{:}i}$
+    >>> print(as_formula("(g[i] (x) k.weight[:,i]_0) q.weight_0,1^T", symbol))
+    $(\gamma_{i} \otimes W_{K,{:}i,0})\,W_{Q,0,1}^{\top}$
     """
     names = sorted(filter(None, symbol), key=len, reverse=True)
     either = "|".join(map(re.escape, names)) or "$^"
@@ -34,12 +40,12 @@ def as_formula(text: str, symbol: Mapping[str, str]) -> str:
     def replaced(m: re.Match[str]) -> str:
         shown = symbol[m[1]]
         places = re.findall(r"\[([^\]]*)\]", m[3])
-        for place in [m[2], *places] if m[2] else places:
+        for place in filter(None, (m[2], *places, m[4])):
             shown = indexed(shown, place.replace(":,", "{:}"))
-        return f"\0{raised(shown, '^{' + chr(92) + 'top}') if m[4] else shown}\0"
+        return f"\0{raised(shown, '^{' + chr(92) + 'top}') if m[5] else shown}\0"
 
     marked = re.sub(
-        rf"(?<![\w.])({either})(?:_(\d+(?:,\d+)?))?((?:\[[:,\di-r]+\])*)(\^T)?(?![\w.\[])",
+        rf"(?<![\w.])({either})(?:_({COPY}))?((?:\[[:,\di-r]+\])*)(?:_({COPY}))?(\^T)?(?![\w.\[])",
         replaced, text)
     pieces, rest = _cut(marked.split("\0"))
     between = [_between(p, k == 0, k == len(pieces) - 1) for k, p in enumerate(pieces[::2])]
@@ -61,7 +67,7 @@ def _cut(pieces: list[str]) -> tuple[list[str], str]:
 #: What may stand between tensors.
 _SIGN = re.compile(
     r"(?P<function>diag|mean|sum)(?=\(|$)|(?P<tensor> \(x\) )|(?P<sign> [+\-=] )|(?P<turn>J )"
-    r"|(?P<top>\^T)|(?P<power>\^-?\d+)|(?P<copy>_\d+)|(?P<size>\d+)|(?P<norm>\|)"
+    r"|(?P<top>\^T)|(?P<power>\^-?\d+)|(?P<copy>_\d+(?:,\d+)?)|(?P<size>\d+)|(?P<norm>\|)"
     r"|(?P<other>[()\-])|(?P<gap> +)")
 
 
