@@ -21,6 +21,8 @@ from symgauge.program.network import Network
 #: close the first, and where they close none of these: of small networks up to MOST, so that
 #: their number times P stays below WORK.
 CELLS, MORE_CELLS, MOST, WORK = 4, 12, 32, 4000
+#: How often as many are tried, while one alone has the largest rank.
+AGAIN = 4
 
 
 class Cells:
@@ -84,8 +86,16 @@ class Cells:
         return self.extend(until, CELLS)
 
     def many(self, until: int, parameters: int) -> int:
-        """`extend` by those that are tried where none of the first has this rank."""
-        return self.extend(until, max(MORE_CELLS, min(MOST, WORK // parameters)))
+        """`extend` by those that are tried where none of the first has this rank.
+
+        A largest rank that one cell alone has is rarely the largest: then by as many again.
+        """
+        limit = max(MORE_CELLS, min(MOST, WORK // parameters))
+        for times in range(1, AGAIN + 1):
+            self.extend(until, times * limit)
+            if self.ranks[self.rank] > 1:
+                break
+        return self.rank
 
     def _shadow(self) -> dict[str, Array]:
         """A point of the next cell."""

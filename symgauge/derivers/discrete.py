@@ -7,22 +7,38 @@ included. That is evidence, not proof: the status is "checked".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import factorial, prod
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from symgauge.exact.prime_field import PrimeField
+from symgauge.errors import UndecidedError
+from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family
-from symgauge.points.invariance import Flip, Invariance
+from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
+from symgauge.points.draw import Point
+from symgauge.points.inputs import residue_inputs
 from symgauge.points.reads import read_coordinates
+from symgauge.points.roots import root_plan, settle_roots
+from symgauge.points.rows import evaluate_at
 from symgauge.program.legs import Location
+from symgauge.program.lower import germ_of, is_piecewise
 from symgauge.program.network import Network
 from symgauge.spaces.follow import follow
+
+POINTS = 12
+#: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.
+SIZES = (1.0, 4.0, 16.0)
+#: Points with all their roots at which it has to hold, and how often POINTS of them are drawn.
+ENOUGH, DRAWS = 8, 12
+
+#: A map of parameter vectors (points, coordinates), given how its number system negates.
+Action = Callable[[Array, Callable[[Array], Array]], Array]
 
 
 def discrete_symmetries(
@@ -30,77 +46,51 @@ def discrete_symmetries(
 ) -> list[dict[str, Any]]:
     """Permutations and signs that hold at random exact points, as plain data."""
     legs, places, _ = follow(network)
-    coordinates, tests = Coordinates(network), Invariance(network, field, rng)
-    candidates, numbered = _candidates(network, families, places, coordinates)
-    shared = Counter(_tensors(c.where) for c in candidates)
-    permutable = {
-        candidates[k].leg for k in tests.with_permutations([c.indices for c in candidates])}
-
-    def signs_of(c: _Candidate, indices: Sequence[Any]) -> list[Flip]:
-        # where all indices may be permuted, the sign of one tells of the others
-        return _signs(indices, 1 if c.leg in permutable else legs.leg_size(c.leg))
-
-    def signs_hold(c: _Candidate, several: Sequence[list[Any]]) -> bool:
-        return tests.flips([f for one in several for f in signs_of(c, one)])
-
-    # -1 in each copy of a matrix group belongs to the group
-    rest = [c for c in candidates if c.leg not in numbered]
-    signed = {rest[k].leg for k in tests.with_flips([signs_of(c, c.indices) for c in rest])}
-    signs, found = set[frozenset[int]](), list[dict[str, Any]]()
-    for c in candidates:
-        if c.leg not in permutable | signed:
-            continue
-        n, names = legs.leg_size(c.leg), _tensors(c.where)
-        if shared[names] > 1:
-            # two legs of the same tensors are told apart by their axes, and by their parts of them
-            names = ", ".join(dict.fromkeys(map(_place, c.where)))
-        apart = _apart(coordinates, c.where, c.indices, places, legs.leg_size)
-        if c.leg in permutable:
-            copies, each = _copies(c.indices, apart, tests.permutations)
-            found.append(_element(
-                f"permutations of the {n} indices shared by {names}{each}",
-                f"S_{n}" + (f"^{len(copies)}" if len(copies) > 1 else ""),
-                factorial(n) ** len(copies)))
-        if c.leg in signed:
-            copies, each = _copies(c.indices, apart, partial(signs_hold, c))
-            own, m = {_negated(one, k) for one in copies for k in range(n)}, n * len(copies)
-            # the signs of units by expert and by place in each are the same elements
-            if not own <= signs:
-                found.append(_element(
-                    f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m))
-            signs |= own
-    return found + _negative(families, coordinates, tests)
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A leg on which no matrix group acts, where it is, and the coordinates by its index."""
-
-    leg: int
-    where: list[Location]
-    indices: list[Any]
-
-
-def _candidates(
-    network: Network, families: Sequence[Family], places: Mapping[int, list[Location]],
-    coordinates: Coordinates,
-) -> tuple[list[_Candidate], set[int]]:
-    """The legs that are looked at, and those that number copies of matrix groups."""
+    coordinates = Coordinates(network)
     covered = {_first_place(f) for f in families if f.kind.covers_discrete}
     numbered = {
         other for where in places.values() for p in where
         if (p.parameter, p.axis, p.start, p.along) in covered
         for i, other in enumerate(p.factors) if i != p.along
     }
-    read, out = read_coordinates(network), []
-    for leg, at in places.items():
-        where = [p for p in at if p.factors.count(leg) == 1]
+    holds = partial(_holds, network, field, rng, _shadows(network, rng))
+    read = read_coordinates(network)
+    candidates, signs = list[tuple[Any, list[Location], list[Any]]](), set[frozenset[int]]()
+    for leg, where in places.items():
+        where = [p for p in where if p.factors.count(leg) == 1]
         if not where or any((p.parameter, p.axis, p.start, p.along) in covered for p in where):
             continue
         indices = [_index(coordinates, p) for p in where]
         if any(read[index].any() for index in indices):
-            out.append(_Candidate(leg, where, indices))
-    return out, numbered
+            candidates.append((leg, where, indices))
+    shared = Counter(_tensors(where) for _, where, _ in candidates)
+    found: list[dict[str, Any]] = []
+    for leg, where, indices in candidates:
+        n, names = legs.leg_size(leg), _tensors(where)
+        if shared[names] > 1:
+            # two legs of the same tensors are told apart by their axes, and by their parts of them
+            names = ", ".join(dict.fromkeys(map(_place, where)))
+        apart = _apart(coordinates, where, indices, places, legs.leg_size)
+        permuted = all(map(holds, _permutations(indices, n)))
+        if permuted:
+            copies, each = _copies(
+                indices, apart, lambda one: all(map(holds, _permutations(one, n))))
+            found.append(_element(
+                f"permutations of the {n} indices shared by {names}{each}",
+                f"S_{n}" + (f"^{len(copies)}" if len(copies) > 1 else ""),
+                factorial(n) ** len(copies)))
+        # -1 in each copy of a matrix group belongs to the group
+        seen = 1 if permuted else n
+        if leg not in numbered and all(map(holds, _signs(indices, seen))):
+            copies, each = _copies(indices, apart, lambda one: all(map(holds, _signs(one, seen))))
+            own, m = {_negated(one, k) for one in copies for k in range(n)}, n * len(copies)
+            # the signs of units by expert and by place in each are the same elements
+            if not own <= signs:
+                found.append(_element(
+                    f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m))
+            signs |= own
+    found += _negative(families, coordinates, holds)
+    return found
 
 
 def _element(label: str, group: str, order: int) -> dict[str, Any]:
@@ -162,17 +152,12 @@ def _among(index: Any, members: Any) -> Any:
 
 
 def _copies(
-    whole: list[Any], apart: Sequence[Sequence[list[Any]]],
-    hold: Callable[[Sequence[list[Any]]], bool],
+    whole: list[Any], apart: Sequence[Sequence[list[Any]]], holds: Callable[[list[Any]], bool]
 ) -> tuple[Sequence[list[Any]], str]:
     """The most copies in each of which it holds by itself (or the whole), and that in words."""
-    copies = max((copies for copies in apart if hold(copies)), key=len, default=[whole])
+    each = (copies for copies in apart if all(map(holds, copies)))
+    copies = max(each, key=len, default=[whole])
     return copies, f", in each of {len(copies)} copies by itself" if len(copies) > 1 else ""
-
-
-def _signs(indices: Sequence[Any], count: int) -> list[Flip]:
-    """The coordinates that the sign of the first, the second, ... index changes."""
-    return [np.array(sorted(_negated(indices, k)), dtype=np.int64) for k in range(count)]
 
 
 def _negated(indices: Sequence[Any], k: int) -> frozenset[int]:
@@ -182,11 +167,45 @@ def _negated(indices: Sequence[Any], k: int) -> frozenset[int]:
     return frozenset(places[times % 2 == 1].tolist())
 
 
+def _permutations(indices: Sequence[Any], n: int) -> list[Action]:
+    """A transposition and the cycle through all n indices, which generate S_n."""
+    first, cycle = np.arange(n), np.roll(np.arange(n), 1)
+    first[:2] = first[1::-1] if n > 1 else first[:2]
+    return [_reordered(indices, order) for order in ([first, cycle] if n > 2 else [first])]
+
+
+def _reordered(indices: Sequence[Any], order: npt.NDArray[np.int64]) -> Action:
+    def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
+        out = theta.copy()
+        # one after another: a tensor may carry the leg on two axes
+        for index in indices:
+            out[:, index] = out[:, index[order]]
+        return out
+
+    return act
+
+
+def _signs(indices: Sequence[Any], count: int) -> Iterator[Action]:
+    """The first, the second, ... of the leg's indices changes sign, everywhere.
+
+    Where all indices may be permuted, one of these signs tells of the others.
+    """
+    def sign(k: int) -> Action:
+        def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
+            out = theta.copy()
+            for index in indices:
+                out[:, index[k]] = negate(out[:, index[k]])
+            return out
+        return act
+
+    return map(sign, range(count))
+
+
 def _negative(
-    families: Sequence[Family], coordinates: Coordinates, tests: Invariance
+    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Action], bool]
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
-    cases = []
+    found = []
     for family in families:
         plain = family.kind.is_scaling and not family.via and all(
             m.form == "s^k" and m.weight.denominator == 1 and not m.offset
@@ -197,11 +216,83 @@ def _negative(
         odd = [
             coordinates.moved(m) for m in family.moves if m.weight.numerator % 2
         ]
-        n = len(family.fields)
-        if odd:
-            cases.append((family, _signs([index.reshape(n, -1) for index in odd], n)))
-    return [
-        _element(f"s = -1 in the rescaling of {', '.join(family.tensors)}",
-                 f"(Z_2)^{len(flips)}", 2 ** len(flips))
-        for family, flips in (cases[k] for k in tests.with_flips([f for _, f in cases]))
-    ]
+        n, names = len(family.fields), ", ".join(family.tensors)
+        entries = [index.reshape(n, -1) for index in odd]
+        if entries and all(map(holds, _signs(entries, n))):
+            found.append(_element(
+                f"s = -1 in the rescaling of {names}", f"(Z_2)^{n}", 2 ** n))
+    return found
+
+
+def _split(network: Network, theta: Array) -> Mapping[str, Array]:
+    out, start = {}, 0
+    for p in network.parameters:
+        out[p.name] = theta[:, start:start + p.size].reshape(len(theta), *p.shape)
+        start += p.size
+    return out
+
+
+def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
+    return np.concatenate(
+        [parameters[p.name].reshape(len(parameters[p.name]), -1) for p in network.parameters],
+        axis=1,
+    )
+
+
+def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:
+    """Parameters on whose cells a symmetry is looked for: small and large ones, a balanced one."""
+    if not is_piecewise(network):
+        return [draw_reals(network, rng, 1)[0]]
+    drawn = [
+        {n: size * v for n, v in draw_reals(network, rng, 1)[0].items()} for size in SIZES]
+    return [*drawn, balanced_shadow(network, rng)]
+
+
+def _holds(
+    network: Network, field: PrimeField, rng: np.random.Generator,
+    shadows: Sequence[Mapping[str, Array]], act: Action,
+) -> bool:
+    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
+
+    With branches, on cells of several sizes: on one cell a unit may be dead that is moved.
+    """
+    seen = 0
+    for k in range(DRAWS):
+        if k >= len(shadows) and seen >= ENOUGH:
+            break
+        try:
+            same = _compared(network, act, field, rng, shadows[k % len(shadows)])
+        except UndecidedError:
+            continue  # no branch is decided there
+        if not same.all():
+            return False
+        seen += len(same)
+    return seen >= ENOUGH
+
+
+def _compared(
+    network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
+    shadow: Mapping[str, Array],
+) -> npt.NDArray[np.bool_]:
+    """Whether the values are the same, at each point of one cell that has its roots."""
+    salt = int(rng.integers(1 << 62))
+    parameters = {p.name: field.random(rng, (POINTS, *p.shape)) for p in network.parameters}
+    inputs = residue_inputs(network, field, rng, POINTS)
+    seed = int(rng.integers(1 << 62))
+    moved_shadow = _split(network, act(_join(network, shadow), np.negative))
+    patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
+    moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
+    plan = root_plan(network, field, True)
+    point = Point(salt, parameters, inputs, patterns)
+    settle_roots(germ_of(network), field, rng, plan, point)
+    theta = _join(network, parameters)
+    before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
+    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)
+    two, d2 = evaluate_at(network, field, salt, after, inputs, moved, plan.twisted)
+    same = np.ones(POINTS, dtype=bool)
+    for a, b in zip(one, two, strict=True):
+        equal = np.broadcast_to(a, (POINTS, *a.shape[1:])) == np.broadcast_to(
+            b, (POINTS, *b.shape[1:]))
+        same &= equal.reshape(POINTS, -1).all(axis=1)
+    valid: npt.NDArray[np.bool_] = np.broadcast_to(d1.valid & d2.valid, (POINTS,))
+    return same[valid]
