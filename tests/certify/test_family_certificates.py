@@ -61,7 +61,9 @@ def together(name: str) -> Derivation:
     return _derived(name, 0)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.slow) if name == "llama_like" else name
+    for name in TARGETS])
 def test_both_proofs_support_the_same_claim(name: str) -> None:
     families, lines = together(name), _derived(name, 10**9)
     assert "families" not in lines.data["certificate"]

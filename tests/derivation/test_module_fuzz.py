@@ -39,7 +39,7 @@ def test_cells_of_the_largest_rank_are_met_at_every_seed(module: int) -> None:
     """Balanced cells alone miss them on some seeds."""
     target = load_target("random_modules:factory", zoo.load, {"seed": str(module)})
     referee = Referee(*target.build()[:2])
-    for seed in range(3):
+    for seed in range(2):
         found = derive_target(target, seed=seed)
         mine = found.redundancy + found.unread
         while referee.redundancy > mine and referee.draws < PATIENCE:

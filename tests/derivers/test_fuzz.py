@@ -88,13 +88,13 @@ def test_random_architectures(recipe: Recipe) -> None:
     check(recipe, Counter())
 
 
-@settings(max_examples=20, suppress_health_check=quiet)
+@settings(max_examples=10, suppress_health_check=quiet)
 @given(recipes())
 def test_random_architectures_in_balls(recipe: Recipe) -> None:
     check(recipe, Counter(), "balls")
 
 
-@settings(max_examples=20, suppress_health_check=quiet)
+@settings(max_examples=10, suppress_health_check=quiet)
 @given(recipes())
 def test_random_architectures_over_series(recipe: Recipe) -> None:
     check(recipe, Counter(), "series")
