@@ -501,13 +501,16 @@ def test_a_sign_that_only_rare_branches_tell_is_no_symmetry(function: Callable[.
         assert "permutations of the 2" in found and "signs of the 2" not in found
 
 
-def test_what_is_said_of_two_legs_of_the_same_tensors_is_said_apart() -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_said_of_two_legs_of_the_same_tensors_is_said_apart(seed: int) -> None:
     def grouped(w: Any, x: Tensor) -> Tensor:
         h = nn.functional.group_norm(torch.nn.functional.silu(x) @ w[0], 2)
         return h @ w[1]
 
-    found = derive(Linears(grouped, (3, 4), (4, 2)), (X,))
+    found = derive(Linears(grouped, (3, 4), (4, 2)), (X,), seed=seed)
     said = [e.label for e in found.discrete]
+    # a sign moves a unit against the other of its group, which a norm of two sees
+    assert [e.group for e in found.discrete] == ["S_2", "(Z_2)^2", "S_2^2"]
     assert len(said) == len(set(said)) and any("factor" in text for text in said)
     assert found.verify().verdict is found.verdict
 
