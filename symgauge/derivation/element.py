@@ -28,7 +28,7 @@ class GroupElement:
     `Derivation.sample` and `Derivation.element` make one.
 
     >>> from symgauge import derive
-    >>> from torch import eye, nn, tensor, zeros
+    >>> from torch import eye, nn, zeros
     >>> module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2))
     >>> found = derive(module, (zeros(1, 2),))
     >>> g = found.element({"change of basis of 0, 1": [[2.0, 1.0], [0.0, 1.0]]})

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from math import prod
 
 import numpy as np
 
-from symgauge.equivalence.matrices import Element, aligned, element_of, form_of
+from symgauge.equivalence.matrices import Element, aligned, element_of, form_of, placed
 from symgauge.equivalence.record import EquivalenceRecord, Terms
 from symgauge.lie.fields import Monomial
 from symgauge.report.action import coefficient, plus, structure
@@ -59,10 +58,7 @@ def _name(algebra: str) -> str:
 def _elements(found: EquivalenceRecord) -> str:
     if not found.generators:
         return "\\section{The elements}\nNo element is proved.\n"
-    tensors, start = {}, 0
-    for tensor in found.tensors or ():
-        tensors[tensor.name] = (start, tuple(tensor.shape))
-        start += prod(tensor.shape)
+    tensors = placed((tensor.name, tensor.shape) for tensor in found.tensors or ())
     symbol = symbols(tensors, {n: s for n, (_, s) in tensors.items()})
     made = [element_of(_read(g.vector.xi), [_read(p) for p in g.vector.parameters], found.state)
             for g in found.generators]

@@ -7,9 +7,10 @@ identity between the two, checked coefficient by coefficient; where nothing fits
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -61,6 +62,15 @@ def element_of(
             c[power, k - 1] += value
     theta = {(k, power, m): v for power, part in enumerate(moved) for k, m, v in part}
     return Element(a, c, tuple(tau), theta)
+
+
+def placed(shapes: Iterable[tuple[str, Sequence[int]]]) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Where each parameter starts among all entries, and its shape."""
+    found, start = {}, 0
+    for name, shape in shapes:
+        found[name] = (start, tuple(shape))
+        start += prod(shape)
+    return found
 
 
 def aligned(elements: Sequence[Element]) -> list[Element]:

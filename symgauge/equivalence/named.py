@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from symgauge.equivalence.matrices import aligned, element_of, lifts
+from symgauge.equivalence.matrices import aligned, element_of, lifts, placed
 from symgauge.equivalence.system import System, state_of
 from symgauge.exact.linear_algebra import independent_rows, nullspace, rank, rational_from_primes
 from symgauge.exact.polynomial import Polynomial, Ring, add, scale
@@ -87,14 +86,14 @@ def _lifted(
 ) -> list[Equivalence]:
     """The elements with proved d theta that keep v added, to have a form in matrices if they can.
     """
-    n, tensors, start = state_of(system.network).size, {}, 0
-    for p in system.network.parameters:
-        tensors[p.name] = (start, tuple(p.shape))
-        start += prod(p.shape)
+    if not still or not found:
+        return list(found)
+    n = state_of(system.network).size
     read = [element_of(_terms(g.xi), [_terms(f) for f in g.dtheta], n) for g in found]
     elements = [e for e in read if e is not None]
-    if not still or not found or len(elements) < len(found):
+    if len(elements) < len(found):
         return list(found)
+    tensors = placed((p.name, p.shape) for p in system.network.parameters)
     moved = [{(k, power, m): c for power, part in enumerate(g.dtheta)
               for k, m, c in _terms(part)} for g in still]
     added = lifts(aligned(elements), moved, tensors)
