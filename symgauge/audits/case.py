@@ -138,12 +138,8 @@ class Case:
         """The fit, with elements that are not proved held against the function."""
         weights = self.weights
         changed = set(weights.changed)
-        tied = weights.tied
-        near = [g for g in statement.groups if changed & {tied.get(n, n) for n in touched(g)}
-                and not set(touched(g)) & set(tied)]
-        names = set(changed) & set(weights.floating)
-        for g in near:
-            names |= set(touched(g)) & set(weights.floating)
+        near = self._near(statement)
+        names = changed.union(*(touched(g) for g in near))
         ordered = [n for n in weights.floating if n in names]
         wide = sum(self.program.tensors[n].numel() for n in ordered) <= LARGE
         before, after = (
@@ -171,6 +167,12 @@ class Case:
             found.leave_integers(n, *(
                 weights.value(c, n).numpy() for c in (weights.before, weights.after)))
         return found, near
+
+    def _near(self, statement: Statement) -> list[Group]:
+        """The groups that move a tensor that changed, and none that is written for another."""
+        changed, tied = set(self.weights.changed), self.weights.tied
+        return [g for g in statement.groups if changed & {tied.get(n, n) for n in touched(g)}
+                and not set(touched(g)) & set(tied)]
 
     def _holds(
         self, groups: Sequence[Group], elements: Mapping[int, Element],

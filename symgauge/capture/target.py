@@ -48,7 +48,7 @@ class Target:
         sizes = self.published or self.full or self.sizes
         return {**sizes, **{n: self.sizes[n] for n in self.given}}
 
-    def at(self, sizes: Mapping[str, Any]) -> Target:
+    def at(self, sizes: Sizes) -> Target:
         """The same target at these sizes, as derivation.json holds them (tuples as lists).
 
         Raises SizeError where the factory has no such size.
@@ -57,7 +57,8 @@ class Target:
         for name, value in sizes.items():
             if name not in chosen:
                 raise SizeError(_no_size(self.text, name, chosen))
-            chosen[name] = tuple(value) if isinstance(chosen[name], tuple) else value
+            chosen[name] = tuple(value) if isinstance(value, list) and isinstance(
+                chosen[name], tuple) else value
         full = self.full if self.full is None or self.written is None else _full(
             chosen, self.written, self.factory)
         return replace(self, sizes=chosen, full=full)

@@ -7,12 +7,13 @@ import contextlib
 import importlib.machinery
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from symgauge.cli.options import sizes_of
 from symgauge.errors import BadInputError, InconsistentError, TargetError
+from symgauge.plain import Sizes
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def network_of(target: Target, options: argparse.Namespace, progress: Progress) 
     ).network
 
 
-def target_again(text: str, sizes: Mapping[str, Any]) -> Target:
+def target_again(text: str, sizes: Sizes) -> Target:
     """The target of a record, at its sizes."""
     here = target_of(text, [])
     # of a configuration any field may have been set: its target has it as a size then

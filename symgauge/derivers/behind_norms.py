@@ -50,11 +50,7 @@ def shifts_behind_norms(
     `counted`: the program on whose legs dimensions are counted, with the same lines. `known`: where
     shifts are known already; a reader that is shifted so is left out.
     """
-    names = structure.names
-    found = {
-        names[r.reader]: [names[i] for i in r.stays] for r in _readings(structure)
-        if r.leaves and not any(
-            (names[r.reader], place) in known for place in _places_beside(structure, r))}
+    names, found = structure.names, _readers(structure, known)
     copied = {copy_for(p, name) for name, own in found.items() for p in own}
     if not found or copied & set(names.values()):
         return
@@ -81,6 +77,17 @@ def shifts_behind_norms(
         if len(own) == len(found[name]):
             others = [t for other in slices for t in slices[other] if other != name]
             yield from _shifts_of(counted, before[name], last, name, found[name], own, others)
+
+
+def _readers(
+    structure: Structure, known: Container[tuple[str, Place | None]]
+) -> dict[str, list[str]]:
+    """By the matrix that reads a norm: what stays of the norm; without those shifted already."""
+    names = structure.names
+    return {
+        names[r.reader]: [names[i] for i in r.stays] for r in _readings(structure)
+        if r.leaves and not any(
+            (names[r.reader], place) in known for place in _places_beside(structure, r))}
 
 
 def _readings(structure: Structure) -> Iterator[_Reading]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from fractions import Fraction
 from math import comb, log2, prod
 
@@ -10,7 +11,7 @@ import numpy as np
 from .dual import Dual
 from .intervals import EPS, Intervals, up
 from .reading import NotRead, read, whole
-from .residues import Free, generator, random_prime, residue
+from .residues import Free, random_prime, residue
 from .sizes import Size, Sizes
 
 #: Points of a batch, and the bound at which no more primes are drawn.
@@ -86,6 +87,18 @@ def inputs_free(cert, rng, p, points):
     return out
 
 
+def _size_of(fields):
+    """Of all components: degree, degree of a common denominator, log2 of the coefficients."""
+    terms = [t for field in fields for t in field]
+    top = max([sum(abs(e) for _, e in m) for _, m, _ in terms] + [1])
+    # negative powers: the product of all that stand in a denominator
+    negative = [(j, e) for _, m, _ in terms for j, e in m if e < 0]
+    below = sum(max(-e for i, e in negative if i == j) for j in {j for j, _ in negative})
+    high = sum(log2(c) for c in {c.denominator for _, _, c in terms})
+    high += max([log2(max(abs(c.numerator), 1)) for _, _, c in terms] + [0.0])
+    return top, below, high + log2(1 + max([len(field) for field in fields] + [0]))
+
+
 def bound_of(cert):
     """log2 of two probabilities, for one prime and batch: that a field passes which is none, and
     that two given arguments of a function agree which differ.
@@ -94,14 +107,7 @@ def bound_of(cert):
     points of the batch; or the prime divides all of its coefficients.
     """
     sizes, leaves = Sizes(), {}
-    terms = [t for field in cert.fields for t in field]
-    top = max([sum(abs(e) for _, e in m) for _, m, _ in terms] + [1])
-    # negative powers: the product of all that stand in a denominator
-    negative = [(j, e) for _, m, _ in terms for j, e in m if e < 0]
-    below = sum(max(-e for i, e in negative if i == j) for j in {j for j, _ in negative})
-    high = sum(log2(c) for c in {c.denominator for _, _, c in terms})
-    high += max([log2(max(abs(c.numerator), 1)) for _, _, c in terms] + [0.0])
-    high += log2(1 + max([len(field) for field in cert.fields] + [0]))
+    top, below, high = _size_of(cert.fields)
     atom = sizes.atom(below, high)
     for x in cert.lines:
         leaf = sizes.leaf((1, *x.shape))
@@ -296,19 +302,14 @@ def check(data):
 
 
 def _check(cert, record):
-    rng, reasons, size = generator(), record["reasons"], cert.size
+    rng = np.random.default_rng(secrets.randbits(128))
+    reasons, size = record["reasons"], cert.size
     record["parameters"] = size
     claim = {k: whole(cert.data[k], -size, size + 1) for k in CLAIM}
     none = [whole(k, 0, size) for k in cert.data.get("unread_coordinates", ())]
     if len(set(none)) != len(none) or len(none) != claim["unread"]:
         raise NotRead(f"{len(set(none))} coordinates are named as unread, of {claim['unread']}")
-    outputs = sum(prod(cert.lines[i].shape) for i in cert.outputs)
-    inputs = max(BATCH, 2 * size // max(outputs, 1))
-    entries = sum(prod(x.shape) for x in cert.lines)
-    if not size:
-        raise NotRead("a program without parameters")
-    if size * inputs * entries > WORK or inputs * entries > WORK / 50:
-        raise NotRead(f"{size} parameters in a program of this size: more than {WORK:.0e} numbers")
+    _small_enough(cert)
     passed, bound, total_g, rank_g = annihilated(cert, rng, none)
     record["error_bound"], record["rank_G"] = f"2^{bound:.1f}", rank_g
     for k in np.flatnonzero(~passed):
@@ -323,17 +324,9 @@ def _check(cert, record):
     if reasons:
         return
     record["rank_J"] = rank_j = jacobian_rank(cert, rng, size - total_g)
-    true = {"parameters": size - len(none), "unread": len(none), "orbit_dimension": rank_g,
-            "redundancy": size - len(none) - claim["rank"],
-            "unexplained": size - len(none) - claim["rank"] - claim["orbit_dimension"]}
-    wrong = [f"the claim says {k} = {claim[k]}; found {v}" for k, v in true.items()
-             if claim[k] != v]
-    if rank_j > claim["rank"] or claim["rank"] > size - total_g:
-        wrong.append(f"the claim says rank = {claim['rank']}; it is at least {rank_j} and at most "
-                     f"{size - total_g}")
     reasons.append(f"{len(cert.fields)} fields annihilate f, rank G = {rank_g}, rank J >= {rank_j},"
                    f" {len(none)} unread, P = {size}")
-    reasons += wrong
+    reasons += (wrong := _wrong(claim, size, len(none), rank_g, rank_j))
     said = tuple(cert.data[k] for k in ("closed", "inconsistent", "verdict", "hypotheses"))
     if wrong and (cert.data["closed"] or rank_j <= claim["rank"]):
         record["verdict"] = "REFUTED"
@@ -344,3 +337,26 @@ def _check(cert, record):
         reasons.append("what the texts say of it (scope, held, shown) is not looked at")
     else:
         reasons.append("the numbers are right, and the certificate does not say PROVED")
+
+
+def _small_enough(cert):
+    outputs = sum(prod(cert.lines[i].shape) for i in cert.outputs)
+    inputs = max(BATCH, 2 * cert.size // max(outputs, 1))
+    entries = sum(prod(x.shape) for x in cert.lines)
+    if not cert.size:
+        raise NotRead("a program without parameters")
+    if cert.size * inputs * entries > WORK or inputs * entries > WORK / 50:
+        raise NotRead(
+            f"{cert.size} parameters in a program of this size: more than {WORK:.0e} numbers")
+
+
+def _wrong(claim, size, none, rank_g, rank_j):
+    """The numbers of a claim that are not those that were found."""
+    true = {"parameters": size - none, "unread": none, "orbit_dimension": rank_g,
+            "redundancy": size - none - claim["rank"],
+            "unexplained": size - none - claim["rank"] - claim["orbit_dimension"]}
+    wrong = [f"the claim says {k} = {claim[k]}; found {v}" for k, v in true.items()
+             if claim[k] != v]
+    rank, most = claim["rank"], size - none - rank_g
+    return wrong if rank_j <= rank <= most else [
+        *wrong, f"the claim says rank = {rank}; it is at least {rank_j} and at most {most}"]

@@ -89,19 +89,9 @@ class Dual:
         return self._function(x, self.base.cos(x[0]), lambda: self.base.scale(
             self.base.sin(x[0]), Fraction(-1)))
 
-    # locally constant: a generic point is on no jump
+    def _constant(name):
+        # locally: a generic point is on no jump
+        return lambda self, x, *more: (getattr(self.base, name)(x[0], *more), None)
 
-    def step(self, x):
-        return self.base.step(x[0]), None
-
-    def gate(self, x):
-        return self.base.gate(x[0]), None
-
-    def floor(self, x):
-        return self.base.floor(x[0]), None
-
-    def ranking(self, x, count):
-        return self.base.ranking(x[0], count), None
-
-    def one_hot(self, x, count):
-        return self.base.one_hot(x[0], count), None
+    step, gate, floor, ranking, one_hot = map(
+        _constant, ("step", "gate", "floor", "ranking", "one_hot"))

@@ -46,13 +46,9 @@ def _rank(d, x):
 # -- primitives -----------------------------------------------------------------------------------
 
 
-def _primitive(name):
-    return lambda d, *xs: getattr(d, name)(*xs)
-
-
 for _name in ("reciprocal", "rsqrt", "exp", "log", "erf", "sin", "cos", "step", "floor", "add",
               "mul", "matmul"):
-    OPS[_name] = _primitive(_name)
+    OPS[_name] = lambda d, *xs, _name=_name: getattr(d, _name)(*xs)
 
 
 @_op

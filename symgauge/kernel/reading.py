@@ -99,16 +99,7 @@ def read(data: Any) -> Certificate:
     found.outputs = tuple(whole(i, 0, len(found.lines)) for i in data["network"]["outputs"])
     if not found.outputs:
         raise NotRead("a program without an output")
-    size = found.size
-    for entry in data["generators"]:
-        terms = [(whole(k, 0, size), (), rational(c)) for k, c in entry["shift"]]
-        terms += [(whole(k, 0, size), ((whole(j, 0, size), 1),), rational(c))
-                  for k, j, c in entry["linear"]]
-        terms += [(whole(k, 0, size), tuple((whole(j, 0, size), whole(e, -64, 65)) for j, e in m),
-                   rational(c)) for k, m, c in entry["higher"]]
-        if any(len({j for j, _ in m}) < len(m) for _, m, _ in terms):
-            raise NotRead("a monomial that names a coordinate twice")
-        found.fields.append(terms)
+    found.fields = [_field(entry, found.size) for entry in data["generators"]]
     shapes = {x.name: x.shape for x in found.parameters}
     for name, values in data["cell"].items():
         exact = np.array([float.fromhex(v) for v in values])
@@ -120,16 +111,23 @@ def read(data: Any) -> Certificate:
     return found
 
 
+def _field(entry: dict[str, Any], size: int) -> list[Any]:
+    terms = [(whole(k, 0, size), (), rational(c)) for k, c in entry["shift"]]
+    terms += [(whole(k, 0, size), ((whole(j, 0, size), 1),), rational(c))
+              for k, j, c in entry["linear"]]
+    terms += [(whole(k, 0, size), tuple((whole(j, 0, size), whole(e, -64, 65)) for j, e in m),
+               rational(c)) for k, m, c in entry["higher"]]
+    if any(len({j for j, _ in m}) < len(m) for _, m, _ in terms):
+        raise NotRead("a monomial that names a coordinate twice")
+    return terms
+
+
 def _line(entry: dict[str, Any], before: list[Line]) -> Line:
     shape = tuple(whole(n, 0, ENTRIES) for n in entry["shape"])
     if prod(shape) > ENTRIES:
         raise NotRead(f"a line of shape {shape}")
     if "constant" in entry:
-        table = tuple(rational(v) for v in entry["constant"])
-        index = np.array([whole(i, 0, len(table)) for i in entry["index"]], dtype=np.int64)
-        if len(table) == 1 and not index.size:
-            index = np.zeros(prod(shape), dtype=np.int64)
-        return Line("constant", shape, table=table, index=index.reshape(shape))
+        return _constant(entry["constant"], entry["index"], shape)
     if "parameter" in entry:
         return Line("parameter", shape, name=str(entry["parameter"]))
     if "input" in entry:
@@ -144,7 +142,7 @@ def _line(entry: dict[str, Any], before: list[Line]) -> Line:
     if not set(entry["attrs"]) <= set(ops.ATTRIBUTES):
         raise NotRead(f"attributes of {name}: {sorted(entry['attrs'])!r:.80}")
     attrs = {k: rational(v) if k in ops.RATIONAL else v for k, v in entry["attrs"].items()}
-    if name == "softmax" and len(inputs) == 2:
+    if ops.OPS[name] is ops.softmax and len(inputs) == 2:
         mask = before[inputs[1]]
         if mask.kind != "constant":
             raise NotRead("a softmax whose mask is no constant")
@@ -155,3 +153,11 @@ def _line(entry: dict[str, Any], before: list[Line]) -> Line:
     if found != (1, *shape):
         raise NotRead(f"{name} of shape {found[1:]}, not {shape}")
     return Line("op", shape, inputs, apply=value, op=name)
+
+
+def _constant(values: list[Any], places: list[Any], shape: tuple[int, ...]) -> Line:
+    table = tuple(rational(v) for v in values)
+    index = np.array([whole(i, 0, len(table)) for i in places], dtype=np.int64)
+    if len(table) == 1 and not index.size:
+        index = np.zeros(prod(shape), dtype=np.int64)
+    return Line("constant", shape, table=table, index=index.reshape(shape))

@@ -7,7 +7,6 @@ as an expression in independent variables, so it is 0 at the true values.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from fractions import Fraction
 
 import numpy as np
@@ -29,11 +28,6 @@ def random_prime(rng, low=1 << 30):
                 break
         else:
             return n
-
-
-def generator():
-    """Random numbers, started by the operating system."""
-    return np.random.default_rng(secrets.randbits(128))
 
 
 def residue(c, p):
@@ -175,13 +169,12 @@ class Free:
         t, high, zero = self._values("gate", x)
         return np.where(zero, 0, np.where(high, (1 - t) % self.p, t))
 
-    def step(self, x):
-        t, _, zero = self._values("step", x, odd=False)
+    def step(self, x, name="step"):
+        t, _, zero = self._values(name, x, odd=False)
         return np.where(zero, 0, t)
 
     def floor(self, x):
-        t, _, zero = self._values("floor", x, odd=False)
-        return np.where(zero, 0, t)
+        return self.step(x, "floor")
 
     def ranking(self, x, count):
         n = x.shape[-1]

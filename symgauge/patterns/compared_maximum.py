@@ -18,6 +18,14 @@ import numpy as np
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.exact import polynomial
 from symgauge.exact.polynomial import Polynomial, Ring, ratio
+from symgauge.ops.add import Add
+from symgauge.ops.amax import Amax
+from symgauge.ops.expand import Expand
+from symgauge.ops.mul import Mul
+from symgauge.ops.permute import Permute
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.scale import Scale
+from symgauge.ops.step import Step
 from symgauge.program.array import Array
 from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
@@ -31,7 +39,7 @@ ENTRIES = 100_000
 
 def rewritten(network: Network) -> Network:
     """The network with 0, 1 or a place for each step that says no more."""
-    if not any(node.op is not None and node.op.name == "amax" for node in network.nodes):
+    if not any(isinstance(node.op, Amax) for node in network.nodes):
         return network
     forms = _Forms(network)
 
@@ -56,16 +64,16 @@ def _number(build: Builder, node: Node, inputs: list[Value]) -> Fraction | None:
     known = [
         leaf.table[0] if isinstance(leaf, Constant) and len(leaf.table) == 1 else None
         for leaf in leaves]
-    if node.op_name == "mul" and 0 in known:
+    if isinstance(node.op, Mul) and 0 in known:
         return Fraction(0)
     if None in known:
         return None
     numbers = [x for x in known if x is not None]
-    if node.op_name == "scale":
+    if isinstance(node.op, Scale):
         return numbers[0] * Fraction(node.attrs["factor"])
-    if node.op_name == "add":
+    if isinstance(node.op, Add):
         return sum(numbers, Fraction(0))
-    return numbers[0] if node.op_name in ("reshape", "expand", "permute") else None
+    return numbers[0] if isinstance(node.op, (Reshape, Expand, Permute)) else None
 
 
 class _Forms:
@@ -87,11 +95,11 @@ class _Forms:
         node = self.network.nodes[i]
         if isinstance(node.leaf, Constant) and not node.leaf.unknown:
             return self.domain.constant(node.leaf)
-        if isinstance(node.op, Structural) or node.op_name in ("add", "scale"):
+        if isinstance(node.op, (Structural, Add, Scale)):
             assert isinstance(node.op, Primitive)
             return node.op.apply(self.domain, *map(self.of, node.inputs), **node.attrs)
         out = self.domain.fresh(f"line {i}", node.shape)
-        if node.op_name == "amax":
+        if isinstance(node.op, Amax):
             values = self.of(node.inputs[0])
             rows = values.reshape(-1, values.shape[-1]).tolist()
             for k, (symbol, row) in enumerate(zip(out.reshape(-1), rows, strict=True)):
@@ -105,7 +113,7 @@ class _Forms:
         None: neither.
         """
         node = self.network.nodes[i]
-        if node.op_name != "step" or np.prod(node.shape) > ENTRIES or not self._asks(i):
+        if not isinstance(node.op, Step) or np.prod(node.shape) > ENTRIES or not self._asks(i):
             return None
         found = [self._entry(p) for p in self.of(node.inputs[0]).reshape(-1)]
         if found and found[0] in (0, 1) and len(set(found)) == 1:
@@ -122,10 +130,9 @@ class _Forms:
         while stack:
             j = stack.pop()
             node = self.network.nodes[j]
-            if node.op_name == "amax":
+            if isinstance(node.op, Amax):
                 return True
-            if j not in seen and (isinstance(node.op, Structural) or node.op_name in (
-                    "add", "scale")):
+            if j not in seen and isinstance(node.op, (Structural, Add, Scale)):
                 stack += node.inputs
             seen.add(j)
         return False

@@ -12,9 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from symgauge.ops.permute import Permute
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.slice import Slice
+from symgauge.ops.take import Take
 from symgauge.program.array import Shape
 from symgauge.program.build import Builder, rebuilt
-from symgauge.program.network import Network
+from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
 
 
@@ -36,7 +40,7 @@ def rewritten(network: Network) -> Network:
     found: dict[int, _Cut] = {}
     users = _users(network)
     for i, node in enumerate(network.nodes):
-        if node.op_name == "reshape" and i not in network.outputs:
+        if isinstance(node.op, Reshape) and i not in network.outputs:
             cuts = _cuts(network, users, i)
             if cuts is not None:
                 found.update(cuts)
@@ -70,10 +74,10 @@ def _cuts(
             node = nodes[u]
             if i in network.outputs:
                 return None
-            if node.op_name == "permute":
+            if isinstance(node.op, Permute):
                 stack.append((u, tuple(order[a] for a in node.attrs["dims"])))
                 continue
-            taken = _range(node.op_name, dict(node.attrs))
+            taken = _range(node)
             if taken is None:
                 return None
             axis, a, b = taken
@@ -90,11 +94,12 @@ def _cuts(
     return {i: _Cut(split, axis, c.a, c.b, c.order, last) for i, c in found.items()}
 
 
-def _range(name: str, attrs: dict[str, object]) -> tuple[int, int, int] | None:
+def _range(node: Node) -> tuple[int, int, int] | None:
     """The axis and the range that a slice, or a list of places, takes."""
-    if name == "slice" and attrs["step"] == 1:
+    attrs = node.attrs
+    if isinstance(node.op, Slice) and attrs["step"] == 1:
         axis, a, b = attrs["axis"], attrs["start"], attrs["stop"]
-    elif name == "take":
+    elif isinstance(node.op, Take):
         axis, index = attrs["axis"], attrs["index"]
         if not isinstance(index, tuple) or not all(isinstance(k, int) for k in index):
             return None

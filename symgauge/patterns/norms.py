@@ -24,6 +24,17 @@ from math import isqrt, prod
 import numpy as np
 
 from symgauge.exact.polynomial import ZERO, Polynomial, Ring, add, constant, scale
+from symgauge.ops.add import Add
+from symgauge.ops.expand import Expand
+from symgauge.ops.matmul import Matmul
+from symgauge.ops.mul import Mul
+from symgauge.ops.permute import Permute
+from symgauge.ops.reciprocal import Reciprocal
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.rsqrt import Rsqrt
+from symgauge.ops.scale import Scale
+from symgauge.ops.sqrt import Sqrt
+from symgauge.ops.standardise import Standardise
 from symgauge.ops.standardise import mean
 from symgauge.program.array import Shape
 from symgauge.program.build import Builder, rebuilt
@@ -46,7 +57,7 @@ SQUARE: Polynomial = {(2,): 1}
 
 def rewritten(network: Network) -> Network:
     """The network with each norm as one op, or as F.rms_norm."""
-    if not any(n.op_name in ("rsqrt", "sqrt", "standardise") for n in network.nodes):
+    if not any(isinstance(n.op, (Rsqrt, Sqrt, Standardise)) for n in network.nodes):
         return network
 
     def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
@@ -83,9 +94,9 @@ class _Norm:
 def _norm(network: Network, i: int) -> _Norm | None:
     """The norm that a line is."""
     node = network.nodes[i]
-    if node.op_name == "standardise":
+    if isinstance(node.op, Standardise):
         return _unshifted(network, i)
-    if node.op_name != "mul":
+    if not isinstance(node.op, Mul):
         return None
     factors = list(_factors(network, i))
     if not any(_is_root(network, j) for j, _ in factors):
@@ -103,9 +114,9 @@ def _norm(network: Network, i: int) -> _Norm | None:
 
 def _is_root(network: Network, i: int) -> bool:
     """Whether a line is a root or its reciprocal, moved."""
-    while network.nodes[i].op_name in ("expand", "reshape", "permute", "scale", "reciprocal"):
+    while isinstance(network.nodes[i].op, (Expand, Reshape, Permute, Scale, Reciprocal)):
         i = network.nodes[i].inputs[0]
-    return network.nodes[i].op_name in ("rsqrt", "sqrt")
+    return isinstance(network.nodes[i].op, (Rsqrt, Sqrt))
 
 
 def _unshifted(network: Network, i: int) -> _Norm | None:
@@ -141,7 +152,7 @@ def _factors(network: Network, i: int) -> Iterator[tuple[int, int]]:
         stack = [start]
         while stack:
             j = stack.pop()
-            if network.nodes[j].op_name == "mul":
+            if isinstance(network.nodes[j].op, Mul):
                 stack += reversed(network.nodes[j].inputs)
             else:
                 yield j, side
@@ -208,7 +219,7 @@ class _Forms:
         leaf = node.leaf
         if isinstance(leaf, Constant):
             return _Form(constant(leaf.table[0]), None, ZERO) if len(leaf.table) == 1 else None
-        if node.op_name == "matmul":
+        if isinstance(node.op, Matmul):
             return self._contraction(node)
         if node.op_name not in OPS:
             return None
@@ -216,9 +227,9 @@ class _Forms:
         forms = [f for f in given if f is not None]
         if len(forms) < len(given):
             return None
-        if node.op_name == "add":
+        if isinstance(node.op, Add):
             return self._sum(*forms)
-        if node.op_name == "mul":
+        if isinstance(node.op, Mul):
             return self._product(*forms)
         return self._of_one(node, self.network.nodes[node.inputs[0]].shape, forms[0])
 

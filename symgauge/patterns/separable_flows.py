@@ -16,6 +16,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
+from symgauge.ops.add import Add
+from symgauge.ops.expand import Expand
+from symgauge.ops.mul import Mul
+from symgauge.ops.power import Power
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.scale import Scale
 from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
@@ -65,9 +71,9 @@ def _apart(field: Network) -> _Factors | None:
     while stack:
         i = stack.pop()
         node = field.nodes[i]
-        if node.op_name == "mul" and times[i]:
+        if isinstance(node.op, Mul) and times[i]:
             stack += node.inputs
-        elif node.op_name == "scale" and times[i]:
+        elif isinstance(node.op, Scale) and times[i]:
             number *= node.attrs["factor"]
             stack += node.inputs
         elif not times[i]:
@@ -91,7 +97,7 @@ def _reading(field: Network, name: str) -> list[bool]:
 def _one_entry(field: Network, i: int) -> int | None:
     """The line of one entry that a line repeats; None where its entries may differ."""
     while prod(field.nodes[i].shape) > 1:
-        if field.nodes[i].op_name not in ("expand", "reshape"):
+        if not isinstance(field.nodes[i].op, (Expand, Reshape)):
             return None
         (i,) = field.nodes[i].inputs
     return i
@@ -164,19 +170,19 @@ def _polynomial(
     if not _reading(field, "t")[i]:
         return {0: build.reshape(_outside(build, field, i, given), ())} if (
             prod(node.shape) == 1) else None
-    if node.op_name in ("expand", "reshape"):
+    if isinstance(node.op, (Expand, Reshape)):
         return _polynomial(build, field, node.inputs[0], given)
     parts = [_polynomial(build, field, j, given) for j in node.inputs]
     known = [p for p in parts if p is not None]
     if len(known) < len(parts):
         return None
-    if node.op_name == "add":
+    if isinstance(node.op, Add):
         return _sum(build, *known)
-    if node.op_name == "mul":
+    if isinstance(node.op, Mul):
         return _product(build, *known)
-    if node.op_name == "scale":
+    if isinstance(node.op, Scale):
         return {k: _mul(build, c, node.attrs["factor"]) for k, c in known[0].items()}
-    if node.op_name == "power":
+    if isinstance(node.op, Power):
         out = known[0]
         for _ in range(node.attrs["exponent"] - 1):
             out = _product(build, out, known[0])

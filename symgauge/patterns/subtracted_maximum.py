@@ -25,6 +25,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from symgauge.ops.exp import Exp
+from symgauge.ops.log import Log
+from symgauge.ops.maximum import Maximum
+from symgauge.ops.mul import Mul
+from symgauge.ops.power import Power
+from symgauge.ops.ranking import Ranking
+from symgauge.ops.scale import Scale
+from symgauge.ops.step import Step
+from symgauge.ops.sum import Sum
 from symgauge.program.build import rebuilt
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network, Node
@@ -106,7 +115,7 @@ class _Cancelling:
         if op.law == "sum of lines":
             a, b = self._both(node, given)
             return _alike(a, b) if a.factor else _together(a, b)
-        if op.law == "maximum":
+        if isinstance(op, Maximum):
             return _alike(*self._both(node, given))
         if op.law == "normaliser" and given[1] is None and first is not None and not first.factor:
             left_out = self._zeros(node.inputs[1])
@@ -189,7 +198,7 @@ class _Cancelling:
             zero: npt.NDArray[np.bool_] = np.array([not v for v in constant.table])[constant.index]
             return zero
         out = np.zeros(node.shape, dtype=bool)
-        if node.op is not None and node.op.name == "mul":
+        if isinstance(node.op, Mul):
             for c in (self._constant(j) for j in node.inputs):
                 out |= False if c is None else np.array([not v for v in c.table])[c.index]
         return out
@@ -197,17 +206,17 @@ class _Cancelling:
 
 def _of_one(op: NodeOp, attrs: Any, x: _Form) -> _Form | None:
     """An op of one input."""
-    if op.name == "scale":
+    if isinstance(op, Scale):
         return replace(x, c=x.c if x.factor else x.c * attrs["factor"]) if attrs["factor"] else None
-    if op.name == "exp" and not x.factor:
+    if isinstance(op, Exp) and not x.factor:
         return replace(x, factor=True)
-    if op.name == "log" and x.factor and (x.places != ZERO).all():
+    if isinstance(op, Log) and x.factor and (x.places != ZERO).all():
         return replace(x, factor=False)
     if op.law == "homogeneous" and x.factor:
-        degree = Fraction(attrs["exponent"]) if op.name == "power" else op.degree
+        degree = Fraction(attrs["exponent"]) if isinstance(op, Power) else op.degree
         if degree > 0 or (x.places != ZERO).all():
             return replace(x, c=x.c * degree)
-    if op.law == "sum":
+    if isinstance(op, Sum):
         count = int(np.prod([x.places.shape[a] for a in attrs["axes"]], dtype=int))
         return _Form(x.factor, x.c if x.factor else x.c * count, _along(x, attrs["axes"]))
     if op.law == "maximum of an axis":
@@ -219,10 +228,10 @@ def _of_one(op: NodeOp, attrs: Any, x: _Form) -> _Form | None:
 
 def _forgets(op: NodeOp, attrs: Any, x: _Form) -> bool:
     """Whether the op's value does not depend on m."""
-    if op.name == "step":
+    if isinstance(op, Step):
         return x.factor
     axes: Sequence[int] | None = None
-    if op.name == "ranking":
+    if isinstance(op, Ranking):
         axes = (x.places.ndim - 1,)
     elif op.law == "normaliser" and not x.factor:
         axes = (attrs["axis"],)

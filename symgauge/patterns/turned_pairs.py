@@ -19,6 +19,14 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.ops.add import Add
+from symgauge.ops.concatenate import Concatenate
+from symgauge.ops.matmul import Matmul
+from symgauge.ops.mul import Mul
+from symgauge.ops.permute import Permute
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.scale import Scale
+from symgauge.ops.take import Take
 from symgauge.program.array import Array, Shape
 from symgauge.program.build import Builder, rebuilt
 from symgauge.program.constant import Constant
@@ -170,14 +178,14 @@ def _found(regions: Regions) -> Iterator[_Region]:
     above = _dominators(regions)
     # pairs on an axis of their own are taken, halves are cut
     spelled = {i for i, line in regions.turned().items() if line.attrs["pairs"] == "halves" or any(
-        nodes[j].op_name == "take" for k in nodes[i].inputs for j in nodes[k].inputs)}
+        isinstance(nodes[j].op, Take) for k in nodes[i].inputs for j in nodes[k].inputs)}
     done: list[tuple[int, int]] = []
     for end in sorted(above, reverse=True):
         start = end
-        while nodes[start].op_name == "reshape" and start in above:
+        while isinstance(nodes[start].op, Reshape) and start in above:
             start = above[start]
-        kind = nodes[start].op_name
-        if start not in above or kind not in ("add", "concatenate", "matmul") or any(
+        linear = isinstance(nodes[start].op, (Add, Concatenate, Matmul))
+        if start not in above or not linear or any(
                 root < end < last and _reaches(above, end, root) for root, last in done):
             continue
         if _plain(regions.network, end) in spelled:
@@ -217,12 +225,11 @@ def _dominators(regions: Regions) -> dict[int, int]:
 def _is_linear(regions: Regions, node: Node) -> bool:
     """Whether a line is linear in those of its inputs that are not constant."""
     fixed = [regions.fixed[j] for j in node.inputs]
-    if node.op_name == "mul":
+    if isinstance(node.op, Mul):
         return fixed.count(True) == 1
-    if node.op_name == "matmul":
+    if isinstance(node.op, Matmul):
         return fixed == [False, True]
-    return not any(fixed) and (
-        node.op_name in ("add", "scale") or isinstance(node.op, Structural))
+    return not any(fixed) and isinstance(node.op, (Structural, Add, Scale))
 
 
 def _reaches(above: dict[int, int], i: int, root: int) -> bool:
@@ -234,7 +241,7 @@ def _reaches(above: dict[int, int], i: int, root: int) -> bool:
 def _moved_from(nodes: tuple[Node, ...], i: int) -> Iterator[int]:
     """A line, and those that it is by reshapes and permutations."""
     yield i
-    while nodes[i].op_name in ("reshape", "permute"):
+    while isinstance(nodes[i].op, (Reshape, Permute)):
         i = nodes[i].inputs[0]
         yield i
 
@@ -246,6 +253,6 @@ def _plain(network: Network, i: int) -> int:
     def kept(j: int) -> Shape:
         return tuple(n for n in nodes[j].shape if n > 1)
 
-    while nodes[i].op_name == "reshape" and kept(i) == kept(nodes[i].inputs[0]):
+    while isinstance(nodes[i].op, Reshape) and kept(i) == kept(nodes[i].inputs[0]):
         i = nodes[i].inputs[0]
     return i

@@ -11,6 +11,7 @@ and log(u v) is log u + log v.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from fractions import Fraction
 from math import gcd, lcm
 
@@ -19,7 +20,7 @@ from symgauge.domains.signs import positive_lines
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
-from symgauge.program.network import Network
+from symgauge.program.network import Network, Node
 from symgauge.program.op import Structural
 from symgauge.program.serial import digest_of
 from symgauge.program.writer import Value
@@ -38,13 +39,13 @@ def split_exponentials(network: Network) -> Network:
     The network itself if there are none.
     """
     lowered = lower(network)
-    if not any(n.op_name in _REWRITTEN for n in lowered.nodes):
+    if not any(map(_rule, lowered.nodes)):
         return network
     plain = _Copy(lowered, Builder(lowered.ops), [False] * len(lowered.nodes), None)
     copy = _Copy(lowered, Builder(lowered.ops), positive_lines(lowered), {})
     units: _Sum = {}
     for i, node in enumerate(lowered.nodes):
-        if node.op_name == "exp":
+        if _rule(node) is _Copy.exp:
             for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
                 units[base] = _common(units.get(base, Fraction(0)), c)
     # the same builder: bases are lines of it
@@ -69,8 +70,8 @@ class _Copy:
             if node.op is None:
                 assert node.leaf is not None
                 line = build.leaf(node.leaf)
-            elif units is not None and node.op.name in _REWRITTEN:
-                line = _REWRITTEN[node.op.name](self, self.lines[node.inputs[0]])
+            elif units is not None and (rule := _rule(node)) is not None:
+                line = rule(self, self.lines[node.inputs[0]])
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
@@ -111,7 +112,7 @@ class _Copy:
         if isinstance(node.op, Structural) and len(node.inputs) == 1:
             inner = self._inside_log(node.inputs[0])
             return None if inner is None else self.build.apply(node.op.name, inner, **node.attrs)
-        if node.op_name != "log" or node.inputs[0] not in self._positive:
+        if _rule(node) is not _Copy.log or node.inputs[0] not in self._positive:
             return None
         return self.build.value(node.inputs[0])
 
@@ -119,11 +120,11 @@ class _Copy:
         """log of products, powers and reciprocals of positive factors; u for log(exp u)."""
         build, node = self.build, self.build.node(x)
         inputs = [build.value(i) for i in node.inputs]
-        if node.op_name == "exp":
+        if _rule(node) is _Copy.exp:
             return inputs[0]
         if isinstance(node.op, Structural) and len(inputs) == 1:
             inner = self.log(inputs[0])
-            if build.node(inner).op_name != "log":
+            if _rule(build.node(inner)) is not _Copy.log:
                 return build.apply(node.op.name, inner, **node.attrs)
         elif node.op is not None and all(y.index in self._positive for y in inputs):
             if node.op.law == "product":
@@ -146,6 +147,10 @@ class _Copy:
 
 #: How the functions that it is about are written.
 _REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log}
+
+
+def _rule(node: Node) -> Callable[[_Copy, Value], Value] | None:
+    return _REWRITTEN.get(node.op_name)
 
 
 def _common(a: Fraction, b: Fraction) -> Fraction:

@@ -104,10 +104,9 @@ def short(formula: str) -> str:
     return re.sub(r"(follows), on the way .*", r"\1", name + arrow + image)
 
 
-def _deed(family: Mapping[str, Any]) -> str:
-    """What a family does, without the names of tensors: they stand in its action."""
-    label = str(family.get("label") or "")
-    if not family.get("formula") or " of " not in label:
+def _deed(label: str, formula: Sequence[str]) -> str:
+    """What a family does, without the names of tensors where they stand in its formula."""
+    if not formula or " of " not in label:
         return label
     deed, names = wording.deed_and_names(label)
     copies = re.search(r", (\d+ copies)", names)
@@ -140,7 +139,8 @@ def _families(
         shown = [wrapped(short(x), rest - label_width) for x in lines[:MOST]]
         shown += [f"and {len(lines) - MOST} more"] if len(lines) > MOST else []
         table.add_row(
-            text_of_lines(wrapped(_deed(family), label_width), console),
+            text_of_lines(wrapped(
+                _deed(family.get("label", ""), family.get("formula", ())), label_width), console),
             text_of(family.get("group") or family.get("algebra") or "", console),
             *([text_of(len(numbers), console)] if many else []),
             text_of(family.get("dimension", ""), console),
@@ -259,8 +259,9 @@ def _print_balance(
     chosen = {group[0] for group in alike(families)}
     for number, b in rows:
         if number in chosen:
+            found = families[number]
             table.add_row(*(text_of(x, console) for x in (
-                _deed(families[number]), b.least, b.sgd, b.adam)))
+                _deed(found.get("label", ""), found.get("formula", ())), b.least, b.sgd, b.adam)))
     console.print(table)
     console.print(text_of(f"{SAID}.", console), highlight=False)
 
