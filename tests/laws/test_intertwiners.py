@@ -646,6 +646,8 @@ FALSE: dict[str, tuple[Callable[[], Network], str, list[tuple[str, int, int]]]] 
     "one factor alone": (
         lambda: mlp(None, 3, 2, 3, bias=False), "gl", [("fc0.weight", 0, 1)]),
     "gl under rotary": (rotary, "gl", [("q.weight", 0, 1), ("k.weight", 0, -1)]),
+    "a scaling of each entry before a rotary table": (
+        rotary, "diagonal", [("q.weight", 0, 1), ("k.weight", 0, -1)]),
     "gl on RMSNorm": (lambda: stream("rms"), "gl", [("e", 1, 1), ("o", 1, -1)]),
     "centred on a norm that does not centre": (
         lambda: adversarial_networks.not_centred_behind_rms(), "centred",
