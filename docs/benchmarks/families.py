@@ -2,8 +2,8 @@
 
     python docs/benchmarks/families.py [--limit SECONDS] [--structure] [NAME...]
 
-Names are factories of tests/data/families.py (without a name, all of families.csv) or targets such as
-hf:llama. For each it prints the redundancy beside the table's, unread coordinates included in both;
+Names are factories of tests/data/families.py (without a name, all of families.csv) or targets such
+as hf:llama. For each it prints the redundancy beside the table's, unread coordinates in both;
 then what `derive` explains and leaves, the directions that the families proved for all sizes span,
 verdict and seconds of processor time (imports and export included). `--structure` asks for the
 rank and these families alone. What takes more than the limit (180 s of processor time) is stopped.
@@ -93,10 +93,11 @@ def main() -> int:
               f"{said['left']:6}  {said.get('verdict', '-'):8}{seconds[-1]:7.0f}", flush=True)
         for note in said.get("notes", ()):
             print(f"    {note}", flush=True)
-    print(f"\n{len(seconds)}: derived {len(rows)}, redundancy right {sum(r['right'] for r in rows)}, "
-          f"nothing left {sum(not r['left'] for r in rows)}, structure the whole "
-          f"{sum(r['structure'] == r['redundancy'] for r in rows)}, PROVED "
-          f"{sum(r.get('verdict') == 'PROVED' for r in rows)}; CPU seconds, median "
+    whole = sum(r["structure"] == r["redundancy"] for r in rows)
+    print(f"\n{len(seconds)}: derived {len(rows)}, "
+          f"redundancy right {sum(r['right'] for r in rows)}, "
+          f"nothing left {sum(not r['left'] for r in rows)}, structure the whole {whole}, "
+          f"PROVED {sum(r.get('verdict') == 'PROVED' for r in rows)}; CPU seconds, median "
           f"{statistics.median(seconds):.0f}, most {max(seconds):.0f}")
     return int(len(rows) < len(seconds) or not all(r["right"] for r in rows))
 

@@ -15,7 +15,7 @@ class Rotary(Law):
 
     name = "rotary"
     words = (
-        "complex numbers on the pairs", "passes on other legs, and along pairs: one weight for both",
+        "complex numbers on the pairs", "passes on other legs, and along the pairs: both alike",
         "no lemma",
     )
     multilinear = True
@@ -64,7 +64,7 @@ def _are_its_pairs(structure: Structure, line: Line, address: Address) -> bool:
 
 
 def _is_along_pairs(structure: Structure, line: Line, address: Address) -> bool:
-    """Whether a leaf of the last axis numbers the pairs: all of a half, or what is beside a pair."""
+    """Whether a leaf of the last axis numbers the pairs: all of a half, or beside a pair."""
     source, there = _leaves(structure, line, address[0])
     if line.attrs["pairs"] == "halves":
         halves = structure.parts(source[0])
