@@ -117,4 +117,5 @@ class Cells:
 
     def __str__(self) -> str:
         ranks = ", ".join(f"{r} on {n}" for r, n in sorted(self.ranks.items(), reverse=True))
-        return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks})"
+        less = "; where it is less, more directions are null" if len(self.ranks) > 1 else ""
+        return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks}){less}"
