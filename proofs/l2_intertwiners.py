@@ -202,6 +202,8 @@ def rotary() -> list[Step]:
         ),
         MatrixIdentity(
             "and so does its contragredient", -(element.T) @ table, table @ -(element.T),
+            note="With $b = 0$ it is one factor for both entries of each pair: a weight along the "
+            "pairs.",
         ),
     ]
 

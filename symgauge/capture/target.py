@@ -6,8 +6,9 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,10 @@ import torch
 
 from symgauge.errors import SizeError, TargetError
 from symgauge.plain import Sizes
+
+#: Names of the size of a vocabulary and of a depth in factories.
+VOCABULARY = r"vocab(ulary)?(_size)?|n_vocab|num_(tokens|embeddings)"
+LAYERS = r"(num_|n_)?(hidden_)?(layers?|blocks?)|depth"
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,13 @@ class Target:
     given: tuple[str, ...] = ()
     #: Full sizes at which the families of small ones are not restated.
     published: Sizes | None = None
-    #: What nobody chose and a derivation may enlarge ("vocabulary", "layers"), and the size's name.
+    #: What a derivation may look at larger ("vocabulary", "layers"), and the size's name.
     growing: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def chose(self) -> bool:
+        """Whether its sizes are the factory's own, and not small ones that nobody asked for."""
+        return self.published is None
 
     @property
     def full_sizes(self) -> dict[str, Any]:
@@ -182,7 +192,15 @@ def resolve_target(
     name = stem if attribute == "factory" else attribute
     return Target(
         name, text, factory, sizes, merged, source, module.__name__, attribute,
-        None if odd else full, tuple(settings))
+        None if odd else full, tuple(settings), growing=tuple(_growing(sizes)))
+
+
+def _growing(sizes: Sizes) -> Iterator[tuple[str, str]]:
+    """The sizes of a vocabulary and of a depth, by the names that people give them."""
+    for what, name in (("vocabulary", VOCABULARY), ("layers", LAYERS)):
+        for size, value in sizes.items():
+            if re.fullmatch(name, size) and isinstance(value, int):
+                yield what, size
 
 
 def _check_plain(text: str, sizes: Mapping[str, object]) -> None:

@@ -27,7 +27,7 @@ from symgauge.derivation.facts import (
 )
 from symgauge.derivation.invariants import records_of
 from symgauge.points.limits import check_module, check_size
-from symgauge.derivation.larger import Sized, without_accidents
+from symgauge.derivation.larger import Sized, said_of_larger, without_accidents
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
 from symgauge.derivation.planted import plant
 from symgauge.derivation.record import SCHEMA
@@ -99,8 +99,8 @@ def derive_target(
     """
     start = time.perf_counter()
     asked = Asked(target.name, output, observable, seed, force, evidence, progress)
-    sized = without_accidents(
-        captured_target(target, asked), partial(captured_target, asked=asked))
+    made = partial(captured_target, asked=asked)
+    sized = made(target) if target.chose else without_accidents(made(target), made)
     target, notes, full = sized.target, list(sized.notes), None
     training = {"small": sized.said["training"]}
     if target.full is not None:
@@ -111,7 +111,10 @@ def derive_target(
             notes.append(f"the families are not restated at the full sizes: {error}")
     asked = replace(asked, target=target, full=full, said={**sized.said, "training": training})
     seconds = {"capture": time.perf_counter() - start}
-    return _noted(derive_network(sized.deriver.network, asked, seconds, sized.deriver), *notes)
+    found = derive_network(sized.deriver.network, asked, seconds, sized.deriver)
+    if found.unexplained > 0 and target.chose:
+        notes += said_of_larger(sized, made)
+    return _noted(found, *notes)
 
 
 def captured_target(target: Target, asked: Asked) -> Sized:

@@ -45,6 +45,15 @@ def without_accidents(here: Sized, made: Callable[[Target], Sized]) -> Sized:
     return here
 
 
+def said_of_larger(here: Sized, made: Callable[[Target], Sized]) -> tuple[str, ...]:
+    """What is said of directions that no generator explains, where larger sizes do without them.
+
+    Of a factory of one's own, whose sizes are kept.
+    """
+    return tuple(
+        note for kind, name in here.target.growing for note in _grown(here, kind, name, made).notes)
+
+
 def _grown(here: Sized, kind: str, name: str, made: Callable[[Target], Sized]) -> Sized:
     best, before = here, here.target.sizes[name]
     if not isinstance(before, int):
@@ -69,6 +78,6 @@ def _grown(here: Sized, kind: str, name: str, made: Callable[[Target], Sized]) -
         f"{small}: up to {left - rest} null directions vanish at {after} {counted}; beyond the "
         f"families proved for all sizes rank J leaves at most {left} at {before}, {rest} at {after}"
     )
-    if name in here.target.given:
+    if here.target.chose or name in here.target.given:
         return replace(here, notes=(*here.notes, f"{note} (--set {name}={after})"))
     return replace(best, notes=(*here.notes, note))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
-from symgauge.points.cells import balanced_shadow, varied_shadow
+from symgauge.points.cells import balanced_shadow, near_shadow, varied_shadow
 from symgauge.points.draw import Draw
 from symgauge.points.rank import rank_at_point
 from symgauge.program.lower import is_piecewise
@@ -21,15 +21,16 @@ from symgauge.program.network import Network
 #: close the first, and where they close none of these: of small networks up to MOST, so that
 #: their number times P stays below WORK.
 CELLS, MORE_CELLS, MOST, WORK = 4, 12, 32, 4000
-#: How often as many are tried, while one alone has the largest rank.
-AGAIN = 4
+#: How often as many are tried, while one alone has the largest rank, or less than one in FEW.
+AGAIN, FEW = 4, 4
 
 
 class Cells:
     """The largest rank of the Jacobian over exact random points, one on each cell that is tried.
 
     A rank at a point is a lower bound on the generic one. Piecewise networks have a rank on each
-    cell: well balanced ones and random ones in turn, since either may miss what the other meets.
+    cell: well balanced ones and random ones in turn, since either may miss what the other meets;
+    then some beside the best.
     A smooth network is tried at one point, without a cell.
     """
 
@@ -88,12 +89,13 @@ class Cells:
     def many(self, until: int, parameters: int) -> int:
         """`extend` by those that are tried where none of the first has this rank.
 
-        A largest rank that one cell alone has is rarely the largest: then by as many again.
+        A largest rank that one cell alone has, or few of many, is rarely the largest: then by as
+        many again.
         """
         limit = max(MORE_CELLS, min(MOST, WORK // parameters))
         for times in range(1, AGAIN + 1):
             self.extend(until, times * limit)
-            if self.ranks[self.rank] > 1:
+            if self.ranks[self.rank] > 1 and self.ranks[self.rank] * FEW >= self.tried:
                 break
         return self.rank
 
@@ -102,8 +104,10 @@ class Cells:
         network, _, rng, _ = self._point
         if not is_piecewise(network):
             return {}
-        varied = (self.tried + self.undecided) % 2
-        return varied_shadow(network, rng) if varied else balanced_shadow(network, rng)
+        turn = self.tried + self.undecided
+        if turn % 2 and turn > CELLS and self.best:
+            return near_shadow(network, rng, self.best)  # it may lack sides of a few branches alone
+        return varied_shadow(network, rng) if turn % 2 else balanced_shadow(network, rng)
 
     def to_json(self) -> dict[str, Any] | None:
         """How many were tried, and how many had which rank; None for smooth networks."""
@@ -113,4 +117,5 @@ class Cells:
 
     def __str__(self) -> str:
         ranks = ", ".join(f"{r} on {n}" for r, n in sorted(self.ranks.items(), reverse=True))
-        return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks})"
+        less = "; where it is less, more directions are null" if len(self.ranks) > 1 else ""
+        return f"rank J is the largest of {self.tried} cells tried (ranks: {ranks}){less}"

@@ -124,9 +124,9 @@ class ExactDeriver:
         if found.unexplained > 0 and self.network.has_flows:
             self._look_again(found)
         found.cells = cells.to_json()
+        if found.cells and (found.unexplained > 0 or len(cells.ranks) > 1):
+            found.notes.append(str(cells))
         if found.unexplained > 0:
-            if found.cells:
-                found.notes.append(str(cells))
             fields = [f for p in found.families for f in p.family.fields]
             draw = Draw(self.network, self.field, self.rng, cell=found.cell, tokens=tokens)
             found.implicit = implicit_tensors(draw, fields, self.read, found.rank)

@@ -73,16 +73,15 @@ class Stage:
             shared = own if shared is None else [x for x in shared if x in own]
         return shared or []
 
-    def _choices(self, places: Sequence[tuple[int, Address, int]]) -> Iterator[tuple[int, ...]]:
+    def _choices(self, places: Sequence[tuple[int, Address, int]]) -> list[tuple[int, ...]]:
         """What may number the copies: as many legs as go, first those of other axes left out."""
         legs = self.copies(places)
         near = [leg for leg in legs if any(
             self.structure.legs.find(x)[0] == leg and a[0] == address[0]
             for node, address, _ in places for a, x in self._beside(node, address))]
         far = [leg for leg in legs if leg not in near]
-        for k in range(len(far), -1, -1):
-            for chosen in combinations(far, k):
-                yield (*near, *chosen)
+        return [(*near, *chosen) for k in range(len(far), -1, -1)
+                for chosen in combinations(far, k)]
 
     def _beside(self, node: int, address: Address) -> Iterator[tuple[Address, int]]:
         for a, (leg, _) in self.structure.addresses(node):
@@ -118,11 +117,12 @@ class Stage:
                 self._turned.add(root)
                 yield found
         turning = [k for k in kinds_on_legs(2) if k.commutes_with_turns]
-        for root, places in self.halves.items():
+        for half, places in self.halves.items():
             # every place of the leg must be one of two halves
-            if len(self.met.get(root, ())) == 2 * len(places):
+            if len(self.met.get(half, ())) == 2 * len(places):
                 found = self._first(turning, places, halved=True)
                 if found is not None:
+                    self._turned.add(half)
                     yield found
         yield from self._centred()
 
@@ -130,7 +130,7 @@ class Stage:
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
         halved: bool,
     ) -> Structural | None:
-        choices = list(self._choices(places))
+        choices = self._choices(places)
         near = choices[-1]
         for kind in kinds:
             for whole in choices[:-1]:
@@ -247,7 +247,12 @@ class Stage:
         order = sorted(places, key=lambda p: (
             p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
         known: list[list[Fraction]] = []
-        for copies in self._choices(places):
+        choices = self._choices(places)
+        # all scaled alike, where no copies go: a pair that turns
+        fewer = [c for k in range(len(choices[-1])) for c in combinations(choices[-1], k)][::-1]
+        for copies in (*choices, *fewer):
+            if copies in fewer and (known or root in self._turned):
+                break
             found = self._weights(order, copies)
             if root in self._turned:
                 # the matrices' own diagonal is among these

@@ -204,6 +204,8 @@ class _Display:
         return total(terms)
 
     def _vector(self, shift: Shift) -> str:
+        if shift.by:  # a sum that is one number
+            return rf"\sigma\,{self._vector(replace(shift, by=shift.by[1:]))}"
         letter = rf"\log {self.letter}" if self.family.kind.is_scaling else self.letter
         if shift.over is not None:
             over = self.typeset.structure.names[shift.over]

@@ -34,7 +34,9 @@ def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, s
         raise TargetError(
             f"{model.__name__} takes {', '.join(list(taken)[1:6])}: no example of its inputs is "
             "known; write a factory that returns (model, args, kwargs)")
-    if "use_cache" in taken:
+    # those that only pass it on name the cache itself
+    passed = any(x.kind is x.VAR_KEYWORD for x in taken.values()) and "past_key_values" in taken
+    if "use_cache" in taken or passed:
         found["use_cache"] = "False"
     return found
 

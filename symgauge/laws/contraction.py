@@ -27,7 +27,7 @@ class Contraction(Law):
         "a value of sum 0; other legs pass, rows of a single 1 pick the copies",
         "opposite weights cancel; rows of a single 1 pick the copies",
         "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it, and c / T where "
-        "they do over T",
+        "they do over T; rows of one sum multiply it by that",
     )
     forgets = "g and its inverse cancel, or a sum of 0 is met"
     multilinear = True
@@ -179,6 +179,8 @@ class Contraction(Law):
             found = self._as_product(shifting, line, k, term, c)
             return self._free(shifting, line, k, term.carried) if found is None else found
         total = shifting.facts.total(other, inner[1 - k])
+        if total is None and inner[1 - k] in shifting.facts.steady.get(other, ()):
+            return Shifted({replace(term, by=(*term.by, (other, inner[1 - k]))): c})
         if total is None:
             return self._free(shifting, line, k, term.carried)
         return Shifted({term: c}) if total else Shifted()
@@ -197,7 +199,7 @@ class Contraction(Law):
         """T c, where c is all along the contracted axis and the other factor shows all of T."""
         inner, other, structure = _inner(line), line.inputs[1 - k], shifting.structure
         view = shifting.plain_view(other)
-        plain = term.source is None and term.over is None
+        plain = term.source is None and term.over is None and not term.by
         if view is None or not plain or not structure.contracts_alike(line) or any(
                 a[0] != inner[k] for a in term.carried):
             return None

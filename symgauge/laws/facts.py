@@ -20,7 +20,8 @@ def facts_of(structure: Structure) -> Facts:
     views: dict[int, View] = {}
     picks: dict[int, Pick] = {}
     over: dict[int, Mapping[int, int]] = {}
-    facts, laws = Facts(flat, totals, views, picks, over), all_laws()
+    steady: dict[int, frozenset[int]] = {}
+    facts, laws = Facts(flat, totals, views, picks, over, steady), all_laws()
     for i in range(len(structure.network.nodes)):
         line = structure.lines.get(i)
         if line is None:
@@ -33,6 +34,7 @@ def facts_of(structure: Structure) -> Facts:
         if view is not None:
             views[i] = view
         over[i] = law.over(structure, line, facts)
+        steady[i] = law.steady(structure, line, facts)
         pick = law.pick(structure, line, picks)
         if pick is not None:
             picks[i] = pick

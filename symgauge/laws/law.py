@@ -88,6 +88,10 @@ class Law(ABC):
         """The axes along which the value over a parameter sums to 0: {axis: parameter}."""
         return {}
 
+    def steady(self, structure: Structure, line: Line, facts: Facts) -> frozenset[int]:
+        """The axes along which the value's sum is constant along all leaves of other axes."""
+        return frozenset(facts.totals[line.node])
+
     def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
         """The parameter that the value shows, where it is nothing else."""
         return None

@@ -68,6 +68,11 @@ class Moving(Law):
         return self._moved(structure, line, {
             axis: p for axis, p in known.items() if self.keeps_total(line, axis, 0)})
 
+    def steady(self, structure: Structure, line: Line, facts: Facts) -> frozenset[int]:
+        known = dict.fromkeys(facts.steady.get(line.inputs[0], ()), 0)
+        kept = {axis: 0 for axis in known if self.keeps_total(line, axis, 0)}
+        return frozenset(self._moved(structure, line, kept))
+
     @staticmethod
     def _moved(
         structure: Structure, line: Line, by_axis: Mapping[int, int]

@@ -37,6 +37,9 @@ class Term:
     contracted: tuple[Address, ...] = ()
     #: The T of c / T.
     over: int | None = None
+    #: (line, axis): the sums that it is multiplied by, numbers that nobody names. Kept to be
+    #: forgotten: no parameter compensates it.
+    by: tuple[tuple[int, int], ...] = ()
 
     @property
     def carried(self) -> frozenset[Address]:
@@ -145,7 +148,8 @@ class Shifting:
             before = given if line.adds else self._before(line, given)
             found = (self.absorber(j, before) for j in line.inputs if before is not None)
             return next((x for x in found if x is not None), None)
-        if view is None or view.parameter in self.moves or not view.factor:
+        if view is None or view.parameter in self.moves or not view.factor or any(
+                term.by for term in given.terms):
             return None
         back = {there: mine for mine, there in view.places.items()}
         wanted: dict[Term, Fraction] = {}

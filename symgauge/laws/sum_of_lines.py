@@ -66,6 +66,17 @@ class SumOfLines(Entrywise):
             return a if not zero[0] else b
         return {axis: 0 for axis, total in a.items() if total == 0 and b.get(axis) == 0}
 
+    def steady(self, structure: Structure, line: Line, facts: Facts) -> frozenset[int]:
+        """A norm's bias adds its own sum to a sum of 0."""
+        def is_steady(j: int, axis: int) -> bool:
+            others = {a for a in structure.top(line.node) if a[0] != axis}
+            return axis in facts.steady.get(j, ()) or others <= facts.flat[j]
+
+        return frozenset(
+            axis for axis in range(len(line.shape))
+            if all(is_steady(j, axis) for j in line.inputs)
+            and structure.are_aligned(line, [(a, 0) for a in range(len(line.shape))]))
+
     def over(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, int]:
         a, b = (facts.over.get(j, {}) for j in line.inputs)
         zero = [is_zero(structure, j) for j in line.inputs]

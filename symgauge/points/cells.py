@@ -27,6 +27,8 @@ from symgauge.program.op import Primitive
 MARGIN = 1e-6
 #: Shadow points tried for a balanced one, the first of them drawn at random; inputs of each.
 SHADOWS, DRAWS, BALANCED_ON = 120, 30, 64
+#: Powers of 2 by which a tensor is drawn larger or smaller: small weights reach no clamp at 7.
+SIZES = (-2, 6)
 #: What a branch that is taken counts beside one that is balanced.
 TAKEN = 1e-3
 #: Inputs of a cell whose branches are taken, where values of FUNCTIONS or roots depend on them.
@@ -201,15 +203,28 @@ def balanced_shadow(network: Network, rng: np.random.Generator) -> dict[str, Arr
     for trial in range(SHADOWS):
         drawn, _ = draw_reals(lowered, rng, 1)
         if trial >= DRAWS and best:
-            name = lowered.parameters[rng.integers(len(lowered.parameters))].name
-            anew = drawn[name] * 2.0 ** rng.integers(-2, 2)
-            # all entries, or half of them
-            some = rng.random(anew.shape) < rng.choice([0.5, 1.0])
-            drawn = {**best, name: np.where(some, anew, best[name])}
+            drawn = _with_one_anew(best, drawn, rng)
         found = _balance(lowered, drawn, inputs)
         if found > highest:
             best, highest = drawn, found
     return best
+
+
+def near_shadow(
+    network: Network, rng: np.random.Generator, shadow: Mapping[str, Array]
+) -> dict[str, Array]:
+    """A point beside a shadow point: of one tensor all or half of the entries are others."""
+    return _with_one_anew(shadow, draw_reals(germ_of(network), rng, 1)[0], rng)
+
+
+def _with_one_anew(
+    shadow: Mapping[str, Array], drawn: Mapping[str, Array], rng: np.random.Generator
+) -> dict[str, Array]:
+    """The shadow point with one tensor of those drawn, at some size: all entries, or half."""
+    name = list(drawn)[rng.integers(len(drawn))]
+    anew = drawn[name] * 2.0 ** rng.integers(*SIZES)
+    some = rng.random(anew.shape) < rng.choice([0.5, 1.0])
+    return {**shadow, name: np.where(some, anew, shadow[name])}
 
 
 def varied_shadow(network: Network, rng: np.random.Generator) -> dict[str, Array]:

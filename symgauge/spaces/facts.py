@@ -48,6 +48,8 @@ class Facts:
     picks: Mapping[int, Pick]
     #: {axis: parameter}: along that axis a line, over the parameter, sums to 0.
     over: Mapping[int, Mapping[int, int]]
+    #: Axes along which a line's sum is the same wherever else one is: constant along other leaves.
+    steady: Mapping[int, frozenset[int]]
 
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""

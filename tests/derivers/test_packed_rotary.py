@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from rotary_pairs import turned
 from structural_referee import referee
 from torch import Tensor, nn
 
@@ -19,19 +20,6 @@ from symgauge.proof.intertwiners.proof import FamilyProver
 from symgauge.verdict import Verdict
 
 TOKENS, WIDTH, HEADS = 3, 6, 2
-
-
-def turned(x: Tensor, layout: str) -> Tensor:
-    """A rotary embedding of all entries, of pairs (k, k + n/2) or (2k, 2k + 1)."""
-    n = x.shape[-1]
-    place, frequency = (torch.arange(m, dtype=torch.float64) for m in (TOKENS, n // 2))
-    angle = place[:, None] * 2.0 ** -frequency
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    if layout == "halves":
-        a, b = x[..., :n // 2], x[..., n // 2:]
-        return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
-    a, b = x[..., ::2], x[..., 1::2]
-    return torch.stack((a * cos - b * sin, b * cos + a * sin), -1).flatten(-2)
 
 
 class Attention(nn.Module):

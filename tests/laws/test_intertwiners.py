@@ -7,6 +7,7 @@ the nearest false relatives are false by the exact rows of a Jacobian.
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from math import prod
@@ -485,6 +486,15 @@ def test_weights(make: Callable[[], Network]) -> None:
 # -- shifts --------------------------------------------------------------------------------------
 
 
+def sum_along(t: Tangent, node: int, axis: int) -> np.float64:
+    """What a line sums to along an axis, the same wherever else one is."""
+    lowered = lower(replace(t.network, outputs=(node,)))
+    lines = values(lowered, ResidueDomain(FIELD, 1, 1, []), t.parameters, t.inputs)
+    found = np.broadcast_to(lines[lowered.outputs[0]][0], t.network.nodes[node].shape)
+    (number,) = {x % FIELD.p for x in found.sum(axis=axis).reshape(-1)}
+    return np.float64(number)
+
+
 def of_term(t: Tangent, node: int, term: Term, c: np.ndarray) -> np.ndarray:
     """c, or T c, on the entries of a line."""
     keys = [a for _, a in sorted(term.at, key=lambda pair: str(pair[0]))]
@@ -499,6 +509,8 @@ def of_term(t: Tangent, node: int, term: Term, c: np.ndarray) -> np.ndarray:
         for e in np.flatnonzero((rows >= 0) & (inner >= 0)):
             moved = FIELD.mul(source[e], c.reshape(-1)[inner[e]])
             table[rows[e]] = FIELD.add(table[rows[e]], moved)
+    for line, axis in term.by:
+        table = FIELD.mul(table, sum_along(t, line, axis))
     return np.where(index >= 0, table[index], 0).reshape(t.network.nodes[node].shape)
 
 
@@ -646,6 +658,8 @@ FALSE: dict[str, tuple[Callable[[], Network], str, list[tuple[str, int, int]]]] 
     "one factor alone": (
         lambda: mlp(None, 3, 2, 3, bias=False), "gl", [("fc0.weight", 0, 1)]),
     "gl under rotary": (rotary, "gl", [("q.weight", 0, 1), ("k.weight", 0, -1)]),
+    "a scaling of each entry before a rotary table": (
+        rotary, "diagonal", [("q.weight", 0, 1), ("k.weight", 0, -1)]),
     "gl on RMSNorm": (lambda: stream("rms"), "gl", [("e", 1, 1), ("o", 1, -1)]),
     "centred on a norm that does not centre": (
         lambda: adversarial_networks.not_centred_behind_rms(), "centred",

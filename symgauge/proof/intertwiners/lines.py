@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -77,6 +78,10 @@ def _number(c: Fraction) -> str:
 
 
 def _term(structure: Structure, term: Term) -> str:
+    if term.by:
+        *by, (node, axis) = term.by
+        less = _term(structure, replace(term, by=tuple(by)))
+        return f"{less} times the sum of line {structure.numbers[node]} along axis {axis}"
     if term.over is not None:
         return f"c / {structure.network.nodes[term.over].label}"
     if term.source is None:
