@@ -113,9 +113,13 @@ def scores(
         ledger.step(ROTARY, base.scores)
         ledger.asks(dk, query[0], "queries fill the head")
         ledger.asks(dk, key[0], "keys fill the head")
+        rest = _beside(sweep, base)
         ledger.free("commutants of rotations", g * _commutant(sweep, base))
+        ledger.free("gl of entries that are not turned", g * rest**2)
         if key[1] and _still(sweep, base):
-            raise Stop(base.scores, ROTARY.name, "a key bias on entries that are not turned")
+            raise Stop(base.scores, ROTARY.name, "a key bias on pairs that are not turned")
+        if key[1]:
+            ledger.free("key biases that are not turned", g * rest)
         return
     rows = query[0] + int(query[1])
     if base.entrywise:
@@ -149,6 +153,8 @@ def _normed(
         raise Stop(base.scores, NORMED.name, "one side alone is normed, or has a bias")
     if base.entrywise:
         raise Stop(base.scores, NORMED.name, "scores without a normaliser")
+    if q.beside is not None or k.beside is not None:
+        raise Stop(base.scores, NORMED.name, "entries that are not turned, under a norm")
     g, m, dk = heads.groups, heads.repeats, heads.key
     ledger.asks(2, dk, "a norm of two entries")
     ledger.asks(dk, query[0], "queries fill the head")
@@ -178,8 +184,21 @@ def _normed(
         ledger.free("scales of keys", g)
 
 
+def _beside(sweep: Asked, base: Mixing) -> Size:
+    """The number of entries of a head that are not turned, the same for queries and keys."""
+    sides = base.query.beside, base.key.beside
+    found = {None if s is None else (s.last, sweep.ledger.sizes.of(*s.rest)) for s in sides}
+    if len(found) > 1:
+        raise Stop(base.scores, ROTARY.name, "other entries of queries than of keys are turned")
+    (one,) = found
+    return Integer(0) if one is None else one[1]
+
+
 def _commutant(sweep: Asked, base: Mixing) -> Size:
-    """dim of the matrices that commute with the rotation by the difference of two offsets."""
+    """dim of the matrices that commute with the rotation by the difference of two offsets.
+
+    Of the entries that are turned; no other commutes with these, as no pair of them stays.
+    """
     q, k = base.query, base.key
     if q.turned is None or k.turned is None:
         raise Stop(base.scores, ROTARY.name, "queries or keys alone are turned")
@@ -195,6 +214,8 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
         for u, v in pairs[i + 1:8]:
             turns = [phases[0][p][t] - phases[1][p][s] - phases[0][p][u] + phases[1][p][v]
                      for p in range(len(phases[0]))]
+            if base.query.beside is not None and 0 in turns:
+                continue
             found = _of_angles(turns)
             if best is None or found < best:
                 best = found
@@ -206,7 +227,7 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
     dk = sweep.ledger.sizes.of(q.line, q.entries)
     if best == n:
         sweep.ledger.words("frequencies are distinct up to sign, none is 0")
-        return dk
+        return dk - _beside(sweep, base)
     return Integer(best)
 
 
