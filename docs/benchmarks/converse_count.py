@@ -47,9 +47,16 @@ def programs(groups: list[str]) -> Iterator[tuple[str, str, Made]]:
         for name in (line.partition(",")[0] for line in lines[1:]):
             yield "handed", name, lambda name=name: of_target(f"{HANDED}:{name}", [])
     for name in TYPES if "hf" in groups else ():
-        yield "hf", name, lambda name=name: of_target(f"hf:{name}", ["hidden_size=8"])
+        yield "hf", name, lambda name=name: of_target(f"hf:{name}", eight(name))
     for name in FULL if "full" in groups else ():
         yield "full", name, lambda name=name: of_target(f"hf:{name}", [], full=True)
+
+
+def eight(name: str) -> list[str]:
+    """Hidden size 8 with two heads, and more tokens than that: the head sees the stream."""
+    sizes = target_of(f"hf:{name}", []).sizes
+    wanted = {"num_attention_heads": 2, "vocab_size": 12}
+    return ["hidden_size=8", *(f"{n}={v}" for n, v in wanted.items() if n in sizes)]
 
 
 def of_target(text: str, pairs: list[str], full: bool = False) -> Network:

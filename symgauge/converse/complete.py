@@ -174,13 +174,17 @@ def check(record: Completeness, network: Network) -> list[str]:
 
 
 def _count(found: Found, network: Network) -> tuple[int, bool]:
-    """The dimension of the families' orbits, and whether that of the algebra is it."""
+    """The dimension of the families' orbits, and whether that of the algebra is it.
+
+    By a criterion on legs, or by a rank at these sizes.
+    """
     if generic_stabiliser(found) is None:
         return dimension(found), True
     if network.num_coordinates > RANKED:
         return -1, False
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
-    return orbit_dimension(found, field, rng), False
+    rank = orbit_dimension(found, field, rng)
+    return rank, rank == dimension(found)
 
 
 def _stop(outcome: Outcome, unread: list[int]) -> Stopped | None:

@@ -263,7 +263,7 @@ class Stream:
 
     def _readers(self, parts: Sequence[Part], z: Affine, bound: Bound, raw: bool) -> Bound:
         """What the readers of the stream determine, and how it may still vary."""
-        groups: dict[Norm, list[Reading]] = {}
+        groups: dict[tuple[Norm, Factors], list[Reading]] = {}
         plain: list[Reading] = []
         for part in parts:
             for affine, loose in part.readings:
@@ -275,10 +275,12 @@ class Stream:
                 if norm is None:
                     plain.append(reading(own, factors, loose))
                 else:
-                    groups.setdefault(norm, []).append(reading(own, factors, loose))
+                    # one norm may stand before several gains: each group by itself
+                    one = reading(own, factors, loose)
+                    groups.setdefault((norm, one.gains), []).append(one)
         if not raw:
             self.sweep.spans(z, self.width)
-        for norm, readings in groups.items():
+        for (norm, _), readings in groups.items():
             read_all(self.sweep, norm, readings)
             bound = self._normed(norm, bound)
         if plain:
