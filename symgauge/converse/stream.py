@@ -266,7 +266,9 @@ class Stream:
         groups: dict[tuple[Norm, Factors], list[Reading]] = {}
         plain: list[Reading] = []
         for part in parts:
-            for affine, loose in part.readings:
+            for k, (affine, loose) in enumerate(part.readings):
+                unseen = attention.unseen(self.sweep, part.base) if isinstance(
+                    part.base, Mixing) and k == 1 else Integer(0)
                 norm, stream, factors = self._read(affine, z.terms)
                 n = len(factors)
                 own = affine.biases if norm is not None else tuple(
@@ -276,7 +278,7 @@ class Stream:
                     plain.append(reading(own, factors, loose))
                 else:
                     # one norm may stand before several gains: each group by itself
-                    one = reading(own, factors, loose)
+                    one = reading(own, factors, loose, unseen)
                     groups.setdefault((norm, one.gains), []).append(one)
         if not raw:
             self.sweep.spans(z, self.width)

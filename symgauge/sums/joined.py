@@ -14,32 +14,36 @@ from symgauge.sums.views import Views
 class Joined:
     """The line that was parted, where its leaves are, the rotary line, the entries left alone.
 
-    `rest` are leaves of the line that takes them out; `last` says whether they follow the others.
+    `along` are the axes of the rotary line on which the turned entries are; `rest` are leaves of
+    the line that takes the others out, and `last` says whether these follow.
     """
 
     node: int
     at: Mapping[Address, Address]
     turned: int
+    along: tuple[int, ...]
     rest: tuple[int, tuple[Address, ...]]
     last: bool
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One summand: the line that takes it out, where its leaves are, what turns it."""
+    """One summand: the line that takes it out, where its leaves are, what turns it along where."""
 
     line: Line
     at: Mapping[Address, Address | None]
     turned: int | None
+    along: tuple[int, ...]
 
 
 def joined(views: Views, line: Line) -> Joined | None:
     """The reading of a join of two parts of one line, one of them turned; None where it is none."""
     axis = line.attrs["axis"]
-    parts = [_part(views, j) for j in line.inputs]
-    if len(parts) != 2 or parts[0] is None or parts[1] is None:
+    if len(line.inputs) != 2:
         return None
-    first, second = parts
+    first, second = (_part(views, j, axis) for j in line.inputs)
+    if first is None or second is None:
+        return None
     if (first.turned is None) == (second.turned is None) or not _whole(views, first, second):
         return None
     at: dict[Address, Address] = {}
@@ -49,17 +53,19 @@ def joined(views: Views, line: Line) -> Joined | None:
             return None
         at |= found
     still = first if first.turned is None else second
-    turned = first.turned if second.turned is None else second.turned
-    assert turned is not None
+    moved = second if first.turned is None else first
+    assert moved.turned is not None
     cut = still.line.attrs["axis"]
     rest = tuple(a for a in views.structure.top(still.line.node) if a[0] == cut)
-    return Joined(first.line.inputs[0], at, turned, (still.line.node, rest), still is second)
+    return Joined(first.line.inputs[0], at, moved.turned, moved.along, (still.line.node, rest),
+                  still is second)
 
 
-def _part(views: Views, node: int) -> _Part | None:
+def _part(views: Views, node: int, axis: int) -> _Part | None:
     """A summand below moves and a rotary table, if it is taken out of a line."""
     view = views.of(node)
     at, turned = dict(view.at), None
+    along = tuple(sorted({b[0] for a, b in at.items() if a[0] == axis and b is not None}))
     line = views.structure.lines.get(view.node)
     if line is not None and line.law == "rotary":
         turned = line.node
@@ -70,7 +76,7 @@ def _part(views: Views, node: int) -> _Part | None:
         line = views.structure.lines.get(below.node)
     if line is None or line.law != "part" or line.attrs["step"] != 1:
         return None
-    return _Part(line, at, turned)
+    return _Part(line, at, turned, along)
 
 
 def _whole(views: Views, first: _Part, second: _Part) -> bool:
@@ -99,9 +105,11 @@ def _leaves(
         if (a[0] == axis) != (inner[0] == cut):
             return None
         to = structure.move(line, k, a)
+        if to is None:
+            return None
         if a[0] == axis:
             out[to[:2]] = whole[0]
-        elif to is None or inner not in down:
+        elif inner not in down:
             return None
         else:
             out[to] = down[inner]

@@ -19,16 +19,19 @@ def recipe(seed: int) -> Recipe:
     """The recipe of a seed."""
     r = random.Random(seed)
     data: Recipe = {
-        "seed": seed, "d": r.choice((3, 4, 5, 5)), "tokens": r.choice((2, 3, 3, 3)),
-        "heads": r.choice((1, 1, 2)), "pairs": r.choice((1, 1, 1, 2)), "rest": r.choice((0, 1, 1, 1, 2)),
+        "seed": seed, "d": r.choice((3, 4, 5, 5)), "tokens": r.choice((2, 3, 3, 3, 3)),
+        "heads": r.choice((1, 1, 2)), "pairs": r.choice((1, 1, 1, 1, 2)),
+        "rest": r.choice((0, 1, 1, 1, 2)),
         "dv": r.randint(1, 2), "h": r.randint(1, 2), "packed": r.random() < 0.4,
-        "biases": [r.random() < 0.5 for _ in range(6)], "norm": r.choice(("rms", "rms", "layer", "")),
+        "biases": [r.random() < 0.5 for _ in range(6)], "norm": r.choice(("rms", "layer")),
         "gain": r.random() < 0.8, "beta": r.random() < 0.5, "eps": r.choice((1e-2, 1e-2, 0.0)),
         "parallel": r.random() < 0.6, "shared": r.random() < 0.3, "last": r.random() < 0.6,
-        "rest_first": r.random() < 0.3, "twisted": r.random() < 0.15, "angles": r.choice(ANGLES),
+        "rest_first": r.random() < 0.3, "twisted": r.random() < 0.05, "angles": r.choice(ANGLES),
         "act": r.choice(("tanh", "gelu", "silu")), "causal": r.random() < 0.7,
         "few": r.random() < 0.1, "neighbours": r.random() < 0.4,
     }
+    if data["packed"]:
+        data["dv"] = 2  # of one entry no leaf is left to read
     return data
 
 
@@ -63,8 +66,6 @@ class Net(nn.Module):
 
     def norm(self, name: str, z: Tensor) -> Tensor:
         data = self.data
-        if not data["norm"]:
-            return z
         if data["norm"] == "layer":
             z = z - z.mean(-1, keepdim=True)
         square = (z * z).mean(-1, keepdim=True)
