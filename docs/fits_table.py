@@ -52,6 +52,8 @@ def row(target: str) -> list[str]:
     found, said, seconds = fitted(target, chosen(target))
     if found is None:
         return [f"none: {said}", "", "", f"{seconds:.0f}"]
+    if len(found["points"]) == 1:
+        return ["none: one size alone could be certified", "", "", f"{seconds:.0f}"]
     ranges = "; ".join(f"{n} {r[0]} to {r[-1]}" for n, r in zip(
         found["names"], found["ranges"], strict=True))
     fresh = "; ".join(
