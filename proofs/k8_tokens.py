@@ -52,13 +52,19 @@ def token_redundancy(
 
 def layer_norm_token_redundancy(
     blocks: int, V: int, T: int, d: int, *, tied: bool, positions: bool, probabilities: bool,
-    eps: bool,
+    eps: bool, beta: bool = True,
 ) -> int:
-    """Pre-LayerNorm stacks of tokens, V large; `blocks` holds both readers and writers of K7."""
+    """Pre-LayerNorm stacks of tokens, V large; `blocks` holds both readers and writers of K7.
+
+    `beta`: whether the last norm has a bias; it is asked for untied.
+    """
+    if not (tied or beta):
+        raise ValueError("a last norm without a bias is counted for tied heads alone")
     if tied:
         if d < MIN_TIED_LAYER_NORM:
             raise ValueError("d >= 4 is asked for")
-        return blocks + T * positions + (not eps) + probabilities * (d if positions else 1)
+        shift = (d if positions else 1) if probabilities else int(positions and not beta)
+        return blocks + T * positions + (not eps) + shift
     stream = 2 * d + (d - 1) * (d - 2) // 2 + (not eps) + d * probabilities
     return blocks + stream + V + (T + d - 1) * positions
 
@@ -107,6 +113,8 @@ def tied_heads() -> list[Step]:
     A, n = matrix("A", d, d, kind="skew"), matrix("n", 1, d)
     s, a, c, gi, gj, gk = sympy.symbols("sigma alpha gamma g_i g_j g_k")
     wi, wj, wk, si, sj = sympy.symbols("w_i w_j w_k s_i s_j")
+    C, rows = matrix("C", d, d, kind="symmetric"), matrix("r", V, 1)
+    one = matrix("one", d, 1, kind="ones", latex=r"\mathbf{1}")
 
     def affine(g: sympy.Expr) -> sympy.Expr:
         return a + c * g
@@ -138,6 +146,14 @@ def tied_heads() -> list[Step]:
             r" g_j) / (g_j - g_i)$: three numbers, for $A \mathbf{1} = 0$.",
         ),
         _row_sums(),
+        MatrixIdentity(
+            "LayerNorm: a last norm without a bias does not see rows along 1 / gain",
+            n @ C @ G @ (E + rows @ one.T @ G.inv).T, n @ C @ G @ E.T,
+            rules=((C @ one, zero(d, 1)),),
+            note=r"Every $E_v$ may have a multiple of $\mathbf{1}^{\top} G^{-1}$ added as far as "
+            r"the head goes; the stream allows one and the same, which positions take away: one "
+            r"direction. With a bias the logits change by $\beta G^{-1} \mathbf{1}$.",
+        ),
         ExactRank(
             "the same in full, d = 5: no solution", _tied_layer_norm(5), 10 + 15, scope="d = 5",
         ),
@@ -277,7 +293,8 @@ def theorem() -> Theorem:
             r"LayerNorm, $B$ the part of K7 that is multiplied by $L$: untied $B + 2 d + (d - 1) (d"
             r" - 2) / 2 + V$, with positions $T + d - 1$ more, for probabilities $d$ more; tied, $d"
             r" \ge 4$, $B$, with positions $T$ more, for probabilities $d$ more, or 1 without "
-            r"positions. For $\epsilon = 0$ one more, except tied RMSNorm without the last gain. "
+            r"positions, and for logits with positions 1 more if the last norm has no bias. For "
+            r"$\epsilon = 0$ one more, except tied RMSNorm without the last gain. "
             r"(c) Rows: let a network keep its function when rows of one leg are left out (a "
             r"vocabulary, outputs, inputs), and let its families move each row by an element and "
             r"what all rows share. If for $n_0$ rows the families are all, and $n_0 - 1$ rows "
@@ -319,7 +336,9 @@ def theorem() -> Theorem:
             r"\varphi_0$ as the head is linear in $E_v$; the constants give $G c^{\top} + "
             r"\varphi_0 G \mathbf{1} = \mu \mathbf{1}$ and $\beta c^{\top} + \varphi_0 \beta "
             r"\mathbf{1} = 0$, so $\mu\, \beta G^{-1} \mathbf{1} = 0$, $\mu = 0$, $c = 0$, "
-            r"$\varphi_0 = 0$. For $\epsilon = 0$ a scale $\lambda$ of the stream is undone by "
+            r"$\varphi_0 = 0$; without $\beta$, $c = \mu \mathbf{1}^{\top} G^{-1}$ modulo "
+            r"$\mathbf{1}$, which positions undo. For $\epsilon = 0$ a scale $\lambda$ of the "
+            r"stream is undone by "
             r"$G$ and $\beta$. (c) An element of the kernel for $n$ rows, restricted to $n_0$ of "
             r"them, is that of an element $a$; sets that share $n_0 - 1$ rows have the same $a$, "
             r"and any two sets are joined by such; so all rows, and what they share, are moved "

@@ -1,15 +1,15 @@
 """The bound of the converse sweep on random small networks, against the rank of the Jacobian.
 
-Run `python docs/benchmarks/converse_fuzz.py [COUNT] [--grammar composed|swept] [--seed N]
+Run `python docs/benchmarks/converse_fuzz.py [COUNT] [--grammar composed|swept|turned] [--seed N]
 [--seconds S] [--out FILE]` from a checkout: COUNT networks that are judged, from seed N on. Each
-network of composed_networks.py or swept_networks.py of the tests is captured and swept; the rank
-of its Jacobian is exact, modulo a prime, at random points (of piecewise networks the largest over
-several cells). Where the sizes are in the range, the bound must not be below P - rank; and what the
-steps leave free must not be below the same of the parameters that they settle, all others held
-(which tells more where the sweep stops early). The polynomial of a composed network is taken at
-other sizes too: where these meet the printed conditions, it must not be below P - rank there.
-Where nothing else is said to be at these sizes, families, bound and P - rank must be one number,
-and the second reading (room `steps`) must not establish other steps.
+network of composed_networks.py, swept_networks.py or turned_networks.py of the tests is captured
+and swept; the rank of its Jacobian is exact, modulo a prime, at random points (of piecewise
+networks the largest over several cells). Where the sizes are in the range, the bound must not be
+below P - rank; and what the steps leave free must not be below the same of the parameters that they
+settle, all others held (which tells more where the sweep stops early). The polynomial of a composed
+network is taken at other sizes too: where these meet the printed conditions, it must not be below P
+- rank there. Where nothing else is said to be at these sizes, families, bound and P - rank must be
+one number, and the second reading (room `steps`) must not establish other steps.
 
 With --out, each network is a line of FILE, and seeds that are there already are not run again.
 Printed: every violation with its network, a tally, and where the sweep stops; the exit status is
@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 import composed_networks  # noqa: E402
 import swept_networks  # noqa: E402
+import turned_networks  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
 from symgauge.converse.complete import AGREES, completeness  # noqa: E402
@@ -54,12 +55,14 @@ from symgauge.points.tokens import draw_tokens  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 from symgauge.spaces.structure import Structure  # noqa: E402
 
-#: Parameters above which a network is passed over; of tokens, whose vocabulary is large.
-MOST, MOST_TOKENS = 120, 600
+#: Parameters above which a network is passed over; of tokens, whose vocabulary is large; of heads.
+MOST, MOST_TOKENS, MOST_TURNED = 120, 600, 220
 #: Rows of the Jacobian for each coordinate, where inputs are tokens.
 ROWS = 3
 #: Words of the tally for what was no network to judge.
 PASSED = ("no module", "too large", "refused", "no rank")
+#: Grammars whose networks have one size each.
+PLAIN = {"swept": swept_networks, "turned": turned_networks}
 Example = tuple[torch.nn.Module, tuple[torch.Tensor, ...]]
 
 
@@ -135,9 +138,9 @@ def rank_of_rows(draw: Draw, columns: npt.NDArray[np.bool_]) -> int:
 
 def example_of(grammar: str, seed: int, other: int = 0) -> tuple[str, Example]:
     """The network as it is printed, the module and an example; `other`: at other sizes."""
-    if grammar == "swept":
-        recipe = swept_networks.recipe(seed)
-        return str(recipe), swept_networks.build(recipe)
+    if grammar in PLAIN:
+        recipe = PLAIN[grammar].recipe(seed)
+        return str(recipe), PLAIN[grammar].build(recipe)
     drawn = composed_networks.composed(seed)
     values = composed_networks.sizes(drawn, 1000003 * other + seed)
     text = f"{drawn.text} at {' '.join(f'{k}={v}' for k, v in values.items())}"
@@ -151,7 +154,8 @@ def captured(grammar: str, seed: int, other: int = 0) -> tuple[str, Network | No
         module(*args)
     except (RuntimeError, ValueError, IndexError):
         return "no module", None
-    most = MOST if args[0].is_floating_point() else MOST_TOKENS
+    most = MOST_TOKENS if not args[0].is_floating_point() else (
+        MOST_TURNED if grammar == "turned" else MOST)
     if sum(p.numel() for p in module.parameters()) > most:
         return "too large", None
     try:
@@ -260,7 +264,7 @@ def main() -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("count", nargs="?", type=int, default=100)
-    parser.add_argument("--grammar", choices=("composed", "swept"), default="composed")
+    parser.add_argument("--grammar", choices=("composed", *PLAIN), default="composed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--out", type=Path)

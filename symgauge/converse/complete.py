@@ -12,6 +12,7 @@ from symgauge.converse.facts import FACTS
 from symgauge.converse.families import dimension_in
 from symgauge.converse.ledger import Step
 from symgauge.converse.names import Names
+from symgauge.converse.sizes import Size, Sizes
 from symgauge.converse.sweep import UNMET, Outcome, sweep
 from symgauge.derivers.element import Found
 from symgauge.derivers.structural import find, orbit_dimension
@@ -31,6 +32,8 @@ ASSUMED = (
 ASSUMED_OF_TWO = (
     "assumed, no certificate: that the converse lemmas are applied rightly (a second reading of "
     "the program, with sums and counts of its own, establishes the same steps)")
+#: Between a letter and its value, where nothing is said of other values.
+STAYS = "stays"
 AGREES = "the same steps are established"
 #: Parameters up to which the rank of the families is taken at a point.
 RANKED = 4000
@@ -119,7 +122,7 @@ def completeness(network: Network, found: Found | None = None) -> Completeness:
     free = outcome.free - sum(outcome.ledger.sizes.parameter(i) for i in unread)
     count, lifts = _count(families, network)
     stop = _stop(outcome, unread)
-    extent = _extent(outcome, families, free, count if stop is None else -1, lifts)
+    extent, stays = _extent(outcome, families, free, count if stop is None else -1, lifts)
     steps = tuple(_applied(s, outcome, names) for s in outcome.steps)
     # letters are given as polynomials are met: the bound's come first
     polynomial = names.text(free)
@@ -128,6 +131,7 @@ def completeness(network: Network, found: Found | None = None) -> Completeness:
     words = list(dict.fromkeys(w for s in outcome.steps for w in s.words))
     if extent in (Extent.RANGE, Extent.ELSEWHERE):
         words.append("no generator but 0 vanishes at a generic point (shown at these sizes)")
+        words += sorted({f"{names.text(x)} {STAYS} {outcome.ledger.sizes.value(x)}" for x in stays})
     facts = [FACTS[s.fact] for s in outcome.steps if s.fact in FACTS]
     missed = [f"{names.text(c.less)} <= {names.text(c.more)}" for c in outcome.outside]
     bound = outcome.ledger.sizes.value(expand(free))
@@ -170,13 +174,17 @@ def check(record: Completeness, network: Network) -> list[str]:
 
 
 def _count(found: Found, network: Network) -> tuple[int, bool]:
-    """The dimension of the families' orbits, and whether that of the algebra is it."""
+    """The dimension of the families' orbits, and whether that of the algebra is it.
+
+    By a criterion on legs, or by a rank at these sizes.
+    """
     if generic_stabiliser(found) is None:
         return dimension(found), True
     if network.num_coordinates > RANKED:
         return -1, False
     field, rng = PrimeField(next(primes())), np.random.default_rng(0)
-    return orbit_dimension(found, field, rng), False
+    rank = orbit_dimension(found, field, rng)
+    return rank, rank == dimension(found)
 
 
 def _stop(outcome: Outcome, unread: list[int]) -> Stopped | None:
@@ -186,16 +194,30 @@ def _stop(outcome: Outcome, unread: list[int]) -> Stopped | None:
     return Stopped(line=stop.line, law=stop.law, reason=stop.reason)
 
 
-def _extent(outcome: Outcome, found: Found, free: object, count: int, lifts: bool) -> Extent:
-    """For which sizes bound and families agree."""
+def _extent(
+    outcome: Outcome, found: Found, free: object, count: int, lifts: bool
+) -> tuple[Extent, tuple[Size, ...]]:
+    """For which sizes bound and families agree, and which sizes have to stay as they are."""
     sizes = outcome.ledger.sizes
     if count != sizes.value(expand(free)):
-        return Extent.OPEN
+        return Extent.OPEN, ()
     if lifts:
         families = dimension_in(found, sizes)
-        if families is not None and expand(families - free) == 0:
-            return Extent.RANGE if outcome.applies else Extent.ELSEWHERE
-    return Extent.HERE if outcome.applies else Extent.OPEN
+        stays = None if families is None else _stays(expand(families - free), sizes)
+        if stays is not None:
+            return Extent.RANGE if outcome.applies else Extent.ELSEWHERE, stays
+    return Extent.HERE if outcome.applies else Extent.OPEN, ()
+
+
+def _stays(apart: Size, sizes: Sizes) -> tuple[Size, ...] | None:
+    """The fewest sizes at whose present values two counts agree, all others free; at most one.
+
+    Of a leg of two entries families may be counted by numbers where its size would stand.
+    """
+    if apart == 0:
+        return ()
+    return next(((x,) for x in sorted(apart.free_symbols, key=str)
+                 if expand(apart.subs(x, sizes.value(x))) == 0), None)
 
 
 def _sentence(

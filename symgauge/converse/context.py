@@ -37,7 +37,7 @@ class Context:
         self.tied: int | None = None
         #: The matrix that reads the stream out.
         self.head: int | None = None
-        self.tied_gain = self.tied_centred = False
+        self.tied_gain = self.tied_centred = self.tied_bias = False
         self._walls: int | None = None
         self._below: dict[int, int] = {}
 

@@ -213,3 +213,4 @@ def _tied_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:
     ledger.settle(b.piece for b in inner)
     sweep.tied = u.node
     sweep.tied_gain, sweep.tied_centred = bool(gains), base.centred
+    sweep.tied_bias = bool(inner)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Integer, Symbol, expand, sstr
 
+from symgauge.program.legs import Ref
 from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
@@ -48,12 +49,21 @@ class Sizes:
         self.legs: dict[Any, int] = {}
 
     def leg(self, leg: int) -> Size:
-        """The symbol of a leg."""
+        """The symbol of a leg; of one that is made of different legs their sum."""
         root = self.structure.legs.find(leg)[0]
+        parts = self.structure.parts(root)
+        if len({self.structure.legs.find(k)[0] for k, _ in parts}) > 1:
+            return sum((self._product(part) for part in parts), Integer(0))
         symbol = Symbol(f"n_{root}", positive=True, integer=True)
         self._values[symbol] = self.structure.size(root)
         self.legs[symbol] = root
         return symbol
+
+    def _product(self, part: Ref) -> Size:
+        total: Size = Integer(1)
+        for leg, _ in self.structure.part_leaves(part):
+            total = total * self.leg(leg)
+        return total
 
     def of(self, node: int, addresses: Iterable[Address]) -> Size:
         """The number of indices at some leaves of a line, all together."""

@@ -72,16 +72,29 @@ def _constants(
     ledger = sweep.ledger
     constants = len(y.biases) + (1 if tokens else 0)
     if tied:
-        constants -= 1 if not sweep.probabilities else 0
-        if sweep.probabilities and constants > 1:
-            ledger.free("a shift of tokens against positions", width)
-        if constants > 2 or (len(y.biases) > 1):
-            raise Stop(y.node, START.name, "several constants beside a tied table")
+        _tied_constants(sweep, width, y, bound)
         return
     if constants:
         seen = width - 1 if bound.ones == "free" else width
         ledger.free("constants against each other", seen * (constants - 1))
         count_shift(ledger, width, bound)
+
+
+def _tied_constants(sweep: Context, width: Size, y: Affine, bound: Bound) -> None:
+    """Constants of a table that reads out too: what the head does not see, undone by positions.
+
+    Probabilities see no constant; logits behind a norm that centres and adds no bias see none
+    along 1 / gain.
+    """
+    ledger = sweep.ledger
+    if len(y.biases) > 1:
+        raise Stop(y.node, START.name, "several constants beside a tied table")
+    if sweep.probabilities and y.biases:
+        ledger.free("a shift of tokens against positions", width)
+    elif sweep.probabilities and bound.ones == "free":
+        ledger.free("a shift of tokens along 1", Integer(1))
+    elif y.biases and sweep.tied_centred and not sweep.tied_bias:
+        ledger.free("a shift of tokens against positions, along 1 / gain", Integer(1))
 
 
 def count_shift(ledger: Ledger, width: Size, bound: Bound) -> None:

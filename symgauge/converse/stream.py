@@ -263,10 +263,12 @@ class Stream:
 
     def _readers(self, parts: Sequence[Part], z: Affine, bound: Bound, raw: bool) -> Bound:
         """What the readers of the stream determine, and how it may still vary."""
-        groups: dict[Norm, list[Reading]] = {}
+        groups: dict[tuple[Norm, Factors], list[Reading]] = {}
         plain: list[Reading] = []
         for part in parts:
-            for affine, loose in part.readings:
+            for k, (affine, loose) in enumerate(part.readings):
+                unseen = attention.unseen(self.sweep, part.base) if isinstance(
+                    part.base, Mixing) and k == 1 else Integer(0)
                 norm, stream, factors = self._read(affine, z.terms)
                 n = len(factors)
                 own = affine.biases if norm is not None else tuple(
@@ -275,10 +277,12 @@ class Stream:
                 if norm is None:
                     plain.append(reading(own, factors, loose))
                 else:
-                    groups.setdefault(norm, []).append(reading(own, factors, loose))
+                    # one norm may stand before several gains: each group by itself
+                    one = reading(own, factors, loose, unseen)
+                    groups.setdefault((norm, one.gains), []).append(one)
         if not raw:
             self.sweep.spans(z, self.width)
-        for norm, readings in groups.items():
+        for (norm, _), readings in groups.items():
             read_all(self.sweep, norm, readings)
             bound = self._normed(norm, bound)
         if plain:

@@ -79,9 +79,15 @@ def _of_steps(record: Record, book: Book) -> Iterator[str]:
             yield f"step {k} asks {words(one['conditions'])}, established is {step.words}"
     asked = {c for one in said for c in inequalities(one["conditions"])}
     named = {w for step in found for w in step.words}
-    also = {STABILISER} if record["extent"].startswith("all sizes") else set()
+    also = {STABILISER, *_stays(record)} if record["extent"].startswith("all sizes") else set()
     if sorted(record["range"]) != sorted({*asked, *named, *also}):
         yield "the range is not what the steps ask"
+
+
+def _stays(record: Record) -> set[str]:
+    """Words of the range that hold a letter at its value here: the less is said."""
+    here = {f"{x} stays {text.split(' ', 1)[0]}" for x, text in record["symbols"].items()}
+    return here & set(record["range"])
 
 
 def _of_sizes(record: Record, book: Book) -> Iterator[str]:

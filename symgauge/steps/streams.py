@@ -284,7 +284,7 @@ class _Block:
     # -- readers ----------------------------------------------------------------------------------
 
     def _readers(self, parts: Sequence[Part], bound: Bound) -> Bound:
-        behind: dict[int, tuple[Norm, list[Reading]]] = {}
+        behind: dict[tuple[int, Maps], tuple[Norm, list[Reading]]] = {}
         plain: list[Reading] = []
         for form, loose in (r for p in parts for r in p.reads):
             norm, _, maps = self._read(form)
@@ -292,7 +292,8 @@ class _Block:
                 mine = tuple(b for b in form.biases if b.maps[-len(maps):] != maps)
                 plain.append(Reading(maps, mine, loose))
             else:
-                behind.setdefault(norm.node, (norm, []))[1].append(
+                # each gain with its own readers: dB = - A B of all, with one A
+                behind.setdefault((norm.node, maps[:-1]), (norm, []))[1].append(
                     Reading(maps, form.biases, loose))
         if not self.raw:
             spans(self.walk, self.rest, self.width)

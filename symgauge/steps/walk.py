@@ -55,8 +55,8 @@ class Walk:
 
     # -- units -------------------------------------------------------------------------------------
 
-    def tell_apart(self, form: Form, base: Unit) -> None:
-        """Two outputs tell powers apart, where no map between has one column."""
+    def tell_apart(self, form: Form, base: Unit | Gate) -> None:
+        """Two outputs tell powers and products apart, where no map between has one column."""
         maps, here = form.terms[0].maps, self.reader.widths.here()
         if self.book.width(end(maps, base.axis))(here) > 1:
             for m in maps:
@@ -86,17 +86,46 @@ class Walk:
         """(x W)^p of free coordinates."""
         book, h = self.book, self.book.width(base.axis)
         book.step("powers", base.node)
-        t, *others = base.argument.terms
-        if not alone or others or not isinstance(self.bases.of(t), Free) or len(
-                [m for m in t.maps if not m.diagonal]) != 1:
-            raise Unread("powers of something else than coordinates")
-        book.at_most(h, book.width(t.maps[0].ins))
+        if not alone:
+            raise Unread("powers beside other terms")
+        book.at_most(h, self.coordinates(base.argument))
         out = book.width(end(forms[0].terms[0].maps, base.axis))
         if base.power == 2 and out(self.reader.widths.here()) > 1:
             book.at_most(number(2), out)
         elif base.power == 2:
             book.free("so(h)", lambda at: h(at) * (h(at) - 1) // 2)
         book.free("scalings of units", h)
+
+    def coordinates(self, argument: Form) -> Count:
+        """The number of free inputs of which a line is one matrix."""
+        t, *others = argument.terms
+        base = self.bases.of(t)
+        if others or not isinstance(base, Free) or len([m for m in t.maps if not m.diagonal]) != 1:
+            raise Unread("powers or products of something else than coordinates")
+        return self.book.width(base.axis)
+
+    def bilinear(self, base: Gate, forms: Sequence[Form], alone: bool) -> None:
+        """(x W_1) (y W_2) entry by entry, of free coordinates x and y, or of one line's."""
+        book, h = self.book, self.book.width(base.axis)
+        book.step("products of coordinates", base.node)
+        if not alone:
+            raise Unread("products beside other terms")
+        left, right = self.coordinates(base.gate), self.coordinates(base.up)
+        out = book.width(end(forms[0].terms[0].maps, base.axis))
+        one_line = base.gate.terms[0].base == base.up.terms[0].base
+        if one_line:
+            book.at_most(lambda at: 2 * h(at), left)
+        else:
+            book.at_most(h, left)
+            book.at_most(h, right)
+        if one_line and out(self.reader.widths.here()) == 1:
+            if base.gate.biases or base.up.biases:
+                raise Unread("biases of products before one output")
+            book.free("what keeps the form", lambda at: h(at) * (2 * h(at) - 1))
+            book.free("scalings of units", h)
+            return
+        book.at_most(number(2), out)
+        book.free("scalings of units", lambda at: 2 * h(at))
 
     def gate(self, base: Gate) -> None:
         """act(g) u of two lines."""

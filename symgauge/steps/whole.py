@@ -75,5 +75,9 @@ class WholeWalk(Walk):
             self.unit(base, forms, alone)
             self.down([base.argument], False)
             return
-        self.gate(base)
+        if base.kind:
+            self.gate(base)
+        else:
+            self.tell_apart(forms[0], base)
+            self.bilinear(base, forms, alone)
         self.down([base.gate, base.up], False)

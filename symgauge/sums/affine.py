@@ -272,19 +272,26 @@ class Reader:
         self, line: Line, feats: tuple[Address, ...], axis: int, outs: tuple[Address, ...],
         view: View,
     ) -> tuple[Address, ...] | None:
-        """The leaves of the weight that are these features: all of an axis, or one summand."""
+        """The leaves of the weight that are these features: all of an axis, or one summand.
+
+        Of several leaves one may be packed: heads of queries, keys and values each.
+        """
         if set(feats) == {a for a in self.structure.top(line.node) if a[0] == axis}:
             return view.of(outs)
-        prefixes = {a[:3] for a in feats}
-        if len(outs) != 1 or len(prefixes) != 1 or any(len(a) != 4 for a in feats):
+        packed = {a[:3] for a in feats if len(a) == 4}
+        if len(packed) != 1 or any(len(a) not in (2, 4) for a in feats):
             return None
-        (prefix,) = prefixes
+        (prefix,) = packed
         parts = self.structure.parts(self.structure.leg_at(line.node, prefix[:2]))
         inside = self.structure.part_leaves(parts[prefix[2]])
-        if prefix[:2] != (axis, 0) or {a[3] for a in feats} != set(range(len(inside))):
+        if {a[3] for a in feats if len(a) == 4} != set(range(len(inside))):
             return None
-        own = view.at[outs[0]]
-        return None if own is None else tuple((*own, *a[2:]) for a in feats)
+        if {a[:2] for a in feats} != {(axis, k) for k in range(len(outs))} or len(
+                {a for a in feats if len(a) == 2}) != len(outs) - 1:
+            return None
+        own = [view.at[outs[a[1]]] for a in feats]
+        return None if None in own else tuple(
+            (*o, *a[2:]) for o, a in zip(own, feats, strict=True) if o is not None)
 
     def _followed(
         self, line: Line, feats: tuple[Address, ...], below: Affine, factor: Factor

@@ -9,6 +9,7 @@ from typing import Any
 
 from symgauge.sums.affine import Affine, Gain, Reader
 from symgauge.sums.entrywise import argument_of
+from symgauge.sums.joined import Joined, joined
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, Views, number_of
 from symgauge.program.array import Array
@@ -72,6 +73,10 @@ class Side:
     #: The leaves that scores contract, below all of it, and the line where they are.
     entries: tuple[Address, ...]
     line: int
+    #: The axes of the line that turns pairs along which the entries of a head are.
+    along: tuple[int, ...] = ()
+    #: Entries beside those that are turned.
+    beside: Joined | None = None
 
 
 @dataclass(frozen=True)
@@ -331,6 +336,8 @@ class Bases:
         """Queries or keys below moves, a rotary embedding, a gain and a norm."""
         feats = (*own, *heads)
         turned: int | None = None
+        along: tuple[int, ...] = ()
+        beside: Joined | None = None
         gains: list[Gain] = []
         normed: Norm | None = None
         while True:
@@ -346,8 +353,16 @@ class Bases:
                 back = {v: k for k, v in line.attrs["to"].items()}
                 if any(a[0] not in back for a in feats):
                     return None
+                along = tuple(sorted({a[0] for a in own}))
                 turned, node = node, line.inputs[0]
                 feats, own = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
+                continue
+            if line.law == "join" and turned is None and normed is None and not gains:
+                beside = joined(self.reader.views, line)
+                if beside is None or any(a not in beside.at for a in feats):
+                    return None
+                turned, node, along = beside.turned, beside.node, beside.along
+                feats, own = (tuple(beside.at[a] for a in x) for x in (feats, own))
                 continue
             if line.law == "product" and len(line.inputs) == 2 and normed is None:
                 found = self._gain(line, feats)
@@ -362,7 +377,8 @@ class Bases:
             break
         if gains and normed is None:
             return None
-        return Side(self.reader.read(node, feats), turned, normed, tuple(gains), own, node)
+        return Side(self.reader.read(node, feats), turned, normed, tuple(gains), own, node, along,
+                    beside)
 
     def _gain(self, line: Line, feats: tuple[Address, ...]) -> tuple[Gain, int] | None:
         for k in (0, 1):

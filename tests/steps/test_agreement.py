@@ -26,11 +26,11 @@ from symgauge.zoo import load
 READ = (
     "lin_1h_wide", "lin_2h_taper_nobias", "relu_1h_bias_softmax", "x2_1h_dout1", "exp_2h_bias",
     "reglu_bias", "ln_aff_linear_nobias", "lin_rms_gain_lin_eps0", "att_mha_allbias", "att_gqa",
-    "att_sigmoid_allbias", "block_gpt_preln",
+    "att_sigmoid_allbias", "block_gpt_preln", "bilinear_glu", "bilinear_glu_dout1", "cp_layer",
 )
 #: Rows that the second reading does not read, and why.
 UNREAD = {
-    "lm_tied_logits": "tokens", "bilinear_glu": "products of two lines",
+    "lm_tied_logits": "tokens", "bn_eval_relu": "without a parameter of their own",
     "att_rope": "read no rows", "att_mla": "something else than a matrix",
 }
 

@@ -237,11 +237,11 @@ def lookup(V: int, d: int, *, tied: bool, probabilities: bool) -> Network:
 def token_stack(
     T: int, V: int, d: int, d_k: int, d_v: int, h: int, layers: int = 1, *, tied: bool = False,
     positions: bool = False, probabilities: bool = False, eps: float = 1e-5, layer: bool = False,
-    gain: bool = True, attention_alone: bool = False,
+    gain: bool = True, beta: bool = True, attention_alone: bool = False,
 ) -> Network:
     """Tokens to logits: E[t] (+ P), pre-norm blocks as in `stack`, a norm, a head U or E.
 
-    LayerNorm blocks have all biases, RMSNorm blocks none; `gain`: of the last norm.
+    LayerNorm blocks have all biases, RMSNorm blocks none; `gain`, `beta`: of the last norm.
     """
     biases = "qkvo" if layer else ""
     shapes, blocks, _ = stack(
@@ -251,13 +251,13 @@ def token_stack(
     if attention_alone:
         shapes = " ".join(e for e in shapes.split() if e[:2] not in ("Wa", "Wd", "ba", "bd", "g2"))
     shapes += f" P:{T}x{d}" if positions else ""
-    shapes += (f" g:{d}" if gain else "") + (f" beta:{d}" if layer else "")
+    shapes += (f" g:{d}" if gain else "") + (f" beta:{d}" if layer and beta else "")
     shapes += "" if tied else f" U:{V}x{d}"
 
     def norm(p: nn.Module, z: Tensor, name: str) -> Tensor:
         n = layer_norm(z, eps) if layer else rms_norm(z, eps)
         n = n * getattr(p, "g" + name) if name or gain else n
-        return n + getattr(p, "beta" + name) if layer else n
+        return n + getattr(p, "beta" + name) if layer and (name or beta) else n
 
     def formula(p: nn.Module, t: Tensor) -> Tensor:
         z = nn.functional.embedding(t, p.E)

@@ -356,9 +356,9 @@ def rms_tokens(V: int, *, tied: bool = False, positions: bool = False,
 
 
 def layer_norm_tokens(V: int, d: int, *, tied: bool = False, positions: bool = False,
-                      probabilities: bool = False, eps: float = 1e-5) -> Case:
+                      probabilities: bool = False, eps: float = 1e-5, beta: bool = True) -> Case:
     options: dict[str, bool] = {
-        "tied": tied, "positions": positions, "probabilities": probabilities}
+        "tied": tied, "positions": positions, "probabilities": probabilities, "beta": beta}
     a = formula("k5")(2, d - 1, 1, 1, 1, 1, "qkvo")
     blocks = a + 4 * d + 3 + 1 + 1 + 1 + 2
     return Case(
@@ -372,6 +372,7 @@ TOKENS = [
     table(4, 2, True, False), rms_tokens(5), rms_tokens(6, positions=True, probabilities=True),
     rms_tokens(6, tied=True), rms_tokens(6, tied=True, gain=False),
     layer_norm_tokens(7, 4, tied=True, positions=True),
+    layer_norm_tokens(7, 4, tied=True, positions=True, beta=False),
 ]
 MORE_TOKENS = [
     layer_norm_tokens(7, 4, tied=True, positions=True, probabilities=True),
@@ -383,6 +384,11 @@ MORE_TOKENS = [
     layer_norm_tokens(8, 3, positions=True, probabilities=True, eps=0.0),
     layer_norm_tokens(8, 4, tied=True, probabilities=True),
     layer_norm_tokens(8, 4, tied=True, positions=True, eps=0.0),
+    layer_norm_tokens(7, 4, tied=True, beta=False),
+    layer_norm_tokens(8, 4, tied=True, positions=True, beta=False, eps=0.0),
+    layer_norm_tokens(8, 4, tied=True, probabilities=True, beta=False),
+    layer_norm_tokens(7, 4, tied=True, positions=True, probabilities=True, beta=False),
+    layer_norm_tokens(8, 5, tied=True, positions=True, beta=False),
 ]
 
 

@@ -12,7 +12,7 @@ from sympy import Integer, expand
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Mixing, Side
 from symgauge.converse.fact import AX, Fact
-from symgauge.converse.facts.chain import is_full
+from symgauge.converse.facts.chain import is_full, is_own
 from symgauge.converse.sizes import Size
 from symgauge.sums.stop import Stop
 from symgauge.program.array import Array
@@ -113,9 +113,13 @@ def scores(
         ledger.step(ROTARY, base.scores)
         ledger.asks(dk, query[0], "queries fill the head")
         ledger.asks(dk, key[0], "keys fill the head")
+        rest = _beside(sweep, base)
         ledger.free("commutants of rotations", g * _commutant(sweep, base))
+        ledger.free("gl of entries that are not turned", g * rest**2)
         if key[1] and _still(sweep, base):
-            raise Stop(base.scores, ROTARY.name, "a key bias on entries that are not turned")
+            raise Stop(base.scores, ROTARY.name, "a key bias on pairs that are not turned")
+        if key[1]:
+            ledger.free("key biases that are not turned", g * rest)
         return
     rows = query[0] + int(query[1])
     if base.entrywise:
@@ -149,6 +153,8 @@ def _normed(
         raise Stop(base.scores, NORMED.name, "one side alone is normed, or has a bias")
     if base.entrywise:
         raise Stop(base.scores, NORMED.name, "scores without a normaliser")
+    if q.beside is not None or k.beside is not None:
+        raise Stop(base.scores, NORMED.name, "entries that are not turned, under a norm")
     g, m, dk = heads.groups, heads.repeats, heads.key
     ledger.asks(2, dk, "a norm of two entries")
     ledger.asks(dk, query[0], "queries fill the head")
@@ -178,8 +184,35 @@ def _normed(
         ledger.free("scales of keys", g)
 
 
+def _beside(sweep: Asked, base: Mixing) -> Size:
+    """The number of entries of a head that are not turned, the same for queries and keys."""
+    sides = base.query.beside, base.key.beside
+    found = {None if s is None else (s.last, sweep.ledger.sizes.of(*s.rest)) for s in sides}
+    if len(found) > 1:
+        raise Stop(base.scores, ROTARY.name, "other entries of queries than of keys are turned")
+    (one,) = found
+    return Integer(0) if one is None else one[1]
+
+
+def unseen(sweep: Asked, base: Mixing) -> Size:
+    """The entries of all keys to which a constant may be added: those that are not turned.
+
+    Raises Stop where pairs that have a table do not turn, and the keys' constant is a norm's bias.
+    """
+    if base.key.turned is None or base.entrywise:
+        return Integer(0)
+    affine = base.key.affine
+    if any(b.factors for b in affine.biases) and not any(map(is_own, affine.biases)) and _still(
+            sweep, base):
+        raise Stop(base.scores, ROTARY.name, "a norm's bias reaches pairs that are not turned")
+    return sweep.ledger.sizes.of(base.node, base.groups) * _beside(sweep, base)
+
+
 def _commutant(sweep: Asked, base: Mixing) -> Size:
-    """dim of the matrices that commute with the rotation by the difference of two offsets."""
+    """dim of the matrices that commute with the rotation by the difference of two offsets.
+
+    Of the entries that are turned; no other commutes with these, as no pair of them stays.
+    """
     q, k = base.query, base.key
     if q.turned is None or k.turned is None:
         raise Stop(base.scores, ROTARY.name, "queries or keys alone are turned")
@@ -195,6 +228,8 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
         for u, v in pairs[i + 1:8]:
             turns = [phases[0][p][t] - phases[1][p][s] - phases[0][p][u] + phases[1][p][v]
                      for p in range(len(phases[0]))]
+            if base.query.beside is not None and 0 in turns:
+                continue
             found = _of_angles(turns)
             if best is None or found < best:
                 best = found
@@ -203,10 +238,12 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
                    "seen (three tokens)")
     sweep.ledger.words("two pairs of positions with other offsets are seen")
     n = len(phases[0]) * 2
-    dk = sweep.ledger.sizes.of(q.line, q.entries)
+    turned = sweep.ledger.sizes.of(q.line, q.entries) - _beside(sweep, base)
+    if sweep.ledger.sizes.value(turned) != n:
+        raise Stop(base.scores, ROTARY.name, "entries of a head that no table is known of")
     if best == n:
         sweep.ledger.words("frequencies are distinct up to sign, none is 0")
-        return dk
+        return turned
     return Integer(best)
 
 
@@ -239,27 +276,36 @@ def _phases(sweep: Asked, side: Side) -> list[list[Fraction]]:
     turn = regions.turn(line.inputs[0], end)
     if turn is None:
         raise Stop(end, ROTARY.name, "the rotation is not known")
-    n = turn.straight.shape[-1]
-    cos, sin = (_by_position(end, table) for table in (turn.straight, turn.crossed))
-    if cos.shape != sin.shape:
-        cos, sin = np.broadcast_arrays(cos, sin)
+    shape = line.shape
+    cos, sin = (_by_position(end, table, shape, side.along)
+                for table in (turn.straight, turn.crossed))
+    cos, sin = np.broadcast_arrays(cos, sin)
+    n = cos.shape[-1]
+    if turn.pairs == "halves" and len(side.along) != 1 or len(shape) - 1 not in side.along:
+        raise Stop(end, ROTARY.name, "pairs that are split over axes")
     first = range(n // 2) if turn.pairs == "halves" else range(0, n, 2)
     values = regions.numbers.values
     return [[_angle(end, values[int(cos[t, p])], values[int(sin[t, p])])
              for t in range(len(cos))] for p in first]
 
 
-def _by_position(end: int, table: Array) -> Array:
-    """A table of rotations as (positions, entries): the same along all other axes."""
-    n = table.shape[-1]
-    varies = [a for a in range(table.ndim - 1)
-              if (table != np.take(table, [0], axis=a)).any()]
+def _by_position(
+    end: int, table: Array, shape: tuple[int, ...], along: tuple[int, ...]
+) -> Array:
+    """A table of rotations as (positions, entries), entries along these axes, the last one first
+    to vary: the same along all other axes.
+    """
+    table = np.broadcast_to(table, shape)
+    others = [a for a in range(table.ndim) if a not in along]
+    varies = [a for a in others if (table != np.take(table, [0], axis=a)).any()]
     if len(varies) > 1:
         raise Stop(end, ROTARY.name, "heads are turned differently")
-    if not varies:
-        return table.reshape(-1, n)[:1]
-    found: Array = np.moveaxis(table, varies[0], -2).reshape(-1, table.shape[varies[0]], n)[0]
-    return found
+    alike = [a for a in others if a not in varies]
+    found: Array = np.transpose(table, (*alike, *varies, *along))
+    entries = int(np.prod([shape[a] for a in along]))
+    rows = shape[varies[0]] if varies else 1
+    whole: Array = found.reshape(-1, rows, entries)[0]
+    return whole
 
 
 def _angle(

@@ -30,13 +30,15 @@ BETWEEN = Fact(
 class Reading:
     """One matrix behind a norm: what stands between, whether its value has a bias.
 
-    `loose`: a constant added to its value is seen by nothing (keys under a softmax).
+    `loose`: a constant added to its value is seen by nothing (keys under a softmax); `unseen`: to
+    so many of its entries (keys that a rotary table leaves alone).
     """
 
     factors: Factors
     bias: bool
     biases: tuple[Bias, ...]
     loose: bool = False
+    unseen: Size = 0
 
     @property
     def gains(self) -> tuple[Gain, ...]:
@@ -54,10 +56,12 @@ class Reading:
         return next((f for f in self.factors if isinstance(f, Weight)), None)
 
 
-def reading(affine_biases: Sequence[Bias], factors: Factors, loose: bool = False) -> Reading:
+def reading(
+    affine_biases: Sequence[Bias], factors: Factors, loose: bool = False, unseen: Size = 0
+) -> Reading:
     """The reading of a value with these factors and biases."""
     own = any(is_full(b) and not b.factors for b in affine_biases)
-    return Reading(factors, own, tuple(affine_biases), loose)
+    return Reading(factors, own, tuple(affine_biases), loose, unseen)
 
 
 def read_all(sweep: Asked, norm: Norm, readings: Sequence[Reading]) -> None:
@@ -116,8 +120,8 @@ def _norm_bias(
     if not open_:
         ledger.free("the norm's bias", d)
         return
-    widths = sum((ledger.sizes.of(r.weight.node, r.weight.outs) for r in open_ if r.weight),
-                 Integer(0))
+    widths = sum((ledger.sizes.of(r.weight.node, r.weight.outs) - r.unseen
+                  for r in open_ if r.weight), Integer(0))
     # d(beta W) = 0 for these; what reads 1 (centred) makes up for any change of beta
     ledger.free("the norm's bias", d - (
         widths if norm.centred else ledger.smallest((widths, d), "readers without a bias")))
