@@ -9,7 +9,7 @@ from typing import Any
 
 from symgauge.sums.affine import Affine, Gain, Reader
 from symgauge.sums.entrywise import argument_of
-from symgauge.sums.joined import Joined, joined
+from symgauge.sums.joined import Joined, Turned, turned
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, Views, number_of
 from symgauge.program.array import Array
@@ -335,9 +335,7 @@ class Bases:
     def _side(self, node: int, own: tuple[Address, ...], heads: list[Any]) -> Side | None:
         """Queries or keys below moves, a rotary embedding, a gain and a norm."""
         feats = (*own, *heads)
-        turned: int | None = None
-        along: tuple[int, ...] = ()
-        beside: Joined | None = None
+        turns: Turned | None = None
         gains: list[Gain] = []
         normed: Norm | None = None
         while True:
@@ -349,20 +347,11 @@ class Bases:
             if line.law == "multiple" and line.attrs["factor"]:
                 node = line.inputs[0]
                 continue
-            if line.law == "rotary" and turned is None and normed is None and not gains:
-                back = {v: k for k, v in line.attrs["to"].items()}
-                if any(a[0] not in back for a in feats):
+            if line.law in ("rotary", "join") and not (turns or normed or gains):
+                turns = turned(self.reader.views, line, feats, own)
+                if turns is None:
                     return None
-                along = tuple(sorted({a[0] for a in own}))
-                turned, node = node, line.inputs[0]
-                feats, own = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
-                continue
-            if line.law == "join" and turned is None and normed is None and not gains:
-                beside = joined(self.reader.views, line)
-                if beside is None or any(a not in beside.at for a in feats):
-                    return None
-                turned, node, along = beside.turned, beside.node, beside.along
-                feats, own = (tuple(beside.at[a] for a in x) for x in (feats, own))
+                node, feats, own = turns.node, turns.feats, turns.own
                 continue
             if line.law == "product" and len(line.inputs) == 2 and normed is None:
                 found = self._gain(line, feats)
@@ -377,8 +366,11 @@ class Bases:
             break
         if gains and normed is None:
             return None
-        return Side(self.reader.read(node, feats), turned, normed, tuple(gains), own, node, along,
-                    beside)
+        affine = self.reader.read(node, feats)
+        if turns is None:
+            return Side(affine, None, normed, tuple(gains), own, node)
+        return Side(
+            affine, turns.line, normed, tuple(gains), own, node, turns.along, turns.beside)
 
     def _gain(self, line: Line, feats: tuple[Address, ...]) -> tuple[Gain, int] | None:
         for k in (0, 1):

@@ -27,6 +27,22 @@ class Joined:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """The line below a rotary table, leaves of what was turned as they are there; the rotary line.
+
+    `along` are the axes of the rotary line on which the turned entries are; `beside` tells of those
+    that are left alone, if there are any.
+    """
+
+    node: int
+    feats: tuple[Address, ...]
+    own: tuple[Address, ...]
+    line: int
+    along: tuple[int, ...]
+    beside: Joined | None = None
+
+
+@dataclass(frozen=True)
 class _Part:
     """One summand: the line that takes it out, where its leaves are, what turns it along where."""
 
@@ -34,6 +50,24 @@ class _Part:
     at: Mapping[Address, Address | None]
     turned: int | None
     along: tuple[int, ...]
+
+
+def turned(
+    views: Views, line: Line, feats: tuple[Address, ...], own: tuple[Address, ...]
+) -> Turned | None:
+    """The reading of a rotary line, or of a join of turned entries with others."""
+    if line.law == "rotary":
+        back = {v: k for k, v in line.attrs["to"].items()}
+        if any(a[0] not in back for a in feats):
+            return None
+        moved = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
+        along = tuple(sorted({a[0] for a in own}))
+        return Turned(line.inputs[0], *moved, line.node, along)
+    found = joined(views, line)
+    if found is None or any(a not in found.at for a in feats):
+        return None
+    parted = (tuple(found.at[a] for a in x) for x in (feats, own))
+    return Turned(found.node, *parted, found.turned, found.along, found)
 
 
 def joined(views: Views, line: Line) -> Joined | None:
