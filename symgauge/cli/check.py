@@ -39,10 +39,10 @@ def run(options: argparse.Namespace) -> int:
     from symgauge.derivation.derivation import Derivation
 
     derivation: Derivation | FullDerivation
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1 and not options.target.endswith(".json"):
+    several = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1"
+    if several and not options.target.endswith(".json"):
         raise BadInputError(
-            f"{processes} processes check what one has derived: run symgauge derive "
+            "several processes check what one has derived: run symgauge derive "
             f"{options.target} --full first, and give its full.json")
     if options.target.endswith(".json"):
         derivation = read_record(options.target)

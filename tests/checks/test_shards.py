@@ -16,7 +16,9 @@ from symgauge.capture import load_target
 from symgauge.checks import emit_check
 from symgauge.checks.runtime import elements, moves
 from symgauge.checks.runtime.elements import Element
+from symgauge.checks.runtime.processes import joined
 from symgauge.checks.runtime.randomness import TorchNumbers
+from symgauge.checks.runtime.record import BadInput
 from symgauge.checks.runtime.whole import axes_apart
 from symgauge.cli.main import main
 from symgauge.derivation.full import FullDerivation, derive_full
@@ -108,11 +110,22 @@ def test_several_processes_take_a_record(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     assert main(["check", "mlp"]) == 3
     assert "symgauge derive mlp --full first" in capsys.readouterr().err
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert main(["check", "mlp"]) == 3
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["2", "two"])
+def test_several_processes_are_started_by_torchrun(
+    count: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", count)
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    with pytest.raises(BadInput, match="start several with torchrun"), joined("cpu"):
+        pass
 
 
 #: kind, form, location, the axes along which parts move each on their own, and more of the move.
