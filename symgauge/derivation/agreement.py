@@ -175,7 +175,7 @@ def _discrete_disagreements(
         yield f"the discrete element {text:.160} does not hold"
 
 
-def _checked(element: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(element: Mapping[str, object]) -> dict[str, object]:
     return {**element, "status": "checked"}
 
 

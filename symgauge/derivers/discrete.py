@@ -8,7 +8,7 @@ is the same expression with its parameters in another order, or with other signs
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import factorial, prod
@@ -50,18 +50,9 @@ def discrete_symmetries(
     legs, places, _ = follow(network)
     coordinates = Coordinates(network)
     covered = {_first_place(f) for f in families if f.kind.covers_discrete}
-    numbered = {
-        other for where in places.values() for p in where
-        if (p.parameter, p.axis, p.start, p.along) in covered
-        for i, other in enumerate(p.factors) if i != p.along
-    }
+    numbered = set(_numbering(places, covered))
     holds = partial(_holds, network, field, rng, _shadows(network, rng))
-    read, expression = read_coordinates(network), Rearrangements(network)
-
-    def proved(act: Action) -> bool:
-        return expression.proves(
-            lambda t: _split(network, act(_join(network, t), expression.negate)))
-
+    proved, read = partial(_proved, network, Rearrangements(network)), read_coordinates(network)
     candidates, signs = list[tuple[Any, list[Location], list[Any]]](), set[frozenset[int]]()
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
@@ -100,6 +91,18 @@ def discrete_symmetries(
             signs |= own
     found += _negative(families, coordinates, holds, proved)
     return found
+
+
+def _numbering(places: Mapping[int, list[Location]], covered: Container[Any]) -> Iterator[int]:
+    """The legs that number the copies of a matrix group that has its permutations and signs."""
+    for p in (p for where in places.values() for p in where):
+        if (p.parameter, p.axis, p.start, p.along) in covered:
+            yield from (other for i, other in enumerate(p.factors) if i != p.along)
+
+
+def _proved(network: Network, expression: Rearrangements, act: Action) -> bool:
+    """Whether the program is the same expression at act(theta)."""
+    return expression.proves(lambda t: _split(network, act(_join(network, t), expression.negate)))
 
 
 def _element(label: str, group: str, order: int, proved: bool = False) -> dict[str, Any]:

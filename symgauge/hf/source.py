@@ -158,7 +158,7 @@ def _settings(
 
 
 def per_layer(
-    config: Any, fixed: Mapping[str, Any], sizes: Iterable[str]
+    config: Any, fixed: Mapping[str, object], sizes: Iterable[str]
 ) -> dict[str, str]:
     """The lists with an entry for each layer, and the size that is their length.
 

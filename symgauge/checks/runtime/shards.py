@@ -206,7 +206,7 @@ class Shards:
 
     # -- moves ------------------------------------------------------------------------------------
 
-    def _axes(self, move: PlainMove, tensors: Mapping[str, Any]) -> dict[str, Axis]:
+    def _axes(self, move: PlainMove, tensors: Mapping[str, Tensor]) -> dict[str, Axis]:
         """Along which axis each tensor of a move is sharded while it acts."""
         names = list(dict.fromkeys(
             name for name in (move["parameter"], move.get("source")) if name is not None))
@@ -243,7 +243,7 @@ class Shards:
             self.local(tensor).copy_(back.to_local())
 
     def apply(
-        self, parameters: Mapping[str, Any], move: PlainMove, element: Element,
+        self, parameters: Mapping[str, Tensor], move: PlainMove, element: Element,
         measured: bool = True,
     ) -> float:
         """One move of the whole tensor, each process on its part of it; what `apply_move` returns.
@@ -263,7 +263,7 @@ class Shards:
         self.done[IN_PLACE if kept else GATHERED if axis is None else ALONG_ANOTHER] += 1
 
     def vary(
-        self, tangents: dict[str, Any], parameters: Mapping[str, Any], move: PlainMove,
+        self, tangents: dict[str, Tensor], parameters: Mapping[str, Tensor], move: PlainMove,
         generator: Generator,
     ) -> None:
         """Adds the derivative of one move of the whole tensor to the tangents, which are shards."""

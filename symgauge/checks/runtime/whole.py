@@ -68,11 +68,12 @@ class Whole(TorchFunctionMode):
 class Gathered(Mapping[str, Tensor]):
     """Parameters to be read: each is gathered as it is asked for."""
 
-    def __init__(self, shards: Mapping[str, Any]) -> None:
+    def __init__(self, shards: Mapping[str, Tensor]) -> None:
         self.shards = shards
 
     def __getitem__(self, name: str) -> Tensor:
-        full: Tensor = self.shards[name].full_tensor()
+        shard: Any = self.shards[name]
+        full: Tensor = shard.full_tensor()
         return full
 
     def __iter__(self) -> Iterator[str]:
