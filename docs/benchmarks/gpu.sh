@@ -57,6 +57,16 @@ check gpt2 float32 60
 derive llama tests/targets/llama_lm.py:grouped "${llama[@]}"
 check llama float32 120
 check llama bfloat16 120
+# sharded over all devices there are (two processes in a rehearsal); left out where there is one
+processes=$("$python" -c "import torch; print(torch.cuda.device_count())")
+[ "$device" = cpu ] && processes=2
+if [ "$processes" -gt 1 ]; then
+    step llama-sharded 180 "$python" -m torch.distributed.run --nproc-per-node "$processes" \
+        -m symgauge check "$out/llama/full.json" --size full --device "$device" \
+        --dtype float32 --json
+else
+    echo "llama-sharded: left out, one device" | tee -a "$out/summary.txt"
+fi
 derive mixtral hf:mixtral "${moe[@]}"
 check mixtral float32 90
 for target in attention tests/targets/transformer_encoder_layer.py:factory; do

@@ -149,5 +149,7 @@ def random(module: torch.nn.Module) -> CaptureError:
 
 
 def first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return (text[0] if text else type(error).__name__)[:200]
+    """The first line of its text, and the one behind a colon; its type where it has none."""
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    more = f" {text[1].strip()}" if text[0].endswith(":") and len(text) > 1 else ""
+    return (text[0] + more)[:200]

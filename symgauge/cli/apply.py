@@ -91,12 +91,14 @@ def _discrete(
 
     from symgauge.gauges.discrete import shuffled
     from symgauge.gauges.gauge import Walk
-    from symgauge.gauges.symmetries import families_of, require_sizes
+    from symgauge.gauges.symmetries import families_of, require_sizes, whole_program
     from symgauge.gauges.trial import Trial
 
     require_sizes(record, weights.checkpoint)
     target = target_of_record(record, options.file)
+    whole = whole_program(target, record.observable, record.output)
+    stored = all(p.name in weights for p in whole.parameters)
+    families = families_of(record, whole if stored else None)
     with Trial(target, weights, record.observable, record.output) as trial:
         return shuffled(
-            Walk(families_of(record), weights, trial), element,
-            np.random.default_rng(options.seed))
+            Walk(families, weights, trial), element, np.random.default_rng(options.seed))

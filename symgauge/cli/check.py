@@ -1,4 +1,4 @@
-"""symgauge check: run the generated numeric checks."""
+"""symgauge check: run the generated numeric checks, under torchrun in as many processes."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ def run(options: argparse.Namespace) -> int:
     from symgauge.derivation.derivation import Derivation
 
     derivation: Derivation | FullDerivation
+    several = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1"
+    if several and not options.target.endswith(".json"):
+        raise BadInputError(
+            "several processes check what one has derived: run symgauge derive "
+            f"{options.target} --full first, and give its full.json")
     if options.target.endswith(".json"):
         derivation = read_record(options.target)
         if options.set or options.output or options.observable != "logits":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 import time
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def complain(error: Exception | str, status: int) -> int:
-    """One sentence on standard error; the status is handed on."""
-    print(f"symgauge: {plain(error)}", file=sys.stderr)
+    """One sentence on standard error; the status is handed on. Of several processes one speaks."""
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        print(f"symgauge: {plain(error)}", file=sys.stderr)
     return status
 
 

@@ -228,8 +228,8 @@ class Derivation(DerivationRecord):
         if self.full_sizes is None:
             settled |= {"full_sizes", "full_tensors"}  # nothing is said of any
         if self.discrete:
-            reasons.append("discrete elements hold at exact random points: seen, not proved; "
-                           "nothing says that there are no others")
+            reasons.append("discrete elements are proved at these sizes, or checked at exact "
+                           "random points, as each says; nothing says that there are no others")
         if target is not None:
             again = captured_again(self, target)
             if again.wrong:

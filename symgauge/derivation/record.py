@@ -134,12 +134,12 @@ class Cells(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscreteElement(Record):
-    """A permutation or sign that holds at exact random points: seen, not proved."""
+    """Permutations or signs: proved at these sizes, or checked at exact random points."""
 
     label: str  #: What is permuted, or changes its sign.
     group: str  #: The group, such as S_3.
     order: int  #: The number of its elements.
-    status: str  #: How it is known.
+    status: str  #: How it is known: "proved" or "checked".
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ class DerivationRecord(SealedRecord):
     structural: StructuralPart
     #: The families, each with its action and its proof.
     generators: tuple[FamilyStatement, ...]
-    #: Permutations and signs that were seen to hold, never said to be all.
+    #: Permutations and signs, never said to be all.
     discrete: tuple[DiscreteElement, ...]
     #: The Lie algebra that the families span.
     algebra: Algebra

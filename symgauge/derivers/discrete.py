@@ -1,13 +1,14 @@
 """Discrete symmetries: permutations of the indices of a leg, and signs. Never called complete.
 
 Candidates come from the legs; each is checked at random exact points over GF(p), branches
-included. That is evidence, not proof: the status is "checked".
+included. That is evidence, not proof: the status is "checked". It is "proved" where the program
+is the same expression with its parameters in another order, or with other signs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import factorial, prod
@@ -29,6 +30,7 @@ from symgauge.points.rows import evaluate_at
 from symgauge.program.legs import Location
 from symgauge.program.lower import germ_of, is_piecewise
 from symgauge.program.network import Network
+from symgauge.proof.rearranged import Rearrangements
 from symgauge.spaces.follow import follow
 
 POINTS = 12
@@ -48,13 +50,9 @@ def discrete_symmetries(
     legs, places, _ = follow(network)
     coordinates = Coordinates(network)
     covered = {_first_place(f) for f in families if f.kind.covers_discrete}
-    numbered = {
-        other for where in places.values() for p in where
-        if (p.parameter, p.axis, p.start, p.along) in covered
-        for i, other in enumerate(p.factors) if i != p.along
-    }
+    numbered = set(_numbering(places, covered))
     holds = partial(_holds, network, field, rng, _shadows(network, rng))
-    read = read_coordinates(network)
+    proved, read = partial(_proved, network, Rearrangements(network)), read_coordinates(network)
     candidates, signs = list[tuple[Any, list[Location], list[Any]]](), set[frozenset[int]]()
     for leg, where in places.items():
         where = [p for p in where if p.factors.count(leg) == 1]
@@ -71,14 +69,15 @@ def discrete_symmetries(
             # two legs of the same tensors are told apart by their axes, and by their parts of them
             names = ", ".join(dict.fromkeys(map(_place, where)))
         apart = _apart(coordinates, where, indices, places, legs.leg_size)
-        permuted = all(map(holds, _permutations(indices, n)))
+        permuted, ordered = all(map(holds, _permutations(indices, n))), False
         if permuted:
             copies, each = _copies(
                 indices, apart, lambda one: all(map(holds, _permutations(one, n))))
+            ordered = all(proved(act) for one in copies for act in _permutations(one, n))
             found.append(_element(
                 f"permutations of the {n} indices shared by {names}{each}",
                 f"S_{n}" + (f"^{len(copies)}" if len(copies) > 1 else ""),
-                factorial(n) ** len(copies)))
+                factorial(n) ** len(copies), ordered))
         # -1 in each copy of a matrix group belongs to the group
         seen = 1 if permuted else n
         if leg not in numbered and all(map(holds, _signs(indices, seen))):
@@ -87,14 +86,28 @@ def discrete_symmetries(
             # the signs of units by expert and by place in each are the same elements
             if not own <= signs:
                 found.append(_element(
-                    f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m))
+                    f"signs of the {n} indices shared by {names}{each}", f"(Z_2)^{m}", 2 ** m,
+                    all(proved(a) for one in copies for a in _signs(one, 1 if ordered else n))))
             signs |= own
-    found += _negative(families, coordinates, holds)
+    found += _negative(families, coordinates, holds, proved)
     return found
 
 
-def _element(label: str, group: str, order: int) -> dict[str, Any]:
-    return {"label": label, "group": group, "order": order, "status": "checked"}
+def _numbering(places: Mapping[int, list[Location]], covered: Container[Any]) -> Iterator[int]:
+    """The legs that number the copies of a matrix group that has its permutations and signs."""
+    for p in (p for where in places.values() for p in where):
+        if (p.parameter, p.axis, p.start, p.along) in covered:
+            yield from (other for i, other in enumerate(p.factors) if i != p.along)
+
+
+def _proved(network: Network, expression: Rearrangements, act: Action) -> bool:
+    """Whether the program is the same expression at act(theta)."""
+    return expression.proves(lambda t: _split(network, act(_join(network, t), expression.negate)))
+
+
+def _element(label: str, group: str, order: int, proved: bool = False) -> dict[str, Any]:
+    status = "proved" if proved else "checked"
+    return {"label": label, "group": group, "order": order, "status": status}
 
 
 def _tensors(where: Sequence[Location]) -> str:
@@ -202,7 +215,8 @@ def _signs(indices: Sequence[Any], count: int) -> Iterator[Action]:
 
 
 def _negative(
-    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Action], bool]
+    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Action], bool],
+    proved: Callable[[Action], bool],
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found = []
@@ -220,7 +234,8 @@ def _negative(
         entries = [index.reshape(n, -1) for index in odd]
         if entries and all(map(holds, _signs(entries, n))):
             found.append(_element(
-                f"s = -1 in the rescaling of {names}", f"(Z_2)^{n}", 2 ** n))
+                f"s = -1 in the rescaling of {names}", f"(Z_2)^{n}", 2 ** n,
+                all(map(proved, _signs(entries, n)))))
     return found
 
 

@@ -129,12 +129,16 @@ def _plain(group: Group) -> PlainFamily:
     return {**plain_family(family), "label": group.label, "group": said}
 
 
-def families_of(record: Record) -> Families:
+def families_of(record: Record, whole: Network | None = None) -> Families:
     """The families of a derivation.json or full.json that act, and the candidates of its legs.
 
-    At the sizes of the record's own program.
+    At the sizes of the record's own program. The candidates are those of `whole`, where it is
+    given: the program with running statistics among its parameters, which an order moves with
+    the gains and biases beside them.
     """
-    network = record.programs()[0] if isinstance(record, FullDerivation) else record.network()
+    network = whole
+    if network is None:
+        network = record.programs()[0] if isinstance(record, FullDerivation) else record.network()
     families = tuple(
         group_of(e) for e in record.generators if e.element.kind.is_finite)
     return Families(families, tuple(permutations(network, families)))

@@ -21,6 +21,8 @@ from symgauge.hf.sizes import FACTOR, PART, ROTARY, fields_of, own_fields, parts
 TOKENS, FULL_TOKENS = 3, 8
 #: Tokens with a meaning, at a vocabulary of nine: some models look for them among their inputs.
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 3, "eos_token_id": 4}
+#: Names of the number of layers, and of lists with an entry for each.
+LAYERS, PER_LAYER = r"(^|_)(layers?|num_blocks)$", r"layer|block|(types|pattern)$"
 TEXT = '''"""{model} of transformers at small sizes; FULL has those of {origin}."""
 
 FULL = {full}
@@ -144,8 +146,26 @@ def _settings(
         own.append(f"{ROTARY}={{**{getattr(config, ROTARY)!r}, {FACTOR!r}: {turned}}}")
     at = "FIXED" + "".join(f'["{p}"]' for p in place)
     parts = list(parts_of(config))
+    listed = per_layer(config, {n: v for n, v in fixed.items() if n not in parts}, [
+        name[len(prefix):] for name in sizes if name.startswith(prefix)])
+    own += [f"{n}={at}[{n!r}][:{prefix}{layers}]" for n, layers in listed.items()]
     inner = [
         f"{n}=dict({', '.join(_settings(part, sizes, fixed[n], (*place, n)))})"
         for n, part in parts_of(config).items()]
-    rest = at if not inner else f"{{k: v for k, v in {at}.items() if k not in {parts!r}}}"
-    return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(parts) else [])]
+    said = [*parts, *listed]
+    rest = at if not said else f"{{k: v for k, v in {at}.items() if k not in {said!r}}}"
+    return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(said) else [])]
+
+
+def per_layer(
+    config: Any, fixed: Mapping[str, object], sizes: Iterable[str]
+) -> dict[str, str]:
+    """The lists with an entry for each layer, and the size that is their length.
+
+    A copy of fewer layers has those of its layers. Its length alone does not make a list one.
+    """
+    counts = [n for n in sizes if re.search(LAYERS, n) and getattr(config, n, None)]
+    return {
+        name: layers for name, value in fixed.items()
+        if isinstance(value, (list, tuple)) and re.search(PER_LAYER, name)
+        for layers in counts[::-1] if len(value) == getattr(config, layers)}

@@ -177,7 +177,7 @@ def _made(make: Any, name: str) -> Any:
         return make()
     except Exception as error:
         raise TargetError(
-            f"the default configuration of {name} cannot be made: {first_line(error)}") from error
+            f"the configuration of {name} cannot be made: {first_line(error)}") from error
 
 
 def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:

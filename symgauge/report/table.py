@@ -185,6 +185,7 @@ def print_derivation(
         ("action", algebra.action_of(derivation)),
         ("invariants", invariants_text(derivation)),
         ("conserved", laws_text(derivation)),
+        ("discrete", wording.discrete(derivation)),
         ("for all sizes", wording.structural(derivation)),
         ("scope", wording.scope(derivation)),
     ):

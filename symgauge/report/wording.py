@@ -70,6 +70,13 @@ def deed_and_names(label: str) -> tuple[str, str]:
     return deed, names[0] if names else ""
 
 
+def discrete(derivation: Data) -> str:
+    """The groups of the discrete elements, and how each is known."""
+    found = [e for e in derivation.get("discrete") or () if isinstance(e, Mapping)]
+    said = ", ".join(f"{e.get('group')} {e.get('status')}" for e in found)
+    return said and f"{said}; nothing says that there are no others"
+
+
 def structural(derivation: Data) -> str:
     """How much is proved for all sizes by intertwiners, and what is not structural."""
     part = derivation.get("structural")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -147,8 +147,10 @@ def apply(state: State, group: Group, element: Element | elements.Element) -> No
         apply_move(state, move.plain(), by, measured=False)
     if group.via:
         assert group.kind is not None  # a permutation acts through no slice
-        off_slices(state, plain_family(Family(
-            group.kind, group.copies, group.size, group.moves, (), group.via)), own)
+        off_slices(
+            plain_family(Family(
+                group.kind, group.copies, group.size, group.moves, (), group.via)),
+            own, partial(apply_move, state, measured=False))
 
 
 def composed(first: Element, second: Element) -> Element:

@@ -1,5 +1,6 @@
 """The contract of finite actions, for the code that is put into generated checks."""
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -47,10 +48,11 @@ def exact(family: Family, element: Any) -> Exact:
 
 def act(family: Family, element: elements.Element, theta: Tensors) -> Tensors:
     here, plain = {n: t.clone() for n, t in theta.items()}, entry(family)
-    back = moves.onto_slices(here, plain)
+    by = partial(moves.apply_move, here)
+    back = moves.onto_slices(here, plain, by)
     for move in plain["action"]:
-        moves.apply_move(here, move, element)
-    moves.off_slices(here, plain, back)
+        by(move, element)
+    moves.off_slices(plain, back, by)
     return here
 
 
@@ -95,10 +97,10 @@ def test_the_tangent_is_the_derivative(family: Family) -> None:
         return Exact(s=np.exp(log), log=log)
 
     here, tangents = {n: t.clone() for n, t in theta.items()}, dict[str, torch.Tensor]()
-    back = moves.onto_slices(here, plain)
+    back = moves.onto_slices(here, plain, partial(moves.apply_move, here))
     for move in plain["action"]:
         moves.add_variation(tangents, here, move, generator)
-    moves.carry_back(tangents, here, plain, back)
+    moves.carry_back(tangents, here, plain, back, partial(moves.apply_move, tangents))
     arrays = {n: t.numpy() for n, t in theta.items()}
     ahead, behind = (moved(family, near(t), arrays) for t in (1e-4, -1e-4))
     found = {n: tangents.get(n, torch.zeros_like(theta[n])) for n in SHAPES}

@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -292,10 +293,11 @@ def test_torch_and_numpy_act_alike_through_slices(number: int) -> None:
     sampled = actions.sample(family, {n: v.shape for n, v in before.items()}, 0)
     expected = actions.apply(family, sampled, before)
     element = beside(sampled[0].element, one.point.parameters["norm.weight"])
-    back = onto_slices(one.point.parameters, family[0])
+    by = partial(apply_move, one.point.parameters)
+    back = onto_slices(one.point.parameters, family[0], by)
     for entry in family[0]["action"]:
-        apply_move(one.point.parameters, entry, element)
-    off_slices(one.point.parameters, family[0], back)
+        by(entry, element)
+    off_slices(family[0], back, by)
     for name, value in one.point.parameters.items():
         torch.testing.assert_close(value, torch.from_numpy(expected[name]), rtol=0, atol=1e-13)
     for through in family[0]["via"]:
@@ -314,21 +316,21 @@ def test_the_tangent_is_the_derivative_of_the_action(number: int) -> None:
 
     def moved(t: float) -> dict[str, torch.Tensor]:
         here = {name: value.clone() for name, value in theta.items()}
-        back = onto_slices(here, family)
+        back = onto_slices(here, family, partial(apply_move, here))
         tangents: dict[str, torch.Tensor] = {}
         for entry in family["action"]:
             add_variation(tangents, here, entry, generator)
         for name, tangent in tangents.items():
             here[name].add_(tangent, alpha=t)
-        off_slices(here, family, back)
+        off_slices(family, back, partial(apply_move, here))
         return here
 
     tangents: dict[str, torch.Tensor] = {}
     here = {name: value.clone() for name, value in theta.items()}
-    back = onto_slices(here, family)
+    back = onto_slices(here, family, partial(apply_move, here))
     for entry in family["action"]:
         add_variation(tangents, here, entry, generator)
-    carry_back(tangents, here, family, back)
+    carry_back(tangents, here, family, back, partial(apply_move, tangents))
     one_way, other_way = moved(1e-3), moved(-1e-3)
     for name in theta:
         expected = (one_way[name] - other_way[name]) / 2e-3

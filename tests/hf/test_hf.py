@@ -17,6 +17,7 @@ from symgauge.derivation.derive import Asked, captured_target
 from symgauge.derivation.larger import without_accidents
 from symgauge.errors import CaptureError, SizeError, TargetError
 from symgauge.hf.sizes import fields_of, small
+from symgauge.hf.source import per_layer
 from symgauge.hf.target import is_hf, load_hf
 
 transformers = pytest.importorskip("transformers")
@@ -152,6 +153,27 @@ def test_a_bad_config_is_one_sentence(tmp_path: Path, text: str) -> None:
     with pytest.raises(TargetError) as found:
         load_hf(str(tmp_path), {})
     assert "\n" not in str(found.value)
+
+
+def test_lists_of_layers_are_cut_to_the_layers(tmp_path: Path) -> None:
+    """Of thirty layers, their kinds given one by one, a copy of n has the first n."""
+    kinds = ["full_attention", "sliding_attention", "sliding_attention"] * 10
+    transformers.Gemma3TextConfig(num_hidden_layers=30, layer_types=kinds).save_pretrained(tmp_path)
+    for settings, count in (({}, 1), ({"num_hidden_layers": "4"}, 4)):
+        config = load_hf(str(tmp_path), settings).build()[0].config
+        assert (config.num_hidden_layers, config.layer_types) == (count, kinds[:count])
+    full = load_hf(str(tmp_path), {}).full_sizes["num_hidden_layers"]
+    assert full == 30
+    with pytest.raises(TargetError) as found:
+        load_hf(str(tmp_path), {"num_hidden_layers": "31"})
+    assert "\n" not in str(found.value)
+
+
+def test_a_list_as_long_as_the_layers_by_accident_is_left() -> None:
+    config = transformers.LlamaConfig(num_hidden_layers=3)
+    lists = {"layer_types": [1, 2, 3], "scales": [1, 2, 3], "moe_layers": [0, 2]}
+    assert per_layer(config, lists, ["hidden_size", "num_hidden_layers"]) == {
+        "layer_types": "num_hidden_layers"}
 
 
 def test_a_loaded_model_needs_no_example() -> None:

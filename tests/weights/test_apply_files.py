@@ -321,6 +321,54 @@ def test_orders_are_taken_where_the_function_stays(
     torch.testing.assert_close(function(after), function(state))
 
 
+NORMED = """
+import torch
+
+
+def factory(c=3):
+    module = torch.nn.Sequential(
+        torch.nn.Conv1d(2, c, 2), torch.nn.BatchNorm1d(c), torch.nn.ReLU(),
+        torch.nn.Conv1d(c, 2, 2))
+    with torch.no_grad():
+        for k in range(c):
+            module[1].running_mean[k], module[1].running_var[k] = k / 2, 1 + k / 4
+    return module.eval(), (torch.zeros(1, 2, 5),)
+"""
+
+
+def test_an_order_of_channels_moves_running_statistics(tmp_path: Path, capsys: Any) -> None:
+    """They are constants of the derivation; without them nothing but a fault is left."""
+    (tmp_path / "normed.py").write_text(NORMED)
+    target = f"{tmp_path}/normed.py:factory"
+    assert main(["derive", target, "--out", str(tmp_path / "mlp")]) == 0
+    space: dict[str, Any] = {}
+    exec(NORMED, space)
+    module, _ = space["factory"]()
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    save_file(before, tmp_path / "in.safetensors")
+    capsys.readouterr()
+    record = json.loads((tmp_path / "mlp/derivation.json").read_text())
+    assert apply(tmp_path, tmp_path, "--family", record["generators"][0]["label"],
+                 "--element", "identity", "--discrete", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert "1.running_mean, 1.running_var" in said["discrete"][0]
+    after = load_file(tmp_path / "out.safetensors")
+    assert not torch.equal(after["1.running_mean"], before["1.running_mean"])
+    x = torch.randn(7, 2, 5)
+    y = module(x)
+    module.load_state_dict(after)
+    torch.testing.assert_close(module(x), y)
+    module.load_state_dict({**after, "1.running_var": before["1.running_var"]})
+    assert float((module(x) - y).detach().abs().max()) > 1e-2
+    # a file without statistics: the program of the record, which holds them
+    save_file({k: v for k, v in before.items() if "running" not in k}, tmp_path / "in.safetensors")
+    assert apply(tmp_path, tmp_path, "--discrete", "--force") == 3
+    assert "no permutation" in capsys.readouterr().err
+
+
 def test_signs_are_taken_where_they_pass(
     tanh: Path, tmp_path: Path, state: dict[str, torch.Tensor], capsys: Any
 ) -> None:

@@ -2,16 +2,18 @@
 
 `record` (bad input, seeds, JSON, exit status; the checks of claims carry it too), `subject` (the
 statement that is checked, as types; `symgauge.plain` comes before it), `elements` and `moves`
-(finite actions and generators on arrays), `randomness`, `model` (the module at generic parameters,
-its outputs), `device` (kernels, casts, memory), `rows` (what was measured), `point` (parameters,
-passes, floor), `derivative` (J X), `bench` (families moved, residuals), `judge` (which rows could
-have failed) and `command` (table, JSON, command line). Most import torch, so symgauge reads them as
-text and never imports them; `subject`, `elements` and `moves` import neither numpy nor torch, and
-symgauge acts on weights with them. They import nothing of symgauge but each other and `plain`.
-All imports stand at the top of a file, and no two files define one name.
+(finite actions and generators on arrays), `randomness`, `layout` (tensors of one device), `model`
+(the module at generic parameters, its outputs), `whole` and `shards` (tensors of several devices),
+`processes` (those that torchrun starts), `device` (kernels, casts, memory), `rows` (what was
+measured), `point` (parameters, passes, floor), `derivative` (J X), `bench` (families moved,
+residuals), `judge` (which rows could have failed) and `command` (table, JSON, command line). Most
+import torch, so symgauge reads them as text and never imports them; `subject`, `elements` and
+`moves` import neither numpy nor torch, and symgauge acts on weights with them. They import nothing
+of symgauge but each other and `plain`. All imports of these stand at the top of a file, and no two
+files define one name.
 """
 
 ORDER = (
-    "record", "subject", "elements", "moves", "randomness", "model", "device", "rows", "point",
-    "derivative", "bench", "judge", "command",
+    "record", "subject", "elements", "moves", "randomness", "layout", "model", "whole", "shards",
+    "processes", "device", "rows", "point", "derivative", "bench", "judge", "command",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Literal, cast
 
 import torch
@@ -12,10 +13,10 @@ from torch import Tensor
 
 from symgauge.checks.runtime.derivative import JVP_PASSES, NEAR_FLOORS, NEAR_SAMPLES, Derivative
 from symgauge.checks.runtime.device import peak_memory
-from symgauge.checks.runtime.elements import random_element, random_generator
+from symgauge.checks.runtime.elements import Element, random_element, random_generator
 from symgauge.checks.runtime.moves import (
-    add_variation, apply_move, block, carry_back, cuts, divides_by_zero, located, moves_back,
-    off_slices, onto_slices, part_of, piece, places, scales_from_zero, traffic,
+    block, carry_back, cuts, divides_by_zero, located, moves_back, off_slices, onto_slices,
+    part_of, piece, places, scales_from_zero, traffic,
 )
 from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.randomness import TorchNumbers
@@ -115,7 +116,7 @@ class Bench:
 
     def _fits(self, label: str, move: PlainMove) -> None:
         for key in ("parameter", "source"):
-            if key in move and move[key] not in self.point.parameters:
+            if key in move and move[key] not in self.point.shapes:
                 raise BadInput(
                     f"family {json.dumps(label)} moves {json.dumps(move[key])}, "
                     "which is no parameter of the module"
@@ -123,7 +124,7 @@ class Bench:
         if move.get("at") is not None:
             try:
                 at: Literal["source", "parameter"] = "source" if "source" in move else "parameter"
-                block(part_of(self.point.parameters, move, at), located(move))
+                block(part_of(self.point.shapes, move, at), located(move))
             except (ValueError, IndexError) as error:
                 raise BadInput(
                     f"family {json.dumps(label)} does not fit the shape of "
@@ -132,7 +133,7 @@ class Bench:
 
     def _fits_slice(self, label: str, through: PlainSlice) -> None:
         element, name = through["element"], through["parameter"]
-        if math.prod([*element["copies"], element["size"]]) != self.point.parameters[name].numel():
+        if math.prod([*element["copies"], element["size"]]) != self.point.shapes[name].numel():
             raise BadInput(
                 f"family {json.dumps(label)} does not fit the shape of {json.dumps(name)} "
                 "at these sizes"
@@ -143,9 +144,9 @@ class Bench:
 
         Or one that the family divides by.
         """
-        return divides_by_zero(family, self.point.parameters) or next((
+        return divides_by_zero(family, self.point.values) or next((
             through["parameter"] for through in family.get("via", ())
-            if scales_from_zero(through, self.point.parameters)
+            if scales_from_zero(through, self.point.values)
         ), None)
 
     def not_checked(self) -> dict[str, str]:
@@ -168,14 +169,14 @@ class Bench:
         """
         for move in family["action"]:
             if "line" in family["element"]["parts"] and move["form"] == "g":
-                here = part_of(self.point.parameters, move)
+                here = part_of(self.point.values, move)
                 view = block(here, located(move)).to(torch.float64)
                 _, along = places(located(move))
                 size = float(torch.linalg.vector_norm(view))
                 total = float(torch.linalg.vector_norm(view.sum(along)))
                 return min(1.0, size / (2 * total)) if total else 1.0
             if move["form"] == "+c":
-                here = part_of(self.point.parameters, move)
+                here = part_of(self.point.values, move)
                 view = here if move.get("at") is None else block(here, located(move))
                 middle = float(piece(view, next(cuts(view))).abs().median())
                 return middle or self.point.scale_of(move["parameter"])
@@ -190,12 +191,16 @@ class Bench:
         """Applies a random element in place; the least relative change among its moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "element " + like["label"])
-        back = onto_slices(self.point.parameters, family)
+        back = onto_slices(self.point.values, family, self._on_slices)
         element = random_element(family["element"], self.unit_of(like), TorchNumbers(rng))
-        moved = [apply_move(self.point.parameters, move, element) for move in family["action"]]
-        off_slices(self.point.parameters, family, back)
+        apply, parameters = self.point.layout.apply, self.point.parameters
+        moved = [apply(parameters, move, element) for move in family["action"]]
+        off_slices(family, back, self._on_slices)
         least = min(moved, default=0.0)
         return None if math.isinf(least) else least  # every tensor it touches is zero
+
+    def _on_slices(self, move: PlainMove, element: Element) -> None:
+        self.point.layout.apply(self.point.parameters, move, element, measured=False)
 
     def touched(self, family: Examined) -> list[str]:
         """The parameters that a family's action changes, on the way to its slices included."""
@@ -207,8 +212,8 @@ class Bench:
 
     def bytes_of(self, family: Examined) -> int:
         """What the action on the parameters reads and writes."""
-        there = [traffic(self.point.parameters, move) for move in family["action"]]
-        ways = [traffic(self.point.parameters, move) for move in self.via(family)]
+        there = [traffic(self.point.shapes, move) for move in family["action"]]
+        ways = [traffic(self.point.shapes, move) for move in self.via(family)]
         return sum(there) + 2 * sum(ways)
 
     def difference(self, check: str, label: str, families: Families, wrong: bool = False) -> Row:
@@ -266,31 +271,41 @@ class Bench:
             self.act(family)
         there: dict[str, Tensor] = {}
         if rights:
-            there = {name: self.point.parameters[name].clone() for name in names}
+            there = {name: self.point.layout.local(self.point.parameters[name]).clone()
+                     for name in names}
             self.point.restore(list(names))
             for family in rights:
                 self.act(family)
         moves = False
         for name in names:
-            parameter = self.point.parameters[name]
-            first = there.pop(name) if rights else parameter.clone()
-            second = parameter.clone() if rights else None
+            here = self.point.layout.local(self.point.parameters[name])
+            first = there.pop(name) if rights else here.clone()
+            second = here.clone() if rights else None
             self.point.restore([name])
-            d = first - (parameter if second is None else second)
+            d = first - (here if second is None else second)
             # less than this is the rounding of the moves
-            d[d.abs() <= 16 * torch.finfo(self.point.dtype).eps * parameter.abs().clamp(
+            d[d.abs() <= 16 * torch.finfo(self.point.dtype).eps * here.abs().clamp(
                 min=self.point._rms(name))] = 0
             moves = moves or bool(d.any())
             rng = seeded(self.point.device, self.point.seed_here, "control " + name)
-            by = torch.rand(d.shape, generator=rng, device=d.device, dtype=torch.float32) - 0.5
-            by = (by + 0.5 * by.sign()) * CONTROL.get(self.point.dtype, 1.0)
-            parameter.add_(d.mul_(by.to(self.point.dtype)))
+            self._at_random(self.point.parameters[name], d, rng, CONTROL.get(self.point.dtype, 1.0))
+            here.add_(d)
+        moves = self.point.layout.anywhere(moves)
         change = None
         if moves:
             with self.point.extra_passes():
                 change = self.point.residual(self.point.output())
         self.point.restore(list(names))
         return change
+
+    def _at_random(
+        self, held: Tensor, change: Tensor, rng: torch.Generator, size: float = 1.0
+    ) -> None:
+        """Times size (u + sign(u)/2), u uniform in [-1/2, 1/2]: a change of a held tensor."""
+        for part in self.point.layout.pieces(held):
+            by = torch.rand(part.shape, generator=rng, device=self.point.device) - 0.5
+            by = part.mine((by + 0.5 * by.sign()) * size)
+            change[part.at].mul_(by.to(change.dtype))
 
     def derivative(self, check: str, label: str, families: Families, wrong: bool = False) -> Row:
         """max |J X| / max |y| for a random generator X of all the families together.
@@ -324,11 +339,13 @@ class Bench:
         tangents = self.tangents(family)
         for name, tangent in self.tangents(family["right"]).items():
             tangents[name] = tangents[name].sub_(tangent) if name in tangents else -tangent
+        moves = False
         for name, tangent in tangents.items():
             rng = seeded(self.point.device, self.point.seed_here, "control " + name)
-            by = torch.rand(tangent.shape, generator=rng, device=self.point.device) - 0.5
-            tangent.mul_((by + 0.5 * by.sign()).to(tangent.dtype))
-        if not any(bool(tangent.any()) for tangent in tangents.values()):
+            here = self.point.layout.local(tangent)
+            self._at_random(tangent, here, rng)
+            moves = moves or bool(here.any())
+        if not self.point.layout.anywhere(moves):
             return None
         with self.point.extra_passes():
             return self.derivatives.product(tangents)[0]
@@ -337,12 +354,14 @@ class Bench:
         """A random generator of the family, as the tangents of the parameters that it moves."""
         like = self._drawn_as(family)
         rng = seeded(self.point.device, self.point.seed_here, "generator " + like["label"])
-        back = onto_slices(self.point.parameters, family)
+        layout, parameters = self.point.layout, self.point.parameters
+        back = onto_slices(self.point.values, family, self._on_slices)
         generator = random_generator(family["element"], self.unit_of(like), TorchNumbers(rng))
         tangents: dict[str, Tensor] = {}
         for move in family["action"]:
-            add_variation(tangents, self.point.parameters, move, generator)
-        carry_back(tangents, self.point.parameters, family, back)
+            layout.vary(tangents, parameters, move, generator)
+        carry_back(tangents, parameters, family, back, partial(
+            layout.apply, tangents, measured=False))
         if back:
             self.point.restore(self.touched(family))
         return tangents

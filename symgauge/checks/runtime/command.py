@@ -21,10 +21,10 @@ from symgauge.checks.runtime.record import (
     exit_status,
     finite,
     options,
-    require_device,
     require_folder,
     write,
 )
+from symgauge.checks.runtime.processes import joined
 from symgauge.checks.runtime.rows import Row, readable
 from symgauge.checks.runtime.subject import CheckRecord, SizeName
 
@@ -114,6 +114,8 @@ def opening(bench: Bench) -> None:
     print(f"{readable(record['name'])[:78]}")
     print(f"{point.size} sizes, {point.count} parameters", end=", ")
     print(f"{dtype_name(point)}, {point.device}, seed {point.seed}, torch {torch.__version__}")
+    if point.layout.processes > 1:
+        print(f"{point.layout.processes} processes, every parameter sharded over them")
     print(f"{len(bench.families)} families in {len(bench.classes)} classes, ", end="")
     print(f"{len(bench.planted)} planted failures: {bench.allowed()} forward passes allowed,")
     print("and those that controls and other draws take")
@@ -182,6 +184,7 @@ def circumstances(bench: Bench) -> dict[str, Any]:
         "families": len(bench.families),
         "classes": len(bench.classes),
         "parameter_bytes": point.parameter_bytes(),
+        **point.layout.facts(),
         "memory_before_bytes": point.memory_before,
         "memory_built_bytes": bench.memory_built,
         "threads": torch.get_num_threads(),
@@ -199,7 +202,6 @@ def run(
     checkpoint: str | None = None,
 ) -> dict[str, Any]:
     """Runs every check; the JSON record. `ok` is None where nothing could be checked."""
-    require_device(device)
     start = time.perf_counter(), time.process_time()
     with plain_kernels():
         bench = Bench(record, size, seed, DTYPES[dtype], torch.device(device), checkpoint)
@@ -239,13 +241,14 @@ def main(
     def work() -> int:
         asked = arguments(argv)
         require_folder(asked.json)
-        result = run(
-            record, checks, asked.size, asked.seed, asked.dtype, asked.device, asked.checkpoint
-        )
-        if asked.json:
-            write(asked.json, result)
-        for text in conclusion(result):
-            print(text)
+        with joined(asked.device) as (device, speaks):
+            result = run(
+                record, checks, asked.size, asked.seed, asked.dtype, device, asked.checkpoint
+            )
+            if asked.json and speaks:
+                write(asked.json, result)
+            for text in conclusion(result):
+                print(text)
         return {True: 0, False: 1, None: 2}[result["ok"]]
 
     return exit_status(work, "a narrower --dtype")

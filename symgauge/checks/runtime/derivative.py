@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -33,14 +34,13 @@ class Derivative:
     ) -> tuple[Change | None, str]:
         """J X of the tangents, scaled, and how it was made; None, and why there is none."""
         largest_part = largest(
-            float(torch.linalg.vector_norm(tangent, dtype=torch.float64))
+            math.sqrt(self.point.layout.squares(tangent))
             / (self.point.scale_of(name) * math.sqrt(tangent.numel()))
             for name, tangent in tangents.items()
         ) or 1.0
         names = list(tangents)
-        primals = tuple(self.point.parameters[name] for name in names)
         vectors = tuple(tangents.pop(n).div_(largest_part).to(self.point.dtype) for n in names)
-        values, note = self.jvp(names, primals, vectors)
+        values, note = self.jvp(names, vectors)
         self.point.passes += JVP_PASSES
         if values is None:
             return None, note
@@ -51,7 +51,7 @@ class Derivative:
             with self.point.extra_passes():
                 for number in range(NEAR_SAMPLES):  # the same X, every parameter off by one ulp
                     self.point.nudge(f"floor of a derivative {number} ")
-                    there, _ = self.jvp(names, primals, vectors)
+                    there, _ = self.jvp(names, vectors)
                     self.point.passes += JVP_PASSES
                     self.point.restore(self.point.free)
                     off = [float((a - b).abs().max()) for a, b in zip(there or values, values)]
@@ -60,7 +60,7 @@ class Derivative:
         return change, note
 
     def jvp(
-        self, names: list[str], primals: tuple[Tensor, ...], vectors: tuple[Tensor, ...]
+        self, names: list[str], vectors: tuple[Tensor, ...]
     ) -> tuple[tuple[Tensor, ...] | None, str]:
         """Forward mode; two reverse passes where an op has no forward derivative.
 
@@ -68,39 +68,37 @@ class Derivative:
         than their names in the module.
         """
         own = dict(self.point.module.named_parameters(remove_duplicate=False))
-        free = [own[name] for name in names]
-        with self.point.exact_casts(), quiet():
+        free, layout = [own[name] for name in names], self.point.layout
+        with self.point.running(), quiet():
             try:
-                with torch.no_grad(), forward_ad.dual_level():
-                    for parameter, primal, vector in zip(free, primals, vectors):
-                        parameter.copy_(forward_ad.make_dual(primal, vector))
+                with torch.no_grad(), forward_ad.dual_level(), layout.carrying(free, vectors):
                     pairs = [forward_ad.unpack_dual(tensor) for tensor in self.values()]
-                    return tuple(
+                    found = tuple(
                         torch.zeros_like(primal) if tangent is None else tangent.clone()
                         for primal, tangent in pairs
-                    ), ""
+                    )
+                    return layout.agreed(found), ""
             except (NotImplementedError, RuntimeError):
                 pass
             try:
-                for parameter in free:
-                    parameter.requires_grad_(True)
-                found = self.by_two_reverse_passes(free, vectors)
-                return found, "double backward: an op has no forward derivative"
+                with layout.leaves(free) as differentiated:
+                    whole = [layout.gathered(vector) for vector in vectors]
+                    found = self.by_two_reverse_passes(differentiated, whole)
+                return layout.agreed(found), "double backward: an op has no forward derivative"
             except (NotImplementedError, RuntimeError) as error:
                 print(f"no derivative: {error}", file=sys.stderr)
                 return None, "an op has no derivative"
-            finally:
-                self.point.module.requires_grad_(False)
 
     def values(self) -> tuple[Tensor, ...]:
         """The outputs; what the pass writes into statistics goes to copies of them."""
         held = {name: buffer.clone() for name, (_, buffer) in self.point.buffers.items()}
         point = self.point
         value = torch.func.functional_call(point.module, held, point.args, point.kwargs)
-        return tuple(tensor for _, tensor in select(value, self.point.record)[0])
+        return tuple(
+            point.layout.read(tensor) for _, tensor in select(value, point.record)[0])
 
     def by_two_reverse_passes(
-        self, free: list[torch.nn.Parameter], vectors: tuple[Tensor, ...]
+        self, free: Sequence[Tensor], vectors: Sequence[Tensor]
     ) -> tuple[Tensor, ...]:
         """J X, as the derivative of v -> (J^T v) X."""
         values = self.values()

@@ -16,7 +16,7 @@ import torch
 import torch.utils._pytree
 from torch import Tensor
 
-from symgauge.checks.runtime.moves import cuts, piece
+from symgauge.checks.runtime.layout import Piece
 from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.subject import CheckRecord, SizeName, Target
 from symgauge.plain import Sizes
@@ -131,16 +131,16 @@ def mode_of(module: torch.nn.Module) -> str:
     return f"{sum(flags)} of {len(flags)} modules in training mode"
 
 
-def draw(name: str, parameter: Tensor, seed: int) -> None:
+def draw(name: str, parameter: Tensor, seed: int, pieces: Iterator[Piece]) -> None:
     """A generic value, in place: N(0, 1)/sqrt(fan_in), gains exp(0.3 N(0, 1)), biases 0.5 N(0, 1).
 
     The same for the same seed and name: a parameter is put back exactly without a copy of it.
+    `pieces` are those of the parameter.
     """
     wide = torch.float64 if parameter.dtype == torch.float64 else torch.float32
     rng = seeded(parameter.device, seed, "parameter " + name)
-    for cut in cuts(parameter):
-        part = piece(parameter, cut)
-        value = torch.randn(part.shape, generator=rng, device=part.device, dtype=wide)
+    for part in pieces:
+        value = torch.randn(part.shape, generator=rng, device=parameter.device, dtype=wide)
         if parameter.ndim >= 2:
             value.div_(math.sqrt(max(1, *parameter.shape[1:])))
         elif parameter.ndim == 0 or name.rpartition(".")[2].lower() in GAINS:
@@ -148,7 +148,7 @@ def draw(name: str, parameter: Tensor, seed: int) -> None:
             value.mul_(0.3).exp_()
         else:
             value.mul_(0.5)
-        part.copy_(value)
+        part.view.copy_(part.mine(value))
 
 
 class Checkpoint:

@@ -12,7 +12,7 @@ is not touched: nothing on the slice reads it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -28,6 +28,8 @@ PIECE = {"cpu": 2**18, "cuda": 2**24}
 
 Parameters = Mapping[str, Array]
 Cut = tuple[int, int, int]  # axis, start, length
+#: Applies a move in place.
+Act = Callable[[PlainMove, Element], object]
 
 
 # -- where -----------------------------------------------------------------------------------------
@@ -213,13 +215,13 @@ def touched_view(array: Array, move: PlainMove) -> tuple[Array, list[int]]:
     return block(array, at), copies + along if form in MATRIX_FORMS else []
 
 
-def apply_move(
+def moved_by(
     parameters: Parameters, move: PlainMove, element: Element, measured: bool = True
-) -> float:
-    """Applies one move in place; the relative change of what it touched (inf if that was zero).
+) -> tuple[float, float]:
+    """Applies one move in place; the sums of squares of what it touched and of the change.
 
     A family's moves are applied in order, each to what the ones before left. What is not
-    `measured` costs less and returns inf.
+    `measured` costs less and returns zeros.
     """
     view, whole = touched_view(part_of(parameters, move), move)
     vector = varied(parameters, move, element)
@@ -238,8 +240,19 @@ def apply_move(
             norm = library(old).linalg.vector_norm
             size, change = size + norm(old) ** 2, change + norm(new - old) ** 2
         part[...] = new
-    size, change = math.sqrt(size), math.sqrt(change)
-    return change / size if size else math.inf
+    return float(size), float(change)
+
+
+def relative(size: float, change: float) -> float:
+    """The relative change, of two sums of squares; inf where what was touched is zero."""
+    return math.sqrt(change) / math.sqrt(size) if size else math.inf
+
+
+def apply_move(
+    parameters: Parameters, move: PlainMove, element: Element, measured: bool = True
+) -> float:
+    """Applies one move in place; the relative change of what it touched (inf: it was zero)."""
+    return relative(*moved_by(parameters, move, element, measured))
 
 
 def traffic(parameters: Parameters, move: PlainMove) -> int:
@@ -338,22 +351,30 @@ def moves_onto(through: PlainSlice) -> list[PlainMove]:
     return [inverse_move(m) for m in reversed(moves_back(through))]
 
 
-def onto_slices(parameters: Parameters, family: PlainFamily) -> list[Element]:
-    """Brings the parameters onto the family's slices, in place; the elements that lead back."""
+def onto_slices(parameters: Parameters, family: PlainFamily, act: Act) -> list[Element]:
+    """Brings the parameters onto the family's slices, by `act`; the elements that lead back."""
     elements = []
     for through in family.get("via", ()):
         element = element_in(through, parameters)
         for move in moves_onto(through):
-            apply_move(parameters, move, element, measured=False)
+            act(move, element)
         elements.append(element)
     return elements
 
 
-def off_slices(parameters: Parameters, family: PlainFamily, elements: list[Element]) -> None:
-    """Brings the parameters back from the family's slices, in place."""
+def off_slices(family: PlainFamily, elements: list[Element], act: Act) -> None:
+    """Brings the parameters back from the family's slices, by `act`."""
+    for move, element in steps_back(family, elements):
+        act(move, element)
+
+
+def steps_back(
+    family: PlainFamily, elements: list[Element]
+) -> Iterator[tuple[PlainMove, Element]]:
+    """The moves that lead back from the family's slices, in order."""
     for through, element in reversed(list(zip(family.get("via", ()), elements))):
         for move in moves_back(through):
-            apply_move(parameters, move, element, measured=False)
+            yield move, element
 
 
 def carry_back(
@@ -361,16 +382,14 @@ def carry_back(
     parameters: Parameters,
     family: PlainFamily,
     elements: list[Element],
+    act: Act,
 ) -> None:
-    """The tangents at the slices become those where the parameters came from, in place."""
-    for through, element in reversed(list(zip(family.get("via", ()), elements))):
-        for move in moves_back(through):
-            name, weight = move["parameter"], float(Fraction(move["weight"]))
-            if move["form"] == "s^k" and name in tangents:
-                apply_move(tangents, {**move, "offset": "0"}, element, measured=False)
-            elif move["form"] == "+Tc" and move["source"] in tangents:
-                if name not in tangents:
-                    tangents[name] = no_tangent(parameters[name])
-                change = contracted(part_of(tangents, move, "source"), located(move), element.shift)
-                changed = part_of(tangents, move)
-                changed += change * weight
+    """The tangents at the slices become those where the parameters came from, by `act` on them."""
+    for move, element in steps_back(family, elements):
+        name = move["parameter"]
+        if move["form"] == "s^k" and name in tangents:
+            act({**move, "offset": "0"}, element)
+        elif move["form"] == "+Tc" and move["source"] in tangents:
+            if name not in tangents:
+                tangents[name] = no_tangent(parameters[name])
+            act(move, element)

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from symgauge.checks.runtime.device import Widened, peak_memory
+from symgauge.checks.runtime.layout import OneDevice
 from symgauge.checks.runtime.model import Checkpoint, build, draw, floats, mode_of, redrawn, select
 from symgauge.checks.runtime.moves import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.rows import Change, largest
+from symgauge.checks.runtime.shards import Shards
 from symgauge.checks.runtime.subject import CheckRecord, SizeName
 
 # a row that cannot fail is drawn again, with inputs of these sizes; the first is no redraw
@@ -26,6 +28,11 @@ OFF = len(INPUT_SCALES)
 OFF_SIZES = (0.25, *15 * (4.0,))
 STRIDE = 1_000_003  # between the seeds of two draws
 TANGENT_BYTES = 2**30  # of one J X; a large model may take a quarter of its own size
+
+
+def several_processes() -> bool:
+    """Whether this process is one of several that check one model."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 class Point:
@@ -46,13 +53,15 @@ class Point:
         sizes = record["sizes"][size]
         if sizes is None:
             raise BadInput(f"the target gives no {size} sizes")
-        self.module, *self.example = build(record["target"], sizes, size)
-        self.module.to(device=device, dtype=dtype)
+        self.layout = (Shards if several_processes() else OneDevice)(device, dtype)
+        self.module, *self.example = self.layout.built(
+            lambda: build(record["target"], sizes, size), seed)
         self.mode = mode_of(self.module)
         self._find_parameters()
         self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
         self.passes = self.extra = 0
-        self.at, self.points = 0, {}  # type: int, dict[int, dict[str, Any]]
+        self.at = 0
+        self.points: dict[int, dict[str, Any]] = {}
         self.unit = self.floor = self.floor_measured = math.nan
         self.base: tuple[Tensor, ...] = ()
         self.scales: list[float] = []
@@ -72,7 +81,13 @@ class Point:
         self.free = [name for name, p in self.module.named_parameters() if p.requires_grad]
         # no graph is recorded, and in-place actions are allowed
         self.module.requires_grad_(False)
-        self.parameters: dict[str, Tensor] = {name: p.data for name, p in every.items()}
+        # as they are held here, to be changed; whole, to be read; and without their entries
+        self.parameters = {name: self.layout.held(p) for name, p in every.items()}
+        self.values = self.layout.whole(self.parameters)
+        self.shapes = {
+            name: torch.empty(tuple(p.shape), dtype=p.dtype, device="meta")
+            for name, p in self.parameters.items()
+        }
         # a pass in training mode may write into its statistics
         training = any(part.training for part in self.module.modules())
         named = self.module.named_buffers() if training else ()
@@ -139,19 +154,19 @@ class Point:
         for first in dict.fromkeys(self.names[name][0] for name in names):
             parameter = self.parameters[first]
             if self.checkpoint is None:
-                draw(first, parameter, self.seed_here)
+                draw(first, parameter, self.seed_here, self.layout.pieces(parameter))
             else:
-                parameter.copy_(self.checkpoint.read(self.names[first], parameter))
+                stored = self.checkpoint.read(self.names[first], parameter)
+                self.layout.fill(parameter, stored)
             if self.at >= OFF:
                 self._move_off(first, parameter)
 
     def _move_off(self, name: str, parameter: Tensor) -> None:
         rng = seeded(self.device, self.seed_here, "off " + name)
         size = OFF_SIZES[self.at - OFF] * (self._rms(name) or 1.0)
-        for cut in cuts(parameter):
-            part = piece(parameter, cut)
-            noise = torch.randn(part.shape, generator=rng, device=part.device)
-            part.add_(noise.mul_(size).to(part.dtype))
+        for part in self.layout.pieces(parameter):
+            noise = torch.randn(part.shape, generator=rng, device=self.device)
+            part.view.add_(part.mine(noise).mul_(size).to(self.dtype))
 
     def scale_of(self, name: str) -> float:
         """The root mean square of a parameter's entries; of one that is zero, the typical one."""
@@ -159,10 +174,7 @@ class Point:
 
     def _rms(self, name: str) -> float:
         tensor = self.parameters[name]
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        for cut in cuts(tensor):
-            total += torch.linalg.vector_norm(piece(tensor, cut), dtype=torch.float64) ** 2
-        return math.sqrt(float(total) / max(1, tensor.numel()))
+        return math.sqrt(self.layout.squares(tensor) / max(1, tensor.numel()))
 
     @property
     def count(self) -> int:
@@ -180,19 +192,23 @@ class Point:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
-    def exact_casts(self) -> contextlib.AbstractContextManager[Any]:
-        return Widened() if self.dtype == torch.float64 else contextlib.nullcontext()
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """What passes run in: exact casts, and whole parameters."""
+        exact = Widened() if self.dtype == torch.float64 else contextlib.nullcontext()
+        with exact, self.layout.running():
+            yield
 
     def output(self) -> tuple[Tensor, ...]:
         """One forward pass, counted."""
         self.passes += 1
-        with torch.no_grad(), self.exact_casts():
+        with torch.no_grad(), self.running():
             value = self.module(*self.args, **self.kwargs)
         for buffer, held in self.buffers.values():
             buffer.copy_(held)
         chosen, self.outputs_left_out = select(value, self.record)
         self.outputs = [name for name, _ in chosen]
-        return tuple(tensor for _, tensor in chosen)
+        return self.layout.agreed([self.layout.read(tensor) for _, tensor in chosen])
 
     def measure_floor(self) -> float:
         """Passes 1 and 2: the output, and its change when every parameter moves by one ulp."""
@@ -224,12 +240,11 @@ class Point:
             parameter = self.parameters[name]
             scale = self._rms(name) or typical
             rng = seeded(self.device, self.seed_here, kind + name)
-            for cut in cuts(parameter):
-                part = piece(parameter, cut)
+            for part in self.layout.pieces(parameter):
                 shape, kind8 = part.shape, torch.int8
                 bits = torch.randint(2, shape, generator=rng, device=self.device, dtype=kind8)
-                size = part.abs().clamp_(min=scale).mul_(epsilon)
-                part.add_(size.mul_((2 * bits - 1).to(self.dtype)))
+                size = part.view.abs().clamp_(min=scale).mul_(epsilon)
+                part.view.add_(size.mul_((2 * part.mine(bits) - 1).to(self.dtype)))
 
     def sizes(self, output: Sequence[Tensor], base: Sequence[Tensor]) -> list[float]:
         """max |y' - y| / max |y| of each output."""

@@ -52,8 +52,8 @@ def require_device(device: str) -> None:
 
 def device_name(device: str) -> str:
     """The model of the GPU or of the processor, where the system tells."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for text in file:
@@ -94,7 +94,8 @@ def exit_status(work: Callable[[], int], narrower: str) -> int:
         return work()
     except BadInput as error:
         sentence = " ".join(str(error).split()).encode("ascii", "backslashreplace").decode()
-        print(f"error: {sentence}", file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # of several processes, all found the same
+            print(f"error: {sentence}", file=sys.stderr)
         return 3
     except torch.OutOfMemoryError:
         print(f"error: out of memory: try --size small or {narrower}", file=sys.stderr)
