@@ -60,14 +60,14 @@ def turned(
         back = {v: k for k, v in line.attrs["to"].items()}
         if any(a[0] not in back for a in feats):
             return None
-        moved = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
         along = tuple(sorted({a[0] for a in own}))
-        return Turned(line.inputs[0], *moved, line.node, along)
+        feats, own = (tuple((back[a[0]], *a[1:]) for a in x) for x in (feats, own))
+        return Turned(line.inputs[0], feats, own, line.node, along)
     found = joined(views, line)
     if found is None or any(a not in found.at for a in feats):
         return None
-    parted = (tuple(found.at[a] for a in x) for x in (feats, own))
-    return Turned(found.node, *parted, found.turned, found.along, found)
+    feats, own = (tuple(found.at[a] for a in x) for x in (feats, own))
+    return Turned(found.node, feats, own, found.turned, found.along, found)
 
 
 def joined(views: Views, line: Line) -> Joined | None:
