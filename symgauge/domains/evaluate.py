@@ -85,9 +85,13 @@ def tangents(
 
 
 def pulled(
-    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array],
+    stop: int | None = None,
 ) -> dict[int, Array]:
-    """The adjoint applied to one seed per output, at the leaves by position (missing is zero)."""
+    """The adjoint applied to one seed per output, at the leaves by position (missing is zero).
+
+    `stop`: a line that counts as a leaf.
+    """
     held: dict[int, Array] = {}
 
     def accumulate(i: int, ct: Array) -> None:
@@ -97,7 +101,7 @@ def pulled(
         accumulate(i, seed)
     for i in range(len(network.nodes) - 1, -1, -1):
         node = network.nodes[i]
-        if node.op is None or i not in held or network.is_constant[i]:
+        if node.op is None or i not in held or network.is_constant[i] or i == stop:
             continue
         assert isinstance(node.op, Primitive)
         xs = [lines[j] for j in node.inputs]

@@ -61,7 +61,8 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
                 b.degree > highest for b in outside.values()):
             return Closure(tuple(fields), None, next(iter(outside)))
         escaped = list(outside.values())
-        fields += [escaped[k] for k in new]
+        fields += [VectorField.collect((*key, c) for key, c in escaped[k].terms.items())
+                   for k in new]
         pending = outside
 
 

@@ -72,7 +72,8 @@ class Rows:
         )
 
 
-def _chunk(network: Network, order: int) -> int:
+def chunk_of(network: Network, order: int = 1) -> int:
+    """How many rows are made at once."""
     # a flow's trajectory is a series of series
     entries = sum(prod(n.shape) for n in network.nodes) * order**2
     return int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
@@ -97,7 +98,7 @@ def batches(draw: Draw, count: int, order: int) -> Iterator[Drawn]:
     first = int(rng.integers(1 << 30)) if draw.tokens else 0  # each call goes on elsewhere
     while have < count:
         batch = min(
-            _chunk(lower(network), order), max(8, 2 * (count - have)) if tried else count)
+            chunk_of(lower(network), order), max(8, 2 * (count - have)) if tried else count)
         point = _point(draw, salt, pool, first + tried + np.arange(batch))
         settle_roots(germ_of(network), field, rng, plan, point)
         tried += batch

@@ -125,7 +125,7 @@ def test_bracket_is_that_of_derivations(x: VectorField, y: VectorField) -> None:
 def test_value_at_a_point(x: VectorField, seed: int) -> None:
     theta = FIELD.random(np.random.default_rng(seed), (SIZE,))
     exact = _symbolic(x, [sympy.Integer(int(t)) for t in theta])
-    assert x.at(theta, FIELD).tolist() == [
+    assert x.at(theta[None], FIELD)[0].tolist() == [
         FIELD.residue(Fraction(int(v.p), int(v.q))) for v in map(sympy.Rational, exact)
     ]
 
