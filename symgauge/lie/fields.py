@@ -133,11 +133,9 @@ class VectorField:
         return frozenset(j for _, m in self.terms for j, _ in m)
 
     def at(self, theta: Array, field: PrimeField) -> Array:
-        """The residues of X(theta) at points, shape (points, n).
-
-        A negative power of 0 counts as 0.
-        """
-        out = np.zeros(theta.shape)
+        """The residues of X(theta) at points, shape (..., n); a negative power of 0 counts as 0."""
+        points = theta.reshape(-1, theta.shape[-1])
+        out = np.zeros(points.shape)
         by_length: dict[int, list[tuple[int, Monomial, Fraction]]] = {}
         for (k, m), c in self.terms.items():
             by_length.setdefault(len(m), []).append((k, m, c))
@@ -146,11 +144,11 @@ class VectorField:
             value = np.array([float(field.residue(c)) for _, _, c in terms])[None]
             powers = np.array([m for _, m, _ in terms], dtype=np.int64)
             for i in range(length):
-                value = field.mul(value, _power(theta, powers[:, i, 0], powers[:, i, 1], field))
+                value = field.mul(value, _power(points, powers[:, i, 0], powers[:, i, 1], field))
             # sums of residues are exact below 2^53
             for point, added in zip(out, np.broadcast_to(value, (len(out), len(terms)))):
                 np.add.at(point, moved, added)
-        return field.reduce(out)
+        return field.reduce(out).reshape(theta.shape)
 
     def entries_at(self, theta: Sequence[int], field: PrimeField) -> dict[int, int]:
         """The residues of X(theta) at the coordinates that move."""

@@ -125,9 +125,11 @@ def test_bracket_is_that_of_derivations(x: VectorField, y: VectorField) -> None:
 def test_value_at_a_point(x: VectorField, seed: int) -> None:
     theta = FIELD.random(np.random.default_rng(seed), (SIZE,))
     exact = _symbolic(x, [sympy.Integer(int(t)) for t in theta])
-    assert x.at(theta[None], FIELD)[0].tolist() == [
+    assert x.at(theta, FIELD).tolist() == [
         FIELD.residue(Fraction(int(v.p), int(v.q))) for v in map(sympy.Rational, exact)
     ]
+    both = np.stack([theta, FIELD.neg(theta)])
+    assert x.at(both, FIELD).tolist() == [x.at(t, FIELD).tolist() for t in both]
 
 
 @given(x=fields | laurent)
