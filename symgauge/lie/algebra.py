@@ -9,10 +9,9 @@ import numpy as np
 
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
+from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
-from symgauge.lie.fields import (
-    VectorField, bracket, coordinates_in, independent, meeting_pairs,
-)
+from symgauge.lie.fields import VectorField, coordinates_in, independent
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class VectorField:
     @staticmethod
     def collect(entries: Iterable[tuple[int, Monomial, Number]]) -> VectorField:
         """The field with these terms; they may repeat, they add."""
-        return VectorField(dict(sorted(_added(entries).items())))
+        return VectorField(dict(sorted(added(entries).items())))
 
     @cached_property
     def numbers(self) -> dict[tuple[int, Monomial], Number]:
@@ -207,7 +207,7 @@ def _power(
     return out
 
 
-def _added(entries: Iterable[tuple[int, Monomial, Number]]) -> dict[tuple[int, Monomial], Fraction]:
+def added(entries: Iterable[tuple[int, Monomial, Number]]) -> dict[tuple[int, Monomial], Fraction]:
     """The terms, those that repeat added, in the order in which they come."""
     total: dict[tuple[int, Monomial], Number] = {}
     for k, m, c in entries:
@@ -229,88 +229,6 @@ def _monomial(powers: Any, size: int) -> Monomial:
             raise ValueError(f"exponent {e!r}")
         out = times(out, ((_index(k, size), e),))
     return out
-
-
-def bracket(x: VectorField, y: VectorField) -> VectorField:
-    """[X, Y] = X.grad Y - Y.grad X, its terms in no order.
-
-    >>> one = Fraction(1)
-    >>> scaling = VectorField.build([], [(0, 0, one)])
-    >>> shift = VectorField.build([(0, one)], [])
-    >>> bracket(shift, scaling) == shift
-    True
-    """
-    if x.support.isdisjoint(y.reads) and y.support.isdisjoint(x.reads):
-        return VectorField({})
-    if x.scaling is not None:
-        return _scaled(x.scaling, y, 1)
-    if y.scaling is not None:
-        return _scaled(y.scaling, x, -1)
-    return VectorField(_added([*_along(x, y, 1), *_along(y, x, -1)]))
-
-
-def _scaled(weights: Mapping[int, Number], y: VectorField, sign: int) -> VectorField:
-    """[X, Y] for a scaling X: each term of Y is an eigenvector. Times a sign."""
-    out = {}
-    for k, m in _meeting(weights, y):
-        factor: Number = -weights.get(k, 0)
-        for j, e in m:
-            if j in weights:
-                factor += e * weights[j]
-        if factor:
-            out[k, m] = sign * factor * y.terms[k, m]
-    return VectorField(out)
-
-
-def _meeting(weights: Mapping[int, Number], y: VectorField) -> Iterable[tuple[int, Monomial]]:
-    """The terms of Y along these coordinates, and those that depend on one."""
-    if len(weights) >= len(y.components):
-        return y.terms
-    moved, read = y.components, y.readers
-    return sorted({
-        *((k, m) for k in weights if k in moved for m, _ in moved[k]),
-        *((k, m) for j in weights if j in read for k, m, _, _ in read[j])})
-
-
-def meeting_pairs(fields: Sequence[VectorField], first: int = 0) -> Iterator[tuple[int, int]]:
-    """Pairs (i, j), j < i and first <= i, where one field moves what the other depends on.
-
-    The brackets of all others are 0. Sets of fields are the bits of integers.
-
-    >>> one = Fraction(1)
-    >>> a, b = VectorField.build([(0, one)], []), VectorField.build([], [(0, 0, one)])
-    >>> list(meeting_pairs([a, VectorField.build([(1, one)], []), b]))
-    [(2, 0)]
-    """
-    moving: dict[int, int] = {}
-    reading: dict[int, int] = {}
-    for i, f in enumerate(fields):
-        if i >= first:
-            met = 0
-            for k in f.reads:
-                met |= moving.get(k, 0)
-            for k in f.support:
-                met |= reading.get(k, 0)
-            while met:
-                low = met & -met
-                yield i, low.bit_length() - 1
-                met ^= low
-        for k in f.support:
-            moving[k] = moving.get(k, 0) | 1 << i
-        for k in f.reads:
-            reading[k] = reading.get(k, 0) | 1 << i
-
-
-def _along(
-    x: VectorField, y: VectorField, sign: int
-) -> Iterator[tuple[int, Monomial, Number]]:
-    """The terms of X.grad Y."""
-    moved, read = x.components, y.derivatives
-    for j in moved if len(moved) < len(read) else read:
-        if j in moved and j in read:
-            for k, m, c in read[j]:
-                for n, d in moved[j]:
-                    yield k, times(m, n), sign * c * d
 
 
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
@@ -379,7 +297,7 @@ def coordinates_in(
         told = ((owned[key], c) for key, c in target.terms.items() if key in owned)
         weights = {i: c / basis[i].terms[own[i]] for i, c in told}
         found.append(weights)
-        rests.append(VectorField(_added(_weighted(
+        rests.append(VectorField(added(_weighted(
             [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
         ))) if weights else target)
     left = [k for k, rest in enumerate(rests) if rest or not own]

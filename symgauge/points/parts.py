@@ -201,7 +201,8 @@ class _Part:
         while True:
             if made >= FIRST_ROWS:
                 each = self.each
-            found = self._batch(max(1, min(together // self.each, FIRST_ROWS // each)), each)
+            inputs = FIRST_ROWS // each if made < FIRST_ROWS else together // self.each
+            found = self._batch(max(1, inputs), each)
             made += len(found)
             if len(found):
                 yield found

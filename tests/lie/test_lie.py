@@ -19,9 +19,9 @@ from symgauge.families.kinds.complex import COMPLEX
 from symgauge.families.kinds.so1 import SO1
 from symgauge.lie.algebra import close, radical_dimension, structure_constants
 from symgauge.lie.constants import Constants
+from symgauge.lie.brackets import bracket
 from symgauge.lie.fields import (
     VectorField,
-    bracket,
     combination,
     coordinates_in,
     matrix,
