@@ -10,6 +10,7 @@ from symgauge.lie.fields import Monomial, Number, VectorField, added, times
 def bracket(x: VectorField, y: VectorField) -> VectorField:
     """[X, Y] = X.grad Y - Y.grad X, its terms in no order.
 
+    >>> from fractions import Fraction
     >>> one = Fraction(1)
     >>> scaling = VectorField.build([], [(0, 0, one)])
     >>> shift = VectorField.build([(0, one)], [])
@@ -53,6 +54,7 @@ def meeting_pairs(fields: Sequence[VectorField], first: int = 0) -> Iterator[tup
 
     The brackets of all others are 0. Sets of fields are the bits of integers.
 
+    >>> from fractions import Fraction
     >>> one = Fraction(1)
     >>> a, b = VectorField.build([(0, one)], []), VectorField.build([], [(0, 0, one)])
     >>> list(meeting_pairs([a, VectorField.build([(1, one)], []), b]))

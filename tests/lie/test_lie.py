@@ -18,14 +18,13 @@ from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.complex import COMPLEX
 from symgauge.families.kinds.so1 import SO1
 from symgauge.lie.algebra import close, radical_dimension, structure_constants
+from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
-from symgauge.lie.brackets import bracket
 from symgauge.lie.fields import (
     VectorField,
     combination,
     coordinates_in,
     matrix,
-    meeting_pairs,
     orbit_rank,
 )
 from symgauge.lie.identify import Block, identify
