@@ -27,7 +27,7 @@ def refuted_at_points(
     theta = np.concatenate(
         [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
     )
-    moved = np.array([generator.at(t, field) for t in theta])
+    moved = generator.at(theta, field)
     return bool(field.matmul(rows.rows[:, None, :], moved[:, :, None]).any())
 
 

@@ -37,7 +37,9 @@ def planted_disagreements(
                 if t not in proposals)
     left = [text for text in left if text in proposals]
     field, rng = PrimeField(next(primes())), fresh()
-    for _ in range(TRIES if left else 0):
+    for _ in range(TRIES):
+        if not left:
+            break
         found = _refutable(network, families, [proposals[t] for t in left], field, rng)
         good = {text_of(p) for p in found}
         left = [text for text in left if text not in good]
@@ -49,8 +51,11 @@ def fewer_planted(
     said: Sequence[Any], families: Sequence[PlainFamily], network: Network
 ) -> bool:
     """Whether wrong symmetries that exact points refute are missing: a check would see less."""
+    listed = {text_of(p) for p in said}
+    if {text_of(p) for p in _proposed(families)} <= listed:
+        return False
     found = plant(network, families, PrimeField(next(primes())), fresh())
-    return not {text_of(p) for p in found} <= {text_of(p) for p in said}
+    return not {text_of(p) for p in found} <= listed
 
 
 def plant(
@@ -58,16 +63,20 @@ def plant(
     rng: np.random.Generator,
 ) -> list[PlainPlanted]:
     """Wrong symmetries for the check: each is refuted exactly at small size first."""
+    proposals = _proposed(families)
+    return _refutable(network, families, proposals, field, rng) if proposals else []
+
+
+def _proposed(families: Sequence[PlainFamily]) -> list[PlainPlanted]:
+    """The wrong symmetries that are tried."""
     proposals = propose_planted(families)
-    if not proposals:
-        return []
     # one pass each: of many families, every kind is still planted, on families in turn
     if len(proposals) > MAX_PLANTED:
         proposals = [
             proposals[round(i * (len(proposals) - 1) / (MAX_PLANTED - 1))]
             for i in range(MAX_PLANTED)
         ]
-    return _refutable(network, families, proposals, field, rng)
+    return proposals
 
 
 def _refutable(
@@ -103,5 +112,5 @@ def _refuted(
     if fields is None:
         return False
     generator = combination(fields, [Fraction(k * k + 3 * k + 1) for k in range(len(fields))])
-    moved = np.array([generator.at(t, field) for t in theta])
+    moved = generator.at(theta, field)
     return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())

@@ -13,6 +13,7 @@ from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import balanced_shadow, near_shadow, varied_shadow
 from symgauge.points.draw import Draw
+from symgauge.points.parts import rank_by_parts
 from symgauge.points.rank import rank_at_point
 from symgauge.program.lower import is_piecewise
 from symgauge.program.network import Network
@@ -81,6 +82,16 @@ class Cells:
         if not self.tried and self._why is not None:
             raise self._why
         return self.rank
+
+    def by_parts(self, until: int) -> bool:
+        """Whether the rank of a smooth network is seen to be this at a special point."""
+        network, prime_field, rng, read = self._point
+        draw = Draw(network, prime_field, rng, tokens=self.tokens)
+        found = rank_by_parts(draw, read, until)
+        if found is not None:
+            self.ranks[found] += 1
+            self.rank = found
+        return found is not None
 
     def few(self, until: int) -> int:
         """`extend` by the cells that are tried first."""

@@ -17,30 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family
-from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
-from symgauge.points.draw import Point
-from symgauge.points.inputs import residue_inputs
+from symgauge.points.places import Action, Places, joined, split
 from symgauge.points.reads import read_coordinates
-from symgauge.points.roots import root_plan, settle_roots
-from symgauge.points.rows import evaluate_at
 from symgauge.program.legs import Location
-from symgauge.program.lower import germ_of, is_piecewise
 from symgauge.program.network import Network
 from symgauge.proof.rearranged import Rearrangements
 from symgauge.spaces.follow import follow
-
-POINTS = 12
-#: Sizes of the parameters on whose cells what holds is looked at: rare branches are taken at some.
-SIZES = (1.0, 4.0, 16.0)
-#: Points with all their roots at which it has to hold, and how often POINTS of them are drawn.
-ENOUGH, DRAWS = 8, 12
-
-#: A map of parameter vectors (points, coordinates), given how its number system negates.
-Action = Callable[[Array, Callable[[Array], Array]], Array]
 
 
 def discrete_symmetries(
@@ -51,7 +36,7 @@ def discrete_symmetries(
     coordinates = Coordinates(network)
     covered = {_first_place(f) for f in families if f.kind.covers_discrete}
     numbered = set(_numbering(places, covered))
-    holds = partial(_holds, network, field, rng, _shadows(network, rng))
+    holds = Places(network, field, rng).hold
     proved, read = partial(_proved, network, Rearrangements(network)), read_coordinates(network)
     candidates, signs = list[tuple[Any, list[Location], list[Any]]](), set[frozenset[int]]()
     for leg, where in places.items():
@@ -102,7 +87,7 @@ def _numbering(places: Mapping[int, list[Location]], covered: Container[Any]) ->
 
 def _proved(network: Network, expression: Rearrangements, act: Action) -> bool:
     """Whether the program is the same expression at act(theta)."""
-    return expression.proves(lambda t: _split(network, act(_join(network, t), expression.negate)))
+    return expression.proves(lambda t: split(network, act(joined(network, t), expression.negate)))
 
 
 def _element(label: str, group: str, order: int, proved: bool = False) -> dict[str, Any]:
@@ -237,77 +222,3 @@ def _negative(
                 f"s = -1 in the rescaling of {names}", f"(Z_2)^{n}", 2 ** n,
                 all(map(proved, _signs(entries, n)))))
     return found
-
-
-def _split(network: Network, theta: Array) -> Mapping[str, Array]:
-    out, start = {}, 0
-    for p in network.parameters:
-        out[p.name] = theta[:, start:start + p.size].reshape(len(theta), *p.shape)
-        start += p.size
-    return out
-
-
-def _join(network: Network, parameters: Mapping[str, Array]) -> Array:
-    return np.concatenate(
-        [parameters[p.name].reshape(len(parameters[p.name]), -1) for p in network.parameters],
-        axis=1,
-    )
-
-
-def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:
-    """Parameters on whose cells a symmetry is looked for: small and large ones, a balanced one."""
-    if not is_piecewise(network):
-        return [draw_reals(network, rng, 1)[0]]
-    drawn = [
-        {n: size * v for n, v in draw_reals(network, rng, 1)[0].items()} for size in SIZES]
-    return [*drawn, balanced_shadow(network, rng)]
-
-
-def _holds(
-    network: Network, field: PrimeField, rng: np.random.Generator,
-    shadows: Sequence[Mapping[str, Array]], act: Action,
-) -> bool:
-    """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
-
-    With branches, on cells of several sizes: on one cell a unit may be dead that is moved.
-    """
-    seen = 0
-    for k in range(DRAWS):
-        if k >= len(shadows) and seen >= ENOUGH:
-            break
-        try:
-            same = _compared(network, act, field, rng, shadows[k % len(shadows)])
-        except UndecidedError:
-            continue  # no branch is decided there
-        if not same.all():
-            return False
-        seen += len(same)
-    return seen >= ENOUGH
-
-
-def _compared(
-    network: Network, act: Action, field: PrimeField, rng: np.random.Generator,
-    shadow: Mapping[str, Array],
-) -> npt.NDArray[np.bool_]:
-    """Whether the values are the same, at each point of one cell that has its roots."""
-    salt = int(rng.integers(1 << 62))
-    parameters = {p.name: field.random(rng, (POINTS, *p.shape)) for p in network.parameters}
-    inputs = residue_inputs(network, field, rng, POINTS)
-    seed = int(rng.integers(1 << 62))
-    moved_shadow = _split(network, act(_join(network, shadow), np.negative))
-    patterns = branch_patterns(network, shadow, np.random.default_rng(seed + 1), POINTS)
-    moved = branch_patterns(network, moved_shadow, np.random.default_rng(seed + 1), POINTS)
-    plan = root_plan(network, field, True)
-    point = Point(salt, parameters, inputs, patterns)
-    settle_roots(germ_of(network), field, rng, plan, point)
-    theta = _join(network, parameters)
-    before, after = (_split(network, t) for t in (theta, act(theta, field.neg)))
-    one, d1 = evaluate_at(network, field, salt, before, inputs, patterns, plan.twisted)
-    two, d2 = evaluate_at(network, field, salt, after, inputs, moved, plan.twisted)
-    same = np.ones(POINTS, dtype=bool)
-    for a, b in zip(one, two, strict=True):
-        equal = np.broadcast_to(a, (POINTS, *a.shape[1:])) == np.broadcast_to(
-            b, (POINTS, *b.shape[1:]))
-        same &= equal.reshape(POINTS, -1).all(axis=1)
-    valid: npt.NDArray[np.bool_] = np.broadcast_to(d1.valid & d2.valid, (POINTS,))
-    return same[valid]

@@ -36,6 +36,7 @@ from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, independent
 from symgauge.points.draw import Draw
+from symgauge.points.parts import MANY
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import RANK_ORDER
@@ -262,10 +263,13 @@ class ExactDeriver:
     @cached_property
     def _cells(self) -> Cells:
         """Cells, tried until the structural families close one: a search is asked for the rest."""
+        total = int(self.read.sum())
+        until = total - self._structural_rank if total >= MANY else total
         self.progress("rank of the Jacobian")
         tokens = draw_tokens(self.network, self.rng)
         cells = Cells(self.network, self.field, self.rng, self.read, tokens)
-        total = int(self.read.sum())
+        if cells.by_parts(until):
+            return cells
         if cells.extend(total, 1) < total and is_piecewise(self.network):
             until = total - self._structural_rank
             if cells.few(until) < until:

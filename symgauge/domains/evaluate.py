@@ -20,20 +20,49 @@ def values(
 ) -> list[Array]:
     """The value of every line of a program of primitives, batch axis first."""
     out: list[Array] = []
+    for i in range(len(network.nodes)):
+        out.append(_value(network, i, domain, parameters, inputs, out))
+    return out
+
+
+def _value(
+    network: Network, i: int, domain: Domain, parameters: Mapping[str, Array],
+    inputs: Mapping[str, Array], out: Sequence[Array],
+) -> Array:
+    """The value of line i, from those before it."""
+    node = network.nodes[i]
+    if isinstance(node.leaf, Constant):
+        return domain.constant(node.leaf)
+    if isinstance(node.leaf, Parameter):
+        return parameters[node.leaf.name]
+    if node.leaf is not None:
+        return inputs[node.leaf.name]
+    assert isinstance(node.op, Primitive)
+    known = arguments_of(network).get(i)
+    if known is not None:
+        return domain.at(node.op.name, known)
+    return node.op.apply(domain, *(out[j] for j in node.inputs), **node.attrs)
+
+
+def values_after(
+    network: Network, domain: Domain, before: Sequence[Array], parameters: Mapping[str, Array],
+) -> list[Array]:
+    """`values` at other parameters and the same inputs: a line is computed where what it reads is
+    not what it was.
+
+    before: the lines at the first parameters, in a domain whose values depend on the arguments
+    alone. What moves a few tensors costs as many lines as differ, not the whole program. Not for
+    programs with branches, which a domain is told one after another.
+    """
+    out: list[Array] = []
+    differs: list[bool] = []
     for i, node in enumerate(network.nodes):
-        if isinstance(node.leaf, Constant):
-            out.append(domain.constant(node.leaf))
-        elif isinstance(node.leaf, Parameter):
-            out.append(parameters[node.leaf.name])
-        elif node.leaf is not None:
-            out.append(inputs[node.leaf.name])
-        else:
-            assert isinstance(node.op, Primitive)
-            known = arguments_of(network).get(i)
-            out.append(
-                node.op.apply(domain, *(out[j] for j in node.inputs), **node.attrs)
-                if known is None else domain.at(node.op.name, known)
-            )
+        line = before[i]
+        if isinstance(node.leaf, Parameter) or any(differs[j] for j in node.inputs):
+            anew = _value(network, i, domain, parameters, {}, out)
+            line = line if np.array_equal(anew, line) else anew
+        out.append(line)
+        differs.append(line is not before[i])
     return out
 
 
@@ -56,9 +85,13 @@ def tangents(
 
 
 def pulled(
-    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array],
+    stop: int | None = None,
 ) -> dict[int, Array]:
-    """The adjoint applied to one seed per output, at the leaves by position (missing is zero)."""
+    """The adjoint applied to one seed per output, at the leaves by position (missing is zero).
+
+    `stop`: a line that counts as a leaf.
+    """
     held: dict[int, Array] = {}
 
     def accumulate(i: int, ct: Array) -> None:
@@ -68,7 +101,7 @@ def pulled(
         accumulate(i, seed)
     for i in range(len(network.nodes) - 1, -1, -1):
         node = network.nodes[i]
-        if node.op is None or i not in held or network.is_constant[i]:
+        if node.op is None or i not in held or network.is_constant[i] or i == stop:
             continue
         assert isinstance(node.op, Primitive)
         xs = [lines[j] for j in node.inputs]

@@ -204,7 +204,7 @@ class PrimeField:
         """1 / a; the value at 0 is 0 (the caller discards such points).
 
         The inverse of a product gives those of its two factors (Montgomery), so hardly anything
-        is raised to the power p - 2.
+        is inverted.
         """
         zero = a == 0.0
         flat = np.where(zero, 1.0, a).reshape(-1)
@@ -216,7 +216,8 @@ class PrimeField:
             low, high = np.split(flat, 2)
             halves.append((low, high, size))
             flat = self.mul(low, high)
-        flat = self.power(flat, self.p - 2)
+        flat = np.array(
+            [pow(v, -1, self.p) for v in flat.astype(np.int64).tolist()], dtype=np.float64)
         for low, high, size in reversed(halves):
             both = np.concatenate([self.mul(flat, high), self.mul(flat, low)])
             flat = both[both.size - size:]

@@ -9,10 +9,9 @@ import numpy as np
 
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
+from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
-from symgauge.lie.fields import (
-    VectorField, bracket, coordinates_in, independent, meeting_pairs,
-)
+from symgauge.lie.fields import VectorField, coordinates_in, independent
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
                 b.degree > highest for b in outside.values()):
             return Closure(tuple(fields), None, next(iter(outside)))
         escaped = list(outside.values())
-        fields += [escaped[k] for k in new]
+        fields += [VectorField.collect((*key, c) for key, c in escaped[k].terms.items())
+                   for k in new]
         pending = outside
 
 

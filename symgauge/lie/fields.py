@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from symgauge.errors import BadInputError
 from symgauge.exact.linear_algebra import rational_array, row_reduce
@@ -58,13 +59,7 @@ class VectorField:
     @staticmethod
     def collect(entries: Iterable[tuple[int, Monomial, Number]]) -> VectorField:
         """The field with these terms; they may repeat, they add."""
-        total: dict[tuple[int, Monomial], Number] = {}
-        for k, m, c in entries:
-            key = (k, m)
-            total[key] = total[key] + c if key in total else c
-        return VectorField({
-            key: _SMALL.get(c) or Fraction(c) for key, c in sorted(total.items()) if c
-        })
+        return VectorField(dict(sorted(added(entries).items())))
 
     @cached_property
     def numbers(self) -> dict[tuple[int, Monomial], Number]:
@@ -138,11 +133,22 @@ class VectorField:
         return frozenset(j for _, m in self.terms for j, _ in m)
 
     def at(self, theta: Array, field: PrimeField) -> Array:
-        """The residues of X(theta); a negative power of 0 counts as 0."""
-        out = np.zeros(len(theta))
-        for k, value in self.entries_at(theta.astype(np.int64).tolist(), field).items():
-            out[k] = value
-        return out
+        """The residues of X(theta) at points, shape (..., n); a negative power of 0 counts as 0."""
+        points = theta.reshape(-1, theta.shape[-1])
+        out = np.zeros(points.shape)
+        by_length: dict[int, list[tuple[int, Monomial, Fraction]]] = {}
+        for (k, m), c in self.terms.items():
+            by_length.setdefault(len(m), []).append((k, m, c))
+        for length, terms in by_length.items():
+            moved = np.array([k for k, _, _ in terms])
+            value = np.array([float(field.residue(c)) for _, _, c in terms])[None]
+            powers = np.array([m for _, m, _ in terms], dtype=np.int64)
+            for i in range(length):
+                value = field.mul(value, _power(points, powers[:, i, 0], powers[:, i, 1], field))
+            # sums of residues are exact below 2^53
+            for point, added in zip(out, np.broadcast_to(value, (len(out), len(terms)))):
+                np.add.at(point, moved, added)
+        return field.reduce(out).reshape(theta.shape)
 
     def entries_at(self, theta: Sequence[int], field: PrimeField) -> dict[int, int]:
         """The residues of X(theta) at the coordinates that move."""
@@ -191,6 +197,25 @@ class VectorField:
         return VectorField.collect(entries)
 
 
+def _power(
+    theta: Array, at: npt.NDArray[np.int64], exponents: npt.NDArray[np.int64], field: PrimeField
+) -> Array:
+    """theta[:, at] ** exponents, shape (points, entries)."""
+    out = theta[:, at]
+    for e in np.unique(exponents[exponents != 1]).tolist():
+        out[:, exponents == e] = field.power(out[:, exponents == e], e % (field.p - 1))
+    return out
+
+
+def added(entries: Iterable[tuple[int, Monomial, Number]]) -> dict[tuple[int, Monomial], Fraction]:
+    """The terms, those that repeat added, in the order in which they come."""
+    total: dict[tuple[int, Monomial], Number] = {}
+    for k, m, c in entries:
+        key = (k, m)
+        total[key] = total[key] + c if key in total else c
+    return {key: _SMALL.get(c) or Fraction(c) for key, c in total.items() if c}
+
+
 def _index(k: Any, size: int) -> int:
     if not isinstance(k, int) or isinstance(k, bool) or not 0 <= k < size:
         raise ValueError(f"coordinate {k!r} of {size}")
@@ -206,95 +231,19 @@ def _monomial(powers: Any, size: int) -> Monomial:
     return out
 
 
-def bracket(x: VectorField, y: VectorField) -> VectorField:
-    """[X, Y] = X.grad Y - Y.grad X.
-
-    >>> one = Fraction(1)
-    >>> scaling = VectorField.build([], [(0, 0, one)])
-    >>> shift = VectorField.build([(0, one)], [])
-    >>> bracket(shift, scaling) == shift
-    True
-    """
-    if x.support.isdisjoint(y.reads) and y.support.isdisjoint(x.reads):
-        return VectorField({})
-    if x.scaling is not None:
-        return _scaled(x.scaling, y, 1)
-    if y.scaling is not None:
-        return _scaled(y.scaling, x, -1)
-    return VectorField.collect([*_along(x, y, 1), *_along(y, x, -1)])
-
-
-def _scaled(weights: Mapping[int, Number], y: VectorField, sign: int) -> VectorField:
-    """[X, Y] for a scaling X: each term of Y is an eigenvector. Times a sign."""
-    out = {}
-    for k, m in _meeting(weights, y):
-        factor: Number = -weights.get(k, 0)
-        for j, e in m:
-            if j in weights:
-                factor += e * weights[j]
-        if factor:
-            out[k, m] = sign * factor * y.terms[k, m]
-    return VectorField(out)
-
-
-def _meeting(weights: Mapping[int, Number], y: VectorField) -> Iterable[tuple[int, Monomial]]:
-    """The terms of Y along these coordinates, and those that depend on one."""
-    if len(weights) >= len(y.components):
-        return y.terms
-    moved, read = y.components, y.readers
-    return sorted({
-        *((k, m) for k in weights if k in moved for m, _ in moved[k]),
-        *((k, m) for j in weights if j in read for k, m, _, _ in read[j])})
-
-
-def meeting_pairs(fields: Sequence[VectorField], first: int = 0) -> Iterator[tuple[int, int]]:
-    """Pairs (i, j), j < i and first <= i, where one field moves what the other depends on.
-
-    The brackets of all others are 0. Sets of fields are the bits of integers.
-
-    >>> one = Fraction(1)
-    >>> a, b = VectorField.build([(0, one)], []), VectorField.build([], [(0, 0, one)])
-    >>> list(meeting_pairs([a, VectorField.build([(1, one)], []), b]))
-    [(2, 0)]
-    """
-    moving: dict[int, int] = {}
-    reading: dict[int, int] = {}
-    for i, f in enumerate(fields):
-        if i >= first:
-            met = 0
-            for k in f.reads:
-                met |= moving.get(k, 0)
-            for k in f.support:
-                met |= reading.get(k, 0)
-            while met:
-                low = met & -met
-                yield i, low.bit_length() - 1
-                met ^= low
-        for k in f.support:
-            moving[k] = moving.get(k, 0) | 1 << i
-        for k in f.reads:
-            reading[k] = reading.get(k, 0) | 1 << i
-
-
-def _along(
-    x: VectorField, y: VectorField, sign: int
-) -> Iterator[tuple[int, Monomial, Number]]:
-    """The terms of X.grad Y."""
-    moved, read = x.components, y.derivatives
-    for j in moved if len(moved) < len(read) else read:
-        if j in moved and j in read:
-            for k, m, c in read[j]:
-                for n, d in moved[j]:
-                    yield k, times(m, n), sign * c * d
-
-
 def combination(fields: Sequence[VectorField], weights: Iterable[Fraction]) -> VectorField:
     """The linear combination."""
-    return VectorField.collect(
-        (k, m, w * c) for f, v in zip(fields, weights, strict=True) if v
-        for w in [v.numerator if v.denominator == 1 else v]
-        for (k, m), c in f.numbers.items()
-    )
+    return VectorField.collect(_weighted(fields, weights))
+
+
+def _weighted(
+    fields: Sequence[VectorField], weights: Iterable[Fraction]
+) -> Iterator[tuple[int, Monomial, Number]]:
+    """The terms of the linear combination."""
+    for f, v in zip(fields, weights, strict=True):
+        w = v.numerator if v.denominator == 1 else v
+        if w:
+            yield from ((k, m, w * c) for (k, m), c in f.numbers.items())
 
 
 def matrix(fields: Sequence[VectorField], field: PrimeField) -> tuple[Array, dict[Any, int]]:
@@ -348,9 +297,9 @@ def coordinates_in(
         told = ((owned[key], c) for key, c in target.terms.items() if key in owned)
         weights = {i: c / basis[i].terms[own[i]] for i, c in told}
         found.append(weights)
-        rests.append(combination(
+        rests.append(VectorField(added(_weighted(
             [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
-        ) if weights else target)
+        ))) if weights else target)
     left = [k for k, rest in enumerate(rests) if rest or not own]
     solved = dict(zip(left, _by_elimination(
         [basis[i] for i in core], [rests[k] for k in left], field), strict=True))

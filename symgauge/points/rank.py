@@ -48,11 +48,14 @@ def draw_theta(
     return {n: v[:1] for n, v in rows.parameters.items()}, salt
 
 
-def _smaller(network: Network, field: PrimeField) -> PrimeField:
-    """The field in which elimination takes one product, unless roots are missing there alone.
+def field_of_rank(network: Network, field: PrimeField, columns: int) -> PrimeField:
+    """The field, or from LARGE columns on the one in which elimination takes one product.
 
-    What is assumed of missing roots is tested modulo the given prime, at which they may be there.
+    What is assumed of missing roots is tested modulo the given prime, at which they may be there:
+    not where roots are missing modulo the smaller one alone.
     """
+    if network.has_flows or columns + SPARE <= LARGE:
+        return field
     small = PrimeField(prime_of_one_product())
     missing = any(
         root_plan(network, small, free).twisted and not root_plan(network, field, free).twisted
@@ -72,9 +75,8 @@ def rank_at_point(
     """
     network, cell = draw.network, draw.cell
     count = int(read.sum()) + SPARE
-    if draw.theta is None and not network.has_flows and count > LARGE:
-        draw = replace(draw, field=_smaller(network, draw.field))
     if draw.theta is None:
+        draw = replace(draw, field=field_of_rank(network, draw.field, int(read.sum())))
         theta, salt = draw_theta(network, draw.field, draw.rng)
         draw = replace(draw, theta=theta, salt=salt)
     # what ids decide is decided by few of them: every drawn sequence counts, and again

@@ -13,12 +13,11 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.domains.evaluate import cotangents, outputs, values
+from symgauge.domains.evaluate import cotangents, values, values_after
 from symgauge.domains.residues import ResidueDomain
 from symgauge.domains.series import SeriesDomain
 from symgauge.errors import UndecidedError
 from symgauge.exact.linear_algebra import rank, series_rank
-from symgauge.exact.prime_field import PrimeField
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
 from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
@@ -73,7 +72,8 @@ class Rows:
         )
 
 
-def _chunk(network: Network, order: int) -> int:
+def chunk_of(network: Network, order: int = 1) -> int:
+    """How many rows are made at once."""
     # a flow's trajectory is a series of series
     entries = sum(prod(n.shape) for n in network.nodes) * order**2
     return int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
@@ -98,7 +98,7 @@ def batches(draw: Draw, count: int, order: int) -> Iterator[Drawn]:
     first = int(rng.integers(1 << 30)) if draw.tokens else 0  # each call goes on elsewhere
     while have < count:
         batch = min(
-            _chunk(lower(network), order), max(8, 2 * (count - have)) if tried else count)
+            chunk_of(lower(network), order), max(8, 2 * (count - have)) if tried else count)
         point = _point(draw, salt, pool, first + tried + np.arange(batch))
         settle_roots(germ_of(network), field, rng, plan, point)
         tried += batch
@@ -224,22 +224,10 @@ class Lifted:
             {n: self.constant(v) for n, v in inputs.items()},
         )
 
-
-def evaluate_at(
-    network: Network, field: PrimeField, salt: int, parameters: Mapping[str, Array],
-    inputs: Mapping[str, Array], patterns: Sequence[Array] = (), twisted: bool = False,
-) -> tuple[list[Array], ResidueDomain]:
-    """The output values over GF(p), and the domain that tells which rows are valid.
-
-    `twisted`: as in the plan by which points with roots were found.
-    """
-    batch = max((len(v) for v in (*inputs.values(), *parameters.values())), default=1)
-    domain = ResidueDomain(field, salt, batch, patterns, twisted)
-    lifted = Lifted(network, domain, batch)
-    found = outputs(lower(network), lifted.values(parameters, inputs))
-    # a series counts as one value: its coefficients stand side by side
-    return [
-        v if len(v) <= batch else np.moveaxis(
-            v.reshape(-1, batch, *v.shape[1:]), 0, 1).reshape(batch, -1)
-        for v in found
-    ], domain
+    def values_after(
+        self, before: Sequence[Array], parameters: Mapping[str, Array]
+    ) -> list[Array]:
+        """Every line at other parameters and the same inputs (see `values_after`)."""
+        return values_after(
+            self._network, self.domain, before,
+            {n: self.constant(v) for n, v in parameters.items()})

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 import symgauge
+from symgauge.capture import capture
+from symgauge.domains.residues import ResidueDomain
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points.rows import Lifted
 
 FIRST = torch.tensor([1.0, 0.0, 0.0])
 
@@ -94,3 +99,23 @@ def test_copies_that_do_not_move_by_themselves_are_not_said_to() -> None:
     groups = {e.group: e.label for e in symgauge.derive(Joined(), (torch.ones(1, 2),)).discrete}
     assert "S_3" in groups and "S_3^2" not in groups
     assert "by itself" not in groups["S_3"]
+
+
+def test_lines_that_are_as_before_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values are those of all lines anew; what no moved tensor reaches is not computed."""
+    network = capture(Units(torch.tanh), (torch.ones(1, 2),)).network
+    field, rng = PrimeField(next(primes())), np.random.default_rng(0)
+    theta = {p.name: field.random(rng, (3, *p.shape)) for p in network.parameters}
+    lifted = Lifted(network, ResidueDomain(field, 5, 3), 3)
+    x = {"x": field.random(rng, (3, 1, 2))}
+    before = lifted.values(theta, x)
+    moved = {**theta, "v": field.random(rng, (3, 1, 3))}
+    wanted = lifted.values(moved, x)
+    with monkeypatch.context() as patched:
+        patched.setattr(ResidueDomain, "exp", lambda *_: pytest.fail("exp does not read v"))
+        found = lifted.values_after(before, moved)
+    assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+    assert not np.array_equal(found[-1], before[-1])
+    with pytest.raises(pytest.fail.Exception), monkeypatch.context() as patched:
+        patched.setattr(ResidueDomain, "exp", lambda *_: pytest.fail("exp reads w"))
+        lifted.values_after(before, {**theta, "w": field.random(rng, (3, 3, 2))})

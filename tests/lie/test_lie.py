@@ -18,14 +18,13 @@ from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.complex import COMPLEX
 from symgauge.families.kinds.so1 import SO1
 from symgauge.lie.algebra import close, radical_dimension, structure_constants
+from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
 from symgauge.lie.fields import (
     VectorField,
-    bracket,
     combination,
     coordinates_in,
     matrix,
-    meeting_pairs,
     orbit_rank,
 )
 from symgauge.lie.identify import Block, identify
@@ -128,6 +127,8 @@ def test_value_at_a_point(x: VectorField, seed: int) -> None:
     assert x.at(theta, FIELD).tolist() == [
         FIELD.residue(Fraction(int(v.p), int(v.q))) for v in map(sympy.Rational, exact)
     ]
+    both = np.stack([theta, FIELD.neg(theta)])
+    assert x.at(both, FIELD).tolist() == [x.at(t, FIELD).tolist() for t in both]
 
 
 @given(x=fields | laurent)

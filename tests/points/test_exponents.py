@@ -5,13 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from networks import Sketch, attention, mlp
+from residue_outputs import evaluate_at
 
 from symgauge.points.exponents import MAX_POWER, split_exponentials
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.rank import draw_theta
-from symgauge.points.rows import evaluate_at
 from symgauge.program.lower import has_op
 from symgauge.program.network import Network
 from symgauge.program.writer import Value

@@ -10,6 +10,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 from networks import Sketch, attention, mlp, packed_attention, rational_network, two_branches
+from residue_outputs import evaluate_at
 
 from symgauge.domains.evaluate import cotangents, outputs, tangents, values
 from symgauge.domains.real import RealDomain
@@ -26,7 +27,7 @@ from symgauge.points.cells import balanced_shadow, draw_reals
 from symgauge.points.draw import Draw
 from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates, readable_network
-from symgauge.points.rows import SPARE, evaluate_at, jacobian_rows
+from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant, exact_value

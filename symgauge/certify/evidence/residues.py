@@ -42,6 +42,7 @@ from symgauge.certify.evidence.radicands import about_radicands
 from symgauge.certify.evidence.spots import spots_of
 from symgauge.certify.evidence.transcendental import about_constants, about_functions
 from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.points.parts import rank_by_parts
 from symgauge.points.rank import rank_at_point
 from symgauge.points.roots import root_plan
 from symgauge.points.rows import FUNCTIONS, RANK_ORDER
@@ -61,6 +62,10 @@ def by_residues(question: Question) -> tuple[int, Assumptions]:
         question.proofs)
     # a rank at a point is a lower bound: the claimed one only says how long to look
     wanted = min(int(question.read.sum()), claimed) if isinstance(claimed, int) else 0
+    if wanted == question.closing:
+        by_parts = rank_by_parts(draw, question.read, wanted)
+        if by_parts is not None:
+            return by_parts, found
     jacobian = rank_at_point(draw, question.read, wanted)
     if jacobian < question.closing:
         # a random point can be unlucky: one more

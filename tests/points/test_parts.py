@@ -1,0 +1,115 @@
+"""A rank from a block triangular minor: never above the rank, and all of it on residual streams."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from networks import mlp
+
+from symgauge.capture import capture
+from symgauge.exact.linear_algebra import rank
+from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points import parts
+from symgauge.points.draw import Draw
+from symgauge.points.parts import Triangle, _annulling, _keeps_rank, rank_by_parts
+from symgauge.points.rank import draw_theta, rank_at_point
+from symgauge.points.reads import read_coordinates
+from symgauge.points.stream import stream_of, writing_alone
+from symgauge.points.tokens import draw_tokens
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.zoo import llama_like
+
+FIELD = PrimeField(next(primes()))
+
+
+@cache
+def llama() -> Network:
+    module, args = llama_like.factory(
+        hidden_size=8, num_heads=1, num_kv_heads=1, head_dim=4, intermediate_size=4,
+        vocab_size=9, tokens=3, num_layers=2)
+    return capture(module, args).network
+
+
+def drawn() -> Draw:
+    rng = np.random.default_rng(0)
+    return Draw(llama(), FIELD, rng, tokens=draw_tokens(llama(), rng))
+
+
+def test_it_is_the_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, read = drawn(), read_coordinates(llama())
+    whole = rank_at_point(draw, read)
+    assert rank_by_parts(draw, read, whole) is None  # too few coordinates to be worth it
+    monkeypatch.setattr(parts, "MANY", 1)
+    assert rank_by_parts(draw, read, whole) == whole
+    assert rank_by_parts(draw, read, whole + 1) is None
+
+
+def test_summands_write_as_many_coordinates_as_a_head_has_values() -> None:
+    stream = stream_of(lower(llama()))
+    assert stream is not None and len(stream.summands) == 4
+    attention, units = stream.summands[:2]
+    assert any("o_proj" in name for name in attention.own)
+    assert not any("embed" in name for s in stream.summands for name in s.own)
+    # products of a value and an output matrix have a smaller rank on fewer coordinates
+    assert [_keeps_rank(attention, n, drawn()) for n in (2, 4)] == [False, True]
+    assert _keeps_rank(units, 1, drawn())
+
+
+def test_a_summand_that_writes_few_coordinates_moves_no_others() -> None:
+    draw = drawn()
+    theta, salt = draw_theta(llama(), FIELD, draw.rng)
+    stream = stream_of(lower(llama()))
+    assert stream is not None
+    found = writing_alone(
+        stream.summands[0], np.arange(8) < 4, theta, replace(draw, salt=salt, theta=theta))
+    zero = {name for name, value in found.items() if (value == 0.0).any()}
+    assert len(zero) == 1
+    (name,) = zero
+    assert (found[name][0, 4:] == 0.0).all() and (found[name][0, :4] == theta[name][0, :4]).all()
+
+
+def test_no_stream_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MANY", 1)
+    network, rng = mlp("square", 2, 3, 2), np.random.default_rng(0)
+    assert rank_by_parts(Draw(network, FIELD, rng), read_coordinates(network), 1) is None
+
+
+@pytest.mark.parametrize("kept", [0, 64])
+def test_what_the_first_block_annuls_a_later_one_may_see(kept: int) -> None:
+    """Two blocks of rank 3 in 5 columns; rows of the second see the first one's kernel too."""
+    p, rng = 10007, np.random.default_rng(1)
+    field = PrimeField(p)
+    one = field.matmul(field.random(rng, (600, 3)), field.random(rng, (3, 5)))
+    two = field.matmul(field.random(rng, (600, 3)), field.random(rng, (3, 5)))
+    low = field.matmul(field.random(rng, (600, 4)), field.random(rng, (4, 5)))
+    first = np.concatenate([one, np.zeros((600, 5))], axis=1)
+    second = np.concatenate([low, two], axis=1)
+    triangle = Triangle(np.ones(10, dtype=bool), field, kept, rng)
+    triangle.add(iter([first]), 8)
+    assert triangle.rank == 3
+    triangle.add(iter([second]), 8)
+    whole = rank(np.concatenate([first, second]), p)
+    assert triangle.rank == (whole if kept else 6) and whole == 8
+
+
+def test_rows_that_see_more_than_their_block_are_left_out() -> None:
+    """The second block's column is seen by a late row of the first: counted once."""
+    field, rng = PrimeField(10007), np.random.default_rng(1)
+    rows = np.zeros((600, 2))
+    rows[:, 0] = 1.0
+    late = np.ones((1, 2))
+    triangle = Triangle(np.ones(2, dtype=bool), field, 4, rng)
+    triangle.add(iter([rows, late]), 1000)
+    assert (triangle.rank, triangle.left) == (1, 1)
+
+
+def test_combinations_annul() -> None:
+    rng = np.random.default_rng(0)
+    a = FIELD.random(rng, (3, 6, 4))
+    a[1, :, 2] = a[1, :, 0]  # a column that depends on one before
+    a[2, 0] = 0.0  # a pivot that is not on the diagonal
+    w = _annulling(a, FIELD)
+    assert w.shape == (3, 2, 6) and not FIELD.matmul(w, a).any()
+    assert all(rank(x, FIELD.p) == 2 for x in w)
