@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
+from symgauge.domains.term_signs import Key, TermSigns
 from symgauge.errors import UndecidedError
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
@@ -22,19 +22,19 @@ from symgauge.program.domain import Domain
 #: So many terms are told apart; a program that makes more is left undecided.
 MOST = 100_000
 
-Key = tuple[Any, ...]
-
 
 class TermDomain(Domain):
     """Arrays of numbers of terms, batch of one; every different term gets a number of its own.
 
     Raises UndecidedError where there are more than MOST of them, at a quotient by 0, and where the
-    entries that are ranked are not all different.
+    entries that are ranked are not all different. What is ranked loses its order only where all
+    entries are analytic: others (units at 0, clamped ones) may tie on open sets, where places tell.
     """
 
     def __init__(self) -> None:
         self._numbers: dict[Key, int] = {}
         self._keys: list[Key] = []
+        self._signs = TermSigns(self._keys)
         self._one = self._term(("one",))
         self._zero = self._linear({})
 
@@ -190,12 +190,13 @@ class TermDomain(Domain):
     def ranking(self, a: Array, count: int) -> Array:
         out = np.empty((*a.shape[:-1], count, a.shape[-1]), dtype=np.int64)
         for place in np.ndindex(*a.shape[:-1]):
-            row = tuple(sorted(a[place].tolist()))
+            row = a[place].tolist()
             if len(set(row)) < len(row):
                 raise UndecidedError("equal entries are ranked by their places")
+            order = tuple(sorted(row) if all(map(self._signs.analytic, row)) else row)
             for j in range(count):
-                for i, term in enumerate(a[place].tolist()):
-                    out[(*place, j, i)] = self._term(("ranked", j, term, row))
+                for i, term in enumerate(row):
+                    out[(*place, j, i)] = self._term(("ranked", j, term, order))
         return out
 
     def one_hot(self, a: Array, count: int) -> Array:

@@ -130,6 +130,56 @@ def test_terms_are_equal_by_order_and_rational_factors_alone() -> None:
     assert np.array_equal(ranked, turned[..., ::-1]) and not np.array_equal(ranked, turned)
 
 
+class Routed(torch.nn.Module):
+    """The expert of the largest score alone; scores are what `act` makes of W x."""
+
+    def __init__(self, act: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.w, self.v = (
+            torch.nn.Parameter(torch.randn(3, 2, generator=generator)) for _ in "wv")
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.topk(self.act(x @ self.w.T), 1, -1).indices
+        hot = torch.nn.functional.one_hot(first, 3).sum(-2).to(x.dtype)
+        return ((x @ self.v.T) * hot).sum(-1)
+
+
+@pytest.mark.parametrize("act, distinct", [
+    (lambda h: h, True), (lambda h: torch.softmax(h, -1), True), (torch.sigmoid, True),
+    (torch.nn.functional.softplus, True),
+    (lambda h: h * torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-5), True),
+    # beyond 10,000 two of them are equal, and the first by its place is taken
+    (lambda h: h.clamp(-1e4, 1e4), False), (torch.relu, False),
+    # |u| + v and |v| + u are equal where both are positive
+    (lambda h: (h * h).sqrt() + h.roll(1, -1), False),
+], ids=["linear", "softmax", "sigmoid", "softplus", "norm", "clamp", "relu", "root of squares"])
+def test_entries_that_may_tie_keep_their_places(
+    act: Callable[[Tensor], Tensor], distinct: bool
+) -> None:
+    module = Routed(act)
+    expression = Rearrangements(capture(module.eval(), (torch.ones(1, 2),), {}).network)
+    assert expression.proves(ordered([1, 2, 0], "w")) is False
+    moved = {n: [1, 2, 0] for n in ("w", "v")}
+    assert expression.proves(
+        lambda t: {n: a[:, moved[n]] for n, a in t.items()}) is distinct
+
+
+def test_a_tie_of_clamped_scores_is_taken_by_place() -> None:
+    """So the order of experts is no symmetry there, and the record must not say it is proved."""
+    module = Routed(lambda h: h.clamp(-1e4, 1e4))
+    found = symgauge.derive(module, (torch.ones(4, 2),))
+    assert [e.status for e in found.discrete if e.group == "S_3"] == ["checked"]
+    x = torch.tensor([[1e6, 2e6]])
+    with torch.no_grad():
+        module.w.copy_(torch.tensor([[1.0, 1.0], [1.0, 2.0], [2.0, 1.0]]))
+        before = module(x)
+        for p in (module.w, module.v):
+            p.copy_(p[[1, 2, 0]])
+        assert not torch.allclose(before, module(x))
+
+
 def test_a_program_of_too_many_terms_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terms, "MOST", 30)
     assert not Rearrangements(program(torch.relu)).proves(ordered([1, 0, 2], "w", "b", "v"))
