@@ -122,13 +122,6 @@ class Structure:
             return ()
         return tuple((part, sign * turn) for part, sign in structure[1])
 
-    def summands(self, node: int, axis: int) -> tuple[int, tuple[Ref, ...]]:
-        """The first factor of an axis that is a direct sum, and its summands; or 0 and none."""
-        for k, (leg, _) in enumerate(self.leaves(node, axis)):
-            if self.parts(leg):
-                return k, self.parts(leg)
-        return 0, ()
-
     def part_leaves(self, part: Ref) -> list[Ref]:
         """The factors of a summand."""
         return self.legs.leaves((part,)) if self.size(part[0]) > 1 else []
@@ -146,13 +139,16 @@ class Structure:
 
     def leg_at(self, node: int, address: Address) -> int:
         """The leg at an address."""
-        found = self.leaves(node, address[0])
-        rest = list(address[1:])
-        while len(rest) > 1:
-            leg, parity = found[rest[0]]
-            part, sign = self.parts(leg)[rest[1]]
-            found, rest = self.part_leaves((part, sign * parity)), rest[2:]
-        return found[rest[0]][0]
+        return self.leaves_of(node, address[:-1])[address[-1]][0]
+
+    def leaves_of(self, node: int, prefix: Address) -> list[Ref]:
+        """The factors of an axis, or of a summand of one."""
+        found = self.leaves(node, prefix[0])
+        for k, j in zip(prefix[1::2], prefix[2::2], strict=True):
+            leg, parity = found[k]
+            part, sign = self.parts(leg)[j]
+            found = self.part_leaves((part, sign * parity))
+        return found
 
     def top(self, node: int) -> list[Address]:
         """The addresses of the leaves of a line, direct sums whole."""

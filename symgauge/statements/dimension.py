@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgauge.derivers.element import OVER
 from symgauge.laws.reads import unread_summands
+from symgauge.program.legs import Ref
 from symgauge.program.moves import Address
 from symgauge.spaces.structure import Structure
 
@@ -99,22 +100,22 @@ class Components:
                     prefixes[t[0]] = t
         blocks: list[tuple[Address, ...]] = [()]
         for axis in range(len(structure.axes[node])):
-            leaves = structure.leaves(node, axis)
-            k, parts = structure.summands(node, axis)
-            if k < len(leaves) and leaves[k][0] in self.halved:
-                parts = ()
-            # on a factor beside the direct sum, it reaches all summands
-            if axis in prefixes and not (parts and prefixes[axis] == (axis,)):
-                choices = [prefixes[axis]]
-            elif parts:
-                choices = [
-                    (axis, k, j) for j in range(len(parts))
-                    if (node, axis, k, j) not in unread_summands(structure)
-                ]
-            else:
-                choices = [(axis,)]
+            # on a factor beside a direct sum, it reaches all summands
+            start = prefixes.get(axis, (axis,))
+            choices = [
+                c for c in self._deepest(start, structure.leaves_of(node, start))
+                if len(start) > 1 or (node, *c[:3]) not in unread_summands(structure)]
             blocks = [(*b, c) for b in blocks for c in choices]
         return blocks
+
+    def _deepest(self, prefix: Address, leaves: Sequence[Ref]) -> list[Address]:
+        """The summands of the first factor that is a direct sum, theirs in turn, and so on."""
+        for k, (leg, sign) in enumerate(leaves):
+            parts = () if leg in self.halved else self.structure.parts(leg)
+            if parts:
+                return [c for j, (part, turn) in enumerate(parts) for c in self._deepest(
+                    (*prefix, k, j), self.structure.part_leaves((part, turn * sign)))]
+        return [prefix]
 
 
 def _root(structure: Structure, leg: int) -> int:

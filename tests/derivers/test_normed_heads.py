@@ -18,9 +18,9 @@ TOKENS, WIDTH, HEADS = 3, 5, 2
 class Attention(nn.Module):
     """The scores of heads whose queries and keys have norms of their own."""
 
-    def __init__(self, size: int, pairs: str, turn: bool = True) -> None:
+    def __init__(self, size: int, pairs: str, turn: bool = True, still: int = 0) -> None:
         super().__init__()
-        self.size, self.pairs, self.turn = size, pairs, turn
+        self.size, self.pairs, self.turn, self.still = size, pairs, turn, still
         self.q, self.k = (nn.Linear(WIDTH, HEADS * size, bias=False) for _ in "qk")
         self.q_norm, self.k_norm = (nn.RMSNorm(size, eps=1e-3) for _ in "qk")
 
@@ -29,7 +29,9 @@ class Attention(nn.Module):
             norm(read(x).view(TOKENS, HEADS, self.size)).transpose(0, 1)
             for read, norm in ((self.q, self.q_norm), (self.k, self.k_norm)))
         if self.turn:
-            q, k = turned(q, self.pairs), turned(k, self.pairs)
+            cut = self.size - self.still
+            q, k = (
+                torch.cat((turned(y[..., :cut], self.pairs), y[..., cut:]), -1) for y in (q, k))
         return torch.softmax(q @ k.transpose(-1, -2), -1)
 
 
@@ -47,3 +49,13 @@ def test_one_scaling_for_each_pair(size: int, pairs: str, turn: bool, dimension:
     assert sum(len(f.fields) for f in gains) >= dimension
     moved = {m.parameter for f in found.families for m in f.moves}
     assert moved >= {"q_norm.weight", "k_norm.weight"}
+
+
+@pytest.mark.parametrize("pairs", ["halves", "neighbours"])
+def test_entries_that_are_not_turned_are_scaled_by_themselves(pairs: str) -> None:
+    """Two pairs, and two entries beside them: one number for all gains is no further scaling."""
+    torch.manual_seed(0)
+    network = capture(Attention(6, pairs, still=2), (torch.randn(TOKENS, WIDTH),), {}).network
+    found = referee(network)
+    assert found.sound, found
+    assert found.rank == found.redundancy == found.dimension == 4
