@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Family
+from symgauge.families.family import Family, Move
 from symgauge.points.places import Action, Places, joined, split
 from symgauge.points.reads import read_coordinates
 from symgauge.program.legs import Location
@@ -103,6 +103,14 @@ def _place(p: Location) -> str:
     part = f"factor {p.along + 1} of " if len(p.sizes) > 1 else ""
     start = f" from {p.start}" if p.start else ""
     return f"{part}axis {p.axis} of {p.parameter}{start}"
+
+
+def _reach(move: Move) -> str:
+    at = move.at
+    if at is None:
+        return f"all of {move.parameter}"
+    start, stop = at.extent
+    return f"entries {start} to {stop - 1} along axis {at.axis} of {move.parameter}"
 
 
 def _first_place(family: Family) -> tuple[str, int, int, int | tuple[int, ...]] | None:
@@ -204,7 +212,7 @@ def _negative(
     proved: Callable[[Action], bool],
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
-    found = []
+    found, shared = [], Counter(family.tensors for family in families)
     for family in families:
         plain = family.kind.is_scaling and not family.via and all(
             m.form == "s^k" and m.weight.denominator == 1 and not m.offset
@@ -216,6 +224,9 @@ def _negative(
             coordinates.moved(m) for m in family.moves if m.weight.numerator % 2
         ]
         n, names = len(family.fields), ", ".join(family.tensors)
+        if shared[family.tensors] > 1:
+            # two families of the same tensors are told apart by the entries that they reach
+            names = ", ".join(dict.fromkeys(map(_reach, family.moves)))
         entries = [index.reshape(n, -1) for index in odd]
         if entries and all(map(holds, _signs(entries, n))):
             found.append(_element(

@@ -10,6 +10,7 @@ from rotary_pairs import turned
 from structural_referee import referee
 from torch import Tensor, nn
 
+import symgauge
 from symgauge.capture import capture
 
 TOKENS, WIDTH, HEADS = 3, 5, 2
@@ -59,3 +60,13 @@ def test_entries_that_are_not_turned_are_scaled_by_themselves(pairs: str) -> Non
     found = referee(network)
     assert found.sound, found
     assert found.rank == found.redundancy == found.dimension == 4
+
+
+def test_two_rescalings_of_the_same_tensors_are_told_apart() -> None:
+    """That of the turned entries and that of the others: a record does not say one thing twice."""
+    torch.manual_seed(0)
+    found = symgauge.derive(Attention(6, "neighbours", still=2), (torch.randn(TOKENS, WIDTH),))
+    labels = [e.label for e in found.discrete]
+    assert len(set(labels)) == len(labels)
+    assert sum(label.startswith("s = -1 in the rescaling of") for label in labels) == 2
+    assert found.verify().verdict is symgauge.Verdict.PROVED
