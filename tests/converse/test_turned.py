@@ -107,3 +107,14 @@ def test_equal_frequencies_of_neighbours(neighbours: bool) -> None:
         "beta": False})
     found = sweep(network)
     assert found.stop is None and found.bound == redundancy_of(network, 0)
+
+
+@pytest.mark.parametrize("neighbours", [True, False])
+def test_heads_are_not_taken_for_positions(neighbours: bool) -> None:
+    """As many heads as tokens, each turned by one angle at all places: all of gl is free."""
+    network = turned(39, **{
+        **LOOSE, "d": 5, "heads": 3, "rest": 0, "beta": False, "by_head": True,
+        "neighbours": neighbours})
+    found = sweep(network)
+    assert redundancy_of(network, 0) == 35
+    assert found.stop is not None and "heads are turned differently" in found.stop.reason

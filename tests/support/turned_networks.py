@@ -79,8 +79,10 @@ class Net(nn.Module):
         cut = x.shape[-1] - n if data["rest_first"] else n
         a, b = x[..., :cut], x[..., cut:]
         moved, rest = (b, a) if data["rest_first"] else (a, b)
-        angles = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * torch.tensor(
-            data["angles"][:data["pairs"]], dtype=x.dtype)
+        place = torch.arange(x.shape[-2], dtype=x.dtype)[:, None]
+        if data.get("by_head"):  # each head by an angle of its own, the same at all places
+            place = torch.arange(len(x), dtype=x.dtype)[:, None, None] + 0 * place
+        angles = place * torch.tensor(data["angles"][:data["pairs"]], dtype=x.dtype)
         cos, sin = torch.cos(angles), torch.sin(angles)
         u, v = (moved[..., ::2], moved[..., 1::2]) if data["neighbours"] else moved.chunk(2, dim=-1)
         both = u * cos - v * sin, u * sin + v * cos

@@ -216,7 +216,7 @@ def _commutant(sweep: Asked, base: Mixing) -> Size:
     q, k = base.query, base.key
     if q.turned is None or k.turned is None:
         raise Stop(base.scores, ROTARY.name, "queries or keys alone are turned")
-    phases = [_phases(sweep, side) for side in (q, k)]
+    phases = [_phases(sweep, base, side) for side in (q, k)]
     if len(phases[0][0]) < base.rows or len(phases[1][0]) < base.columns:
         raise Stop(base.scores, ROTARY.name, "the rotation is the same at several positions")
     seen = pattern(sweep, base)
@@ -252,7 +252,7 @@ def _still(sweep: Asked, base: Mixing) -> bool:
     seen = pattern(sweep, base)
     return any(
         all(turn[s] == turn[u] for t, s in seen for v, u in seen if t == v)
-        for turn in _phases(sweep, base.key))
+        for turn in _phases(sweep, base, base.key))
 
 
 def _of_angles(turns: list[Fraction]) -> int:
@@ -266,7 +266,7 @@ def _of_angles(turns: list[Fraction]) -> int:
     return sum((2 * m)**2 if r == 0 else 2 * m**2 for r, m in classes.items())
 
 
-def _phases(sweep: Asked, side: Side) -> list[list[Fraction]]:
+def _phases(sweep: Asked, base: Mixing, side: Side) -> list[list[Fraction]]:
     """The angle by which each pair is turned at each position. Raises Stop where none is known."""
     structure = sweep.structure
     end = side.turned
@@ -277,7 +277,11 @@ def _phases(sweep: Asked, side: Side) -> list[list[Fraction]]:
     if turn is None:
         raise Stop(end, ROTARY.name, "the rotation is not known")
     shape = line.shape
-    cos, sin = (_by_position(end, table, shape, side.along)
+    # tables that vary along heads are no tables of positions, even where there are as many
+    rank = len(structure.network.nodes[base.scores].shape)
+    there = _legs(sweep, base.scores, rank - (1 if side is base.key else 2))
+    positions = [a for a in range(len(shape)) if _legs(sweep, end, a) == there]
+    cos, sin = (_by_position(end, table, shape, side.along, positions)
                 for table in (turn.straight, turn.crossed))
     cos, sin = np.broadcast_arrays(cos, sin)
     n = cos.shape[-1]
@@ -289,16 +293,22 @@ def _phases(sweep: Asked, side: Side) -> list[list[Fraction]]:
              for t in range(len(cos))] for p in first]
 
 
+def _legs(sweep: Asked, node: int, axis: int) -> list[int]:
+    """The legs of an axis."""
+    structure = sweep.structure
+    return [structure.legs.find(leg)[0] for leg, _ in structure.leaves(node, axis)]
+
+
 def _by_position(
-    end: int, table: Array, shape: tuple[int, ...], along: tuple[int, ...]
+    end: int, table: Array, shape: tuple[int, ...], along: tuple[int, ...], positions: list[int]
 ) -> Array:
     """A table of rotations as (positions, entries), entries along these axes, the last one first
-    to vary: the same along all other axes.
+    to vary: the same along all other axes. Raises Stop where another than `positions` tells.
     """
     table = np.broadcast_to(table, shape)
     others = [a for a in range(table.ndim) if a not in along]
     varies = [a for a in others if (table != np.take(table, [0], axis=a)).any()]
-    if len(varies) > 1:
+    if len(varies) > 1 or any(a not in positions for a in varies):
         raise Stop(end, ROTARY.name, "heads are turned differently")
     alike = [a for a in others if a not in varies]
     found: Array = np.transpose(table, (*alike, *varies, *along))
