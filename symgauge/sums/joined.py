@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from symgauge.program.moves import Address
-from symgauge.spaces.line import Line
+from symgauge.spaces.line import Line, NoLemma
 from symgauge.sums.views import Views
 
 
@@ -138,7 +138,10 @@ def _leaves(
             return None
         if (a[0] == axis) != (inner[0] == cut):
             return None
-        to = structure.move(line, k, a)
+        try:
+            to = structure.move(line, k, a)
+        except NoLemma:  # what meets it elsewhere is cut at other places
+            return None
         if to is None:
             return None
         if a[0] == axis:

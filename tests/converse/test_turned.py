@@ -61,6 +61,7 @@ def test_turned_in_part(changed: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("changed, reason", [
     ({"twisted": True}, "turned"), ({"tokens": 2}, "offsets"), ({"d": 3, "rest": 2}, "fill"),
+    ({"crossed": True}, "matmul"),
 ])
 def test_its_edges_stop(changed: dict[str, object], reason: str) -> None:
     found = sweep(turned(39, **{**LOOSE, **changed}))

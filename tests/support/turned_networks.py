@@ -73,8 +73,11 @@ class Net(nn.Module):
         y = y * self.p(f"g_{name}", z.shape[-1]) if data["gain"] else y
         return y + self.p(f"beta_{name}", z.shape[-1]) if data["beta"] else y
 
-    def turn(self, x: Tensor) -> Tensor:
-        """Some pairs of entries of (heads, T, d_k) turned, others joined to them."""
+    def turn(self, x: Tensor, last: bool = False) -> Tensor:
+        """Some pairs of entries of (heads, T, d_k) turned, others joined to them.
+
+        `last`: joined in the other order than they are parted.
+        """
         data, n = self.data, 2 * self.data["pairs"]
         cut = x.shape[-1] - n if data["rest_first"] else n
         a, b = x[..., :cut], x[..., cut:]
@@ -87,7 +90,8 @@ class Net(nn.Module):
         u, v = (moved[..., ::2], moved[..., 1::2]) if data["neighbours"] else moved.chunk(2, dim=-1)
         both = u * cos - v * sin, u * sin + v * cos
         moved = torch.stack(both, -1).flatten(-2) if data["neighbours"] else torch.cat(both, -1)
-        return torch.cat((rest, moved) if data["rest_first"] else (moved, rest), dim=-1)
+        first = not data["rest_first"] if last else data["rest_first"]
+        return torch.cat((rest, moved) if first else (moved, rest), dim=-1)
 
     def attention(self, x: Tensor) -> Tensor:
         data = self.data
@@ -99,7 +103,7 @@ class Net(nn.Module):
             q, key, v = (self.linear(c, x, h * n, i).reshape(t, h, n).transpose(0, 1)
                          for i, (c, n) in enumerate((("q", k), ("k", k), ("v", data["dv"]))))
         q = self.turn(q)
-        key = key if data["twisted"] else self.turn(key)
+        key = key if data["twisted"] else self.turn(key, data.get("crossed", False))
         scores = q @ key.transpose(1, 2)
         if data["causal"]:
             seen = torch.ones(t, t, dtype=torch.bool).tril()
