@@ -218,7 +218,7 @@ def _parts(rows: int, inner: int, columns: int) -> list[tuple[slice, slice]]:
     wanted = 3 * workers() if rows * inner * columns >= _LARGE else 1
     width = min(_TILE_COLUMNS, max(128, -(-columns // wanted)))
     across = max(1, -(-columns // width))
-    height = max(_TILE_ROWS, -(-rows * across // wanted)) if across < wanted else rows
+    height = max(_TILE_ROWS, -(-rows * across // wanted)) if across < wanted else max(1, rows)
     return [
         (slice(i, min(i + height, rows)), slice(j, min(j + width, columns)))
         for j in range(0, columns, width) for i in range(0, rows, height)

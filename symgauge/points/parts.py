@@ -112,13 +112,13 @@ class Triangle:
         blocks = NumpyBlocks(self._field.p)
         kept = blocks.load(self._annulled)
         running = RunningRank(len(at) + kept.shape[1], self._field.p)
-        most = 2 * len(at) + FIRST_ROWS
-        for rows in chain(first, batches):
-            rows = rows[~(rows[:, unseen] != 0.0).any(axis=1)]
+        most = out = 2 * len(at) + FIRST_ROWS
+        for drawn in chain(first, batches):
+            rows = drawn[~(drawn[:, unseen] != 0.0).any(axis=1)]
             running.add(np.concatenate(
                 [rows[:, at], blocks.minus_product(None, blocks.load(rows), kept)], axis=1))
-            most -= len(rows)
-            if running.full or running.idle > patience or most < 0:
+            most, out = most - len(rows), out - len(drawn) + len(rows)
+            if running.full or running.idle > patience or min(most, out) < 0:
                 break
         self.rank += running.rank
         weights = running.orthogonal(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import chain, repeat
 
 import numpy as np
 import pytest
@@ -103,6 +104,21 @@ def test_rows_that_see_more_than_their_block_are_left_out() -> None:
     triangle = Triangle(np.ones(2, dtype=bool), field, 4, rng)
     triangle.add(iter([rows, late]), 1000)
     assert (triangle.rank, triangle.left) == (1, 1)
+
+
+def test_a_block_all_of_whose_later_rows_are_left_out_ends() -> None:
+    """Batches without end of rows that see more: no rank is taken from them, and none is waited
+    for."""
+    field, rng = PrimeField(10007), np.random.default_rng(1)
+    first, more = np.zeros((600, 4)), np.ones((600, 4))
+    first[:, 0] = first[:, 1] = 1.0
+    triangle = Triangle(np.ones(4, dtype=bool), field, 4, rng)
+    triangle.add(iter([first]), 8)
+    assert triangle.rank == 1
+    second = np.zeros((600, 4))
+    second[:, 2] = 1.0
+    triangle.add(chain([second], repeat(more)), 10**9)
+    assert triangle.rank == 2
 
 
 def test_combinations_annul() -> None:
