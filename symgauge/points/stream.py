@@ -92,13 +92,17 @@ def _above(network: Network) -> list[int]:
 
 
 def _skipped(network: Network, above: list[int], line: int) -> tuple[int, int] | None:
-    """(x, b) where the line is x + b and b depends on x, all three of one shape."""
+    """(x, b) where the line is x + b and b depends on x and on parameters, all three of one shape.
+
+    What a norm subtracts, its mean, depends on x alone.
+    """
     node = network.nodes[line]
     if node.op is None or node.op.law != "sum of lines" or len(node.inputs) != 2:
         return None
     for x, b in (node.inputs, node.inputs[::-1]):
         if above[b] >> x & 1 and not network.is_constant[x] and node.shape and (
-                network.nodes[x].shape == network.nodes[b].shape == node.shape):
+                network.nodes[x].shape == network.nodes[b].shape == node.shape) and any(
+                isinstance(network.nodes[i].leaf, Parameter) for i in _between(network, x, b)):
             return x, b
     return None
 

@@ -20,7 +20,7 @@ from symgauge.points.stream import stream_of, writing_alone
 from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
-from symgauge.zoo import llama_like
+from symgauge.zoo import gpt2_like, llama_like
 
 FIELD = PrimeField(next(primes()))
 
@@ -45,6 +45,19 @@ def test_it_is_the_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "MANY", 1)
     assert rank_by_parts(draw, read, whole) == whole
     assert rank_by_parts(draw, read, whole + 1) is None
+
+
+def test_a_mean_that_a_last_norm_takes_off_is_no_summand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no parameters, and nothing was asked of its rank but an error."""
+    module, args = gpt2_like.factory()
+    network = capture(module, args).network
+    stream = stream_of(lower(network))
+    assert stream is not None and all(s.network.parameters for s in stream.summands)
+    rng, read = np.random.default_rng(0), read_coordinates(network)
+    draw = Draw(network, FIELD, rng, tokens=draw_tokens(network, rng))
+    monkeypatch.setattr(parts, "MANY", 1)
+    found = rank_by_parts(draw, read, 1)
+    assert found is not None and found <= rank_at_point(draw, read)
 
 
 def test_summands_write_as_many_coordinates_as_a_head_has_values() -> None:
