@@ -7,13 +7,10 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Key = tuple[Any, ...]
-
-#: Analytic wherever their argument is; the second where it is positive as well.
-ENTIRE, OF_POSITIVE = ("exp", "erf", "erf_slope", "sin", "cos"), ("rsqrt", "log")
 
 
 class TermSigns:
@@ -25,36 +22,65 @@ class TermSigns:
     def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = keys
         self._analytic: list[bool] = []
+        #: Positive at every real point where it is defined.
         self._positive: list[bool] = []
 
     def analytic(self, term: int) -> bool:
         """Analytic at every real point."""
         for key in self._keys[len(self._analytic):term + 1]:
-            self._analytic.append(self._is_analytic(key))
-            self._positive.append(self._is_positive(key))
+            analytic, positive = _RULES.get(key[0], (_never, _never))
+            found = analytic(self, key), positive(self, key)
+            self._analytic.append(found[0])
+            self._positive.append(found[1])
         return self._analytic[term]
 
-    def _is_analytic(self, key: Key) -> bool:
-        name, known = key[0], self._analytic
-        if name == "sum":
-            return all(known[t] for t, _ in key[1])
-        if name == "product":
-            return all(known[t] and (k > 0 or self._positive[t]) for t, k in key[1])
-        if name in OF_POSITIVE:
-            return known[key[1]] and self._positive[key[1]]
-        return name in ("one", "symbol") or (name in ENTIRE and known[key[1]])
+    def of_analytic(self, key: Key) -> bool:
+        """Of a function that is analytic everywhere."""
+        return self._analytic[key[1]]
 
-    def _is_positive(self, key: Key) -> bool:
-        """Positive at every real point where it is defined."""
-        name, known = key[0], self._positive
-        if name == "sum":
-            return any(known[t] for t, _ in key[1]) and all(
-                c > 0 and self._is_not_negative(t) for t, c in key[1])
-        if name == "product":
-            return all(known[t] for t, _ in key[1])
-        return name in ("one", "exp", "rsqrt", "erf_slope")
+    def of_positive(self, key: Key) -> bool:
+        """Of a function that is analytic where its argument is positive."""
+        return self._analytic[key[1]] and self._positive[key[1]]
+
+    def sum_is_analytic(self, key: Key) -> bool:
+        """If all its parts are."""
+        return all(self._analytic[t] for t, _ in key[1])
+
+    def product_is_analytic(self, key: Key) -> bool:
+        """If all its factors are, and what is below the line is positive."""
+        return all(self._analytic[t] and (k > 0 or self._positive[t]) for t, k in key[1])
+
+    def sum_is_positive(self, key: Key) -> bool:
+        """If no part is negative and one is positive."""
+        return any(self._positive[t] for t, _ in key[1]) and all(
+            c > 0 and self._is_not_negative(t) for t, c in key[1])
+
+    def product_is_positive(self, key: Key) -> bool:
+        """If all its factors are."""
+        return all(self._positive[t] for t, _ in key[1])
 
     def _is_not_negative(self, term: int) -> bool:
         key = self._keys[term]
         factors = key[1] if key[0] == "product" else ((term, 1),)
         return all(k % 2 == 0 or self._positive[t] for t, k in factors)
+
+
+def _always(signs: TermSigns, key: Key) -> bool:
+    return True
+
+
+def _never(signs: TermSigns, key: Key) -> bool:
+    return False
+
+
+_Rule = Callable[[TermSigns, Key], bool]
+#: By the kind of a term: whether it is analytic, whether it is positive. Of others neither is seen.
+_RULES: dict[str, tuple[_Rule, _Rule]] = {
+    "one": (_always, _always), "symbol": (_always, _never),
+    "sum": (TermSigns.sum_is_analytic, TermSigns.sum_is_positive),
+    "product": (TermSigns.product_is_analytic, TermSigns.product_is_positive),
+    "exp": (TermSigns.of_analytic, _always), "erf": (TermSigns.of_analytic, _never),
+    "erf_slope": (TermSigns.of_analytic, _always),
+    "sin": (TermSigns.of_analytic, _never), "cos": (TermSigns.of_analytic, _never),
+    "rsqrt": (TermSigns.of_positive, _always), "log": (TermSigns.of_positive, _never),
+}

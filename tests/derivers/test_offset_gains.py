@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -126,10 +127,11 @@ def test_the_rotation_leaves_the_function(seed: int) -> None:
         said = {**family, "via": [
             {**t, "action": [{**m, "offset": offset} if "offset" in m else m
                              for m in t["action"]]} for t in family["via"]]}
-        own = onto_slices(arrays, said)
+        act = partial(apply_move, arrays)
+        own = onto_slices(arrays, said, act)
         for move in said["action"]:
             apply_move(arrays, move, Element((Matrix(turn, turn.T),)))
-        off_slices(arrays, said, own)
+        off_slices(said, own, act)
         return torch.func.functional_call(
             module, {n: torch.from_numpy(a) for n, a in arrays.items()}, (x,))
 
