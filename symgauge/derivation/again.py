@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.points.exponents import split_exponentials
+from symgauge.points.identities import written_out
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.points.rounded_roots import with_rounded_roots
@@ -35,7 +35,7 @@ def same_program(carried: Network, captured: Network) -> str | None:
             return said
         if digest_of(with_rounded_roots(captured)) == digest_of(carried):
             return f"{said}; {ROOTS}"
-        split = split_exponentials(captured)
+        split = written_out(captured)
         if split is captured:
             break
         captured, said = split, f"the network is that of the module; {SPLIT}"

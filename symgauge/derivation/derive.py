@@ -21,7 +21,7 @@ from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
-from symgauge.points.exponents import split_exponentials
+from symgauge.points.identities import fewer_values, written_out
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
@@ -156,11 +156,11 @@ def derive_network(
     else:
         asked.progress("hypotheses")
         tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
-        instead = _with_products(search, tested, asked, seconds)
+        instead = _with_identities(search, tested, asked, seconds)
         if instead is not None:
             return instead
         claim, evidence = _by_residues(search, tested, asked.progress)
-        instead = _with_rounded_roots(search, claim, asked, seconds)
+        instead = _rewritten(search, claim, asked, seconds)
         if instead is not None:
             return instead
     vectors = [f for p in search.families for f in p.family.fields]
@@ -195,22 +195,22 @@ def _searched(deriver: ExactDeriver, asked: Asked) -> _Search:
     return _Search(deriver.network, found, families, algebra, deriver.field, deriver.rng)
 
 
-def _with_products(
+def _with_identities(
     search: _Search, tested: Assumptions, asked: Asked, seconds: dict[str, float]
 ) -> Derivation | None:
-    """The derivation of the same function with products for exponentials of sums.
+    """The derivation of the same function with its functions of sums and products written out.
 
     exp(u + v) is no value of its own beside exp(u) and exp(v). None where a hypothesis is left
     that this does not spare.
     """
     network, found = search.network, search.found
-    split = split_exponentials(network) if tested.hypotheses else network
+    written = written_out(network) if tested.hypotheses else network
     # asked before all is derived again: another hypothesis may be the one that is left
-    if split is network or len(tested.hypotheses) <= len(
-            assumptions(split, search.field, search.rng, found.tokens, found.cell).hypotheses):
+    if written is network or len(tested.hypotheses) <= len(
+            assumptions(written, search.field, search.rng, found.tokens, found.cell).hypotheses):
         return None
     with contextlib.suppress(InconsistentError):
-        return _noted(derive_network(split, asked, seconds), SPLIT)
+        return _noted(derive_network(written, asked, seconds), SPLIT)
     return None
 
 
@@ -237,20 +237,25 @@ def _by_residues(
     return claim, evidence
 
 
-def _with_rounded_roots(
+def _rewritten(
     search: _Search, claim: Claim, asked: Asked, seconds: dict[str, float]
 ) -> Derivation | None:
-    """The derivation with floats for roots of constants, where it closes and J has the same rank.
+    """The derivation of the network rewritten, where it closes and J has the same rank.
 
-    A generator may have coefficients that are roots, which no ansatz over QQ holds.
+    With floats for roots of constants: a generator may have coefficients that are such roots, which
+    no ansatz over QQ holds. By identities, where they spare functions: it may hold by
+    sin 2u = 2 sin u cos u, which no proof knows.
     """
-    rounded = with_rounded_roots(search.network)
-    if not claim.unexplained or claim.hypotheses or rounded is search.network:
+    if not claim.unexplained or claim.hypotheses:
         return None
-    with contextlib.suppress(InconsistentError):
-        again = derive_network(rounded, asked, seconds)
-        if again.closed and (again.parameters, again.rank) == (claim.parameters, claim.rank):
-            return _noted(again, ROOTS)
+    for rewrite, said in ((with_rounded_roots, ROOTS), (fewer_values, SPLIT)):
+        network = rewrite(search.network)
+        if network is search.network:
+            continue
+        with contextlib.suppress(InconsistentError):
+            again = derive_network(network, asked, seconds)
+            if again.closed and (again.parameters, again.rank) == (claim.parameters, claim.rank):
+                return _noted(again, said)
     return None
 
 
@@ -313,11 +318,13 @@ def _without_hypotheses(
 ) -> tuple[Claim, Evidence] | None:
     """The claim by other evidence, where residues leave a hypothesis on values.
 
-    Where it proves what is left; None else. A claim of residues that is inconsistent gives way to
-    any other.
+    Where it proves what is left; or shows less than they claim, and so a redundancy that no false
+    hypothesis made too small; None else. A claim of residues that is inconsistent gives way to any
+    other.
     """
     if not (claim.hypotheses or claim.inconsistent):
         return None
+    less: tuple[Claim, Evidence] | None = None
     for name, kind in all_evidence().items():
         if found.parameters > (kind.by_itself_open if claim.unexplained else kind.by_itself):
             continue
@@ -328,4 +335,6 @@ def _without_hypotheses(
             continue
         if better.verdict is Verdict.PROVED or claim.inconsistent:
             return better, evidence
-    return None
+        if better.rank < claim.rank and (less is None or better.rank > less[0].rank):
+            less = better, evidence
+    return less

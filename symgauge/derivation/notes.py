@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 #: What is rewritten after the capture, and what is said of it.
-SPLIT = "exponentials of sums are written as products: an identity"
+SPLIT = "functions of sums and products are written out: an identity"
 #: What is put in the place of roots, and what is said of it.
 ROOTS = "roots of constants are the nearest floats; with the roots themselves J has the same rank"
 

@@ -30,8 +30,9 @@ DEGREE = 2
 TENSORS, DEGREE_APART = 5, 8
 #: Terms of one box of degrees above which it is left out, and terms of one weight.
 BOX_TERMS, MAX_OF_WEIGHT = 400_000, 200
-#: What all systems may take: terms times squares of the terms of their weight, plus 100 for each.
-WORK = 1_500_000_000
+#: What all systems may take: terms times squares of the terms of their weight, plus 100 for each;
+#: and what one does that is solved anew at fresh points.
+WORK, ANEW = 1_500_000_000, 150_000
 #: Entries of the systems that are eliminated at once.
 ENTRIES = 1 << 20
 
@@ -83,6 +84,7 @@ class Graded:
         """The fields of one box."""
         search, field = self._search, self._search.field
         for terms in self._promising(box):
+            self._work += ANEW
             vectors = search.nullspace(terms.number, terms.columns)
             for vector in () if vectors is None else vectors:
                 moved = terms.field_of(vector)

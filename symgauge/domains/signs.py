@@ -159,9 +159,9 @@ def may_be_negative(network: Network, zero: Sequence[str]) -> bool:
     return _signs(network, zero)[0].negative
 
 
-def positive_lines(network: Network) -> list[bool]:
-    """Which lines of the lowered program are positive at all parameters and inputs."""
-    return [bool((a == POSITIVE).all()) for a in _signs(network)[1]]
+def signs_of_lines(network: Network) -> list[int]:
+    """The signs that some entry of a line of the lowered program may have, for each line."""
+    return [int(np.bitwise_or.reduce(a, axis=None)) for a in _signs(network)[1]]
 
 
 def _signs(network: Network, zero: Sequence[str] = ()) -> tuple[SignDomain, list[Array]]:

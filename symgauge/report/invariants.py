@@ -15,7 +15,8 @@ def invariants_text(derivation: Data) -> str:
     entries = sum(f["entries"] for f in found["formulas"])
     text = f"{entries} functions proved invariant, {found['independent']} of them independent"
     if found["complete"]:
-        return f"{text}, which is rank J: complete near a generic point"
+        under = ", if the hypotheses hold" if derivation["certificate"]["hypotheses"] else ""
+        return f"{text}, which is rank J: complete near a generic point{under}"
     return f"{text}; not complete"
 
 

@@ -539,7 +539,7 @@ def test_rows_are_no_longer_made_once_they_are_spare(monkeypatch: pytest.MonkeyP
             super().add(rows)
 
     monkeypatch.setattr(ranks, "RunningRank", Counting)
-    monkeypatch.setattr(rows_at, "_chunk", lambda network, order: 64)
+    monkeypatch.setattr(rows_at, "chunk_of", lambda network, order: 64)
     network = mlp(None, 16, 12, 16)  # P = 412: a matrix of rank 12, and a bias
     rank_j = 16 * 12 * 2 - 12**2 + 16
     read = read_coordinates(network)

@@ -6,17 +6,21 @@ integer powers of exp(g line), g the common divisor of the line's multiples: an 
 real functions, whatever the lines are. Sums over an axis and matrix products stay whole.
 log(exp u) is u. Where u and v are positive at all parameters and inputs, exp(k log u) is u^k,
 and log(u v) is log u + log v.
+
+sin and cos of a sum of integer multiples are polynomials of those of its terms. A root of a product
+of what is never negative is the product of the roots, a root of exp u is exp(u/2).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import gcd, lcm
+from typing import NamedTuple
 
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
-from symgauge.domains.signs import positive_lines
+from symgauge.domains.signs import NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -33,40 +37,62 @@ MAX_POWER = 8
 _Sum = dict[int, Fraction]
 
 
-def split_exponentials(network: Network) -> Network:
-    """The same function, exp of sums written as products and log of products as sums.
+def written_out(network: Network) -> Network:
+    """The same function: exp of sums as products, log of products as sums, angles and roots apart.
 
-    The network itself if there are none.
+    The network itself if there is nothing of the kind.
     """
     lowered = lower(network)
     if not any(map(_rule, lowered.nodes)):
         return network
-    plain = _Copy(lowered, Builder(lowered.ops), [False] * len(lowered.nodes), None)
-    copy = _Copy(lowered, Builder(lowered.ops), positive_lines(lowered), {})
-    units: _Sum = {}
+    signs = signs_of_lines(lowered)
+    plain = _Copy(lowered, Builder(lowered.ops), [0] * len(lowered.nodes), None)
+    copy = _Copy(lowered, Builder(lowered.ops), signs, _Units({}, {}))
+    units = _Units({}, {})
     for i, node in enumerate(lowered.nodes):
-        if _rule(node) is _Copy.exp:
+        into = units.exponents if _rule(node) is _Copy.exp else units.angles
+        if _rule(node) in (_Copy.exp, _Copy.sin, _Copy.cos):
             for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
-                units[base] = _common(units.get(base, Fraction(0)), c)
+                into[base] = _common(into.get(base, Fraction(0)), c)
     # the same builder: bases are lines of it
-    split = _Copy(lowered, copy.build, positive_lines(lowered), units)
+    split = _Copy(lowered, copy.build, signs, units)
     found = split.network(network.held)
     return network if digest_of(found) == digest_of(plain.network(network.held)) else found
 
 
-class _Copy:
-    """Every line of a network: as it is with no `units`, else exp and log rewritten.
+def fewer_values(network: Network) -> Network:
+    """`written_out`, where fewer lines are functions then; the network itself elsewhere."""
+    written = written_out(network)
+    return written if _values(written) < _values(lower(network)) else network
 
-    exp is a product by the units of its argument's terms, where there are any.
+
+def _values(network: Network) -> int:
+    return sum(_rule(node) is not None for node in network.nodes)
+
+
+class _Units(NamedTuple):
+    """By line: what the multiples of it under exp, and under sin and cos, are integer multiples of.
+    """
+
+    exponents: _Sum
+    angles: _Sum
+
+
+class _Copy:
+    """Every line of a network: as it is with no `units`, else its functions rewritten.
+
+    exp is a product by the units of its argument's terms, where there are any. `signs`: what each
+    line may be.
     """
 
     def __init__(
-        self, lowered: Network, build: Builder, positive: list[bool], units: _Sum | None
+        self, lowered: Network, build: Builder, signs: Sequence[int], units: _Units | None
     ) -> None:
-        self.build, self._outputs, self._units = build, lowered.outputs, units or {}
+        self.build, self._outputs, self._units = build, lowered.outputs, units or _Units({}, {})
         self._positive: set[int] = set()
+        self._not_negative: set[int] = set()
         self.lines: list[Value] = []
-        for node, sign in zip(lowered.nodes, positive, strict=True):
+        for node, sign in zip(lowered.nodes, signs, strict=True):
             if node.op is None:
                 assert node.leaf is not None
                 line = build.leaf(node.leaf)
@@ -75,8 +101,10 @@ class _Copy:
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
-            if sign:
+            if sign == POSITIVE:
                 self._positive.add(line.index)
+            if sign and not sign & NEGATIVE:
+                self._not_negative.add(line.index)
             self.lines.append(line)
 
     def network(self, held: tuple[str, ...]) -> Network:
@@ -93,7 +121,7 @@ class _Copy:
             if inside is not None and c.denominator == 1 and abs(c) <= MAX_POWER:
                 factors.append((inside, int(c)))
                 continue
-            unit = self._units.get(base)
+            unit = self._units.exponents.get(base)
             if unit is None or (c / unit).denominator > 1 or abs(c / unit) > MAX_POWER:
                 return build.apply("exp", argument)
             factors.append((build.apply("exp", build.scale(build.value(base), unit)),
@@ -133,6 +161,57 @@ class _Copy:
                 return build.scale(self.log(inputs[0]), node.op.degree_at(**node.attrs))
         return build.apply("log", x)
 
+    def sin(self, argument: Value) -> Value:
+        """By the sine and cosine of each term of the argument."""
+        return self._wave(argument)[0]
+
+    def cos(self, argument: Value) -> Value:
+        """As `sin`."""
+        return self._wave(argument)[1]
+
+    def _wave(self, argument: Value) -> tuple[Value, Value]:
+        build, found = self.build, None
+        whole = build.apply("sin", argument), build.apply("cos", argument)
+        for base, c in self.terms(argument).items():
+            unit = self._units.angles.get(base)
+            if unit is None or (c / unit).denominator > 1 or abs(c / unit) > MAX_POWER:
+                return whole
+            angle = build.scale(build.value(base), unit)
+            one = build.apply("sin", angle), build.apply("cos", angle)
+            if c < 0:
+                one = build.scale(one[0], -1), one[1]
+            for _ in range(abs(int(c / unit))):
+                found = one if found is None else self._added(found, one)
+        return whole if found is None else found
+
+    def _added(self, a: tuple[Value, Value], b: tuple[Value, Value]) -> tuple[Value, Value]:
+        """The sine and cosine of the sum of two angles."""
+        mul, add = self.build.mul, self.build.add
+        return add(mul(a[0], b[1]), mul(a[1], b[0])), add(
+            mul(a[1], b[1]), self.build.scale(mul(a[0], b[0]), -1))
+
+    def rsqrt(self, x: Value) -> Value:
+        """Of a product the product, where no factor is ever negative: both are positive then."""
+        build, node = self.build, self.build.node(x)
+        inputs = [build.value(i) for i in node.inputs]
+        if isinstance(node.op, Structural) and len(inputs) == 1:
+            inner = self.rsqrt(inputs[0])
+            if _rule(build.node(inner)) is not _Copy.rsqrt:
+                return build.apply(node.op.name, inner, **node.attrs)
+        elif _rule(node) is _Copy.exp:
+            return self.exp(build.scale(inputs[0], Fraction(-1, 2)))
+        elif node.op is not None and all(y.index in self._not_negative for y in inputs):
+            if node.op.law == "product" and inputs[0].index == inputs[1].index:
+                return build.reciprocal(inputs[0])
+            if node.op.law == "product":
+                return build.mul(*map(self.rsqrt, inputs))
+            exponent = node.attrs.get("exponent", 0)
+            if node.op.law == "homogeneous" and exponent > 1:
+                below = self.rsqrt(inputs[0]) if exponent % 2 else build.reciprocal(inputs[0])
+                power = exponent if exponent % 2 else exponent // 2
+                return build.apply("power", below, exponent=power) if power > 1 else below
+        return build.apply("rsqrt", x)
+
     def terms(self, argument: Value) -> _Sum:
         """The argument as a sum of rational multiples of lines; itself where there are too many."""
         out: _Sum = defaultdict(Fraction)
@@ -146,7 +225,8 @@ class _Copy:
 
 
 #: How the functions that it is about are written.
-_REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log}
+_REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log, "sin": _Copy.sin, "cos": _Copy.cos,
+              "rsqrt": _Copy.rsqrt}
 
 
 def _rule(node: Node) -> Callable[[_Copy, Value], Value] | None:

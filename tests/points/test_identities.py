@@ -7,7 +7,7 @@ import pytest
 from networks import Sketch, attention, mlp
 from residue_outputs import evaluate_at
 
-from symgauge.points.exponents import MAX_POWER, split_exponentials
+from symgauge.points.identities import MAX_POWER, fewer_values, written_out
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
@@ -51,7 +51,7 @@ def test_it_is_the_same_function(factors: tuple[Fraction | int, ...]) -> None:
     turned = sketch.build.permute(total, (1, 0))
     parts = [sketch.build.permute(sketch.build.apply("exp", r), (1, 0)) for r in rows]
     network = of(sketch, sketch.build.apply("exp", turned), *parts)
-    split = split_exponentials(network)
+    split = written_out(network)
     assert split is not network
     for one, two in zip(floats(network), floats(split), strict=True):
         assert np.allclose(one, two, rtol=1e-12)
@@ -72,15 +72,15 @@ def test_the_residues_then_know_the_identity() -> None:
         found, _ = evaluate_at(network, FIELD, salt, theta, {})
         return found[0]
 
-    assert value(network).any() and not value(split_exponentials(network)).any()
+    assert value(network).any() and not value(written_out(network)).any()
 
 
 def test_what_has_no_sum_is_left_alone() -> None:
     for network in (mlp("relu", 2, 3, 2), attention(4, 2, 2, bias=True)):
-        assert split_exponentials(network) is network
+        assert written_out(network) is network
     sketch, rows, _ = combination(1)
     network = sketch.network(sketch.build.apply("exp", rows[0]))
-    assert split_exponentials(network) is network
+    assert written_out(network) is network
 
 
 def test_an_irrational_constant_stays_with_its_sum() -> None:
@@ -89,10 +89,10 @@ def test_an_irrational_constant_stays_with_its_sum() -> None:
     build = sketch.build
     third = build.add(total, Fraction(1, 3))
     network = sketch.network(build.apply("exp", third))
-    assert has_op(split_exponentials(network), "mul")
+    assert has_op(written_out(network), "mul")
     e = build.broadcast(build.apply("exp", build.full(1, ())), total.shape)
     network = sketch.network(build.apply("exp", build.add(total, e)))
-    assert split_exponentials(network) is network
+    assert written_out(network) is network
 
 
 def test_high_powers_are_left_whole() -> None:
@@ -100,10 +100,68 @@ def test_high_powers_are_left_whole() -> None:
     build = sketch.build
     many = build.apply("exp", build.scale(rows[0], MAX_POWER + 1))
     network = of(sketch, many, build.apply("exp", rows[0]))
-    assert split_exponentials(network) is network
+    assert written_out(network) is network
 
 
 def test_splitting_twice_changes_nothing() -> None:
     sketch, _, total = combination(1, -2)
-    split = split_exponentials(sketch.network(sketch.build.apply("exp", total)))
-    assert split_exponentials(split) is split
+    split = written_out(sketch.network(sketch.build.apply("exp", total)))
+    assert written_out(split) is split
+
+
+@pytest.mark.parametrize("name", ["sin", "cos"])
+@pytest.mark.parametrize(
+    "factors", [(1, 1), (2, -3), (Fraction(1, 2), Fraction(1, 3)), (1, -1, 2), (-2,)]
+)
+def test_angles_are_added(name: str, factors: tuple[Fraction | int, ...]) -> None:
+    sketch, rows, total = combination(*factors)
+    turned = sketch.build.permute(total, (1, 0))
+    parts = [sketch.build.permute(sketch.build.apply("cos", r), (1, 0)) for r in rows]
+    network = of(sketch, sketch.build.apply(name, turned), *parts)
+    written = written_out(network)
+    assert written is not network
+    for one, two in zip(floats(network), floats(written), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
+
+
+def root(kind: str) -> Network:
+    """1/sqrt of a product of two rows, which are squares plus 1, or of any sign."""
+    sketch, rows, _ = combination(1, 1)
+    build = sketch.build
+    u, v = (build.add(build.mul(r, r), build.full(1, r.shape)) for r in rows)
+    e = build.apply("exp", rows[0])
+    inside = {
+        "product": lambda: build.mul(u, v), "square": lambda: build.mul(u, u),
+        "power": lambda: build.apply("power", u, exponent=3),
+        "exp": lambda: build.permute(e, (1, 0)),
+        "of any sign": lambda: build.mul(rows[0], rows[1]),
+        "square of any sign": lambda: build.apply("power", rows[0], exponent=2),
+    }[kind]()
+    return sketch.network(build.apply("rsqrt", inside))
+
+
+@pytest.mark.parametrize("kind", ["product", "square", "power", "exp"])
+def test_roots_of_products_are_products(kind: str) -> None:
+    network = root(kind)
+    written = written_out(network)
+    assert written is not network
+    assert has_op(written, "rsqrt") is (kind in ("product", "power"))
+    for one, two in zip(floats(network), floats(written), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["of any sign", "square of any sign"])
+def test_roots_of_what_may_be_negative_stay(kind: str) -> None:
+    """sqrt(u v) is no sqrt(u) sqrt(v) where both are negative, sqrt(u^2) no u."""
+    network = root(kind)
+    assert written_out(network) is network
+
+
+def test_functions_are_written_out_where_that_spares_some() -> None:
+    sketch, rows, total = combination(1, 1)
+    build = sketch.build
+    alone = of(sketch, build.apply("sin", total))
+    assert written_out(alone) is not alone and fewer_values(alone) is alone
+    every = [build.apply(n, r) for n in ("sin", "cos") for r in rows]
+    beside = of(sketch, build.apply("sin", total), *every)
+    assert fewer_values(beside) is not beside
