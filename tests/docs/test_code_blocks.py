@@ -31,6 +31,7 @@ def test_what_is_not_run() -> None:
     left_out = {(name(p), b.not_run) for p in code.pages() for b in code.blocks(p) if b.not_run}
     assert left_out == {
         ("README.md", "makes an environment; tests/house and CI have it"),
+        ("docs/all_sizes.rst", "takes several devices"),
         ("docs/index.rst", "installs packages"),
         ("docs/literature.rst",
          "its path is that of a checkout, tests/docs/test_literature.py runs the rows"),
