@@ -422,10 +422,13 @@ def test_what_series_do_not_reach_is_said_in_one_sentence(
     path = tmp_path / "derivation.json"
 
     def formula(p: P, x: Tensor) -> Tensor:
-        u, v = (x @ p.W.T) ** 2 + 1, (x @ p.V.T) ** 2 + 1
-        return torch.sqrt(u * v) @ p.A.T + (torch.sqrt(u) * torch.sqrt(v)) @ p.B.T
+        once = normed(x @ p.W.T)
+        return normed(once) @ p.A.T + once @ p.B.T
 
-    network = network_of("W:2x3 V:2x3 A:1x2 B:1x2", formula, real(1, 3))
+    def normed(y: Tensor) -> Tensor:
+        return y / torch.sqrt((y**2).mean(-1, keepdim=True))
+
+    network = network_of("W:3x3 A:2x3 B:2x3", formula, real(1, 3))
     path.write_text(derive_network(network, Asked("roots")).to_json(), encoding="utf-8")
     before = path.read_bytes()
     status, out, err = command(capfd, "certify", "--series", path)
