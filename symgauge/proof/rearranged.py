@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from symgauge.domains.evaluate import values
+from symgauge.domains.evaluate import values, values_after
 from symgauge.domains.terms import TermDomain
 from symgauge.errors import UndecidedError, UnsupportedOpError
 from symgauge.program.array import Array
@@ -45,15 +45,13 @@ class Rearrangements:
             symbols = {
                 n: self._domain.symbols("parameter", n, s) for n, s in self._parameters.items()}
             if self._usual is None:
-                self._usual = self._outputs(symbols)
-            moved = self._outputs(act(symbols))
+                inputs = {i.name: self._domain.symbols("input", i.name, i.shape)
+                          for i in self._program.inputs}
+                self._usual = values(self._program, self._domain, symbols, inputs)
+            # a value here is its arguments' alone, of steps and rankings too
+            moved = values_after(self._program, self._domain, self._usual, act(symbols))
         except (UndecidedError, UnsupportedOpError):
             self._written = self._usual is not None  # else it is no better with other parameters
             return False
-        return all(map(np.array_equal, self._usual, moved))
-
-    def _outputs(self, parameters: Mapping[str, Array]) -> list[Array]:
-        inputs = {
-            i.name: self._domain.symbols("input", i.name, i.shape) for i in self._program.inputs}
-        lines = values(self._program, self._domain, parameters, inputs)
-        return [lines[k] for k in self._program.outputs]
+        return all(
+            np.array_equal(self._usual[k], moved[k]) for k in self._program.outputs)
