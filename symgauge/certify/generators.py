@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from symgauge.certify.certificate import Stated
-from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.lie.fields import VectorField
-from symgauge.points.draw import Draw
+from symgauge.points.draw import Draw, joined
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import FamilyProver
@@ -24,11 +24,13 @@ def refuted_at_points(
 ) -> bool:
     """Whether J X is not 0 at exact random points (inputs, parameters and cells drawn fresh)."""
     rows = jacobian_rows(Draw(network, field, rng), SPARE)
-    theta = np.concatenate(
-        [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
-    )
+    return moves_at(generator, rows.rows, joined(network, rows.parameters), field)
+
+
+def moves_at(generator: VectorField, rows: Array, theta: Array, field: PrimeField) -> bool:
+    """Whether J X is not 0 for some of these rows of J, each at its own point theta."""
     moved = generator.at(theta, field)
-    return bool(field.matmul(rows.rows[:, None, :], moved[:, :, None]).any())
+    return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())
 
 
 def prove_all(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.certify.generators import moves_at
 from symgauge.checks import propose_planted, wrong_family
 from symgauge.derivation.fresh import TRIES, fresh
 from symgauge.statements.statement import plain_fields
@@ -16,7 +17,7 @@ from symgauge.families.coordinates import Coordinates
 from symgauge.families.kinds.translation import SHIFT
 from symgauge.lie.fields import combination
 from symgauge.plain import PlainElement, PlainFamily, PlainPlanted
-from symgauge.points.draw import Draw
+from symgauge.points.draw import Draw, joined
 from symgauge.points.rows import jacobian_rows
 from symgauge.program.network import Network
 from symgauge.records import text_of
@@ -86,9 +87,7 @@ def _refutable(
     """The proposals that an exact point refutes."""
     coordinates = Coordinates(network)
     rows = jacobian_rows(Draw(network, field, rng), REFUTING)
-    theta = np.concatenate(
-        [rows.parameters[p.name].reshape(len(rows.rows), -1) for p in network.parameters], axis=1
-    )
+    theta = joined(network, rows.parameters)
     kept = []
     for proposal in proposals:
         wrong = wrong_family(families[proposal["family"]], proposal["kind"])
@@ -112,5 +111,4 @@ def _refuted(
     if fields is None:
         return False
     generator = combination(fields, [Fraction(k * k + 3 * k + 1) for k in range(len(fields))])
-    moved = generator.at(theta, field)
-    return bool(field.matmul(rows[:, None, :], moved[:, :, None]).any())
+    return moves_at(generator, rows, theta, field)

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move
-from symgauge.points.places import Action, Places, joined, split
+from symgauge.points.draw import joined, split
+from symgauge.points.places import Action, Places
 from symgauge.points.reads import read_coordinates
 from symgauge.program.legs import Location
 from symgauge.program.network import Network

@@ -43,3 +43,20 @@ class Point:
     parameters: dict[str, Array]
     inputs: dict[str, Array]
     patterns: Sequence[Array]
+
+
+def split(network: Network, theta: Array) -> Tensors:
+    """Parameters of flat vectors of shape (points, coordinates)."""
+    out, start = {}, 0
+    for p in network.parameters:
+        out[p.name] = theta[:, start:start + p.size].reshape(len(theta), *p.shape)
+        start += p.size
+    return out
+
+
+def joined(network: Network, parameters: Tensors) -> Array:
+    """The flat vectors of parameters."""
+    return np.concatenate(
+        [parameters[p.name].reshape(len(parameters[p.name]), -1) for p in network.parameters],
+        axis=1,
+    )

@@ -49,9 +49,10 @@ def written_out(network: Network) -> Network:
     plain = _Copy(lowered, Builder(lowered.ops), [0] * len(lowered.nodes), None)
     copy = _Copy(lowered, Builder(lowered.ops), signs, _Units({}, {}))
     units = _Units({}, {})
-    for i, node in enumerate(lowered.nodes):
-        into = units.exponents if _rule(node) is _Copy.exp else units.angles
-        if _rule(node) in (_Copy.exp, _Copy.sin, _Copy.cos):
+    of = {"exp": units.exponents, "sin": units.angles, "cos": units.angles}
+    for node in lowered.nodes:
+        into = of.get(node.op_name)
+        if into is not None:
             for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
                 into[base] = _common(into.get(base, Fraction(0)), c)
     # the same builder: bases are lines of it

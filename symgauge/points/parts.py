@@ -31,7 +31,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.blocks import NumpyBlocks
 from symgauge.exact.prime_field import PrimeField
 from symgauge.exact.running_rank import RunningRank
-from symgauge.points.draw import Draw, Point
+from symgauge.points.draw import Draw, Point, joined
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.rank import draw_theta, field_of_rank, rank_at_point
 from symgauge.points.reads import read_coordinates
@@ -219,8 +219,7 @@ class _Part:
         seeds = self._seeds(lines, len(good), each)
         count = len(good) * each
         rows = cotangents(network, self._domain(count), _Repeated(lines, each), seeds)
-        return np.concatenate(
-            [rows[p.name].reshape(count, -1) for p in network.parameters], axis=1)
+        return joined(network, rows)
 
     @property
     def _twisted(self) -> bool:

@@ -12,7 +12,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
-from symgauge.points.draw import Point
+from symgauge.points.draw import Point, joined, split
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import root_plan, settle_roots
 from symgauge.points.rows import Lifted
@@ -28,23 +28,6 @@ ENOUGH, DRAWS = 8, 12
 
 #: A map of parameter vectors (points, coordinates), given how its number system negates.
 Action = Callable[[Array, Callable[[Array], Array]], Array]
-
-
-def split(network: Network, theta: Array) -> Mapping[str, Array]:
-    """Parameters of flat vectors of shape (points, coordinates)."""
-    out, start = {}, 0
-    for p in network.parameters:
-        out[p.name] = theta[:, start:start + p.size].reshape(len(theta), *p.shape)
-        start += p.size
-    return out
-
-
-def joined(network: Network, parameters: Mapping[str, Array]) -> Array:
-    """The flat vectors of parameters."""
-    return np.concatenate(
-        [parameters[p.name].reshape(len(parameters[p.name]), -1) for p in network.parameters],
-        axis=1,
-    )
 
 
 def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:

@@ -9,6 +9,7 @@ import random
 from typing import Any
 
 import torch
+from drawn_module import Drawn
 from torch import Tensor, nn
 
 KINDS = ("chain", "units", "gated", "norm", "attention", "stream", "stream", "stream", "tokens")
@@ -65,21 +66,8 @@ def act(name: str, z: Tensor) -> Tensor:
     return made
 
 
-class Net(nn.Module):
-    """The module of a recipe; its parameters are made at the first pass."""
-
-    def __init__(self, data: Recipe) -> None:
-        super().__init__()
-        self.data = data
-        self._count = 0
-        self._dry = True
-        self._made: dict[str, Tensor] = {}
-        self._generator = torch.Generator().manual_seed(data["seed"])
-        with torch.no_grad():
-            self.forward(*self.example())
-        for name, value in self._made.items():
-            self.register_parameter(name, nn.Parameter(value))
-        self._dry = False
+class Net(Drawn):
+    """The module of a recipe."""
 
     def example(self) -> tuple[Tensor, ...]:
         """One example of the input."""
@@ -89,14 +77,6 @@ class Net(nn.Module):
             return (torch.arange(data["vocabulary"]),)
         width = data["d"] if data["kind"] == "stream" and data["input"] == "raw" else data["m"]
         return (torch.randn(data["tokens"], width, generator=g),)
-
-    def p(self, name: str, *shape: int) -> Tensor:
-        if self._dry:
-            if name not in self._made:
-                self._made[name] = torch.randn(shape, generator=self._generator)
-            return self._made[name]
-        found: Tensor = getattr(self, name)
-        return found
 
     def linear(self, name: str, x: Tensor, out: int, bias: bool) -> Tensor:
         y = x @ self.p(f"W_{name}", out, x.shape[-1]).T

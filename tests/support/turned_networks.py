@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 import torch
+from drawn_module import Drawn
 from torch import Tensor, nn
 
 #: Angles of pairs: distinct, equal, and with one that does not turn.
@@ -35,30 +36,13 @@ def recipe(seed: int) -> Recipe:
     return data
 
 
-class Net(nn.Module):
-    """The module of a recipe; its parameters are made at the first pass."""
-
-    def __init__(self, data: Recipe) -> None:
-        super().__init__()
-        self.data = data
-        self._made: dict[str, Tensor] = {}
-        self._dry, self._generator = True, torch.Generator().manual_seed(data["seed"])
-        with torch.no_grad():
-            self.forward(*self.example())
-        for name, value in self._made.items():
-            self.register_parameter(name, nn.Parameter(value))
-        self._dry = False
+class Net(Drawn):
+    """The module of a recipe."""
 
     def example(self) -> tuple[Tensor, ...]:
         """One example of the input."""
         g = torch.Generator().manual_seed(1)
         return (torch.randn(self.data["tokens"], self.data["d"], generator=g),)
-
-    def p(self, name: str, *shape: int) -> Tensor:
-        if self._dry:
-            return self._made.setdefault(name, torch.randn(shape, generator=self._generator))
-        found: Tensor = getattr(self, name)
-        return found
 
     def linear(self, name: str, x: Tensor, out: int, k: int) -> Tensor:
         y = x @ self.p(f"W_{name}", out, x.shape[-1]).T

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from symgauge.checks.runtime.elements import Element, Generator
-from symgauge.checks.runtime.moves import add_variation, apply_move, cuts, no_tangent, piece
+from symgauge.checks.runtime.moves import add_variation, apply_move, cuts, piece
 from symgauge.plain import PlainMove
 
 Built = tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]
@@ -102,9 +102,6 @@ class OneDevice:
         generator: Generator,
     ) -> None:
         """`add_variation`."""
-        name = move["parameter"]
-        if name not in tangents:
-            tangents[name] = no_tangent(parameters[name])
         add_variation(tangents, parameters, move, generator)
 
     def running(self) -> contextlib.AbstractContextManager[Any]:
