@@ -15,7 +15,7 @@ class NoFormula(Exception):
 
 @dataclass(frozen=True)
 class Term:
-    """A formula, how tightly it holds, and a number in front of it."""
+    """A formula, how tightly it holds, and a number in front of it; without a body, the number."""
 
     body: str
     level: int = ATOM
@@ -24,6 +24,8 @@ class Term:
     @property
     def text(self) -> str:
         """The formula with its number."""
+        if not self.body:
+            return number(self.factor)
         if self.factor == 1:
             return self.body
         body = self.body if self.level >= PRODUCT else f"({self.body})"
@@ -32,6 +34,7 @@ class Term:
     def within(self, level: int) -> str:
         """The text, in brackets where it holds less tightly."""
         own = self.level if self.factor == 1 else min(self.level, PRODUCT)
+        own = ATOM if not self.body and number(self.factor).isdigit() else own
         return self.text if own >= level else f"({self.text})"
 
     @property
@@ -56,7 +59,10 @@ def product(left: Term, right: Term) -> Term:
 
 
 def entrywise(left: Term, right: Term) -> Term:
-    """The product entry by entry."""
+    """The product entry by entry; a number goes in front."""
+    for one, other in ((left, right), (right, left)):
+        if not one.body:
+            return replace(other, factor=one.factor * other.factor)
     bodies = [replace(t, factor=Fraction(1)).within(ATOM) for t in (left, right)]
     return Term(r" \odot ".join(bodies), ENTRYWISE, left.factor * right.factor)
 

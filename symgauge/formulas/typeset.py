@@ -21,8 +21,12 @@ from symgauge.formulas.letters import Letters, numbered
 from symgauge.formulas.roles import VIEWS, Roles
 from symgauge.formulas.signs import BELOW, LN, NOTES, RMS
 from symgauge.formulas.terms import (
-    ATOM, PRODUCT, NoFormula, Term, entrywise, number, product, total,
+    ATOM, PRODUCT, NoFormula, Term, entrywise, product, total,
 )
+from symgauge.ops.expand import Expand
+from symgauge.ops.reshape import Reshape
+from symgauge.ops.scale import Scale
+from symgauge.ops.softmax import Softmax
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.report.names import LAYER, Block, indexed
@@ -172,8 +176,9 @@ class Typeset:
         if rule is not None:
             return rule(line, part)
         assert line.op is not None
-        inner = [self.term(j).text for j in line.inputs if j in self.lines or not self._hidden(j)]
-        found = line.op.latex(*(inner or [self.term(line.inputs[0]).text]), **line.attrs)
+        # the mask of a softmax is not written
+        shown = line.inputs[:1] if isinstance(line.op, Softmax) else line.inputs
+        found = line.op.latex(*(self.term(j).text for j in shown), **line.attrs)
         return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
 
     def _input(self, i: int) -> Term:
@@ -181,10 +186,6 @@ class Typeset:
         letter = "x" if len(self.heads.matrix_axes(i)) < 2 else "X"
         letter = "T" if isinstance(leaf, Input) and leaf.classes else letter
         return Term(letter if len(inputs) == 1 else indexed(letter, str(inputs.index(i) + 1)))
-
-    def _hidden(self, j: int) -> bool:
-        """A table of constants beside an argument: a mask."""
-        return not isinstance(self.nodes[j].leaf, Parameter)
 
     @cached_property
     def _rules(self) -> dict[str, Callable[[Line, Part | None], Term]]:
@@ -228,17 +229,24 @@ class Typeset:
         return Term(indexed(symbol, "h") if of_head or self.heads.has_head(i) else symbol)
 
     def _constant(self, i: int) -> Term:
-        leaf = self.nodes[i].leaf
-        if isinstance(leaf, Constant) and len(leaf.table) == 1 and not leaf.unknown:
-            return Term(number(Fraction(leaf.table[0])))
-        j = i
-        while self.nodes[j].op is not None and self.nodes[j].inputs:
-            j = self.nodes[j].inputs[0]
-            inner = self.nodes[j].leaf
-            if isinstance(inner, Constant) and len(inner.table) == 1 and not inner.unknown:
-                return Term(number(Fraction(inner.table[0])))
-        number_of = self._tables.setdefault(j, len(self._tables) + 1)
-        return Term(f"C_{{{number_of}}}")
+        """A number, or a table with its own number; a view of one is not written, as elsewhere."""
+        node = self.nodes[i]
+        if isinstance(node.leaf, Constant) and len(node.leaf.table) == 1 and not node.leaf.unknown:
+            return Term("", ATOM, Fraction(node.leaf.table[0]))  # of all entries
+        if isinstance(node.op, Reshape | Expand):
+            return self._constant(node.inputs[0])
+        if isinstance(node.op, Scale):
+            inner = self._constant(node.inputs[0])
+            return replace(inner, factor=inner.factor * node.attrs["factor"])
+        return self._table(i)
+
+    def _table(self, i: int) -> Term:
+        return Term(f"C_{{{self._tables.setdefault(i, len(self._tables) + 1)}}}")
+
+    def _factor(self, i: int, part: Part | None) -> Term:
+        """What a product of matrices takes: of equal entries too, a matrix."""
+        found = self.term(i, part)
+        return found if found.body else self._table(i)
 
     def _view(self, line: Line, part: Part | None) -> Term:
         j = line.inputs[0]
@@ -297,10 +305,10 @@ class Typeset:
         sums = any(self.structure.legs.find(leg)[0] in self.heads.copies for leg, _ in contracted)
         before = self.one_head
         outer = self.heads.matrix_axes(right) == [rank - 1]
-        second = self.term(right, parts[1])
+        second = self._factor(right, parts[1])
         # a column times a row: a vector alone is a column
         second = second.transposed if outer and self.heads.matrix_axes(left) else second
-        found = product(self.term(left, parts[0]), second)
+        found = product(self._factor(left, parts[0]), second)
         if sums and (before or self.heads.has_head(left)):
             found = Term(rf"\textstyle\sum_h {found.body}", PRODUCT, found.factor)
         return found
@@ -331,9 +339,6 @@ class Typeset:
             return Term(f"{RMS}({self.term(x).text})")
         left, right = line.inputs
         terms = [self._beside_rows(j, self.term(j)) for j in (left, right)]
-        for k in (0, 1):
-            if terms[k].text == "1" and line.inputs[k] not in self.lines:
-                return terms[1 - k]
         return entrywise(*terms)
 
     def _multiple(self, line: Line, part: Part | None) -> Term:

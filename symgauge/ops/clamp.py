@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any
 
-from symgauge.program.op import Rewrite
+from symgauge.program.constant import Constant
+from symgauge.program.op import Rewrite, Structural
 from symgauge.program.sample import Sample
-from symgauge.program.writer import Writer
+from symgauge.program.writer import Value, Writer
+
+
+#: A bound below which a norm is taken not to fall: those of torch and of usual code lie below.
+SMALL = 1e-5
+#: What the scope says of it.
+GUARD = "a norm that is held above {:g} is taken to be above it"
 
 
 class Clamp(Rewrite):
-    """min(max(x, low), high)."""
+    """min(max(x, low), high); a guard of a norm, as `normalize` has one, is the norm."""
 
     name = "clamp"
     aten = (
@@ -34,7 +41,10 @@ class Clamp(Rewrite):
             high = kwargs.get("max_val", 1 if high is None else high)
         # an infinite bound bounds nothing, as the largest step of Mamba 2 does not
         low, high = None if low == -inf else low, None if high == inf else high
-        if low is not None:
+        least = guard(build, x, low) if low is not None else 0
+        if least:
+            build.note(GUARD.format(least))
+        elif low is not None:
             x = build.entrywise("maximum", x, low)
         if high is not None:
             up = build.scale(build.number(high), -1)
@@ -52,3 +62,24 @@ class Clamp(Rewrite):
         yield Sample("clamp_max.default", (Sample.Tensor((2, 3)), 0.1))
         yield Sample("hardtanh.default", (Sample.Tensor((2, 3)),))
         yield Sample("hardtanh.default", (Sample.Tensor((2, 3)), 0.0, 0.75))
+
+
+def guard(build: Writer, x: Value, low: Any) -> float:
+    """The bound where it keeps a norm away from 0, and no more, as in max(|v|, 1e-12); else 0."""
+    if isinstance(low, Value):
+        leaf = build.node(low).leaf
+        low = float(leaf.floats().max()) if isinstance(leaf, Constant) else inf
+    norm = any(_is(build, x, names) for names in (("sqrt", "sum", "power"), ("sum", "abs")))
+    return low if norm and 0 < low <= SMALL else 0.0
+
+
+def _is(build: Writer, x: Value, names: Sequence[str]) -> bool:
+    """Whether a line is made by these ops, the last first, with views between them."""
+    for name in names:
+        node = build.node(x)
+        while isinstance(node.op, Structural) and len(node.inputs) == 1:
+            node = build.node(build.value(node.inputs[0]))
+        if node.op is None or node.op.name != name or node.attrs.get("exponent", 2) != 2:
+            return False
+        x = build.value(node.inputs[0])
+    return True

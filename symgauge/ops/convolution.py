@@ -20,7 +20,8 @@ from symgauge.program.writer import Value, Writer
 class Convolution(Rewrite):
     """y[n, o, i] = sum over c, k of w[o, c, k] x[n, c, stride i + dilation k - padding] + b[o].
 
-    One matrix product over (channel, kernel place): channels are legs.
+    One matrix product over (channel, kernel place): channels are legs. A transposed convolution,
+    whose kernel is w[c, o, k], sums over the places i with stride i + dilation k - padding = j.
     """
 
     name = "convolution"
@@ -28,27 +29,28 @@ class Convolution(Rewrite):
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """Windows are taken from x; the channels of a group are contracted with its kernels."""
-        x, w, b, stride, padding, dilation, transposed, _, groups = args
-        if transposed:
-            raise CaptureError(
-                "a transposed convolution has no rule yet; write it as an upsampling followed "
-                "by a convolution"
-            )
+        x, w, b, stride, padding, dilation, transposed, more, groups = args
         kernel = w.shape[2:]
-        for d, width in enumerate(_spread(padding, kernel)):
-            x = pad(build, x, d + 2, (width, width), Fraction(0))
-        seen = windows(build, x, kernel, _spread(stride, kernel), _spread(dilation, kernel))
+        spread = [_spread(numbers, kernel) for numbers in (stride, padding, dilation)]
+        if transposed:
+            seen = spread_windows(build, x, kernel, [*spread, _spread(more, kernel)])
+            w, outer = build.reshape(w, (groups, w.shape[0] // groups, *w.shape[1:])), w.shape[1]
+            w = build.permute(w, (0, 2, 1, *range(3, len(w.shape))))
+        else:
+            for d, width in enumerate(spread[1]):
+                x = pad(build, x, d + 2, (width, width), Fraction(0))
+            seen, outer = windows(build, x, kernel, spread[0], spread[2]), w.shape[0] // groups
         d = len(kernel)
-        batch, size = x.shape[0], seen.shape[2 + d:]
-        inner, outer = w.shape[1] * prod(kernel), w.shape[0] // groups
+        batch, size, count = x.shape[0], seen.shape[2 + d:], groups * outer
+        inner = x.shape[1] // groups * prod(kernel)
         # (n, c, k..., i...) to (c, k..., n, i...): channels and kernel places in front
         seen = build.permute(seen, (*range(1, 2 + d), 0, *range(2 + d, 2 + 2 * d)))
         lead = (groups,) if groups > 1 else ()
         columns = build.reshape(seen, (*lead, inner, batch * prod(size)))
         rows = build.reshape(w, (*lead, outer, inner))
-        y = build.reshape(build.apply("matmul", rows, columns), (w.shape[0], batch, *size))
+        y = build.reshape(build.apply("matmul", rows, columns), (count, batch, *size))
         y = build.permute(y, (1, 0, *range(2, 2 + d)))
-        return y if b is None else build.add(y, build.reshape(b, (w.shape[0], *(1,) * d)))
+        return y if b is None else build.add(y, build.reshape(b, (count, *(1,) * d)))
 
     def samples(self) -> Iterator[Sample]:
         x, w, b = Sample.Tensor((2, 4, 5)), Sample.Tensor((6, 4, 2)), Sample.Tensor((6,))
@@ -61,6 +63,13 @@ class Convolution(Rewrite):
         image, kernel = Sample.Tensor((2, 2, 4, 3)), Sample.Tensor((3, 2, 2, 3))
         yield Sample("convolution.default",
                      (image, kernel, None, [1, 2], [1, 1], [1, 1], False, [0, 0], 1))
+        up, x = Sample.Tensor((4, 3, 2)), Sample.Tensor((2, 4, 3))
+        yield Sample("convolution.default", (x, up, None, [1], [0], [1], True, [0], 1))
+        yield Sample("convolution.default", (x, up, b, [3], [1], [2], True, [1], 2))
+        yield Sample("convolution.default", (x, up, None, [2], [2], [1], True, [0], 1))
+        kernel = Sample.Tensor((2, 3, 2, 3))
+        yield Sample("convolution.default",
+                     (image, kernel, None, [2, 1], [0, 1], [1, 2], True, [1, 0], 1))
 
 
 def _spread(numbers: Sequence[int], kernel: Sequence[int]) -> list[int]:
@@ -72,14 +81,38 @@ def windows(
     dilation: Sequence[int],
 ) -> Value:
     """(n, c, i...) to (n, c, k..., o...): the entries that each window sees."""
-    d = len(kernel)
     places = []
     for k, s, t, n in zip(kernel, stride, dilation, x.shape[2:], strict=True):
         count = (n - t * (k - 1) - 1) // s + 1
         if count < 1:
             raise CaptureError("convolution: the kernel is larger than the padded input")
         places.append(t * np.arange(k)[:, None] + s * np.arange(count))
+    return _taken(build, x, places)
+
+
+def spread_windows(
+    build: Writer, x: Value, kernel: Sequence[int], numbers: Sequence[Sequence[int]],
+) -> Value:
+    """(n, c, i...) to (n, c, k..., o...): the entry that reaches o through k, or a 0.
+
+    `numbers` are stride, padding, dilation and output_padding, along each axis.
+    """
+    places = []
+    for a, (k, s, p, t, m, n) in enumerate(zip(
+            kernel, *numbers, x.shape[2:], strict=True)):
+        count = s * (n - 1) + t * (k - 1) + m + 1 - 2 * p
+        if count < 1:
+            raise CaptureError("a transposed convolution: the padding leaves no output")
+        found = np.arange(count) + p - t * np.arange(k)[:, None]
+        reached = (found % s == 0) & (0 <= found) & (found <= s * (n - 1))
+        places.append(np.where(reached, found // s, n))
+        x = pad(build, x, 2 + a, (0, 1), Fraction(0))
+    return _taken(build, x, places)
+
+
+def _taken(build: Writer, x: Value, places: Sequence[Any]) -> Value:
+    """(n, c, i...) to (n, c, k..., o...) by the places (k, o) of each axis."""
+    d = len(places)
     for a in reversed(range(d)):
         x = take(build, x, 2 + a, places[a])
-    order = (0, 1, *range(2, 2 + 2 * d, 2), *range(3, 2 + 2 * d, 2))
-    return build.permute(x, order)
+    return build.permute(x, (0, 1, *range(2, 2 + 2 * d, 2), *range(3, 2 + 2 * d, 2)))

@@ -20,6 +20,10 @@ _TOKEN = re.compile(
     r"|\\mathrm|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+(){}^_,\[\]'/])")
 
 
+#: Functions of entries that LaTeX has commands for.
+_PLAIN = {r"\tanh": np.tanh, r"\exp": np.exp, r"\sin": np.sin, r"\cos": np.cos}
+
+
 @dataclass(frozen=True)
 class Ones:
     """A vector of ones of whatever length is needed; `row` where it is transposed."""
@@ -96,6 +100,9 @@ class Formula:
         factors = [self._factor()]
         if self._peek() == r"\ast":
             return self._convolution(factors[0])
+        if self._peek() == "/":
+            self._take()
+            return factors[0] / self._factor()
         while self._peek() == r"\,":
             self._take()
             factors.append(self._factor())
@@ -168,9 +175,25 @@ class Formula:
         if token == r"\log":
             self._take(r"\,") if self._peek() == r"\," else None
             return np.log(self._atom())
+        if token in _PLAIN:
+            (inside,) = self._arguments()
+            return _PLAIN[token](inside)
+        if token == r"\max":
+            left, right = self._arguments()
+            return np.maximum(left, right)
         if token.startswith(r"\operatorname"):
             return self._function(token[len(r"\operatorname{"):-1])
         return self._symbol(token)
+
+    def _arguments(self) -> list[Any]:
+        """What stands in brackets, with commas between."""
+        self._take("(")
+        found = [self._sum()]
+        while self._peek() == ",":
+            self._take()
+            found.append(self._sum())
+        self._take(")")
+        return found
 
     def _function(self, name: str) -> Any:
         if name == "concat":

@@ -37,16 +37,21 @@ class Read:
         # a convolution is printed as what comes out, batch first, not as the product of matrices
         convolutions = self.typeset._convolutions.found
         shown = tuple(convolutions[i].output if i in convolutions else i for i in wanted)
-        program = lower(replace(self.network, outputs=shown))
+        return dict(zip(wanted, self._values(shown, state)))
+
+    def _values(self, lines: tuple[int, ...], state: dict[str, Any]) -> list[np.ndarray]:
+        """The values of lines, unit axes dropped."""
+        program = lower(replace(self.network, outputs=lines))
         arrays = [
             {n: np.asarray(v)[None] for n, v in table.items()} for table in (state, self.inputs)]
         found = outputs(program, values(program, RealDomain(), *arrays))
-        return {i: np.squeeze(v) for i, v in zip(wanted, found)}
+        return [np.squeeze(v) for v in found]
 
     def formula(self, state: dict[str, Any], letters: dict[str, Any]) -> Formula:
         """What reads a formula where the parameters have these values."""
         lines = self.lines(state)
         by_name = {name: i for i, name in self.typeset.names.items()}
+        tables = {f"C_{{{k}}}": i for i, k in self.typeset._tables.items()}
         owners = {symbol: name for name, symbol in self.reading.symbols.items()}
 
         def look_up(name: str, head: int | None) -> Any:
@@ -64,6 +69,8 @@ class Read:
                     value, self.heads, axis)[head]
             if name in letters:
                 return letters[name] if head is None else letters[name][head]
+            if name in tables:
+                return self._values((tables[name],), state)[0]
             leaf = next(iter(self.inputs.values()))
             assert name in "XxT", name
             return np.squeeze(leaf)
