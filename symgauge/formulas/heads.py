@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
+
+#: How a part is taken: the axis, start and stop.
+Part = tuple[int, int, int]
 
 
 class Heads:
@@ -106,3 +110,21 @@ class Heads:
         rank = len(nodes[j].shape)
         return lines[j].attrs["axis"] == rank - 1 and len(line.shape) > rank and given == {
             line.shape[-1]}
+
+    def places(self, j: int, axes: Sequence[int]) -> str:
+        """Axes by their numbers among those that a formula shows, from 0 on; h: of copies."""
+        shown = self.matrix_axes(j)
+        return ",".join(str(shown.index(a)) if a in shown else "h" for a in axes)
+
+    def repeats(self, j: int, line: Line, axis: int) -> bool:
+        """Whether a view repeats its input along an axis, so that all parts of it are alike."""
+        here, there = line.shape, self.structure.network.nodes[j].shape
+        before = axis - (len(here) - len(there))
+        return line.law == "repetition" and (before < 0 or there[before] < here[axis])
+
+    def same_axis(self, j: int, i: int, part: Part) -> Part | None:
+        """The part in the input of a view: of its last axis, where that is the last here too."""
+        here, there = (self.structure.network.nodes[k].shape for k in (i, j))
+        if part[0] != len(here) - 1 or not there or there[-1] != here[-1]:
+            return None
+        return len(there) - 1, part[1], part[2]

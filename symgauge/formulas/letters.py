@@ -115,13 +115,16 @@ class Letters:
         return False
 
 
-def numbered(letters: Mapping[int, str]) -> dict[int, str]:
-    """The letters, with numbers where several lines have one; the input takes X already."""
+def numbered(letters: Mapping[int, str], before: Mapping[str, int]) -> dict[int, str]:
+    """The letters, with numbers where several lines have one, behind those that inputs have.
+
+    A single input takes X without a number.
+    """
     count = Counter(letters.values())
-    seen: Counter[str] = Counter()
+    seen = Counter(before)
     out = {}
     for i, letter in letters.items():
+        alone = count[letter] == 1 and letter != "X" and not before.get(letter)
         seen[letter] += 1
-        alone = count[letter] == 1 and letter != "X"
         out[i] = letter if alone else f"{letter}_{{{seen[letter]}}}"
     return out

@@ -14,7 +14,8 @@ from typing import Any
 
 from symgauge.families.family import Family
 from symgauge.formulas.terms import ATOM, ENTRYWISE, PRODUCT, SUM, NoFormula, Term, total
-from symgauge.formulas.typeset import Part, Typeset
+from symgauge.formulas.heads import Part
+from symgauge.formulas.typeset import Typeset
 from symgauge.laws import all_laws
 from symgauge.laws.shifting import Shifted
 from symgauge.laws.shifting import Term as Shift

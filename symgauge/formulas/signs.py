@@ -17,7 +17,9 @@ NOTES = {
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
     "C_{": r"$C_1, \dots$ are tables of constants",
     r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
+    "{step}": r"$\operatorname{step}(x)$ is 1 where $x > 0$, else 0",
     BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
+    r"\operatorname{rep}_": r"$\operatorname{rep}_a$ repeats along a new axis $a$, from 0 on",
     r"\operatorname{sum}_": r"$\operatorname{sum}_a$ sums along axis $a$, from 0 on",
     **dict.fromkeys(
         (r"{softmax}_", r"{LN}_", r"{C}_"),

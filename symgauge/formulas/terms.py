@@ -28,6 +28,8 @@ class Term:
             return number(self.factor)
         if self.factor == 1:
             return self.body
+        if self.body.startswith("1 / "):
+            return f"{number(self.factor)}{self.body[1:]}"
         body = self.body if self.level >= PRODUCT else f"({self.body})"
         return f"-{body}" if self.factor == -1 else rf"{number(self.factor)}\,{body}"
 

@@ -9,13 +9,14 @@ letter.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from fractions import Fraction
 from functools import cached_property
 
+from symgauge.formulas.constants import Constants
 from symgauge.formulas.convolutions import Convolutions
-from symgauge.formulas.heads import Heads
+from symgauge.formulas.heads import Heads, Part
 from symgauge.formulas.layers import Layers, repeats
 from symgauge.formulas.letters import Letters, numbered
 from symgauge.formulas.roles import VIEWS, Roles
@@ -23,18 +24,12 @@ from symgauge.formulas.signs import BELOW, LN, NOTES, RMS
 from symgauge.formulas.terms import (
     ATOM, PRODUCT, NoFormula, Term, entrywise, product, total,
 )
-from symgauge.ops.expand import Expand
-from symgauge.ops.reshape import Reshape
-from symgauge.ops.scale import Scale
+from symgauge.ops.amax import Amax
 from symgauge.ops.softmax import Softmax
-from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.report.names import LAYER, Block, indexed
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
-
-#: How a part is taken: the axis, start and stop.
-Part = tuple[int, int, int]
 
 
 class Typeset:
@@ -52,8 +47,7 @@ class Typeset:
         #: Whether values with heads side by side are written as the part of one head.
         self.one_head = False
         self.names: dict[int, str] = {}
-        #: Tables of constants, numbered as they are met.
-        self._tables: dict[int, int] = {}
+        self.constants = Constants(self.nodes)
         self._blocks: dict[str, list[Block]] = {}
         for name in symbols:
             block = Block.parse(name)
@@ -119,8 +113,13 @@ class Typeset:
             if self._letters.needed(i, letters, lambda: self.definition(i).text):
                 letters[i] = self._letters.letter(i, letters)
                 self.names[i] = letters[i]  # so that later lines are measured with it
-        self.names = numbered(letters)
+        self.names = self._numbered(letters)
         self.layers = self._layers(letters)
+
+    def _numbered(self, letters: Mapping[int, str]) -> dict[int, str]:
+        """With numbers behind those of the inputs."""
+        inputs = [self._input(i).text for i in self.structure.network.input_nodes]
+        return numbered(letters, Counter(name[0] for name in inputs if "_" in name))
 
     def _layers(self, letters: Mapping[int, str]) -> Layers | None:
         """The run of formulas that repeats; its lines get the numbers of their layers."""
@@ -133,20 +132,20 @@ class Typeset:
                 r"@(\d+)(?:,h)?@", lambda m: f"{letters[order[int(m[1])]]}{place[i] - int(m[1])}",
                 text))
             for i, text in zip(order, texts)]
-        self.names = numbered(letters)
+        self.names = self._numbered(letters)
         found = repeats(signs)
         numbers = {m for text in texts for m in LAYER.findall(text)}
         if found is None or len(numbers) < 2:
             return None
         start, period, count = found
         inside = order[start:start + period * count]
-        own = numbered({i: letters[i] for i in inside[:period]})
+        own = self._numbered({i: letters[i] for i in inside[:period]})
         labels = []
         for b in range(count):
             seen = [m for text in texts[start + b * period:][:period]
                     for m in LAYER.findall(text)]
             labels.append(seen[0] if seen else str(b))
-        self.names |= numbered({i: a for i, a in letters.items() if i not in set(inside)})
+        self.names |= self._numbered({i: a for i, a in letters.items() if i not in set(inside)})
         for k, i in enumerate(inside):
             self.names[i] = f"{own[inside[k % period]]}^{{({labels[k // period]})}}"
         return Layers(start, period, tuple(labels))
@@ -167,7 +166,7 @@ class Typeset:
         if isinstance(leaf, Parameter):
             return self._parameter(i, leaf.name, part)
         if i not in self.lines or leaf is not None:
-            given = self._constant(i) if i not in self.lines else self._input(i)
+            given = self.constants.term(i) if i not in self.lines else self._input(i)
             return given if part is None else self._sliced(i, given, part)
         line = self.lines[i]
         if part is not None and line.law not in (*VIEWS, "sum of lines", "contraction"):
@@ -176,6 +175,8 @@ class Typeset:
         if rule is not None:
             return rule(line, part)
         assert line.op is not None
+        if isinstance(line.op, Amax):
+            return self._normaliser(line, part)
         # the mask of a softmax is not written
         shown = line.inputs[:1] if isinstance(line.op, Softmax) else line.inputs
         found = line.op.latex(*(self.term(j).text for j in shown), **line.attrs)
@@ -202,7 +203,8 @@ class Typeset:
         axis, start, stop = part
         before = sum(a < axis for a in self.heads.matrix_axes(i))
         steps = f"{{:}}{step}" if step != 1 else ""
-        places = "{:},\\," * before + f"{start}{{:}}{stop}{steps}"
+        taken = f"{start}{{:}}{stop}{steps}" if stop - start > 1 else f"{start}"
+        places = "{:},\\," * before + taken
         return Term(f"{whole.within(ATOM)}[{places}]")
 
     def _parameter(self, i: int, name: str, part: Part | None) -> Term:
@@ -228,30 +230,15 @@ class Typeset:
         of_head = self.one_head and self.heads.stands_on(i)
         return Term(indexed(symbol, "h") if of_head or self.heads.has_head(i) else symbol)
 
-    def _constant(self, i: int) -> Term:
-        """A number, or a table with its own number; a view of one is not written, as elsewhere."""
-        node = self.nodes[i]
-        if isinstance(node.leaf, Constant) and len(node.leaf.table) == 1 and not node.leaf.unknown:
-            return Term("", ATOM, Fraction(node.leaf.table[0]))  # of all entries
-        if isinstance(node.op, Reshape | Expand):
-            return self._constant(node.inputs[0])
-        if isinstance(node.op, Scale):
-            inner = self._constant(node.inputs[0])
-            return replace(inner, factor=inner.factor * node.attrs["factor"])
-        return self._table(i)
-
-    def _table(self, i: int) -> Term:
-        return Term(f"C_{{{self._tables.setdefault(i, len(self._tables) + 1)}}}")
-
     def _factor(self, i: int, part: Part | None) -> Term:
         """What a product of matrices takes: of equal entries too, a matrix."""
         found = self.term(i, part)
-        return found if found.body else self._table(i)
+        return found if found.body else self.constants.table(i)
 
     def _view(self, line: Line, part: Part | None) -> Term:
         j = line.inputs[0]
-        inside = None if part is None else self._same_axis(j, line.node, part)
-        if part is not None and inside is None:
+        inside = None if part is None else self.heads.same_axis(j, line.node, part)
+        if part is not None and inside is None and not self.heads.repeats(j, line, part[0]):
             return self._sliced(line.node, self.term(line.node), part)
         if j not in self.names and j not in self.instead and self.heads.has_joined_rows(line):
             return Term("[" + BELOW.join(
@@ -268,13 +255,6 @@ class Typeset:
             return found if self.one_head else Term(rf"\operatorname{{concat}}_h({found.text})")
         return found
 
-    def _same_axis(self, j: int, i: int, part: Part) -> Part | None:
-        """The part in the input of a view: of its last axis, where that is the last here too."""
-        here, there = self.nodes[i].shape, self.nodes[j].shape
-        if part[0] != len(here) - 1 or not there or there[-1] != here[-1]:
-            return None
-        return len(there) - 1, part[1], part[2]
-
     def _permutation(self, line: Line, part: Part | None) -> Term:
         convolution = self._convolutions.found.get(line.node)
         if convolution is not None and part is None:
@@ -283,7 +263,9 @@ class Typeset:
         inside = None if part is None else (int(dims[part[0]]), part[1], part[2])
         found = self.term(j, inside)
         shown = self.heads.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
-        order = [d for d in dims if d in shown]
+        # a part of length 1 has one axis less
+        gone = inside[0] if inside is not None and inside[2] - inside[1] == 1 else None
+        order = [d for d in dims if d in shown and d != gone]
         if order == sorted(order):
             return found
         if order[:-2] + order[:-3:-1] == sorted(order):
@@ -324,6 +306,10 @@ class Typeset:
         shape = self.nodes[self.lines[j].inputs[0]].shape
         shown = self.heads.matrix_axes(j)
         along = [a for a in shown if a < len(shape) and shape[a] > 1]
+        fresh = [k for k, a in enumerate(shown) if a < len(shape) and shape[a] == 1]
+        if len(along) > 1 and len(shape) == len(self.nodes[j].shape) and fresh and (
+                shown[max(fresh)] > along[0]):
+            return Term(rf"\operatorname{{rep}}_{{{','.join(map(str, fresh))}}}({term.text})")
         if len(shape) != len(self.nodes[j].shape) or len(along) != 1 or along == shown[-1:]:
             return term
         i = self.roles.base(j)
@@ -364,7 +350,8 @@ class Typeset:
         """What works along each row; of columns the transpose; else with the numbers of axes."""
         j, attrs = line.inputs[0], line.attrs
         inner, shown = self.term(j), self.heads.matrix_axes(j)
-        axes = attrs["axes"] if "axes" in attrs else (attrs["axis"],)
+        last = len(self.nodes[j].shape) - 1
+        axes = attrs["axes"] if "axes" in attrs else (attrs.get("axis", last),)
         over = [a for a in axes if self.nodes[j].shape[a] > 1]
         if self.heads.has_other_rows(j, over != shown[-1:]):
             sizes = r" \times ".join(str(self.nodes[j].shape[a]) for a in shown)
@@ -373,7 +360,7 @@ class Typeset:
             return Term(written(inner.text))
         if over == shown[:1] and len(shown) == 2:
             return Term(written(inner.transposed.text)).transposed
-        places = ",".join(str(a) for a in over)
+        places = self.heads.places(j, over)
         return Term(re.sub(
             r"^(\\operatorname\{\w+\})", rf"\1_{{{places}}}", written(inner.text)))
 
@@ -401,4 +388,4 @@ class Typeset:
             return product(inner, Term(r"\mathbf{1}"))
         if over == shown:
             return Term(rf"\textstyle\sum({inner.text})", PRODUCT)
-        return Term(rf"\operatorname{{sum}}_{{{','.join(str(a) for a in over)}}}({inner.text})")
+        return Term(rf"\operatorname{{sum}}_{{{self.heads.places(j, over)}}}({inner.text})")

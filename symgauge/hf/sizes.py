@@ -49,7 +49,7 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"^rotary_dim$", 2),
 )
 #: Fields without a value of their own (computed from others) that are sizes all the same.
-COMPUTED = ("n_inner",)
+COMPUTED = ("n_inner", "intermediate_size")
 #: Fields that say nothing of the function.
 SPOKEN = ("transformers_version", "architectures", "dtype", "id2label", "label2id", "use_cache",
           "problem_type", "return_dict", "output_hidden_states", "output_attentions")

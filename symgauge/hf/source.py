@@ -146,13 +146,15 @@ def _settings(
         own.append(f"{ROTARY}={{**{getattr(config, ROTARY)!r}, {FACTOR!r}: {turned}}}")
     at = "FIXED" + "".join(f'["{p}"]' for p in place)
     parts = list(parts_of(config))
-    listed = per_layer(config, {n: v for n, v in fixed.items() if n not in parts}, [
-        name[len(prefix):] for name in sizes if name.startswith(prefix)])
+    here = [name[len(prefix):] for name in sizes if name.startswith(prefix)]
+    listed = per_layer(config, {n: v for n, v in fixed.items() if n not in parts}, here)
     own += [f"{n}={at}[{n!r}][:{prefix}{layers}]" for n, layers in listed.items()]
+    runs = in_runs(config, here)
+    own += [f"{n}=[[{kinds!r}[:{prefix}{layers}], 1]]" for n, (kinds, layers) in runs.items()]
     inner = [
         f"{n}=dict({', '.join(_settings(part, sizes, fixed[n], (*place, n)))})"
         for n, part in parts_of(config).items()]
-    said = [*parts, *listed]
+    said = [*parts, *listed, *runs]
     rest = at if not said else f"{{k: v for k, v in {at}.items() if k not in {said!r}}}"
     return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(said) else [])]
 
@@ -169,3 +171,21 @@ def per_layer(
         name: layers for name, value in fixed.items()
         if isinstance(value, (list, tuple)) and re.search(PER_LAYER, name)
         for layers in counts[::-1] if len(value) == getattr(config, layers)}
+
+
+def in_runs(config: Any, sizes: Iterable[str]) -> dict[str, tuple[list[str], str]]:
+    """What the layers are, of fields that list them in runs: [[["global", "local"], 12]].
+
+    With the size that is their number, of which a copy has the first ones.
+    """
+    counts = [n for n in sizes if re.search(LAYERS, n) and getattr(config, n, None)]
+    found = {}
+    for name in own_fields(config):
+        value = getattr(config, name, None)
+        try:
+            kinds = [str(kind) for run, times in value for kind in list(run) * times]
+        except (TypeError, ValueError):
+            continue
+        if re.search(PER_LAYER, name) and all(isinstance(run, list) for run, _ in value):
+            found |= {name: (kinds, n) for n in counts if getattr(config, n) == len(kinds)}
+    return found

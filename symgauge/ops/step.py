@@ -19,4 +19,4 @@ class Step(LocallyConstant):
         return domain.step(xs[0])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
-        return f"H({inputs[0]})"
+        return rf"\operatorname{{step}}({inputs[0]})"

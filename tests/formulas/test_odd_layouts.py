@@ -311,7 +311,7 @@ def test_what_works_along_columns_says_so() -> None:
 def test_groups_of_channels_are_no_rows_and_no_heads() -> None:
     derivation = symgauge.derive(Channels(), (torch.randn(1, 2, 3),))
     read = Read(derivation, 2, 1e-5)
-    assert r"\operatorname{LN}_{2,3}(\operatorname{reshape}_{2 \times 2 \times 3}(" in " ".join(
+    assert r"\operatorname{LN}_{1,2}(\operatorname{reshape}_{2 \times 2 \times 3}(" in " ".join(
         right for _, right in read.reading.formulas().before)
     grouped = [k for k, g in enumerate(derivation.generators) if g.element.copies]
     assert grouped and all(read.reading.proof(k) is None for k in grouped)
@@ -319,7 +319,7 @@ def test_groups_of_channels_are_no_rows_and_no_heads() -> None:
 
 @pytest.mark.parametrize("name, wanted", [
     ("deep_set", r"\mathbf{1}^{\top}\,(\operatorname{relu}"),
-    ("recurrent", r"X[1{:}2]\,W_{1}^{\top}"),
+    ("recurrent", r"X[1]\,W_{1}^{\top}"),
     ("mixture_of_experts", r"\,;\, "),
 ])
 def test_sums_slices_and_joins_name_what_they_take(name: str, wanted: str) -> None:

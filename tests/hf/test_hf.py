@@ -176,6 +176,18 @@ def test_a_list_as_long_as_the_layers_by_accident_is_left() -> None:
         "layer_types": "num_hidden_layers"}
 
 
+def test_layers_that_are_listed_in_runs_are_the_first_ones() -> None:
+    for settings, kinds in (({}, ["global"]), ({"num_layers": "3"}, ["global", "local", "global"])):
+        config = load_hf("hf:gpt_neo", settings).build()[0].config
+        assert (config.attention_layers, config.intermediate_size) == (kinds, 5)
+    assert load_hf("hf:gpt_neo", {}).full_sizes["num_layers"] == 24
+
+
+def test_a_number_of_buckets_that_the_code_fixes_stays() -> None:
+    assert load_hf("hf:mpnet", {}).build()[0].config.relative_attention_num_buckets == 32
+    assert load_hf("hf:t5", {}).build()[0].config.relative_attention_num_buckets == 4
+
+
 def test_a_loaded_model_needs_no_example() -> None:
     config = transformers.LlamaConfig(
         vocab_size=4, hidden_size=2, intermediate_size=2, num_hidden_layers=1,

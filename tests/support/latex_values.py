@@ -17,7 +17,7 @@ import torch
 _TOKEN = re.compile(
     r"\s*(\\textstyle\\sum_h|\\operatorname\{[A-Za-z\\_]+\}|\\mathbf\{1\}|\\tfrac|\\sqrt"
     r"|\\odot|\\,|\\top"
-    r"|\\mathrm|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+(){}^_,\[\]'/])")
+    r"|\\mathrm|\\times|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+(){}^_,;:|\[\]'/])")
 
 
 #: Functions of entries that LaTeX has commands for.
@@ -103,7 +103,7 @@ class Formula:
         if self._peek() == "/":
             self._take()
             return factors[0] / self._factor()
-        while self._peek() == r"\,":
+        while self._peek() == r"\," and self._tokens[self._at + 1] != ";":
             self._take()
             factors.append(self._factor())
         found = factors[-1]
@@ -139,10 +139,34 @@ class Formula:
 
     def _factor(self) -> Any:
         value = self._atom()
-        while self._peek() == "^":
-            self._take()
-            value = _raised(value, self._group())
+        while self._peek() in ("^", "["):
+            value = self._part(value) if self._take() == "[" else _raised(value, self._group())
         return value
+
+    def _part(self, value: np.ndarray) -> np.ndarray:
+        """Entry a, or a{:}b, or a{:}b{:}step, of the last axis that is named; all of those before.
+        """
+        text = ""
+        while (token := self._take()) != "]":
+            text += token
+        *before, last = re.sub(r"[{}]|\\,", "", text).split(",")
+        assert set(before) <= {":"}, text
+        places = [int(number) for number in last.split(":")]
+        taken = slice(*places) if len(places) > 1 else places[0]
+        return value[(*(slice(None),) * len(before), taken)]
+
+    def _joined(self) -> np.ndarray:
+        """[a, b], side by side, or [a ; b], below each other."""
+        found, below = [self._sum()], False
+        while (token := self._take()) != "]":
+            below = below or token == ";"
+            if token != r"\,":
+                assert token in ",;", token
+                self._take(r"\,")
+                found.append(self._sum())
+        if below:
+            return np.concatenate([np.atleast_2d(x) for x in found])
+        return np.concatenate([np.atleast_1d(x) for x in found], -1)
 
     def _group(self) -> str:
         """The text of a group in braces."""
@@ -175,12 +199,30 @@ class Formula:
         if token == r"\log":
             self._take(r"\,") if self._peek() == r"\," else None
             return np.log(self._atom())
+        if token == "[":
+            return self._joined()
+        if token == "|":
+            inside = self._sum()
+            self._take("|")
+            return abs(inside)
         if token in _PLAIN:
             (inside,) = self._arguments()
             return _PLAIN[token](inside)
         if token == r"\max":
-            left, right = self._arguments()
-            return np.maximum(left, right)
+            found = self._arguments()
+            return np.maximum(*found) if len(found) == 2 else found[0].max(-1)
+        if token == r"\sigma":
+            (inside,) = self._arguments()
+            return 1 / (1 + np.exp(-inside))
+        if token == r"\textstyle":
+            self._take(r"\sum")
+            (inside,) = self._arguments()
+            return np.sum(inside)
+        if token == r"\sqrt":
+            self._take("{")
+            inside = self._sum()
+            self._take("}")
+            return np.sqrt(inside)
         if token.startswith(r"\operatorname"):
             return self._function(token[len(r"\operatorname{"):-1])
         return self._symbol(token)
@@ -203,6 +245,12 @@ class Formula:
             found = self._over_heads(self._sum, joined=True)
             self._take(")")
             return found
+        if name in ("reshape", "rep", "sum"):
+            self._take("_")
+            numbers = [int(n) for n in re.findall(r"\d+", self._group())]
+            (inside,) = self._arguments()
+            return {"reshape": np.reshape, "rep": np.expand_dims, "sum": np.sum}[name](
+                inside, tuple(numbers))
         self._take("(")
         inside = self._sum()
         self._take(")")

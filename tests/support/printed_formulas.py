@@ -51,7 +51,7 @@ class Read:
         """What reads a formula where the parameters have these values."""
         lines = self.lines(state)
         by_name = {name: i for i, name in self.typeset.names.items()}
-        tables = {f"C_{{{k}}}": i for i, k in self.typeset._tables.items()}
+        tables = {f"C_{{{k}}}": i for i, k in self.typeset.constants.tables.items()}
         owners = {symbol: name for name, symbol in self.reading.symbols.items()}
 
         def look_up(name: str, head: int | None) -> Any:
@@ -71,9 +71,9 @@ class Read:
                 return letters[name] if head is None else letters[name][head]
             if name in tables:
                 return self._values((tables[name],), state)[0]
-            leaf = next(iter(self.inputs.values()))
-            assert name in "XxT", name
-            return np.squeeze(leaf)
+            letter, _, number = name.partition("_")
+            assert letter in "XxT", name
+            return np.squeeze([*self.inputs.values()][int(number.strip("{}") or 1) - 1])
 
         def normed(x: np.ndarray) -> np.ndarray:
             off = x - x.mean(-1, keepdims=True)
@@ -87,6 +87,10 @@ class Read:
                 torch.tensor(x), approximate=self._gelu()).numpy(),
             "silu": lambda x: torch.nn.functional.silu(torch.tensor(x)).numpy(),
             "relu": lambda x: np.maximum(x, 0),
+            "step": lambda x: (x > 0) + 0.0,
+            "elu": lambda x: torch.nn.functional.elu(torch.tensor(x)).numpy(),
+            "leaky_relu": lambda x: torch.nn.functional.leaky_relu(torch.tensor(x), 0.2).numpy(),
+            "softplus": lambda x: np.log1p(np.exp(x)),
         }
         return Formula(look_up, self.heads, functions)
 

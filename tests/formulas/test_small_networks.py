@@ -1,0 +1,105 @@
+"""Formulas of recurrent nets, of several inputs, of parts and repetitions: read back, evaluated."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from printed_formulas import Read
+from torch import Tensor, nn
+
+import symgauge
+
+
+class Sequence(nn.Module):
+    """A recurrent layer and a reader of its states."""
+
+    def __init__(self, cell: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.cell, self.out = cell(2, 2, batch_first=True), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.out(self.cell(x)[0])
+        return out
+
+
+class Added(nn.Module):
+    """A stream that begins with the first of two matrices of inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        x = x + torch.tanh(self.a(y))
+        return x + torch.tanh(self.b(x)) * x
+
+
+class Hamilton(nn.Module):
+    """p x q, products of quaternions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.randn(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        a, b, c, d = self.p
+        s, t, u, v = x.unbind(-1)
+        return torch.stack([
+            a * s - b * t - c * u - d * v, a * t + b * s + c * v - d * u,
+            a * u - b * v + c * s + d * t, a * v + b * u - c * t + d * s], -1)
+
+
+class Gaps(nn.Module):
+    """Differences of all pairs of rows, and a step of a gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.slope = nn.Linear(2, 2), nn.PReLU(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.a(x)
+        gaps = h[:, :, None] - h[:, None]
+        return (gaps ** 2).sum((2, 3)) * self.slope(h[..., 0])
+
+
+class Largest(nn.Module):
+    """The largest of each pair of units, and of all rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(2, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a(x).view(1, 3, 3, 2).amax(-1)
+
+
+ROWS = torch.zeros(1, 3, 2)
+CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
+    "rnn": lambda: (Sequence(nn.RNN), (ROWS,)),
+    "gru": lambda: (Sequence(nn.GRU), (ROWS,)),
+    "lstm": lambda: (Sequence(nn.LSTM), (ROWS,)),
+    "two inputs": lambda: (Added(), (ROWS, ROWS)),
+    "quaternions": lambda: (Hamilton(), (torch.zeros(1, 4),)),
+    "pairs": lambda: (Gaps(), (ROWS[:, :2],)),
+    "largest": lambda: (Largest(), (ROWS,)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_formulas_are_what_the_program_computes(name: str) -> None:
+    module, inputs = CASES[name]()
+    read = Read(symgauge.derive(module, inputs), 1, 0.0)
+    formula, lines = read.formula(read.state, {}), read.lines(read.state)
+    assert read.typeset.formulas
+    for i, left, right in read.typeset.formulas:
+        found = formula.value(right)
+        assert np.shape(found) == lines[i].shape, (left, right)
+        assert np.allclose(found, lines[i], rtol=1e-9, atol=1e-9), (left, right)
+
+
+def test_no_line_has_the_letter_of_an_input() -> None:
+    read = Read(symgauge.derive(Added(), (ROWS, ROWS)), 1, 0.0)
+    inputs = {read.typeset.term(i).text for i in read.network.input_nodes}
+    assert inputs == {"X_{1}", "X_{2}"}
+    assert not inputs & set(read.typeset.names.values())
