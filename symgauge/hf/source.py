@@ -179,13 +179,12 @@ def in_runs(config: Any, sizes: Iterable[str]) -> dict[str, tuple[list[str], str
     With the size that is their number, of which a copy has the first ones.
     """
     counts = [n for n in sizes if re.search(LAYERS, n) and getattr(config, n, None)]
-    found = {}
+    found: dict[str, tuple[list[str], str]] = {}
     for name in own_fields(config):
-        value = getattr(config, name, None)
-        try:
-            kinds = [str(kind) for run, times in value for kind in list(run) * times]
-        except (TypeError, ValueError):
-            continue
-        if re.search(PER_LAYER, name) and all(isinstance(run, list) for run, _ in value):
+        runs = getattr(config, name, None)
+        if re.search(PER_LAYER, name) and isinstance(runs, list) and all(
+                isinstance(run, list) and len(run) == 2 and isinstance(run[0], list)
+                and isinstance(run[1], int) for run in runs):
+            kinds = [str(kind) for run, times in runs for kind in run * times]
             found |= {name: (kinds, n) for n in counts if getattr(config, n) == len(kinds)}
     return found
