@@ -29,6 +29,7 @@ from symgauge.certify.orbit import orbit_dimension
 from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField
+from symgauge.ops.clamp import GUARD
 from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
@@ -46,7 +47,8 @@ MALFORMED = (
 #: What a program may say of itself: it is printed with the scope, so nothing else may stand there.
 HELD = re.compile(
     r"(input|token ids) [A-Za-z_][A-Za-z0-9_]* held at the example|"
-    + "|".join(map(re.escape, (SOFTPLUS, CLOCKS))) + "|" + ROUNDED.format(op="[a-z_][a-z0-9_]*"))
+    + "|".join(map(re.escape, (SOFTPLUS, CLOCKS))) + "|" + ROUNDED.format(op="[a-z_][a-z0-9_]*")
+    + "|" + GUARD.format(r"[1-9](\.[0-9]+)?e-(0[5-9]|[1-9][0-9]+)"))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from symgauge.program.writer import Value, Writer
 #: A bound below which a norm is taken not to fall: those of torch and of usual code lie below.
 SMALL = 1e-5
 #: What the scope says of it.
-GUARD = "a norm that is held above {:g} is taken to be above it"
+GUARD = "a norm that is held above {} is taken to be above it"
 
 
 class Clamp(Rewrite):
@@ -43,7 +43,7 @@ class Clamp(Rewrite):
         low, high = None if low == -inf else low, None if high == inf else high
         least = guard(build, x, low) if low is not None else 0
         if least:
-            build.note(GUARD.format(least))
+            build.note(GUARD.format(f"{least:g}"))
         elif low is not None:
             x = build.entrywise("maximum", x, low)
         if high is not None:

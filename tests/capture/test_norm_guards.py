@@ -1,5 +1,6 @@
 """A small bound under a norm is read as the norm, and the scope says so."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import symgauge
+from symgauge.derivation.seal import sealed
 
 
 class Directions(nn.Module):
@@ -42,4 +44,15 @@ def test_rows_behind_a_guarded_norm_have_scalings_and_others_have_none(name: str
     moved = [g for g in derivation.generators if "w" in {m.parameter for m in g.action}]
     assert sum(g.dimension for g in moved) == scalings
     assert (f"held above {bound} is taken" in derivation.scope) == bool(scalings)
-    assert not scalings or derivation.verdict is symgauge.Verdict.PROVED
+    if scalings:
+        assert derivation.verdict is symgauge.Verdict.PROVED
+        found = symgauge.verify(derivation.certificate)
+        assert found.verdict is symgauge.Verdict.PROVED, found.reasons
+
+
+def test_a_scope_that_names_no_small_bound_is_rejected() -> None:
+    derivation = symgauge.derive(Directions(CASES["normalize"][0]), (torch.zeros(1, 2),))
+    text = json.dumps(dict(derivation.certificate.data)).replace("above 1e-12 is", "above 1000 is")
+    found = symgauge.verify(symgauge.Certificate(sealed(json.loads(text))))
+    assert found.verdict is symgauge.Verdict.REFUTED
+    assert "which nothing here supports" in found.reasons[0]
