@@ -174,7 +174,8 @@ def _size(summand: Summand, draw: Draw) -> int:
     """How many coordinates, a power of 2, it can write alone with as large a rank as any."""
     at, read = _at_random(summand, draw), read_coordinates(summand.network)
     whole, size = rank_at_point(at, read), 1
-    while size < summand.shape[-1] and rank_at_point(_writing_first(summand, size, at), read) < whole:
+    while size < summand.shape[-1] and (
+            rank_at_point(_writing_first(summand, size, at), read) < whole):
         size *= 2
     return size
 

@@ -93,7 +93,7 @@ def test_summands_write_as_many_coordinates_as_a_head_has_values() -> None:
     assert not any("embed" in name for s in stream.summands for name in s.own)
     # products of a value and an output matrix have a smaller rank on fewer coordinates
     assert _size(attention, drawn()) == 4 and _size(units, drawn()) == 1
-    # a row of one coordinate sees the values of each head through one vector: 3 of 4 of 8 - 4 are left
+    # of the 4 (8 - 4) directions of values a row of one coordinate sees 8 - 4
     assert _hidden(attention, 4, drawn()) == 12 and _hidden(units, 4, drawn()) == 0
 
 
