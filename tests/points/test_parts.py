@@ -9,16 +9,22 @@ import pytest
 from networks import mlp
 
 from symgauge.capture import capture
+from symgauge.domains.evaluate import pulled, values
+from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points import parts
 from symgauge.points.draw import Draw
-from symgauge.points.parts import _Rows, Triangle, _annulling, _hidden, _size, rank_by_parts
+from symgauge.points.parts import (
+    Triangle, _annulling, _hidden, _Rows, _size, _special, _windows, rank_by_parts)
 from symgauge.points.rank import draw_theta, rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.stream import stream_of, writing_alone
 from symgauge.points.tokens import draw_tokens
+from symgauge.ops import all_ops
 from symgauge.program.array import Array
+from symgauge.program.build import Builder
+from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 from symgauge.zoo import gpt2_like, llama_like
@@ -85,6 +91,22 @@ def test_a_mean_that_a_last_norm_takes_off_is_no_summand(monkeypatch: pytest.Mon
     assert found is not None and found <= rank_at_point(draw, read)
 
 
+def test_rows_of_a_coordinate_see_no_summand_that_starts_later() -> None:
+    draw, network = drawn(), lower(llama())
+    theta, salt = draw_theta(llama(), FIELD, draw.rng)
+    stream, draw = stream_of(network), replace(draw, theta=theta, salt=salt)
+    assert stream is not None
+    windows = _windows(stream, draw)
+    assert windows is not None and (list(windows.starts), windows.size) == ([0, 1, 2, 3], 4)
+    rows = _Rows(network, stream.last, replace(draw, theta=_special(stream, windows, draw)))
+    starts = llama().offsets
+    for k, seen in ((0, 1), (1, 2), (3, 4)):
+        at = np.flatnonzero(next(rows.of(k)).any(axis=0))
+        read = [  # what the norm before each summand is scaled by
+            starts[name] in at for name in starts if "norm" in name][:4]
+        assert read == [True] * seen + [False] * (4 - seen)
+
+
 def test_summands_write_as_many_coordinates_as_a_head_has_values() -> None:
     stream = stream_of(lower(llama()))
     assert stream is not None and len(stream.summands) == 4
@@ -93,7 +115,7 @@ def test_summands_write_as_many_coordinates_as_a_head_has_values() -> None:
     assert not any("embed" in name for s in stream.summands for name in s.own)
     # products of a value and an output matrix have a smaller rank on fewer coordinates
     assert _size(attention, drawn()) == 4 and _size(units, drawn()) == 1
-    # of the 4 (8 - 4) directions of values a row of one coordinate sees 8 - 4
+    # of 4 (8 - 4) directions of values a row of one coordinate sees 8 - 4
     assert _hidden(attention, 4, drawn()) == 12 and _hidden(units, 4, drawn()) == 0
 
 
@@ -108,6 +130,22 @@ def test_a_summand_that_writes_few_coordinates_moves_no_others() -> None:
     assert len(zero) == 1
     (name,) = zero
     assert (found[name][0, 4:] == 0.0).all() and (found[name][0, :4] == theta[name][0, :4]).all()
+
+
+def test_what_a_zero_cotangent_would_reach_is_not_made() -> None:
+    """Of two outputs the first one's cotangent is 0: what it alone reads has no entry."""
+    b = Builder(all_ops())
+    w, v = (b.leaf(Parameter(name, (2,))) for name in "wv")
+    x = b.leaf(Input("x", (2,)))
+    network = b.network([b.apply("mul", w, x), b.apply("mul", v, x)])
+    rng = np.random.default_rng(0)
+    domain = ResidueDomain(FIELD, 0, 3)
+    point = {name: FIELD.random(rng, (3, 2)) for name in "xwv"}
+    lines = values(network, domain, point, point)
+    seeds = [np.zeros((3, 2)), FIELD.random(rng, (3, 2))]
+    held = pulled(network, domain, lines, seeds)
+    w_at, v_at = network.parameter_nodes
+    assert w_at not in held and (held[v_at] == FIELD.mul(seeds[1], point["x"])).all()
 
 
 def test_no_stream_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
