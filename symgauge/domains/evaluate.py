@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -54,15 +55,20 @@ def values_after(
     alone. What moves a few tensors costs as many lines as differ, not the whole program. Not for
     programs with branches, which a domain is told one after another.
     """
-    out: list[Array] = []
-    differs: list[bool] = []
-    for i, node in enumerate(network.nodes):
-        line = before[i]
-        if isinstance(node.leaf, Parameter) or any(differs[j] for j in node.inputs):
-            anew = _value(network, i, domain, parameters, {}, out)
-            line = line if np.array_equal(anew, line) else anew
-        out.append(line)
-        differs.append(line is not before[i])
+    out = list(before)
+    waiting = list(network.parameter_nodes)
+    asked = set(waiting)
+    while waiting:
+        # ascending: what a line reads has been made before it
+        i = heappop(waiting)
+        anew = _value(network, i, domain, parameters, {}, out)
+        if np.array_equal(anew, before[i]):
+            continue
+        out[i] = anew
+        for j in network.readers[i]:
+            if j not in asked:
+                asked.add(j)
+                heappush(waiting, j)
     return out
 
 
@@ -102,6 +108,9 @@ def pulled(
     for i in range(len(network.nodes) - 1, -1, -1):
         node = network.nodes[i]
         if node.op is None or i not in held or network.is_constant[i] or i == stop:
+            continue
+        if domain.vanishes(held[i]):
+            del held[i]
             continue
         assert isinstance(node.op, Primitive)
         xs = [lines[j] for j in node.inputs]

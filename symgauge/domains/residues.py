@@ -61,6 +61,9 @@ class ResidueDomain(Domain):
         self.valid: npt.NDArray[np.bool_] = np.ones(batch, dtype=bool)
         self._branches: Iterator[Array] = iter(branches)
 
+    def vanishes(self, a: Array) -> bool:
+        return not a.any()
+
     def constant(self, constant: Constant) -> Array:
         table = np.array([self.field.residue(v) for v in constant.table], dtype=np.float64)
         return table[constant.index][None]

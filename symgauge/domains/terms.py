@@ -8,7 +8,7 @@ used, so two expressions with unlike numbers may still be equal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +19,8 @@ from symgauge.program.array import Array
 from symgauge.program.constant import Constant
 from symgauge.program.domain import Domain
 
+#: A rational number; a whole one as an integer, which is equal to it and faster.
+Number = int | Fraction
 #: So many terms are told apart; a program that makes more is left undecided.
 MOST = 100_000
 
@@ -34,6 +36,9 @@ class TermDomain(Domain):
     def __init__(self) -> None:
         self._numbers: dict[Key, int] = {}
         self._keys: list[Key] = []
+        #: Sums and products that were asked for: entries in another order ask for the same ones.
+        self._sums: dict[tuple[int, ...], int] = {}
+        self._products: dict[tuple[int, int], int] = {}
         self._signs = TermSigns(self._keys)
         self._one = self._term(("one",))
         self._zero = self._linear({})
@@ -55,46 +60,47 @@ class TermDomain(Domain):
 
     # -- linear forms: ("sum", ((term, coefficient), ...)) ----------------------------------------
 
-    def _parts(self, term: int) -> Mapping[int, Fraction]:
+    def _parts(self, term: int) -> Mapping[int, Number]:
         key = self._keys[term]
-        return dict(key[1]) if key[0] == "sum" else {term: Fraction(1)}
+        return dict(key[1]) if key[0] == "sum" else {term: 1}
 
-    def _linear(self, parts: Mapping[int, Fraction]) -> int:
+    def _linear(self, parts: Mapping[int, Number]) -> int:
         kept = {t: c for t, c in parts.items() if c}
         if len(kept) == 1 and 1 in kept.values():
             return next(iter(kept))
         return self._term(("sum", tuple(sorted(kept.items()))))
 
-    def _sum(self, terms: Iterable[int]) -> int:
-        found: Counter[int] = Counter()
-        total: dict[int, Fraction] = {}
-        found.update(terms)
-        for term, times in found.items():
-            for part, c in self._parts(term).items():
-                total[part] = total.get(part, Fraction(0)) + times * c
-        return self._linear(total)
+    def _sum(self, terms: Sequence[int]) -> int:
+        asked = tuple(sorted(terms))
+        if asked not in self._sums:
+            total: dict[int, Number] = {}
+            for term, times in Counter(asked).items():
+                for part, c in self._parts(term).items():
+                    total[part] = total.get(part, 0) + times * c
+            self._sums[asked] = self._linear(total)
+        return self._sums[asked]
 
-    def _scaled(self, term: int, factor: Fraction) -> int:
-        return self._linear({t: c * factor for t, c in self._parts(term).items()})
+    def _scaled(self, term: int, factor: Number) -> int:
+        return self._linear({t: _short(c * factor) for t, c in self._parts(term).items()})
 
     # -- products: ("product", ((term, exponent), ...)) -------------------------------------------
 
-    def _factors(self, term: int) -> tuple[Fraction, Mapping[int, int]]:
+    def _factors(self, term: int) -> tuple[Number, Mapping[int, int]]:
         """A rational factor, and terms with their exponents: sums that start with 1."""
         parts = self._parts(term)
         if not parts or term == self._one:
-            return Fraction(len(parts)), {}
+            return len(parts), {}
         number = parts[min(parts)]
         if len(parts) == 1:
             term = min(parts)
         elif number != 1:
-            term = self._scaled(term, 1 / number)
+            term = self._scaled(term, 1 / Fraction(number))
         if term == self._one:
             return number, {}
         key = self._keys[term]
         return number, dict(key[1]) if key[0] == "product" else {term: 1}
 
-    def _product(self, number: Fraction, factors: Mapping[int, int]) -> int:
+    def _product(self, number: Number, factors: Mapping[int, int]) -> int:
         kept = tuple(sorted((t, k) for t, k in factors.items() if k))
         if not kept or not number:
             return self._scaled(self._one, number)
@@ -102,17 +108,20 @@ class TermDomain(Domain):
         return self._scaled(one, number)
 
     def _times(self, a: int, b: int) -> int:
-        (m, left), (n, right) = self._factors(a), self._factors(b)
-        found = dict(left)
-        for term, k in right.items():
-            found[term] = found.get(term, 0) + k
-        return self._product(m * n, found)
+        asked = (a, b) if a < b else (b, a)
+        if asked not in self._products:
+            (m, left), (n, right) = self._factors(a), self._factors(b)
+            found = dict(left)
+            for term, k in right.items():
+                found[term] = found.get(term, 0) + k
+            self._products[asked] = self._product(m * n, found)
+        return self._products[asked]
 
     def _inverse(self, a: int) -> int:
         number, factors = self._factors(a)
         if not number:
             raise UndecidedError("a quotient by 0")
-        return self._product(1 / number, {term: -k for term, k in factors.items()})
+        return self._product(1 / Fraction(number), {term: -k for term, k in factors.items()})
 
     # -- what ops are written in ------------------------------------------------------------------
 
@@ -205,6 +214,10 @@ class TermDomain(Domain):
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self._zero, dtype=np.int64)
+
+
+def _short(value: Number) -> Number:
+    return value.numerator if value.denominator == 1 else value
 
 
 def _each(function: Callable[..., int], *arrays: Array) -> Array:

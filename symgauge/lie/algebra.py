@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
 from symgauge.lie.fields import VectorField, coordinates_in, independent
+
+#: A pair of fields by their numbers, and its bracket.
+Bracket = tuple[tuple[int, int], VectorField]
+#: Terms of brackets that are held at once.
+TERMS = 1_000_000
+#: Brackets that are paired with all of the algebra at once.
+BRACKETS = 1024
 
 
 @dataclass(frozen=True)
@@ -37,21 +45,18 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     fields = list(basis)
     highest = 2 * max((f.degree for f in basis), default=0)
     constants: Constants = {}
-    pending: dict[tuple[int, int], VectorField] = {}
+    outside: dict[tuple[int, int], VectorField] = {}
     done = 0
     while True:
-        for i, j in meeting_pairs(fields, done):
-            b = bracket(fields[i], fields[j])
-            if b:
-                pending[i, j] = b
+        again, outside = outside, {}
+        for some in _batched(chain(again.items(), _brackets(fields, done))):
+            solved = coordinates_in(fields, [b for _, b in some], field)
+            for (pair, b), weights in zip(some, solved, strict=True):
+                if weights is None:
+                    outside[pair] = b
+                else:
+                    constants[pair] = weights
         done = len(fields)
-        solved = coordinates_in(fields, list(pending.values()), field)
-        outside: dict[tuple[int, int], VectorField] = {}
-        for (pair, b), weights in zip(pending.items(), solved, strict=True):
-            if weights is None:
-                outside[pair] = b
-            else:
-                constants[pair] = weights
         if not outside:
             return Closure(tuple(fields), constants)
         chosen = independent([*fields, *outside.values()], field)
@@ -62,7 +67,28 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
         escaped = list(outside.values())
         fields += [VectorField.collect((*key, c) for key, c in escaped[k].terms.items())
                    for k in new]
-        pending = outside
+
+
+def _brackets(fields: Sequence[VectorField], done: int) -> Iterator[Bracket]:
+    """The pairs with a field from `done` on whose brackets are not 0."""
+    for i, j in meeting_pairs(fields, done):
+        b = bracket(fields[i], fields[j])
+        if b:
+            yield (i, j), b
+
+
+def _batched(brackets: Iterable[Bracket]) -> Iterator[list[Bracket]]:
+    """As many at once as have TERMS terms: those of rotations of a wide stream fill the memory."""
+    batch: list[Bracket] = []
+    terms = 0
+    for pair, b in brackets:
+        batch.append((pair, b))
+        terms += len(b.terms)
+        if terms >= TERMS:
+            yield batch
+            batch, terms = [], 0
+    if batch:
+        yield batch
 
 
 def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
@@ -72,14 +98,13 @@ def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
     """
     #: By (k, l): the fields i with ad_i[k, l] not 0, and that entry.
     ad: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    derived = np.zeros((len(constants), n))
-    for number, ((i, j), row) in enumerate(constants.items()):
-        for k, c in row.items():
-            r = field.residue(c)
+    rows: list[dict[int, int]] = []
+    for (i, j), weights in constants.items():
+        rows.append({k: field.residue(c) for k, c in weights.items()})
+        for k, r in rows[-1].items():
             ad.setdefault((k, j), []).append((i, r))
             ad.setdefault((k, i), []).append((j, field.p - r))
-            derived[number, k] = r
-    if not len(derived):
+    if not rows:
         return n
     killing: dict[tuple[int, int], int] = {}
     for (k, l), entries in ad.items():
@@ -89,5 +114,11 @@ def radical_dimension(constants: Constants, n: int, field: PrimeField) -> int:
     form = np.zeros((n, n))
     for (i, j), value in killing.items():
         form[i, j] = value
-    pairing = field.matmul(derived, form)
-    return n - rank(pairing, field.p)
+    running = RunningRank(n, field.p)
+    for start in range(0, len(rows), BRACKETS):
+        some = rows[start:start + BRACKETS]
+        derived = np.zeros((len(some), n))
+        for at, row in zip(derived, some, strict=True):
+            at[list(row)] = list(row.values())
+        running.add(field.matmul(derived, form))
+    return n - running.rank

@@ -53,6 +53,11 @@ class Stream:
     last: int
     summands: tuple[Summand, ...]
 
+    @property
+    def width(self) -> int:
+        """Of the last axis, whose coordinates summands are made to write."""
+        return self.summands[0].shape[-1]
+
 
 def stream_of(network: Network) -> Stream | None:
     """The stream of a program of primitives, or None where there is none of two summands."""

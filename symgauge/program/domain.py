@@ -15,6 +15,10 @@ from symgauge.program.constant import Constant
 class Domain(ABC):
     """Entrywise arithmetic and matrix products; ops are written in these alone."""
 
+    def vanishes(self, a: Array) -> bool:
+        """Whether every entry is seen to be 0 at once: what is linear in it need not be made."""
+        return False
+
     @abstractmethod
     def constant(self, constant: Constant) -> Array:
         """The exact constant in this domain, batch of one."""

@@ -88,6 +88,15 @@ class Network:
         return tuple(out)
 
     @cached_property
+    def readers(self) -> tuple[tuple[int, ...], ...]:
+        """The lines that read each line, ascending."""
+        out: list[list[int]] = [[] for _ in self.nodes]
+        for i, n in enumerate(self.nodes):
+            for j in dict.fromkeys(n.inputs):
+                out[j].append(i)
+        return tuple(map(tuple, out))
+
+    @cached_property
     def holds_floats(self) -> bool:
         """Whether a constant or an attribute is a float's dyadic value, read as no short number."""
         numbers = [v for n in self.nodes for v in n.attrs.values() if isinstance(v, Fraction)]

@@ -27,10 +27,10 @@ class Rearrangements:
     def __init__(self, network: Network) -> None:
         self._program = lower(network)
         self._domain = TermDomain()
-        self._parameters = {p.name: p.shape for p in self._program.parameters}
         # a flow has no expression
         self._written = all(
             n.op is None or isinstance(n.op, Primitive) for n in self._program.nodes)
+        self._symbols: Mapping[str, Array] = {}
         self._usual: list[Array] | None = None
 
     def negate(self, a: Array) -> Array:
@@ -42,14 +42,15 @@ class Rearrangements:
         if not self._written:
             return False
         try:
-            symbols = {
-                n: self._domain.symbols("parameter", n, s) for n, s in self._parameters.items()}
             if self._usual is None:
+                self._symbols = {
+                    p.name: self._domain.symbols("parameter", p.name, p.shape)
+                    for p in self._program.parameters}
                 inputs = {i.name: self._domain.symbols("input", i.name, i.shape)
                           for i in self._program.inputs}
-                self._usual = values(self._program, self._domain, symbols, inputs)
+                self._usual = values(self._program, self._domain, self._symbols, inputs)
             # a value here is its arguments' alone, of steps and rankings too
-            moved = values_after(self._program, self._domain, self._usual, act(symbols))
+            moved = values_after(self._program, self._domain, self._usual, act(self._symbols))
         except (UndecidedError, UnsupportedOpError):
             self._written = self._usual is not None  # else it is no better with other parameters
             return False

@@ -17,6 +17,7 @@ from symgauge.families.kinds import kinds
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.complex import COMPLEX
 from symgauge.families.kinds.so1 import SO1
+from symgauge.lie import algebra
 from symgauge.lie.algebra import close, radical_dimension, structure_constants
 from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
@@ -238,6 +239,17 @@ def test_structure_constants_of_gl2() -> None:
     assert constants[2, 1] == {0: 1, 3: -1}
     assert constants[1, 0] == {1: 1} and constants[2, 0] == {2: -1}
     assert (3, 0) not in constants
+
+
+def test_brackets_a_few_at_a_time_are_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = close(so(4)[:3], FIELD, 10)
+    monkeypatch.setattr(algebra, "TERMS", 1)
+    monkeypatch.setattr(algebra, "BRACKETS", 1)
+    few = close(so(4)[:3], FIELD, 10)
+    assert few == whole and len(few.basis) == 6 and few.constants is not None
+    assert radical_dimension(few.constants, 6, FIELD) == 0
+    plane = structure_constants([unit(0, 1), unit(0, 0)], FIELD)
+    assert plane.constants is not None and radical_dimension(plane.constants, 2, FIELD) == 2
 
 
 def test_structure_constants_of_so3_are_cyclic() -> None:

@@ -108,6 +108,8 @@ def test_terms_are_equal_by_order_and_rational_factors_alone() -> None:
     two = domain.scale(a, Fraction(2))
     assert domain.add(a, domain.add(b, c)) == domain.add(domain.add(c, a), b)
     assert domain.mul(domain.mul(a, b), c) == domain.mul(b, domain.mul(c, a))
+    # a sum that was asked for with one of its parts twice is another
+    assert domain.sum(np.stack([a, b, a], axis=1), (1,)) == domain.add(two, b) != domain.add(a, b)
     assert domain.add(a, a) == two and domain.add(two, domain.scale(a, Fraction(-2))) == (
         domain.zeros((1,)))
     total = domain.add(domain.scale(a, Fraction(2)), domain.scale(b, Fraction(4)))
