@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from symgauge.domains.evaluate import tangents, values
 from symgauge.domains.residues import ResidueDomain
@@ -15,6 +18,9 @@ from symgauge.points.draw import Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import RootPlan, root_plan, settle_roots
 from symgauge.program.network import Network
+
+#: Entries of all lines that are evaluated at once.
+ROOM = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -55,38 +61,65 @@ def spots_of(
 
 @dataclass
 class Points:
-    """Values and two tangents of every line at fresh points."""
+    """Values and two tangents of every line at fresh points, and which points are any good."""
 
     lines: list[Array]
     along_inputs: list[Array | None]
     along_parameters: list[Array | None]
-    domain: ResidueDomain
+    valid: npt.NDArray[np.bool_]
+
+    def part(self, rows: slice) -> Points:
+        """Some of the points."""
+        def cut(lines: Sequence[Array | None]) -> list[Any]:
+            return [x if x is None or len(x) == 1 else x[rows] for x in lines]
+
+        return Points(
+            cut(self.lines), cut(self.along_inputs), cut(self.along_parameters), self.valid[rows])
 
 
 def points_at(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
-    spot: Spot, seed: int | None = None,
+    spots: Sequence[Spot], seed: int,
+) -> Iterator[Points]:
+    """Fresh points of each spot with a direction each; the same thetas and directions at all.
+
+    Those of the same seed. As many spots are evaluated at once as there is room for.
+    """
+    together = max(1, ROOM // (batch * sum(prod(node.shape) for node in network.nodes)))
+    for k in range(0, len(spots), together):
+        some = spots[k:k + together]
+        points = _points(network, field, rng, batch, some, seed)
+        for j in range(len(some)):
+            yield points.part(slice(j * batch, (j + 1) * batch))
+
+
+def _points(
+    network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
+    spots: Sequence[Spot], seed: int,
 ) -> Points:
-    """Fresh points with a direction each; the same thetas and directions for the same seed."""
-    own = rng if seed is None else np.random.default_rng(seed)
+    """The points of all these spots, `batch` of one after those of the other."""
+    own, rows = np.random.default_rng(seed), batch * len(spots)
     salt = int(own.integers(1 << 62))
-    theta = {p.name: field.random(own, (batch, *p.shape)) for p in network.parameters}
-    seeds_t = {
-        i: field.random(own, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes
-    }
-    inputs = residue_inputs(network, field, rng, batch)
-    for name, value in spot.tokens.items():
-        inputs[name] = np.broadcast_to(value, inputs[name].shape)
-    patterns = spot.branches(network, rng, batch)
-    plan = RootPlan((), True) if spot.twisted else root_plan(network, field, True)
+
+    def at_each(shape: tuple[int, ...]) -> Array:
+        return np.tile(field.random(own, (batch, *shape)), (len(spots), *(1,) * len(shape)))
+
+    theta = {p.name: at_each(p.shape) for p in network.parameters}
+    seeds_t = {i: at_each(network.nodes[i].shape) for i in network.parameter_nodes}
+    inputs = residue_inputs(network, field, rng, rows)
+    for name in spots[0].tokens:
+        inputs[name] = np.repeat(np.concatenate([s.tokens[name] for s in spots]), batch, axis=0)
+    parts = [s.branches(network, rng, batch) for s in spots]
+    patterns = [np.concatenate(same) for same in zip(*parts, strict=True)]
+    plan = RootPlan((), True) if spots[0].twisted else root_plan(network, field, True)
     settle_roots(network, field, rng, plan, Point(salt, theta, inputs, patterns))
-    domain = ResidueDomain(field, salt, batch, patterns, plan.twisted)
+    domain = ResidueDomain(field, salt, rows, patterns, plan.twisted)
     lines = values(network, domain, theta, inputs)
     seeds_x = {
-        i: field.random(rng, (batch, *network.nodes[i].shape))
+        i: field.random(rng, (rows, *network.nodes[i].shape))
         for i, x in zip(network.input_nodes, network.inputs, strict=True) if not x.classes
     }
     return Points(
         lines, tangents(network, domain, lines, seeds_x),
-        tangents(network, domain, lines, seeds_t), domain,
+        tangents(network, domain, lines, seeds_t), domain.valid,
     )

@@ -48,7 +48,7 @@ class _Columns:
         #: The exponents -z^2 of erf z, and those that exp is taken of.
         self._squares: set[tuple[str, bytes]] = set()
         self._exponents: set[tuple[str, bytes]] = set()
-        batch = len(points.domain.valid)
+        batch = len(points.valid)
 
         def flat(a: Array | None, like: Array) -> Array:
             shape = (batch, *like.shape[1:])
@@ -228,10 +228,11 @@ def _tested(
     fixed: list[dict[tuple[str, bytes], Array]] = [{}, {}]
     most, full, least, erfs, shared = 0, bool(spots), batch, False, False
     good = np.ones(batch, dtype=bool)
-    for spot in spots:
-        points = points_at(network, field, rng, batch, spot, seed)
+    # of erf it is asked more than how many arguments there are
+    counts_alone = all(_RULES.get(node.op_name) is not _Columns.erf for node in network.nodes)
+    for points in points_at(network, field, rng, batch, spots, seed):
         columns = _Columns(network, points, field)
-        here = points.domain.valid
+        here = points.valid
         count = 0
         for table, kept in zip((columns.powers, columns.circle), fixed, strict=True):
             moved = [dx[here] for _, dx, _ in table.values() if dx[here].any()]
@@ -244,6 +245,8 @@ def _tested(
         most, least = max(most, count), min(least, int(here.sum()))
         erfs, shared = erfs or columns.erfs, shared or columns.shared
         good &= here
+        if counts_alone and most + sum(map(len, fixed)) > MAX_COLUMNS:
+            break  # too many, whatever comes
     for kept in fixed:
         if kept and full:
             part = np.stack([dt[good] for dt in kept.values()], axis=1)
