@@ -326,3 +326,20 @@ def test_sums_slices_and_joins_name_what_they_take(name: str, wanted: str) -> No
     derivation = symgauge.derive_target(load_target(name, zoo.load, {}))
     assert wanted in " ".join(right for _, right in Read(
         derivation, 1, 0.0).reading.formulas().before)
+
+
+class Bounded(nn.Module):
+    """What a bound clamps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.last(torch.clamp(self.first(x), min=-0.5))
+        return y
+
+
+def test_the_bound_of_a_clamp_is_written() -> None:
+    text = " ".join(right for _, right in formulas(Bounded(), 4, 2))
+    assert r"\max(" in text and r", -\tfrac{1}{2})" in text, text
