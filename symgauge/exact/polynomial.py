@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from math import lcm
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Number: TypeAlias = int | Fraction
 Monomial: TypeAlias = tuple[int, ...]
@@ -61,6 +61,18 @@ def _cleared(a: Polynomial) -> tuple[dict[Monomial, int], int]:
     return {m: int(c * whole) for m, c in a.items()}, whole
 
 
+class _Inverse(NamedTuple):
+    """R with R**order * argument = 1, and that as a rule: what is written for the leading term.
+
+    Leading is R**order times the argument's largest monomial; what stands for it is smaller.
+    """
+
+    order: int
+    argument: Polynomial
+    leading: Monomial
+    instead: Polynomial
+
+
 class Ring:
     """Symbols, their relations, and arithmetic modulo them.
 
@@ -70,7 +82,7 @@ class Ring:
     def __init__(self, budget: int = 20_000_000) -> None:
         self.names: list[str] = []
         self._steps: set[int] = set()
-        self._inverses: dict[int, tuple[int, Monomial, Number, Polynomial]] = {}
+        self._inverses: dict[int, _Inverse] = {}
         self._known: dict[object, int] = {}
         self._special: set[int] = set()
         self._cosines: dict[int, int] = {}
@@ -135,15 +147,17 @@ class Ring:
             ((monomial, c),) = argument.items()
             if len(monomial) == 1 and monomial[0] in self._inverses:
                 # 1/R for a reciprocal R = 1/d is d itself
-                power, lead, value, rest = self._inverses[monomial[0]]
-                if power == 1:
-                    return scale(add({lead: value}, rest), ratio(1, c))
+                known = self._inverses[monomial[0]]
+                if known.order == 1:
+                    return scale(known.argument, ratio(1, c))
         name = "inverse" if order == 1 else "root"
         symbol = self.function(name, argument)
         if symbol not in self._inverses:
-            lead = max(argument, key=lambda m: (len(m), m))
-            rest = {m: c for m, c in argument.items() if m != lead}
-            self._inverses[symbol] = (order, lead, argument[lead], rest)
+            lead, powers = max(argument, key=lambda m: (len(m), m)), (symbol,) * order
+            value = argument[lead]
+            instead = {powers + m: ratio(-c, value) for m, c in argument.items() if m != lead}
+            self._inverses[symbol] = _Inverse(
+                order, argument, powers + lead, {(): ratio(1, value), **instead})
             self._special.add(symbol)
         return {(symbol,): 1}
 
@@ -224,20 +238,11 @@ class Ring:
                     kept = [y for y in monomial if y != x]
                     return {tuple(sorted([*kept, x])): 1}
                 continue
-            order, lead, value, rest = self._inverses[x]
-            left = _without(monomial, (x,) * order + lead)
+            known = self._inverses[x]
+            left = _without(monomial, known.leading)
             if left is None:
                 continue
-            # x^order lead = (1 - x^order rest) / value
-            out: Polynomial = {left: ratio(1, value)}
-            for m, c in rest.items():
-                key = tuple(sorted(left + (x,) * order + m))
-                s = out.get(key, 0) - ratio(c, value)
-                if s:
-                    out[key] = s
-                else:
-                    out.pop(key, None)
-            return out
+            return {tuple(sorted(left + m)): c for m, c in known.instead.items()}
         return None
 
     def vanishes(self, a: Polynomial) -> bool:
@@ -255,8 +260,7 @@ class Ring:
 
     def _without_reciprocal(self, a: Polynomial, symbol: int) -> Polynomial:
         """d^k a, where a has the degree k in the reciprocal of d."""
-        _, lead, value, rest = self._inverses[symbol]
-        divisor = add({lead: value}, rest)
+        divisor = self._inverses[symbol].argument
         parts: dict[int, Polynomial] = {}
         for m, c in a.items():
             parts.setdefault(m.count(symbol), {})[tuple(x for x in m if x != symbol)] = c
@@ -265,7 +269,7 @@ class Ring:
             self.mul(part, self.power(divisor, highest - k)) for k, part in parts.items())
 
     def _is_reciprocal(self, symbol: int) -> bool:
-        return symbol in self._inverses and self._inverses[symbol][0] == 1
+        return symbol in self._inverses and self._inverses[symbol].order == 1
 
     def sum(self, terms: Iterable[Polynomial]) -> Polynomial:
         """A sum of many polynomials."""

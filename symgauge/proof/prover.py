@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -44,8 +45,8 @@ from symgauge.proof.regions import lines_below, needed_lines
 from symgauge.proof.starts import AT_STARTS, constancies, with_starts
 from symgauge.verdict import Verdict
 
-#: Monomial products that one attempt may use.
-BUDGET = 1_000_000
+#: Monomial products that one attempt may use; all are tried with the first share of them before.
+BUDGET, FIRST = 1_000_000, 16
 #: Monomial products that clearing the denominators of the outputs may use.
 CLEARING = 100_000
 
@@ -133,6 +134,8 @@ class Prover:
     def prove(self, generator: VectorField, budget: int | None = None) -> Proof:
         """The verdict on X f = 0; `budget` in place of the prover's own for each attempt."""
         most = self._budget if budget is None else budget
+        # what one strategy settles at once another may not after a million products
+        shares = (most,) if budget is not None else (most // FIRST, most)
         self.ring.budget = most
         self._generator = generator
         try:
@@ -141,8 +144,8 @@ class Prover:
         except SizeLimit as limit:
             return Proof(Verdict.UNKNOWN, METHOD, (), str(limit))
         last = Proof(Verdict.UNKNOWN, METHOD, (), "not attempted")
-        for strategy in STRATEGIES:
-            self.ring.budget = most
+        for share, strategy in product(shares, STRATEGIES):
+            self.ring.budget = share
             try:
                 last = self._attempt(field, strategy)
             except SizeLimit as limit:
