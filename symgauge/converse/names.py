@@ -27,7 +27,7 @@ class Names:
         size = expand(size)
         letters = {s: self._letter(s) for s in sorted(
             size.free_symbols, key=lambda s: self.sizes.legs.get(s, 0))}
-        return str(sstr(expand(size.subs(letters))))
+        return str(sstr(expand(size.xreplace(letters))))
 
     def _letter(self, symbol: Any) -> Any:
         n = self.sizes.value(symbol)

@@ -78,4 +78,4 @@ class Sizes:
 
     def value(self, size: Size) -> int:
         """A polynomial at the sizes of the program."""
-        return int(Integer(size) if isinstance(size, int) else size.subs(self._values))
+        return int(Integer(size) if isinstance(size, int) else size.xreplace(self._values))

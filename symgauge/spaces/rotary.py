@@ -66,6 +66,8 @@ class Regions:
         self.fixed = fixed
         self._known: Turns = {} if known is None else known
         self.numbers = Numbers()
+        #: What was found of regions of this program, by what they compute: layers have the same.
+        self._alike: dict[Any, list[tuple[list[Any], Turn | None]]] = {}
 
     def turned(self) -> dict[int, Line]:
         """Ends of linear regions that cut a vector, multiply by constants and join it again.
@@ -138,13 +140,30 @@ class Regions:
         """How the region turns pairs of entries of the root's last axis; None where it does not.
 
         Other axes may be permuted. For each pair the region must be ((a, -b), (b, a)) with
-        constants a, b: decided exactly, on the entries.
+        constants a, b: decided exactly, on the entries, once for regions of the same lines.
         """
+        lines, arguments = self._between(root, end), arguments_of(self.network)
+        if lines is None:
+            return None
+        place = {root: -1, **{i: k for k, i in enumerate(lines)}}
+        nodes = [self.network.nodes[i] for i in lines]
+        form = (self.network.nodes[root].shape, tuple(
+            (n.op_name, n.shape, tuple(map(place.get, n.inputs))) for n in nodes))
+        filled = [(n.attrs, n.leaf, arguments.get(i)) for i, n in zip(lines, nodes, strict=True)]
+        alike = self._alike.setdefault(form, [])
+        for other, known in alike:
+            if all(a == b and x is y and u is v
+                   for (a, x, u), (b, y, v) in zip(filled, other, strict=True)):
+                return known
+        alike.append((filled, self._turn(root, end, lines)))
+        return alike[-1][1]
+
+    def _turn(self, root: int, end: int, lines: Sequence[int]) -> Turn | None:
         shape, end_shape = (self.network.nodes[i].shape for i in (root, end))
         n = shape[-1] if shape else 0
         if n < 2 or n % 2 or end_shape[-1:] != (n,) or prod(shape) != prod(end_shape):
             return None
-        terms = self._terms(root, end)
+        terms = self._terms(root, end, lines)
         if terms is None:
             return None
         # unit axes may come and go
@@ -164,14 +183,11 @@ class Regions:
                 return Turn(pairs, {**to, len(shape) - 1: len(end_shape) - 1}, *found)
         return None
 
-    def _terms(self, root: int, end: int) -> Array | None:
+    def _terms(self, root: int, end: int, lines: Sequence[int]) -> Array | None:
         """The end as a sum of multiples of entries of the root, one term a batch entry (`forms`).
 
-        None where the region is too large or is no such sum.
+        None where the region is no such sum.
         """
-        lines = self._between(root, end)
-        if lines is None:
-            return None
         shape = self.network.nodes[root].shape
         start = np.empty((1, *shape), dtype=FORM)
         start["entry"] = np.arange(prod(shape)).reshape(start.shape)
