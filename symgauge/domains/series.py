@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgauge.domains.residues import ResidueDomain
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
 from symgauge.program.domain import Domain
@@ -91,6 +92,8 @@ class SeriesDomain(Domain):
         return self._bilinear(a, b, self.base.matmul)
 
     def _bilinear(self, a: Array, b: Array, product: Callable[[Array, Array], Array]) -> Array:
+        if isinstance(self.base, ResidueDomain):
+            return self._convolved(a, b, product)
         left, right = self.split(a), self.split(b)
         out: Coefficients = []
         for k in range(self.order):
@@ -103,6 +106,21 @@ class SeriesDomain(Domain):
             shape = product(self._head(a), self._head(b)).shape[1:]
         return self.join(out, shape)
 
+    def _convolved(self, a: Array, b: Array, product: Callable[[Array, Array], Array]) -> Array:
+        """`_bilinear` over residues: all products with one coefficient in one call."""
+        left, right = (x.reshape(self.order, self.batch, *x.shape[1:]) for x in (a, b))
+        some = [[k for k, part in enumerate(x) if part.any()] for x in (left, right)]
+        out: Array | None = None
+        swap = len(some[1]) < len(some[0])
+        for j in some[swap] or [0]:
+            last = self.order - j
+            part = product(left[:last], right[j]) if swap else product(left[j], right[:last])
+            if out is None:
+                out = np.zeros((self.order, *part.shape[1:]))
+            out[j:] = self.base.add(out[j:], part)
+        assert out is not None
+        return out.reshape(self.order * self.batch, *out.shape[2:])
+
     def _total(self, terms: object) -> Array | None:
         total: Array | None = None
         for term in terms:  # type: ignore[attr-defined]
@@ -113,6 +131,17 @@ class SeriesDomain(Domain):
         self, a: Coefficients, b: Coefficients, k: int, weight: Callable[[int], int]
     ) -> Array | None:
         """sum over j = 1..k of weight(j) a_j b_(k-j)."""
+        if isinstance(self.base, ResidueDomain):
+            terms = [(j, x, y) for j in range(1, k + 1)
+                     if (x := a[j]) is not None and (y := b[k - j]) is not None]
+            if not terms:
+                return None
+            numbers, xs, ys = (np.stack(part) for part in zip(*terms, strict=True))
+            weights = np.array([weight(j) for j in numbers], dtype=np.float64)
+            found = self.base.mul(xs, ys)
+            if (weights != 1.0).any():
+                found = self.base.mul(found, weights.reshape(-1, *(1,) * (found.ndim - 1)))
+            return self.base.sum(found, (0,))
         return self._total(
             self.base.scale(self.base.mul(x, y), Fraction(weight(j))) for j in range(1, k + 1)
             if weight(j) and (x := a[j]) is not None and (y := b[k - j]) is not None

@@ -50,7 +50,7 @@ from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
 #: Orders that are tried one after the other; no higher one is accepted.
-ORDERS = (6, 12, 24)
+ORDERS = (8, 14, 24)
 #: Entries of the coefficients of all rows at most (2 GB of float64).
 MAX_ENTRIES = 1 << 28
 #: Rows that are drawn for each that is taken, where there are pieces.
