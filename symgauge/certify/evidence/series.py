@@ -20,6 +20,7 @@ The residue field is drawn as well: a program cannot be made for one prime.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.evidence.kind import Evidence, Question
 from symgauge.certify.evidence.roots_along import Point
 from symgauge.certify.evidence.start import (
-    field_for, known_lines, no_curve, require_reached, start_of,
+    Start, field_for, known_lines, no_curve, require_reached, start_of,
 )
 from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.leading import LeadingDomain
@@ -42,6 +43,7 @@ from symgauge.errors import BadInputError, InconsistentError, SizeError
 from symgauge.exact.linear_algebra import series_ranks
 from symgauge.exact.prime_field import PrimeField
 from symgauge.points.cells import branch_patterns
+from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens, residue_inputs
 from symgauge.points.rows import CHUNK_ENTRIES, SPARE
 from symgauge.points.tokens import draw_tokens
@@ -118,7 +120,7 @@ def ranks_along(
     """Lower bounds on rank J along the curve, by the order that each of them needs less one.
 
     Rows are those of fresh inputs, a few more than `wanted`; more where tokens or branches make a
-    new one rare.
+    new one rare, a quarter of them first where branches do.
     Raises BadInputError where the curve proves nothing, SizeError where the rows are too many.
     """
     require_reached(network, curve.scaled)
@@ -132,6 +134,20 @@ def ranks_along(
             f"{count} rows of {total} power series of order {curve.order} are more than "
             f"{MAX_ENTRIES} numbers; make the network smaller with --set, or certify without series"
         )
+    draw = Draw(network, field, rng, cell=cell)
+    if cell:
+        with contextlib.suppress(BadInputError):
+            found = _ranks_of(draw, curve, start, read, wanted, count // 4)
+            if found[-1] == wanted:
+                return found
+    return _ranks_of(draw, curve, start, read, wanted, count)
+
+
+def _ranks_of(
+    draw: Draw, curve: Curve, start: Start, read: npt.NDArray[np.bool_], wanted: int, count: int,
+) -> list[int]:
+    """`ranks_along` of so many rows."""
+    network, field, rng, cell = draw.network, draw.field, draw.rng, draw.cell
     lowered = lower(network)
     # a piece that few inputs are in must have its rows
     drawn = count * SHARE if cell else count
