@@ -28,8 +28,6 @@ WHICH = (
     "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", "MODEL_MAPPING_NAMES",
 )
 SCHEME = "hf:"
-#: Names of the number of layers.
-LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
 #: Small sizes that some configurations want instead: what they compute is not what they check.
 TRIES: tuple[Mapping[str, int], ...] = (
     {}, {"head_dim": 2}, {"head_dim": 4}, {"num_key_value_heads": 2},
@@ -116,8 +114,9 @@ def _resolved(text: str, config: Any, written: str, settings: Mapping[str, str])
         raise TargetError(f"{text}: the configuration cannot be written down: {error}") from error
     found = resolve_target(text, module, "factory", written, settings)
     name = re.sub(r"\W", "_", config.model_type)
+    # a vocabulary is the configuration's own, a number of layers goes by its name everywhere
     growing = [("vocabulary", (vocabulary(config) or "").replace(".", PART))]
-    growing += [("layers", size) for size in LAYERS]
+    growing += [(what, size) for what, size in found.growing if what != "vocabulary"]
     return replace(
         found, name=name, full=None, written=None, published=found.full,
         growing=tuple((what, size) for what, size in growing if size in found.sizes))
