@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.errors import SymgaugeError
-
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
 
@@ -42,11 +40,15 @@ def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
 
 
 def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:
-    """The number of parameters at these sizes; None where the factory refuses them."""
-    from symgauge.capture import build_without_weights
+    """The number of parameters at these sizes; None where the module is not built or does not run.
+    """
+    import torch
 
-    with contextlib.suppress(SymgaugeError):
-        module, _, _ = build_without_weights(target.at(sizes))
+    # a forward pass may fail with anything: heads that do not divide a width, an index too large
+    with contextlib.suppress(Exception):
+        module, args, kwargs = target.at(sizes).build()
+        with torch.no_grad():
+            module(*args, **kwargs)
         return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
     return None
 
