@@ -10,7 +10,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mlp, real
 from torch import Tensor
 
 from symgauge.capture import capture
-from symgauge.converse.complete import Completeness, Extent, check, completeness
+from symgauge.converse.complete import AGREES, Completeness, Extent, check, completeness
 from symgauge.converse.facts import FACTS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sweep import sweep
@@ -123,6 +123,41 @@ def test_post_norm_stops() -> None:
         return p.g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
 
     assert sweep(made("W:4x3 V:3x4 g:3", formula, real(1, 3))).stop is not None
+
+
+def relu_below_a_norm(d: int, units: int, eps: float = 1e-2, through: bool = True) -> Network:
+    """x A, a block of relu behind a skip, a norm, a head with a bias."""
+    def rms(z: Tensor, g: Tensor, eps: float) -> Tensor:
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps)
+
+    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.A.T
+        y = z + torch.relu((rms(z, p.g, 1e-2) if through else z) @ p.W.T + p.c) @ p.V.T
+        return rms(y, p.G, eps) @ p.U.T + p.k
+
+    gain = f"g:{d}" if through else ""
+    return made(f"A:{d}x{d} {gain} W:{units}x{d} c:{units} V:{d}x{units} G:{d} U:{d}x{d} k:{d}",
+                formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "units"), [(3, 1), (3, 2), (4, 2)])
+def test_walls_below_a_norm(d: int, units: int) -> None:
+    """relu leaves no projective field of the stream: d (d - 1) / 2 + 2 d + h, exactly."""
+    from converse_ranks import redundancy_of
+
+    network = relu_below_a_norm(d, units)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE and found.second == AGREES
+    assert found.bound == redundancy_of(network, 0) == d * (d - 1) // 2 + 2 * d + units
+
+
+@pytest.mark.parametrize("network", [
+    lambda: relu_below_a_norm(2, 2), lambda: relu_below_a_norm(3, 2, eps=0.0),
+    lambda: relu_below_a_norm(3, 2, through=False)], ids=["a plane", "epsilon 0", "no norm"])
+def test_walls_below_a_norm_stop(network: Callable[[], Network]) -> None:
+    """Two dimensions, a norm without epsilon, units that read the stream as it is."""
+    found = sweep(network())
+    assert found.stop is not None and ("walls" in found.stop.law or "norm" in found.stop.law)
 
 
 def test_powers_above_the_number_of_inputs_stop() -> None:

@@ -179,6 +179,7 @@ def test_a_proof_file_prints_its_own_latex(tmp_path: Path) -> None:
         ("c11_optimisers", "(v @ g), G.T @ v", "(v @ g.inv), G.T @ v"),
         ("c11_optimisers", "moved(-q, -m, -p)", "moved(-q, -m, p)"),
         ("c11_optimisers", "{s: 2, q: 1, p: 1, h: 1}", "{s: 1, q: 1, p: 1, h: 1}"),
+        ("k10_heads", "s * Q * (1 + length / e)", "s * Q"),
     ],
 )
 def test_a_planted_error_is_refuted(name: str, true: str, false: str, tmp_path: Path) -> None:

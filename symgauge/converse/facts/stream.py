@@ -10,6 +10,10 @@ HEAD_NORM = Fact(
     "head behind a norm", "d(N(z) G U) = 0: dN = N A, so dz = z A + z (z A z^T) / (d epsilon) or "
     "z A + phi z; units below exclude the second: A in so(d) (epsilon 0: + R)",
     "o >= d; smooth units write last below", "proofs/k10_heads.py")
+KINKED_BELOW = Fact(
+    "walls below a last norm", "y = z + sum_i relu(u_i) v_i + b, dy = y A + y (y A y^T) / (d "
+    "epsilon): the jump at u_i = 0 across v_i leaves A in so(d)",
+    "d >= 3, u reads z through a norm, a wall is reached", "proofs/k10_heads.py")
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
     "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))
