@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sympy import Integer, expand
 
-from symgauge.converse.bound import Bound
+from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts.chain import BIAS, biases, is_own
 from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
@@ -37,6 +37,8 @@ class Context:
         self.tied: int | None = None
         #: The matrix that reads the stream out.
         self.head: int | None = None
+        #: Whether a constant is added to what is read out.
+        self.head_biased = False
         self.tied_gain = self.tied_centred = self.tied_bias = False
         self._walls: int | None = None
         self._below: dict[int, int] = {}
@@ -152,7 +154,7 @@ class Context:
                 ledger.free("the scale of the stream against the last gain", Integer(1))
         elif self.tied_centred:
             raise Stop(ledger.steps[-1].line, "head behind a norm", "a tied head without a gain")
-        else:
+        elif bound.matrix is Matrices.ROTATIONS:
             ledger.free("so of the stream", d * (d - 1) / 2)
 
     def has_tokens(self) -> bool:

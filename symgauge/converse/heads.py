@@ -172,7 +172,7 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
         raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
     (u,) = weights
     ledger.step(HEAD_NORM, goal.node)
-    sweep.head = u.node
+    sweep.head, sweep.head_biased = u.node, bool(goal.biases)
     d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
     ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
     own = [b for b in goal.biases if not b.factors]

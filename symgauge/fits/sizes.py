@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from symgauge.errors import SymgaugeError
+
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
 
@@ -42,14 +44,12 @@ def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
 def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:
     """The number of parameters at these sizes; None where the module is not built or does not run.
     """
-    import torch
+    from symgauge.capture.module import runs
 
-    # a forward pass may fail with anything: heads that do not divide a width, an index too large
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(SymgaugeError):
         module, args, kwargs = target.at(sizes).build()
-        with torch.no_grad():
-            module(*args, **kwargs)
-        return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
+        if runs(module, args, kwargs):
+            return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
     return None
 
 

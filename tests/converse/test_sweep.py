@@ -160,6 +160,44 @@ def test_walls_below_a_norm_stop(network: Callable[[], Network]) -> None:
     assert found.stop is not None and ("walls" in found.stop.law or "norm" in found.stop.law)
 
 
+def norm_of_a_block(d: int, units: int, eps: float = 1e-2, gain: bool = True) -> Network:
+    """x A, a block whose units are normed before they are added, a norm, a head."""
+    def rms(z: Tensor, eps: float) -> Tensor:
+        return z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps)
+
+    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.A.T
+        u = rms(torch.tanh((p.g * rms(z, 1e-2)) @ p.W.T) @ p.V.T, eps)
+        return (p.G * rms(z + (p.s * u if gain else u), 1e-2)) @ p.U.T
+
+    shapes = f"A:{d}x{d} g:{d} W:{units}x{d} V:{d}x{units} G:{d} U:{d}x{d}"
+    return made(f"{shapes} s:{d}" if gain else shapes, formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "units"), [(2, 2), (3, 3), (3, 4)])
+def test_a_norm_of_a_block(d: int, units: int) -> None:
+    """Its gain leaves the stream no rotation: two gains are left, exactly."""
+    from converse_ranks import redundancy_of
+
+    network = norm_of_a_block(d, units)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE and found.families == 2 * d
+    assert found.bound == redundancy_of(network, 0) == 2 * d
+
+
+@pytest.mark.parametrize(("network", "reason"), [
+    (lambda: norm_of_a_block(3, 2), "spans"), (lambda: norm_of_a_block(3, 3, 0.0), "epsilon"),
+    (lambda: norm_of_a_block(3, 3, gain=False), "gain")], ids=["few units", "epsilon 0", "no gain"])
+def test_a_norm_of_a_block_stops(network: Callable[[], Network], reason: str) -> None:
+    """Two units in three dimensions leave three directions more: no bound below the truth."""
+    from converse_ranks import redundancy_of
+
+    program = network()
+    found = sweep(program)
+    assert found.stop is not None and reason in found.stop.reason
+    assert found.bound >= redundancy_of(program, 0)
+
+
 def test_powers_above_the_number_of_inputs_stop() -> None:
     """(d, h, o) = (4, 5, 3): the redundancy is 6, one more than the scalings."""
     found = sweep(made("W1:5x4 W2:3x5", lambda p, x: (x @ p.W1.T)**2 @ p.W2.T, real(1, 4)))

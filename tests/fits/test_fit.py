@@ -146,3 +146,15 @@ def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInputError, match="does not close"):
         fit_target(load_hf("hf:gpt2", {}), ["vocab_size"])
     assert seen and all(t.chose and not t.growing and t.full is None for t in seen)
+
+
+def test_a_width_of_heads_is_varied_as_their_quotient() -> None:
+    """A module that is built at any width and runs at multiples of its heads alone."""
+    from symgauge.capture import load_target
+    from symgauge.fits.sizes import parameters, varied
+    from symgauge.zoo import load
+
+    target = load_target("encoder_block", load, {})
+    assert parameters(target, {"embed_dim": 5}) is None is not parameters(target, {"embed_dim": 6})
+    sizes, kept = varied(target, ["embed_dim", "num_heads"])
+    assert [s.label for s in sizes] == ["(embed_dim/num_heads)", "num_heads"] and not kept

@@ -14,6 +14,11 @@ KINKED_BELOW = Fact(
     "walls below a last norm", "y = z + sum_i relu(u_i) v_i + b, dy = y A + y (y A y^T) / (d "
     "epsilon): the jump at u_i = 0 across v_i leaves A in so(d)",
     "d >= 3, u reads z through a norm, a wall is reached", "proofs/k10_heads.py")
+NORM_OF_BLOCK = Fact(
+    "a norm of what is added", "y = z + N(u) G, dy = y A + c with A in so(d): the part odd in the "
+    "root, d(N(u) G) = N(u) G A, leaves dG = 0, du = 0, A = 0 (with a multiple of 1: of G too)",
+    "the rows of the last matrix of u span, epsilon > 0, the g_i^2 are distinct",
+    "proofs/k13_norm_of_block.py", (AX,))
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
     "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))
