@@ -65,7 +65,7 @@ def test_enough_rows_are_complete() -> None:
 
 
 def made(
-    shapes: str, formula: Callable[..., Tensor], *args: Tensor
+    shapes: str, formula: Callable[..., object], *args: Tensor
 ) -> Network:
     return capture(KnownNetwork(shapes, formula), args).network
 
@@ -196,6 +196,43 @@ def test_a_norm_of_a_block_stops(network: Callable[[], Network], reason: str) ->
     found = sweep(program)
     assert found.stop is not None and reason in found.stop.reason
     assert found.bound >= redundancy_of(program, 0)
+
+
+def read_out(d: int, eps: float, centred: bool, second: bool = False) -> Network:
+    """x A, a block of units behind a skip, a norm with gain and bias as the output; one entry of it
+    times an input besides."""
+    def normed(z: Tensor, eps: float) -> Tensor:
+        return torch.nn.functional.layer_norm(z, (d,), eps=eps) if centred else (
+            z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps))
+
+    def formula(p: torch.nn.Module, x: Tensor) -> object:
+        z = x @ p.A.T
+        y = z + torch.tanh((p.g * normed(z, 1e-2)) @ p.W.T) @ p.V.T
+        y = p.G * normed(y, eps) + p.b
+        return (y, y[:, 0] * x[:, 0]) if second else y
+
+    return made(f"A:{d}x{d} g:{d} W:2x{d} V:{d}x2 G:{d} b:{d}", formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "eps", "centred", "second"), [
+    (2, 1e-2, False, False), (3, 1e-2, True, True), (3, 0.0, False, True), (4, 1e-2, True, False)])
+def test_a_norm_that_is_read_out(d: int, eps: float, centred: bool, second: bool) -> None:
+    """Gain and bias are seen, no rotation is left; an output that others tell adds nothing."""
+    from converse_ranks import redundancy_of
+
+    network = read_out(d, eps, centred, second)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE
+    assert found.bound == found.families == redundancy_of(network, 0)
+
+
+def test_an_output_with_a_parameter_of_its_own_stops() -> None:
+    def formula(p: torch.nn.Module, x: Tensor) -> object:
+        y = torch.tanh(x @ p.A.T) @ p.B.T
+        return y, y * p.s
+
+    found = sweep(made("A:3x2 B:2x3 s:2", formula, real(1, 2)))
+    assert found.stop is not None and found.stop.reason == "several outputs"
 
 
 def test_powers_above_the_number_of_inputs_stop() -> None:

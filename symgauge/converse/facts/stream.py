@@ -10,6 +10,10 @@ HEAD_NORM = Fact(
     "head behind a norm", "d(N(z) G U) = 0: dN = N A, so dz = z A + z (z A z^T) / (d epsilon) or "
     "z A + phi z; units below exclude the second: A in so(d) (epsilon 0: + R)",
     "o >= d; smooth units write last below", "proofs/k10_heads.py")
+NORM_OUT = Fact(
+    "a norm that is read out", "d(N(z) G + b) = 0: dN = N A + c, A = - dG / G, as of a head with "
+    "as many outputs; units below leave A in so(d), so A = 0, dG = 0, c = 0, db = 0",
+    "smooth units write last below, or walls", "proofs/k10_heads.py")
 KINKED_BELOW = Fact(
     "walls below a last norm", "y = z + sum_i relu(u_i) v_i + b, dy = y A + y (y A y^T) / (d "
     "epsilon): the jump at u_i = 0 across v_i leaves A in so(d)",
