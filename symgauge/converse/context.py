@@ -11,7 +11,6 @@ from symgauge.converse.facts.chain import BIAS, biases, is_own
 from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Condition, Size
-from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
@@ -111,14 +110,11 @@ class Context:
         raise Stop(z.node, "attention", "the rows are no plain list of tokens")
 
     def vocabulary(self, source: Source, term: Term) -> None:
-        """Record V >= T (P' + 1), all attention causal."""
+        """Record V >= T (P' + 1)."""
         ledger, sizes = self.ledger, self.ledger.sizes
         rows = [a for a in self.structure.top(term.base) if a not in term.feats]
         if len(rows) != 1:
             raise Stop(term.base, TOKENS.name, "one token alone")
-        for line in self.structure.lines.values():
-            if line.law == "normaliser" and line.op is not None and line.op.exponentiates:
-                self._causal(line.node)
         w = term.factors[0]
         assert isinstance(w, Weight)
         # d + 1 columns of the head tell all that the argument needs: the others follow
@@ -133,15 +129,6 @@ class Context:
         ledger.steps[-1].conditions.append(needed)
         if not needed.holds(sizes):
             self.outside.append(needed)
-
-    def _causal(self, node: int) -> None:
-        inputs = self.structure.lines[node].inputs
-        leaf = self.structure.network.nodes[inputs[1]].leaf if len(inputs) > 1 else None
-        if isinstance(leaf, Constant) and not leaf.unknown:
-            seen = leaf.floats().reshape(-1, *leaf.index.shape[-2:])
-            if not (seen[:, 0, 1:] != 0).any():
-                return
-        raise Stop(node, TOKENS.name, "tokens under attention that is not causal")
 
     def tied_matrix(self, bound: Bound, d: Size) -> None:
         """The stream's matrix where one table embeds and reads out."""

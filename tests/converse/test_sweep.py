@@ -118,11 +118,18 @@ def test_rotary_scores_of_two_causal_tokens_stop() -> None:
 
 
 def test_post_norm_stops() -> None:
-    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
-        z = x + torch.tanh(x @ p.W.T) @ p.V.T
-        return p.g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
+    """One block whose sum is normed and read out has a converse, a stream of two has none."""
+    from converse_ranks import redundancy_of
 
-    assert sweep(made("W:4x3 V:3x4 g:3", formula, real(1, 3))).stop is not None
+    def block(z: Tensor, g: Tensor, W: Tensor, V: Tensor) -> Tensor:
+        z = z + torch.tanh(z @ W.T) @ V.T
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
+
+    one = made("W:4x3 V:3x4 g:3", lambda p, x: block(x, p.g, p.W, p.V), real(1, 3))
+    assert sweep(one).stop is None and sweep(one).bound == redundancy_of(one, 0) == 0
+    two = made("W:4x3 V:3x4 g:3 A:4x3 B:3x4 h:3", lambda p, x: block(
+        block(x, p.g, p.W, p.V), p.h, p.A, p.B), real(1, 3))
+    assert sweep(two).stop is not None
 
 
 def relu_below_a_norm(d: int, units: int, eps: float = 1e-2, through: bool = True) -> Network:
@@ -233,6 +240,30 @@ def test_an_output_with_a_parameter_of_its_own_stops() -> None:
 
     found = sweep(made("A:3x2 B:2x3 s:2", formula, real(1, 2)))
     assert found.stop is not None and found.stop.reason == "several outputs"
+
+
+@pytest.mark.parametrize(("positions", "tied"), [(False, False), (True, False), (False, True)])
+def test_tokens_that_see_all_others(positions: bool, tied: bool) -> None:
+    """Contexts of one token alone tell how it varies, causal or not."""
+    from converse_ranks import tokens_of
+
+    def rms(z: Tensor, g: Tensor) -> Tensor:
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-2)
+
+    def formula(p: torch.nn.Module, ids: Tensor) -> Tensor:
+        z = torch.nn.functional.embedding(ids, p.E)
+        z = z + p.P if positions else z
+        n = rms(z, p.g)
+        z = z + torch.softmax((n @ p.q.T) @ (n @ p.k.T).T, -1) @ (n @ p.v.T) @ p.o.T
+        z = z + torch.tanh(rms(z, p.a) @ p.W.T) @ p.X.T
+        return rms(z, p.G) @ (p.E if tied else p.U).T
+
+    network = made(
+        "E:90x2 g:2 q:1x2 k:1x2 v:1x2 o:2x1 G:2 a:2 W:1x2 X:2x1"
+        + (" P:2x2" if positions else "") + ("" if tied else " U:3x2"), formula, torch.arange(2))
+    found = completeness(network)
+    assert found.extent is Extent.RANGE, found.says
+    assert found.bound == found.families == tokens_of(network, 0)
 
 
 def test_powers_above_the_number_of_inputs_stop() -> None:
