@@ -240,9 +240,9 @@ class _Block:
         Smooth ones by their atoms, those with walls by their jump, where a norm is between.
         """
         if not smooth:
-            (first, *others) = self.parts
-            if bound.scale or others or not isinstance(first.base, Unit) or self._read(
-                    first.base.argument)[0] is None:
+            (top, *others) = self.parts
+            if bound.scale or others or not isinstance(top.base, Unit) or self._read(
+                    top.base.argument)[0] is None:
                 raise Unread("no smooth units below the last norm")
             self.book.step("walls below a last norm", self.y.node)
             self.book.at_most(number(3), seen)
