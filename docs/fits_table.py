@@ -44,7 +44,10 @@ def main() -> None:
     sys.stdout.write(HEAD)
     for target in sys.argv[1:] or [*names(), *(f"hf:{name}" for name in TYPES)]:
         cells = row(target)
-        sys.stdout.write("   * - " + "\n     - ".join([f"``{target}``", *cells]) + "\n")
+        lines = ["   * - ", *["     - "] * len(cells)]
+        sys.stdout.write("".join(
+            (line + cell).rstrip() + "\n"
+            for line, cell in zip(lines, [f"``{target}``", *cells], strict=True)))
         sys.stdout.flush()
 
 
@@ -112,7 +115,7 @@ def fitted(target: str, sizes: list[str]) -> tuple[dict[str, Any] | None, str, f
     if done.returncode < 0:
         return None, f"more than {LIMIT} s", max(seconds, LIMIT)
     lines = [x for x in done.stderr.splitlines() if x.strip()] or ["no answer"]
-    return None, lines[-1].strip()[:160], seconds
+    return None, lines[-1].strip().removeprefix("symgauge: ")[:160], seconds
 
 
 if __name__ == "__main__":
