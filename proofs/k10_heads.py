@@ -165,6 +165,61 @@ def few_outputs() -> list[Step]:
     ]
 
 
+def walls() -> list[Step]:
+    """relu: y = r + u v beyond the wall u = 0; the jump across v, then what has highest degree."""
+    tau, x, M = sympy.symbols("tau x M")
+    rc, q0, rv, vv, length, t = sympy.symbols("r_c q_0 q_rv q_vv L t")
+    u, eps = sympy.symbols("u epsilon", positive=True)
+    root = sympy.sqrt((length + 2 * tau * t + tau**2 * vv) / dimension + eps)
+    s, Q, lam, w, k = sympy.symbols("s Q lambda w k")
+    rest = length / dimension + eps
+    return [
+        PolynomialIdentity(
+            "the field at r + u v and at r, one entry across v", rc * (
+                q0 + 2 * u * rv + u**2 * vv) - rc * q0, u * rc * (2 * rv + u * vv),
+            note=r"$\delta y$ jumps by $\delta u\, v + u\, \delta v$, across $v$ by $u\, w_0$, "
+            r"$w_0$ constant. With $c_0$ of $\delta \kappa$ the field has $\rho\, c_0 + \rho\, (y "
+            r"\cdot c_0)\, y / e$ besides.",
+        ),
+        PolynomialIdentity(
+            "the root at the wall", 2 * dimension * sympy.sqrt(rest) * root.diff(tau).subs(tau, 0),
+            2 * t,
+            note=r"$t = r \cdot v$. In the wedge product with $r$, across $v$, what is along $r$ "
+            r"falls away: $t\, (r \wedge c_0) = d \rho\, (r \wedge w_0)$ on the wall, "
+            r"linear in $(c_0, w_0)$: if 0 alone solves it for one choice of weights, "
+            r"so for almost all.",
+        ),
+        PolynomialIdentity(
+            "one choice: one unit without a bias", sympy.discriminant(
+                (x**2 + M) / dimension + eps, x), -4 * (M / dimension + eps) / dimension,
+            note=r"The wall is the plane $r \cdot g = 0$, $x$ one coordinate of it, $M \ge 0$ the "
+            r"others' squares: $\rho^2$ is no square, $\rho$ is irrational on the plane, and $r "
+            r"\wedge c_0 = r \wedge w_0 = 0$ across $v$. There are two entries across $v$, as $d "
+            r"\ge 3$: $c_0$ and $w_0$ are multiples of $v$.",
+        ),
+        PolynomialIdentity(
+            "what is left along r, at the wall", sympy.sqrt(rest) * (
+                root * (t + tau * vv)).diff(tau).subs(tau, 0), rest * vv + t**2 / dimension,
+            note=r"$c_0 = c\, v$: $2\, r S v^{\top}$ is rational on that plane, and $c$ times this "
+            r"over $\rho$, which is positive, is not: $c = 0$. Beyond the wall $2\, r S v^{\top} + "
+            r"u\, v S v^{\top} = 0$, $u = r g / \rho' + \beta$ with the root of the norm that the "
+            r"units read: $r_i$, $r_i / \rho'$ and 1 are independent. $S v^{\top} = 0$, $\delta v "
+            r"= v A_0 + \lambda v$.",
+        ),
+        PolynomialIdentity(
+            "the argument, times the cube of the root below", (
+                s * (Q / e - lam) * rest - (w + s * Q / e) * rest
+                + s * (Q + length * Q / e) / dimension - k * rest),
+            -(s * lam + w + k) * rest + s * Q * (1 + length / e) / dimension,
+            note=r"$\delta u = u\, (Q / e - \lambda)$ with $Q = r S r^{\top}$, and by the part "
+            r"without the unit $\delta r = r A_0 + r\, Q / e$; $s = r g$, $w = r A_0 g$, $k = r\, "
+            r"\delta g$, $L = |r|^2$. Degree 5: $s\, Q\, L = 0$, so $Q = 0$, $S = 0$. Other units "
+            r"that are open and constants leave the parts of highest degree as they are, and each "
+            r"unit has $S v_i^{\top} = 0$.",
+        ),
+    ]
+
+
 def must_fail() -> list[Step]:
     """The false neighbours."""
     r, v = matrix("r", 1, d), matrix("v", 1, d)
@@ -205,7 +260,8 @@ def theorem() -> Theorem:
             r"units, then $\delta z = z A$ with $A$ skew, or $\lambda + $ skew for $\epsilon = "
             r"0$ (then $d_{ff} \ge 2$ or $d \ge 3$), and $\delta \kappa = 0$. (c) Without "
             r"$\kappa$, and with $o < d$ but $d_{ff} \ge 2$ and $o + d_{ff} \ge d$, the same "
-            r"holds, with $\delta B = -A B$."
+            r"holds, with $\delta B = -A B$. (d) (b) holds for relu, with $\epsilon > 0$, $d \ge "
+            r"3$, where $u$ is an affine map of a norm of $r$ and every wall $u_i = 0$ is reached."
         ),
         hypotheses=(r"Almost all weights: two rows of $V$ are independent, none is 0.",),
         premises=(
@@ -214,9 +270,10 @@ def theorem() -> Theorem:
         ),
         scope=(
             r"All sizes $d \ge 2$, $d_{ff} \ge 1$, $o \ge d$ or (c). Not covered: $o + d_{ff} < "
-            r"d$, relu, $d_{ff} = 1$ with $d = 2$ and $\epsilon = 0$."
+            r"d$, relu with $d = 2$, $\epsilon = 0$ or units that read $r$ as it is, $d_{ff} "
+            r"= 1$ with $d = 2$ and $\epsilon = 0$."
         ),
-        steps=(*heads(), *few_outputs(), *must_fail()),
+        steps=(*heads(), *few_outputs(), *walls(), *must_fail()),
         conclusion=(
             r"(a) $\delta (n B) = 0$ gives $\delta n = n A_0$, and the scalar step the only "
             r"$\delta z$. (b) $\delta z$ has the shape that a level has (K4): in an atom $a_i$ "

@@ -101,6 +101,15 @@ def _run(module: torch.nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
     return [x for x in pytree.tree_leaves(out) if isinstance(x, torch.Tensor)]
 
 
+def runs(module: torch.nn.Module, args: Any, kwargs: Any) -> bool:
+    """Whether the module takes the example, as it is."""
+    try:
+        _run(module, args, kwargs)
+    except (Exception, SystemExit):  # heads that do not divide a width, an index too large
+        return False
+    return True
+
+
 @contextmanager
 def buffers_kept(module: torch.nn.Module) -> Iterator[None]:
     """Buffers (running statistics) are afterwards what they were before."""

@@ -7,11 +7,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from symgauge.cli.console import showing_progress
 from symgauge.cli.inputs import target_of
-from symgauge.cli.options import TARGET, Commands, add_sizes
+from symgauge.cli.options import TARGET, Commands, add_sizes, natural
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ def register(commands: Commands) -> argparse.ArgumentParser:
         "polynomial exactly, predict two sizes that the fit has not seen, certify them. Evidence "
         "and no proof: status 0 where both came out as predicted, 1 where one did not, 2 where "
         "fewer than two could be certified. --set chooses where the fit starts: a bound between "
-        "sizes (head_dim <= embed_dim) ends it, and the other side is fitted from there.")
+        "sizes (head_dim <= embed_dim) ends it, and what is beyond has a fit of its own.")
     parser.add_argument("target", metavar="TARGET", help=TARGET)
     add_sizes(parser)
     parser.add_argument("--sizes", metavar="A,B,...",
                         help="the sizes to vary (default: all that are integers)")
+    parser.add_argument("--seconds", metavar="N", type=natural,
+                        help="begin no further size after N seconds of the processor")
     parser.set_defaults(run=run)
     return parser
 
@@ -43,14 +46,15 @@ def run(options: argparse.Namespace) -> int:
         from symgauge.fits.target import fit_target
 
         found, kept = fit_target(
-            target, names, output=options.output, observable=options.observable, progress=progress)
+            target, names, output=options.output, observable=options.observable, progress=progress,
+            seconds=options.seconds)
     if options.json:
         print(json.dumps(_record(found, kept), indent=1))
     else:
         print("\n".join([*_lines(found), *kept]))
-    if found.holds:
-        return HOLDS
-    return UNKNOWN if all(p.holds for p in found.predictions) else REFUTED
+    if not all(p.holds for f in (found, *found.sides) for p in f.predictions):
+        return REFUTED
+    return HOLDS if found.holds else UNKNOWN
 
 
 def _said(names: Sequence[str], at: Sequence[int]) -> str:
@@ -70,6 +74,9 @@ def _lines(found: Fit) -> Iterator[str]:
     for name, value, redundancy in found.beyond:
         yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is "
                f"{redundancy}, certified: no value of one polynomial")
+    for side in found.sides:
+        yield f"beyond, from {_said(side.names, side.start)}:"
+        yield from ("  " + line for line in _lines(replace(side, beyond=(), open=())))
     for at in found.open:
         yield f"not certified, not used: {_said(found.names, at)}"
 
@@ -85,4 +92,5 @@ def _record(found: Fit, kept: Sequence[str]) -> dict[str, Any]:
             for p in found.predictions],
         "beyond": [{"size": n, "value": v, "redundancy": r} for n, v, r in found.beyond],
         "open": [list(p) for p in found.open], "kept": list(kept),
+        "sides": [_record(side, ()) for side in found.sides],
     }

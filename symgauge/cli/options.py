@@ -64,9 +64,9 @@ def seed(text: str) -> int:
 
 
 def natural(text: str) -> int:
-    """The type of a degree."""
+    """The type of an integer from 0 on."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no degree; give an integer from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; give an integer from 0 on")
     return int(text)
 
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from sympy import Integer, expand
 
-from symgauge.converse.bound import Bound
+from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts.chain import BIAS, biases, is_own
 from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Condition, Size
-from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
@@ -37,6 +36,8 @@ class Context:
         self.tied: int | None = None
         #: The matrix that reads the stream out.
         self.head: int | None = None
+        #: Whether a constant is added to what is read out.
+        self.head_biased = False
         self.tied_gain = self.tied_centred = self.tied_bias = False
         self._walls: int | None = None
         self._below: dict[int, int] = {}
@@ -109,14 +110,11 @@ class Context:
         raise Stop(z.node, "attention", "the rows are no plain list of tokens")
 
     def vocabulary(self, source: Source, term: Term) -> None:
-        """Record V >= T (P' + 1), all attention causal."""
+        """Record V >= T (P' + 1)."""
         ledger, sizes = self.ledger, self.ledger.sizes
         rows = [a for a in self.structure.top(term.base) if a not in term.feats]
         if len(rows) != 1:
             raise Stop(term.base, TOKENS.name, "one token alone")
-        for line in self.structure.lines.values():
-            if line.law == "normaliser" and line.op is not None and line.op.exponentiates:
-                self._causal(line.node)
         w = term.factors[0]
         assert isinstance(w, Weight)
         # d + 1 columns of the head tell all that the argument needs: the others follow
@@ -132,15 +130,6 @@ class Context:
         if not needed.holds(sizes):
             self.outside.append(needed)
 
-    def _causal(self, node: int) -> None:
-        inputs = self.structure.lines[node].inputs
-        leaf = self.structure.network.nodes[inputs[1]].leaf if len(inputs) > 1 else None
-        if isinstance(leaf, Constant) and not leaf.unknown:
-            seen = leaf.floats().reshape(-1, *leaf.index.shape[-2:])
-            if not (seen[:, 0, 1:] != 0).any():
-                return
-        raise Stop(node, TOKENS.name, "tokens under attention that is not causal")
-
     def tied_matrix(self, bound: Bound, d: Size) -> None:
         """The stream's matrix where one table embeds and reads out."""
         ledger = self.ledger
@@ -152,7 +141,7 @@ class Context:
                 ledger.free("the scale of the stream against the last gain", Integer(1))
         elif self.tied_centred:
             raise Stop(ledger.steps[-1].line, "head behind a norm", "a tied head without a gain")
-        else:
+        elif bound.matrix is Matrices.ROTATIONS:
             ledger.free("so of the stream", d * (d - 1) / 2)
 
     def has_tokens(self) -> bool:

@@ -10,13 +10,13 @@ from sympy import Integer
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
 from symgauge.converse.facts import attention
-from symgauge.converse.facts.chain import chain, is_full, width
+from symgauge.converse.facts.chain import chain, is_full, is_own, width
 from symgauge.converse.facts.norms import between, read_all, reading
-from symgauge.converse.facts.stream import HEAD, HEAD_NORM
+from symgauge.converse.facts.stream import HEAD, HEAD_NORM, NORM_OUT
 from symgauge.converse.facts.units import EXPONENTIAL
 from symgauge.converse.sizes import Size
 from symgauge.converse.stream import Stream
-from symgauge.sums.affine import Affine, Factors, Term, Weight
+from symgauge.sums.affine import Affine, Factors, Gain, Term, Weight
 from symgauge.sums.bases import Mixing, Norm, Source
 from symgauge.sums.stop import Stop
 
@@ -139,6 +139,9 @@ def norm(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bool) -> Non
         raise Stop(base.node, HEAD_NORM.name, "several readers of a norm of a stream")
     if goals[0].node in sweep.constant_goals:
         raise Stop(base.node, EXPONENTIAL.name, "exponents that are a head on a stream")
+    if not ones and all(isinstance(f, Gain) for f in goals[0].terms[0].factors):
+        _norm_out(sweep, goals[0], base)
+        return
     _norm_head(sweep, goals[0], base, ones)
 
 
@@ -163,6 +166,23 @@ def _norm_of_input(sweep: Context, goals: Sequence[Affine], base: Norm, ones: bo
         between(sweep, base, readings)
 
 
+def _norm_out(sweep: Context, goal: Affine, base: Norm) -> None:
+    """N(z) G + b of a stream z, as it is: a head with as many outputs, of which a gain varies."""
+    ledger = sweep.ledger
+    (t,) = goal.terms
+    ledger.step(NORM_OUT, goal.node)
+    if len(t.factors) > 1 or len(goal.biases) > 1 or not all(map(is_own, goal.biases)):
+        raise Stop(goal.node, NORM_OUT.name, "several gains or biases of a norm that is read out")
+    d = ledger.sizes.of(t.base, t.feats)
+    ledger.settle(f.piece for f in t.factors)
+    ledger.settle(b.piece for b in goal.biases)
+    ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+    sweep.spans(base.argument, d)
+    sweep.head_biased = bool(goal.biases)
+    Stream(sweep, d).down(base.argument, Bound(
+        Matrices.ZERO, scale=base.eps == 0, ones="free" if base.centred else "", projective=True))
+
+
 def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
     """N(z) G U + b of a stream z."""
     ledger = sweep.ledger
@@ -172,7 +192,7 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
         raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
     (u,) = weights
     ledger.step(HEAD_NORM, goal.node)
-    sweep.head = u.node
+    sweep.head, sweep.head_biased = u.node, bool(goal.biases)
     d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
     ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
     own = [b for b in goal.biases if not b.factors]

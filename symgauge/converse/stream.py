@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sympy import Integer
 
 from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
-from symgauge.sums.bases import Base, Gated, Mixing, Norm, Source, Units
+from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import BIAS, chain, chain_gains, is_full, is_own
 from symgauge.converse.context import Context
-from symgauge.converse.facts.stream import HEAD_NORM, PLAIN, SKIP
+from symgauge.converse.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
 from symgauge.converse.facts.norms import READ, Reading, read_all, reading
 from symgauge.converse.facts.units import gated, units
+from symgauge.converse.part import Part, behind_norm, part_of
 from symgauge.converse.sizes import Size
 from symgauge.converse.start import count_shift, start
 from symgauge.sums.stop import Stop
-
-
-@dataclass(frozen=True)
-class Part:
-    """A base that is added to the stream, its maps to it, and how it reads the stream."""
-
-    term: Term
-    base: Base
-    readings: tuple[tuple[Affine, bool], ...]
-
-
-def arguments(base: Base) -> list[tuple[Affine, bool]]:
-    """What a base reads, and whether a constant added to it is unseen."""
-    if isinstance(base, Units):
-        return [(base.argument, False)]
-    if isinstance(base, Gated):
-        return [(base.gate, False), (base.up, False)]
-    if isinstance(base, Mixing):
-        loose = not base.entrywise and base.query.turned is None and base.key.normed is None
-        return [(base.query.affine, False), (base.key.affine, loose), (base.value, False)]
-    raise Stop(base.node, SKIP.name, "what is added to the stream is no unit and no attention")
 
 
 class Stream:
@@ -78,7 +58,7 @@ class Stream:
         sweep, ledger = self.sweep, self.ledger
         if y.repeated:
             raise Stop(y.node, SKIP.name, "a repeated line")
-        parts = [Part(t, sweep.base(t), tuple(arguments(sweep.base(t)))) for t in tops]
+        parts = [part_of(sweep, t) for t in tops]
         self.mixes = any(isinstance(p.base, Mixing) for p in parts)
         if not rest:
             raise Stop(y.node, SKIP.name, "nothing passes beside the block")
@@ -89,24 +69,41 @@ class Stream:
         smooth: list[Size] = []
         constants: list[tuple[Size, Size]] = []
         for part in parts:
+            bound = behind_norm(sweep, part, len(parts) == 1, self.width, bound)
             ledger.step(SKIP, part.base.node)
             chain(ledger, part.term.factors, ones)
             if isinstance(part.base, (Units, Gated)) and part.base.converse == "smooth":
                 smooth.append(ledger.sizes.of(part.base.node, part.base.feats))
             constants += self._part(part, z, seen, raw)
         if bound.projective:
-            if not smooth:
-                raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
-            if bound.scale and not ledger.holds(3, self.width):
-                ledger.asks(2, smooth[0], "one unit excludes no field of a plane")
-            elif bound.scale:
-                ledger.asks(3, self.width, "one unit excludes no field of a plane")
-            bound = replace(bound, projective=False)
+            bound = self._no_field(y, parts, smooth, bound, seen)
         bound, full = self._biases(y, z, bound, seen, constants)
         if raw:
             bound = replace(bound, matrix=Matrices.ZERO, scale=False)
         parts = [self._loosened(part, full, seen) for part in parts]
         return z, self._readers(parts, z, bound, raw)
+
+    def _no_field(
+        self, y: Affine, parts: Sequence[Part], smooth: Sequence[Size], bound: Bound, seen: Size
+    ) -> Bound:
+        """Units exclude the projective fields that a norm before the head lets stand."""
+        ledger = self.ledger
+        if not smooth:
+            self._walls(y, parts, bound, seen)
+        elif bound.scale and not ledger.holds(3, self.width):
+            ledger.asks(2, smooth[0], "one unit excludes no field of a plane")
+        elif bound.scale:
+            ledger.asks(3, self.width, "one unit excludes no field of a plane")
+        return replace(bound, projective=False)
+
+    def _walls(self, y: Affine, parts: Sequence[Part], bound: Bound, seen: Size) -> None:
+        """The jump of a block of units with walls alone, which reads its stream through a norm."""
+        units = [p.base for p in parts if isinstance(p.base, Units)]
+        if bound.scale or len(parts) != 1 or not units or not isinstance(
+                self.sweep.base(units[0].argument.terms[0]), Norm):
+            raise Stop(y.node, HEAD_NORM.name, "no smooth units below the last norm")
+        self.ledger.step(KINKED_BELOW, y.node)
+        self.ledger.asks(3, seen, "the stream has two dimensions across a unit's row")
 
     def _loosened(self, part: Part, full: bool, seen: Size) -> Part:
         """A constant added to values adds one to the averages: a bias of the block undoes it."""

@@ -1,16 +1,17 @@
 """Certificates at several sizes, the polynomial through their redundancies, two fresh predictions.
 
 On a line through the start each size gets its range and its degree, pairs of sizes whether they
-meet in one monomial; further sizes settle the coefficients with some to spare; then two sizes that
-the fit has not seen are predicted, derived and compared. A bound between sizes (d_k <= d) ends a
-range: the fit is that of the side of it where it starts, and of nothing beyond. All of it is
-evidence.
+meet in one monomial; further sizes settle the coefficients with some to spare; ranges grow while
+the polynomial holds; then two sizes that the fit has not seen are predicted, derived and compared.
+A bound between sizes (d_k <= d) ends a range: what is beyond it has a fit of its own, a side. All
+of it is evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -22,6 +23,15 @@ from symgauge.progress import Progress, silent
 
 #: Highest power of one size; certified sizes beyond those that settle coefficients; predictions.
 DEGREE, SPARE, FRESH = 3, 3, 2
+#: Values of a size that a line looks at before it grows; the share of the time for growing.
+NEAR, GROWN = 4, 0.6
+#: Whether that share of the time that there is is spent.
+Late = Callable[[float], bool]
+
+
+def never(share: float) -> bool:
+    """There is all the time that it takes."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class Fit:
     ranges: tuple[tuple[int, ...], ...]
     #: Values next to a range at which the redundancy is another: certified, beyond a bound.
     beyond: tuple[tuple[str, int, int], ...]
+    #: Fits that start beyond a bound.
+    sides: tuple[Fit, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -79,12 +91,15 @@ class _Search:
     derive: Callable[[Point], Measured | None]
     cost: Callable[[Point], int]
     progress: Progress
+    late: Late
     known: dict[Point, Measured | None] = field(default_factory=dict)
     beyond: list[tuple[str, int, int]] = field(default_factory=list)
 
     def at(self, point: Point) -> int | None:
-        """The certified redundancy; None where there is none."""
+        """The certified redundancy; None where there is none, or no time to derive it."""
         if point not in self.known:
+            if self.late(1.0):
+                return None
             said = ", ".join(f"{n} = {v}" for n, v in zip(self.names, point, strict=True))
             self.progress(f"{len(self.known) + 1}: {said}")
             self.known[point] = self.derive(point)
@@ -95,35 +110,88 @@ class _Search:
         return tuple(changes.get(i, v) for i, v in enumerate(self.start))
 
     def line(self, i: int) -> tuple[tuple[int, ...], int]:
-        """The values around the start that one polynomial runs through, and its degree."""
-        pairs = [(v, self.at(self.moved({i: v}))) for v in self.values[i]]
-        whole = [(v, r) for v, r in pairs if r is not None]
+        """Values around the start that one polynomial runs through, and its degree."""
         best: tuple[tuple[int, ...], int] = ((self.start[i],), 0)
-        for low, high in combinations(range(len(whole) + 1), 2):
-            part = whole[low:high]
-            inside = tuple(v for v, _ in part)
-            if self.start[i] not in inside or len(inside) <= len(best[0]):
+        whole: dict[int, int] = {}
+        for v in sorted(self.values[i], key=lambda v: (abs(v - self.start[i]), v)):
+            value = self.at(self.moved({i: v}))
+            if value is None:
                 continue
+            whole[v] = value
+            best = _longest(sorted(whole.items()), self.start[i])
+            if len(best[0]) >= NEAR:
+                break
+        self.beyond += [
+            (self.names[i], v, r) for v, r in sorted(whole.items())
+            if len(best[0]) > 1 and v not in best[0]]
+        return best
+
+    def grown(self, i: int, values: tuple[int, ...], polynomial: Polynomial) -> tuple[int, ...]:
+        """The values with those next to them at which the polynomial holds, while there is time."""
+        own = self.values[i]
+        for more in (own[own.index(values[-1]) + 1:], own[:own.index(values[0])][::-1]):
+            for v in more if len(values) > 1 else ():
+                point = self.moved({i: v})
+                value = None if self.late(GROWN) and point not in self.known else self.at(point)
+                if value is None:
+                    break
+                if value != polynomial(point):
+                    if (self.names[i], v, value) not in self.beyond:
+                        self.beyond.append((self.names[i], v, value))
+                    break
+                values = tuple(sorted((*values, v)))
+        return values
+
+
+def _longest(whole: Sequence[tuple[int, int]], start: int) -> tuple[tuple[int, ...], int]:
+    """The most neighbouring values, the start among them, on one polynomial, and its degree."""
+    best: tuple[tuple[int, ...], int] = ((start,), 0)
+    for low, high in combinations(range(len(whole) + 1), 2):
+        part = whole[low:high]
+        inside = tuple(v for v, _ in part)
+        if start in inside and len(inside) > len(best[0]):
             d = degree(part, DEGREE)
             if d is not None:
                 best = inside, d
-        self.beyond += [
-            (self.names[i], v, r) for v, r in whole if len(best[0]) > 1 and v not in best[0]]
-        return best
+    return best
 
 
 def fit(
     names: Sequence[str], values: Sequence[Sequence[int]], start: Point,
     derive: Callable[[Point], Measured | None], cost: Callable[[Point], int],
-    progress: Progress = silent,
+    progress: Progress = silent, late: Late = never,
 ) -> Fit:
-    """The polynomial in the sizes through certified redundancies around `start`.
+    """The polynomial in the sizes through certified redundancies around `start`, and its sides.
 
     `derive` gives the redundancy at a point or None where there is no network of these sizes;
-    `cost` its number of parameters: small ones come first. Raises BadInputError where no
-    polynomial of degree up to 3 in each size runs through what was certified.
+    `cost` its number of parameters: small ones come first; once `late` no size is derived, and what
+    is certified by then is fitted. Raises BadInputError where no polynomial of degree up to 3 in
+    each size runs through what was certified.
     """
-    search = _Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress)
+    search = _Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress, late)
+    found = _fit(search)
+    return replace(found, sides=tuple(_sides(search, found)))
+
+
+def _sides(search: _Search, found: Fit) -> Iterator[Fit]:
+    """A fit beyond each end of a range, where one runs through what is certified there."""
+    for name, value, _ in found.beyond:
+        if name not in search.names:
+            continue  # a corner of two sizes
+        i = search.names.index(name)
+        up = value > found.ranges[i][-1]
+        if any(name == n and (v > found.ranges[i][-1]) == up and abs(v - found.start[i]) < abs(
+                value - found.start[i]) for n, v, _ in found.beyond):
+            continue  # one nearer to the bound starts it
+        there = tuple(v for v in search.values[i] if (v >= value if up else v <= value))
+        with suppress(BadInputError):
+            yield _fit(replace(
+                search, start=search.moved({i: value}), beyond=[],
+                values=tuple(there if j == i else r for j, r in enumerate(search.values))))
+
+
+def _fit(search: _Search) -> Fit:
+    names, start = search.names, search.start
     if search.at(start) is None:
         raise BadInputError(
             "at the sizes that the fit starts from the sandwich does not close: choose others with "
@@ -136,13 +204,14 @@ def fit(
         if degrees[i] and degrees[j] and _meet(search, i, j, steps)}
     chosen = list(monomials(degrees, together))
     polynomial, points = _fitted(search, ranges, chosen)
+    ranges = tuple(search.grown(i, r, polynomial) for i, r in enumerate(ranges))
     while (outside := _corner_outside(search, ranges, polynomial)) is not None:
         ranges = outside
-        polynomial, points = _fitted(search, ranges, chosen)
+    polynomial, points = _fitted(search, ranges, chosen)
     fresh = _predicted(search, ranges, polynomial, points)
     still = tuple(p for p, m in search.known.items() if m is not None and not m.certified)
     return Fit(
-        tuple(names), start, polynomial, points, fresh, still, ranges, tuple(search.beyond))
+        names, start, polynomial, points, fresh, still, ranges, tuple(search.beyond))
 
 
 def _step(values: Sequence[int], here: int) -> int | None:
@@ -225,7 +294,8 @@ def _settled(
     if known < len(chosen):
         raise BadInputError(
             f"{len(points)} certified sizes settle {known} of {len(chosen)} coefficients and there "
-            "are no more: vary fewer sizes with --sizes")
+            f"{'is no time for' if search.late(1.0) else 'are no'} more: vary fewer sizes with "
+            "--sizes")
     spare = len(points) - known
     for p in left:
         if spare >= SPARE:

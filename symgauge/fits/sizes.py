@@ -42,12 +42,14 @@ def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
 
 
 def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:
-    """The number of parameters at these sizes; None where the factory refuses them."""
-    from symgauge.capture import build_without_weights
+    """The number of parameters at these sizes; None where the module is not built or does not run.
+    """
+    from symgauge.capture.module import runs
 
     with contextlib.suppress(SymgaugeError):
-        module, _, _ = build_without_weights(target.at(sizes))
-        return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
+        module, args, kwargs = target.at(sizes).build()
+        if runs(module, args, kwargs):
+            return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
     return None
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from symgauge.errors import BadInputError, SizeError, SymgaugeError
@@ -15,23 +18,28 @@ from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
+    from symgauge.derivation.derive import Asked
 
 
 def fit_target(
     target: Target, names: Sequence[str] = (), *, output: str | int | None = None,
-    observable: str = "logits", progress: Progress = silent,
+    observable: str = "logits", progress: Progress = silent, seconds: float | None = None,
 ) -> tuple[Fit, list[str]]:
     """The polynomial around the TARGET's sizes, and why some sizes were not varied.
 
-    `names`: the sizes to vary (all integer ones). Raises SizeError for a name that is no size,
+    `names`: the sizes to vary (all integer ones); `seconds` of the processor after which no further
+    size is derived. Raises SizeError for a name that is no size,
     BadInputError where nothing can be varied or no polynomial fits.
     """
-    from symgauge.derivation.derive import derive_target
+    from symgauge.derivation.derive import Asked, derive_target
 
+    begun = time.process_time()
     for name in names:
         if name not in target.sizes:
             raise SizeError(f"{target.text} has no size {name!r}; it has: "
                             + (", ".join(target.sizes) or "none"))
+    asked = Asked(target.name, output, observable, progress=progress)
+    target = _start(target, asked)
     progress("sizes that may be varied")
     sizes, kept = varied(target, names)
     if not sizes:
@@ -52,6 +60,25 @@ def fit_target(
     def here(name: str) -> int:
         return int(str(target.sizes[name]))
 
+    def late(share: float) -> bool:
+        return seconds is not None and time.process_time() - begun > share * seconds
+
     start = tuple(here(s.name) // (1 if s.over is None else here(s.over)) for s in sizes)
     labels, values = [s.label for s in sizes], [s.values for s in sizes]
-    return fit(labels, values, start, derive, cost, progress), kept
+    return fit(labels, values, start, derive, cost, progress, late), kept
+
+
+def _start(target: Target, asked: Asked) -> Target:
+    """The target where a derivation of it would look, and from there on at the sizes of each point.
+
+    Nobody chose the small sizes of a published model: a derivation takes a larger vocabulary where
+    that leaves less. Full sizes are not asked for.
+    """
+    from symgauge.derivation.derive import captured_target
+    from symgauge.derivation.larger import without_accidents
+
+    target = replace(target, full=None, written=None)
+    if not target.chose:
+        made = partial(captured_target, asked=asked)
+        target = without_accidents(made(target), made).target
+    return replace(target, published=None, growing=())

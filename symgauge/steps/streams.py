@@ -202,7 +202,7 @@ class _Block:
             if p.base.kind == "smooth":
                 smooth.append(book.width(p.base.axis))
         if bound.projective:
-            bound = self._no_field(bound, smooth)
+            bound = self._no_field(bound, smooth, seen)
         bound, whole = self._biases(bound, seen, constants)
         if self.raw:
             bound = replace(bound, matrix=Changes.NONE, scale=False)
@@ -234,11 +234,19 @@ class _Block:
         biased = [any(map(own, f.biases)) for f, _ in part.reads]
         return count(self.book, base, [depth] * 3, biased, seen)
 
-    def _no_field(self, bound: Bound, smooth: Sequence[Count]) -> Bound:
-        """Smooth units exclude the projective fields that a norm before the head lets stand."""
+    def _no_field(self, bound: Bound, smooth: Sequence[Count], seen: Count) -> Bound:
+        """Units exclude the projective fields that a norm before the head lets stand.
+
+        Smooth ones by their atoms, those with walls by their jump, where a norm is between.
+        """
         if not smooth:
-            raise Unread("no smooth units below the last norm")
-        if bound.scale:
+            (top, *others) = self.parts
+            if bound.scale or others or not isinstance(top.base, Unit) or self._read(
+                    top.base.argument)[0] is None:
+                raise Unread("no smooth units below the last norm")
+            self.book.step("walls below a last norm", self.y.node)
+            self.book.at_most(number(3), seen)
+        elif bound.scale:
             first, width = smooth[0], self.width
             self.book.needs(lambda at: width(at) >= 3 or first(at) >= 2)
             self.book.steps[-1].cases += [(number(3), width), (number(2), first)]

@@ -10,7 +10,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mlp, real
 from torch import Tensor
 
 from symgauge.capture import capture
-from symgauge.converse.complete import Completeness, Extent, check, completeness
+from symgauge.converse.complete import AGREES, Completeness, Extent, check, completeness
 from symgauge.converse.facts import FACTS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sweep import sweep
@@ -65,7 +65,7 @@ def test_enough_rows_are_complete() -> None:
 
 
 def made(
-    shapes: str, formula: Callable[..., Tensor], *args: Tensor
+    shapes: str, formula: Callable[..., object], *args: Tensor
 ) -> Network:
     return capture(KnownNetwork(shapes, formula), args).network
 
@@ -118,11 +118,152 @@ def test_rotary_scores_of_two_causal_tokens_stop() -> None:
 
 
 def test_post_norm_stops() -> None:
-    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
-        z = x + torch.tanh(x @ p.W.T) @ p.V.T
-        return p.g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
+    """One block whose sum is normed and read out has a converse, a stream of two has none."""
+    from converse_ranks import redundancy_of
 
-    assert sweep(made("W:4x3 V:3x4 g:3", formula, real(1, 3))).stop is not None
+    def block(z: Tensor, g: Tensor, W: Tensor, V: Tensor) -> Tensor:
+        z = z + torch.tanh(z @ W.T) @ V.T
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
+
+    one = made("W:4x3 V:3x4 g:3", lambda p, x: block(x, p.g, p.W, p.V), real(1, 3))
+    assert sweep(one).stop is None and sweep(one).bound == redundancy_of(one, 0) == 0
+    two = made("W:4x3 V:3x4 g:3 A:4x3 B:3x4 h:3", lambda p, x: block(
+        block(x, p.g, p.W, p.V), p.h, p.A, p.B), real(1, 3))
+    assert sweep(two).stop is not None
+
+
+def relu_below_a_norm(d: int, units: int, eps: float = 1e-2, through: bool = True) -> Network:
+    """x A, a block of relu behind a skip, a norm, a head with a bias."""
+    def rms(z: Tensor, g: Tensor, eps: float) -> Tensor:
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps)
+
+    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.A.T
+        y = z + torch.relu((rms(z, p.g, 1e-2) if through else z) @ p.W.T + p.c) @ p.V.T
+        return rms(y, p.G, eps) @ p.U.T + p.k
+
+    gain = f"g:{d}" if through else ""
+    return made(f"A:{d}x{d} {gain} W:{units}x{d} c:{units} V:{d}x{units} G:{d} U:{d}x{d} k:{d}",
+                formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "units"), [(3, 1), (3, 2), (4, 2)])
+def test_walls_below_a_norm(d: int, units: int) -> None:
+    """relu leaves no projective field of the stream: d (d - 1) / 2 + 2 d + h, exactly."""
+    from converse_ranks import redundancy_of
+
+    network = relu_below_a_norm(d, units)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE and found.second == AGREES
+    assert found.bound == redundancy_of(network, 0) == d * (d - 1) // 2 + 2 * d + units
+
+
+@pytest.mark.parametrize("network", [
+    lambda: relu_below_a_norm(2, 2), lambda: relu_below_a_norm(3, 2, eps=0.0),
+    lambda: relu_below_a_norm(3, 2, through=False)], ids=["a plane", "epsilon 0", "no norm"])
+def test_walls_below_a_norm_stop(network: Callable[[], Network]) -> None:
+    """Two dimensions, a norm without epsilon, units that read the stream as it is."""
+    found = sweep(network())
+    assert found.stop is not None and ("walls" in found.stop.law or "norm" in found.stop.law)
+
+
+def norm_of_a_block(d: int, units: int, eps: float = 1e-2, gain: bool = True) -> Network:
+    """x A, a block whose units are normed before they are added, a norm, a head."""
+    def rms(z: Tensor, eps: float) -> Tensor:
+        return z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps)
+
+    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.A.T
+        u = rms(torch.tanh((p.g * rms(z, 1e-2)) @ p.W.T) @ p.V.T, eps)
+        return (p.G * rms(z + (p.s * u if gain else u), 1e-2)) @ p.U.T
+
+    shapes = f"A:{d}x{d} g:{d} W:{units}x{d} V:{d}x{units} G:{d} U:{d}x{d}"
+    return made(f"{shapes} s:{d}" if gain else shapes, formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "units"), [(2, 2), (3, 3), (3, 4)])
+def test_a_norm_of_a_block(d: int, units: int) -> None:
+    """Its gain leaves the stream no rotation: two gains are left, exactly."""
+    from converse_ranks import redundancy_of
+
+    network = norm_of_a_block(d, units)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE and found.families == 2 * d
+    assert found.bound == redundancy_of(network, 0) == 2 * d
+
+
+@pytest.mark.parametrize(("network", "reason"), [
+    (lambda: norm_of_a_block(3, 2), "spans"), (lambda: norm_of_a_block(3, 3, 0.0), "epsilon"),
+    (lambda: norm_of_a_block(3, 3, gain=False), "gain")], ids=["few units", "epsilon 0", "no gain"])
+def test_a_norm_of_a_block_stops(network: Callable[[], Network], reason: str) -> None:
+    """Two units in three dimensions leave three directions more: no bound below the truth."""
+    from converse_ranks import redundancy_of
+
+    program = network()
+    found = sweep(program)
+    assert found.stop is not None and reason in found.stop.reason
+    assert found.bound >= redundancy_of(program, 0)
+
+
+def read_out(d: int, eps: float, centred: bool, second: bool = False) -> Network:
+    """x A, a block of units behind a skip, a norm with gain and bias as the output; one entry of it
+    times an input besides."""
+    def normed(z: Tensor, eps: float) -> Tensor:
+        return torch.nn.functional.layer_norm(z, (d,), eps=eps) if centred else (
+            z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps))
+
+    def formula(p: torch.nn.Module, x: Tensor) -> object:
+        z = x @ p.A.T
+        y = z + torch.tanh((p.g * normed(z, 1e-2)) @ p.W.T) @ p.V.T
+        y = p.G * normed(y, eps) + p.b
+        return (y, y[:, 0] * x[:, 0]) if second else y
+
+    return made(f"A:{d}x{d} g:{d} W:2x{d} V:{d}x2 G:{d} b:{d}", formula, real(1, d))
+
+
+@pytest.mark.parametrize(("d", "eps", "centred", "second"), [
+    (2, 1e-2, False, False), (3, 1e-2, True, True), (3, 0.0, False, True), (4, 1e-2, True, False)])
+def test_a_norm_that_is_read_out(d: int, eps: float, centred: bool, second: bool) -> None:
+    """Gain and bias are seen, no rotation is left; an output that others tell adds nothing."""
+    from converse_ranks import redundancy_of
+
+    network = read_out(d, eps, centred, second)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE
+    assert found.bound == found.families == redundancy_of(network, 0)
+
+
+def test_an_output_with_a_parameter_of_its_own_stops() -> None:
+    def formula(p: torch.nn.Module, x: Tensor) -> object:
+        y = torch.tanh(x @ p.A.T) @ p.B.T
+        return y, y * p.s
+
+    found = sweep(made("A:3x2 B:2x3 s:2", formula, real(1, 2)))
+    assert found.stop is not None and found.stop.reason == "several outputs"
+
+
+@pytest.mark.parametrize(("positions", "tied"), [(False, False), (True, False), (False, True)])
+def test_tokens_that_see_all_others(positions: bool, tied: bool) -> None:
+    """Contexts of one token alone tell how it varies, causal or not."""
+    from converse_ranks import tokens_of
+
+    def rms(z: Tensor, g: Tensor) -> Tensor:
+        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-2)
+
+    def formula(p: torch.nn.Module, ids: Tensor) -> Tensor:
+        z = torch.nn.functional.embedding(ids, p.E)
+        z = z + p.P if positions else z
+        n = rms(z, p.g)
+        z = z + torch.softmax((n @ p.q.T) @ (n @ p.k.T).T, -1) @ (n @ p.v.T) @ p.o.T
+        z = z + torch.tanh(rms(z, p.a) @ p.W.T) @ p.X.T
+        return rms(z, p.G) @ (p.E if tied else p.U).T
+
+    network = made(
+        "E:90x2 g:2 q:1x2 k:1x2 v:1x2 o:2x1 G:2 a:2 W:1x2 X:2x1"
+        + (" P:2x2" if positions else "") + ("" if tied else " U:3x2"), formula, torch.arange(2))
+    found = completeness(network)
+    assert found.extent is Extent.RANGE, found.says
+    assert found.bound == found.families == tokens_of(network, 0)
 
 
 def test_powers_above_the_number_of_inputs_stop() -> None:

@@ -94,3 +94,67 @@ def test_coefficients_are_exact_and_their_freedom_is_said() -> None:
     assert Polynomial(("n",), terms)((7,)) == 21
     assert through([(0,), (1,), (2,)], [(2,), (3,)], [1, 3])[1] is False
     assert through([(0,)], [(1,), (2,)], [1, 3]) == (None, False)
+
+
+def test_beyond_a_bound_is_a_fit_of_its_own() -> None:
+    """max(0, d - 4) h from d = 2: its other side is a polynomial too, with fresh sizes."""
+    def derive(point: tuple[int, ...]) -> Measured:
+        d, h, n = point
+        return Measured(h * n + max(0, d - 4) * h, True)
+
+    found = fit(NAMES, [range(1, 10), *VALUES[1:]], (2, 2, 4), derive, sum)
+    (side,) = found.sides
+    assert str(side.polynomial) == "d*h + h*n - 4*h" and side.holds
+    assert found.ranges[0] == (1, 2, 3, 4) and side.ranges[0][0] == 5
+
+
+def test_a_fit_without_time_takes_what_is_certified() -> None:
+    """Lines do not grow once their share is spent; before the first fit there is none."""
+    sizes: list[tuple[int, ...]] = []
+
+    def derive(point: tuple[int, ...]) -> Measured:
+        sizes.append(point)
+        return Measured(point[0] + 2 * point[1], True)
+
+    def late(share: float) -> bool:
+        return len(sizes) >= 14 * share
+
+    short = fit(NAMES[:2], VALUES[:2], START[:2], derive, sum, late=late)
+    assert str(short.polynomial) == "d + 2*h" and short.holds and len(sizes) <= 14
+    assert len(short.ranges[0]) + len(short.ranges[1]) < 11
+    sizes.clear()
+    with pytest.raises(BadInputError, match="no time for"):
+        fit(NAMES[:2], VALUES[:2], START[:2], lambda p: derive(p) and Measured(p[0] * p[1], True),
+            sum, late=lambda share: len(sizes) >= 7)
+
+
+def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vocabulary that varies is no small one that a derivation may exchange for a larger one."""
+    from symgauge.capture.target import Target
+    from symgauge.derivation import derive
+    from symgauge.errors import UndecidedError
+    from symgauge.fits.target import fit_target
+    from symgauge.hf.target import load_hf
+
+    seen: list[Target] = []
+
+    def noted(target: Target, **rest: object) -> None:
+        seen.append(target)
+        raise UndecidedError("not asked")
+
+    monkeypatch.setattr(derive, "derive_target", noted)
+    with pytest.raises(BadInputError, match="does not close"):
+        fit_target(load_hf("hf:gpt2", {}), ["vocab_size"])
+    assert seen and all(t.chose and not t.growing and t.full is None for t in seen)
+
+
+def test_a_width_of_heads_is_varied_as_their_quotient() -> None:
+    """A module that is built at any width and runs at multiples of its heads alone."""
+    from symgauge.capture import load_target
+    from symgauge.fits.sizes import parameters, varied
+    from symgauge.zoo import load
+
+    target = load_target("encoder_block", load, {})
+    assert parameters(target, {"embed_dim": 5}) is None is not parameters(target, {"embed_dim": 6})
+    sizes, kept = varied(target, ["embed_dim", "num_heads"])
+    assert [s.label for s in sizes] == ["(embed_dim/num_heads)", "num_heads"] and not kept

@@ -172,6 +172,7 @@ def test_a_proof_file_prints_its_own_latex(tmp_path: Path) -> None:
         ("k11_powers", "powers, p, d, h, o\", (3, 3, 5, 2), _powers(3, 3, 5, 2), 6)",
          "powers, p, d, h, o\", (3, 3, 5, 2), _powers(3, 3, 5, 2), 5)"),
         ("k12_post_norm", "G @ A @ G.inv - dG", "A - dG"),
+        ("k13_norm_of_block", "G @ A @ G.inv - dG", "A - dG"),
         ("k8_tokens", "n @ (A @ G - G @ A + dG)", "n @ (A @ G + G @ A + dG)"),
         ("k8_tokens", "+ 10582, scope", "- 10582, scope"),
         ("c10_balance", "K: -(Gamma.T @ Q)}), zero", "K: -(Gamma @ Q)}), zero"),
@@ -179,6 +180,7 @@ def test_a_proof_file_prints_its_own_latex(tmp_path: Path) -> None:
         ("c11_optimisers", "(v @ g), G.T @ v", "(v @ g.inv), G.T @ v"),
         ("c11_optimisers", "moved(-q, -m, -p)", "moved(-q, -m, p)"),
         ("c11_optimisers", "{s: 2, q: 1, p: 1, h: 1}", "{s: 1, q: 1, p: 1, h: 1}"),
+        ("k10_heads", "s * Q * (1 + length / e)", "s * Q"),
     ],
 )
 def test_a_planted_error_is_refuted(name: str, true: str, false: str, tmp_path: Path) -> None:
@@ -194,6 +196,7 @@ def test_a_planted_error_is_refuted(name: str, true: str, false: str, tmp_path: 
         ("k6_norms", "db0 = b0 + (e / nu) * q", "db0 = b0"),
         ("k6_norms", "(-e / nu**2)", "(-e / nu)"),
         ("k7_residual", "(z @ -(skew @ B))", "(z @ (skew @ B))"),
+        ("k13_norm_of_block", "z * (q_z + q_s) + 2 * s * q_zs", "z * (q_z + q_s)"),
         ("k10_heads", "l1 * vw - 2 * l1 * vw", "l1 * vw - l1 * vw"),
         ("k10_heads", "(1 / e) * (z @ sym @ z.T @ z)", "0 * (z @ sym @ z.T @ z)"),
         ("c10_balance", "gap, half = Q @ (g - g.inv.T)", "gap, half = Q @ (g + g.inv.T)"),

@@ -10,5 +10,5 @@ TABLE = Fact(
     "proofs/k2_matrix_equations.py, k8_tokens.py")
 TOKENS = Fact(
     "tokens", "dE_v = xi(E_v) for one function xi, which solves the equation of free inputs",
-    "causal, V >= T (P' + 1), P' the other parameters (of a head d + 1 columns, and as many more "
-    "tokens); the first position's outputs see the stream", "proofs/k8_tokens.py", (AX,))
+    "V >= T (P' + 1), P' the other parameters (of a head d + 1 columns, and as many more tokens); "
+    "outputs of contexts of one token alone see the stream", "proofs/k8_tokens.py", (AX,))

@@ -10,6 +10,19 @@ HEAD_NORM = Fact(
     "head behind a norm", "d(N(z) G U) = 0: dN = N A, so dz = z A + z (z A z^T) / (d epsilon) or "
     "z A + phi z; units below exclude the second: A in so(d) (epsilon 0: + R)",
     "o >= d; smooth units write last below", "proofs/k10_heads.py")
+NORM_OUT = Fact(
+    "a norm that is read out", "d(N(z) G + b) = 0: dN = N A + c, A = - dG / G, as of a head with "
+    "as many outputs; units below leave A in so(d), so A = 0, dG = 0, c = 0, db = 0",
+    "smooth units write last below, or walls", "proofs/k10_heads.py")
+KINKED_BELOW = Fact(
+    "walls below a last norm", "y = z + sum_i relu(u_i) v_i + b, dy = y A + y (y A y^T) / (d "
+    "epsilon): the jump at u_i = 0 across v_i leaves A in so(d)",
+    "d >= 3, u reads z through a norm, a wall is reached", "proofs/k10_heads.py")
+NORM_OF_BLOCK = Fact(
+    "a norm of what is added", "y = z + N(u) G, dy = y A + c with A in so(d): the part odd in the "
+    "root, d(N(u) G) = N(u) G A, leaves dG = 0, du = 0, A = 0 (with a multiple of 1: of G too)",
+    "the rows of the last matrix of u span, epsilon > 0, the g_i^2 are distinct",
+    "proofs/k13_norm_of_block.py", (AX,))
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
     "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))
