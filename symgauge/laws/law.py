@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from symgauge.exact.polynomial import Polynomial, ratio, scale
 from symgauge.laws.shifting import Shifted, Shifting
 from symgauge.laws.turning import Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights
+from symgauge.laws.weighing import Scaled, Weighing, Weights
 from symgauge.program.array import Array
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, Pick, View
@@ -48,6 +48,9 @@ class Law(ABC):
     #: Whether its shift lemma holds of a value of which nothing is said where a mask is 0.
     takes_masked: ClassVar[bool] = False
 
+    #: Whether it makes factors of added logarithms, or logarithms of factors.
+    takes_logarithms: ClassVar[bool] = False
+
     # -- lemmas: the variation of the value from the inputs' (None: that input does not vary) ----
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
@@ -63,6 +66,18 @@ class Law(ABC):
         for weights in inputs:
             weighing.vanish(weights.values())
         return {}
+
+    def logs(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
+        """The same of logarithms of the factors, which are added to the inputs."""
+        for weights in inputs:
+            weighing.vanish(weights.values())
+        return {}
+
+    def scaled(self, weighing: Weighing, line: Line, inputs: list[Scaled]) -> Scaled:
+        """Both: factors give factors, and what is added what is added."""
+        return Scaled(
+            self.weighed(weighing, line, [x.weights for x in inputs]),
+            self.logs(weighing, line, [x.logs for x in inputs]))
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
         """How shifts of the inputs move the value. Raises NoLemma."""

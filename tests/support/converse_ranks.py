@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from symgauge.derivers.cells import Cells
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points.tried_cells import Cells
 from symgauge.program.network import Network
 
 
