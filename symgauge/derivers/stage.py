@@ -16,6 +16,7 @@ from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
+from symgauge.families.kinds.equal_turns import equal_turns
 from symgauge.families.kinds.translation import SHIFT
 from symgauge.laws.facts import totals_of, views_of
 from symgauge.laws.reads import is_used, unread_summands
@@ -27,6 +28,7 @@ from symgauge.proof.intertwiners.places import halves_of, is_whole_axis, place_o
 from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.weights import nullspace, prove_weights, solve_weights
 from symgauge.spaces.line import NoLemma
+from symgauge.spaces.rotary import turned_alike
 from symgauge.spaces.structure import Structure
 
 
@@ -121,7 +123,10 @@ class Stage:
         for half, places in self.halves.items():
             # every place of the leg must be one of two halves
             if len(self.met.get(half, ())) == 2 * len(places):
-                found = self._first(turning, places, halved=True)
+                alike = turned_alike(self.structure.lines.values(), 2 * self.structure.size(half))
+                whole = [] if alike is None else [equal_turns(alike)]
+                found = self._first(whole, places, halved=False) or (
+                    self._first(turning, places, halved=True))
                 if found is not None:
                     self._turned.add(half)
                     yield found

@@ -1,9 +1,9 @@
 r"""A matrix on a leg: the value varies by A on some leaves, by -A^T on others.
 
 The kinds of A: gl (any), so (A^T = -A), so1 (so, and A 1 = 0), complex (a + b J on pairs of
-entries, J the quarter turn), centred (A = u 1^T, which is 0 on what sums to 0). A may differ from
-copy to copy (a matrix for each head): the leaves that number the copies go along, and what belongs
-together must stay side by side.
+entries, J the quarter turn; matrices of these on pairs that turn alike), centred (A = u 1^T, which
+is 0 on what sums to 0). A may differ from copy to copy (a matrix for each head): the leaves that
+number the copies go along, and what belongs together must stay side by side.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Turning:
         #: A^T = -A; A 1 = 0; A commutes with J; A z = 0 where 1^T z = 0.
         self.orthogonal = kind.orthogonal
         self.fixes_ones = kind.fixes_ones
-        self.commutes_with_turns = kind.commutes_with_turns
+        self.turns_with = kind.turns_with
         self.fixes_sums_of_0 = kind.fixes_sums_of_0
         self.start = start
         #: A parameter that would join: the sweep is done again with it.
