@@ -38,6 +38,14 @@ class Rotary(Law):
                 raise NoLemma("a rotary embedding of other pairs")
         return Turned(turning.moved(line, 0, marks))
 
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        marks, last = the_only(inputs).marks, last_axis(turning.structure, line)
+        if not {a[0] for a in marks} <= line.attrs["steady"]:
+            raise NoLemma("a rotary embedding that differs along a leg in another order")
+        if any(c[0] == last for m in marks.values() for c in m.copies):
+            raise NoLemma("copies are mixed")
+        return Turned(turning.moved(line, 0, marks))
+
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         last, weights = last_axis(weighing.structure, line), inputs[0]
         on = {a: w for a, w in weights.items() if a and a[0] == last}

@@ -36,6 +36,8 @@ def turned(turning: Turning, start: Mapping[int, Turned]) -> Swept[Turned]:
         if turning.joined is not None:
             return None  # this sweep is void
         law = all_laws()[line.law]
+        if turning.permutes:
+            return law.reordered(turning, line, inputs) or None
         squares = [t for t in inputs if t is not None and t.squared]
         if not squares:
             return law.turned(turning, line, inputs) or None

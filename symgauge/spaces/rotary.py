@@ -49,7 +49,14 @@ class Turn:
     @property
     def attrs(self) -> dict[str, Any]:
         """The attributes of the line."""
-        return {"pairs": self.pairs, "to": self.to, "alike": self.alike}
+        return {"pairs": self.pairs, "to": self.to, "alike": self.alike, "steady": self.steady}
+
+    @cached_property
+    def steady(self) -> frozenset[int]:
+        """The axes of the root along which all turn alike."""
+        n = self.straight.ndim - 1
+        return frozenset(a for a, b in self.to.items() if b < n and all(
+            (x == x.take([0], axis=b)).all() for x in (self.straight, self.crossed)))
 
     @cached_property
     def alike(self) -> tuple[int, ...]:

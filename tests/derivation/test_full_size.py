@@ -51,6 +51,21 @@ def test_the_families_add_up_but_for_what_they_share(gpt2: FullDerivation) -> No
     assert len({g.class_ for g in gpt2.generators}) < len(gpt2.generators) / 2
 
 
+def test_permutations(gpt2: FullDerivation) -> None:
+    """Of the stream, which tied embeddings and gains let no rotation turn; of heads; of units."""
+    assert gpt2.discrete is not None
+    assert sorted((e.group, e.order) for e in gpt2.discrete) == [
+        ("S_16", "16!"), *[("S_24", "24!")] * 3, *[("S_4", "4!")] * 3]
+    assert r"$16! \cdot 4!^{3} \cdot 24!^{3}$ elements" in gpt2.to_latex()
+    wrong = gpt2.plain()
+    wrong["discrete"][0]["group"] = "S_17"
+    edited = FullDerivation.from_plain(sealed(wrong)).verify()
+    assert edited.verdict is Verdict.REFUTED and "discrete" in edited.reasons[0]
+    # a record from before has none
+    del wrong["discrete"]
+    assert FullDerivation.from_plain(sealed(wrong)).verify().verdict is Verdict.PROVED
+
+
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:
     values = {name: int(text.split()[0]) for name, text in gpt2.symbols.items()}
     assert sympify(gpt2.polynomial).subs(values) == gpt2.dimension

@@ -22,6 +22,7 @@ from structural_referee import FIELD, ROWS, paired, referee
 
 from symgauge.derivers.stage import Stage
 from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.real import RealDomain
 from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Move, Place
@@ -31,7 +32,7 @@ from symgauge.families.kinds.centred import CENTRED
 from symgauge.laws import all_laws, sweep
 from symgauge.laws.facts import facts_of
 from symgauge.laws.shifting import Shifted, Shifting, Term
-from symgauge.laws.turning import Mark, Turned, Turning
+from symgauge.laws.turning import Mark, Permutations, Turned, Turning
 from symgauge.laws.weighing import WHOLE, Scaled, Weighing, Weight
 from symgauge.ops import all_ops
 from symgauge.points.draw import Draw
@@ -202,8 +203,6 @@ class Tangent:
         lowered = lower(network)
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
-        from symgauge.domains.real import RealDomain
-
         real = RealDomain()
         # squares where a root is taken: the program's only op
         rooted = has_op(network, "rsqrt") or has_op(network, "sqrt")
@@ -425,6 +424,50 @@ def test_a_wrong_prediction_is_seen() -> None:
     _, ends = sweep.turned(turning, {i: Turned(m) for i, m in start.items()})
     flipped = {x: Mark(-m.parity, m.copies) for x, m in ends[out].marks.items()}
     assert not np.array_equal(t.along(seeds), acted(t, out, flipped, a))
+
+
+# -- permutations --------------------------------------------------------------------------------
+
+
+def swapped(structure: Structure, node: int, marks: Mapping[Address, Mark], v: Any) -> Any:
+    """The entries of a line with the first two indices exchanged, in the first copy."""
+    out = v.reshape(-1).copy()
+    for address, mark in marks.items():
+        index, _ = numbered(structure, node, (*mark.copies, address))
+        first, second = np.flatnonzero(index == 0), np.flatnonzero(index == 1)
+        out[first], out[second] = out[second], out[first]
+    return out.reshape(v.shape)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_orders(make: Callable[[], Network]) -> None:
+    """What the laws say of permutations is what the value does."""
+    network = make()
+    stage, rng = Stage(Structure(network)), np.random.default_rng(3)
+    structure, lowered = stage.structure, lower(network)
+    shapes = {x.name: x.shape for x in (*network.parameters, *network.inputs)}
+    given = {n: rng.uniform(0.5, 2, (1, *shape)) for n, shape in shapes.items()}
+
+    def value(moved: Mapping[str, Any]) -> Any:
+        return values(lowered, RealDomain(), moved, moved)[lowered.outputs[0]][0]
+
+    for places in stage.met.values():
+        for copies in ((), tuple(stage.copies(places))):
+            start: dict[int, dict[Address, Mark]] = {}
+            for node, address, _ in places:
+                at = stage.copy_addresses(node, address, copies)
+                start.setdefault(node, {})[address] = Mark(1, at)
+            turning = Turning(structure, facts_of(structure), Permutations())
+            try:
+                _, ends = sweep.turned(turning, {i: Turned(m) for i, m in start.items()})
+            except NoLemma:
+                continue
+            moved = {**given, **{
+                stage.names[i]: swapped(structure, i, m, given[stage.names[i]][0])[None]
+                for i, m in start.items()}}
+            out, same = network.outputs[0], value(given)
+            end = ends[out].marks if out in ends else {}
+            assert np.allclose(value(moved), swapped(structure, out, end, same))
 
 
 # -- weights -------------------------------------------------------------------------------------
