@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -54,24 +55,26 @@ def orders(found: Found) -> Iterator[Ordered]:
     for root, places in stage.met.items():
         if structure.size(root) < 2:
             continue
-        for copies in _choices(stage, places):
-            try:
-                one = _ordered(stage, root, places, copies)
-            except NoLemma:
-                continue
-            if not any((m.parameter, m.at.axis, m.at.start, m.at.along) in held
-                       for m in one.moves if m.at is not None):
-                yield one
-            break
+        one = _largest(stage, root, places)
+        if one is not None and not any(
+                (m.parameter, m.at.axis, m.at.start, m.at.along) in held
+                for m in one.moves if m.at is not None):
+            yield one
 
 
-def _choices(
-    stage: Stage, places: Sequence[tuple[int, Address, int]]
-) -> Iterator[tuple[int, ...]]:
-    """What may number copies, most first."""
-    legs = stage.copies(places)
-    for k in range(len(legs), -1, -1):
-        yield from combinations(legs, k)
+def _largest(
+    stage: Stage, root: int, places: Sequence[tuple[int, Address, int]]
+) -> Ordered | None:
+    """With the most copies that go; where one order for all does not go, none does."""
+    found = None
+    with contextlib.suppress(NoLemma):
+        found = _ordered(stage, root, places, ())
+    legs = stage.copies(places) if found is not None else []
+    for k in range(len(legs), 0, -1):
+        for copies in combinations(legs, k):
+            with contextlib.suppress(NoLemma):
+                return _ordered(stage, root, places, copies)
+    return found
 
 
 def _ordered(

@@ -123,6 +123,8 @@ class FullOrder(Record):
     order: str
     #: The axes that are reordered, with the copies that have orders of their own.
     action: Action
+    #: The buffers among what is reordered, as running statistics.
+    buffers: tuple[str, ...]
     #: What permutations of layers alike have in common.
     class_: str
 

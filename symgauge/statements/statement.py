@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -72,16 +72,21 @@ def structural_statement(
 
 
 def stated_order(
-    one: Ordered, parts: Parts, shapes: Mapping[str, tuple[int, ...]]
+    one: Ordered, parts: Parts, shapes: Mapping[str, tuple[int, ...]],
+    buffers: Container[str] = (),
 ) -> FullOrder:
-    """The entry of permutations that are proved for every size."""
+    """The entry of permutations that are proved for every size; `buffers` are among the tensors."""
     moves = moves_of_whole(one.moves, parts)
+    moved = list(dict.fromkeys(m.parameter for m in moves if m.parameter in buffers))
     stems = list(dict.fromkeys(
-        block_of(m, shapes).removesuffix(".weight").removesuffix(".bias") for m in moves))
+        block_of(m, shapes).removesuffix(".weight").removesuffix(".bias") for m in moves
+        if m.parameter not in moved))
     text = f"permutations of the {one.size} indices shared by " + ", ".join(stems[:3]) + (
         ", ..." if len(stems) > 3 else "")
+    if moved:
+        text += ", and the buffers " + ", ".join(moved[:3]) + (", ..." if len(moved) > 3 else "")
     return FullOrder(label=text, group=one.group, order=one.order, action=moves,
-                     class_=_without_numbers(text))
+                     buffers=tuple(moved), class_=_without_numbers(text))
 
 
 def _without_numbers(label: str) -> str:

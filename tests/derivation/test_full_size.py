@@ -66,6 +66,26 @@ def test_permutations(gpt2: FullDerivation) -> None:
     assert FullDerivation.from_plain(sealed(wrong)).verify().verdict is Verdict.PROVED
 
 
+def test_permutations_move_running_statistics() -> None:
+    """A channel goes with the statistics of its norm, which the module alone tells."""
+    small = load_target("convolutional", zoo.load, {"batch_norm": "true"})
+    found = derive_full(small.at({**small.sizes, "hidden_channels": 5}), small)
+    assert found.discrete is not None
+    (one,) = found.discrete
+    statistics = ("norms.0.running_mean", "norms.0.running_var")
+    assert (one.group, one.buffers) == ("S_5", statistics)
+    assert set(statistics) < {m.parameter for m in one.action}
+    assert "and the buffers norms.0.running" in one.label
+    assert r"and the buffers" in found.to_latex()
+    alone, again = found.verify(), found.verify(small.at(found.sizes))
+    assert alone.verdict is again.verdict is Verdict.PROVED
+    assert "discrete" in str(alone.left_out) and "discrete" not in str(again.left_out)
+    wrong = found.plain()
+    wrong["discrete"][0]["buffers"] = ["norms.0.running_var"]
+    edited = FullDerivation.from_plain(sealed(wrong)).verify(small.at(found.sizes))
+    assert edited.verdict is Verdict.REFUTED and "buffers" in edited.reasons[0]
+
+
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:
     values = {name: int(text.split()[0]) for name, text in gpt2.symbols.items()}
     assert sympify(gpt2.polynomial).subs(values) == gpt2.dimension
