@@ -26,13 +26,15 @@ def free_statistics(module: torch.nn.Module) -> list[str]:
 
 def with_statistics(
     target: Target, output: str | int | None, observable: str
-) -> tuple[Network, list[str]]:
+) -> tuple[Network, list[str]] | None:
     """The program without weights, its running statistics among its parameters, and their names.
 
-    Raises what `capture` raises.
+    None where it has no such buffers. Raises what `capture` raises.
     """
     module, args, kwargs = build_without_weights(target)
     names = free_statistics(module)
+    if not names:
+        return None
     with torch.no_grad():  # torch has no derivative by them
         found = capture(
             module, args, kwargs, output=output, observable=observable, meta=True, check=False)

@@ -17,6 +17,7 @@ import numpy as np
 from symgauge.converse.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
+from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed
@@ -101,6 +102,8 @@ class FullDerivation(SealedRecord):
     completeness: Completeness
     #: Permutations, proved for every size and never said to be all; None in records from before.
     discrete: tuple[FullOrder, ...] | None = None
+    #: Those that move buffers along, and name them.
+    with_buffers: tuple[FullOrder, ...] | None = None
     #: The program without its weights (see `outline`), and the one at the small sizes.
     program: Mapping[str, Any]
     small_program: Mapping[str, Any]
@@ -131,8 +134,8 @@ class FullDerivation(SealedRecord):
             f"{len(self.generators)} families proved by intertwiners, dimension "
             f"{self.dimension} counted, both anew from the program"]
         settled = set(DECIDED)
-        if any(one.buffers for one in self.discrete or ()):
-            settled.remove("discrete")
+        if not self.with_buffers:
+            settled.add("with_buffers")  # nothing is said
         if fewer_planted(plain(self.planted), plain(self.small), self.programs()[1]):
             settled.remove("planted")
         if target is not None:
@@ -204,9 +207,8 @@ def derive_full(
         "target": target.text, "factory": factory_of(target), "sizes": target.sizes,
         "small_sizes": small.sizes, "observable": observable, "output": output,
         "training": training,
-        **_with_buffers(
-            _facts(found, generators, captured.about),
-            _orders_with_buffers(target, output, observable)), "small": few,
+        **_facts(found, generators, captured.about), "small": few,
+        "with_buffers": orders_with_buffers(target, output, observable),
         "planted": planted, "program": outline(network), "small_program": network_to_json(here),
         "versions": versions(), "seconds": seconds,
     })))
@@ -227,30 +229,6 @@ def _read(
     progress("graph")
     return capture(
         module, args, kwargs, output=output, observable=observable, meta=meta), training
-
-
-def _orders_with_buffers(
-    target: Target, output: str | int | None, observable: str
-) -> list[FullOrder]:
-    """Permutations that move buffers along, as running statistics: they are among the tensors.
-
-    None where the module has no such buffers, or cannot be read so.
-    """
-    from symgauge.capture.statistics import with_statistics
-
-    try:
-        network, buffers = with_statistics(target, output, observable)
-    except SymgaugeError:
-        return []
-    if not buffers:
-        return []
-    found, shapes = find(network), {p.name: p.shape for p in network.parameters}
-    stated = (stated_order(one, found.parts, shapes, buffers) for one in orders(found))
-    return [one for one in stated if one.buffers]
-
-
-def _with_buffers(facts: dict[str, Any], more: Sequence[FullOrder]) -> dict[str, Any]:
-    return {**facts, "discrete": [*facts["discrete"], *more]}
 
 
 def _facts(
@@ -280,9 +258,8 @@ def _disagreements(record: FullDerivation) -> Iterator[str]:
         anew = {**_facts(found, statements(found), record.about), "small": statements(find(here))}
         for key in DERIVED:
             said = plain(getattr(record, key))
-            if key == "discrete":  # those with buffers are the module's to tell
-                said = anew[key] if said is None else [e for e in said if not e["buffers"]]
-                said = plain(said)
+            if key == "discrete" and said is None:
+                continue
             if text_of(said) != text_of(plain(anew[key])):
                 yield f"full.json says another {key} than its program: {said!r:.120}"
         yield from planted_disagreements(plain(record.planted), plain(record.small), here)
@@ -308,11 +285,8 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
     if text_of(network_to_json(small.network)) != text_of(record.small_program):
         wrong.append(f"the network at the small sizes is not that {here}")
     settled = {"output", "observable", "small_program", *about_target(record, target)}
-    buffers = [one for one in record.discrete or () if one.buffers]
-    if buffers and text_of(plain(buffers)) != text_of(
-            plain(_orders_with_buffers(target, record.output, record.observable))):
-        wrong.append(f"permutations that move buffers are not those {here}")
-    settled.add("discrete")
+    wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
+    settled.add("with_buffers")
     if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {

@@ -69,11 +69,16 @@ def print_full(derivation: Data, console: Console) -> None:
             text_of(f"{sum(g['dimension'] for g in group):,}", console),
         )
     console.print(table)
-    if derivation.get("discrete"):
-        console.print(_orders(derivation["discrete"], console))
+    found = _all_orders(derivation)
+    if found:
+        console.print(_orders(found, console))
     meaning = ", ".join(f"{k} = {v}" for k, v in derivation["symbols"].items())
     if meaning:
         console.print(text_of(f"Sizes: {meaning}.", console), highlight=False)
+
+
+def _all_orders(derivation: Data) -> list[Data]:
+    return [*(derivation.get("discrete") or ()), *(derivation.get("with_buffers") or ())]
 
 
 def _orders(entries: Sequence[Data], console: Console) -> Table:
@@ -137,7 +142,7 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
         "Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n")
     body.append(all_families(
         families, shapes, reading["symbols"], reading, MOST))
-    body.append(_permutations(derivation.get("discrete") or ()))
+    body.append(_permutations(_all_orders(derivation)))
     if appendix:
         body.append(_appendix(derivation))
     title = f"Gauge symmetries of {verbatim(str(derivation['name']))}, for all sizes"

@@ -13,6 +13,7 @@ from sympy import sympify
 from symgauge import zoo
 from symgauge.capture import load_target
 from symgauge.cli.main import main
+from symgauge.derivation.derive import derive_target
 from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
@@ -69,21 +70,22 @@ def test_permutations(gpt2: FullDerivation) -> None:
 def test_permutations_move_running_statistics() -> None:
     """A channel goes with the statistics of its norm, which the module alone tells."""
     small = load_target("convolutional", zoo.load, {"batch_norm": "true"})
-    found = derive_full(small.at({**small.sizes, "hidden_channels": 5}), small)
-    assert found.discrete is not None
-    (one,) = found.discrete
+    full = small.at({**small.sizes, "hidden_channels": 5})
     statistics = ("norms.0.running_mean", "norms.0.running_var")
-    assert (one.group, one.buffers) == ("S_5", statistics)
-    assert set(statistics) < {m.parameter for m in one.action}
-    assert "and the buffers norms.0.running" in one.label
-    assert r"and the buffers" in found.to_latex()
-    alone, again = found.verify(), found.verify(small.at(found.sizes))
-    assert alone.verdict is again.verdict is Verdict.PROVED
-    assert "discrete" in str(alone.left_out) and "discrete" not in str(again.left_out)
-    wrong = found.plain()
-    wrong["discrete"][0]["buffers"] = ["norms.0.running_var"]
-    edited = FullDerivation.from_plain(sealed(wrong)).verify(small.at(found.sizes))
-    assert edited.verdict is Verdict.REFUTED and "buffers" in edited.reasons[0]
+    for found, target, group in (
+            (derive_full(full, small), full, "S_5"), (derive_target(small), small, "S_3")):
+        assert found.with_buffers is not None
+        (one,) = found.with_buffers
+        assert (one.group, one.buffers) == (group, statistics)
+        assert set(statistics) < {m.parameter for m in one.action}
+        assert "and the buffers norms.0.running" in one.label and "buffers" in found.to_latex()
+        alone, again = found.verify(), found.verify(target)
+        assert alone.verdict is again.verdict is Verdict.PROVED
+        assert "with_buffers" in str(alone.left_out) and "with_buffers" not in str(again.left_out)
+        wrong = found.plain()
+        wrong["with_buffers"][0]["buffers"] = ["norms.0.running_var"]
+        edited = type(found).from_plain(sealed(wrong)).verify(target)
+        assert edited.verdict is Verdict.REFUTED and "buffers" in edited.reasons[0]
 
 
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:
