@@ -44,7 +44,6 @@ import turned_networks  # noqa: E402
 from symgauge.capture import capture  # noqa: E402
 from symgauge.converse.complete import AGREES, completeness  # noqa: E402
 from symgauge.converse.sweep import Outcome, sweep  # noqa: E402
-from symgauge.derivers.cells import Cells  # noqa: E402
 from symgauge.errors import SymgaugeError  # noqa: E402
 from symgauge.exact.prime_field import Array as Residues  # noqa: E402
 from symgauge.exact.prime_field import PrimeField, primes  # noqa: E402
@@ -54,6 +53,7 @@ from symgauge.points.rank import draw_theta, rank_at_point  # noqa: E402
 from symgauge.points.reads import read_coordinates  # noqa: E402
 from symgauge.points.rows import batches  # noqa: E402
 from symgauge.points.tokens import draw_tokens  # noqa: E402
+from symgauge.points.tried_cells import Cells  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 from symgauge.spaces.structure import Structure  # noqa: E402
 

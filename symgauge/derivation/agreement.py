@@ -18,7 +18,6 @@ from symgauge.derivation.planted import fewer_planted, planted_disagreements
 from symgauge.derivation.record import CLAIMED, DerivationRecord, difference_of
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import Proved
-from symgauge.derivers.implicit import implicit_tensors
 from symgauge.statements.statement import plain_fields, statement
 from symgauge.derivers.structural import find, instantiate
 from symgauge.errors import SymgaugeError, UndecidedError
@@ -29,6 +28,7 @@ from symgauge.families.statement import Acting, FamilyStatement, StatedSlice
 from symgauge.lie.algebra import structure_constants
 from symgauge.lie.fields import VectorField
 from symgauge.points.draw import Draw
+from symgauge.points.implicit import implicit_tensors
 from symgauge.points.reads import read_coordinates
 from symgauge.points.tokens import draw_tokens
 from symgauge.points.unread import unread_tensors

@@ -22,6 +22,7 @@ from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
 from symgauge.points.identities import fewer_values, written_out
+from symgauge.derivation.buffers import orders_with_buffers
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
@@ -41,6 +42,7 @@ from symgauge.errors import (
 )
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.coordinates import Coordinates
+from symgauge.families.statement import FullOrder
 from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
 from symgauge.progress import Progress, silent
@@ -72,6 +74,8 @@ class Asked:
     #: The network at the full sizes, where families are restated.
     full: Network | None = None
     said: Mapping[str, Any] | None = None
+    #: Permutations that move buffers along.
+    with_buffers: tuple[FullOrder, ...] = ()
 
 
 def derive_target(
@@ -109,7 +113,10 @@ def derive_target(
             full, training["full"] = at_full_sizes(target, output, observable)
         except (TargetError, CaptureError, UnsupportedOpError) as error:
             notes.append(f"the families are not restated at the full sizes: {error}")
-    asked = replace(asked, target=target, full=full, said={**sized.said, "training": training})
+    progress("buffers")
+    asked = replace(
+        asked, target=target, full=full, said={**sized.said, "training": training},
+        with_buffers=orders_with_buffers(target, output, observable))
     seconds = {"capture": time.perf_counter() - start}
     found = derive_network(sized.deriver.network, asked, seconds, sized.deriver)
     if found.unexplained > 0 and target.chose:
@@ -300,7 +307,8 @@ def _stated(
         "full_tensors": None if full is None else plain(tensors_of(full)),
         "cells": found.cells,
         "structural": structural_part(structural, found.orbit_dimension, entries),
-        "generators": entries, "discrete": discrete, "algebra": search.algebra,
+        "generators": entries, "discrete": discrete, "with_buffers": plain(asked.with_buffers),
+        "algebra": search.algebra,
         # of the families as they are stated: verify has no others
         **records_of(network, [
             stated_family(s, coordinates, tuple(p.family.fields))

@@ -17,18 +17,20 @@ import numpy as np
 from symgauge.converse.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
+from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed
 from symgauge.statements.dimension import dimension, independent, polynomial
 from symgauge.derivers.element import Found
 from symgauge.statements.stabiliser import generic_stabiliser
-from symgauge.statements.statement import structural_statement
+from symgauge.statements.statement import stated_order, structural_statement
+from symgauge.derivers.orders import orders
 from symgauge.derivers.structural import find
 from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.parts import of_whole
-from symgauge.families.statement import FullStatement, ProofLine
+from symgauge.families.statement import FullOrder, FullStatement, ProofLine
 from symgauge.formulas.reading import Reading
 from symgauge.lie.naming import space, tally
 from symgauge.ops import all_ops
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 #: What `verify` derives anew from the two programs.
 DERIVED = (
     "tensors", "parameters", "dimension", "polynomial", "symbols", "orbit_dimension", "stabiliser",
-    "generators", "small", "algebra", "verdict", "scope", "completeness",
+    "generators", "small", "algebra", "verdict", "scope", "completeness", "discrete",
 )
 DECIDED = ("schema", "digest", "program", "planted", *DERIVED)
 SCOPE = (
@@ -98,6 +100,10 @@ class FullDerivation(SealedRecord):
     scope: str
     #: For which sizes these are all symmetries there are: the sweep from the outputs down.
     completeness: Completeness
+    #: Permutations, proved for every size and never said to be all; None in records from before.
+    discrete: tuple[FullOrder, ...] | None = None
+    #: Those that move buffers along, and name them.
+    with_buffers: tuple[FullOrder, ...] | None = None
     #: The program without its weights (see `outline`), and the one at the small sizes.
     program: Mapping[str, Any]
     small_program: Mapping[str, Any]
@@ -128,6 +134,8 @@ class FullDerivation(SealedRecord):
             f"{len(self.generators)} families proved by intertwiners, dimension "
             f"{self.dimension} counted, both anew from the program"]
         settled = set(DECIDED)
+        if not self.with_buffers:
+            settled.add("with_buffers")  # nothing is said
         if fewer_planted(plain(self.planted), plain(self.small), self.programs()[1]):
             settled.remove("planted")
         if target is not None:
@@ -200,6 +208,7 @@ def derive_full(
         "small_sizes": small.sizes, "observable": observable, "output": output,
         "training": training,
         **_facts(found, generators, captured.about), "small": few,
+        "with_buffers": orders_with_buffers(target, output, observable),
         "planted": planted, "program": outline(network), "small_program": network_to_json(here),
         "versions": versions(), "seconds": seconds,
     })))
@@ -229,6 +238,7 @@ def _facts(
     network = found.network
     total, reason = dimension(found), generic_stabiliser(found)
     formula, symbols = polynomial(found)
+    shapes = {p.name: p.shape for p in network.parameters}
     return {
         "tensors": tensors_of(network), "parameters": network.num_coordinates, "dimension": total,
         "polynomial": formula, "symbols": symbols,
@@ -236,6 +246,7 @@ def _facts(
         "generators": generators, "algebra": algebra_text(generators),
         "verdict": Verdict.PROVED, "completeness": completeness(network, found),
         "scope": "; ".join([SCOPE, *(s for s in about if s == UNCOMPARED), *network.held]),
+        "discrete": [stated_order(one, found.parts, shapes) for one in orders(found)],
     }
 
 
@@ -247,6 +258,8 @@ def _disagreements(record: FullDerivation) -> Iterator[str]:
         anew = {**_facts(found, statements(found), record.about), "small": statements(find(here))}
         for key in DERIVED:
             said = plain(getattr(record, key))
+            if key == "discrete" and said is None:
+                continue
             if text_of(said) != text_of(plain(anew[key])):
                 yield f"full.json says another {key} than its program: {said!r:.120}"
         yield from planted_disagreements(plain(record.planted), plain(record.small), here)
@@ -272,6 +285,8 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
     if text_of(network_to_json(small.network)) != text_of(record.small_program):
         wrong.append(f"the network at the small sizes is not that {here}")
     settled = {"output", "observable", "small_program", *about_target(record, target)}
+    wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
+    settled.add("with_buffers")
     if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {

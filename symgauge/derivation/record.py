@@ -16,7 +16,7 @@ from symgauge.certify.certificate import Certificate
 from symgauge.certify.claim import Claim
 from symgauge.derivation.seal import SealedRecord, Tensor, edited, sealed
 from symgauge.errors import BadInputError, InconsistentError
-from symgauge.families.statement import FamilyStatement
+from symgauge.families.statement import FamilyStatement, FullOrder
 from symgauge.program.network import Network
 from symgauge.records import Record, text_of
 from symgauge.verdict import Verdict
@@ -180,6 +180,8 @@ class DerivationRecord(SealedRecord):
     generators: tuple[FamilyStatement, ...]
     #: Permutations and signs, never said to be all.
     discrete: tuple[DiscreteElement, ...]
+    #: Permutations that move buffers along and name them; None in records from before.
+    with_buffers: tuple[FullOrder, ...] | None = None
     #: The Lie algebra that the families span.
     algebra: Algebra
     #: None in records from before.

@@ -44,6 +44,7 @@ REASONS: Mapping[str, str] = {
     "planted": "wrong symmetries that are refuted here are missing: the check sees less",
     "algebra": "its names are of a version that did not identify algebras; derive again",
     "discrete": "elements that hold here are missing",
+    "with_buffers": _MODULE,
 }
 #: Why a fact is left open where a target was captured again.
 OTHERWISE = "the target that was captured again says another, or does not say"

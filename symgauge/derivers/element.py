@@ -15,6 +15,8 @@ from symgauge.spaces.structure import Structure
 
 #: Tells entries that are over a gain: W += c / gamma.
 OVER = "over"
+#: Tells entries to which logarithms of an element are added.
+LOG = "log"
 #: (parameter, where each index of the element sits, what else tells it apart, weight).
 Entry = tuple[int, tuple[Address, ...], tuple[object, ...], Fraction]
 

@@ -22,9 +22,7 @@ import numpy.typing as npt
 
 from symgauge.derivers.at_starts import families_at_starts
 from symgauge.derivers.basket import Basket, Values
-from symgauge.derivers.cells import Cells
 from symgauge.derivers.graded import Graded
-from symgauge.derivers.implicit import implicit_tensors
 from symgauge.derivers.search import Search
 from symgauge.derivers.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
@@ -36,11 +34,13 @@ from symgauge.families.kinds.other import GENERATORS
 from symgauge.lie.algebra import close
 from symgauge.lie.fields import VectorField, independent
 from symgauge.points.draw import Draw
+from symgauge.points.implicit import implicit_tensors
 from symgauge.points.parts import MANY
 from symgauge.points.rank import rank_at_point
 from symgauge.points.reads import read_coordinates
 from symgauge.points.rows import RANK_ORDER
 from symgauge.points.tokens import draw_tokens
+from symgauge.points.tried_cells import Cells
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 from symgauge.progress import Progress

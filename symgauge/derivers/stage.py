@@ -16,6 +16,7 @@ from symgauge.families.kind import MatrixKind
 from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
+from symgauge.families.kinds.equal_turns import equal_turns
 from symgauge.families.kinds.translation import SHIFT
 from symgauge.laws.facts import totals_of, views_of
 from symgauge.laws.reads import is_used, unread_summands
@@ -27,6 +28,7 @@ from symgauge.proof.intertwiners.places import halves_of, is_whole_axis, place_o
 from symgauge.proof.intertwiners.shifts import prove_shift
 from symgauge.proof.intertwiners.weights import nullspace, prove_weights, solve_weights
 from symgauge.spaces.line import NoLemma
+from symgauge.spaces.rotary import turned_alike
 from symgauge.spaces.structure import Structure
 
 
@@ -73,7 +75,7 @@ class Stage:
             shared = own if shared is None else [x for x in shared if x in own]
         return shared or []
 
-    def _choices(self, places: Sequence[tuple[int, Address, int]]) -> list[tuple[int, ...]]:
+    def choices(self, places: Sequence[tuple[int, Address, int]]) -> list[tuple[int, ...]]:
         """What may number the copies: as many legs as go, first those of other axes left out."""
         legs = self.copies(places)
         near = [leg for leg in legs if any(
@@ -95,9 +97,10 @@ class Stage:
             elif a[0] != address[0] and is_whole_axis(self.structure, node, a):
                 yield a, leg
 
-    def _copy_addresses(
+    def copy_addresses(
         self, node: int, address: Address, copies: Sequence[int]
     ) -> tuple[Address, ...]:
+        """Where the legs that number copies sit beside a leaf."""
         found = {self.structure.legs.find(leg)[0]: a for a, leg in self._beside(node, address)}
         return tuple(found[c] for c in copies)
 
@@ -120,7 +123,10 @@ class Stage:
         for half, places in self.halves.items():
             # every place of the leg must be one of two halves
             if len(self.met.get(half, ())) == 2 * len(places):
-                found = self._first(turning, places, halved=True)
+                alike = turned_alike(self.structure.lines.values(), 2 * self.structure.size(half))
+                whole = [] if alike is None else [equal_turns(alike)]
+                found = self._first(whole, places, halved=False) or (
+                    self._first(turning, places, halved=True))
                 if found is not None:
                     self._turned.add(half)
                     yield found
@@ -130,7 +136,7 @@ class Stage:
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
         halved: bool,
     ) -> Structural | None:
-        choices = self._choices(places)
+        choices = self.choices(places)
         near = choices[-1]
         for kind in kinds:
             for whole in choices[:-1]:
@@ -155,7 +161,7 @@ class Stage:
         moves, entries = [], []
         first = places[0][2]
         for node, address, parity in places:
-            at = self._copy_addresses(node, address, copies)
+            at = self.copy_addresses(node, address, copies)
             start.setdefault(node, {})[address] = Mark(parity * first, at)
             place = place_of(self.structure, node, address, at)
             if halved:
@@ -247,7 +253,7 @@ class Stage:
         order = sorted(places, key=lambda p: (
             p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
         known: list[list[Fraction]] = []
-        choices = self._choices(places)
+        choices = self.choices(places)
         # all scaled alike, where no copies go: a pair that turns
         fewer = [c for k in range(len(choices[-1])) for c in combinations(choices[-1], k)][::-1]
         for copies in (*choices, *fewer):
@@ -260,7 +266,7 @@ class Stage:
             # of fewer copies, what more of them do not say already
             new = []
             for row in found:
-                if _rank([*known, row]) > len(known):
+                if rank_of([*known, row]) > len(known):
                     known.append(row)
                     new.append(row)
             yield from self._scalings(root, order, copies, new)
@@ -271,7 +277,7 @@ class Stage:
         """The weights at these places that leave the outputs as they are."""
         start: dict[int, Weights] = {}
         for k, (node, address, _) in enumerate(order):
-            at = self._copy_addresses(node, address, copies)
+            at = self.copy_addresses(node, address, copies)
             start.setdefault(node, {})[address] = Weight({k: Fraction(1)}, at)
         try:
             return solve_weights(self.structure, start, len(order))
@@ -284,13 +290,13 @@ class Stage:
     ) -> Iterator[Structural]:
         """A family for each row of weights."""
         for row in basis:
-            row = _primitive(row)
+            row = primitive(row)
             moves, entries = [], []
             given: dict[int, Weights] = {}
             try:
                 for weight, (node, address, _) in zip(row, order, strict=True):
                     if weight:
-                        at = self._copy_addresses(node, address, copies)
+                        at = self.copy_addresses(node, address, copies)
                         place = place_of(self.structure, node, address, at)
                         moves.append(Move(self.names[node], "s^k", place, weight))
                         entries.append((node, (*at, address), (address[:-1],), weight))
@@ -314,7 +320,7 @@ class Stage:
         except NoLemma:
             return
         for row in basis:
-            row = _primitive(row)
+            row = primitive(row)
             moved = [(w, i) for w, i in zip(row, nodes, strict=True) if w]
             steps = prove_weights(
                 self.structure, {i: {(): Weight({0: w})} for w, i in moved})
@@ -380,12 +386,13 @@ class Stage:
         )
 
 
-def _rank(rows: Sequence[Sequence[Fraction]]) -> int:
+def rank_of(rows: Sequence[Sequence[Fraction]]) -> int:
+    """The rank of rows of numbers."""
     n = len(rows[0])
     return n - len(nullspace((dict(enumerate(row)) for row in rows), n))
 
 
-def _primitive(row: Sequence[Fraction]) -> list[Fraction]:
+def primitive(row: Sequence[Fraction]) -> list[Fraction]:
     """The row in integers without a common factor."""
     scale = lcm(*(w.denominator for w in row)) if row else 1
     return [w * scale for w in row]

@@ -1,10 +1,10 @@
 """The structural deriver: families from the legs of a program, each proved by its intertwiners.
 
 It reads which op joins which axes and never a size: what it proves holds for every size of the
-legs. It knows six kinds of family: a matrix on a leg, a matrix behind a norm that centres,
-positive scalings, one scaling of whole tensors, shifts, and shifts over a norm's gain. Parameters
-that a scaling or a shift uses up (a gain, a norm's bias) are brought to 1 and to 0 first, and the
-rest is found there and carried back.
+legs. It knows seven kinds of family: a matrix on a leg, a matrix behind a norm that centres,
+positive scalings, one scaling of whole tensors, either with its logarithm added elsewhere, shifts,
+and shifts over a norm's gain. Parameters that a scaling or a shift uses up (a gain, a norm's bias)
+are brought to 1 and to 0 first, and the rest is found there and carried back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
+from symgauge.derivers.exponents import scalings_with_logarithms
 from symgauge.derivers.fixing import slices_of
 from symgauge.derivers.over_gains import shifts_over_gains
 from symgauge.derivers.stage import Stage
@@ -94,13 +95,11 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
             network.fixed(held_values(t for _, t in slices)), numbers=numbers, like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
-    found.families = [
-        *stage.matrices(), *stage.scalings(), *stage.shifts(), *shifts_over_gains(stage)]
+    found.families = [*stage.matrices(), *_simple(stage)]
     if slices:
         progress("slices that each family needs")
         same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
-                for f in (*plain.matrices(), *plain.scalings(), *plain.shifts(),
-                          *shifts_over_gains(plain))}
+                for f in (*plain.matrices(), *_simple(plain))}
         there: dict[tuple[str, ...], Structure] = {}
         found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")
@@ -108,6 +107,14 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
     shapes = {p.name: p.shape for p in network.parameters}
     found.families = [f for f in found.families if no_action(f.family, shapes) is None]
     return found
+
+
+def _simple(stage: Stage) -> Iterator[Structural]:
+    """The families of scalings and shifts."""
+    yield from stage.scalings()
+    yield from scalings_with_logarithms(stage)
+    yield from stage.shifts()
+    yield from shifts_over_gains(stage)
 
 
 def _with_slices(

@@ -7,6 +7,7 @@ the kinds by name. Each is a file of `kinds`, named as the records name it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, ClassVar, Literal
 
@@ -57,7 +58,7 @@ class Kind(ABC):
     fixes_ones: ClassVar[bool] = False
     #: g z = z wherever 1^T z = 0.
     fixes_sums_of_0: ClassVar[bool] = False
-    #: g commutes with the rotations of the plane (n = 2).
+    #: g commutes with the rotations of the plane (n = 2), or of pairs of entries.
     commutes_with_turns: ClassVar[bool] = False
     #: Positive multiples of 1 are in the group.
     contains_scalars: ClassVar[bool] = False
@@ -77,6 +78,11 @@ class Kind(ABC):
     def plain(self) -> str:
         """Its name: how records hold it."""
         return self.name
+
+    @property
+    def is_of_a_plane(self) -> bool:
+        """Whether it is all that commutes with the rotations of one plane."""
+        return self.commutes_with_turns and self.size == 2
 
     @property
     def is_finite(self) -> bool:
@@ -128,6 +134,12 @@ class MatrixKind(Kind):
     @abstractmethod
     def basis(self, n: int) -> list[Sparse]:
         """A basis of its Lie algebra, in the order of a family's fields; empty: there is none."""
+
+    def turns_with(self, pairs: str, alike: Sequence[int]) -> bool:
+        """Whether g on all of an axis commutes with rotations of its `pairs`; `alike`: the class of
+        each, of pairs that always turn alike.
+        """
+        return False
 
     @abstractmethod
     def vanishes(self, columns: int, dual: int, n: int, polynomial_of_one: bool) -> bool:

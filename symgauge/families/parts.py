@@ -18,8 +18,8 @@ Parts = Mapping[str, Mapping[str, tuple[int, int, int]]]
 
 def of_whole(family: Family, parts: Parts) -> Family:
     """The family of the first program; its slices fix no part alone."""
-    return replace(family, moves=_of_whole(family.moves, parts), via=tuple(
-        replace(t, moves=_of_whole(t.moves, parts)) for t in family.via))
+    return replace(family, moves=moves_of_whole(family.moves, parts), via=tuple(
+        replace(t, moves=moves_of_whole(t.moves, parts)) for t in family.via))
 
 
 def of_parts(family: Family, parts: Parts) -> Family | None:
@@ -41,7 +41,8 @@ def has_parts(family: Family) -> bool:
     return any(m.part or m.source_part for m in every)
 
 
-def _of_whole(moves: Sequence[Move], parts: Parts) -> tuple[Move, ...]:
+def moves_of_whole(moves: Sequence[Move], parts: Parts) -> tuple[Move, ...]:
+    """Moves of parts as moves of parameters; the same of all parts as one."""
     whole: dict[str, tuple[str, Part]] = {
         name: (parameter, part) for parameter, own in parts.items() for name, part in own.items()}
     found = []

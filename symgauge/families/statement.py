@@ -111,6 +111,24 @@ class FullStatement(Statement):
     class_: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FullOrder(Record):
+    """Permutations of the indices of a leg, proved for every size of full.json's program."""
+
+    #: What is permuted.
+    label: str
+    #: The group, such as S_12 or S_4^8.
+    group: str
+    #: The number of its elements, such as 4!^8.
+    order: str
+    #: The axes that are reordered, with the copies that have orders of their own.
+    action: Action
+    #: The buffers among what is reordered, as running statistics.
+    buffers: tuple[str, ...]
+    #: What permutations of layers alike have in common.
+    class_: str
+
+
 def element_of(part: Family | Through) -> Element:
     """The element of a family, or of the family of a slice."""
     return Element(kind=part.kind, copies=part.copies, size=part.size)

@@ -21,6 +21,7 @@ from symgauge.laws.shifting import Shifted
 from symgauge.laws.shifting import Term as Shift
 from symgauge.laws.sweep import Step
 from symgauge.laws.turning import Turned
+from symgauge.laws.weighing import Scaled, Weights
 from symgauge.program.moves import Address
 from symgauge.plain import PlainFamily
 from symgauge.report.action import Letters, Shapes, by_tensor, coefficient, line_of
@@ -148,7 +149,7 @@ class _Display:
             return None if variation.squared else self._turned(i, value, variation)
         if isinstance(variation, Shifted):
             return self._shifted(i, value, variation)
-        if isinstance(variation, dict):
+        if isinstance(variation, Scaled):
             return self._weighed(i, value, variation)
         return None
 
@@ -172,9 +173,11 @@ class _Display:
             found = self._beside(i, address[0], found, left, right)
         return found
 
-    def _weighed(self, i: int, value: Term, weights: dict[Address, Any]) -> Term | None:
+    def _weighed(self, i: int, value: Term, scaled: Scaled) -> Term | None:
         found: Term | None = value
-        for address, weight in weights.items():
+        if scaled.logs:
+            return self._added(i, value, scaled.logs)
+        for address, weight in scaled.weights.items():
             w = Fraction(weight.form.get(0, 0))
             if not w:
                 continue
@@ -187,6 +190,17 @@ class _Display:
             diagonal = rf"\operatorname{{diag}}({self.letter}){power}"
             found = self._beside(i, address[0], found, diagonal, diagonal)
         return found
+
+    def _added(self, i: int, value: Term, logs: Weights) -> Term | None:
+        """The value and what is added to it: multiples of log s."""
+        terms = [value]
+        for address, weight in logs.items():
+            w = Fraction(weight.form.get(0, 0))
+            body = self._along(i, {address} - {()}, rf"\log {self.letter}") if w else None
+            if w and body is None:
+                return None
+            terms += [Term(coefficient(w, body), PRODUCT)] if body is not None else []
+        return total(terms)
 
     def _shifted(self, i: int, value: Term, shifted: Shifted) -> Term | None:
         if shifted.mask is not None:

@@ -65,8 +65,8 @@ def step_of(group: Group, seen: State, first: Move | None) -> Step | str:
     if kind.fixes_sums_of_0:
         return _unit_bias(group, seen)
     ways: list[tuple[bool, Callable[[Group, State], Step | str]]] = [
-        (kind.commutes_with_turns, _balanced_planes), (kind.orthogonal, _principal),
-        (kind.contains_scalars, _balanced)]
+        (kind.is_of_a_plane, _balanced_planes), (kind.orthogonal, _principal),
+        (kind.contains_scalars and not kind.commutes_with_turns, _balanced)]
     for fits, way in ways:
         if fits:
             return way(group, seen)

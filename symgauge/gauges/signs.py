@@ -126,7 +126,7 @@ def _combined(gauge: HeldGauge, group: Group, move: Move) -> Array | None:
     total: Array = np.einsum("k,ckn->cn", by, rows if basis is None else rows @ basis)
     clear = CLEAR * max(float(abs(seen[n]).max()) for n in group.tensors)
     sizes = abs(total if basis is None else total[:, 1:])
-    if group.kind is not None and group.kind.commutes_with_turns:
+    if group.kind is not None and group.kind.is_of_a_plane:
         sizes = np.linalg.norm(total, axis=1)
     return None if (sizes <= clear).any() else total
 
@@ -140,7 +140,7 @@ def _basis(group: Group) -> Array | None:
 def _fix(gauge: HeldGauge, group: Group, total: Array) -> None:
     """Make the combination of rows positive, for each index or plane."""
     kind, basis = group.kind, _basis(group)
-    if kind is not None and kind.commutes_with_turns:
+    if kind is not None and kind.is_of_a_plane:
         gauge.act(group, _turned(total))
         return
     signs = np.where(total < 0, -1.0, 1.0)

@@ -206,7 +206,7 @@ def _contractions(pieces: list[Piece], number: int, family: Family) -> list[Piec
     """All invariants of one copy of the element that pieces with one or two of its axes make."""
     kind = family.kind
     orthogonal = bool(getattr(kind, "orthogonal", False))
-    turned = getattr(kind, "commutes_with_turns", False)
+    turned = getattr(kind, "is_of_a_plane", False)
     vectors = _vectors(pieces, number, family)
     out: list[Piece] = []
     for p, q in combinations_with_replacement(vectors, 2):

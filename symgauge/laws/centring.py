@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from symgauge.laws.law import Flat, Law, flat_in_all, the_only
+from symgauge.laws.law import Flat, Law, along_axes, flat_in_all, the_only
 from symgauge.laws.shifting import Shifted, Shifting, forgotten
 from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
@@ -27,6 +27,10 @@ class Centring(Law):
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         return centred(turning, line, the_only(inputs), off_axis=True)
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        return unmoved(turning, line, along_axes(
+            turning, line, the_only(inputs), line.attrs["axes"]))
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         return weighing.off_axes(inputs[0], line.attrs["axes"])
@@ -55,6 +59,12 @@ def centred(turning: Turning, line: Line, turned: Turned, off_axis: bool) -> Tur
                 raise NoLemma("a mean over a leg that turns")
         elif not off_axis:
             raise NoLemma(f"{line.label} is not linear")
+    return unmoved(turning, line, turned)
+
+
+def unmoved(turning: Turning, line: Line, turned: Turned) -> Turned:
+    """What turns, where its legs are those of the input."""
+    structure, (source,) = turning.structure, line.inputs
     if any(structure.leg_at(source, a) != structure.leg_at(line.node, a) for a in turned.marks):
         raise NoLemma("an op moves entries across index spaces")
     return turned

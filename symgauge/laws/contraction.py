@@ -54,8 +54,8 @@ class Contraction(Law):
                     return STILL
         out: dict[Address, Mark] = {}
         for k in (0, 1):
-            for address, mark in self._passing(turning, line, k, marks[k]).items():
-                if address in out:
+            for address, mark in self._passing(turning, line, k, marks).items():
+                if address in out and not (turning.permutes and out[address] == mark):
                     raise NoLemma("both factors turn along a batch")
                 out[address] = mark
         return Turned(out)
@@ -72,13 +72,14 @@ class Contraction(Law):
             return False
         raise NoLemma("one factor of a contraction turns alone")
 
-    def _passing(self, turning: Turning, line: Line, k: int, marks: Marks) -> Marks:
+    def _passing(self, turning: Turning, line: Line, k: int, marks: Sequence[Marks]) -> Marks:
         """The marks of one factor on the axes that are not contracted."""
-        inner, rank = _inner(line)[k], len(line.shape)
-        out = off_axes(marks, (inner,))
+        inner, rank, other = _inner(line)[k], len(line.shape), marks[1 - k]
+        out = off_axes(marks[k], (inner,))
         flat = turning.facts.flat[line.inputs[1 - k]]
         for address, mark in out.items():
-            if address[0] < rank - 2 and address not in flat:
+            batches = turning.permutes and turning.same(other.get(address), mark)
+            if address[0] < rank - 2 and address not in flat and not batches:
                 raise NoLemma("an entrywise product along a leg that turns")
             found = picked(mark.copies, mark.picks, inner, self._pick(turning.facts, line, k))
             if found is None:

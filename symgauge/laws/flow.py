@@ -11,7 +11,7 @@ from symgauge.laws.law import Law
 from symgauge.laws.shifting import Shifted, Shifting, Term
 from symgauge.laws.sweep import shifted, start_of_field, turned, weighed
 from symgauge.laws.turning import STILL, Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights
+from symgauge.laws.weighing import Scaled, Weighing, Weights
 from symgauge.spaces.line import Line, NoLemma
 
 
@@ -37,7 +37,9 @@ class Flow(Law):
         field = weighing.structure.field(line)
         inner = Weighing(field, facts_of(field), weighing.equations)
         _, ends = weighed(inner, start_of_field(line, field, [w or None for w in inputs]))
-        weighing.alike(ends.get(field.network.outputs[0], {}), inputs[0])
+        velocity = ends.get(field.network.outputs[0], Scaled({}))
+        weighing.vanish(velocity.logs.values())
+        weighing.alike(velocity.weights, inputs[0])
         return dict(inputs[0])
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 from symgauge.laws.law import Call, Entrywise, the_only
 from symgauge.laws.turning import Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights, times
+from symgauge.laws.weighing import Weighing, Weights, multiples
 from symgauge.spaces.line import Line, NoLemma
 
 
@@ -27,8 +26,7 @@ class Homogeneous(Entrywise):
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         assert line.op is not None
-        degree = line.op.degree_at(**line.attrs)
-        return {x: replace(w, form=times(w.form, degree)) for x, w in inputs[0].items()}
+        return multiples(inputs[0], line.op.degree_at(**line.attrs))
 
     def samples(self) -> Iterator[Call]:
         for op in ("relu", "abs", "reciprocal"):

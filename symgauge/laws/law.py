@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from symgauge.exact.polynomial import Polynomial, ratio, scale
 from symgauge.laws.shifting import Shifted, Shifting
-from symgauge.laws.turning import Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights
+from symgauge.laws.turning import Mark, Turned, Turning, marks_of
+from symgauge.laws.weighing import Scaled, Weighing, Weights
 from symgauge.program.array import Array
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, Pick, View
@@ -48,11 +48,21 @@ class Law(ABC):
     #: Whether its shift lemma holds of a value of which nothing is said where a mask is 0.
     takes_masked: ClassVar[bool] = False
 
+    #: Whether it makes factors of added logarithms, or logarithms of factors.
+    takes_logarithms: ClassVar[bool] = False
+
     # -- lemmas: the variation of the value from the inputs' (None: that input does not vary) ----
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         """How a matrix on a leg moves the value. Raises NoLemma."""
         raise NoLemma(f"{line.label} is not linear")
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        """How a permutation of a leg moves the value: as a rotation that fixes the ones, or more.
+
+        Raises NoLemma.
+        """
+        return self.turned(turning, line, inputs)
 
     def squared(self, turning: Turning, line: Line, squares: Turned) -> Turned:
         """The same for squares of entries of a value that turns. Raises NoLemma."""
@@ -63,6 +73,18 @@ class Law(ABC):
         for weights in inputs:
             weighing.vanish(weights.values())
         return {}
+
+    def logs(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
+        """The same of logarithms of the factors, which are added to the inputs."""
+        for weights in inputs:
+            weighing.vanish(weights.values())
+        return {}
+
+    def scaled(self, weighing: Weighing, line: Line, inputs: list[Scaled]) -> Scaled:
+        """Both: factors give factors, and what is added what is added."""
+        return Scaled(
+            self.weighed(weighing, line, [x.weights for x in inputs]),
+            self.logs(weighing, line, [x.logs for x in inputs]))
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
         """How shifts of the inputs move the value. Raises NoLemma."""
@@ -122,7 +144,21 @@ class Law(ABC):
 
 
 class Entrywise(Law):
-    """Entry by entry, all inputs alike."""
+    """Entry by entry, all inputs alike: f(P x, P y) = P f(x, y) for permutations P."""
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        out: dict[Address, Mark] = {}
+        for turned in inputs:
+            marks = marks_of(turned)
+            turning.require_aligned(line, marks)
+            for address, mark in marks.items():
+                for other, node in zip(inputs, line.inputs, strict=True):
+                    there = marks_of(other).get(address)
+                    if not turning.same(there, mark) and (
+                            there or not turning.is_flat(node, address)):
+                        raise NoLemma("the inputs are in different orders")
+                out[address] = mark
+        return Turned(out)
 
     def flat(self, structure: Structure, line: Line, flat: Flat) -> frozenset[Address]:
         return flat_in_all(structure, line, flat)
@@ -161,6 +197,19 @@ def one_factor(x: Sequence[Polynomial], dx: Sequence[Polynomial]) -> bool:
     m = min(x[k])
     c = ratio(dx[k].get(m, 0), x[k][m])
     return all(b == scale(a, c) for a, b in zip(x, dx, strict=True))
+
+
+def along_axes(turning: Turning, line: Line, turned: Turned, axes: Sequence[int]) -> Turned:
+    """A permutation of a value of which rows are reduced, or normed, whatever order they are in.
+
+    Along the axes, or off them if one order is that of all that is reduced together.
+    """
+    for address, mark in turned.marks.items():
+        if address[0] not in axes and any(c[0] in axes for c in mark.copies):
+            raise NoLemma("rows of different orders are mixed")
+        if address[0] in axes and len(address) > 2:
+            raise NoLemma("a part of a row is reordered")
+    return turned
 
 
 def last_axis(structure: Structure, line: Line) -> int:

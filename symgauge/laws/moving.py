@@ -8,7 +8,7 @@ from fractions import Fraction
 from symgauge.laws.law import Flat, Law, flat_moved, the_only
 from symgauge.laws.shifting import Shifted, Shifting
 from symgauge.laws.turning import Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights
+from symgauge.laws.weighing import Weighing, Weights, multiples
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, Pick, View
 from symgauge.spaces.line import Line, NoLemma
@@ -42,6 +42,9 @@ class Moving(Law):
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         return weighing.moved(line, 0, inputs[0])
+
+    def logs(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
+        return multiples(weighing.moved(line, 0, inputs[0]), self.factor(line))
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
         (given,) = inputs

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from symgauge.laws.law import Call, Flat, Law, flat_in_all
+from symgauge.laws.law import Call, Flat, Law, along_axes, flat_in_all
 from symgauge.laws.shifting import Shifted, Shifting, forgotten
+from symgauge.laws.turning import Turned, Turning
 from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, mask_at
@@ -25,6 +26,15 @@ class Normaliser(Law):
     false = (
         "a shift of the keys, scores numbered by key", "a shift of the keys, softmax along queries",
     )
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        given, *rest = inputs
+        if given is None or any(t is not None for t in rest):
+            raise NoLemma("the mask of a softmax varies")
+        turning.require_aligned(line, given.marks)
+        if not all(turning.is_flat(j, a) for a in given.marks for j in line.inputs[1:]):
+            raise NoLemma("a mask that is not the same in any order")
+        return along_axes(turning, line, given, (line.attrs["axis"],))
 
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
         given, *rest = inputs

@@ -11,11 +11,15 @@ from symgauge.spaces.structure import Structure
 
 
 class Rotary(Law):
-    """Complex numbers on the pairs commute; of scalings, those of both entries of a pair alike."""
+    """Complex numbers on the pairs commute, and matrices of them on pairs that turn alike.
+
+    Of scalings, those of both entries of a pair alike.
+    """
 
     name = "rotary"
     words = (
-        "complex numbers on the pairs", "passes on other legs, and along the pairs: both alike",
+        "complex numbers on the pairs, complex matrices on those that turn alike",
+        "passes on other legs, and along the pairs: both alike",
         "no lemma",
     )
     multilinear = True
@@ -27,10 +31,19 @@ class Rotary(Law):
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         marks, last = the_only(inputs).marks, last_axis(turning.structure, line)
         for address in marks:
-            if not turning.commutes_with_turns or address[0] != last or len(address) != 2:
+            pairs, alike = line.attrs["pairs"], line.attrs["alike"]
+            if not turning.turns_with(pairs, alike) or address[0] != last or len(address) != 2:
                 raise NoLemma("a rotary embedding along a leg that turns")
             if not _are_its_pairs(turning.structure, line, address):
                 raise NoLemma("a rotary embedding of other pairs")
+        return Turned(turning.moved(line, 0, marks))
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        marks, last = the_only(inputs).marks, last_axis(turning.structure, line)
+        if not {a[0] for a in marks} <= line.attrs["steady"]:
+            raise NoLemma("a rotary embedding that differs along a leg in another order")
+        if any(c[0] == last for m in marks.values() for c in m.copies):
+            raise NoLemma("copies are mixed")
         return Turned(turning.moved(line, 0, marks))
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symgauge.exact.polynomial import Monomial, Polynomial
-from symgauge.laws.law import Law, aligned_from, one_factor
+from symgauge.laws.law import Law, aligned_from, one_factor, the_only
+from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
 from symgauge.program.array import Array
 from symgauge.spaces.line import Line
@@ -16,6 +17,9 @@ class Sign(Law):
     name = "sign"
     words = ("no lemma", "forgotten", "no lemma")
     forgets = "an order is not changed by positive factors or a common shift"
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        return the_only(inputs)
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         return {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
-from symgauge.laws.centring import centred, sums_to_0
-from symgauge.laws.law import Call, Flat, Law, flat_in_all, the_only
+from symgauge.laws.centring import centred, sums_to_0, unmoved
+from symgauge.laws.law import Call, Flat, Law, along_axes, flat_in_all, the_only
 from symgauge.laws.shifting import Shifted, Shifting, forgotten
 from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights
@@ -29,6 +29,10 @@ class Standardising(Law):
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         return centred(turning, line, the_only(inputs), off_axis=False)
+
+    def reordered(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
+        return unmoved(turning, line, along_axes(
+            turning, line, the_only(inputs), line.attrs["axes"]))
 
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         rest = weighing.off_axes(inputs[0], line.attrs["axes"])

@@ -48,6 +48,9 @@ class SumOfLines(Entrywise):
                 return dict(other)
         return weighing.alike(a, b)
 
+    def logs(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
+        return weighing.add(*weighing.aligned(line, inputs))
+
     def shifted(self, shifting: Shifting, line: Line, inputs: list[Shifted | None]) -> Shifted:
         a, b = (Shifted() if s is None else s for s in inputs)
         joined = added(a, b)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from symgauge.laws import all_laws
 from symgauge.laws.shifting import Shifted, Shifting
 from symgauge.laws.turning import Turned, Turning
-from symgauge.laws.weighing import Weighing, Weights
+from symgauge.laws.weighing import Scaled, Weighing, Weights
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -36,6 +36,8 @@ def turned(turning: Turning, start: Mapping[int, Turned]) -> Swept[Turned]:
         if turning.joined is not None:
             return None  # this sweep is void
         law = all_laws()[line.law]
+        if turning.permutes:
+            return law.reordered(turning, line, inputs) or None
         squares = [t for t in inputs if t is not None and t.squared]
         if not squares:
             return law.turned(turning, line, inputs) or None
@@ -46,14 +48,21 @@ def turned(turning: Turning, start: Mapping[int, Turned]) -> Swept[Turned]:
     return _sweep(turning.structure, start, lemma)
 
 
-def weighed(weighing: Weighing, start: Mapping[int, Weights]) -> Swept[Weights]:
-    """The weights of the lines; the equations that they satisfy are added."""
+def weighed(
+    weighing: Weighing, start: Mapping[int, Weights], logs: Mapping[int, Weights] | None = None
+) -> Swept[Scaled]:
+    """The weights of the lines; the equations that they satisfy are added.
 
-    def lemma(line: Line, inputs: list[Weights | None]) -> Weights | None:
-        given = [{} if w is None else w for w in inputs]
-        return all_laws()[line.law].weighed(weighing, line, given) or None
+    `logs`: the parameters to which logarithms of the factors are added.
+    """
+    def lemma(line: Line, inputs: list[Scaled | None]) -> Scaled | None:
+        given = [x or Scaled({}) for x in inputs]
+        return all_laws()[line.law].scaled(weighing, line, given) or None
 
-    return _sweep(weighing.structure, start, lemma)
+    logs = logs or {}
+    return _sweep(
+        weighing.structure,
+        {i: Scaled(start.get(i, {}), logs.get(i, {})) for i in {**start, **logs}}, lemma)
 
 
 def shifted(shifting: Shifting, start: Mapping[int, Shifted]) -> Swept[Shifted]:

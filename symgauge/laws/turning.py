@@ -1,14 +1,14 @@
 r"""A matrix on a leg: the value varies by A on some leaves, by -A^T on others.
 
 The kinds of A: gl (any), so (A^T = -A), so1 (so, and A 1 = 0), complex (a + b J on pairs of
-entries, J the quarter turn), centred (A = u 1^T, which is 0 on what sums to 0). A may differ from
-copy to copy (a matrix for each head): the leaves that number the copies go along, and what belongs
-together must stay side by side.
+entries, J the quarter turn; matrices of these on pairs that turn alike), centred (A = u 1^T, which
+is 0 on what sums to 0). A may differ from copy to copy (a matrix for each head): the leaves that
+number the copies go along, and what belongs together must stay side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgauge.families.kind import MatrixKind
@@ -54,11 +54,25 @@ class Turned:
 STILL = Turned({})
 
 
+class Permutations:
+    """Permutation matrices: orthogonal, and they fix the ones, as lemmas of rotations ask.
+
+    They pass through functions of single entries too; that is said in `Law.reordered`.
+    """
+
+    orthogonal = fixes_ones = True
+    fixes_sums_of_0 = False
+
+    def turns_with(self, pairs: str, alike: Sequence[int]) -> bool:
+        """No pairs turn with them."""
+        return False
+
+
 class Turning:
     """One sweep with one kind of matrix: what the laws ask of it."""
 
     def __init__(
-        self, structure: Structure, facts: Facts, kind: MatrixKind,
+        self, structure: Structure, facts: Facts, kind: MatrixKind | Permutations,
         start: Mapping[int, Marks] | None = None,
     ) -> None:
         """With a `start` parameters may join it."""
@@ -66,8 +80,9 @@ class Turning:
         #: A^T = -A; A 1 = 0; A commutes with J; A z = 0 where 1^T z = 0.
         self.orthogonal = kind.orthogonal
         self.fixes_ones = kind.fixes_ones
-        self.commutes_with_turns = kind.commutes_with_turns
+        self.turns_with = kind.turns_with
         self.fixes_sums_of_0 = kind.fixes_sums_of_0
+        self.permutes = isinstance(kind, Permutations)
         self.start = start
         #: A parameter that would join: the sweep is done again with it.
         self.joined: tuple[int, Address, Mark] | None = None
@@ -107,6 +122,12 @@ class Turning:
         whole = [a for a in self.structure.top(node) if a[0] == address[0]] == [address]
         return self.fixes_sums_of_0 and parity == 1 and whole and (
             self.facts.total(node, address[0]) == 0)
+
+    def is_flat(self, node: int, address: Address) -> bool:
+        """Whether a line is constant along a leaf; a constant, along all of its axis."""
+        flat, structure = self.facts.flat[node], self.structure
+        return address in flat or structure.zero[node] or structure.fixed[node] and all(
+            a in flat for a in structure.top(node) if a[0] == address[0])
 
     def joins(self, node: int, address: Address, mark: Mark) -> bool:
         """Whether a line shows a parameter that can turn so there, or adds one; it joins."""

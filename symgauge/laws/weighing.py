@@ -3,13 +3,14 @@ r"""Positive scalings: the value of a line varies by a weight, times what it is,
 Each index of a leg has its own factor s (and each copy), and a leaf of weight w varies by s^w;
 the address () stands for one factor on the whole value. The weights are linear forms in unknowns,
 one for each place where a parameter may be scaled; each line adds equations, and the solutions
-are the families.
+are the families. What a logarithm makes of a factor, and an exponential undoes, is added: log s
+times a number, likewise a linear form.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symgauge.program.moves import Address
@@ -40,6 +41,17 @@ class Weight:
 Weights = dict[Address, Weight]
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """How a line varies: by factors, or by their logarithms, which are added."""
+
+    weights: Weights
+    logs: Weights = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.weights or self.logs)
+
+
 def sum_of(*forms: Form) -> Form:
     """The sum of linear forms."""
     out: dict[int, Fraction] = {}
@@ -52,6 +64,11 @@ def sum_of(*forms: Form) -> Form:
 def times(form: Form, factor: Fraction) -> Form:
     """A multiple of a linear form."""
     return {k: c * factor for k, c in form.items()}
+
+
+def multiples(weights: Weights, factor: Fraction) -> Weights:
+    """All weights times a number."""
+    return {a: replace(w, form=times(w.form, factor)) for a, w in weights.items()}
 
 
 class Weighing:
@@ -77,6 +94,16 @@ class Weighing:
             self.equations.append(difference)
         if a.numbering != b.numbering:
             self.vanish([a, b])
+
+    def add(self, a: Weights, b: Weights) -> Weights:
+        """The sum of what is added to two values; at one leaf it is numbered alike."""
+        out = {**a, **b}
+        for address in a.keys() & b.keys():
+            one, other = a[address], b[address]
+            out[address] = Weight(sum_of(one.form, other.form), one.copies, one.picks)
+            if one.numbering != other.numbering:
+                self.vanish([one, other])
+        return out
 
     def alike(self, a: Weights, b: Weights) -> Weights:
         """All weights of two values must be equal."""

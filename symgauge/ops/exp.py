@@ -16,6 +16,7 @@ class Exp(Primitive):
     """exp x: a shift of x becomes a scaling of the value."""
 
     name = "exp"
+    law = "exponential"
     converse = "exponential"
     exponentiates = True
     aten = ("exp.default",)

@@ -15,6 +15,7 @@ class Log(Primitive):
     """log x: a scaling of x becomes a shift of the value."""
 
     name = "log"
+    law = "logarithm"
     aten = ("log.default",)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

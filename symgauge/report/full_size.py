@@ -1,10 +1,11 @@
 """The report of a derivation for all sizes: a table for the terminal, and a LaTeX article."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from symgauge.report import wording
 from symgauge.report.action import structure
@@ -18,12 +19,11 @@ from symgauge.report.table import grid, text_of
 Data = Mapping[str, Any]
 
 
-def classes(derivation: Data) -> list[list[Mapping[str, Any]]]:
-    """Families alike but for the numbers of their layers."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for g in derivation["generators"]:
-        key = g["class"] + str(g["element"])
-        groups.setdefault(key, []).append(g)
+def classes(entries: Sequence[Data], told: str) -> list[list[Data]]:
+    """Entries alike but for the numbers of their layers, and in what `told` says of them."""
+    groups: dict[str, list[Data]] = {}
+    for entry in entries:
+        groups.setdefault(entry["class"] + str(entry[told]), []).append(entry)
     return list(groups.values())
 
 
@@ -61,7 +61,7 @@ def print_full(derivation: Data, console: Console) -> None:
     table.add_column("group", overflow="fold", ratio=2)
     table.add_column("layers", justify="right", no_wrap=True)
     table.add_column("dimension", justify="right", no_wrap=True)
-    for group in classes(derivation):
+    for group in classes(derivation["generators"], "element"):
         first = group[0]
         table.add_row(
             text_of(first["label"], console), text_of(first["group"], console),
@@ -69,9 +69,56 @@ def print_full(derivation: Data, console: Console) -> None:
             text_of(f"{sum(g['dimension'] for g in group):,}", console),
         )
     console.print(table)
+    found = _all_orders(derivation)
+    if found:
+        console.print(_orders(found, console))
     meaning = ", ".join(f"{k} = {v}" for k, v in derivation["symbols"].items())
     if meaning:
         console.print(text_of(f"Sizes: {meaning}.", console), highlight=False)
+
+
+def _all_orders(derivation: Data) -> list[Data]:
+    return [*(derivation.get("discrete") or ()), *(derivation.get("with_buffers") or ())]
+
+
+def _orders(entries: Sequence[Data], console: Console) -> Table:
+    table = grid(console, "permutations, proved for all sizes; nothing says that these are all")
+    table.add_column("permutations", overflow="fold", ratio=5)
+    table.add_column("layers", justify="right", no_wrap=True)
+    table.add_column("elements", overflow="fold", ratio=2)
+    for group in classes(entries, "order"):
+        table.add_row(*(text_of(x, console) for x in (
+            group[0]["label"], len(group), _all_of(group))))
+    return table
+
+
+def _all_of(group: Sequence[Data]) -> str:
+    """The number of elements of a class of layers alike."""
+    order = str(group[0]["order"])
+    if len(group) == 1:
+        return order
+    return f"({order})^{len(group)}" if "^" in order else f"{order}^{len(group)}"
+
+
+def _permutations(entries: Sequence[Data]) -> str:
+    """The section on them."""
+    if not entries:
+        return ""
+    rows = [[escape(group[0]["label"]), str(len(group)), f"${_latex_of(_all_of(group))}$"]
+            for group in classes(entries, "order")]
+    total = r" \cdot ".join(row[2].strip("$") for row in rows)
+    return (
+        "\\section{Permutations}\nFor every size, the indices of these axes may be put in another "
+        "order, the same wherever they are; each line of the network then has its entries in that "
+        "order, or stays, and every output stays. Layers alike are proved alike. Together "
+        f"they are a group of ${total}$ elements; nothing says that there are no others.\n"
+        + "{\\small" + longtable((0.62, 0.1, 0.2), ["permutations", "layers", "elements"], rows)
+        + "}\n")
+
+
+def _latex_of(order: str) -> str:
+    """4!^8 as mathematics."""
+    return re.sub(r"\^([0-9]+)", r"^{\1}", order).replace("(", "{(").replace(")", ")}")
 
 
 def document(derivation: Data, fragment: bool = False, appendix: bool = False) -> str:
@@ -95,6 +142,7 @@ def document(derivation: Data, fragment: bool = False, appendix: bool = False) -
         "Vectors $\\mathbf{1}$ have entries 1; $u$ is any vector.\n\n")
     body.append(all_families(
         families, shapes, reading["symbols"], reading, MOST))
+    body.append(_permutations(_all_orders(derivation)))
     if appendix:
         body.append(_appendix(derivation))
     title = f"Gauge symmetries of {verbatim(str(derivation['name']))}, for all sizes"

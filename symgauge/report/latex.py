@@ -284,7 +284,8 @@ def _record(derivation: Data) -> str:
 
 
 def _discrete(derivation: Data, symbol: Mapping[str, str]) -> str:
-    elements = derivation.get("discrete") or ()
+    elements = [*(derivation.get("discrete") or ()), *(
+        {**e, "status": "proved"} for e in derivation.get("with_buffers") or ())]
     if not elements:
         return ""
     rows = []

@@ -73,7 +73,10 @@ def deed_and_names(label: str) -> tuple[str, str]:
 def discrete(derivation: Data) -> str:
     """The groups of the discrete elements, and how each is known."""
     found = [e for e in derivation.get("discrete") or () if isinstance(e, Mapping)]
-    said = ", ".join(f"{e.get('group')} {e.get('status')}" for e in found)
+    said = ", ".join(
+        [f"{e.get('group')} {e.get('status')}" for e in found]
+        + [f"{e['group']} proved, with the buffers {', '.join(e['buffers'])}"
+           for e in derivation.get("with_buffers") or ()])
     return said and f"{said}; nothing says that there are no others"
 
 

@@ -75,7 +75,7 @@ def normal_form(
     if kind.orthogonal:
         return _triangle(n, kind.fixes_ones, rows)
     if kind.commutes_with_turns:
-        return _first_axis(dual)
+        return _first_axis(dual) if kind.is_of_a_plane else None
     return _identity(kind, n, dual, name, rows or n) if kind.contains_scalars else None
 
 

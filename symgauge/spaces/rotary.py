@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import permutations, product
 from math import prod
 from typing import Any
@@ -48,7 +49,38 @@ class Turn:
     @property
     def attrs(self) -> dict[str, Any]:
         """The attributes of the line."""
-        return {"pairs": self.pairs, "to": self.to}
+        return {"pairs": self.pairs, "to": self.to, "alike": self.alike, "steady": self.steady}
+
+    @cached_property
+    def steady(self) -> frozenset[int]:
+        """The axes of the root along which all turn alike."""
+        n = self.straight.ndim - 1
+        return frozenset(a for a, b in self.to.items() if b < n and all(
+            (x == x.take([0], axis=b)).all() for x in (self.straight, self.crossed)))
+
+    @cached_property
+    def alike(self) -> tuple[int, ...]:
+        """The class of each pair, of pairs that turn alike wherever they are, in order."""
+        n = self.straight.shape[-1]
+        first = slice(n // 2) if self.pairs == "halves" else slice(0, n, 2)
+        both = [np.moveaxis(x[..., first], -1, 0) for x in (self.straight, self.crossed)]
+        seen: dict[tuple[bytes, ...], int] = {}
+        return tuple(
+            seen.setdefault(tuple(x[k].tobytes() for x in both), len(seen))
+            for k in range(n // 2))
+
+
+def turned_alike(lines: Iterable[Line], n: int) -> tuple[int, ...] | None:
+    """The class of each pair, of pairs of halves of n that all lines turn alike.
+
+    None where there is nothing alike.
+    """
+    tables = [
+        line.attrs["alike"] for line in lines
+        if line.law == "rotary" and line.attrs["pairs"] == "halves" and line.shape[-1] == n]
+    seen: dict[tuple[int, ...], int] = {}
+    classes = tuple(seen.setdefault(x, len(seen)) for x in zip(*tables, strict=True))
+    return classes if len(seen) < len(classes) else None
 
 
 #: How regions turn, by (root, end), with the lines that they were found from; or None.

@@ -67,8 +67,8 @@ def _at_full(family: Family, small: Network, full: Network) -> Family | None:
     # other layers would have to move too, and the weight of a shift may count elements
     if set(names) != {p.name for p in small.parameters} or any(
         m.form in ("+c", "+Tc", "+c/T") and abs(m.weight) != 1 for m in family.moves
-    ):
-        return None
+    ) or (family.kind.commutes_with_turns and not family.kind.is_of_a_plane):
+        return None  # which pairs turn alike is said of the small table
     pairs = [(_places(small), _places(full))]
     if family.via:
         # on the slices axes may have fewer factors

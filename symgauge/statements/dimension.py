@@ -17,7 +17,7 @@ from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from symgauge.derivers.element import OVER
+from symgauge.derivers.element import LOG, OVER
 from symgauge.laws.reads import unread_summands
 from symgauge.program.legs import Ref
 from symgauge.program.moves import Address
@@ -81,7 +81,8 @@ class Components:
                 for node, at, tag, weight in entries:
                     own = tuple(sorted(at[i] for i in chosen))
                     for block in self._blocks((node, at, tag, weight)):
-                        key = (node, block, own, tag if kind == "shift" else ())
+                        told = tag if kind == "shift" else [t for t in tag if t == LOG]
+                        key = (node, block, own, tuple(told))
                         vector[key] = vector.get(key, Fraction(0)) + weight
                 u = tuple(sorted(_root(self.structure, legs[i]) for i in chosen))
                 yield (kind, u), {key: w for key, w in vector.items() if w}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
 
 from symgauge.derivers.exact import Proved
+from symgauge.derivers.orders import Ordered
 from symgauge.families.carry import Slice, acting, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import Family
+from symgauge.families.parts import Parts, moves_of_whole
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
-    FamilyStatement, FullStatement, ProofLine, StatedProof, element_of, slices_of,
+    FamilyStatement, FullOrder, FullStatement, ProofLine, StatedProof, element_of, slices_of,
 )
 from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
@@ -67,6 +69,24 @@ def structural_statement(
         proof=StatedProof(verdict=Verdict.PROVED, method=INTERTWINERS, lines=()),
         class_=_without_numbers(f"{family.kind}: {text}"),
     )
+
+
+def stated_order(
+    one: Ordered, parts: Parts, shapes: Mapping[str, tuple[int, ...]],
+    buffers: Container[str] = (),
+) -> FullOrder:
+    """The entry of permutations that are proved for every size; `buffers` are among the tensors."""
+    moves = moves_of_whole(one.moves, parts)
+    moved = list(dict.fromkeys(m.parameter for m in moves if m.parameter in buffers))
+    stems = list(dict.fromkeys(
+        block_of(m, shapes).removesuffix(".weight").removesuffix(".bias") for m in moves
+        if m.parameter not in moved))
+    text = f"permutations of the {one.size} indices shared by " + ", ".join(stems[:3]) + (
+        ", ..." if len(stems) > 3 else "")
+    if moved:
+        text += ", and the buffers " + ", ".join(moved[:3]) + (", ..." if len(moved) > 3 else "")
+    return FullOrder(label=text, group=one.group, order=one.order, action=moves,
+                     buffers=tuple(moved), class_=_without_numbers(text))
 
 
 def _without_numbers(label: str) -> str:

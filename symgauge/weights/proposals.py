@@ -227,8 +227,10 @@ def proposals(kind: Kind, view: View) -> Iterator[Proposal]:
         way = _ratios if kind.is_scaling else _shifts
     elif kind.fixes_sums_of_0:
         way = _lines
-    elif kind.commutes_with_turns:
+    elif kind.is_of_a_plane:
         way = _complex
+    elif kind.commutes_with_turns:
+        return iter(())  # no way to one is known
     else:
         way = _procrustes if kind.orthogonal else _linear
     return way(view)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import torch
 
 from symgauge.capture import Target, build_without_weights, capture
+from symgauge.capture.statistics import free_statistics
 from symgauge.derivation.full import COMPARED, statements
 from symgauge.derivation.module import derive
 from symgauge.derivers.structural import find
@@ -154,26 +155,12 @@ def program_of(
     meta = sum(p.numel() for p in module.parameters()) > COMPARED
     if not meta:
         module, args, kwargs = target.build()
-    moved = _free_statistics(module) if with_statistics else 0
+    moved = len(free_statistics(module)) if with_statistics else 0
     with torch.no_grad():
         network = capture(
             module, args, kwargs, observable=observable, output=output, meta=meta, check=False,
         ).network
     return network, (module, args, kwargs), moved
-
-
-def _free_statistics(module: torch.nn.Module) -> int:
-    """Make parameters of the buffers that a checkpoint holds; how many there are."""
-    saved, count = set(module.state_dict()), 0
-    for name, value in list(module.named_buffers()):
-        if name not in saved or not value.is_floating_point() or not value.ndim:
-            continue
-        owner, _, last = name.rpartition(".")
-        part = module.get_submodule(owner)
-        del part._buffers[last]
-        part.register_parameter(last, torch.nn.Parameter(value))
-        count += 1
-    return count
 
 
 def group_of(entry: Entry) -> Group:

@@ -13,6 +13,7 @@ from sympy import sympify
 from symgauge import zoo
 from symgauge.capture import load_target
 from symgauge.cli.main import main
+from symgauge.derivation.derive import derive_target
 from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
@@ -49,6 +50,42 @@ def test_the_families_add_up_but_for_what_they_share(gpt2: FullDerivation) -> No
     assert sum(g.dimension for g in gpt2.generators) == gpt2.dimension
     assert all(g.proof.verdict is Verdict.PROVED for g in gpt2.generators)
     assert len({g.class_ for g in gpt2.generators}) < len(gpt2.generators) / 2
+
+
+def test_permutations(gpt2: FullDerivation) -> None:
+    """Of the stream, which tied embeddings and gains let no rotation turn; of heads; of units."""
+    assert gpt2.discrete is not None
+    assert sorted((e.group, e.order) for e in gpt2.discrete) == [
+        ("S_16", "16!"), *[("S_24", "24!")] * 3, *[("S_4", "4!")] * 3]
+    assert r"$16! \cdot 4!^{3} \cdot 24!^{3}$ elements" in gpt2.to_latex()
+    wrong = gpt2.plain()
+    wrong["discrete"][0]["group"] = "S_17"
+    edited = FullDerivation.from_plain(sealed(wrong)).verify()
+    assert edited.verdict is Verdict.REFUTED and "discrete" in edited.reasons[0]
+    # a record from before has none
+    del wrong["discrete"]
+    assert FullDerivation.from_plain(sealed(wrong)).verify().verdict is Verdict.PROVED
+
+
+def test_permutations_move_running_statistics() -> None:
+    """A channel goes with the statistics of its norm, which the module alone tells."""
+    small = load_target("convolutional", zoo.load, {"batch_norm": "true"})
+    full = small.at({**small.sizes, "hidden_channels": 5})
+    statistics = ("norms.0.running_mean", "norms.0.running_var")
+    for found, target, group in (
+            (derive_full(full, small), full, "S_5"), (derive_target(small), small, "S_3")):
+        assert found.with_buffers is not None
+        (one,) = found.with_buffers
+        assert (one.group, one.buffers) == (group, statistics)
+        assert set(statistics) < {m.parameter for m in one.action}
+        assert "and the buffers norms.0.running" in one.label and "buffers" in found.to_latex()
+        alone, again = found.verify(), found.verify(target)
+        assert alone.verdict is again.verdict is Verdict.PROVED
+        assert "with_buffers" in str(alone.left_out) and "with_buffers" not in str(again.left_out)
+        wrong = found.plain()
+        wrong["with_buffers"][0]["buffers"] = ["norms.0.running_var"]
+        edited = type(found).from_plain(sealed(wrong)).verify(target)
+        assert edited.verdict is Verdict.REFUTED and "buffers" in edited.reasons[0]
 
 
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from symgauge.capture import capture
 from symgauge.derivation.module import derive
-from symgauge.derivers.cells import Cells
 from symgauge.derivers.exact import ExactDeriver
 from symgauge.errors import CaptureError
 from symgauge.nn import OdeFlow
 from symgauge.points.tokens import draw_tokens
+from symgauge.points.tried_cells import Cells
 from symgauge.points.unread import BEYOND, COMPARED, NO_PATH, ZERO, unread_tensors
 from symgauge.program.network import Network
 from symgauge.report.table import print_derivation

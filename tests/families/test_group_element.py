@@ -220,6 +220,7 @@ WRONG = {
     "centred": [np.diag([1.0, 2.0, 1.0]), np.eye(3) - np.ones((3, 3)) / 3],
     "diagonal": [np.array([1.0, 0.0]), np.array([-1.0, 1.0])],
     "fixing": [np.diag([1.0, 2.0]), np.diag([-1.0, 1.0]), np.diag([0.0, 1.0])],
+    "equal_turns": [np.diag([1.0, 1, 2, 1]), np.diag([1.0, 0, 1, 0]), np.eye(4)[[2, 1, 0, 3]]],
     "translation": [],
     "other": [np.ones(2)],
 }

@@ -22,6 +22,7 @@ from structural_referee import FIELD, ROWS, paired, referee
 
 from symgauge.derivers.stage import Stage
 from symgauge.domains.evaluate import tangents, values
+from symgauge.domains.real import RealDomain
 from symgauge.domains.residues import ResidueDomain
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Move, Place
@@ -31,8 +32,8 @@ from symgauge.families.kinds.centred import CENTRED
 from symgauge.laws import all_laws, sweep
 from symgauge.laws.facts import facts_of
 from symgauge.laws.shifting import Shifted, Shifting, Term
-from symgauge.laws.turning import Mark, Turned, Turning
-from symgauge.laws.weighing import WHOLE, Weighing, Weight
+from symgauge.laws.turning import Mark, Permutations, Turned, Turning
+from symgauge.laws.weighing import WHOLE, Scaled, Weighing, Weight
 from symgauge.ops import all_ops
 from symgauge.points.draw import Draw
 from symgauge.points.rows import jacobian_rows
@@ -42,7 +43,7 @@ from symgauge.program.op import NodeOp
 from symgauge.program.writer import Value
 from symgauge.proof.intertwiners.matrices import prove_matrix
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import nullspace, solve_weights
+from symgauge.proof.intertwiners.weights import nullspace, prove_weights, solve_weights
 from symgauge.program.moves import Address
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
@@ -202,8 +203,6 @@ class Tangent:
         lowered = lower(network)
         shadows = {p.name: rng.normal(size=(1, *p.shape)) for p in network.parameters}
         real_inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
-        from symgauge.domains.real import RealDomain
-
         real = RealDomain()
         # squares where a root is taken: the program's only op
         rooted = has_op(network, "rsqrt") or has_op(network, "sqrt")
@@ -332,7 +331,7 @@ def starts(t: Tangent) -> list[tuple[int, dict[int, dict[Address, Mark]], tuple[
             for copies in combinations(whole, k):
                 start: dict[int, dict[Address, Mark]] = {}
                 for node, address, parity in places:
-                    at = stage._copy_addresses(node, address, copies)
+                    at = stage.copy_addresses(node, address, copies)
                     start.setdefault(node, {})[address] = Mark(parity, at)
                 sizes = tuple(t.structure.size(c) for c in copies)
                 out.append((t.structure.size(root), start, sizes))
@@ -427,14 +426,59 @@ def test_a_wrong_prediction_is_seen() -> None:
     assert not np.array_equal(t.along(seeds), acted(t, out, flipped, a))
 
 
+# -- permutations --------------------------------------------------------------------------------
+
+
+def swapped(structure: Structure, node: int, marks: Mapping[Address, Mark], v: Any) -> Any:
+    """The entries of a line with the first two indices exchanged, in the first copy."""
+    out = v.reshape(-1).copy()
+    for address, mark in marks.items():
+        index, _ = numbered(structure, node, (*mark.copies, address))
+        first, second = np.flatnonzero(index == 0), np.flatnonzero(index == 1)
+        out[first], out[second] = out[second], out[first]
+    return out.reshape(v.shape)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_orders(make: Callable[[], Network]) -> None:
+    """What the laws say of permutations is what the value does."""
+    network = make()
+    stage, rng = Stage(Structure(network)), np.random.default_rng(3)
+    structure, lowered = stage.structure, lower(network)
+    shapes = {x.name: x.shape for x in (*network.parameters, *network.inputs)}
+    given = {n: rng.uniform(0.5, 2, (1, *shape)) for n, shape in shapes.items()}
+
+    def value(moved: Mapping[str, Any]) -> Any:
+        return values(lowered, RealDomain(), moved, moved)[lowered.outputs[0]][0]
+
+    for places in stage.met.values():
+        for copies in ((), tuple(stage.copies(places))):
+            start: dict[int, dict[Address, Mark]] = {}
+            for node, address, _ in places:
+                at = stage.copy_addresses(node, address, copies)
+                start.setdefault(node, {})[address] = Mark(1, at)
+            turning = Turning(structure, facts_of(structure), Permutations())
+            try:
+                _, ends = sweep.turned(turning, {i: Turned(m) for i, m in start.items()})
+            except NoLemma:
+                continue
+            moved = {**given, **{
+                stage.names[i]: swapped(structure, i, m, given[stage.names[i]][0])[None]
+                for i, m in start.items()}}
+            out, same = network.outputs[0], value(given)
+            end = ends[out].marks if out in ends else {}
+            assert np.allclose(value(moved), swapped(structure, out, end, same))
+
+
 # -- weights -------------------------------------------------------------------------------------
 
 
 def scaled(
     t: Tangent, node: int, found: Mapping[Address, Weight], solution: Sequence[Fraction],
-    s: np.ndarray,
+    s: np.ndarray, logs: bool = False,
 ) -> np.ndarray:
-    v = t.read(node).reshape(-1)
+    """What factors, or logarithms of them, add to a line."""
+    v = t.read(node).reshape(-1) ** (not logs)
     total = np.zeros(len(v))
     for address, weight in found.items():
         w = sum((c * solution[k] for k, c in weight.form.items()), Fraction(0))
@@ -447,7 +491,7 @@ def scaled(
     return total.reshape(t.read(node).shape)
 
 
-def weighted(t: Tangent) -> int:
+def weighted(t: Tangent, logs: bool = False) -> int:
     """The solutions that do not vanish, each compared with the tangent."""
     rng, stage, count = np.random.default_rng(2), Stage(t.structure), 0
     tries: list[tuple[dict[int, dict[Address, Weight]], int]] = []
@@ -455,7 +499,7 @@ def weighted(t: Tangent) -> int:
         copies = stage.copies(places)
         start: dict[int, dict[Address, Weight]] = {}
         for k, (node, address, _) in enumerate(places):
-            at = stage._copy_addresses(node, address, copies)
+            at = stage.copy_addresses(node, address, copies)
             start.setdefault(node, {})[address] = Weight({k: Fraction(1)}, at)
         tries.append((start, len(places)))
     nodes = stage.parameters
@@ -463,13 +507,16 @@ def weighted(t: Tangent) -> int:
         {i: {WHOLE: Weight({k: Fraction(1)})} for k, i in enumerate(nodes)}, len(nodes)))
     for start, unknowns in tries:
         weighing = Weighing(t.structure, facts_of(t.structure))
-        _, ends = sweep.weighed(weighing, start)
+        given = ({}, start) if logs else (start, {})
+        _, ends = sweep.weighed(weighing, *given)
         out = t.network.outputs[0]
+        end = ends.get(out, Scaled({}))
         s = FIELD.random(rng, (64,))
         for solution in nullspace(weighing.equations, unknowns):
-            seeds = {t.name(i): scaled(t, i, w, solution, s) for i, w in start.items()}
-            assert np.array_equal(
-                t.along(seeds), scaled(t, out, ends.get(out, {}), solution, s))
+            seeds = {t.name(i): scaled(t, i, w, solution, s, logs) for i, w in start.items()}
+            assert np.array_equal(t.along(seeds), FIELD.add(
+                scaled(t, out, end.weights, solution, s),
+                scaled(t, out, end.logs, solution, s, logs=True)))
             count += 1
     return count
 
@@ -479,8 +526,31 @@ def test_weights(make: Callable[[], Network]) -> None:
     t = Tangent(make())
     # what forgets nothing of a scaling: a constant is added, or a function is not homogeneous
     none = [PROGRAMS["add"][1], PROGRAMS["add"][3], PROGRAMS["standardise"][0],
-            PROGRAMS["log_softmax"][0], *PROGRAMS["softmax"], *PROGRAMS["tabulated"]]
+            PROGRAMS["log_softmax"][0], *PROGRAMS["softmax"], *PROGRAMS["tabulated"],
+            PROGRAMS["exp"][0]]
     assert bool(weighted(t)) == (make not in none)
+
+
+@pytest.mark.parametrize("make", CASES)
+def test_logarithms(make: Callable[[], Network]) -> None:
+    """What adds, moves entries or takes exponentials lets logarithms pass, as the tangent says."""
+    laws = {line.law for line in Structure(make()).lines.values()}
+    passes = {"leaf", "sum of lines", "multiple", "exponential", "reshape", "permutation"}
+    assert bool(weighted(Tangent(make()), logs=True)) or not laws <= passes
+
+
+def test_a_line_is_not_scaled_and_added_to() -> None:
+    """w -> s w + log s is no action."""
+    s = Sketch()
+    a, b, c = s.parameter("a", 2, 3), s.parameter("b", 2, 3), s.parameter("c", 3, 2)
+    difference = s.build.add(a, s.build.scale(b, -1))
+    structure = Structure(s.network(s.build.apply("matmul", difference, c)))
+    first, second, reader = structure.network.parameter_nodes
+    given = {(1, 0): Weight({0: Fraction(1)})}
+    scaled = {first: given, second: given, reader: {(0, 0): Weight({0: Fraction(-1)})}}
+    assert prove_weights(structure, scaled)
+    with pytest.raises(NoLemma, match="a logarithm is added"):
+        prove_weights(structure, scaled, {first: given, second: given})
 
 
 # -- shifts --------------------------------------------------------------------------------------
@@ -703,6 +773,12 @@ FALSE: dict[str, tuple[Callable[[], Network], str, list[tuple[str, int, int]]]] 
     "a shift of a single entry": (largest, "translation", [("w.bias", 0, 1)]),
     "a positive factor, which leaves a sign as it is": (
         lambda: nonlinear("floor"), "diagonal", [("w.weight", 0, 1), ("o", 1, -1)]),
+    "a factor through exp": (
+        lambda: nonlinear("exp"), "diagonal", [("w.weight", 0, 1), ("o", 1, -1)]),
+    "a factor through log": (
+        lambda: nonlinear("log"), "diagonal", [("w.weight", 0, 1), ("o", 1, -1)]),
+    "a shift before exp and no factor behind": (
+        lambda: mlp("exp", 2, 2, 2), "translation", [("fc0.bias", 0, 1)]),
     "a shift before tanh": (lambda: mlp("tanh", 2, 2, 2), "translation", [("fc0.bias", 0, 1)]),
 }
 

@@ -6,8 +6,8 @@ import numpy as np
 from places import ROOT
 
 from symgauge.converse.sweep import sweep
-from symgauge.derivers.cells import Cells
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points.tried_cells import Cells
 from symgauge.program.network import Network
 
 sys.path.insert(0, str(ROOT / "docs" / "benchmarks"))

@@ -8,10 +8,10 @@ from known_networks import KnownNetwork
 from torch import Tensor
 
 from symgauge.capture import capture
-from symgauge.derivers.cells import CELLS, Cells
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.reads import read_coordinates
 from symgauge.points.tokens import draw_tokens
+from symgauge.points.tried_cells import CELLS, Cells
 
 
 def exact_redundancy(

@@ -86,6 +86,10 @@ FAMILIES: dict[str, Family] = {
     "centred": matrices("centred", 3), "centred, copies": matrices("centred", 3, 2),
     "fixing": matrices("fixing", 3), "fixing, copies": matrices("fixing", 3, 2),
     "fixing all but two": replace(matrices("fixing", 3), kind=kind_named("fixing[1:3]")),
+    "pairs that turn alike": replace(
+        matrices("fixing", 4), kind=kind_named("equal_turns[0:0]")),
+    "two of three pairs that turn alike": replace(
+        matrices("fixing", 6), kind=kind_named("equal_turns[0:1:0]")),
     "rows and columns": Family(KINDS["gl"], (), 2, (
         Move("w", "g", at(0, (2, 2), 1)), Move("w", "g^-T", at(1, (2, 3), 0))), ()),
     "two factors of one axis": Family(KINDS["gl"], (), 2, (

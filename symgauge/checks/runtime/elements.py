@@ -253,6 +253,30 @@ def random_columns(
     return Element(tuple(Line(u[..., k, :], e[..., k, :]) for k in range(stop - start)))
 
 
+def of_pairs(real: Array, imaginary: Array, classes: Sequence[int]) -> Array:
+    """A complex matrix on pairs (k, k + m), 0 between the classes."""
+    m, xp = len(classes), library(real)
+    for i in range(m):
+        for j in range(m):
+            if classes[i] != classes[j]:
+                real[..., i, j] = 0.0
+                imaginary[..., i, j] = 0.0
+    join = xp.concatenate
+    return join([join([real, -imaginary], -1), join([imaginary, real], -1)], -2)
+
+
+def random_pairs(shape: list[int], unit: float, source: Source, *classes: int) -> Element:
+    """1 + Z with |Z| at most 1/3."""
+    m = len(classes)
+    real, imaginary = (
+        source.away_from_zero([*shape[:-1], m, m], 1 / 16, 1 / 5) / m for _ in range(2))
+    g = of_pairs(real, imaginary, classes)
+    one = library(g).zeros_like(g)
+    for k in range(2 * m):
+        one[..., k, k] = 1.0
+    return Element((Matrix(one + g, library(g).linalg.inv(one + g)),))
+
+
 def random_scaling(shape: list[int], unit: float, source: Source) -> Element:
     """s in [1/2, 2]."""
     log = source.away_from_zero(shape, math.log(2) / 4, math.log(2))
@@ -285,6 +309,17 @@ def columns(
     return Generator(u, unit_rows(u, start, stop))
 
 
+def pairs(shape: list[int], unit: float, source: Source, *classes: int) -> Generator:
+    """A complex matrix on the pairs of each class."""
+    m = len(classes)
+    real, imaginary = (random_speed([*shape[:-1], m, m], source) / m for _ in range(2))
+    z = of_pairs(real, imaginary, classes)
+    one = library(z).zeros_like(z)
+    for k in range(2 * m):
+        one[..., k, k] = 1.0
+    return Generator(transposed(z), one)
+
+
 def random_planes(prepared: Callable[[Array], Array], fixed: int) -> Callable[..., Generator]:
     """Antisymmetric: planes orthogonal to each other, and to `fixed` vectors by what prepares them.
 
@@ -315,6 +350,7 @@ PARTS: dict[str, Callable[..., Element]] = {
     "one number": random_number,
     "line": random_line,
     "columns": random_columns,
+    "pairs": random_pairs,
     "scale": random_scaling,
     "shift": random_shift,
 }
@@ -322,6 +358,7 @@ ALGEBRA_PARTS: dict[str, Callable[..., Generator]] = {
     "lines": rank_two,
     "line": rank_one,
     "columns": columns,
+    "pairs": pairs,
     "planes": random_planes(unprepared, 0),
     "planes that fix ones": random_planes(without_mean, 1),
     "numbers": lambda shape, unit, source: Generator(t=random_speed(shape, source)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -42,6 +43,9 @@ class _Complex(MatrixKind):
         if error:
             return f"it is not a + b J: entries differ by {error:.1e}"
         return None if a.any(-1).all() else "it is 0"
+
+    def turns_with(self, pairs: str, alike: Sequence[int]) -> bool:
+        return True  # it acts on single pairs
 
     def vanishes(self, columns: int, dual: int, n: int, polynomial_of_one: bool) -> bool:
         return columns + dual >= 1

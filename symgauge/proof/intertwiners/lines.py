@@ -13,6 +13,7 @@ from symgauge.laws.facts import totals_of
 from symgauge.laws.shifting import Shifted, Term
 from symgauge.laws.sweep import Step
 from symgauge.laws.turning import Turned
+from symgauge.laws.weighing import Scaled, Weights
 from symgauge.program.moves import Address
 from symgauge.proof.record import Line
 from symgauge.spaces.structure import Structure
@@ -59,13 +60,17 @@ def variation(structure: Structure, node: int, value: object) -> str:
                 b[:2] == a for b in value.varying)]
             parts.append(f"something constant along {_axes(structure, node, flat) or 'nothing'}")
         return "plus " + ", plus ".join(parts)
-    if isinstance(value, Mapping):
+    if isinstance(value, Scaled):
         return "; ".join(
-            f"weight {_weight(w)}"
-            + (f" on {_axis(structure, node, address)}" if address else "")
-            for address, w in value.items()
-        )
+            [*_weights(structure, node, "weight {}", value.weights),
+             *_weights(structure, node, "plus {} log s", value.logs)])
     return str(value)
+
+
+def _weights(structure: Structure, node: int, words: str, weights: Weights) -> Iterator[str]:
+    for address, w in weights.items():
+        yield words.format(_weight(w)) + (
+            f" on {_axis(structure, node, address)}" if address else "")
 
 
 def _weight(weight: object) -> str:

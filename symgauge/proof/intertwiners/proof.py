@@ -284,14 +284,15 @@ def _matrix(
 
 
 def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
-    start: dict[int, Weights] = {}
+    given: dict[str, dict[int, Weights]] = {"s^k": {}, "+c": {}}
     for move in family.moves:
         node = numbers[move.parameter]
         address, copies, halves = _located(structure, family, move, node)
-        if move.form != "s^k" or move.offset or halves or address in start.get(node, {}):
+        if move.form not in given or move.offset or halves or (
+                address in given[move.form].get(node, {})):
             raise NoLemma(f"{move.form} on {move.parameter}")
-        start.setdefault(node, {})[address] = Weight({0: move.weight}, copies)
-    return prove_weights(structure, start)
+        given[move.form].setdefault(node, {})[address] = Weight({0: move.weight}, copies)
+    return prove_weights(structure, given["s^k"], given["+c"])
 
 
 def _shift(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:

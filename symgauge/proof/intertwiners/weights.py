@@ -7,42 +7,49 @@ from fractions import Fraction
 
 from symgauge.laws.facts import facts_of
 from symgauge.laws.sweep import Step, weighed
-from symgauge.laws.weighing import Form, Weighing, Weights
+from symgauge.laws.weighing import Form, Scaled, Weighing, Weights
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 
 
 def solve_weights(
-    structure: Structure, start: Mapping[int, Weights], unknowns: int
+    structure: Structure, start: Mapping[int, Weights], unknowns: int,
+    logs: Mapping[int, Weights] | None = None,
 ) -> list[list[Fraction]]:
     """A basis of the weights that leave the outputs as they are, one row a solution.
+
+    `logs`: weights with which logarithms of the factors are added to parameters.
 
     The last unknowns are the free ones: each basis row has 1 at one of them, 0 at the others.
     Raises NoLemma where factors would mix, whatever their weights.
     """
-    equations, _ = _swept(structure, start)
+    equations, _ = _swept(structure, start, logs)
     return nullspace(equations, unknowns)
 
 
-def prove_weights(structure: Structure, start: Mapping[int, Weights]) -> list[Step[Weights]]:
+def prove_weights(
+    structure: Structure, start: Mapping[int, Weights], logs: Mapping[int, Weights] | None = None
+) -> list[Step[Scaled]]:
     """The proof that given weights, on unknown 0, leave the outputs as they are.
 
     Raises NoLemma where they do not.
     """
-    equations, steps = _swept(structure, start)
+    equations, steps = _swept(structure, start, logs)
     if any(c for form in equations for c in form.values()):
         raise NoLemma("the weights do not cancel")
+    if any(s.variation is not None and s.variation.weights and s.variation.logs for s in steps):
+        raise NoLemma("a line is scaled, and a logarithm is added to it")
     return steps
 
 
 def _swept(
-    structure: Structure, start: Mapping[int, Weights]
-) -> tuple[list[Form], list[Step[Weights]]]:
+    structure: Structure, start: Mapping[int, Weights], logs: Mapping[int, Weights] | None
+) -> tuple[list[Form], list[Step[Scaled]]]:
     """What the weights must satisfy, and the steps."""
     weighing = Weighing(structure, facts_of(structure))
-    steps, ends = weighed(weighing, start)
-    for weights in ends.values():
-        weighing.vanish(weights.values())
+    steps, ends = weighed(weighing, start, logs)
+    for found in ends.values():
+        weighing.vanish([*found.weights.values(), *found.logs.values()])
     return weighing.equations, steps
 
 

@@ -1,0 +1,41 @@
+"""Buffers that a checkpoint holds, as running statistics, among what moves."""
+
+from __future__ import annotations
+
+import torch
+
+from symgauge.capture.captured import capture
+from symgauge.capture.skeleton import build_without_weights
+from symgauge.capture.target import Target
+from symgauge.program.network import Network
+
+
+def free_statistics(module: torch.nn.Module) -> list[str]:
+    """Make parameters of the buffers that a checkpoint holds; their names."""
+    saved, found = set(module.state_dict()), list[str]()
+    for name, value in list(module.named_buffers()):
+        if name not in saved or not value.is_floating_point() or not value.ndim:
+            continue
+        owner, _, last = name.rpartition(".")
+        part = module.get_submodule(owner)
+        del part._buffers[last]
+        part.register_parameter(last, torch.nn.Parameter(value))
+        found.append(name)
+    return found
+
+
+def with_statistics(
+    target: Target, output: str | int | None, observable: str
+) -> tuple[Network, list[str]] | None:
+    """The program without weights, its running statistics among its parameters, and their names.
+
+    None where it has no such buffers. Raises what `capture` raises.
+    """
+    module, args, kwargs = build_without_weights(target)
+    names = free_statistics(module)
+    if not names:
+        return None
+    with torch.no_grad():  # torch has no derivative by them
+        found = capture(
+            module, args, kwargs, output=output, observable=observable, meta=True, check=False)
+    return found.network, names

@@ -1,0 +1,47 @@
+"""Permutations that move buffers along, as the running statistics of a channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symgauge.derivers.orders import orders
+from symgauge.derivers.structural import find
+from symgauge.errors import SymgaugeError
+from symgauge.families.statement import FullOrder
+from symgauge.records import plain, text_of
+from symgauge.statements.statement import stated_order
+
+if TYPE_CHECKING:
+    from symgauge.capture.target import Target
+
+
+def orders_with_buffers(
+    target: Target, output: str | int | None, observable: str
+) -> tuple[FullOrder, ...]:
+    """Those of a target at its sizes, proved with the buffers among the tensors that move.
+
+    None where the module has no such buffers, or cannot be read so. The record's program holds
+    the buffers: the module alone tells of these.
+    """
+    from symgauge.capture.statistics import with_statistics
+
+    try:
+        read = with_statistics(target, output, observable)
+    except SymgaugeError:
+        read = None
+    if read is None:
+        return ()
+    network, buffers = read
+    found, shapes = find(network), {p.name: p.shape for p in network.parameters}
+    stated = (stated_order(one, found.parts, shapes, buffers) for one in orders(found))
+    return tuple(one for one in stated if one.buffers)
+
+
+def wrong_orders(
+    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str
+) -> list[str]:
+    """What is wrong with those of a record, that are those of this target."""
+    if not said or text_of(plain(said)) == text_of(
+            plain(orders_with_buffers(target, output, observable))):
+        return []
+    return [f"with_buffers: the permutations that move buffers are not those of {target.text}"]
