@@ -100,8 +100,7 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     own = [m for m in through.moves if m.parameter == name]
     scaling = through.kind.is_scaling
     forms = ("s^k",) if scaling else ("+c", "+Tc")
-    shapes = {(coordinates.read if m.source else coordinates.moved)(m).shape[:2]
-              for m in through.moves}
+    shapes = {coordinates.counts(m) for m in through.moves}
     fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
     if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
         raise ValueError(f"{name} is fixed by no such slice")

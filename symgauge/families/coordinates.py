@@ -43,10 +43,7 @@ class Coordinates:
         shape = self.shapes[parameter]
         start = self.network.offsets[parameter]
         index = np.arange(start, start + prod(shape), dtype=np.int64).reshape(shape)
-        if part:
-            axis, first, stop = part
-            index = index[(slice(None),) * axis + (slice(first, stop),)]
-        return index
+        return _part(index, part)
 
     def moved(self, move: Move) -> npt.NDArray[np.int64]:
         """Where a move acts on its parameter (not "+Tc", which changes all of it): see `at`."""
@@ -67,27 +64,17 @@ class Coordinates:
         index = self.whole(parameter, part)
         if place is None:
             return index.reshape(1, 1, 1, -1)
-        index = np.moveaxis(index, place.axis, 0)
-        if place.periods:
-            k, n, *begin = place.periods
-            index = index[sum(begin):][:prod(place.sizes[:k]) * n]
-            index = index.reshape(-1, n, *index.shape[1:])
-            piece = index[:, place.start:place.start + place.length]
-        else:
-            piece = index[place.start:place.start + place.length]
-        k, beside = len(place.sizes), place.other_axes
-        piece = piece.reshape(*place.sizes, *piece.shape[1 + bool(place.periods):])
-        # the axis itself stands in front now
-        axes = [a for a in range(len(self.shapes[parameter])) if a != place.axis]
-        where = {a: k + i for i, a in enumerate(axes)}
-        per = [i if isinstance(i, int) else where[i[0]] for i in place.per]
-        along = place.along if isinstance(place.along, tuple) else (place.along,)
-        repeats = [i for i in range(k) if i not in along and i not in place.per]
-        others = [where[a] for a in axes if a not in beside]
-        count = prod(piece.shape[i] for i in others)
-        piece = piece.transpose(*per, *along, *repeats, *others)
-        size = prod(place.sizes[i] for i in along)
+        piece, size, count = _piece(index, place)
         return piece.reshape(prod(place.copies), size, -1, count)
+
+    def counts(self, move: Move) -> tuple[int, int]:
+        """How many copies the place of a move has, in its source if it has one, and their size.
+
+        The first two numbers of the shape of `at`, at any size: nothing is allocated.
+        """
+        name, part = (move.source, move.source_part) if move.source else (move.parameter, move.part)
+        like = _part(np.broadcast_to(np.int64(0), self.shapes[name]), part)
+        return (1, 1) if move.at is None else (prod(move.at.copies), _piece(like, move.at)[1])
 
     def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
             VectorField, ...]:
@@ -159,3 +146,35 @@ class Coordinates:
         source = np.broadcast_to(self.whole(move.source, move.source_part), target.shape)
         for k, j in zip(target.reshape(-1), source.reshape(-1), strict=True):
             yield int(k), ((int(j), -1),), move.weight
+
+
+def _part(index: npt.NDArray[np.int64], part: Part) -> npt.NDArray[np.int64]:
+    if not part:
+        return index
+    axis, first, stop = part
+    return index[(slice(None),) * axis + (slice(first, stop),)]
+
+
+def _piece(index: npt.NDArray[np.int64], place: Place) -> tuple[npt.NDArray[np.int64], int, int]:
+    """The entries of a place: axes of copies, of the element, of repeats, others; two products."""
+    rank = index.ndim
+    index = np.moveaxis(index, place.axis, 0)
+    if place.periods:
+        k, n, *begin = place.periods
+        index = index[sum(begin):][:prod(place.sizes[:k]) * n]
+        index = index.reshape(-1, n, *index.shape[1:])
+        piece = index[:, place.start:place.start + place.length]
+    else:
+        piece = index[place.start:place.start + place.length]
+    k, beside = len(place.sizes), place.other_axes
+    piece = piece.reshape(*place.sizes, *piece.shape[1 + bool(place.periods):])
+    # the axis itself stands in front now
+    axes = [a for a in range(rank) if a != place.axis]
+    where = {a: k + i for i, a in enumerate(axes)}
+    per = [i if isinstance(i, int) else where[i[0]] for i in place.per]
+    along = place.along if isinstance(place.along, tuple) else (place.along,)
+    repeats = [i for i in range(k) if i not in along and i not in place.per]
+    others = [where[a] for a in axes if a not in beside]
+    count = prod(piece.shape[i] for i in others)
+    piece = piece.transpose(*per, *along, *repeats, *others)
+    return piece, prod(place.sizes[i] for i in along), count
