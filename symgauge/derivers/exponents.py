@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import gcd
 
 from symgauge.derivers.element import LOG, Element, Entry, Structural
 from symgauge.derivers.stage import Stage, primitive, rank_of
@@ -21,6 +22,8 @@ from symgauge.proof.intertwiners.places import place_of
 from symgauge.proof.intertwiners.weights import prove_weights, solve_weights
 from symgauge.spaces.line import NoLemma
 
+#: The highest power of s that a parameter is multiplied by.
+HIGHEST = 64
 #: (parameter, address, the addresses that number copies).
 _At = tuple[int, Address, tuple[Address, ...]]
 
@@ -49,8 +52,25 @@ def _families(stage: Stage, legs: tuple[int, ...], at: Sequence[_At]) -> Iterato
         if known and rank_of([*known, row]) == rank_of(known):
             continue
         known.append(row)
-        with contextlib.suppress(NoLemma):
-            yield _family(stage, legs, at, primitive(row))
+        weights = primitive(row)
+        if max(map(abs, weights)) > HIGHEST:
+            weights = _of_whole_powers(row, n)
+        if weights:
+            with contextlib.suppress(NoLemma):
+                yield _family(stage, legs, at, weights)
+
+
+def _of_whole_powers(row: Sequence[Fraction], n: int) -> list[Fraction]:
+    """A multiple in which the first n, powers of s, are small and whole: no root of s is taken.
+
+    Empty where there is none: a float as a factor of an exponent makes such weights.
+    """
+    powers = primitive(row[:n])
+    common = Fraction(gcd(*map(int, powers)))
+    if max(map(abs, powers)) > HIGHEST * common:
+        return []
+    scale = next(p / w for p, w in zip(powers, row, strict=False) if w) / common
+    return [w * scale for w in row]
 
 
 def _solved(stage: Stage, scaled: Sequence[_At], added: Sequence[_At]) -> list[list[Fraction]]:

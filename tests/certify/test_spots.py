@@ -1,11 +1,14 @@
 """Spots at which values are looked at: evaluated together or one by one, they are the same."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from made import Made
-from torch import nn
+from torch import Tensor, nn
 
+import symgauge
 from symgauge.capture import capture
 from symgauge.certify.evidence import spots, transcendental
 from symgauge.certify.evidence.residues import assumptions
@@ -58,3 +61,17 @@ def test_too_many_arguments_are_not_counted_to_the_end(
     monkeypatch.setattr(transcendental, "MAX_COLUMNS", most)
     tested = assumptions(found, FIELD, np.random.default_rng(0), tokens(found))
     assert any(said in text for text in (*tested.shown, *tested.hypotheses)), tested
+
+
+@pytest.mark.parametrize("root", [torch.sqrt, lambda a: torch.sqrt(a * a + 3)])
+def test_values_of_two_cells_are_compared_at_one_theta(root: Callable[[Tensor], Tensor]) -> None:
+    """exp(2 q) in one cell is exp(q)^2 in the other, q a root of a parameter alone."""
+    def forward(m: Made, x: Tensor) -> Tensor:
+        q = root(m.a)
+        e = torch.exp(torch.where(x > 0, 2 * q, q))
+        return m.c ** 2 + torch.where(x > 0, e, e * e)
+
+    module = Made(forward, a=nn.Parameter(torch.tensor([0.7])), c=nn.Parameter(torch.ones(1)))
+    for seed in range(3):
+        found = symgauge.derive(module, (torch.tensor([[0.3]]),), seed=seed)
+        assert found.rank <= 1 and found.verdict is symgauge.Verdict.UNKNOWN

@@ -108,6 +108,20 @@ def test_the_moves() -> None:
     assert moves("log") == {("W", "s^k", -1), ("b", "+c", 2)}
 
 
+@pytest.mark.parametrize("function", [torch.exp2, lambda z: torch.exp(0.3 * z)])
+def test_factors_that_are_floats_leave_powers_whole(function: Callable[[Tensor], Tensor]) -> None:
+    """exp(l (z + b)): a multiple of log s is added, and s does not stand with a power of 1e15."""
+    torch.manual_seed(0)
+    net = Net(lambda p, x: function(x @ p.W.T + p.b) @ p.V.T, **HIDDEN).double()
+    x = torch.rand(2, 2).double()
+    found = symgauge.derive(net, (x,))
+    powers = {abs(m.weight) for g in found.generators for m in g.action if m.form == "s^k"}
+    assert powers in ({1}, {3})
+    before = net(x)
+    net.load_state_dict(found.sample(seed=0).apply(net.state_dict()))
+    assert torch.allclose(net(x), before, rtol=1e-9, atol=1e-9)
+
+
 def test_a_wrong_weight_is_refused() -> None:
     program = network("a bias before exp")
     prover, (family, *_) = FamilyProver(program), instantiate(find(program))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -77,43 +77,73 @@ class Points:
             cut(self.lines), cut(self.along_inputs), cut(self.along_parameters), self.valid[rows])
 
 
+@dataclass(frozen=True)
+class _Thetas:
+    """Parameters, directions of them, and the salt of functions: the same at all spots."""
+
+    salt: int
+    values: Mapping[str, Array]
+    along: Mapping[int, Array]
+
+
 def points_at(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
     spots: Sequence[Spot], seed: int,
 ) -> Iterator[Points]:
     """Fresh points of each spot with a direction each; the same thetas and directions at all.
 
-    Those of the same seed. As many spots are evaluated at once as there is room for.
+    Those of the same seed, of which the first spot has all roots; elsewhere points are lost where
+    inputs alone give none. As many spots are evaluated at once as there is room for.
     """
     together = max(1, ROOM // (batch * sum(prod(node.shape) for node in network.nodes)))
+    twisted = any(spot.twisted for spot in spots)
+    plan = RootPlan((), True) if twisted else root_plan(network, field, True)
+    thetas = _thetas(network, field, batch, spots, plan, seed)
+    # another theta at one spot would make arguments look independent that are not
+    given = {x.name for x in network.inputs}
+    inputs_alone = replace(plan, stages=tuple(s for s in plan.stages if s[0] in given))
     for k in range(0, len(spots), together):
         some = spots[k:k + together]
-        points = _points(network, field, rng, batch, some, seed)
+        points = _points(network, field, rng, batch, some, inputs_alone, thetas)
         for j in range(len(some)):
             yield points.part(slice(j * batch, (j + 1) * batch))
 
 
+def _thetas(
+    network: Network, field: PrimeField, batch: int, spots: Sequence[Spot], plan: RootPlan,
+    seed: int,
+) -> _Thetas:
+    own = np.random.default_rng(seed)
+    salt = int(own.integers(1 << 62))
+    theta = {p.name: field.random(own, (batch, *p.shape)) for p in network.parameters}
+    along = {
+        i: field.random(own, (batch, *network.nodes[i].shape)) for i in network.parameter_nodes}
+    if spots:
+        inputs = residue_inputs(network, field, own, batch)
+        inputs |= {n: np.repeat(v, batch, axis=0) for n, v in spots[0].tokens.items()}
+        patterns = spots[0].branches(network, own, batch)
+        settle_roots(network, field, own, plan, Point(salt, theta, inputs, patterns))
+    return _Thetas(salt, theta, along)
+
+
 def _points(
     network: Network, field: PrimeField, rng: np.random.Generator, batch: int,
-    spots: Sequence[Spot], seed: int,
+    spots: Sequence[Spot], plan: RootPlan, thetas: _Thetas,
 ) -> Points:
     """The points of all these spots, `batch` of one after those of the other."""
-    own, rows = np.random.default_rng(seed), batch * len(spots)
-    salt = int(own.integers(1 << 62))
+    rows = batch * len(spots)
 
-    def at_each(shape: tuple[int, ...]) -> Array:
-        return np.tile(field.random(own, (batch, *shape)), (len(spots), *(1,) * len(shape)))
+    def at_each(one: Array) -> Array:
+        return np.tile(one, (len(spots), *(1,) * (one.ndim - 1)))
 
-    theta = {p.name: at_each(p.shape) for p in network.parameters}
-    seeds_t = {i: at_each(network.nodes[i].shape) for i in network.parameter_nodes}
+    theta = {n: at_each(v) for n, v in thetas.values.items()}
     inputs = residue_inputs(network, field, rng, rows)
     for name in spots[0].tokens:
         inputs[name] = np.repeat(np.concatenate([s.tokens[name] for s in spots]), batch, axis=0)
     parts = [s.branches(network, rng, batch) for s in spots]
     patterns = [np.concatenate(same) for same in zip(*parts, strict=True)]
-    plan = RootPlan((), True) if spots[0].twisted else root_plan(network, field, True)
-    settle_roots(network, field, rng, plan, Point(salt, theta, inputs, patterns))
-    domain = ResidueDomain(field, salt, rows, patterns, plan.twisted)
+    settle_roots(network, field, rng, plan, Point(thetas.salt, theta, inputs, patterns))
+    domain = ResidueDomain(field, thetas.salt, rows, patterns, plan.twisted)
     lines = values(network, domain, theta, inputs)
     seeds_x = {
         i: field.random(rng, (rows, *network.nodes[i].shape))
@@ -121,5 +151,6 @@ def _points(
     }
     return Points(
         lines, tangents(network, domain, lines, seeds_x),
-        tangents(network, domain, lines, seeds_t), domain.valid,
+        tangents(network, domain, lines, {i: at_each(v) for i, v in thetas.along.items()}),
+        domain.valid,
     )
