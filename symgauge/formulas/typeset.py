@@ -179,7 +179,8 @@ class Typeset:
             return self._normaliser(line, part)
         # the mask of a softmax is not written
         shown = line.inputs[:1] if isinstance(line.op, Softmax) else line.inputs
-        found = line.op.latex(*(self.term(j).text for j in shown), **line.attrs)
+        inner = [self._beside_rows(j, self.term(j)).text for j in shown]
+        found = line.op.latex(*inner, **line.attrs)
         return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
 
     def _input(self, i: int) -> Term:
@@ -328,7 +329,7 @@ class Typeset:
         return entrywise(*terms)
 
     def _multiple(self, line: Line, part: Part | None) -> Term:
-        inner = self.term(line.inputs[0])
+        inner = self._beside_rows(line.inputs[0], self.term(line.inputs[0]))
         return replace(inner, factor=inner.factor * line.attrs["factor"])
 
     def _part(self, line: Line, part: Part | None) -> Term:

@@ -74,6 +74,17 @@ class Largest(nn.Module):
         return self.a(x).view(1, 3, 3, 2).amax(-1)
 
 
+class Distances(nn.Module):
+    """A function of the differences of all pairs of entries of two vectors."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.b, self.function = nn.Linear(2, 2), nn.Linear(2, 3), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.a(x)[:, :, None] - self.b(x)[:, None, :]).sum(1)
+
+
 ROWS = torch.zeros(1, 3, 2)
 CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "rnn": lambda: (Sequence(nn.RNN), (ROWS,)),
@@ -82,6 +93,8 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "two inputs": lambda: (Added(), (ROWS, ROWS)),
     "quaternions": lambda: (Hamilton(), (torch.zeros(1, 4),)),
     "pairs": lambda: (Gaps(), (ROWS[:, :2],)),
+    "differences": lambda: (Distances(torch.exp), (torch.zeros(1, 2),)),
+    "differences, tanh": lambda: (Distances(torch.tanh), (torch.zeros(1, 2),)),
     "largest": lambda: (Largest(), (ROWS,)),
 }
 

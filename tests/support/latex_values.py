@@ -64,7 +64,7 @@ class Formula:
         assert "".join(self._tokens) == re.sub(r"\s", "", text), text
         found = self._sum()
         assert self._at == len(self._tokens), (text, self._tokens[self._at:])
-        return found
+        return found.entries if isinstance(found, Row) else found
 
     # -- grammar ---------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ class Formula:
             self._take()
             found.append(self._sum())
         self._take(")")
-        return found
+        return [_dense(x) for x in found]
 
     def _function(self, name: str) -> Any:
         if name == "concat":
@@ -270,6 +270,11 @@ class Formula:
             self._take()
             name += f"^{{{self._group()}}}"
         return self.table(name, head)
+
+
+def _dense(value: Any) -> Any:
+    """column row as an array that broadcasts along ones."""
+    return value.added(np.zeros((1, 1))) if isinstance(value, Outer) else value
 
 
 def _times(sign: float, value: Any) -> Any:
@@ -314,7 +319,8 @@ def _matmul(left: Any, right: Any) -> Any:
         dense = isinstance(left, np.ndarray)
         return np.outer(left, right.entries) if dense else Outer(left, right.entries)
     if isinstance(right, Ones) and right.row:
-        return Outer(left, right)
+        # of a row, transposed
+        return Outer(left.entries if isinstance(left, Row) else left, right)
     if isinstance(right, Ones):
         return Outer(left, right) if left.ndim == 1 else left.sum(1)
     if isinstance(left, Outer):
