@@ -20,8 +20,8 @@ def orders_with_buffers(
 ) -> tuple[FullOrder, ...]:
     """Those of a target at its sizes, proved with the buffers among the tensors that move.
 
-    None of them where the module has no such buffers, or cannot be read so. The record's program holds
-    the buffers: the module alone tells of these.
+    None of them where the module has no such buffers, or cannot be read so. The record's program
+    holds the buffers: the module alone tells of these.
     """
     from symgauge.capture.statistics import with_statistics
 

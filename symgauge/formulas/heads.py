@@ -116,6 +116,24 @@ class Heads:
         shown = self.matrix_axes(j)
         return ",".join(str(shown.index(a)) if a in shown else "h" for a in axes)
 
+    def copied(self, line: Line) -> tuple[str, int, int] | None:
+        """Whether a view has copies side by side, or each entry several times: of which line."""
+        j, nodes = line.inputs[0], self.structure.network.nodes
+        repeated = self.structure.lines.get(j)
+        if repeated is None or repeated.law != "repetition":
+            return None
+        there, before = repeated.shape, nodes[repeated.inputs[0]].shape
+        same = len(before) == len(there)
+        fresh = [a for a, n in enumerate(before) if n < there[a]] if same else []
+        for name, step in (("tile", 1), ("each", -1)):
+            pair = {a + k for a in fresh for k in (0, step)}
+            if len(fresh) == 1 and pair <= set(self.matrix_axes(j)):
+                joined = [n * (there[fresh[0]] if a - step in fresh else 1)
+                          for a, n in enumerate(there) if a not in fresh]
+                if [n for n in joined if n > 1] == [n for n in line.shape if n > 1]:
+                    return name, there[fresh[0]], repeated.inputs[0]
+        return None
+
     def repeats(self, j: int, line: Line, axis: int) -> bool:
         """Whether a view repeats its input along an axis, so that all parts of it are alike."""
         here, there = line.shape, self.structure.network.nodes[j].shape

@@ -19,6 +19,8 @@ NOTES = {
     r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
     "{step}": r"$\operatorname{step}(x)$ is 1 where $x > 0$, else 0",
     BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
+    "{tile}_": r"$\operatorname{tile}_n$ puts $n$ copies side by side",
+    "{each}_": r"$\operatorname{each}_n$ has each entry $n$ times in a row",
     r"\operatorname{rep}_": r"$\operatorname{rep}_a$ repeats along a new axis $a$, from 0 on",
     r"\operatorname{sum}_": r"$\operatorname{sum}_a$ sums along axis $a$, from 0 on",
     **dict.fromkeys(

@@ -241,6 +241,10 @@ class Typeset:
         inside = None if part is None else self.heads.same_axis(j, line.node, part)
         if part is not None and inside is None and not self.heads.repeats(j, line, part[0]):
             return self._sliced(line.node, self.term(line.node), part)
+        copied = self.heads.copied(line) if line.law == "reshape" and part is None else None
+        if copied is not None and j not in self.instead:
+            name, count, i = copied
+            return Term(rf"\operatorname{{{name}}}_{{{count}}}({self.term(i).text})")
         if j not in self.names and j not in self.instead and self.heads.has_joined_rows(line):
             return Term("[" + BELOW.join(
                 self.term(k).text for k in self.lines[j].inputs) + "]")

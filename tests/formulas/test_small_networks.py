@@ -85,6 +85,18 @@ class Distances(nn.Module):
         return self.function(self.a(x)[:, :, None] - self.b(x)[:, None, :]).sum(1)
 
 
+class Copied(nn.Module):
+    """Copies of hidden units side by side, or of each."""
+
+    def __init__(self, each: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.each = nn.Linear(2, 2), nn.Parameter(torch.randn(6)), each
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.a(x))
+        return (h.repeat_interleave(3, -1) if self.each else h.repeat(1, 3)) * self.b
+
+
 ROWS = torch.zeros(1, 3, 2)
 CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "rnn": lambda: (Sequence(nn.RNN), (ROWS,)),
@@ -93,6 +105,8 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "two inputs": lambda: (Added(), (ROWS, ROWS)),
     "quaternions": lambda: (Hamilton(), (torch.zeros(1, 4),)),
     "pairs": lambda: (Gaps(), (ROWS[:, :2],)),
+    "copies": lambda: (Copied(False), (torch.zeros(1, 2),)),
+    "copies of each": lambda: (Copied(True), (torch.zeros(1, 2),)),
     "differences": lambda: (Distances(torch.exp), (torch.zeros(1, 2),)),
     "differences, tanh": lambda: (Distances(torch.tanh), (torch.zeros(1, 2),)),
     "largest": lambda: (Largest(), (ROWS,)),

@@ -245,11 +245,12 @@ class Formula:
             found = self._over_heads(self._sum, joined=True)
             self._take(")")
             return found
-        if name in ("reshape", "rep", "sum"):
+        if name in ("reshape", "rep", "sum", "tile", "each"):
             self._take("_")
             numbers = [int(n) for n in re.findall(r"\d+", self._group())]
             (inside,) = self._arguments()
-            return {"reshape": np.reshape, "rep": np.expand_dims, "sum": np.sum}[name](
+            return {"reshape": np.reshape, "rep": np.expand_dims, "sum": np.sum,
+                    "tile": np.tile, "each": lambda x, n: np.repeat(x, n[0], -1)}[name](
                 inside, tuple(numbers))
         self._take("(")
         inside = self._sum()
