@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import UninitializedTensorMixin  # type: ignore[attr-defined]
 from torch.overrides import TorchFunctionMode
@@ -54,7 +55,10 @@ def without_weights() -> Iterator[None]:
         lazy = isinstance(parameter, UninitializedTensorMixin)
         if parameter is None or lazy or parameter.is_meta:
             return None  # a tied parameter stays the same object
-        return torch.nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+        made = torch.nn.Parameter(parameter.detach().to("meta"), parameter.requires_grad)
+        if parameter.layout is torch.strided:
+            made.lay_in = StorageWeakRef(parameter.untyped_storage())  # type: ignore[attr-defined]
+        return made
 
     # a hook may return another parameter; torch's annotation forgets it
     handle = register_module_parameter_registration_hook(register)  # type: ignore[arg-type]
@@ -63,6 +67,17 @@ def without_weights() -> Iterator[None]:
             yield
     finally:
         handle.remove()
+
+
+def memories(x: torch.Tensor) -> set[int]:
+    """What tells the memory of a tensor from others; without weights, that of before as well.
+
+    The reference that is kept to that memory keeps its name from others, and no values.
+    """
+    if x.layout is not torch.strided:
+        return set()
+    storage, before = x.untyped_storage(), getattr(x, "lay_in", None)
+    return {storage._cdata, storage.data_ptr(), before.cdata if before is not None else 0} - {0}
 
 
 def build_without_weights(target: Target, strict: bool = False) -> tuple[Any, Any, Any]:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
+from torch.utils import _pytree as pytree
 
 from symgauge.capture.captured import capture
-from symgauge.capture.skeleton import build_without_weights
+from symgauge.capture.skeleton import build_without_weights, memories
 from symgauge.capture.target import Target
 from symgauge.program.network import Network
 
 
 def free_statistics(module: torch.nn.Module) -> list[str]:
-    """Make parameters of the buffers that a checkpoint holds; their names."""
-    saved, found = set(module.state_dict()), list[str]()
+    """Make parameters of the buffers that a checkpoint holds; their names.
+
+    One whose memory has another name too, as buffer, parameter or attribute, stays a constant:
+    under the other name it would not move.
+    """
+    saved, found, held = set(module.state_dict()), list[str](), Counter[int]()
+    for part in module.modules():
+        for x in pytree.tree_leaves(dict(vars(part))):
+            if isinstance(x, torch.Tensor):
+                held.update(memories(x))
     for name, value in list(module.named_buffers()):
         if name not in saved or not value.is_floating_point() or not value.ndim:
+            continue
+        if any(held[m] > 1 for m in memories(value)):
             continue
         owner, _, last = name.rpartition(".")
         part = module.get_submodule(owner)
