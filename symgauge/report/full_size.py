@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from symgauge.families.apart import apart
+from symgauge.families.serial import move_of
 from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.article import longtable, network, symbol_table, whole
@@ -72,6 +74,8 @@ def print_full(derivation: Data, console: Console) -> None:
     found = _all_orders(derivation)
     if found:
         console.print(_orders(found, console))
+        if not _apart(found):
+            console.print(text_of(f"{OVERLAP}.", console), highlight=False)
     meaning = ", ".join(f"{k} = {v}" for k, v in derivation["symbols"].items())
     if meaning:
         console.print(text_of(f"Sizes: {meaning}.", console), highlight=False)
@@ -92,11 +96,18 @@ def _orders(entries: Sequence[Data], console: Console) -> Table:
     return table
 
 
+def _apart(entries: Sequence[Data]) -> bool:
+    """Whether the order of them together is the product of theirs."""
+    return apart([[move_of(m) for m in entry["action"]] for entry in entries])
+
+
 def _all_of(group: Sequence[Data]) -> str:
     """The number of elements of a class of layers alike."""
     order = str(group[0]["order"])
     if len(group) == 1:
         return order
+    if not _apart(group):
+        return f"{order} each"
     return f"({order})^{len(group)}" if "^" in order else f"{order}^{len(group)}"
 
 
@@ -104,21 +115,26 @@ def _permutations(entries: Sequence[Data]) -> str:
     """The section on them."""
     if not entries:
         return ""
-    rows = [[escape(group[0]["label"]), str(len(group)), f"${_latex_of(_all_of(group))}$"]
+    rows = [[escape(group[0]["label"]), str(len(group)), _latex_of(_all_of(group))]
             for group in classes(entries, "order")]
-    total = r" \cdot ".join(row[2].strip("$") for row in rows)
+    total = f"{OVERLAP}; "
+    if _apart(entries):
+        product = r" \cdot ".join(row[2].strip("$") for row in rows)
+        total = f"Together they are a group of ${product}$ elements; "
     return (
         "\\section{Permutations}\nFor every size, the indices of these axes may be put in another "
         "order, the same wherever they are; each line of the network then has its entries in that "
-        "order, or stays, and every output stays. Layers alike are proved alike. Together "
-        f"they are a group of ${total}$ elements; nothing says that there are no others.\n"
+        "order, or stays, and every output stays. Layers alike are proved alike. "
+        f"{total}nothing says that there are no others.\n"
         + "{\\small" + longtable((0.62, 0.1, 0.2), ["permutations", "layers", "elements"], rows)
         + "}\n")
 
 
 def _latex_of(order: str) -> str:
-    """4!^8 as mathematics."""
-    return re.sub(r"\^([0-9]+)", r"^{\1}", order).replace("(", "{(").replace(")", ")}")
+    """4!^8 as mathematics, and what is said behind it."""
+    number, *words = order.split(" ")
+    number = re.sub(r"\^([0-9]+)", r"^{\1}", number).replace("(", "{(").replace(")", ")}")
+    return " ".join([f"${number}$", *words])
 
 
 def document(derivation: Data, fragment: bool = False, appendix: bool = False) -> str:
@@ -199,3 +215,6 @@ def _appendix(derivation: Data) -> str:
 
 #: Formulas of one family, and lines of its table in the appendix, that are printed.
 MOST, LINES = 12, 16
+
+#: Said of permutations where two groups of them may put the same axes in order.
+OVERLAP = "The groups may overlap: how many elements they are together is not said"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sympy import sympify
 
 from symgauge import zoo
@@ -17,6 +18,7 @@ from symgauge.derivation.derive import derive_target
 from symgauge.derivation.full import FullDerivation, derive_full
 from symgauge.derivation.seal import sealed
 from symgauge.errors import BadInputError
+from symgauge.report.full_size import print_full
 from symgauge.verdict import Verdict
 from places import TARGETS
 
@@ -65,6 +67,36 @@ def test_permutations(gpt2: FullDerivation) -> None:
     # a record from before has none
     del wrong["discrete"]
     assert FullDerivation.from_plain(sealed(wrong)).verify().verdict is Verdict.PROVED
+
+
+GRID = """
+import torch
+from torch import nn
+class Grid(nn.Module):
+    def __init__(self, rows, columns):
+        super().__init__()
+        self.shape = rows, columns
+        self.a, self.c = nn.Linear(3, rows * columns), nn.Linear(rows * columns, 2)
+    def forward(self, x):
+        h = torch.tanh(self.a(x)).reshape(-1, *self.shape).transpose(1, 2)
+        return self.c(h.flatten(1))
+def factory(rows=2, columns=2):
+    return Grid(rows, columns), (torch.randn(2, 3),)
+"""
+
+
+def test_permutations_of_one_axis_are_not_multiplied(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows and columns of a 2 x 2 grid of units, 2!^2 elements each, generate all 4!."""
+    (tmp_path / "grid.py").write_text(GRID)
+    small = load_target(f"{tmp_path / 'grid.py'}:factory", zoo.load, {})
+    found = derive_full(small, small)
+    assert found.discrete is not None and [e.order for e in found.discrete] == ["2!^2"] * 2
+    text = found.to_latex()
+    assert "The groups may overlap" in text and "a group of" not in text and "$2!^{2}$ each" in text
+    print_full(found.data, Console(width=80))
+    printed = capsys.readouterr().out
+    assert "The groups may overlap" in printed and "2!^2 each" in printed
 
 
 def test_permutations_move_running_statistics() -> None:
