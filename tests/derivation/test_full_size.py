@@ -99,6 +99,17 @@ def test_permutations_of_one_axis_are_not_multiplied(
     assert "The groups may overlap" in printed and "2!^2 each" in printed
 
 
+def test_a_lazy_module_is_refused_as_elsewhere(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lazy.py").write_text(
+        "import torch\ndef factory():\n    return torch.nn.LazyLinear(2), (torch.ones(1, 3),)\n")
+    said = set()
+    for options in ([], ["--full"]):
+        assert main(["derive", f"{tmp_path / 'lazy.py'}:factory", *options]) == 3
+        said.add(capsys.readouterr().err.splitlines()[-1])
+    assert len(said) == 1 and "weight has no shape yet" in said.pop()
+
+
 def test_permutations_move_running_statistics() -> None:
     """A channel goes with the statistics of its norm, which the module alone tells."""
     small = load_target("convolutional", zoo.load, {"batch_norm": "true"})

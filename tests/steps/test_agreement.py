@@ -198,6 +198,14 @@ def test_a_wrong_premise_of_the_sweep_is_seen(monkeypatch: pytest.MonkeyPatch) -
     assert found.stop is None and found.second.startswith("not read: arguments without")
 
 
+def test_a_product_with_a_constant_is_not_read() -> None:
+    """A batch norm without gains in eval mode: one factor of its product has no inputs."""
+    norm = torch.nn.BatchNorm1d(3, affine=False)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 3), norm, torch.nn.Linear(3, 2)).eval()
+    found = completeness(capture(module, (torch.ones(2, 3),)).network)
+    assert found.stop is None and found.second.startswith("not read: powers or products")
+
+
 def test_full_sizes_are_read() -> None:
     """Batched inputs, and sizes at which no rank is taken."""
     target = load_target("attention", load, {})
