@@ -88,7 +88,7 @@ def captured_again(record: DerivationRecord, target: Target) -> _Again:
     elif record.full_tensors is not None and record.target == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
     found.wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
-    found.settled.add("with_buffers")
+    found.settled |= set() if record.with_buffers is None else {"with_buffers"}
     facts = {**captured.facts, "training": training}
     for key in ABOUT:
         found.settled.add(key)

@@ -40,8 +40,8 @@ def orders_with_buffers(
 def wrong_orders(
     said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str
 ) -> list[str]:
-    """What is wrong with those of a record, that are those of this target."""
-    if not said or text_of(plain(said)) == text_of(
+    """What is wrong with those of a record, that are those of this target; `said` None: nothing."""
+    if said is None or text_of(plain(said)) == text_of(
             plain(orders_with_buffers(target, output, observable))):
         return []
     return [f"with_buffers: the permutations that move buffers are not those of {target.text}"]

@@ -225,7 +225,7 @@ class Derivation(DerivationRecord):
         settled -= shortened(self, seen)
         if named_before(self):
             settled.discard("algebra")
-        if not self.with_buffers:
+        if target is None and not self.with_buffers:
             settled.add("with_buffers")  # nothing is said
         if self.full_sizes is None:
             settled |= {"full_sizes", "full_tensors"}  # nothing is said of any

@@ -74,8 +74,8 @@ class Asked:
     #: The network at the full sizes, where families are restated.
     full: Network | None = None
     said: Mapping[str, Any] | None = None
-    #: Permutations that move buffers along.
-    with_buffers: tuple[FullOrder, ...] = ()
+    #: Permutations that move buffers along; None where no TARGET tells of them.
+    with_buffers: tuple[FullOrder, ...] | None = None
 
 
 def derive_target(
@@ -307,7 +307,8 @@ def _stated(
         "full_tensors": None if full is None else plain(tensors_of(full)),
         "cells": found.cells,
         "structural": structural_part(structural, found.orbit_dimension, entries),
-        "generators": entries, "discrete": discrete, "with_buffers": plain(asked.with_buffers),
+        "generators": entries, "discrete": discrete,
+        **({} if asked.with_buffers is None else {"with_buffers": plain(asked.with_buffers)}),
         "algebra": search.algebra,
         # of the families as they are stated: verify has no others
         **records_of(network, [

@@ -134,7 +134,7 @@ class FullDerivation(SealedRecord):
             f"{len(self.generators)} families proved by intertwiners, dimension "
             f"{self.dimension} counted, both anew from the program"]
         settled = set(DECIDED)
-        if not self.with_buffers:
+        if target is None and not self.with_buffers:
             settled.add("with_buffers")  # nothing is said
         if fewer_planted(plain(self.planted), plain(self.small), self.programs()[1]):
             settled.remove("planted")
@@ -288,7 +288,7 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
         wrong.append(f"the network at the small sizes is not that {here}")
     settled = {"output", "observable", "small_program", *about_target(record, target)}
     wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
-    settled.add("with_buffers")
+    settled |= set() if record.with_buffers is None else {"with_buffers"}
     if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {

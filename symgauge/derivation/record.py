@@ -180,7 +180,7 @@ class DerivationRecord(SealedRecord):
     generators: tuple[FamilyStatement, ...]
     #: Permutations and signs, never said to be all.
     discrete: tuple[DiscreteElement, ...]
-    #: Permutations that move buffers along and name them; None in records from before.
+    #: Permutations that move buffers along and name them; None where they were not looked for.
     with_buffers: tuple[FullOrder, ...] | None = None
     #: The Lie algebra that the families span.
     algebra: Algebra

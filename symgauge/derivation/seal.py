@@ -48,6 +48,8 @@ REASONS: Mapping[str, str] = {
 }
 #: Why a fact is left open where a target was captured again.
 OTHERWISE = "the target that was captured again says another, or does not say"
+#: Why a list is left open that the record does not have.
+ABSENT = "they were not looked for, or are of a version that did not look; derive the target again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +183,11 @@ class SealedRecord(RecordFile, ABC):
         `restated`: families are stated at the full sizes too. `captured`: a target was captured
         again, and did not decide it.
         """
-        names = [*self.data, *(["generators.full"] if restated else [])]
+        absent = {"with_buffers"} - set(self.data) if captured else set()
+        names = [*self.data, *absent, *(["generators.full"] if restated else [])]
 
         def reason(name: str) -> str:
-            said = REASONS[name]
+            said = ABSENT if name in absent else REASONS[name]
             return OTHERWISE if captured and said in (_MODULE, _FULL) else said
 
         return tuple(f"{name}: {reason(name)}" for name in names if name not in decided)

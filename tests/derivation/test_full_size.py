@@ -129,6 +129,11 @@ def test_permutations_move_running_statistics() -> None:
         wrong["with_buffers"][0]["buffers"] = ["norms.0.running_var"]
         edited = type(found).from_plain(sealed(wrong)).verify(target)
         assert edited.verdict is Verdict.REFUTED and "buffers" in edited.reasons[0]
+        none = type(found).from_plain(sealed({**wrong, "with_buffers": []})).verify(target)
+        assert none.verdict is Verdict.REFUTED and "buffers" in none.reasons[0]
+        del wrong["with_buffers"]  # as in a record from before
+        absent = type(found).from_plain(sealed(wrong)).verify(target)
+        assert absent.verdict is Verdict.PROVED and "with_buffers: they" in str(absent.left_out)
 
 
 def test_the_polynomial_has_this_value(gpt2: FullDerivation) -> None:
