@@ -69,7 +69,9 @@ def _lines(found: Fit) -> Iterator[str]:
     for p in found.predictions:
         what = "as predicted" if p.holds else f"PREDICTED {p.predicted}"
         yield f"fresh: {_said(found.names, p.at)}: {p.found} certified, {what}"
-    if len(found.predictions) < 2:
+    if not found.tried:
+        yield "no fresh size was tried: none is left on this side of a bound, or no time"
+    elif len(found.predictions) < 2:
         yield f"{len(found.predictions)} of 2 fresh sizes could be certified"
     for name, value, redundancy in found.beyond:
         yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is "

@@ -46,6 +46,18 @@ def test_it_never_says_proved(capsys: pytest.CaptureFixture[str]) -> None:
     assert "certified sizes, not proved" in text and "redundancy = hidden_features" in text
 
 
+def test_a_side_without_a_fresh_size_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each unit can be rescaled; below the bound n = 1 and 2 alone are, and go into the fit."""
+    file = tmp_path / "bound.py"
+    file.write_text(BOUND.replace(" + 1", ""), encoding="utf-8")
+    assert main(["fit", f"{file}:factory", "--set", "n=3", "--sizes", "n"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("as predicted") == 2
+    assert "no fresh size was tried" in text and "of 2 fresh" not in text
+
+
 def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bound.py"
     file.write_text(BOUND, encoding="utf-8")
