@@ -14,6 +14,7 @@ from symgauge.cli.console import showing_progress
 from symgauge.cli.inputs import target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes, natural
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
+from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
     from symgauge.fits.fit import Fit
@@ -40,7 +41,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    names = [n for n in (options.sizes or "").split(",") if n]
+    names = [] if options.sizes is None else _names(options.sizes)
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = target_of(options.target, options.set)
         from symgauge.fits.target import fit_target
@@ -55,6 +56,14 @@ def run(options: argparse.Namespace) -> int:
     if not all(p.holds for f in (found, *found.sides) for p in f.predictions):
         return REFUTED
     return HOLDS if found.holds else UNKNOWN
+
+
+def _names(text: str) -> list[str]:
+    """The sizes of --sizes. Raises BadInputError where there is an empty one or one twice."""
+    names = text.split(",")
+    if not all(names) or len(set(names)) < len(names):
+        raise BadInputError(f"--sizes {text}: write A,B,... with each size once")
+    return names
 
 
 def _said(names: Sequence[str], at: Sequence[int]) -> str:

@@ -195,6 +195,9 @@ def _sides(search: _Search, found: Fit) -> Iterator[Fit]:
 def _fit(search: _Search) -> Fit:
     names, start = search.names, search.start
     if search.at(start) is None:
+        if start not in search.known:
+            raise BadInputError(
+                "the time was over before the sizes that the fit starts from: give it more")
         raise BadInputError(
             "at the sizes that the fit starts from the sandwich does not close: choose others with "
             "--set, or look at symgauge derive")

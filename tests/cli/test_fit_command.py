@@ -70,10 +70,24 @@ def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     (["glu", "--sizes", "heads"], "has no size 'heads'; it has: in_features"),
     (["glu", "--sizes", "bias"], "no integer size"),
     (["nothing"], "nothing"),
-], ids=["no such size", "no integer", "no target"])
+    (["glu", "--sizes", ","], "--sizes ,: write"),
+    (["glu", "--sizes", "in_features,in_features"], "each size once"),
+    (["glu", "--output", "5"], "no output '5'"),
+    (["glu", "--seconds", "0"], "the time was over"),
+], ids=["no such size", "no integer", "no target", "no name", "twice", "no output", "no time"])
 def test_wrong_input(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fit", *arguments]) == 3
     out, err = capsys.readouterr()
     assert not out and said in err.splitlines()[-1]
+
+
+def test_a_factory_that_fails_at_its_own_sizes_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bound.py"
+    file.write_text(BOUND, encoding="utf-8")
+    assert main(["fit", f"{file}:factory", "--set", "inputs=3"]) == 3
+    out, err = capsys.readouterr()
+    assert not out and "failed with ValueError: two inputs" in err.splitlines()[-1]

@@ -143,7 +143,7 @@ def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         raise UndecidedError("not asked")
 
     monkeypatch.setattr(derive, "derive_target", noted)
-    with pytest.raises(BadInputError, match="does not close"):
+    with pytest.raises(UndecidedError, match="not asked"):
         fit_target(load_hf("hf:gpt2", {}), ["vocab_size"])
     assert seen and all(t.chose and not t.growing and t.full is None for t in seen)
 
