@@ -219,9 +219,11 @@ def _read(
 ) -> tuple[Captured, bool | list[str]]:
     """The target at its own sizes, without weights above COMPARED parameters, and its mode."""
     from symgauge.capture import build_without_weights, capture
+    from symgauge.capture.module import check_parameters
 
     progress("module")
     module, args, kwargs = build_without_weights(target)
+    check_parameters(module)
     meta = sum(p.numel() for p in module.parameters()) > COMPARED
     if not meta:
         module, args, kwargs = target.build()

@@ -98,9 +98,10 @@ class Walk:
 
     def coordinates(self, argument: Form) -> Count:
         """The number of free inputs of which a line is one matrix."""
-        t, *others = argument.terms
-        base = self.bases.of(t)
-        if others or not isinstance(base, Free) or len([m for m in t.maps if not m.diagonal]) != 1:
+        one = argument.terms[0] if len(argument.terms) == 1 else None  # none: a constant
+        base = None if one is None else self.bases.of(one)
+        if one is None or not isinstance(base, Free) or len(
+                [m for m in one.maps if not m.diagonal]) != 1:
             raise Unread("powers or products of something else than coordinates")
         return self.book.width(base.axis)
 
