@@ -14,6 +14,7 @@ from symgauge.cli.console import showing_progress
 from symgauge.cli.inputs import target_of
 from symgauge.cli.options import TARGET, Commands, add_sizes, natural
 from symgauge.cli.status import HOLDS, REFUTED, UNKNOWN
+from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
     from symgauge.fits.fit import Fit
@@ -40,7 +41,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
-    names = [n for n in (options.sizes or "").split(",") if n]
+    names = [] if options.sizes is None else _names(options.sizes)
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = target_of(options.target, options.set)
         from symgauge.fits.target import fit_target
@@ -57,6 +58,14 @@ def run(options: argparse.Namespace) -> int:
     return HOLDS if found.holds else UNKNOWN
 
 
+def _names(text: str) -> list[str]:
+    """The sizes of --sizes. Raises BadInputError where there is an empty one or one twice."""
+    names = text.split(",")
+    if not all(names) or len(set(names)) < len(names):
+        raise BadInputError(f"--sizes {text}: write A,B,... with each size once")
+    return names
+
+
 def _said(names: Sequence[str], at: Sequence[int]) -> str:
     return ", ".join(f"{n} = {v}" for n, v in zip(names, at, strict=True))
 
@@ -69,7 +78,9 @@ def _lines(found: Fit) -> Iterator[str]:
     for p in found.predictions:
         what = "as predicted" if p.holds else f"PREDICTED {p.predicted}"
         yield f"fresh: {_said(found.names, p.at)}: {p.found} certified, {what}"
-    if len(found.predictions) < 2:
+    if not found.tried:
+        yield "no fresh size was tried: none is left on this side of a bound, or no time"
+    elif len(found.predictions) < 2:
         yield f"{len(found.predictions)} of 2 fresh sizes could be certified"
     for name, value, redundancy in found.beyond:
         yield (f"beyond a bound: with {name} = {value} alone changed the redundancy is "

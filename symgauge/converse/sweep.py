@@ -88,6 +88,11 @@ class Sweep(Context):
         sizes = self.ledger.sizes
         rest = sum((sizes.parameter(i) for i in left), Integer(0))
         free = expand(self.ledger.total + rest + self.ledger.open)
+        every = [sizes.parameter(i) for i in self.structure.network.parameter_nodes]
+        if stop is not None and sizes.value(free) > sizes.value(sum(every, Integer(0))):
+            # what is left open of a stream may be more than the parameters that make it
+            self.ledger.forget()
+            left, free = self.ledger.unsettled(), expand(sum(every, Integer(0)))
         return Outcome(
             self.structure, free, sizes.value(free), tuple(self.ledger.steps), tuple(left), stop,
             tuple(self.outside), self.ledger)

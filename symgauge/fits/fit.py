@@ -66,6 +66,8 @@ class Fit:
     #: Certified sizes that the coefficients come from.
     points: dict[Point, int]
     predictions: tuple[Prediction, ...]
+    #: How many fresh sizes were tried.
+    tried: int
     #: Sizes that were derived and not certified: not used.
     open: tuple[Point, ...]
     #: The values of each size that the fit covers.
@@ -193,6 +195,9 @@ def _sides(search: _Search, found: Fit) -> Iterator[Fit]:
 def _fit(search: _Search) -> Fit:
     names, start = search.names, search.start
     if search.at(start) is None:
+        if start not in search.known:
+            raise BadInputError(
+                "the time was over before the sizes that the fit starts from: give it more")
         raise BadInputError(
             "at the sizes that the fit starts from the sandwich does not close: choose others with "
             "--set, or look at symgauge derive")
@@ -208,10 +213,12 @@ def _fit(search: _Search) -> Fit:
     while (outside := _corner_outside(search, ranges, polynomial)) is not None:
         ranges = outside
     polynomial, points = _fitted(search, ranges, chosen)
+    before = len(search.known)
     fresh = _predicted(search, ranges, polynomial, points)
+    tried = len(search.known) - before
     still = tuple(p for p, m in search.known.items() if m is not None and not m.certified)
     return Fit(
-        names, start, polynomial, points, fresh, still, ranges, tuple(search.beyond))
+        names, start, polynomial, points, fresh, tried, still, ranges, tuple(search.beyond))
 
 
 def _step(values: Sequence[int], here: int) -> int | None:
@@ -310,7 +317,8 @@ def _predicted(
 ) -> tuple[Prediction, ...]:
     """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
 
-    The cheapest of these and one of middle cost; others where these cannot be certified.
+    The cheapest of these and one of middle cost; others where these cannot be certified, then
+    sizes above all that were looked at.
     """
     def changed(p: Point) -> int:
         return sum(x != y for x, y in zip(p, search.start, strict=True))
@@ -319,10 +327,21 @@ def _predicted(
     left.sort(key=lambda p: (-changed(p), search.cost(p)))
     most = [p for p in left if changed(p) == changed(left[0])]
     found: list[Prediction] = []
-    for p in dict.fromkeys([*left[:1], *most[len(most) // 2:len(most) // 2 + 1], *left]):
+    middle = most[len(most) // 2:len(most) // 2 + 1]
+    for p in dict.fromkeys([*left[:1], *middle, *left, *_above(search, ranges)]):
         if len(found) == FRESH:
             break
         value = search.at(p)
         if value is not None:
             found.append(Prediction(p, polynomial(p), value))
     return tuple(found)
+
+
+def _above(search: _Search, ranges: Sequence[Sequence[int]]) -> Iterator[Point]:
+    """Sizes just above the greatest value of a range that no bound ends, one entry changed."""
+    for i, values in enumerate(ranges):
+        for v in range(values[-1] + 1, values[-1] + 1 + FRESH):
+            point = search.moved({i: v})
+            if point in search.known or values[-1] != search.values[i][-1]:
+                break
+            yield point

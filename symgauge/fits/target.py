@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,9 +28,10 @@ def fit_target(
 
     `names`: the sizes to vary (all integer ones); `seconds` of the processor after which no further
     size is derived. Raises SizeError for a name that is no size,
-    BadInputError where nothing can be varied or no polynomial fits.
+    BadInputError where nothing can be varied or no polynomial fits, and what a derivation raises at
+    the sizes of the TARGET itself.
     """
-    from symgauge.derivation.derive import Asked, derive_target
+    from symgauge.derivation.derive import Asked, captured_target, derive_target
 
     begun = time.process_time()
     for name in names:
@@ -43,16 +43,20 @@ def fit_target(
     progress("sizes that may be varied")
     sizes, kept = varied(target, names)
     if not sizes:
+        captured_target(target, asked)  # a factory that fails at its own sizes says why
         raise BadInputError(
             f"{target.text} has no integer size that takes three values near its own"
             + (": " + "; ".join(kept) if kept else ""))
 
     def derive(point: Point) -> Measured | None:
-        with contextlib.suppress(SymgaugeError):
+        try:
             found = derive_target(
                 target.at(chosen(sizes, point)), output=output, observable=observable)
-            return Measured(found.claim.redundancy, found.claim.verdict is Verdict.PROVED)
-        return None
+        except SymgaugeError:
+            if point == start:
+                raise
+            return None
+        return Measured(found.claim.redundancy, found.claim.verdict is Verdict.PROVED)
 
     def cost(point: Point) -> int:
         return parameters(target, chosen(sizes, point)) or 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from symgauge.program.notation import number
+
 #: How tightly a piece holds: a sum, a product of entries, of matrices, one symbol or function.
 SUM, ENTRYWISE, PRODUCT, ATOM = 1, 2, 3, 4
 
@@ -77,25 +79,3 @@ def total(terms: list[Term]) -> Term:
     for term in terms[1:]:
         text += f" - {term.text[1:]}" if term.text.startswith("-") else f" + {term.text}"
     return Term(text, SUM)
-
-
-def number(value: Fraction) -> str:
-    r"""A number: short as it is, a root of a whole number as one, else six digits.
-
-    >>> number(Fraction(3, 4)), number(Fraction(2 ** -0.5)), number(Fraction(0.1))
-    ('\\tfrac{3}{4}', '\\tfrac{1}{\\sqrt{2}}', '\\tfrac{1}{10}')
-    """
-    text = str(value)
-    if len(text) <= 8:
-        sign, text = ("-", text[1:]) if text.startswith("-") else ("", text)
-        return sign + (rf"\tfrac{{{'}{'.join(text.split('/'))}}}" if "/" in text else text)
-    near = float(value)
-    for power, root in ((1, "{}"), (2, r"\sqrt{{{}}}"), (4, r"\sqrt[4]{{{}}}")):
-        whole = round(abs(near) ** -power) if near else 0
-        if near > 0 and whole > 1 and abs(whole ** (-1 / power) / near - 1) < 1e-12:
-            return rf"\tfrac{{1}}{{{root.format(whole)}}}"
-    short = f"{near:.6g}"
-    if "e" in short:
-        digits, power10 = short.split("e")
-        return rf"{digits} \cdot 10^{{{int(power10)}}}"
-    return short

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
+from symgauge.program.notation import function
 from symgauge.program.op import Composite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -34,7 +36,9 @@ class Elu(Composite):
         return build.scale(value, attrs["scale"])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
-        return rf"\operatorname{{elu}}({inputs[0]})"
+        symbols = {"alpha": r"\alpha", "scale": r"\mathrm{scale}", "rate": r"\mathrm{rate}"}
+        return function("elu", inputs[0], {
+            symbols[k]: (attrs[k], Fraction(1)) for k in self.rational_attrs})
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("elu.default", (Sample.Tensor((2, 3)),))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
+from symgauge.program.notation import function
 from symgauge.program.op import Composite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -32,7 +34,8 @@ class LeakyRelu(Composite):
         return build.mul(gate, xs[0])
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
-        return rf"\operatorname{{leaky\_relu}}({inputs[0]})"
+        return function(r"leaky\_relu", inputs[0], {
+            r"\mathrm{slope}": (attrs["slope"], Fraction(1, 100))})
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("leaky_relu.default", (Sample.Tensor((2, 3)),))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from symgauge.errors import CaptureError
+from symgauge.program.notation import function
 from symgauge.program.op import Composite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -46,7 +48,7 @@ class Softplus(Composite):
         return build.scale(build.apply("log", inner), 1 / beta)
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
-        return rf"\operatorname{{softplus}}({inputs[0]})"
+        return function("softplus", inputs[0], {r"\beta": (attrs["beta"], Fraction(1))})
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("softplus.default", (Sample.Tensor((2, 3)),))

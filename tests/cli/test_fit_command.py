@@ -46,6 +46,18 @@ def test_it_never_says_proved(capsys: pytest.CaptureFixture[str]) -> None:
     assert "certified sizes, not proved" in text and "redundancy = hidden_features" in text
 
 
+def test_a_side_without_a_fresh_size_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each unit can be rescaled; below the bound n = 1 and 2 alone are, and go into the fit."""
+    file = tmp_path / "bound.py"
+    file.write_text(BOUND.replace(" + 1", ""), encoding="utf-8")
+    assert main(["fit", f"{file}:factory", "--set", "n=3", "--sizes", "n"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("as predicted") == 2
+    assert "no fresh size was tried" in text and "of 2 fresh" not in text
+
+
 def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bound.py"
     file.write_text(BOUND, encoding="utf-8")
@@ -58,10 +70,24 @@ def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     (["glu", "--sizes", "heads"], "has no size 'heads'; it has: in_features"),
     (["glu", "--sizes", "bias"], "no integer size"),
     (["nothing"], "nothing"),
-], ids=["no such size", "no integer", "no target"])
+    (["glu", "--sizes", ","], "--sizes ,: write"),
+    (["glu", "--sizes", "in_features,in_features"], "each size once"),
+    (["glu", "--output", "5"], "no output '5'"),
+    (["glu", "--seconds", "0"], "the time was over"),
+], ids=["no such size", "no integer", "no target", "no name", "twice", "no output", "no time"])
 def test_wrong_input(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fit", *arguments]) == 3
     out, err = capsys.readouterr()
     assert not out and said in err.splitlines()[-1]
+
+
+def test_a_factory_that_fails_at_its_own_sizes_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bound.py"
+    file.write_text(BOUND, encoding="utf-8")
+    assert main(["fit", f"{file}:factory", "--set", "inputs=3"]) == 3
+    out, err = capsys.readouterr()
+    assert not out and "failed with ValueError: two inputs" in err.splitlines()[-1]

@@ -233,6 +233,21 @@ def test_a_norm_that_is_read_out(d: int, eps: float, centred: bool, second: bool
     assert found.bound == found.families == redundancy_of(network, 0)
 
 
+def test_a_stop_leaves_no_more_than_all_parameters() -> None:
+    """A gain of two norms: what is open of the stream is more than the matrix that makes it."""
+    def rms(z: Tensor) -> Tensor:
+        return z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-2)
+
+    def formula(p: torch.nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.A.T
+        u = torch.tanh((p.g * rms(z)) @ p.W.T) @ p.V.T
+        return rms(z + p.g * rms(u)) @ p.U.T
+
+    found = sweep(made("A:2x2 g:2 W:2x2 V:2x2 U:2x2", formula, real(1, 2)))
+    assert found.stop is not None and "several places" in found.stop.reason
+    assert found.bound == 18 and not found.steps
+
+
 def test_an_output_with_a_parameter_of_its_own_stops() -> None:
     def formula(p: torch.nn.Module, x: Tensor) -> object:
         y = torch.tanh(x @ p.A.T) @ p.B.T

@@ -143,7 +143,7 @@ def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         raise UndecidedError("not asked")
 
     monkeypatch.setattr(derive, "derive_target", noted)
-    with pytest.raises(BadInputError, match="does not close"):
+    with pytest.raises(UndecidedError, match="not asked"):
         fit_target(load_hf("hf:gpt2", {}), ["vocab_size"])
     assert seen and all(t.chose and not t.growing and t.full is None for t in seen)
 
@@ -158,3 +158,17 @@ def test_a_width_of_heads_is_varied_as_their_quotient() -> None:
     assert parameters(target, {"embed_dim": 5}) is None is not parameters(target, {"embed_dim": 6})
     sizes, kept = varied(target, ["embed_dim", "num_heads"])
     assert [s.label for s in sizes] == ["(embed_dim/num_heads)", "num_heads"] and not kept
+
+
+def test_one_size_is_predicted_above_all_that_went_into_the_fit() -> None:
+    found = fit(["d"], [range(1, 7)], (3,), lambda p: Measured(2 * p[0], True), sum)
+    assert found.ranges == ((1, 2, 3, 4, 5, 6),)
+    assert found.holds and [p.at for p in found.predictions] == [(7,), (8,)]
+
+
+def test_no_size_is_predicted_across_a_bound() -> None:
+    """max(0, d - 3): the side below the bound is all used, and nothing above it is its own."""
+    found = fit(["d"], [range(1, 7)], (5,), lambda p: Measured(max(0, p[0] - 3), True), sum)
+    (side,) = found.sides
+    assert found.ranges == ((3, 4, 5, 6),) and [p.at for p in found.predictions] == [(7,), (8,)]
+    assert side.ranges == ((1, 2),) and not side.predictions and not side.tried

@@ -11,8 +11,9 @@ from printed_formulas import Read
 import symgauge
 from symgauge import zoo
 from symgauge.capture import load_target
-from symgauge.formulas.terms import Term, number, product, total
+from symgauge.formulas.terms import Term, product, total
 from symgauge.program.leaf import Input
+from symgauge.program.notation import number
 
 
 CASES = {

@@ -17,7 +17,7 @@ import torch
 _TOKEN = re.compile(
     r"\s*(\\textstyle\\sum_h|\\operatorname\{[A-Za-z\\_]+\}|\\mathbf\{1\}|\\tfrac|\\sqrt"
     r"|\\odot|\\,|\\top"
-    r"|\\mathrm|\\times|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+(){}^_,;:|\[\]'/])")
+    r"|\\mathrm|\\times|\\quad|\\log|\\[A-Za-z]+|\d+(?:\.\d+)?|[A-Za-z]|[-+=(){}^_,;:|\[\]'/])")
 
 
 #: Functions of entries that LaTeX has commands for.
@@ -56,7 +56,7 @@ class Formula:
     """Evaluates formulas with one table of symbols."""
 
     def __init__(self, table: Callable[[str, int | None], Any], heads: int,
-                 functions: Mapping[str, Callable[[np.ndarray], np.ndarray]]) -> None:
+                 functions: Mapping[str, Callable[..., np.ndarray]]) -> None:
         self.table, self.heads, self.functions = table, heads, functions
 
     def value(self, text: str, head: int | None = None) -> Any:
@@ -252,10 +252,19 @@ class Formula:
             return {"reshape": np.reshape, "rep": np.expand_dims, "sum": np.sum,
                     "tile": np.tile, "each": lambda x, n: np.repeat(x, n[0], -1)}[name](
                 inside, tuple(numbers))
+        said = self._said() if self._peek() == "_" and self._take() else {}
         self._take("(")
         inside = self._sum()
         self._take(")")
-        return np.diag(inside) if name == "diag" else self.functions[name](inside)
+        return np.diag(inside) if name == "diag" else self.functions[name](inside, **said)
+
+    def _said(self) -> dict[str, float]:
+        r"""{\beta=2, \mathrm{slope}=...} below the name of a function."""
+        pairs = [part.split("=") for part in self._group().split(",")]
+        return {
+            re.sub(r"\\mathrm|[{}\\]", "", name): Formula(
+                self.table, self.heads, self.functions).value(number)
+            for name, number in pairs}
 
     def _symbol(self, letter: str) -> Any:
         name, head = letter, None

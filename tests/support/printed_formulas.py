@@ -88,9 +88,10 @@ class Read:
             "silu": lambda x: torch.nn.functional.silu(torch.tensor(x)).numpy(),
             "relu": lambda x: np.maximum(x, 0),
             "step": lambda x: (x > 0) + 0.0,
-            "elu": lambda x: torch.nn.functional.elu(torch.tensor(x)).numpy(),
-            "leaky_relu": lambda x: torch.nn.functional.leaky_relu(torch.tensor(x), 0.2).numpy(),
-            "softplus": lambda x: np.log1p(np.exp(x)),
+            "elu": lambda x, alpha=1.0, scale=1.0, rate=1.0: scale * np.where(
+                x > 0, x, alpha * np.expm1(rate * x)),
+            r"leaky\_relu": lambda x, slope=0.01: np.where(x > 0, x, slope * x),
+            "softplus": lambda x, beta=1.0: np.log1p(np.exp(beta * x)) / beta,
         }
         return Formula(look_up, self.heads, functions)
 
