@@ -25,7 +25,7 @@ RANGE = {
     "lm_untied_softmax", "lm_tied_logits", "att_softmax_1h", "att_mha_nobias", "att_mha_allbias",
     "att_gqa", "att_mqa", "att_rope", "att_rope_qkvbias", "att_alibi_allbias",
     "att_qknorm_gain_eps0", "att_sigmoid_allbias", "att_cross", "att_mla", "block_gpt_preln",
-    "lora_frozen_base", "cp_layer",
+    "lora_frozen_base", "cp_layer", "exp_2h_bias", "att_rope_equalfreq",
 }
 #: The orbits are smaller than the algebra here: their rank is taken at these sizes.
 HERE = {"lin_1h_wide", "att_dhead_gt_d"}
@@ -34,8 +34,7 @@ ELSEWHERE = {
     "gpt2_tied_eps0", "gpt2_untied_eps1e-5", "llama_untied_eps1e-5", "llama_tied_gain_eps0"}
 #: The bound is the redundancy, and no structural family reaches it.
 SHARP = {
-    "lin_2h_taper_nobias", "x2_1h_dout1", "bilinear_glu_dout1", "exp_2h_bias", "bn_eval_relu",
-    "att_rope_equalfreq"}
+    "lin_2h_taper_nobias", "x2_1h_dout1", "bilinear_glu_dout1", "bn_eval_relu"}
 
 
 def network_of(name: str) -> Network:

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from symgauge.certify.evidence.spots import Spot
+from symgauge.points.spots import Spot
 from symgauge.domains.evaluate import values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.linear_algebra import rank_gf2

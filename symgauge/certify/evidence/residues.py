@@ -39,13 +39,13 @@ from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.claim import at_these_durations
 from symgauge.certify.evidence.kind import Question
 from symgauge.certify.evidence.radicands import about_radicands
-from symgauge.certify.evidence.spots import spots_of
 from symgauge.certify.evidence.transcendental import about_constants, about_functions
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.parts import rank_by_parts
 from symgauge.points.rank import rank_at_point
 from symgauge.points.roots import root_plan
 from symgauge.points.rows import FUNCTIONS, RANK_ORDER
+from symgauge.points.spots import spots_of
 from symgauge.points.tokens import draw_tokens
 from symgauge.program.lower import germ_of
 from symgauge.program.network import Network

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symgauge.certify.evidence.spots import Points, Spot, points_at
 from symgauge.domains.known import arguments_of, nested_functions
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational import factors
 from symgauge.points.cells import PATTERNS, branches_below
 from symgauge.points.rows import FUNCTIONS
+from symgauge.points.spots import Points, Spot, points_at
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network
 

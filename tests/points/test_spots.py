@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 import symgauge
 from symgauge.capture import capture
-from symgauge.certify.evidence import spots, transcendental
+from symgauge.certify.evidence import transcendental
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.exact.prime_field import PrimeField, primes
+from symgauge.points import spots
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
