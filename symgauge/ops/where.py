@@ -42,15 +42,16 @@ class Where(Rewrite):
             if part.minus_infinity is not None:
                 masked |= np.broadcast_to(part.minus_infinity, shape) & side
         x, y = (build.broadcast(Value(v.index, v.shape), shape) for v in (x, y))
-        # an entry that a softmax will leave out may hold any finite value
+        # an entry that a softmax will leave out may hold any finite value: 0
         takes_x, takes_y = chosen & ~masked, ~chosen & ~masked
+        left = build.mul(x, build.floats(takes_x)) if not takes_x.all() else x
+        right = build.mul(y, build.floats(takes_y)) if not takes_y.all() else y
         if not takes_y.any():
-            value = x
+            value = left
         elif not takes_x.any():
-            value = y
+            value = right
         else:
-            sides = ((x, takes_x), (y, takes_y))
-            value = build.add(*(build.mul(part, build.floats(taken)) for part, taken in sides))
+            value = build.add(left, right)
         return Value(value.index, shape, masked) if masked.any() else value
 
     def samples(self) -> Iterator[Sample]:

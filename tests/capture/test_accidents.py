@@ -18,7 +18,7 @@ from symgauge.capture.skeleton import has_values
 from symgauge.certify.evidence import residues
 from symgauge.cli.main import main
 from symgauge.derivation.derive import Asked, derive_network
-from symgauge.derivers import cells as tried
+from symgauge.points import tried_cells as tried
 from symgauge.domains.ties import ties
 from symgauge.errors import CaptureError, SizeError, SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import PrimeField, primes

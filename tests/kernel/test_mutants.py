@@ -285,8 +285,7 @@ MUTANTS: dict[str, Mutant] = {
     "claims have no hypotheses": Mutant({"claim_of": certain}, exp_and_log_of_one_value),
 }
 QUICK = ("rank_at_point one too low", "rank_at_point one too high",
-         "read_coordinates blind to two", "assumptions always empty", "Prover accepts all",
-         "slope of exp doubled")
+         "read_coordinates blind to two", "assumptions always empty", "Prover accepts all")
 
 
 @dataclass(frozen=True)

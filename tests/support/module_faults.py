@@ -22,7 +22,7 @@ from symgauge.certify.evidence import transcendental
 from symgauge.certify.verification import verify
 from symgauge.checks import actions
 from symgauge.derivation import again, derivation, seal
-from symgauge.derivers import cells as tried
+from symgauge.points import tried_cells as tried
 from symgauge.errors import InconsistentError
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.ops.softplus import Softplus
