@@ -135,12 +135,18 @@ def ranks_along(
             f"{MAX_ENTRIES} numbers; make the network smaller with --set, or certify without series"
         )
     draw = Draw(network, field, rng, cell=cell)
-    if cell:
-        with contextlib.suppress(BadInputError):
-            found = _ranks_of(draw, curve, start, read, wanted, count // 4)
-            if found[-1] == wanted:
-                return found
-    return _ranks_of(draw, curve, start, read, wanted, count)
+    if not cell:
+        return _ranks_of(draw, curve, start, read, wanted, count)
+    with contextlib.suppress(BadInputError):
+        found = _ranks_of(draw, curve, start, read, wanted, count // 4)
+        if found[-1] == wanted:
+            return found
+    found = _ranks_of(draw, curve, start, read, wanted, count)
+    if found[-1] < wanted:
+        # rows of a rare piece may be missing among those
+        again = _ranks_of(draw, curve, start, read, wanted, count)
+        found = [max(ranks) for ranks in zip(found, again, strict=True)]
+    return found
 
 
 def _ranks_of(
