@@ -13,12 +13,15 @@ from symgauge.report import wording
 from symgauge.report.action import structure
 from symgauge.report.article import longtable, network, symbol_table, whole
 from symgauge.report.completeness import facts_of, paragraphs
-from symgauge.typesetting.escape import escape, verbatim
 from symgauge.report.listed import shown, table_of_families
 from symgauge.report.propositions import all_families
 from symgauge.report.table import grid, text_of
+from symgauge.typesetting.escape import escape, verbatim
 
 Data = Mapping[str, Any]
+
+#: Said of permutations where two groups of them may put the same axes in order.
+OVERLAP = "The groups may overlap: how many elements they are together is not said"
 
 
 def classes(entries: Sequence[Data], told: str) -> list[list[Data]]:
@@ -215,6 +218,3 @@ def _appendix(derivation: Data) -> str:
 
 #: Formulas of one family, and lines of its table in the appendix, that are printed.
 MOST, LINES = 12, 16
-
-#: Said of permutations where two groups of them may put the same axes in order.
-OVERLAP = "The groups may overlap: how many elements they are together is not said"

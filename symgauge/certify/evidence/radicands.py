@@ -7,7 +7,6 @@ from math import prod
 
 import numpy as np
 
-from symgauge.points.spots import Spot
 from symgauge.domains.evaluate import values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.exact.linear_algebra import rank_gf2
@@ -17,6 +16,7 @@ from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.rank import draw_theta
 from symgauge.points.roots import RootPlan, root_plan, settle_roots
+from symgauge.points.spots import Spot
 from symgauge.program.network import Network
 
 #: Rows drawn at most in search of enough points at which the earlier roots exist.
