@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any
 
+from symgauge.ops.take import beneath
 from symgauge.program.constant import Constant
-from symgauge.program.op import Rewrite, Structural
+from symgauge.program.op import Rewrite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
 
@@ -76,9 +77,7 @@ def guard(build: Writer, x: Value, low: Any) -> float:
 def _is(build: Writer, x: Value, names: Sequence[str]) -> bool:
     """Whether a line is made by these ops, the last first, with views between them."""
     for name in names:
-        node = build.node(x)
-        while isinstance(node.op, Structural) and len(node.inputs) == 1:
-            node = build.node(build.value(node.inputs[0]))
+        node = beneath(build, x)
         if node.op is None or node.op.name != name or node.attrs.get("exponent", 2) != 2:
             return False
         x = build.value(node.inputs[0])

@@ -18,7 +18,7 @@ from symgauge.program.legs import Axis, Legs
 from symgauge.program.moves import Address, Moves
 from symgauge.program.op import Structural
 from symgauge.program.sample import Sample
-from symgauge.program.writer import Value, Writer
+from symgauge.program.writer import Value, Writer, Written
 
 #: Constant places on an axis.
 Places: TypeAlias = npt.NDArray[Any]
@@ -108,11 +108,17 @@ def wrapped(build: Writer, index: Places | Value, count: int) -> Places | Value:
     return build.add(index, build.scale(below, count))
 
 
+def beneath(build: Writer, x: Value) -> Written:
+    """The line whose entries a value has, perhaps moved."""
+    node = build.node(x)
+    while isinstance(node.op, Structural) and len(node.inputs) == 1:
+        node = build.node(build.value(node.inputs[0]))
+    return node
+
+
 def _is_position(build: Writer, x: Value) -> bool:
     """Whether a value is places of one-hot rows, its entries perhaps moved."""
-    node = build.node(x)
-    if isinstance(node.op, Structural) and len(node.inputs) == 1:
-        return _is_position(build, build.value(node.inputs[0]))
+    node = beneath(build, x)
     return node.op is not None and node.op.name == "position" and min(node.attrs["table"]) >= 0
 
 
