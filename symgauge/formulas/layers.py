@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,6 +59,26 @@ def repeats(signatures: Sequence[str]) -> tuple[int, int, int] | None:
                 best = (start, period, count)
             start = max(stop, start + 1)
     return best
+
+
+def layered(letters: Sequence[str], texts: Sequence[str]) -> Layers | None:
+    """The run of formulas that repeats but for a layer's number; None where none does.
+
+    Each has its letter, and in its text the sign @k@ where it reads the k-th of them.
+    """
+    signs = [
+        own + "=" + LAYER.sub("^{(*)}", re.sub(
+            r"@(\d+)(?:,h)?@", lambda m: f"{letters[int(m[1])]}{place - int(m[1])}", text))
+        for place, (own, text) in enumerate(zip(letters, texts, strict=True))]
+    found = repeats(signs)
+    if found is None or len({m for text in texts for m in LAYER.findall(text)}) < 2:
+        return None
+    start, period, count = found
+    labels = []
+    for b in range(count):
+        seen = [m for text in texts[start + b * period:][:period] for m in LAYER.findall(text)]
+        labels.append(seen[0] if seen else str(b))
+    return Layers(start, period, tuple(labels))
 
 
 def relettered(text: str, numbers: Mapping[str, str]) -> str:

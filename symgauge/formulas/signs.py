@@ -17,6 +17,12 @@ NOTES = {
     r"\phi_": r"$\phi_{s,t}(x;\, \theta)$ is the flow of $\dot{x}$ from time $s$ to $t$",
     "C_{": r"$C_1, \dots$ are tables of constants",
     r"{reshape}": r"$\operatorname{reshape}$ has the same entries in rows of other lengths",
+    r"{gelu}_{\tanh}": (
+        r"$\operatorname{gelu}_{\tanh}(x) = \tfrac{1}{2}\,x\,(1 + \tanh(\sqrt{2 / \pi}\,(x + "
+        r"0.044715\,x^3)))$"),
+    r"{matmul}": (
+        r"$\operatorname{matmul}$ multiplies along the last two axes, for each index before them"),
+    r"^{\odot": r"$x^{\odot n}$ raises each entry to the power $n$",
     "{step}": r"$\operatorname{step}(x)$ is 1 where $x > 0$, else 0",
     BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",
     "{tile}_": r"$\operatorname{tile}_n$ puts $n$ copies side by side",
@@ -32,3 +38,8 @@ NOTES = {
         r"$(W \ast x)_{o i} = \sum_{c, k} W_{o c k}\, x_{c, i + k}$, the convolution of channels "
         r"$c$ along the axes behind them (stride 1, no padding, unless written below it)"),
 }
+
+
+def notes_on(text: str) -> list[str]:
+    """What the signs mean that formulas use."""
+    return list(dict.fromkeys(said for sign, said in NOTES.items() if sign in text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,11 +18,15 @@ class NoFormula(Exception):
 
 @dataclass(frozen=True)
 class Term:
-    """A formula, how tightly it holds, and a number in front of it; without a body, the number."""
+    """A formula, how tightly it holds, and a number in front of it; without a body, the number.
+
+    `under` is what it is the transpose of.
+    """
 
     body: str
     level: int = ATOM
     factor: Fraction = Fraction(1)
+    under: Term | None = None
 
     @property
     def text(self) -> str:
@@ -44,16 +49,16 @@ class Term:
     @property
     def transposed(self) -> Term:
         """Its transpose; a transpose twice is none."""
+        if self.under is not None:
+            return replace(self.under, factor=self.factor)
+        bare = self.body.removesuffix(r"^{\top}")
+        if bare != self.body and not set("({ ") & set(bare):  # a letter
+            return Term(bare, ATOM, self.factor)
         plain = replace(self, factor=Fraction(1))
-        if self.body.endswith(r"^{\top}") and self.level == ATOM:
-            bare = self.body.removesuffix(r"^{\top}")
-            inner = bare[1:-1] if bare[0] in "({" and bare[-1] in ")}" else bare
-            level = PRODUCT if bare.startswith("(") else ATOM
-            return Term(inner, level, self.factor)
         held = plain.within(ATOM)
         # no second superscript beside that of a layer
         held = f"{{{held}}}" if "^" in held and not held.endswith(")") else held
-        return Term(rf"{held}^{{\top}}", ATOM, self.factor)
+        return Term(rf"{held}^{{\top}}", ATOM, self.factor, plain)
 
 
 def product(left: Term, right: Term) -> Term:
@@ -79,3 +84,17 @@ def total(terms: list[Term]) -> Term:
     for term in terms[1:]:
         text += f" - {term.text[1:]}" if term.text.startswith("-") else f" + {term.text}"
     return Term(text, SUM)
+
+
+def reshaped(term: Term, sizes: Sequence[int]) -> Term:
+    """The same entries in an array of these axes."""
+    shape = r" \times ".join(map(str, sizes))
+    return Term(rf"\operatorname{{reshape}}_{{{shape}}}({term.text})")
+
+
+def sliced(whole: Term, before: int, start: int, stop: int, step: int) -> Term:
+    """A part as arrays are sliced: all of so many axes, then places of one."""
+    steps = f"{{:}}{step}" if step != 1 else ""
+    taken = f"{start}{{:}}{stop}{steps}" if stop - start > 1 else f"{start}"
+    places = "{:},\\," * before + taken
+    return Term(f"{whole.within(ATOM)}[{places}]")

@@ -17,17 +17,19 @@ from functools import cached_property
 from symgauge.formulas.constants import Constants
 from symgauge.formulas.convolutions import Convolutions
 from symgauge.formulas.heads import Heads, Part
-from symgauge.formulas.layers import Layers, repeats
+from symgauge.formulas.layers import Layers, layered
 from symgauge.formulas.letters import Letters, numbered
+from symgauge.formulas.products import Products
 from symgauge.formulas.roles import VIEWS, Roles
-from symgauge.formulas.signs import BELOW, LN, NOTES, RMS
+from symgauge.formulas.signs import BELOW, LN, RMS, notes_on
 from symgauge.formulas.terms import (
-    ATOM, PRODUCT, NoFormula, Term, entrywise, product, total,
+    ATOM, PRODUCT, NoFormula, Term, entrywise, product, reshaped, sliced, total,
 )
 from symgauge.ops.amax import Amax
+from symgauge.ops.power import Power
 from symgauge.ops.softmax import Softmax
 from symgauge.program.leaf import Input, Parameter
-from symgauge.report.names import LAYER, Block, indexed
+from symgauge.report.names import Block, indexed
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
 
@@ -40,14 +42,14 @@ class Typeset:
     ) -> None:
         self.structure, self.roles, self.symbols = structure, roles, symbols
         self.nodes, self.lines = structure.network.nodes, structure.lines
-        self.heads, self._convolutions = Heads(structure), Convolutions(roles)
-        self._letters = Letters(structure, roles, self._convolutions)
+        self.heads, self.convolutions = Heads(structure), Convolutions(roles)
+        self._letters = Letters(structure, roles, self.convolutions)
         #: What is written for a named line, or a parameter, instead of its symbol.
         self.instead: dict[int | str, Term] = {}
         #: Whether values with heads side by side are written as the part of one head.
         self.one_head = False
         self.names: dict[int, str] = {}
-        self.constants = Constants(self.nodes)
+        self.constants, self._products = Constants(self.nodes), Products(self)
         self._blocks: dict[str, list[Block]] = {}
         for name in symbols:
             block = Block.parse(name)
@@ -95,8 +97,7 @@ class Typeset:
 
     def notes(self) -> list[str]:
         """What the signs mean that the formulas use."""
-        text = " ".join(f for _, _, f in self.formulas)
-        said = list(dict.fromkeys(said for sign, said in NOTES.items() if sign in text))
+        said = notes_on(" ".join(f for _, _, f in self.formulas))
         if self.heads.shares():
             said.append(r"what several heads share is named by $h$ as the group of head $h$")
         if self.heads.batch:
@@ -124,31 +125,19 @@ class Typeset:
     def _layers(self, letters: Mapping[int, str]) -> Layers | None:
         """The run of formulas that repeats; its lines get the numbers of their layers."""
         order = list(letters)
-        place = {i: k for k, i in enumerate(order)}
-        self.names = {i: f"@{k}@" for i, k in place.items()}
+        self.names = {i: f"@{k}@" for k, i in enumerate(order)}
         texts = [self.definition(i).text for i in order]
-        signs = [
-            letters[i] + "=" + LAYER.sub("^{(*)}", re.sub(
-                r"@(\d+)(?:,h)?@", lambda m: f"{letters[order[int(m[1])]]}{place[i] - int(m[1])}",
-                text))
-            for i, text in zip(order, texts)]
         self.names = self._numbered(letters)
-        found = repeats(signs)
-        numbers = {m for text in texts for m in LAYER.findall(text)}
-        if found is None or len(numbers) < 2:
+        found = layered([letters[i] for i in order], texts)
+        if found is None:
             return None
-        start, period, count = found
-        inside = order[start:start + period * count]
-        own = self._numbered({i: letters[i] for i in inside[:period]})
-        labels = []
-        for b in range(count):
-            seen = [m for text in texts[start + b * period:][:period]
-                    for m in LAYER.findall(text)]
-            labels.append(seen[0] if seen else str(b))
+        inside = order[found.start:][:found.period * len(found.labels)]
+        own = self._numbered({i: letters[i] for i in inside[:found.period]})
         self.names |= self._numbered({i: a for i, a in letters.items() if i not in set(inside)})
         for k, i in enumerate(inside):
-            self.names[i] = f"{own[inside[k % period]]}^{{({labels[k // period]})}}"
-        return Layers(start, period, tuple(labels))
+            label = found.labels[k // found.period]
+            self.names[i] = f"{own[inside[k % found.period]]}^{{({label})}}"
+        return found
 
     # -- formulas --------------------------------------------------------------------------------
 
@@ -181,6 +170,8 @@ class Typeset:
         shown = line.inputs[:1] if isinstance(line.op, Softmax) else line.inputs
         inner = [self._beside_rows(j, self.term(j)).text for j in shown]
         found = line.op.latex(*inner, **line.attrs)
+        if isinstance(line.op, Power) and len(self.heads.matrix_axes(line.node)) > 1:
+            found = re.sub(r"\^\{([^{}]*)\}$", r"^{\\odot \1}", found)  # no power of a matrix
         return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
 
     def _input(self, i: int) -> Term:
@@ -193,20 +184,20 @@ class Typeset:
     def _rules(self) -> dict[str, Callable[[Line, Part | None], Term]]:
         return {
             "reshape": self._view, "repetition": self._view, "permutation": self._permutation,
-            "contraction": self._contraction, "sum of lines": self._sum, "product": self._product,
-            "multiple": self._multiple, "part": self._part, "standardising": self._norm,
-            "rotary": self._rotary, "centring": self._centring, "join": self._join,
+            "contraction": self._products.contraction, "sum of lines": self._sum,
+            "product": self._product, "multiple": self._multiple, "part": self._part,
+            "standardising": lambda line, part: self._along(line, lambda x: f"{LN}({x})"),
+            "rotary": self._rotary, "join": self._join,
             "sum": self._summed, "normaliser": self._normaliser,
+            "centring": lambda line, part: self._along(
+                line, lambda x: rf"\operatorname{{C}}({x})"),
         }
 
     def _sliced(self, i: int, whole: Term, part: Part, step: int = 1) -> Term:
         """A part of a line as arrays are sliced, of the axes that a formula shows."""
         axis, start, stop = part
         before = sum(a < axis for a in self.heads.matrix_axes(i))
-        steps = f"{{:}}{step}" if step != 1 else ""
-        taken = f"{start}{{:}}{stop}{steps}" if stop - start > 1 else f"{start}"
-        places = "{:},\\," * before + taken
-        return Term(f"{whole.within(ATOM)}[{places}]")
+        return sliced(whole, before, start, stop, step)
 
     def _parameter(self, i: int, name: str, part: Part | None) -> Term:
         blocks = {str(b): b for b in self._blocks.get(name, ())}
@@ -230,11 +221,6 @@ class Typeset:
         symbol = self.symbols.get(key, key)
         of_head = self.one_head and self.heads.stands_on(i)
         return Term(indexed(symbol, "h") if of_head or self.heads.has_head(i) else symbol)
-
-    def _factor(self, i: int, part: Part | None) -> Term:
-        """What a product of matrices takes: of equal entries too, a matrix."""
-        found = self.term(i, part)
-        return found if found.body else self.constants.table(i)
 
     def _view(self, line: Line, part: Part | None) -> Term:
         j = line.inputs[0]
@@ -261,7 +247,7 @@ class Typeset:
         return found
 
     def _permutation(self, line: Line, part: Part | None) -> Term:
-        convolution = self._convolutions.found.get(line.node)
+        convolution = self.convolutions.found.get(line.node)
         if convolution is not None and part is None:
             return self.term(convolution.product)
         dims, j = line.attrs["dims"], line.inputs[0]
@@ -277,28 +263,6 @@ class Typeset:
             return found.transposed
         places = "".join(str(shown.index(d) + 1) for d in order)
         return Term(rf"\operatorname{{perm}}_{{{places}}}({found.text})")
-
-    def _contraction(self, line: Line, part: Part | None) -> Term:
-        convolution = self._convolutions.found.get(line.node)
-        if convolution is not None and part is None:
-            w, x = (self.term(j).within(ATOM) for j in (convolution.kernel, convolution.source))
-            return Term(f"{w} {convolution.sign} {x}", PRODUCT)
-        left, right = line.inputs
-        rank = len(line.shape)
-        parts: list[Part | None] = [None, None]
-        if part is not None:
-            parts[0 if part[0] == rank - 2 else 1] = part
-        contracted = self.structure.leaves(left, rank - 1) if left in self.lines else []
-        sums = any(self.structure.legs.find(leg)[0] in self.heads.copies for leg, _ in contracted)
-        before = self.one_head
-        outer = self.heads.matrix_axes(right) == [rank - 1]
-        second = self._factor(right, parts[1])
-        # a column times a row: a vector alone is a column
-        second = second.transposed if outer and self.heads.matrix_axes(left) else second
-        found = product(self._factor(left, parts[0]), second)
-        if sums and (before or self.heads.has_head(left)):
-            found = Term(rf"\textstyle\sum_h {found.body}", PRODUCT, found.factor)
-        return found
 
     def _sum(self, line: Line, part: Part | None) -> Term:
         kept = [j for j in line.inputs if not self.structure.zero[j]]
@@ -317,10 +281,10 @@ class Typeset:
             return Term(rf"\operatorname{{rep}}_{{{','.join(map(str, fresh))}}}({term.text})")
         if len(shape) != len(self.nodes[j].shape) or len(along) != 1 or along == shown[-1:]:
             return term
-        i = self.roles.base(j)
-        if i in self.lines and not self.roles.parameter(i) and (
-                self.heads.matrix_axes(i) == [len(self.nodes[i].shape) - 1]):
-            term = term.transposed  # it was a row
+        if len(shown) > 2:
+            behind = ",".join(str(k + 1) for k in range(len(shown) - 1 - shown.index(along[0])))
+            return Term(rf"\operatorname{{rep}}_{{{behind}}}({term.text})")
+        term = term.transposed if self._products.is_row(j) else term
         ones = r"\mathbf{1}^{\top}" if len(shown) == 2 else r"\mathbf{1}"
         return Term(rf"{term.within(PRODUCT)}\,{ones}", PRODUCT)
 
@@ -343,9 +307,6 @@ class Typeset:
             return self._sliced(source, self.term(source), (axis, start, stop), step)
         return self.term(source, (axis, line.attrs["start"], line.attrs["stop"]))
 
-    def _norm(self, line: Line, part: Part | None) -> Term:
-        return self._along(line, lambda x: f"{LN}({x})")
-
     def _normaliser(self, line: Line, part: Part | None) -> Term:
         assert line.op is not None
         op = line.op
@@ -359,8 +320,7 @@ class Typeset:
         axes = attrs["axes"] if "axes" in attrs else (attrs.get("axis", last),)
         over = [a for a in axes if self.nodes[j].shape[a] > 1]
         if self.heads.has_other_rows(j, over != shown[-1:]):
-            sizes = r" \times ".join(str(self.nodes[j].shape[a]) for a in shown)
-            inner = Term(rf"\operatorname{{reshape}}_{{{sizes}}}({inner.text})")
+            inner = reshaped(inner, [self.nodes[j].shape[a] for a in shown])
         if not over or over == shown[-1:]:
             return Term(written(inner.text))
         if over == shown[:1] and len(shown) == 2:
@@ -371,9 +331,6 @@ class Typeset:
 
     def _rotary(self, line: Line, part: Part | None) -> Term:
         return Term(rf"\operatorname{{R}}({self.term(line.inputs[0]).text})")
-
-    def _centring(self, line: Line, part: Part | None) -> Term:
-        return self._along(line, lambda x: rf"\operatorname{{C}}({x})")
 
     def _join(self, line: Line, part: Part | None) -> Term:
         shown = self.heads.matrix_axes(line.node)

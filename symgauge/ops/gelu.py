@@ -42,7 +42,8 @@ class Gelu(Composite):
         return build.scale(build.mul(x, build.add(gate, 1)), Fraction(1, 2))
 
     def latex(self, *inputs: str, **attrs: Any) -> str:
-        return rf"\operatorname{{gelu}}({inputs[0]})"
+        below = r"_{\tanh}" if attrs.get("approximate") == "tanh" else ""
+        return rf"\operatorname{{gelu}}{below}({inputs[0]})"
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("gelu.default", (Sample.Tensor((2, 3)),))

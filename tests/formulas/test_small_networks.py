@@ -97,6 +97,19 @@ class Copied(nn.Module):
         return (h.repeat_interleave(3, -1) if self.each else h.repeat(1, 3)) * self.b
 
 
+class Of(nn.Module):
+    """A function of maps a, b and tables w, v."""
+
+    def __init__(self, function: Callable[..., Tensor], **owned: nn.Module | Tensor) -> None:
+        super().__init__()
+        for name, own in owned.items():
+            setattr(self, name, nn.Parameter(own) if isinstance(own, Tensor) else own)
+        self.function = function
+
+    def forward(self, *xs: Tensor) -> Tensor:
+        return self.function(self, *xs)
+
+
 ROWS = torch.zeros(1, 3, 2)
 CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "rnn": lambda: (Sequence(nn.RNN), (ROWS,)),
@@ -109,6 +122,31 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "copies of each": lambda: (Copied(True), (torch.zeros(1, 2),)),
     "differences": lambda: (Distances(torch.exp), (torch.zeros(1, 2),)),
     "differences, tanh": lambda: (Distances(torch.tanh), (torch.zeros(1, 2),)),
+    "forms of a batch": lambda: (
+        Of(lambda m, x, y: torch.einsum("bi,ij,bj->b", x, m.w, y), w=torch.randn(2, 3)),
+        (torch.zeros(4, 2), torch.zeros(4, 3))),
+    "products of a batch": lambda: (
+        Of(lambda m, x, y: torch.einsum("bni,ij,bjm->bnm", x, m.w, y), w=torch.randn(2, 2)),
+        (torch.zeros(2, 3, 2), torch.zeros(2, 2, 3))),
+    "bilinear": lambda: (nn.Bilinear(2, 2, 3), (torch.zeros(1, 2), torch.zeros(1, 2))),
+    "gelu, by tanh": lambda: (
+        nn.Sequential(nn.Linear(2, 3), nn.GELU("tanh"), nn.Linear(3, 2)), (ROWS,)),
+    "of rows, transposed": lambda: (
+        Of(lambda m, x: m.a(x).transpose(1, 2) @ m.b(x), a=nn.Linear(2, 2), b=nn.Linear(2, 3)),
+        (ROWS,)),
+    "over two axes": lambda: (
+        Of(lambda m, x: torch.tensordot(x, m.w, 2), w=torch.randn(3, 2, 2)), (ROWS,)),
+    "squares of a matrix": lambda: (
+        Of(lambda m, x: m.b(m.a(x) ** 2), a=nn.Linear(2, 3), b=nn.Linear(3, 2)), (ROWS,)),
+    "mean of rows": lambda: (
+        Of(lambda m, x: m.b(torch.tanh(m.a(x)).mean(1)), a=nn.Linear(2, 3), b=nn.Linear(3, 2)),
+        (ROWS,)),
+    "centred rows": lambda: (
+        Of(lambda m, x: m.b(m.a(x) - m.a(x).mean(1, True)), a=nn.Linear(2, 2), b=nn.Linear(2, 2)),
+        (ROWS,)),
+    "weighed rows": lambda: (
+        Of(lambda m, x: m.b((torch.softmax(m.w(x), 1) * m.a(x)).sum(1)), a=nn.Linear(2, 2),
+           b=nn.Linear(2, 2), w=nn.Linear(2, 1)), (ROWS,)),
     "largest": lambda: (Largest(), (ROWS,)),
 }
 

@@ -90,6 +90,7 @@ class Formula:
         while self._peek() == r"\odot":
             self._take()
             right = self._product()
+            left = left.added(0 * right) if isinstance(left, Outer) else left
             left = left * (right.added(0 * left) if isinstance(right, Outer) else right)
         return left
 
@@ -252,6 +253,12 @@ class Formula:
             return {"reshape": np.reshape, "rep": np.expand_dims, "sum": np.sum,
                     "tile": np.tile, "each": lambda x, n: np.repeat(x, n[0], -1)}[name](
                 inside, tuple(numbers))
+        if name == "matmul":
+            return np.matmul(*self._arguments())
+        if name == "gelu" and self._peek() == "_":
+            self._take()
+            assert self._group() == r"\tanh"
+            name = r"gelu_\tanh"
         said = self._said() if self._peek() == "_" and self._take() else {}
         self._take("(")
         inside = self._sum()
@@ -302,6 +309,8 @@ def _plus(left: Any, right: Any) -> Any:
         return right.added(left)
     if isinstance(right, Ones):
         return left + 1.0
+    if isinstance(left, Row):
+        return left.entries + right
     return left + right
 
 
@@ -313,6 +322,8 @@ def _matmul(left: Any, right: Any) -> Any:
         if isinstance(right, Outer):
             return Outer(left * right.column, right.row) if not isinstance(
                 right.column, Ones) else Outer(right.column, left * right.row)
+        if isinstance(right, Row):
+            return Row(left * right.entries)
         return left if isinstance(right, Ones) else left * right
     if isinstance(right, Outer):
         if isinstance(left, Ones):
@@ -349,6 +360,8 @@ def _raised(value: Any, power: str) -> Any:
     if power in ("-1", r"-\top"):
         inverse = np.linalg.inv(value)
         return inverse if power == "-1" else inverse.T
-    exponent = float(eval(power, {"__builtins__": {}}))  # noqa: S307
-    return np.linalg.matrix_power(value, int(exponent)) if value.ndim == 2 and np.allclose(
-        value, np.diag(np.diag(value))) and exponent == int(exponent) else value ** exponent
+    exponent = float(eval(power.removeprefix(r"\odot"), {"__builtins__": {}}))  # noqa: S307
+    if power.startswith(r"\odot") or np.ndim(value) < 2:
+        return value ** exponent
+    assert exponent == int(exponent), "a root of a matrix"
+    return np.linalg.matrix_power(value, int(exponent))

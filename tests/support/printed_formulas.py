@@ -35,7 +35,7 @@ class Read:
         """The values of the lines with letters, unit axes dropped."""
         wanted = tuple(self.typeset.names)
         # a convolution is printed as what comes out, batch first, not as the product of matrices
-        convolutions = self.typeset._convolutions.found
+        convolutions = self.typeset.convolutions.found
         shown = tuple(convolutions[i].output if i in convolutions else i for i in wanted)
         return dict(zip(wanted, self._values(shown, state)))
 
@@ -80,11 +80,13 @@ class Read:
             return off / np.sqrt((off ** 2).mean(-1, keepdims=True) + self.eps)
 
         functions = {
+            "C": lambda x: x - x.mean(-1, keepdims=True),
             "LN": normed,
             "RMSNorm": lambda x: x / np.sqrt((x ** 2).mean(-1, keepdims=True) + self.eps),
             "softmax": lambda x: torch.softmax(torch.tensor(x) + self._mask(x), -1).numpy(),
-            "gelu": lambda x: torch.nn.functional.gelu(
-                torch.tensor(x), approximate=self._gelu()).numpy(),
+            "gelu": lambda x: torch.nn.functional.gelu(torch.tensor(x)).numpy(),
+            r"gelu_\tanh": lambda x: torch.nn.functional.gelu(
+                torch.tensor(x), approximate="tanh").numpy(),
             "silu": lambda x: torch.nn.functional.silu(torch.tensor(x)).numpy(),
             "relu": lambda x: np.maximum(x, 0),
             "step": lambda x: (x > 0) + 0.0,
@@ -99,9 +101,6 @@ class Read:
         causal = self.derivation.sizes.get("causal", "vocab_size" in self.derivation.sizes)
         hidden = torch.full(x.shape, float("-inf")) if causal else torch.zeros(x.shape)
         return hidden.triu(1) if causal else hidden
-
-    def _gelu(self) -> str:
-        return str(self.derivation.sizes.get("approximate", "none"))
 
     def _tensor(self, name: str, state: dict[str, Any]) -> tuple[np.ndarray, int]:
         """A parameter or a block of it, and the axis along which its heads stand."""
