@@ -17,7 +17,7 @@ from symgauge.errors import CaptureError
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
 KEEP = (
     "softplus.default", "silu.default", "log_softmax.int", "gelu.default", "log_sigmoid.default",
-    "log_sigmoid_forward.default",
+    "log_sigmoid_forward.default", "lerp.Tensor", "lerp.Scalar",
 )
 #: Ops that only assert something about a tensor, by the start of their names.
 DROP = ("_assert_", "sym_constrain_range", "_linalg_check_errors")
