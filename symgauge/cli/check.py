@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from symgauge.cli.console import showing_progress
-from symgauge.cli.derive import derived
-from symgauge.cli.inputs import read_record, require_intact
+from symgauge.cli.derive import derived, derived_full
+from symgauge.cli.inputs import is_of_configuration, read_record, require_intact
 from symgauge.cli.options import TARGET, Commands, add_sizes, seed
 from symgauge.errors import BadInputError
 
@@ -53,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
         require_intact(derivation, options.target)
     else:
         with showing_progress() as progress:
-            derivation = derived(options, progress)
+            # a configuration has its full sizes, whose group needs no exact derivation
+            full = options.size == "full" and is_of_configuration(options.target)
+            derivation = (derived_full if full else derived)(options, progress)
     if (options.size == "full" and isinstance(derivation, Derivation)
             and derivation.full_sizes is None):
         raise BadInputError(

@@ -47,18 +47,26 @@ def target_of(text: str, pairs: Sequence[str], full: bool = False) -> Target:
     """The target of that name, at the sizes that --set gives; `full`: they are of the full ones."""
     settings = sizes_of(pairs)
     require_place(text)
+    if is_of_configuration(text):
+        from symgauge.hf.target import load_hf
+
+        return load_hf(text, settings, full)
+    from symgauge.capture import load_target
+    from symgauge.zoo import load
+
+    return load_target(text, load, settings)
+
+
+def is_of_configuration(text: str) -> bool:
+    """Whether a target is a model of transformers, by its name or by the folder of one."""
     try:
-        from symgauge.capture import load_target
-        from symgauge.hf.target import is_hf, load_hf
+        from symgauge.hf.target import is_hf
+        from symgauge.zoo import names
     except ImportError as error:
         raise BadInputError(
             f"this command needs torch ({error}); install symgauge[torch]"
         ) from error
-    from symgauge.zoo import load, names
-
-    if text not in names() and is_hf(text):
-        return load_hf(text, settings, full)
-    return load_target(text, load, settings)
+    return text not in names() and is_hf(text)
 
 
 def network_of(target: Target, options: argparse.Namespace, progress: Progress) -> Network:

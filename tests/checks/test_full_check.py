@@ -231,3 +231,15 @@ def test_the_cuts_cover_a_tensor_once(monkeypatch: pytest.MonkeyPatch) -> None:
             assert cut is None or cut[0] not in whole
             moves.piece(tensor, cut).add_(1)
         assert bool((tensor == 1).all())
+
+
+def test_the_check_command_takes_a_configuration_at_its_full_sizes(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("transformers")
+    sizes = [f"--set={key}={value}" for key, value in {
+        "n_layer": 1, "n_embd": 16, "n_head": 2, "vocab_size": 20}.items()]
+    status = main(["check", "hf:gpt2", "--size", "full", *sizes, "--json"])
+    record = json.loads(capfd.readouterr().out)
+    assert status == 0 and record["size"] == "full" and record["ok"] is True
+    assert record["sizes"]["n_embd"] == 16
