@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
@@ -28,12 +28,30 @@ class Heads:
 
     @cached_property
     def copies(self) -> frozenset[int]:
-        """Those of parameters: an axis of copies."""
+        """Those of parameters: an axis of copies; none where two are met at once, as h is one."""
         owned = {
             self.structure.legs.find(leg)[0]
             for i in self.structure.names if i in self.structure.lines
             for _, (leg, _) in self.structure.addresses(i)}
-        return frozenset(self._beside & owned)
+        found = frozenset(self._beside & owned)
+        return frozenset() if any(map(partial(self._met_at_once, found), self._contractions)) else (
+            found)
+
+    @cached_property
+    def _contractions(self) -> list[tuple[int, Line]]:
+        lines = self.structure.lines.items()
+        return [(i, line) for i, line in lines if line.law == "contraction"]
+
+    def _met_at_once(self, copies: frozenset[int], at: tuple[int, Line]) -> bool:
+        """Whether a product sums over copies for each of other copies."""
+        i, line = at
+        last = len(line.shape) - 1
+        return line.inputs[0] in self.structure.lines and bool(
+            copies & self._roots(line.inputs[0], last)) and any(
+                copies & self._roots(i, axis) for axis in range(last - 1))
+
+    def _roots(self, i: int, axis: int) -> set[int]:
+        return {self.structure.legs.find(leg)[0] for leg, _ in self.structure.leaves(i, axis)}
 
     @cached_property
     def batch(self) -> frozenset[int]:

@@ -62,7 +62,7 @@ class Products:
             shown = [Term(self._of_shape(j, (*batch, inner)), SUM) for j in (left, right)]
             return product(entrywise(*shown), Term(r"\mathbf{1}"))
         texts = [self._of_shape(j, self._nodes[j].shape) for j in (left, right)]
-        return Term(r"\operatorname{matmul}(" + r",\, ".join(texts) + ")")
+        return Term(r"\operatorname{matmul}(" + ", ".join(texts) + ")")
 
     def _of_shape(self, j: int, wanted: Sequence[int]) -> str:
         """A line as an array of these axes; as it is, where it is written as one."""

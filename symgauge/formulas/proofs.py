@@ -94,6 +94,8 @@ class _Display:
     def rows(self, step: Step[Any]) -> list[Row]:
         """The equations of one step: none where a reader needs none."""
         i, typeset = step.line.node, self.typeset
+        if isinstance(step.variation, Scaled) and self._weighs_copies(i, step.variation):
+            raise NoFormula
         if typeset.is_unwritten(i):
             return []
         if step.variation is None:
@@ -132,6 +134,13 @@ class _Display:
                 typeset.instead[i] = before
         return out
 
+    def _weighs_copies(self, i: int, scaled: Scaled) -> bool:
+        """Whether weights differ by the copy, where their letter has no index of it."""
+        structure, copies = self.typeset.structure, self.typeset.heads.copies
+        return not self.family.copies and any(
+            structure.legs.find(structure.leg_at(i, address))[0] in copies
+            for address in scaled.weights if address)
+
     def _moved_blocks(self) -> list[Block]:
         found = (Block.parse(key) for key in self.typeset.instead if isinstance(key, str))
         return [b for b in found if b is not None]
@@ -158,7 +167,7 @@ class _Display:
         shown = self.typeset.heads.matrix_axes(i)
         if axis not in shown or len(shown) > 2:
             return None
-        if len(shown) == 2 and axis == shown[1]:
+        if axis == shown[-1] and (len(shown) == 2 or self.typeset.products.is_row(i)):
             return Term(rf"{value.within(PRODUCT)}\,{right}", PRODUCT)
         return Term(rf"{left}\,{value.within(PRODUCT)}", PRODUCT)
 

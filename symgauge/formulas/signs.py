@@ -21,7 +21,8 @@ NOTES = {
         r"$\operatorname{gelu}_{\tanh}(x) = \tfrac{1}{2}\,x\,(1 + \tanh(\sqrt{2 / \pi}\,(x + "
         r"0.044715\,x^3)))$"),
     r"{matmul}": (
-        r"$\operatorname{matmul}$ multiplies along the last two axes, for each index before them"),
+        r"$\operatorname{matmul}$ multiplies along the last two axes, for each index before them; "
+        r"$\top$ exchanges those two"),
     r"^{\odot": r"$x^{\odot n}$ raises each entry to the power $n$",
     "{step}": r"$\operatorname{step}(x)$ is 1 where $x > 0$, else 0",
     BELOW: r"$[a\,;\, b]$ has the rows of $b$ below those of $a$",

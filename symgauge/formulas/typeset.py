@@ -23,11 +23,12 @@ from symgauge.formulas.products import Products
 from symgauge.formulas.roles import VIEWS, Roles
 from symgauge.formulas.signs import BELOW, LN, RMS, notes_on
 from symgauge.formulas.terms import (
-    ATOM, PRODUCT, NoFormula, Term, entrywise, product, reshaped, sliced, total,
+    ATOM, PRODUCT, SUM, NoFormula, Term, entrywise, product, reshaped, sliced, total,
 )
 from symgauge.ops.amax import Amax
 from symgauge.ops.power import Power
 from symgauge.ops.softmax import Softmax
+from symgauge.ops.take import Take
 from symgauge.program.leaf import Input, Parameter
 from symgauge.report.names import Block, indexed
 from symgauge.spaces.line import Line
@@ -49,7 +50,7 @@ class Typeset:
         #: Whether values with heads side by side are written as the part of one head.
         self.one_head = False
         self.names: dict[int, str] = {}
-        self.constants, self._products = Constants(self.nodes), Products(self)
+        self.constants, self.products = Constants(self.nodes), Products(self)
         self._blocks: dict[str, list[Block]] = {}
         for name in symbols:
             block = Block.parse(name)
@@ -168,8 +169,9 @@ class Typeset:
             return self._normaliser(line, part)
         # the mask of a softmax is not written
         shown = line.inputs[:1] if isinstance(line.op, Softmax) else line.inputs
-        inner = [self._beside_rows(j, self.term(j)).text for j in shown]
-        found = line.op.latex(*inner, **line.attrs)
+        inner = [self._beside_rows(j, self.term(j)) for j in shown]
+        held = ATOM if isinstance(line.op, Take) else SUM  # places stand behind what is held
+        found = line.op.latex(*(term.within(held) for term in inner), **line.attrs)
         if isinstance(line.op, Power) and len(self.heads.matrix_axes(line.node)) > 1:
             found = re.sub(r"\^\{([^{}]*)\}$", r"^{\\odot \1}", found)  # no power of a matrix
         return Term(found, ATOM if found.endswith((")", "}")) else PRODUCT)
@@ -184,7 +186,7 @@ class Typeset:
     def _rules(self) -> dict[str, Callable[[Line, Part | None], Term]]:
         return {
             "reshape": self._view, "repetition": self._view, "permutation": self._permutation,
-            "contraction": self._products.contraction, "sum of lines": self._sum,
+            "contraction": self.products.contraction, "sum of lines": self._sum,
             "product": self._product, "multiple": self._multiple, "part": self._part,
             "standardising": lambda line, part: self._along(line, lambda x: f"{LN}({x})"),
             "rotary": self._rotary, "join": self._join,
@@ -284,7 +286,7 @@ class Typeset:
         if len(shown) > 2:
             behind = ",".join(str(k + 1) for k in range(len(shown) - 1 - shown.index(along[0])))
             return Term(rf"\operatorname{{rep}}_{{{behind}}}({term.text})")
-        term = term.transposed if self._products.is_row(j) else term
+        term = term.transposed if self.products.is_row(j) else term
         ones = r"\mathbf{1}^{\top}" if len(shown) == 2 else r"\mathbf{1}"
         return Term(rf"{term.within(PRODUCT)}\,{ones}", PRODUCT)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from printed_formulas import Read
+from printed_formulas import Read, equations_held
 from torch import Tensor, nn
 
 import symgauge
@@ -161,6 +161,45 @@ def test_formulas_are_what_the_program_computes(name: str) -> None:
         found = formula.value(right)
         assert np.shape(found) == lines[i].shape, (left, right)
         assert np.allclose(found, lines[i], rtol=1e-9, atol=1e-9), (left, right)
+
+
+#: Networks whose symmetries are said in equations, and how many there are at least.
+PROOFS: dict[str, tuple[Callable[[], nn.Module], int]] = {
+    "two readers of units": (lambda: Of(
+        lambda m, x: (m.b(torch.relu(m.a(x))), torch.softmax(m.c(torch.relu(m.a(x))), -1)),
+        a=nn.Linear(2, 3), b=nn.Linear(3, 2), c=nn.Linear(3, 2)), 5),
+    "one factor for all": (lambda: Of(
+        lambda m, x: m.v * m.b(torch.relu(m.a(x))), a=nn.Linear(2, 3), b=nn.Linear(3, 2),
+        v=torch.ones(1)), 2),
+    "adapters": (lambda: Of(
+        lambda m, x: x @ m.u @ m.v, u=torch.randn(2, 3), v=torch.randn(3, 2)), 1),
+}
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_equations_of_proofs_hold(name: str) -> None:
+    made, least = PROOFS[name]
+    assert equations_held(Read(symgauge.derive(made(), (ROWS[:, 0],)), 1, 0.0)) >= least
+
+
+def test_what_is_taken_from_a_sum_stands_in_brackets() -> None:
+    places = torch.tensor([[1, 0, 2], [2, 1, 0], [0, 2, 1]])
+    module = Of(
+        lambda m, x: torch.softmax(m.a(x) @ m.b(x).transpose(1, 2) + m.v[places], -1) @ x,
+        a=nn.Linear(2, 2), b=nn.Linear(2, 2), v=torch.randn(3))
+    read = Read(symgauge.derive(module, (ROWS,)), 1, 0.0)
+    rows = [row for k in range(len(read.derivation.generators))
+            for row in read.reading.proof(k) or ()]
+    assert any(r"c\,\mathbf{1})[\,\cdot\,]" in row.becomes for row in rows)
+
+
+def test_heads_of_two_kinds_at_once_are_no_index() -> None:
+    module = nn.Sequential(
+        nn.Conv1d(4, 4, 1, groups=2), nn.ChannelShuffle(2), nn.ReLU(), nn.Conv1d(4, 2, 1, groups=2))
+    read = Read(symgauge.derive(module, (torch.zeros(1, 4, 2),)), 1, 0.0)
+    assert read.typeset.formulas
+    assert not any("_{h}" in left + right or r"\sum_h" in right
+                   for _, left, right in read.typeset.formulas)
 
 
 def test_no_line_has_the_letter_of_an_input() -> None:

@@ -358,6 +358,8 @@ def _raised(value: Any, power: str) -> Any:
             return Outer(value.row, value.column)
         return Row(value) if value.ndim == 1 else value.T
     if power in ("-1", r"-\top"):
+        if np.ndim(value) == 0:
+            return 1 / value
         inverse = np.linalg.inv(value)
         return inverse if power == "-1" else inverse.T
     exponent = float(eval(power.removeprefix(r"\odot"), {"__builtins__": {}}))  # noqa: S307

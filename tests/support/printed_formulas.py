@@ -1,5 +1,6 @@
 """A derivation's printed formulas, and their values at given parameters."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -117,3 +118,49 @@ class Read:
                    if m.source == owner and m.at is not None]
         axis = moves[0].at.axis if moves and moves[0].at else sources[0] if sources else 0
         return value, axis
+
+
+def close(a: Any, b: Any) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-9, atol=1e-9))
+
+
+def equations_held(read: Read) -> int:
+    """How many equations of proofs there are; each is seen to hold at random elements."""
+    seen = 0
+    rng = np.random.default_rng(3)
+    for k, family in enumerate(read.derivation.generators):
+        rows = read.reading.proof(k)
+        if rows is None:
+            continue
+        n, copies = family.element.size, family.element.copies
+        if family.element.kind.is_matrix:
+            value = np.eye(n) + 0.3 * rng.normal(size=(*copies, n, n))
+            if getattr(family.element.kind, "orthogonal", False):
+                continue
+        else:
+            value = np.exp(0.3 * rng.normal(size=(*copies, n)))
+        state = dict(read.state)
+        for through in family.via:  # the equations of these are said on the slice
+            scaling = through.element.kind.is_scaling
+            state[through.parameter] = np.full_like(state[through.parameter], float(scaling))
+        moved = read.derivation.element({family.label: value}).apply(state)
+        letter = {True: "s", False: "c"}[family.element.kind.is_scaling]
+        letter = "g" if family.element.kind.is_matrix else letter
+        before, after = read.formula(state, {}), read.formula(moved, {})
+        shown = value.reshape(-1, *value.shape[len(copies):]) if copies else value
+        scalar = not family.element.kind.is_matrix and n == 1 and any(
+            m.at is None for m in family.action)
+        acted = read.formula(state, {letter: float(shown.item()) if scalar else shown})
+        for row in rows:
+            if re.search(r"(?<![A-Za-z\\])u(?![A-Za-z])", row.becomes + row.equals):
+                continue  # u is any vector
+            per_head = any("h}" in t for t in (row.left, row.becomes)) and (
+                r"\sum_h" not in row.becomes and "concat" not in row.becomes)
+            for h in range(read.heads) if per_head else [None]:
+                found = acted.value(row.becomes, h)
+                assert close(found, acted.value(row.equals, h)), row
+                assert close(found, after.value(row.left, h)), row
+                if row.stays or row.left == row.equals:
+                    assert close(found, before.value(row.left, h)), row
+                seen += 1
+    return seen
