@@ -24,9 +24,11 @@ from symgauge.errors import (
 from symgauge.verdict import Verdict
 
 if TYPE_CHECKING:
+    from symgauge.audits.answer import Audit
+    from symgauge.audits.verb import audit
     from symgauge.certify import Certificate, Verification, verify
     from symgauge.derivation.derive import derive_target
-    from symgauge.derivation.module import ModelDerivation, derive
+    from symgauge.derivation.module import ModelDerivation, derive, derive_full
     from symgauge.derivation.element import GroupElement
     from symgauge.derivation.derivation import Derivation
     from symgauge.equivalence.algebra import EquivalenceAlgebra, equivalence_algebra
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audit",
     "BadInputError",
     "CaptureError",
     "Certificate",
@@ -57,8 +60,10 @@ __all__ = [
     "Verification",
     "__version__",
     "align",
+    "audit",
     "canonicalise",
     "derive",
+    "derive_full",
     "derive_target",
     "equivalence_algebra",
     "orbit_spread",
@@ -68,6 +73,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Audit": "symgauge.audits.answer",
     "Certificate": "symgauge.certify",
     "Derivation": "symgauge.derivation.derivation",
     "EquivalenceAlgebra": "symgauge.equivalence.algebra",
@@ -77,8 +83,10 @@ _LAZY = {
     "Reduction": "symgauge.sections.reduction",
     "Verification": "symgauge.certify",
     "align": "symgauge.gauges.verbs",
+    "audit": "symgauge.audits.verb",
     "canonicalise": "symgauge.gauges.verbs",
     "derive": "symgauge.derivation.module",
+    "derive_full": "symgauge.derivation.module",
     "derive_target": "symgauge.derivation.derive",
     "equivalence_algebra": "symgauge.equivalence.algebra",
     "orbit_spread": "symgauge.gauges.spread",

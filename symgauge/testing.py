@@ -34,15 +34,11 @@ def assert_same_function(
     its text, the tensor at fault included, is the message. The module is left as it is. Raises
     BadInputError where a state dict is not one of this module.
     """
-    from symgauge.audits.audit import audit
-    from symgauge.weights.checkpoint import held
-    from symgauge.weights.statement import Held
-    from symgauge.audits.text import paragraph
+    from symgauge.audits.verb import audit
 
     result = audit(
-        Held(module, tuple(args), dict(kwargs or {})), held(before, "before"),
-        held(after, "after"), observable=observable, output=output)
-    assert result.verdict == "EQUIVALENT", paragraph(result)
+        module, args, after, before, kwargs=kwargs, observable=observable, output=output)
+    assert result.verdict == "EQUIVALENT", str(result)
 
 
 def assert_symmetry(
@@ -151,7 +147,7 @@ def assert_gauge_invariant(
     def number(state: State) -> Tensor:
         return flat_numbers(quantity({n: t.clone() for n, t in state.items()}))
 
-    held = Held(module, tuple(args), dict(kwargs or {}))
+    held = Held.of(module, args, kwargs)
     groups = [g for g in statement_of(held, observable).groups if g.proved]
     if not groups:
         raise BadInputError("the module has no family of symmetries, so nothing is tested")

@@ -29,6 +29,15 @@ class Audit:
     moved: int = 0
     tensors: int = 0
 
+    def __repr__(self) -> str:
+        return f"Audit({self.verdict}: {self.ground})"
+
+    def __str__(self) -> str:
+        """The paragraph that `symgauge audit` prints."""
+        from symgauge.audits.text import paragraph
+
+        return paragraph(self)
+
     @property
     def distance(self) -> float:
         """Root mean square over the tensors of their distances after the fitted element.

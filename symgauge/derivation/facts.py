@@ -43,7 +43,7 @@ def tensors_of(network: Network) -> tuple[Tensor, ...]:
 
 def factory_of(target: Target | None) -> Factory | None:
     """What the generated check rebuilds the module from."""
-    if target is None:
+    if target is None or not target.module:
         return None
     return Factory(module=target.module, factory=target.attribute, source=target.source)
 

@@ -108,6 +108,10 @@ class FullDerivation(SealedRecord):
     program: Mapping[str, Any]
     small_program: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return (f"FullDerivation({self.name}: P={self.parameters}, dimension={self.dimension}, "
+                f"{self.verdict.value})")
+
     def programs(self) -> tuple[Network, Network]:
         """The program at the full sizes and the one at the small sizes.
 
@@ -204,7 +208,7 @@ def derive_full(
     clock("small", start)
     return FullDerivation.from_plain(sealed(plain({
         "schema": FullDerivation.SCHEMA, "name": target.name, **captured.facts,
-        "target": target.text, "factory": factory_of(target), "sizes": target.sizes,
+        "target": target.text or None, "factory": factory_of(target), "sizes": target.sizes,
         "small_sizes": small.sizes, "observable": observable, "output": output,
         "training": training,
         **_facts(found, generators, captured.about), "small": few,

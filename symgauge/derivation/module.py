@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
+from symgauge.derivation import full as at_full_size
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.derive import Asked, derive_network, derive_target
 from symgauge.derivation.facts import training_flags
-from symgauge.derivation.full import FullDerivation, derive_full
+from symgauge.derivation.full import FullDerivation
 from symgauge.points.limits import check_module
 from symgauge.errors import SizeError
 from symgauge.progress import Progress, silent
@@ -26,6 +28,9 @@ class ModelDerivation:
 
     full: FullDerivation
     small: Derivation
+
+    def __repr__(self) -> str:
+        return f"ModelDerivation({self.full!r}, {self.small!r})"
 
     def __str__(self) -> str:
         full, claim = self.full, self.small.claim
@@ -112,13 +117,48 @@ def derive(
     return derive_network(captured.network, asked, seconds)
 
 
+def derive_full(
+    module: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    output: str | int | None = None,
+    observable: str = "logits",
+    progress: Progress = silent,
+) -> FullDerivation:
+    """The gauge group of a torch.nn.Module at its own sizes, whatever they are.
+
+    Every family is proved for all sizes of the legs; no rank is taken, so that nothing says that
+    these are all (`completeness` apart). `args` and `kwargs` are an example of its inputs; those of
+    a loaded transformers model are made from its configuration. The module is copied, and left as
+    it is. Raises CaptureError or UnsupportedOpError where it cannot be read exactly.
+
+    >>> from torch import nn, zeros
+    >>> wide = nn.Sequential(nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 8))
+    >>> derive_full(wide, (zeros(1, 64),))
+    FullDerivation(Sequential: P=37384, dimension=512, PROVED)
+    """
+    from symgauge.capture import Target
+    from symgauge.hf.model import example, is_model
+
+    if not args and not kwargs and is_model(module):
+        kwargs = example(module)
+    kept = tuple(args), dict(kwargs or {})
+    target = Target(
+        name or type(module).__name__, "", lambda: (copy.deepcopy(module), *kept), {}, None, None,
+        "", "")
+    return at_full_size.derive_full(
+        target, target, output=output, observable=observable, progress=progress)
+
+
 def _of_large(
     model: Any, output: str | int | None, observable: str, seed: int, progress: Progress
 ) -> ModelDerivation:
     from symgauge.hf.target import of_model
 
     small = of_model(model)
-    full = derive_full(
+    full = at_full_size.derive_full(
         small.at(small.full_sizes), small, output=output, observable=observable, progress=progress)
     return ModelDerivation(full, derive_target(
         small, output=output, observable=observable, seed=seed, progress=progress))

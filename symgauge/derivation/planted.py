@@ -24,6 +24,10 @@ from symgauge.records import text_of
 
 #: Points at which a planted failure is refuted.
 REFUTING = 8
+#: Fields of a large family that one generic generator combines, about so many.
+COMBINED = 64
+#: Parameters above which no exact points are made: nothing is planted then, and the check says so.
+REFUTABLE = 100_000
 #: Planted failures of one generated check.
 MAX_PLANTED = 24
 
@@ -85,6 +89,8 @@ def _refutable(
     field: PrimeField, rng: np.random.Generator,
 ) -> list[PlainPlanted]:
     """The proposals that an exact point refutes."""
+    if network.num_coordinates > REFUTABLE:
+        return []
     coordinates = Coordinates(network)
     rows = jacobian_rows(Draw(network, field, rng), REFUTING)
     theta = joined(network, rows.parameters)
@@ -107,7 +113,7 @@ def _refuted(
         shifts = [m for m in wrong["action"] if m["form"] == "+c"]
         element: PlainElement = {**wrong["element"], "kind": SHIFT.name}
         wrong = {**wrong, "element": element, "action": shifts}
-    fields = plain_fields(coordinates, wrong)
+    fields = plain_fields(coordinates, wrong, COMBINED)
     if fields is None:
         return False
     generator = combination(fields, [Fraction(k * k + 3 * k + 1) for k in range(len(fields))])

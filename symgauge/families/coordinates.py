@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import islice, product
 from math import prod
 
 import numpy as np
@@ -76,21 +77,20 @@ class Coordinates:
         like = _part(np.broadcast_to(np.int64(0), self.shapes[name]), part)
         return (1, 1) if move.at is None else (prod(move.at.copies), _piece(like, move.at)[1])
 
-    def fields(self, kind: Kind, copies: int, size: int, moves: Sequence[Move]) -> tuple[
-            VectorField, ...]:
-        """One field per basis element: copy by copy, E_ij row-major for matrices."""
+    def fields(
+        self, kind: Kind, copies: int, size: int, moves: Sequence[Move], every: int = 1
+    ) -> tuple[VectorField, ...]:
+        """One field per basis element, or `every` so many: copy by copy, E_ij row-major."""
         if isinstance(kind, MatrixKind):
+            each = product(range(copies), kind.basis(size))
             return tuple(
-                self._matrix_field(c, matrix, moves)
-                for c in range(copies) for matrix in kind.basis(size)
-            )
-        return tuple(
-            self._vector_field(c, i, moves) for c in range(copies) for i in range(size)
-        )
+                self._matrix_field(c, matrix, moves) for c, matrix in islice(each, 0, None, every))
+        both = product(range(copies), range(size))
+        return tuple(self._vector_field(c, i, moves) for c, i in islice(both, 0, None, every))
 
-    def fields_of(self, family: Family) -> tuple[VectorField, ...]:
+    def fields_of(self, family: Family, every: int = 1) -> tuple[VectorField, ...]:
         """The fields of a family's own moves, where its slices hold."""
-        return self.fields(family.kind, prod(family.copies), family.size, family.moves)
+        return self.fields(family.kind, prod(family.copies), family.size, family.moves, every)
 
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []

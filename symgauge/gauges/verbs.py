@@ -23,7 +23,8 @@ def recipe(
 ) -> tuple[dict[str, Tensor], Change]:
     """A state dict of the module, its own by default, where a named recipe leads; what was done.
 
-    `args` and `kwargs` are an example of the module's inputs. The recipes are those of `symgauge
+    `args` and `kwargs` are an example of the module's inputs; with `args` empty those of a loaded
+    transformers model are made from its configuration. The recipes are those of `symgauge
     recipe --help`. Where the derived group has no such element the state is as it was, and
     `change.outcome.left` says why; `change.measured` is how far the outputs changed. The module is
     left as it is. Raises BadInputError where there is no such recipe, or the state is not one of
@@ -82,5 +83,5 @@ def _changed(
     way: Way, module: torch.nn.Module, args: Sequence[Any], state: State | None,
     kwargs: Mapping[str, Any] | None, asked: Asked,
 ) -> tuple[dict[str, Tensor], Change]:
-    target = Held(module, tuple(args), dict(kwargs or {}))
-    return changed(way, target, dict(module.state_dict() if state is None else state), asked)
+    own = module.state_dict() if state is None else state
+    return changed(way, Held.of(module, args, kwargs), dict(own), asked)

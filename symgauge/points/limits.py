@@ -51,6 +51,7 @@ def _limit(total: int, lines: int, force: bool) -> None:
         return
     raise SizeError(
         f"{total} parameters: an exact derivation is estimated at "
-        f"{seconds / 60:.3g} minutes and {size / 2**30:.3g} GiB; make it smaller with --set, "
-        "or run it anyway with --force"
+        f"{seconds / 60:.3g} minutes and {size / 2**30:.3g} GiB; make it smaller (--set), "
+        "take its group at these sizes, where nothing is said to be all (--full, or "
+        "symgauge.derive_full), or run it anyway (--force, or force=True)"
     )

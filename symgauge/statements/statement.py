@@ -27,6 +27,9 @@ from symgauge.statements.formulas import block_of, formulas
 from symgauge.statements.polynomial import word_of
 from symgauge.verdict import Verdict
 
+#: How many times what is asked for there are, at least, where some are taken of all.
+MANY = 64
+
 
 def statement(
     proved: Proved, generators: Sequence[int], network: Network, full: Network | None
@@ -104,9 +107,11 @@ def _latex(variation: str) -> str:
 
 
 def plain_fields(
-    coordinates: Coordinates, entry: Mapping[str, Any]
+    coordinates: Coordinates, entry: Mapping[str, Any], most: int | None = None
 ) -> tuple[VectorField, ...] | None:
     """The fields of a family given as plain data, its slices included; right or wrong.
+
+    With `most`, where there are many more, about so many of them, spread over all.
 
     None where a component is no Laurent polynomial. Raises KeyError, ValueError or IndexError
     where the data does not fit the network.
@@ -116,7 +121,9 @@ def plain_fields(
     for through in family.via:
         require_transitive(through, coordinates)
         slices.append(Slice(through, coordinates))
-    return carried(coordinates.fields_of(family), slices)
+    total = prod(family.copies) * family.kind.dimension(family.size)
+    every = total // most if most is not None and total >= MANY * most else 1
+    return carried(coordinates.fields_of(family, every), slices)
 
 
 def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:

@@ -25,6 +25,7 @@ from symgauge.errors import SymgaugeError
 from symgauge.families.family import Move, Place, Through
 from symgauge.families.kind import Kind
 from symgauge.families.statement import FamilyStatement, FullStatement
+from symgauge.hf.model import example, is_model
 from symgauge.points.unread import NO_PATH, ZERO, unread_tensors
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -106,6 +107,15 @@ class Held:
     module: torch.nn.Module
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None
+    ) -> Held:
+        """With inputs made from its configuration where a loaded transformers model has none."""
+        if not args and not kwargs and is_model(module):
+            kwargs = example(module)
+        return cls(module, tuple(args), dict(kwargs or {}))
 
     def build(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """A copy of the module, and the example."""
