@@ -47,7 +47,7 @@ def call(build: Builder, lift: Lift, target: Any, args: Any, kwargs: Any) -> Any
         return _indexed(build, lift, args)
     if overload == "_local_scalar_dense.default":
         return args[0]  # an id that is taken out of its tensor, to select by
-    if overload == "select.int" and isinstance(args[2], Tokens):
+    if overload in ("select.int", "index_select.default") and isinstance(args[2], Tokens):
         table, axis = args[0], args[1] % len(args[0].shape)
         return _indexed(build, lift, (table, [None] * axis + [args[2]]))
     if overload == "gather.default":

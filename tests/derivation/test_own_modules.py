@@ -91,3 +91,24 @@ def test_a_loaded_model_needs_no_example() -> None:
     assert symgauge.derive_full(model).verdict is symgauge.Verdict.PROVED
     after, change = symgauge.canonicalise(model, ())
     assert set(after) == set(state) and change.is_same
+
+
+class _Picked(nn.Module):
+    """Rows of a table that ids select, by index_select or as an embedding."""
+
+    def __init__(self, selects: bool) -> None:
+        super().__init__()
+        self.table, self.out = nn.Parameter(torch.randn(5, 2)), nn.Linear(2, 2)
+        self.selects = selects
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        rows = self.table.index_select(0, ids.view(-1)) if self.selects else self.table[
+            ids.view(-1)]
+        out: torch.Tensor = self.out(rows.view(*ids.shape, 2))
+        return out
+
+
+def test_rows_that_ids_select() -> None:
+    ids = (torch.tensor([[0, 3, 4]]),)
+    one, other = (symgauge.derive(_Picked(selects), ids).claim for selects in (True, False))
+    assert one == other and (one.redundancy, one.unexplained) == (6, 0)
