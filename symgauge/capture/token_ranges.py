@@ -33,12 +33,12 @@ def classes_of(node: Any) -> int:
             overload = overload_of(user.target)
             chosen = overload == "where.self" and current in user.args[1:] or (
                 overload.startswith("masked_fill") and current is user.args[0])
-            if overload in SHAPING + PASSING + MOVING or chosen:
+            if _picks_rows(user, current):
+                found.add(int(user.args[0].meta["val"].shape[0]))
+            elif overload in SHAPING + PASSING + MOVING or chosen:
                 stack.append((user, found))
             elif overload in SHIFTING:
                 stack.append((user, shifted))
-            elif overload in INDEXING and _picks_rows(user, current):
-                found.add(int(user.args[0].meta["val"].shape[0]))
     classes = min(direct) if direct else max(shifted, default=0)
     return classes if classes > 1 else 0
 
@@ -64,6 +64,14 @@ def picks_rows(node: Any) -> bool:
 
 
 def _picks_rows(user: Any, index: Any) -> bool:
+    """Whether an op picks rows of a table, along its first axis, by these ids alone."""
+    overload = overload_of(user.target)
+    if overload == "index_select.default":
+        table, axis, given = user.args
+        return axis in (0, -table.meta["val"].dim()) and (
+            given is index and table.op == "placeholder")
+    if overload not in INDEXING:
+        return False
     given = user.args[1]
     if isinstance(given, (list, tuple)):
         return len(given) == 1 and given[0] is index and user.args[0].op == "placeholder"
