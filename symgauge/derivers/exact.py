@@ -235,6 +235,8 @@ class ExactDeriver:
     def _with_action(self, proved: Proved, finite: FiniteActions, notes: list[str]) -> Proved:
         """The family as it is where its moves are a group action; else its generators alone."""
         family = proved.family
+        if family.changes:
+            return replace(proved, family=self._alone(family))
         reason = None if not family.kind.is_finite else finite.missing(family, proved.proofs)
         if reason is None:
             return proved

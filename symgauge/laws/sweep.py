@@ -57,7 +57,7 @@ def weighed(
     """
     def lemma(line: Line, inputs: list[Scaled | None]) -> Scaled | None:
         given = [x or Scaled({}) for x in inputs]
-        return all_laws()[line.law].scaled(weighing, line, given) or None
+        return all_laws()[line.law].scaled(weighing, line, given).moving or None
 
     logs = logs or {}
     return _sweep(
