@@ -135,7 +135,8 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
     progress("readers of norms that stay")
     found.families += _behind_norms(found)
     shapes = {p.name: p.shape for p in network.parameters}
-    found.families = [f for f in found.families if no_action(f.family, shapes) is None]
+    found.families = [f for f in found.families if not f.family.kind.is_finite or (
+        no_action(f.family, shapes) is None)]
     return found
 
 

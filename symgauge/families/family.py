@@ -178,7 +178,7 @@ class Family:
     @property
     def dimension(self) -> int:
         """Number of generators; where no field was made, from the element's sizes alone."""
-        if not self.kind.is_finite:
+        if not (self.kind.is_finite or self.kind.is_matrix):
             return len(self.fields)
         return prod(self.copies) * self.kind.dimension(self.size)
 

@@ -50,7 +50,7 @@ def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
     """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
-            "source" in m) != (m["form"] in ("+Tc", "+T*c", "+c/T")) or (
+            "source" in m) != (m["form"] in ("gT", "+Tc", "+T*c", "+c/T")) or (
             "source_part" in m and "source" not in m):
         raise ValueError(f"the move {m!r:.120}")
     return Move(

@@ -67,6 +67,7 @@ def structural_statement(
     formula = changed_formulas(family, shapes) if family.changes else formulas(family, (), shapes)
     # what acts on a file reads no other coordinates: it is given the generators alone
     said = replace(family, kind=GENERATORS, moves=(), via=()) if family.changes else family
+    said = said if said.kind.is_finite else replace(said, moves=(), via=())
     return FullStatement(
         label=text, group=group(replace(family, all_sizes=True)), algebra=algebra(family),
         dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
@@ -145,7 +146,8 @@ def algebra(family: Family) -> str:
 
 
 def _sizes(family: Family) -> tuple[int, int]:
-    return (family.size, prod(family.copies)) if family.kind.is_finite else (family.dimension, 1)
+    stated = family.kind.is_finite or family.kind.is_matrix
+    return (family.size, prod(family.copies)) if stated else (family.dimension, 1)
 
 
 def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:

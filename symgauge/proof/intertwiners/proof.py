@@ -291,8 +291,8 @@ def _matrix(
     structure: Structure, family: Family, kind: MatrixKind, numbers: dict[str, int]
 ) -> Sequence[Step[Any]]:
     start: dict[int, dict[Address, Mark]] = {}
-    forms = {"g": 1, "g^-T": -1}
-    taken = set()
+    forms = {"gT": 1} if kind.of_form else {"g": 1, "g^-T": -1}
+    taken, weights = set(), {m.source for m in family.moves}
     for move in family.moves:
         node = numbers[move.parameter]
         address, copies, halves = _located(structure, family, move, node)
@@ -304,7 +304,11 @@ def _matrix(
     if len(taken) != 1 or kind.commutes_with_turns < taken.pop() or (
             kind.size not in (None, family.size)):
         raise NoLemma("halves of a leg")
-    return prove_matrix(structure, kind, start)
+    (form,) = (None if w is None else numbers.get(w) for w in weights) if len(weights) == 1 else (
+        None,)
+    if kind.of_form and (form is None or form in start or family.copies):
+        raise NoLemma("a form whose coefficients move")
+    return prove_matrix(structure, kind, start, form)
 
 
 def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:
