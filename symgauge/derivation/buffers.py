@@ -12,19 +12,24 @@ from symgauge.records import plain, text_of
 from symgauge.statements.statement import stated_order
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from symgauge.capture.target import Target
 
 
 def orders_with_buffers(
-    target: Target, output: str | int | None, observable: str
+    target: Target, output: str | int | None, observable: str, module: Module | None = None
 ) -> tuple[FullOrder, ...]:
     """Those of a target at its sizes, proved with the buffers among the tensors that move.
 
     None of them where the module has no such buffers, or cannot be read so. The record's program
-    holds the buffers: the module alone tells of these.
+    holds the buffers: the module alone tells of these; one that is built already says at once
+    whether it has any.
     """
-    from symgauge.capture.statistics import with_statistics
+    from symgauge.capture.statistics import saved_buffers, with_statistics
 
+    if module is not None and not saved_buffers(module):
+        return ()
     try:
         read = with_statistics(target, output, observable)
     except SymgaugeError:
@@ -38,10 +43,11 @@ def orders_with_buffers(
 
 
 def wrong_orders(
-    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str
+    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str,
+    module: Module | None = None,
 ) -> list[str]:
     """What is wrong with those of a record, that are those of this target; `said` None: nothing."""
     if said is None or text_of(plain(said)) == text_of(
-            plain(orders_with_buffers(target, output, observable))):
+            plain(orders_with_buffers(target, output, observable, module))):
         return []
     return [f"with_buffers: the permutations that move buffers are not those of {target.text}"]

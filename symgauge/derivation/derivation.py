@@ -23,6 +23,7 @@ from symgauge.derivation.basis import Basis
 from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
+from symgauge.derivation.reordered import reordered
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
@@ -119,11 +120,13 @@ class Derivation(DerivationRecord):
         """A random element of the group, condition number of matrices bounded.
 
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
-        tensors. Raises BadInputError where the state has neither the small nor the full shapes.
+        tensors, and with orders of indices where it holds the buffers that go along. Raises
+        BadInputError where the state has neither the small nor the full shapes.
         """
         shapes = {t.name: list(t.shape) for t in self.tensors} if state is None else (
             self._shapes_of(state))
-        return drawn([f.entry() for f in self.generators], shapes, seed, state)
+        found = drawn([f.entry() for f in self.generators], shapes, seed, state)
+        return found if state is None else reordered(found, self.with_buffers or (), state, seed)
 
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.

@@ -15,6 +15,8 @@ from symgauge.derivers.exact import ExactDeriver
 from symgauge.errors import SymgaugeError
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from symgauge.capture.target import Target
 
 #: Larger sizes that are tried, one after the other, while less is left.
@@ -30,6 +32,8 @@ class Sized:
     target: Target
     said: Mapping[str, Any]
     deriver: ExactDeriver
+    #: The module that was captured.
+    module: Module
     notes: tuple[str, ...] = ()
 
 

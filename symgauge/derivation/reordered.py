@@ -1,0 +1,65 @@
+"""Random orders of indices that buffers have too, as elements of a record's group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from symgauge.checks.actions import Part
+from symgauge.checks.runtime.elements import Element, Matrix
+from symgauge.derivation.element import GroupElement
+from symgauge.families.family import Family
+from symgauge.families.kinds.so import SO
+from symgauge.families.statement import FullOrder
+from symgauge.plain import PlainFamily
+from symgauge.proof.finite_actions import no_action
+
+#: Entries of the matrices of one order above which none is drawn.
+MOST = 1 << 26
+
+
+def reordered(
+    element: GroupElement, orders: Sequence[FullOrder], state: Mapping[str, Any], seed: int
+) -> GroupElement:
+    """The element, and after it a random order for each that a state has all tensors of.
+
+    At the small sizes, of which a record says it; elsewhere, and where a buffer is missing, none is
+    drawn.
+    """
+    numbers = np.random.default_rng((seed, 1))
+    families, parts = list(element.families), list(element.parts)
+    for order in orders:
+        entry = _entry(order, state)
+        if entry is None or any(part.size == "full" for part in parts):
+            continue
+        parts.append(Part(len(families), "small", _drawn(entry, numbers)))
+        families.append(entry)
+    return replace(element, families=tuple(families), parts=tuple(parts))
+
+
+def _entry(order: FullOrder, state: Mapping[str, Any]) -> PlainFamily | None:
+    """The permutations as a group element has them; None where the state has other tensors."""
+    names = [m.parameter for m in order.action]
+    at = order.action[0].at
+    if at is None or not all(name in state for name in names):
+        return None
+    assert isinstance(at.along, int)  # several factors stand in planted failures alone
+    size = at.sizes[at.along]
+    family = Family(SO, at.copies, size, order.action, ())  # a permutation sits as a rotation does
+    shapes = {name: tuple(state[name].shape) for name in names}
+    if np.prod((*at.copies, size, size)) > MOST or no_action(family, shapes) is not None:
+        return None
+    return {
+        "element": {"kind": "permutation", "copies": list(at.copies), "size": size},
+        "action": [m.plain() for m in order.action], "via": [], "label": order.label,
+        "group": order.group}
+
+
+def _drawn(entry: PlainFamily, numbers: np.random.Generator) -> Element:
+    copies, n = entry["element"]["copies"], entry["element"]["size"]
+    rows = np.argsort(numbers.random((*copies, n)), axis=-1)
+    matrix = np.eye(n)[rows]
+    return Element((Matrix(matrix, np.swapaxes(matrix, -1, -2)),))
