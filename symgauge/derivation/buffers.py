@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgauge.derivers.orders import orders
 from symgauge.derivers.structural import find
@@ -12,13 +12,11 @@ from symgauge.records import plain, text_of
 from symgauge.statements.statement import stated_order
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from symgauge.capture.target import Target
 
 
 def orders_with_buffers(
-    target: Target, output: str | int | None, observable: str, module: Module | None = None
+    target: Target, output: str | int | None, observable: str, module: Any = None
 ) -> tuple[FullOrder, ...]:
     """Those of a target at its sizes, proved with the buffers among the tensors that move.
 
@@ -44,7 +42,7 @@ def orders_with_buffers(
 
 def wrong_orders(
     said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str,
-    module: Module | None = None,
+    module: Any = None,
 ) -> list[str]:
     """What is wrong with those of a record, that are those of this target; `said` None: nothing."""
     if said is None or text_of(plain(said)) == text_of(

@@ -23,7 +23,6 @@ from symgauge.derivation.basis import Basis
 from symgauge.derivation.element import GroupElement, drawn, given
 from symgauge.derivation.notes import implicit_note
 from symgauge.derivation.record import DerivationRecord
-from symgauge.derivation.reordered import reordered
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
 from symgauge.families.statement import FamilyStatement
@@ -125,8 +124,8 @@ class Derivation(DerivationRecord):
         """
         shapes = {t.name: list(t.shape) for t in self.tensors} if state is None else (
             self._shapes_of(state))
-        found = drawn([f.entry() for f in self.generators], shapes, seed, state)
-        return found if state is None else reordered(found, self.with_buffers or (), state, seed)
+        return drawn([f.entry() for f in self.generators], shapes, seed, state,
+                     self.with_buffers or ())
 
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.

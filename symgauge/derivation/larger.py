@@ -15,8 +15,6 @@ from symgauge.derivers.exact import ExactDeriver
 from symgauge.errors import SymgaugeError
 
 if TYPE_CHECKING:
-    from torch.nn import Module
-
     from symgauge.capture.target import Target
 
 #: Larger sizes that are tried, one after the other, while less is left.
@@ -33,7 +31,7 @@ class Sized:
     said: Mapping[str, Any]
     deriver: ExactDeriver
     #: The module that was captured.
-    module: Module
+    module: Any
     notes: tuple[str, ...] = ()
 
 

@@ -41,9 +41,11 @@ def statement(
     restated = None if full is None or not family.kind.is_finite else at_full(family, network, full)
     moves = family.moves if family.kind.is_finite else ()
     also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
-    formula = formulas(family, also, shapes) if moves else flows(proved, network)
+    formula = formulas(family, also, shapes) if moves else flows(proved, network) if (
+        proved.changed is None) else changed_formulas(proved.changed, shapes)
+    named = proved.changed or family
     return FamilyStatement(
-        label=label(family, shapes), group=group(family), algebra=algebra(family),
+        label=label(named, shapes), group=group(named), algebra=algebra(family),
         dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
         element=element_of(family), action=tuple(moves), via=slices_of(family),
         formula=tuple(formula), generators=tuple(generators), full=restated,

@@ -20,7 +20,6 @@ from symgauge.checks.runtime.moves import block, entries, part_of
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.element import GroupElement, drawn, given, no_number, to_numpy
 from symgauge.derivation.full import FullDerivation
-from symgauge.derivation.reordered import reordered
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of
 from symgauge.files import folder_beside, write_atomically, writing
@@ -128,8 +127,8 @@ def sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
             raise BadInputError(
                 f"these are not weights at the sizes of full.json: {name} {has}, it has {shape} "
                 "there")
-    found = drawn([f.entry() for f in record.generators], shapes, seed, weights)
-    return reordered(found, record.with_buffers or (), weights, seed)
+    return drawn([f.entry() for f in record.generators], shapes, seed, weights,
+                 record.with_buffers or ())
 
 
 def _index(families: Sequence[PlainFamily], name: str, size: str) -> int:

@@ -14,6 +14,7 @@ from symgauge import derive
 from symgauge.capture import capture
 from symgauge.checks.actions import apply_family
 from symgauge.derivation.full import statements
+from symgauge.derivation.seal import sealed
 from symgauge.derivers.orders import orders
 from symgauge.derivers.structural import find, instantiate
 from symgauge.families.family import Family
@@ -233,3 +234,15 @@ def test_numbers_in_words() -> None:
     shapes = {n: tuple(p.shape) for n, p in module.named_parameters()}
     text = changed_formulas(replace(family, changes=(one,)), shapes)
     assert text[0] == "0.bias' = 0.bias + n, with n = 1/2 in every entry"
+
+
+def test_a_record_says_the_coordinates_and_verify_makes_them_anew() -> None:
+    module, args = convolutions()
+    found = derive(module, args)
+    labels = [g.label for g in found.generators]
+    assert labels == ["rescaling of 0, 1", "rescaling of 3, 1", "shift of 0, 1, through 1.weight"]
+    assert found.generators[0].formula[0].startswith("1.weight' = n1 1.weight, with n1 = (")
+    assert found.verify().verdict is Verdict.PROVED
+    data = found.plain()
+    data["generators"][0]["formula"][1] = "0.bias' = 0.bias"
+    assert type(found).from_plain(sealed(data)).verify().verdict is Verdict.REFUTED

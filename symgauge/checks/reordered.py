@@ -1,16 +1,14 @@
-"""Random orders of indices that buffers have too, as elements of a record's group."""
+"""Random orders of indices that buffers have too, beside the elements of families."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from symgauge.checks.actions import Part
+from symgauge.checks.actions import Part, Parts
 from symgauge.checks.runtime.elements import Element, Matrix
-from symgauge.derivation.element import GroupElement
 from symgauge.families.family import Family
 from symgauge.families.kinds.so import SO
 from symgauge.families.statement import FullOrder
@@ -22,22 +20,23 @@ MOST = 1 << 26
 
 
 def reordered(
-    element: GroupElement, orders: Sequence[FullOrder], state: Mapping[str, Any], seed: int
-) -> GroupElement:
-    """The element, and after it a random order for each that a state has all tensors of.
+    families: Sequence[PlainFamily], parts: Parts, orders: Sequence[FullOrder],
+    state: Mapping[str, Any], seed: int,
+) -> tuple[tuple[PlainFamily, ...], Parts]:
+    """The families and elements, and after them random orders that a state has all tensors of.
 
     At the small sizes, of which a record says it; elsewhere, and where a buffer is missing, none is
     drawn.
     """
     numbers = np.random.default_rng((seed, 1))
-    families, parts = list(element.families), list(element.parts)
+    every, drawn = list(families), list(parts)
     for order in orders:
         entry = _entry(order, state)
         if entry is None or any(part.size == "full" for part in parts):
             continue
-        parts.append(Part(len(families), "small", _drawn(entry, numbers)))
-        families.append(entry)
-    return replace(element, families=tuple(families), parts=tuple(parts))
+        drawn.append(Part(len(every), "small", _drawn(entry, numbers)))
+        every.append(entry)
+    return tuple(every), tuple(drawn)
 
 
 def _entry(order: FullOrder, state: Mapping[str, Any]) -> PlainFamily | None:
