@@ -22,6 +22,7 @@ from symgauge.families.serial import family_of, plain_family
 from symgauge.program.absorbed import Change, absorbed
 from symgauge.proof.intertwiners.proof import NO_CHANGE, FamilyProver
 from symgauge.statements.dimension import dimension
+from symgauge.statements.stabiliser import generic_stabiliser
 from symgauge.verdict import Verdict
 
 
@@ -246,3 +247,37 @@ def test_a_record_says_the_coordinates_and_verify_makes_them_anew() -> None:
     data = found.plain()
     data["generators"][0]["formula"][1] = "0.bias' = 0.bias"
     assert type(found).from_plain(sealed(data)).verify().verdict is Verdict.REFUTED
+
+
+class Stage(nn.Module):
+    """A block of a residual network; another width is reached by a convolution of one entry."""
+
+    def __init__(self, width: int, out: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, out, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(out, out, 3, padding=1, bias=False)
+        self.bn1, self.bn2 = nn.BatchNorm2d(out), nn.BatchNorm2d(out)
+        self.down = None if width == out else nn.Sequential(
+            nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        return torch.relu(y + (x if self.down is None else self.down(x)))
+
+
+def test_a_residual_network_at_full_size() -> None:
+    """By hand: each norm's gain against the kernel before it, each hidden channel and each of the
+    stream by a factor, and the two biases that one sum adds.
+    """
+    first, second = 64, 128
+    blocks = [Stage(first, first), Stage(first, first), Stage(first, second), Stage(second, second)]
+    module = nn.Sequential(
+        nn.Conv2d(3, first, 3, bias=False), nn.BatchNorm2d(first), nn.ReLU(), *blocks,
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(second, 10))
+    norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
+    trained(*norms)
+    found = find(capture(module.eval(), (torch.zeros(1, 3, 6, 6),), meta=True).network)
+    gains = sum(len(m.weight) for m in norms)
+    hidden, stream = 2 * first + 2 * second, first + second
+    assert dimension(found) == gains + hidden + stream + second
+    assert generic_stabiliser(found) is None
