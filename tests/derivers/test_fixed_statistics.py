@@ -281,3 +281,13 @@ def test_a_residual_network_at_full_size() -> None:
     hidden, stream = 2 * first + 2 * second, first + second
     assert dimension(found) == gains + hidden + stream + second
     assert generic_stabiliser(found) is None
+
+
+def test_proved_together_in_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where there are too many fields for a proof of each."""
+    monkeypatch.setattr("symgauge.derivers.exact.LINE_BY_LINE", 0)
+    monkeypatch.setattr("symgauge.derivers.exact.QUICK", 0)
+    found = derive(*convolutions())
+    stated = found.certificate.families()
+    assert [bool(s.family.changes) for s in stated] == [True, False, True]
+    assert found.unexplained == 0 and found.verify().verdict is Verdict.PROVED
