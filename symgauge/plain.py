@@ -69,7 +69,7 @@ class PlainChange(TypedDict):
     """Another coordinate of a vector of parameters: w' = n w, w + n or w + n T, entry by entry."""
 
     parameter: str
-    form: str
+    form: Literal["s^k", "+c", "+T*c"]
     #: Fractions.
     numbers: list[str]
     #: T.

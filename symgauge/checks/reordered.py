@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from symgauge.checks.actions import Part, Parts
-from symgauge.checks.runtime.elements import Element, Matrix
+from symgauge.checks.runtime.elements import Array, Element, Matrix
 from symgauge.families.family import Family
 from symgauge.families.kinds.so import SO
 from symgauge.families.statement import FullOrder
@@ -21,7 +20,7 @@ MOST = 1 << 26
 
 def reordered(
     families: Sequence[PlainFamily], parts: Parts, orders: Sequence[FullOrder],
-    state: Mapping[str, Any], seed: int,
+    state: Mapping[str, Array], seed: int,
 ) -> tuple[tuple[PlainFamily, ...], Parts]:
     """The families and elements, and after them random orders that a state has all tensors of.
 
@@ -39,7 +38,7 @@ def reordered(
     return tuple(every), tuple(drawn)
 
 
-def _entry(order: FullOrder, state: Mapping[str, Any]) -> PlainFamily | None:
+def _entry(order: FullOrder, state: Mapping[str, Array]) -> PlainFamily | None:
     """The permutations as a group element has them; None where the state has other tensors."""
     names = [m.parameter for m in order.action]
     at = order.action[0].at

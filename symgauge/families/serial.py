@@ -37,7 +37,7 @@ def family_of(
         kind, tuple(element["copies"]), element["size"], moves, fields, via, changes=changes)
 
 
-def _change(c: Mapping[str, Any]) -> Change:
+def _change(c: PlainChange) -> Change:
     names = [c["parameter"], *([c["source"]] if "source" in c else ())]
     if c["form"] not in ("s^k", "+c", "+T*c") or ("source" in c) != (c["form"] == "+T*c") or not (
             all(isinstance(name, str) for name in names)):
