@@ -65,6 +65,17 @@ class PlainSlice(TypedDict):
     action: list[PlainMove]
 
 
+class PlainChange(TypedDict):
+    """Another coordinate of a vector of parameters: w' = n w, w + n or w + n T, entry by entry."""
+
+    parameter: str
+    form: Literal["s^k", "+c", "+T*c"]
+    #: Fractions.
+    numbers: list[str]
+    #: T.
+    source: NotRequired[str]
+
+
 #: `class` is no name in Python.
 _Class = TypedDict("_Class", {"class": NotRequired[str]})
 
@@ -78,6 +89,8 @@ class PlainFamily(_Class):
     element: PlainElement
     action: list[PlainMove]
     via: NotRequired[list[PlainSlice]]
+    #: The coordinates in which it acts, of a family in a certificate's list.
+    changes: NotRequired[list[PlainChange]]
     label: NotRequired[str]
     group: NotRequired[str]
     formula: NotRequired[list[str]]

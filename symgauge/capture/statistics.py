@@ -19,14 +19,12 @@ def free_statistics(module: torch.nn.Module) -> list[str]:
     One whose memory has another name too, as buffer, parameter or attribute, stays a constant:
     under the other name it would not move.
     """
-    saved, found, held = set(module.state_dict()), list[str](), Counter[int]()
+    found, held = list[str](), Counter[int]()
     for part in module.modules():
         for x in pytree.tree_leaves(dict(vars(part))):
             if isinstance(x, torch.Tensor):
                 held.update(memories(x))
-    for name, value in list(module.named_buffers()):
-        if name not in saved or not value.is_floating_point() or not value.ndim:
-            continue
+    for name, value in saved_buffers(module):
         if any(held[m] > 1 for m in memories(value)):
             continue
         owner, _, last = name.rpartition(".")
@@ -35,6 +33,13 @@ def free_statistics(module: torch.nn.Module) -> list[str]:
         part.register_parameter(last, torch.nn.Parameter(value))
         found.append(name)
     return found
+
+
+def saved_buffers(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """The buffers with an axis, and their names, that hold floats and are in a checkpoint."""
+    saved = set(module.state_dict())
+    return [(name, value) for name, value in module.named_buffers()
+            if name in saved and value.is_floating_point() and value.ndim]
 
 
 def with_statistics(

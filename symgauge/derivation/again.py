@@ -87,7 +87,8 @@ def captured_again(record: DerivationRecord, target: Target) -> _Again:
                 "full of a family", plain(entry.full), plain(restated), by)
     elif record.full_tensors is not None and record.target == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
-    found.wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
+    found.wrong += wrong_orders(
+        record.with_buffers, target, record.output, record.observable, module)
     found.settled |= set() if record.with_buffers is None else {"with_buffers"}
     facts = {**captured.facts, "training": training}
     for key in ABOUT:

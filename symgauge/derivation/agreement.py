@@ -75,13 +75,15 @@ def _of_families(record: DerivationRecord, network: Network, seen: list[int]) ->
     finite = FiniteActions(network)
     used: list[int] = []
     families: list[Family] = []
+    changed = _changed(record, network)
     for entry in record.generators:
         numbers = entry.generators
         used += numbers
         family = stated_family(entry, coordinates, tuple(vectors[k] for k in numbers))
         mine = tuple(proofs[k] for k in numbers)
         yield from _action_disagreements(entry, family, coordinates, finite, mine)
-        again = statement(Proved(family, mine), numbers, network, None).plain()
+        of = None if family.kind.is_finite else changed.get(_terms(family.fields))
+        again = statement(Proved(family, mine, changed=of), numbers, network, None).plain()
         left = ("full", "all_sizes", *(("algebra",) if named_before(record) else ()))
         for key, said in entry.plain().items():
             if key not in left:
@@ -107,6 +109,20 @@ def _of_families(record: DerivationRecord, network: Network, seen: list[int]) ->
             network, families, vectors, record.claim, fresh()))
     if record.laws is not None:
         yield from _difference("laws", record.laws, laws_of(network, families, fresh()))
+
+
+Terms = frozenset[frozenset[Any]]
+
+
+def _terms(fields: Sequence[VectorField]) -> Terms:
+    return frozenset(frozenset(f.terms.items()) for f in fields)
+
+
+def _changed(record: DerivationRecord, network: Network) -> dict[Terms, Family]:
+    """The families in other coordinates, of which records have the generators, by their fields."""
+    asked = any(
+        e.all_sizes == "proved" and not e.element.kind.is_finite for e in record.generators)
+    return {_terms(f.fields): f for f in (instantiate(find(network)) if asked else ()) if f.changes}
 
 
 def named_before(record: DerivationRecord) -> bool:

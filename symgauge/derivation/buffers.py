@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symgauge.derivers.orders import orders
 from symgauge.derivers.structural import find
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def orders_with_buffers(
-    target: Target, output: str | int | None, observable: str
+    target: Target, output: str | int | None, observable: str, module: Any = None
 ) -> tuple[FullOrder, ...]:
     """Those of a target at its sizes, proved with the buffers among the tensors that move.
 
     None of them where the module has no such buffers, or cannot be read so. The record's program
-    holds the buffers: the module alone tells of these.
+    holds the buffers: the module alone tells of these; one that is built already says at once
+    whether it has any.
     """
-    from symgauge.capture.statistics import with_statistics
+    from symgauge.capture.statistics import saved_buffers, with_statistics
 
+    if module is not None and not saved_buffers(module):
+        return ()
     try:
         read = with_statistics(target, output, observable)
     except SymgaugeError:
@@ -38,10 +41,11 @@ def orders_with_buffers(
 
 
 def wrong_orders(
-    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str
+    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str,
+    module: Any = None,
 ) -> list[str]:
     """What is wrong with those of a record, that are those of this target; `said` None: nothing."""
     if said is None or text_of(plain(said)) == text_of(
-            plain(orders_with_buffers(target, output, observable))):
+            plain(orders_with_buffers(target, output, observable, module))):
         return []
     return [f"with_buffers: the permutations that move buffers are not those of {target.text}"]

@@ -119,11 +119,13 @@ class Derivation(DerivationRecord):
         """A random element of the group, condition number of matrices bounded.
 
         It is drawn for the small sizes; given a state dict, for its sizes and the scale of its
-        tensors. Raises BadInputError where the state has neither the small nor the full shapes.
+        tensors, and with orders of indices where it holds the buffers that go along. Raises
+        BadInputError where the state has neither the small nor the full shapes.
         """
         shapes = {t.name: list(t.shape) for t in self.tensors} if state is None else (
             self._shapes_of(state))
-        return drawn([f.entry() for f in self.generators], shapes, seed, state)
+        return drawn([f.entry() for f in self.generators], shapes, seed, state,
+                     self.with_buffers or ())
 
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.

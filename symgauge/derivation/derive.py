@@ -116,7 +116,7 @@ def derive_target(
     progress("buffers")
     asked = replace(
         asked, target=target, full=full, said={**sized.said, "training": training},
-        with_buffers=orders_with_buffers(target, output, observable))
+        with_buffers=orders_with_buffers(target, output, observable, sized.module))
     seconds = {"capture": time.perf_counter() - start}
     found = derive_network(sized.deriver.network, asked, seconds, sized.deriver)
     if found.unexplained > 0 and target.chose:
@@ -136,7 +136,7 @@ def captured_target(target: Target, asked: Asked) -> Sized:
     check_size(captured.network, asked.force)
     return Sized(
         target, {**captured.facts, "training": training_flags(module)},
-        ExactDeriver(captured.network, asked.seed, asked.progress))
+        ExactDeriver(captured.network, asked.seed, asked.progress), module)
 
 
 def derive_network(

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from symgauge.checks import actions
+from symgauge.checks.reordered import reordered
 from symgauge.checks.runtime.elements import Element, Matrix
 from symgauge.errors import BadInputError
 from symgauge.families.kind import Kind
 from symgauge.families.kinds import kind_of
+from symgauge.families.statement import FullOrder
 from symgauge.plain import PlainFamily
 
 #: Entries of which the squares are added at once.
@@ -104,14 +106,17 @@ class GroupElement:
 
 def drawn(
     families: Sequence[PlainFamily], shapes: actions.Shapes, seed: int,
-    state: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None, orders: Sequence[FullOrder] = (),
 ) -> GroupElement:
     """A random element, at the scale of a state's tensors where there is one.
+
+    With orders of indices, of those that move tensors which the state holds.
 
     Raises BadInputError where a tensor that a scale is read from holds what is no number.
     """
     scale_of = None if state is None else lambda name: _scale(name, state[name])
-    return GroupElement(tuple(families), actions.sample(families, shapes, seed, scale_of))
+    parts = actions.sample(families, shapes, seed, scale_of)
+    return GroupElement(*reordered(families, parts, orders, state or {}, seed))
 
 
 def _scale(name: str, value: Any) -> float:

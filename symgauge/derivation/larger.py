@@ -30,6 +30,8 @@ class Sized:
     target: Target
     said: Mapping[str, Any]
     deriver: ExactDeriver
+    #: The module that was captured.
+    module: Any
     notes: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ from symgauge.families.family import Family, Through
 from symgauge.families.parts import Parts
 from symgauge.laws.sweep import Step
 from symgauge.program.moves import Address
+from symgauge.program.absorbed import Change
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 
@@ -67,3 +68,5 @@ class Found:
     families: list[Structural] = field(default_factory=list)
     #: The parts of parameters that are named for themselves (`families.parts`).
     parts: Parts = field(default_factory=dict)
+    #: The coordinates in which they were found, where fixed vectors are part of parameters.
+    changes: tuple[Change, ...] = ()

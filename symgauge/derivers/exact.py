@@ -70,6 +70,8 @@ class Proved:
     proofs: tuple[Proof, ...]
     #: The family whose intertwiners prove them all; None where each was proved line by line.
     by: Family | None = None
+    #: The family in other coordinates, of which `family` has the generators.
+    changed: Family | None = None
 
 
 @dataclass
@@ -235,6 +237,8 @@ class ExactDeriver:
     def _with_action(self, proved: Proved, finite: FiniteActions, notes: list[str]) -> Proved:
         """The family as it is where its moves are a group action; else its generators alone."""
         family = proved.family
+        if family.changes:
+            return replace(proved, family=self._alone(family), changed=family)
         reason = None if not family.kind.is_finite else finite.missing(family, proved.proofs)
         if reason is None:
             return proved

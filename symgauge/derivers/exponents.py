@@ -12,14 +12,16 @@ from fractions import Fraction
 from math import gcd
 
 from symgauge.derivers.element import LOG, Element, Entry, Structural
-from symgauge.derivers.stage import Stage, primitive, rank_of
+from symgauge.derivers.stage import Stage
 from symgauge.families.family import Family, Move
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.laws import all_laws
 from symgauge.laws.weighing import WHOLE, Weight, Weights
 from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.places import place_of
-from symgauge.proof.intertwiners.weights import prove_weights, solve_weights
+from symgauge.proof.intertwiners.weights import (
+    primitive, prove_weights, rank_of, solve_weights,
+)
 from symgauge.spaces.line import NoLemma
 
 #: The highest power of s that a parameter is multiplied by.

@@ -13,9 +13,11 @@ from symgauge.derivers.stage import Stage
 from symgauge.families.family import Move
 from symgauge.laws.turning import Mark
 from symgauge.program.moves import Address
+from symgauge.program.parted import parted
 from symgauge.proof.intertwiners.orders import prove_order
 from symgauge.proof.intertwiners.places import place_of
 from symgauge.spaces.line import NoLemma
+from symgauge.spaces.structure import Structure
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ def orders(found: Found) -> Iterator[Ordered]:
 
     Proved by intertwiners; never said to be all.
     """
-    stage, structure = Stage(found.structure), found.structure
+    structure = found.structure
+    if found.changes:  # the numbers of a fixed vector are in no order of the parameters
+        cut = parted(found.network)
+        structure = Structure(cut.network, numbers=cut.numbers)
+    stage = Stage(structure)
     held = {
         (m.parameter, m.at.axis, m.at.start, m.at.along)
         for s in found.families if s.family.kind.covers_discrete

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
-from math import lcm
 
 from symgauge.derivers.blocks import blocks
 from symgauge.derivers.element import OVER, Element, Entry, Structural
@@ -17,16 +16,18 @@ from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.centred import CENTRED
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.kinds.equal_turns import equal_turns
+from symgauge.families.kinds.form import FORM
 from symgauge.families.kinds.translation import SHIFT
-from symgauge.laws.facts import totals_of, views_of
+from symgauge.laws.facts import facts_of, totals_of, views_of
 from symgauge.laws.reads import is_used, unread_summands
 from symgauge.laws.turning import Mark
 from symgauge.laws.weighing import Weight, Weights
+from symgauge.laws.weighted import weighted_squares
 from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.matrices import prove_joined, prove_matrix
 from symgauge.proof.intertwiners.places import halves_of, is_whole_axis, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import nullspace, prove_weights, solve_weights
+from symgauge.proof.intertwiners.weights import primitive, prove_weights, rank_of, solve_weights
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.rotary import turned_alike
 from symgauge.spaces.structure import Structure
@@ -131,6 +132,11 @@ class Stage:
                     self._turned.add(half)
                     yield found
         yield from self._centred()
+        for form, address in weighted_squares(self.structure, facts_of(self.structure)):
+            root = self.structure.legs.find(self.structure.leg_at(form, address))[0]
+            others = [p for p in self.met.get(root, ()) if p[0] != form]
+            with contextlib.suppress(NoLemma):
+                yield self._matrix(FORM, others, (), False, form)
 
     def _first(
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],
@@ -155,7 +161,7 @@ class Stage:
 
     def _matrix(
         self, kind: MatrixKind, places: Sequence[tuple[int, Address, int]],
-        copies: Sequence[int], halved: bool,
+        copies: Sequence[int], halved: bool, form: int | None = None,
     ) -> Structural:
         start: dict[int, dict[Address, Mark]] = {}
         moves, entries = [], []
@@ -167,9 +173,11 @@ class Stage:
             if halved:
                 place = halves_of(place)
                 at = (*at, (*address, -1))
-            moves.append(Move(self.names[node], "g" if parity == first else "g^-T", place))
+            moves.append(Move(
+                self.names[node], "g^-T" if parity != first else "g" if form is None else "gT",
+                place, source=None if form is None else self.names[form]))
             entries.append((node, at, (address[:-1],), Fraction(parity * first)))
-        steps = prove_matrix(self.structure, kind, start)
+        steps = prove_matrix(self.structure, kind, start, form)
         sizes = [self.structure.size(c) for c in copies]
         n = self.structure.size(self.structure.leg_at(*places[0][:2]))
         legs = tuple(copies)
@@ -384,15 +392,3 @@ class Stage:
             Element(tuple(legs), tuple(entries)), 0, tuple(proved.steps),
             origin=(node, tuple(leaves)),
         )
-
-
-def rank_of(rows: Sequence[Sequence[Fraction]]) -> int:
-    """The rank of rows of numbers."""
-    n = len(rows[0])
-    return n - len(nullspace((dict(enumerate(row)) for row in rows), n))
-
-
-def primitive(row: Sequence[Fraction]) -> list[Fraction]:
-    """The row in integers without a common factor."""
-    scale = lcm(*(w.denominator for w in row)) if row else 1
-    return [w * scale for w in row]

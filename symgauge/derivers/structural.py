@@ -23,28 +23,58 @@ from symgauge.derivers.over_gains import shifts_over_gains
 from symgauge.derivers.stage import Stage
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
+from symgauge.families.changes import after, in_first, needed
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
 from symgauge.families.offsets import (
     Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
 )
-from symgauge.families.parts import of_whole
+from symgauge.families.parts import has_parts, of_whole
 from symgauge.lie.fields import VectorField, orbit_rank
+from symgauge.program.absorbed import absorbed
 from symgauge.program.network import Network
 from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
-from symgauge.proof.intertwiners.proof import steps_of
+from symgauge.proof.intertwiners.proof import FamilyProver, steps_of
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
+from symgauge.verdict import Verdict
 
 
 def find(network: Network, progress: Progress = lambda _: None) -> Found:
     """The structural families of a network, of any size.
 
-    They are found in the program of the parts, where parameters are cut.
+    They are found in the program in which fixed vectors are part of parameters, and there in that
+    of the parts, where parameters are cut.
     """
+    there = absorbed(network)
+    found = _parted(there.network, progress)
+    if not there.changes:
+        return found
+    progress("families that fixed vectors leave as they are")
+    prover = FamilyProver(network)
+
+    def stated(s: Structural) -> Structural:
+        whole = of_whole(s.family, found.parts)
+        if has_parts(whole) and prover.prove(whole).verdict is Verdict.PROVED:
+            return s
+        tried = (whole, *(f for _, t in found.slices for f in after(whole, t)))
+        for plain in () if has_parts(whole) else tried:
+            with contextlib.suppress(NoLemma):
+                on, steps = prover.steps(plain)
+                return replace(s, family=plain, on=on, steps=tuple(steps))
+        return replace(s, family=replace(s.family, changes=needed(there.changes, whole)))
+
+    found.slices = [(stated(s), t) for s, t in found.slices]
+    found.families = [stated(s) for s in found.families]
+    found.network, found.changes = network, there.changes
+    return found
+
+
+def _parted(network: Network, progress: Progress) -> Found:
+    """The families of a program, found in that of the parts."""
     cut = parted(network)
     if not cut.parts:
         return _recentred(network, progress)
@@ -105,7 +135,8 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
     progress("readers of norms that stay")
     found.families += _behind_norms(found)
     shapes = {p.name: p.shape for p in network.parameters}
-    found.families = [f for f in found.families if no_action(f.family, shapes) is None]
+    found.families = [f for f in found.families if not f.family.kind.is_finite or (
+        no_action(f.family, shapes) is None)]
     return found
 
 
@@ -196,6 +227,10 @@ def instantiate(found: Found) -> list[Family]:
     slices = {t: Slice(t, coordinates) for f in families for t in f.via}
     for family in families:
         fields = carried(coordinates.fields_of(family), [slices[t] for t in family.via])
-        if fields:
-            out.append(replace(family, fields=fields, all_sizes=True))
+        changes = needed(found.changes, family)
+        changed = in_first(fields, changes, coordinates)
+        if changed and changed == coordinates.fields_of(family):
+            family, changes = replace(family, via=()), ()
+        if changed:
+            out.append(replace(family, fields=changed, all_sizes=True, changes=changes))
     return out

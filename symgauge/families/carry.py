@@ -35,10 +35,10 @@ def carried(
     back: dict[int, Polynomial] = {k: {(): -u} for k, u in offsets.items()}
     out = []
     for f in fields:
-        found = _in_other(f, into)
+        found = in_other(f, into)
         for there in _merged(tuple(slices)):
             found = None if found is None else there.carry(found)
-        found = None if found is None else _in_other(found, back)
+        found = None if found is None else in_other(found, back)
         if found is None:
             return None
         out.append(found)
@@ -78,7 +78,7 @@ def _acting_one_by_one(
     return found[::-1]
 
 
-def _in_other(field: VectorField, added: Mapping[int, Polynomial]) -> VectorField | None:
+def in_other(field: VectorField, added: Mapping[int, Polynomial]) -> VectorField | None:
     """The field where coordinates are written as theta - added; None where one has a power < 0."""
     if not any(j in added for j in field.reads):
         return field

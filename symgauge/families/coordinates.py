@@ -14,7 +14,7 @@ import numpy.typing as npt
 from symgauge.families.family import Family, Move, Place
 from symgauge.families.kind import Kind, MatrixKind, Sparse
 from symgauge.families.part import Part
-from symgauge.lie.fields import Monomial, Number, VectorField
+from symgauge.lie.fields import Monomial, Number, VectorField, times
 from symgauge.program.network import Network
 
 
@@ -94,9 +94,16 @@ class Coordinates:
 
     def _matrix_field(self, c: int, matrix: Sparse, moves: Sequence[Move]) -> VectorField:
         linear: list[tuple[int, int, Fraction]] = []
+        of_form: list[tuple[int, Monomial, Number]] = []
         for move in moves:
             whole = self.moved(move)
             index = whole[c].reshape(whole.shape[1], -1)
+            if move.source is not None:
+                weights = self.whole(move.source, move.source_part).reshape(-1).tolist()
+                of_form += [
+                    (int(k), times(((int(m), 1),), ((weights[b], 1),)), w)
+                    for a, b, w in matrix for k, m in zip(index[a], index[b], strict=True)]
+                continue
             for a, b, w in matrix:
                 if move.form == "g^-T":
                     a, b, w = b, a, -w
@@ -105,7 +112,7 @@ class Coordinates:
                 linear += [
                     (int(k), int(m), w) for k, m in zip(index[a], index[b], strict=True)
                 ]
-        return VectorField.build([], linear)
+        return VectorField.collect(of_form) if of_form else VectorField.build([], linear)
 
     def _vector_field(self, c: int, i: int, moves: Sequence[Move]) -> VectorField:
         shift: list[tuple[int, Fraction]] = []

@@ -17,6 +17,7 @@ from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
 from symgauge.program.legs import Location
 from symgauge.plain import PlainMove, PlainPlace
+from symgauge.program.absorbed import Change
 
 
 #: What numbers copies: a factor of the place's own range, or all of another axis, (axis, size).
@@ -166,6 +167,8 @@ class Family:
     via: tuple[Through, ...] = ()
     #: Whether intertwiners prove it for every size of the legs.
     all_sizes: bool = False
+    #: The coordinates in which it acts: they are changed, it acts, they are changed back.
+    changes: tuple[Change, ...] = ()
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -175,7 +178,7 @@ class Family:
     @property
     def dimension(self) -> int:
         """Number of generators; where no field was made, from the element's sizes alone."""
-        if not self.kind.is_finite:
+        if not (self.kind.is_finite or self.kind.is_matrix):
             return len(self.fields)
         return prod(self.copies) * self.kind.dimension(self.size)
 

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal
 #: "s^k" is w -> s^k (w + u) - u, with the move's offset u: it scales the gain w + u.
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
 #: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
+#: "gT" turns by S diag(T), of what keeps a quadratic form with coefficients T.
 #: "+c/T" adds one number c over another tensor, that along the last axes, as torch broadcasts.
-Form = Literal["g", "g^-T", "g^-1", "s^k", "+c", "+Tc", "+c/T", "+T*c"]
+Form = Literal["g", "g^-T", "g^-1", "gT", "s^k", "+c", "+Tc", "+c/T", "+T*c"]
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]
 
@@ -60,6 +61,10 @@ class Kind(ABC):
     fixes_sums_of_0: ClassVar[bool] = False
     #: g commutes with the rotations of the plane (n = 2), or of pairs of entries.
     commutes_with_turns: ClassVar[bool] = False
+    #: Its matrices are S diag(T), T a vector of parameters: they keep sum_k T_k x_k^2.
+    of_form: ClassVar[bool] = False
+    #: Its matrices have a diagonal of zeros.
+    hollow: ClassVar[bool] = False
     #: Positive multiples of 1 are in the group.
     contains_scalars: ClassVar[bool] = False
     #: Looked for on every place of a leg; else its places are found otherwise.

@@ -11,7 +11,8 @@ from symgauge.families.kind import Form
 from symgauge.families.kinds import kind_named
 from symgauge.families.part import Part
 from symgauge.lie.fields import VectorField
-from symgauge.plain import PlainFamily, PlainSlice
+from symgauge.plain import PlainChange, PlainFamily, PlainSlice
+from symgauge.program.absorbed import Change
 
 
 def family_of(
@@ -31,14 +32,25 @@ def family_of(
         for t in entry.get("via", ()) for f in [family_of({**t, "via": ()}, (), wrong)]
     )
     moves = tuple(move_of(m, wrong) for m in entry["action"])
-    return Family(kind, tuple(element["copies"]), element["size"], moves, fields, via)
+    changes = tuple(_change(c) for c in entry.get("changes", ()))
+    return Family(
+        kind, tuple(element["copies"]), element["size"], moves, fields, via, changes=changes)
+
+
+def _change(c: PlainChange) -> Change:
+    names = [c["parameter"], *([c["source"]] if "source" in c else ())]
+    if c["form"] not in ("s^k", "+c", "+T*c") or ("source" in c) != (c["form"] == "+T*c") or not (
+            all(isinstance(name, str) for name in names)):
+        raise ValueError(f"the change of coordinates {c!r:.120}")
+    numbers = tuple(rational(n) for n in c["numbers"])
+    return Change(c["parameter"], c["form"], numbers, c.get("source"))
 
 
 def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
     """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
-            "source" in m) != (m["form"] in ("+Tc", "+T*c", "+c/T")) or (
+            "source" in m) != (m["form"] in ("gT", "+Tc", "+T*c", "+c/T")) or (
             "source_part" in m and "source" not in m):
         raise ValueError(f"the move {m!r:.120}")
     return Move(
@@ -73,12 +85,23 @@ def _place(at: Mapping[str, Any] | None, joined: bool) -> Place | None:
 
 
 def plain_family(family: Family) -> PlainFamily:
-    """Element, action and slices as plain data."""
-    return {
+    """Element, action, slices and changes of coordinates as plain data."""
+    found: PlainFamily = {
         "element": {"kind": family.kind.name, "copies": list(family.copies), "size": family.size},
         "action": [m.plain() for m in family.moves],
         "via": [plain_slice(t) for t in family.via],
     }
+    if family.changes:
+        found["changes"] = [_plain_change(c) for c in family.changes]
+    return found
+
+
+def _plain_change(c: Change) -> PlainChange:
+    found: PlainChange = {
+        "parameter": c.parameter, "form": c.form, "numbers": [str(n) for n in c.numbers]}
+    if c.source is not None:
+        found["source"] = c.source
+    return found
 
 
 def plain_slice(through: Through) -> PlainSlice:

@@ -172,7 +172,7 @@ def symmetries_of(
     """
     network = whole_program(target, observable, output)
     found = find(network)
-    families = tuple(group_of(e) for e in statements(found))
+    families = tuple(group_of(e) for e in statements(found) if e.element.kind.is_finite)
     return Symmetries(families, tuple(permutations(network, families)), network, found)
 
 

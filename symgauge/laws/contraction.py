@@ -10,6 +10,7 @@ from symgauge.laws.law import Call, Flat, Law
 from symgauge.laws.shifting import OVER, Shifted, Shifting, Term, added, free, only
 from symgauge.laws.turning import STILL, Mark, Marks, Turned, Turning, marks_of, off_axes
 from symgauge.laws.weighing import WHOLE, Weight, Weighing, Weights, sum_of
+from symgauge.laws.weighted import weight_at
 from symgauge.program.legs import Ref
 from symgauge.program.moves import Address
 from symgauge.spaces.facts import Facts, Pick
@@ -59,6 +60,14 @@ class Contraction(Law):
                     raise NoLemma("both factors turn along a batch")
                 out[address] = mark
         return Turned(out)
+
+    def weighs_squares(self, turning: Turning, line: Line, k: int, squares: Turned) -> Turned:
+        """sum_k T_k (g x)_k^2 = sum_k T_k x_k^2 where g^T diag(T) g = diag(T)."""
+        weight = weight_at(turning.structure, turning.facts, line, 1 - k)
+        if turning.form is None or weight != turning.form or [*squares.marks] != [
+                (_inner(line)[k], 0)] or squares.marks[_inner(line)[k], 0].copies:
+            raise NoLemma("squares of single entries are used")
+        return STILL
 
     def _is_still(self, turning: Turning, line: Line, k: int, place: Address, mark: Mark) -> bool:
         """Whether g on factor k alone leaves the product; else a parameter of the other joins."""

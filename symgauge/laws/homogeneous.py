@@ -20,7 +20,7 @@ class Homogeneous(Entrywise):
 
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         assert line.op is not None
-        if turning.orthogonal and line.op.is_square(**line.attrs):
+        if (turning.orthogonal or turning.kind.of_form) and line.op.is_square(**line.attrs):
             return Turned(the_only(inputs).marks, squared=True)
         raise NoLemma(f"{line.label} is not linear")
 

@@ -68,6 +68,10 @@ class Law(ABC):
         """The same for squares of entries of a value that turns. Raises NoLemma."""
         raise NoLemma("squares of single entries are used")
 
+    def weighs_squares(self, turning: Turning, line: Line, k: int, squares: Turned) -> Turned:
+        """The same where input k is such squares, and the other does not vary. Raises NoLemma."""
+        raise NoLemma("squares of single entries are used")
+
     def weighed(self, weighing: Weighing, line: Line, inputs: list[Weights]) -> Weights:
         """The weights of the value under scalings; adds what they must satisfy."""
         for weights in inputs:

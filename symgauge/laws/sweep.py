@@ -42,7 +42,10 @@ def turned(turning: Turning, start: Mapping[int, Turned]) -> Swept[Turned]:
         if not squares:
             return law.turned(turning, line, inputs) or None
         if len(inputs) > 1:
-            raise NoLemma("squares of single entries are used")
+            if sum(map(bool, inputs)) > 1:
+                raise NoLemma("squares of single entries are used")
+            k = next(k for k, t in enumerate(inputs) if t)
+            return law.weighs_squares(turning, line, k, squares[0]) or None
         return law.squared(turning, line, squares[0]) or None
 
     return _sweep(turning.structure, start, lemma)
@@ -57,7 +60,7 @@ def weighed(
     """
     def lemma(line: Line, inputs: list[Scaled | None]) -> Scaled | None:
         given = [x or Scaled({}) for x in inputs]
-        return all_laws()[line.law].scaled(weighing, line, given) or None
+        return all_laws()[line.law].scaled(weighing, line, given).moving or None
 
     logs = logs or {}
     return _sweep(

@@ -61,7 +61,7 @@ class Permutations:
     """
 
     orthogonal = fixes_ones = True
-    fixes_sums_of_0 = False
+    fixes_sums_of_0 = of_form = False
 
     def turns_with(self, pairs: str, alike: Sequence[int]) -> bool:
         """No pairs turn with them."""
@@ -73,9 +73,9 @@ class Turning:
 
     def __init__(
         self, structure: Structure, facts: Facts, kind: MatrixKind | Permutations,
-        start: Mapping[int, Marks] | None = None,
+        start: Mapping[int, Marks] | None = None, form: int | None = None,
     ) -> None:
-        """With a `start` parameters may join it."""
+        """With a `start` parameters may join it. `form`: the T of S diag(T)."""
         self.structure, self.facts, self.kind = structure, facts, kind
         #: A^T = -A; A 1 = 0; A commutes with J; A z = 0 where 1^T z = 0.
         self.orthogonal = kind.orthogonal
@@ -83,7 +83,7 @@ class Turning:
         self.turns_with = kind.turns_with
         self.fixes_sums_of_0 = kind.fixes_sums_of_0
         self.permutes = isinstance(kind, Permutations)
-        self.start = start
+        self.start, self.form = start, form
         #: A parameter that would join: the sweep is done again with it.
         self.joined: tuple[int, Address, Mark] | None = None
 

@@ -51,6 +51,12 @@ class Scaled:
     def __bool__(self) -> bool:
         return bool(self.weights or self.logs)
 
+    @property
+    def moving(self) -> Scaled:
+        """Without weights that are 0, whatever the unknowns are: nothing varies by them."""
+        return Scaled(*({a: w for a, w in own.items() if w.form} for own in (
+            self.weights, self.logs)))
+
 
 def sum_of(*forms: Form) -> Form:
     """The sum of linear forms."""

@@ -11,18 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from math import prod
-
-import numpy as np
 
 from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network, Node
-from symgauge.program.op import NodeOp, Structural
+from symgauge.program.op import NodeOp
+from symgauge.program.shown import moved, moves, shown
 
 #: An axis, and where pieces along it end.
 Cut = tuple[int, tuple[int, ...]]
-#: Entries of a line above which it is not looked through.
-MOST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -112,50 +108,12 @@ def _beside_pieces(network: Network, cuts: Mapping[int, Cut]) -> Iterator[tuple[
             continue
         for j, other in (node.inputs, node.inputs[::-1]):
             cut = pieces.of(j)
-            shown = None if cut is None else _shown(network, other, cut[0])
-            if cut is not None and shown is not None:
-                yield shown[0], (shown[1], cut[1])
-
-
-def _shown(network: Network, i: int, axis: int) -> tuple[int, int] | None:
-    """The parameter of which a line shows all of an axis there, and that axis."""
-    while (node := network.nodes[i]).op is not None:
-        if not _moves(node):
-            return None
-        (j,) = node.inputs
-        rank = len(network.nodes[j].shape)
-        before = [a for a in range(rank) if _moved(network, node, a) == axis]
-        if not before:
-            return None
-        i, axis = j, before[0]
-    return (i, axis) if isinstance(node.leaf, Parameter) else None
+            found = None if cut is None else shown(network, other, cut[0])
+            if cut is not None and found is not None:
+                yield found[0], (found[1], cut[1])
 
 
 # -- pieces of lines -------------------------------------------------------------------------------
-
-
-def _moves(node: Node) -> bool:
-    """Whether a line only moves entries of one other."""
-    return isinstance(node.op, Structural) and len(node.inputs) == 1 and prod(node.shape) <= MOST
-
-
-def _moved(network: Network, node: Node, axis: int) -> int | None:
-    """The axis of the value that is, entry by entry, one of the input; None where none is."""
-    shape = network.nodes[node.inputs[0]].shape
-    n = shape[axis]
-    if n == 1 or prod(shape) > MOST:
-        return None
-    assert isinstance(node.op, Structural)
-
-    def along(rank: int, a: int) -> np.ndarray:
-        return np.arange(n).reshape((n,) + (1,) * (rank - 1 - a))
-
-    index = np.broadcast_to(along(len(shape), axis), shape)
-    # the domain is not used by ops that only move entries
-    value = node.op.apply(None, index[None], **node.attrs)[0]  # type: ignore[arg-type]
-    return next((
-        a for a, m in enumerate(value.shape)
-        if m == n and (value == along(value.ndim, a)).all()), None)
 
 
 class _Pieces:
@@ -182,10 +140,10 @@ class _Pieces:
         if node.op.law == "sum of lines":
             one, two = (self.of(j) for j in node.inputs)
             return one if one == two else None
-        if not _moves(node):
+        if not moves(node):
             return None
         cut = self.of(node.inputs[0])
-        axis = None if cut is None else _moved(self.network, node, cut[0])
+        axis = None if cut is None else moved(self.network, node, cut[0])
         return None if cut is None or axis is None else (axis, cut[1])
 
 

@@ -185,6 +185,8 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: K
         return f"{body} {sign} {size}{source}{'^T' if _on_rows(move, shapes) else ''} {c}"
     if move.form == "+c/T":
         return f"{body} {sign} {size}{c} / {move.source}"
+    if move.form == "gT":
+        return f"exp({letter('S', shapes)} diag({move.source})) {body}{_axis(move, shapes)}"
     if move.form in ("g", "g^-T"):
         return _turned(move, body, letter("g", shapes), len(shapes[move.parameter]))
     if move.form == "s^k":

@@ -20,8 +20,8 @@ def word_of(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
 
     A rotation of a quadratic form is linear in V and W (or in V = W), which alone move, and keeps
     all entries of sum_i s_i (V_i W_i^T + W_i V_i^T), s being a number for each row (or column) that
-    does not move. A polynomial shift has components in which nothing that moves occurs:
-    theta + t X(theta) is its flow.
+    does not move; a bias may be a column of V = W. A polynomial shift has components in which
+    nothing that moves occurs: theta + t X(theta) is its flow.
     """
     fields = family.fields
     if family.kind.is_finite or not fields or all(f.degree < 2 for f in fields):
@@ -39,6 +39,10 @@ def _rotates(field: VectorField, shapes: Mapping[str, tuple[int, ...]]) -> bool:
     still = [i.reshape(-1) for i in indices.values()
              if field.support.isdisjoint(i.reshape(-1).tolist()) and max(i.shape) == i.size > 1]
     matrices = [i for i in indices.values() if i.ndim == 2]
+    # a bias is a column of its matrix, that of an input 1
+    matrices += [
+        np.concatenate([i, b[:, None]], axis=1) for i in matrices for b in indices.values()
+        if b.ndim == 1 and b.size == len(i)]
     for v, w in combinations_with_replacement(matrices, 2):
         own = {*v.reshape(-1).tolist(), *w.reshape(-1).tolist()}
         if v.shape == w.shape and field.support <= own and all(

@@ -112,14 +112,14 @@ class _Movers:
         """Whether the blocks that a matrix alone turns leave it nothing but 0."""
         kind, n = f.family.kind, f.family.size
         assert isinstance(kind, MatrixKind)
-        columns, polynomial_of_one = {"g": 0, "g^-T": 0}, False
+        columns, polynomial_of_one = {"g": 0, "gT": 0, "g^-T": 0}, False
         for move in f.family.moves:
             others = [m for m in f.family.moves if m is not move and _one_block(m, move)]
             if not others:
                 columns[move.form] += self._columns(f, move, unknown)
             elif self._commutes(f, move, others):
                 polynomial_of_one = True
-        return kind.vanishes(columns["g"], columns["g^-T"], n, polynomial_of_one)
+        return kind.vanishes(columns["g"] + columns["gT"], columns["g^-T"], n, polynomial_of_one)
 
     def _commutes(self, f: Structural, move: Move, others: Sequence[Move]) -> bool:
         """Whether a tensor says A W - W A = 0: A is a polynomial in a generic square W."""
@@ -140,6 +140,9 @@ class _Movers:
         for g in self._of[move.parameter]:
             if g is f or (g.traceless and g not in unknown):
                 continue
+            if f.family.kind.hollow and g.family.kind.is_scaling and all(
+                    m.at in (None, at) for m in g.family.moves if m.parameter == move.parameter):
+                continue  # a diagonal beside a matrix that has none
             if not g.family.kind.is_shift:
                 return 0
             for m in g.family.moves:

@@ -13,6 +13,7 @@ from symgauge.derivers.orders import Ordered
 from symgauge.families.carry import Slice, acting, carried, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import Family
+from symgauge.families.kinds.other import GENERATORS
 from symgauge.families.parts import Parts, moves_of_whole
 from symgauge.families.serial import family_of
 from symgauge.families.statement import (
@@ -22,6 +23,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
 from symgauge.proof.intertwiners.proof import METHOD as INTERTWINERS
 from symgauge.statements.at_full import at_full
+from symgauge.statements.changed import changed_formulas
 from symgauge.statements.flows import flows
 from symgauge.statements.formulas import block_of, formulas
 from symgauge.statements.polynomial import word_of
@@ -42,9 +44,11 @@ def statement(
     restated = None if full is None or not family.kind.is_finite else at_full(family, network, full)
     moves = family.moves if family.kind.is_finite else ()
     also = [m.parameter for f in family.fields for m in touched(network, f)] if family.via else []
-    formula = formulas(family, also, shapes) if moves else flows(proved, network)
+    formula = formulas(family, also, shapes) if moves else flows(proved, network) if (
+        proved.changed is None) else changed_formulas(proved.changed, shapes)
+    named = proved.changed or family
     return FamilyStatement(
-        label=label(family, shapes), group=group(family), algebra=algebra(family),
+        label=label(named, shapes), group=group(named), algebra=algebra(family),
         dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
         element=element_of(family), action=tuple(moves), via=slices_of(family),
         formula=tuple(formula), generators=tuple(generators), full=restated,
@@ -63,12 +67,17 @@ def structural_statement(
 ) -> FullStatement:
     """The entry of a family that was proved for every size, without vectors and proof lines."""
     also = [m.parameter for t in family.via for m in t.moves]
+    also += [c.parameter for c in family.changes]
     text = label(family, shapes)
+    formula = changed_formulas(family, shapes) if family.changes else formulas(family, (), shapes)
+    # what acts on a file reads no other coordinates: it is given the generators alone
+    said = replace(family, kind=GENERATORS, moves=(), via=()) if family.changes else family
+    said = said if said.kind.is_finite else replace(said, moves=(), via=())
     return FullStatement(
         label=text, group=group(replace(family, all_sizes=True)), algebra=algebra(family),
         dimension=family.dimension, tensors=tuple(dict.fromkeys([*family.tensors, *also])),
-        element=element_of(family), action=family.moves, via=slices_of(family),
-        formula=tuple(formulas(family, (), shapes)), all_sizes="proved",
+        element=element_of(said), action=said.moves, via=slices_of(said),
+        formula=tuple(formula), all_sizes="proved",
         proof=StatedProof(verdict=Verdict.PROVED, method=INTERTWINERS, lines=()),
         class_=_without_numbers(f"{family.kind}: {text}"),
     )
@@ -146,7 +155,8 @@ def algebra(family: Family) -> str:
 
 
 def _sizes(family: Family) -> tuple[int, int]:
-    return (family.size, prod(family.copies)) if family.kind.is_finite else (family.dimension, 1)
+    stated = family.kind.is_finite or family.kind.is_matrix
+    return (family.size, prod(family.copies)) if stated else (family.dimension, 1)
 
 
 def label(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -127,7 +127,8 @@ def sampled(record: Record, weights: Weights, seed: int) -> GroupElement:
             raise BadInputError(
                 f"these are not weights at the sizes of full.json: {name} {has}, it has {shape} "
                 "there")
-    return drawn([f.entry() for f in record.generators], shapes, seed, weights)
+    return drawn([f.entry() for f in record.generators], shapes, seed, weights,
+                 record.with_buffers or ())
 
 
 def _index(families: Sequence[PlainFamily], name: str, size: str) -> int:

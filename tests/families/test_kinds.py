@@ -17,6 +17,7 @@ from symgauge.families.kinds import kind_of, kinds, kinds_on_legs, with_parts
 Array = np.ndarray[Any, Any]
 EVERY = pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
 MATRICES = {name: kind for name, kind in kinds().items() if isinstance(kind, MatrixKind)}
+ACTING = {name: kind for name, kind in MATRICES.items() if kind.is_finite}
 MATRIX = pytest.mark.parametrize("kind", MATRICES.values(), ids=MATRICES)
 
 
@@ -46,7 +47,8 @@ def zero(array: Array) -> bool:
 @EVERY
 def test_a_kind_is_named_as_its_file(kind: Kind) -> None:
     assert kind_of({"kind": kind.name}) is kind and f"{kind}" == kind.name
-    assert kind.word and (kind.is_matrix + kind.is_scaling + kind.is_shift) == kind.is_finite
+    assert kind.word and (
+        kind.is_matrix + kind.is_scaling + kind.is_shift) == (kind.is_finite or kind.of_form)
 
 
 @MATRIX
@@ -69,7 +71,7 @@ def test_the_algebra_is_closed(kind: MatrixKind) -> None:
 def test_a_law_is_said_where_it_holds_and_nowhere_else(kind: MatrixKind) -> None:
     n = size_of(kind)
     some, ones = basis(kind, n), np.ones(n)
-    assert all(zero(a + a.T) for a in some) is kind.orthogonal
+    assert all(zero(a + a.T) for a in some) is (kind.orthogonal or kind.of_form)
     assert all(zero(a @ ones) and zero(ones @ a) for a in some) is kind.fixes_ones
     centred = np.eye(n) - 1 / n
     assert all(zero(a @ centred) for a in some) is kind.fixes_sums_of_0
@@ -96,7 +98,7 @@ def test_vanishes_only_where_nothing_but_0_is_left(kind: MatrixKind) -> None:
     assert answers == {True, False}
 
 
-@MATRIX
+@pytest.mark.parametrize("kind", ACTING.values(), ids=ACTING)
 @pytest.mark.parametrize("copies", [[], [2]])
 def test_generators_are_in_the_algebra(kind: MatrixKind, copies: list[int]) -> None:
     n = size_of(kind)

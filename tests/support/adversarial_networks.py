@@ -777,9 +777,9 @@ def not_centred_behind_rms() -> Network:
     return s.network(s.linear(y, "w", 3, False))
 
 
-@network
+@centred(3)
 def centred_and_one_added() -> Network:
-    """z + 1 sums to n."""
+    """z + 1 sums to n; in b + 1 it is z."""
     s = Sketch()
     b = s.build
     z = b.add(b.apply("standardise", s.input("x", 2, 3), axes=(1,), eps=Fraction(1, 100)), 1)

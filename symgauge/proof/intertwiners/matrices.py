@@ -14,10 +14,13 @@ from symgauge.spaces.structure import Structure
 
 
 def prove_matrix(
-    structure: Structure, kind: MatrixKind, start: Mapping[int, Marks]
+    structure: Structure, kind: MatrixKind, start: Mapping[int, Marks], form: int | None = None
 ) -> list[Step[Turned]]:
-    """The proof that the outputs do not vary. Raises NoLemma where a line has no lemma."""
-    turning = Turning(structure, facts_of(structure), kind)
+    """The proof that the outputs do not vary. Raises NoLemma where a line has no lemma.
+
+    `form`: the parameter T, which does not move, of matrices S diag(T).
+    """
+    turning = Turning(structure, facts_of(structure), kind, form=form)
     steps, ends = turned(turning, {i: Turned(m) for i, m in start.items() if m})
     if ends:
         raise NoLemma("an output turns")

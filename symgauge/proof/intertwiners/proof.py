@@ -22,6 +22,7 @@ from typing import Any
 
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.families.carry import Slice, carried, require_transitive
+from symgauge.families.changes import in_first, needed
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through, held_values, reader_of
 from symgauge.families.kind import MatrixKind
@@ -32,6 +33,7 @@ from symgauge.laws.sweep import Step
 from symgauge.laws.turning import Mark
 from symgauge.laws.weighing import WHOLE, Weight, Weights
 from symgauge.lie.fields import VectorField
+from symgauge.program.absorbed import Change, absorbed
 from symgauge.program.lower import is_piecewise
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
@@ -48,6 +50,7 @@ from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
+NO_CHANGE = "changes of coordinates that are not those of the program"
 NO_PART = "a part of a tensor that the program does not take apart"
 METHOD = "intertwiners, one lemma a line, for every size of the legs"
 
@@ -71,6 +74,10 @@ class FamilyProver:
 
         Raises KeyError or ValueError where the moves name nothing of the network.
         """
+        if family.changes:
+            of_changed = self._in_changed(family)
+            return Proof(Verdict.UNKNOWN, METHOD, (), NO_CHANGE) if of_changed is None else (
+                of_changed.prove(replace(family, changes=())))
         whole = None if has_parts(family) else self._proof_of(family)
         if whole is not None and whole.verdict is Verdict.PROVED or not self._cut.parts:
             return whole or Proof(Verdict.UNKNOWN, METHOD, (), NO_PART)
@@ -78,6 +85,17 @@ class FamilyProver:
         if there is None:
             return whole or Proof(Verdict.UNKNOWN, METHOD, (), NO_PART)
         return self._of_parts.prove(there)
+
+    @cached_property
+    def _absorbed(self) -> tuple[FamilyProver, tuple[Change, ...]]:
+        """The prover of the program in which fixed vectors are part of parameters, the changes."""
+        found = absorbed(self.network)
+        return FamilyProver(found.network, self._numbers), found.changes
+
+    def _in_changed(self, family: Family) -> FamilyProver | None:
+        """That prover, where the family's changes are all that change it."""
+        there, changes = self._absorbed
+        return there if needed(changes, family) == family.changes else None
 
     @cached_property
     def _cut(self) -> Parted:
@@ -109,6 +127,12 @@ class FamilyProver:
 
         Raises NoLemma where a slice is not proved.
         """
+        if family.changes:
+            there = self._in_changed(family)
+            if there is None:
+                raise NoLemma(NO_CHANGE)
+            return in_first(
+                there.fields(replace(family, changes=())), family.changes, self.coordinates)
         self._require_slices(family)
         for through in family.via:
             if through not in self._back:
@@ -267,8 +291,8 @@ def _matrix(
     structure: Structure, family: Family, kind: MatrixKind, numbers: dict[str, int]
 ) -> Sequence[Step[Any]]:
     start: dict[int, dict[Address, Mark]] = {}
-    forms = {"g": 1, "g^-T": -1}
-    taken = set()
+    forms = {"gT": 1} if kind.of_form else {"g": 1, "g^-T": -1}
+    taken, weights = set(), {m.source for m in family.moves}
     for move in family.moves:
         node = numbers[move.parameter]
         address, copies, halves = _located(structure, family, move, node)
@@ -280,7 +304,11 @@ def _matrix(
     if len(taken) != 1 or kind.commutes_with_turns < taken.pop() or (
             kind.size not in (None, family.size)):
         raise NoLemma("halves of a leg")
-    return prove_matrix(structure, kind, start)
+    (form,) = (None if w is None else numbers.get(w) for w in weights) if len(weights) == 1 else (
+        None,)
+    if kind.of_form and (form is None or form in start or family.copies):
+        raise NoLemma("a form whose coefficients move")
+    return prove_matrix(structure, kind, start, form)
 
 
 def _scaling(structure: Structure, family: Family, numbers: dict[str, int]) -> Sequence[Step[Any]]:

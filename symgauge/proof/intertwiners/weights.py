@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import lcm
 
 from symgauge.laws.facts import facts_of
 from symgauge.laws.sweep import Step, weighed
@@ -77,3 +78,15 @@ def nullspace(equations: Iterable[Form], unknowns: int) -> list[list[Fraction]]:
                 (c * solution[j] for j, c in rows[k].items() if j != k), Fraction(0))
         basis.append(solution)
     return basis
+
+
+def rank_of(rows: Sequence[Sequence[Fraction]]) -> int:
+    """The rank of rows of numbers."""
+    n = len(rows[0])
+    return n - len(nullspace((dict(enumerate(row)) for row in rows), n))
+
+
+def primitive(row: Sequence[Fraction]) -> list[Fraction]:
+    """The row in integers without a common factor."""
+    scale = lcm(*(w.denominator for w in row)) if row else 1
+    return [w * scale for w in row]

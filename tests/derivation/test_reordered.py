@@ -1,0 +1,85 @@
+"""Orders of channels with their running statistics, drawn and applied."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from places import TARGETS
+from safetensors.torch import load_file, save_file
+
+from symgauge import zoo
+from symgauge.capture import load_target
+from symgauge.cli.main import main
+from symgauge.derivation.buffers import orders_with_buffers
+from symgauge.derivation.derivation import Derivation
+from symgauge.derivation.derive import derive_target
+
+TARGET = f"{TARGETS / 'conv_batch_norm.py'}:factory"
+
+
+@pytest.fixture(scope="module")
+def derived() -> Derivation:
+    return derive_target(load_target(TARGET, zoo.load))
+
+
+def state_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {n: v.double() for n, v in module.state_dict().items() if v.is_floating_point()}
+
+
+def test_channels_move_with_their_statistics(derived: Derivation) -> None:
+    module, args, _ = load_target(TARGET, zoo.load).build()
+    module = module.double()
+    state = state_of(module)
+    orders = set()
+    for seed in range(6):
+        element = derived.sample(seed, state)
+        moved = element.apply(state)
+        mean = moved["1.running_mean"].numpy()
+        assert sorted(mean) == sorted(state["1.running_mean"].numpy())
+        orders.add(tuple(mean))
+        x = torch.randn(3, *args[0].shape[1:], dtype=torch.float64)
+        assert torch.allclose(torch.func.functional_call(module, moved, (x,)), module(x))
+        held = {n: moved[n] if "running" not in n else state[n] for n in moved}
+        same = tuple(mean) == tuple(state["1.running_mean"].numpy())
+        assert same == torch.allclose(torch.func.functional_call(module, held, (x,)), module(x))
+        back = element.inverse().apply(moved)
+        assert all(np.allclose(back[n], state[n]) for n in state)
+    assert len(orders) > 2
+
+
+def test_without_the_buffers_no_order_is_drawn(derived: Derivation) -> None:
+    module, _, _ = load_target(TARGET, zoo.load).build()
+    state = {n: p.detach() for n, p in module.named_parameters()}
+    assert "S_3" not in repr(derived.sample(0, state)) and "S_3" not in repr(derived.sample(0))
+    assert "S_3" in repr(derived.sample(0, state_of(module)))
+
+
+def test_apply_moves_the_statistics_of_a_file(derived: Derivation, tmp_path: Path) -> None:
+    module, args, _ = load_target(TARGET, zoo.load).build()
+    module = module.double()
+    (tmp_path / "derivation.json").write_text(derived.to_json())
+    save_file(state_of(module), tmp_path / "in.safetensors")
+    assert main(["apply", str(tmp_path / "derivation.json"), str(tmp_path / "in.safetensors"),
+                 str(tmp_path / "out.safetensors"), "--seed", "2"]) == 0
+    moved = load_file(tmp_path / "out.safetensors")
+    assert not torch.equal(moved["1.running_mean"], module[1].running_mean)
+    x = torch.randn(3, *args[0].shape[1:], dtype=torch.float64)
+    assert torch.allclose(torch.func.functional_call(module, moved, (x,)), module(x))
+    assert json.loads(derived.to_json())["with_buffers"]
+
+
+def test_a_module_without_buffers_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = load_target("mlp", zoo.load)
+    module = target.build()[0]
+    statistics = sys.modules["symgauge.capture.statistics"]
+
+    def never(*_: object) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(statistics, "with_statistics", never)
+    assert orders_with_buffers(target, None, "logits", module) == ()
+    with pytest.raises(AssertionError, match="built again"):
+        orders_with_buffers(target, None, "logits")
