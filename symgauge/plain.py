@@ -52,6 +52,9 @@ class PlainMove(TypedDict):
     offset: NotRequired[str]
     #: Of "+Tc": the parameter that is contracted; `at` is a place in it. Of "+c/T": the divisor.
     source: NotRequired[str]
+    #: What is added is times the sum of the entries of this parameter, over those of another.
+    sum_of: NotRequired[str]
+    sum_over: NotRequired[str]
     #: [axis, start, stop]: the part of the parameter, and of the source, that all else is said of.
     part: NotRequired[list[int]]
     source_part: NotRequired[list[int]]

@@ -190,7 +190,9 @@ def _must(move: Move, group: Group) -> str:
         sign = "" if move.weight == 1 else f"{move.weight} times "
         return f"shifted by {sign}the same c" + (
             f" contracted with {move.source}" if move.form == "+Tc" else
-            f" over {move.source}" if move.source else "")
+            f" over {move.source}" if move.source else "") + (
+            f" times the sum of {move.sum_of}" if move.sum_of else "") + (
+            f" / {move.sum_over}" if move.sum_over else "")
     if group.kind is None:
         return "put in the same order"
     verb = "rotated" if group.kind.orthogonal else "multiplied"

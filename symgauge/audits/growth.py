@@ -13,7 +13,7 @@ import numpy as np
 
 from symgauge.checks.runtime import elements
 from symgauge.checks.runtime.moves import (
-    apply_move, element_in, moves_back, moves_onto, offset,
+    apply_move, element_in, moves_back, moves_onto, offset, read_by,
 )
 from symgauge.families.serial import plain_slice
 from symgauge.plain import PlainMove
@@ -48,8 +48,7 @@ def _add(
 ) -> None:
     size, unit = sizes[move["parameter"]], abs(offset(move))
     parts = {move["parameter"]: size}
-    if move.get("source"):
-        parts[move["source"]] = abs(state[move["source"]])
+    parts |= {name: abs(state[name]) for name in read_by(move)}
     size += unit
     positive: PlainMove = {**move, "offset": "0"}
     if move["form"] in ("+c", "+Tc", "+c/T"):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from symgauge.checks.runtime.elements import Array, Element, beside, library, random_element
 from symgauge.checks.runtime.moves import (
-    apply_move, element_in, moves_back, moves_onto, part_of, scales_from_zero, wide,
+    apply_move, divides_by_zero, element_in, moves_back, moves_onto, read_by, scales_from_zero,
 )
+from symgauge.checks.runtime.pieces import wide
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_of, with_parts
 from symgauge.families.part import shape_of
@@ -160,13 +161,10 @@ def apply(
             name = move["parameter"]
             if needed is not None and name not in needed:
                 continue
-            if move["form"] == "+c/T" and not bool(
-                    part_of({move["source"]: current(move["source"])}, move, "source").all()):
-                raise BadInputError(f"{move['source']} {NO_ACTION}")
             target = current(name)
-            here = {name: target}
-            if "source" in move:
-                here[move["source"]] = beside(current(move["source"]), target)
+            here = {n: beside(current(n), target) for n in read_by(move)} | {name: target}
+            if (zero := divides_by_zero(move, here)) is not None:
+                raise BadInputError(f"{zero} {NO_ACTION}")
             apply_move(here, move, beside(element, target), measured=False)
             moved.add(name)
 
@@ -199,7 +197,7 @@ def _read_by(entry: PlainFamily) -> Iterator[tuple[str, str]]:
     """Which parameters are read where which is moved."""
     held = [t["parameter"] for t in entry.get("via", ())]
     for move in _moves(entry):
-        yield from ((move["parameter"], name) for name in (*held, move.get("source")) if name)
+        yield from ((move["parameter"], name) for name in (*held, *read_by(move)))
 
 
 def _moves(entry: PlainFamily) -> Iterator[PlainMove]:
@@ -268,11 +266,12 @@ def _fits(entry: PlainFamily | None, shapes: Shapes) -> bool:
         return True
     moves = [*entry["action"], *(m for t in entry.get("via", ()) for m in t["action"])]
     for move in moves:
-        name, at = move.get("source", move["parameter"]), move.get("at")
-        if name not in shapes or move["parameter"] not in shapes:
+        read, at = move["form"] == "+Tc", move.get("at")
+        name = move["source"] if read else move["parameter"]
+        if not shapes.keys() >= {move["parameter"], *read_by(move)}:
             return False
         if at is not None:
-            part = move.get("source_part") if "source" in move else move.get("part")
+            part = move.get("source_part") if read else move.get("part")
             axis, shape = at["axis"], shape_of(shapes[name], part)
             if axis >= len(shape) or at["start"] + prod(at["sizes"]) > shape[axis]:
                 return False

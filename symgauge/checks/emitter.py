@@ -18,6 +18,7 @@ from typing import Literal, NotRequired, TypedDict, cast
 
 from symgauge.checks.proposal import KINDS, propose_planted, wrong_family
 from symgauge.checks.runtime import ORDER
+from symgauge.checks.runtime.moves import read_by
 from symgauge.checks.runtime.subject import CheckRecord, FamilyAtSizes, SizesOfTarget, Target
 from symgauge.errors import BadInputError
 from symgauge.families.kinds import kind_named, kind_of, with_parts
@@ -362,6 +363,6 @@ def _check_slice(label: str, through: PlainSlice) -> None:
 def _check_fixed(label: str, moves: Sequence[PlainMove], fixed: Sequence[str]) -> None:
     """Raises BadInputError where a move on a slice touches or reads a parameter held there."""
     for move in moves:
-        for name in (move["parameter"], move.get("source")):
+        for name in (move["parameter"], *read_by(move)):
             if name in fixed:
                 raise BadInputError(f"family {label!r}: {name!r} moves or is read on its slice")

@@ -214,7 +214,7 @@ def _shifts_of(
 
 def _others(through: Through) -> set[str]:
     """What a slice's family moves and reads but the slice's own parameter."""
-    names = {m.parameter for m in through.moves} | {m.source for m in through.moves if m.source}
+    names = {n for m in through.moves for n in (m.parameter, *m.reads)}
     return names - {through.parameter}
 
 

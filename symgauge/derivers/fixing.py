@@ -38,8 +38,8 @@ def through(
 ) -> list[tuple[Structural, Through]]:
     """The slice that a family allows, if it moves and reads none that is held."""
     family = found.family
-    touched = {m.parameter for m in family.moves} | {m.source for m in family.moves if m.source}
-    if touched & held:
+    touched = {n for m in family.moves for n in (m.parameter, *m.reads)}
+    if touched & held or any(m.sum_of for m in family.moves):
         return []
     for node in wanted:
         name = stage.names[node]
@@ -49,7 +49,7 @@ def through(
         if any(m.at is not None and m.at.other_axes for m in family.moves):
             continue
         if any(m.weight.denominator != 1 for m in family.moves) or any(
-                m.source == name for m in family.moves):
+                name in m.reads for m in family.moves):
             continue
         if prod(family.copies) * family.size != prod(stage.shapes[node]):
             continue

@@ -100,7 +100,7 @@ def choose_slices(
         if not family.kind.is_vector:
             continue
         used = {t.parameter for _, t in chosen}
-        if used & ({m.parameter for m in family.moves} | {m.source for m in family.moves}):
+        if used & {n for m in family.moves for n in (m.parameter, *m.reads)}:
             continue  # it would leave an earlier slice
         for move in family.moves:
             if _uses_up(move, family, coordinates):
@@ -118,7 +118,7 @@ def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
     wanted = "s^k" if family.kind.is_scaling else "+c"
     if move.form != wanted or sum(m.parameter == name for m in family.moves) != 1:
         return False
-    if any(m.source == name for m in family.moves):
+    if any(m.sum_of for m in family.moves):
         return False
     if family.kind.is_scaling:
         # a gain with an offset would bring 1/(w + u), which is no Laurent monomial

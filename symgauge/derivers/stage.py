@@ -345,20 +345,21 @@ class Stage:
         for node in self.parameters:
             yield from self.shifts_of(node)
 
-    def shifts_of(self, node: int) -> Iterator[Structural]:
-        """Those of one parameter."""
+    def shifts_of(self, node: int, over: int | None = None) -> Iterator[Structural]:
+        """Those of one parameter; by c / T where a T along its last axis is given."""
         accepted: list[frozenset[Address]] = []
         alone: list[frozenset[Address]] = []
         halved = {(i, a) for places in self.halves.values() for i, a, _ in places}
         for leaves in blocks(self.structure, node, halved):
             for k in range(len(leaves), -1, -1):
                 for chosen in combinations(leaves, k):
-                    if any(set(chosen) <= done for done in alone):
+                    if any(set(chosen) <= done for done in alone) or over is not None and any(
+                            a[0] == len(self.shapes[node]) - 1 for a in chosen):
                         continue
                     # what others compensate may go without them where it is constant
                     known = any(set(chosen) <= done for done in accepted)
                     try:
-                        found = self.shift(node, chosen, alone=known)
+                        found = self.shift(node, chosen, known, over)
                     except NoLemma:
                         continue
                     if len(found.family.moves) == 1:
@@ -378,13 +379,14 @@ class Stage:
         entries: list[Entry] = []
         for target, terms in proved.moves.items():
             for term, weight in terms.items():
-                at = tuple(a for _, a in sorted(term.at, key=lambda pair: str(pair[0])))
-                if term.over is not None:
-                    entries.append((target, (), (OVER, self.names[term.over]), weight))
-                elif term.source is None:
-                    entries.append((target, at, (), weight))
-                else:
-                    entries.append((target, term.contracted, (term.source, at), weight))
+                own = sorted(term.at, key=lambda pair: str(pair[0]))
+                at = tuple(a for key, a in own if key != OVER)
+                tag: tuple[object, ...] = () if term.times is None else (str(term.times),)
+                if term.source is not None:
+                    at, tag = term.contracted, (term.source, at, *tag)
+                elif term.over is not None:
+                    tag = (OVER, self.names[term.over])
+                entries.append((target, at, tag, weight))
         legs = [self.structure.leg_at(node, a) for a in leaves]
         sizes = [self.structure.size(leg) for leg in legs]
         return Structural(

@@ -19,7 +19,7 @@ from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
 from symgauge.derivers.exponents import scalings_with_logarithms
 from symgauge.derivers.fixing import slices_of
-from symgauge.derivers.over_gains import shifts_over_gains
+from symgauge.derivers.over_gains import rows_over_gains, shifts_over_gains
 from symgauge.derivers.stage import Stage
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
@@ -80,8 +80,11 @@ def _parted(network: Network, progress: Progress) -> Found:
         return _recentred(network, progress)
     found = _recentred(cut.network, progress, cut.numbers)
     slices = [t for _, t in found.slices] + [t for s in found.families for t in s.own]
-    if any(t.parameter in names for t in slices for names in cut.parts.values()):
+    names = {name for own in cut.parts.values() for name in own}
+    if any(t.parameter in names for t in slices):
         return _recentred(network, progress)  # of a part alone there is no slice
+    found.families = [s for s in found.families if names.isdisjoint(
+        n for m in s.family.moves for n in m.reads if n != m.source)]  # nor a sum
     found.network, found.parts = network, cut.parts
     return found
 
@@ -133,7 +136,7 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
         there: dict[tuple[str, ...], Structure] = {}
         found.families = [_with_slices(f, found, same, there) for f in found.families]
     progress("readers of norms that stay")
-    found.families += _behind_norms(found)
+    found.families += _behind_norms(found, stage)
     shapes = {p.name: p.shape for p in network.parameters}
     found.families = [f for f in found.families if not f.family.kind.is_finite or (
         no_action(f.family, shapes) is None)]
@@ -161,10 +164,10 @@ def _with_slices(
     if (family.kind, family.copies, family.size, family.moves) in same:
         return proved
     tensors = {m.parameter for m in family.moves}
-    tensors |= {m.source for m in family.moves if m.source}
+    tensors |= {n for m in family.moves for n in m.reads}
     near = [
         t for _, t in found.slices
-        if any(m.parameter in tensors or m.source in tensors for m in t.moves)
+        if any(not tensors.isdisjoint((m.parameter, *m.reads)) for m in t.moves)
     ]
     via = tuple(t for _, t in found.slices)
     if len(near) < len(via):
@@ -179,10 +182,11 @@ def _with_slices(
     return replace(proved, family=replace(family, via=via))
 
 
-def _behind_norms(found: Found) -> list[Structural]:
+def _behind_norms(found: Found, stage: Stage) -> list[Structural]:
     """Shifts over gains, of readers that no other shift moves so: without slices where that goes.
 
-    Else through all, and those of the readers behind them.
+    Else through all, and those of the readers behind them; then those that other tensors
+    compensate.
     """
     via = tuple(t for _, t in found.slices)
     known = {(m.parameter, m.at) for f in found.families for m in f.family.moves if m.form == "+c"}
@@ -192,7 +196,9 @@ def _behind_norms(found: Found) -> list[Structural]:
         out += [
             replace(f, family=replace(f.family, via=(*via, *f.own)))
             for f in shifts_behind_norms(found.sliced, found.sliced, known)]
-    return out
+    known |= {(m.parameter, m.at) for f in out for m in f.family.moves}
+    rows = rows_over_gains(stage, known)
+    return out + [replace(f, family=replace(f.family, via=via)) for f in rows]
 
 
 def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -> int:

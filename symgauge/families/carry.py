@@ -104,8 +104,9 @@ def require_transitive(through: Through, coordinates: Coordinates) -> None:
     fits = shapes == {(copies, through.size)} and all(m.form in forms for m in through.moves)
     if not fits or [m.form for m in own] != [forms[0]] or not own[0].weight:
         raise ValueError(f"{name} is fixed by no such slice")
-    if not through.kind.is_vector or {
-            m.source for m in through.moves} & {m.parameter for m in through.moves}:
+    read = {n for m in through.moves for n in m.reads}
+    if not through.kind.is_vector or read & {m.parameter for m in through.moves} or any(
+            m.sum_of for m in through.moves):
         raise ValueError(f"{name} is fixed by no such slice")
     if copies * through.size != prod(coordinates.shapes[name]):
         raise ValueError(f"the slice of {name} fixes a part of it")

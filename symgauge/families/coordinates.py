@@ -73,7 +73,8 @@ class Coordinates:
 
         The first two numbers of the shape of `at`, at any size: nothing is allocated.
         """
-        name, part = (move.source, move.source_part) if move.source else (move.parameter, move.part)
+        name, part = (move.parameter, move.part) if move.form == "+c/T" or not move.source else (
+            move.source, move.source_part)
         like = _part(np.broadcast_to(np.int64(0), self.shapes[name]), part)
         return (1, 1) if move.at is None else (prod(move.at.copies), _piece(like, move.at)[1])
 
@@ -115,44 +116,50 @@ class Coordinates:
         return VectorField.collect(of_form) if of_form else VectorField.build([], linear)
 
     def _vector_field(self, c: int, i: int, moves: Sequence[Move]) -> VectorField:
-        shift: list[tuple[int, Fraction]] = []
-        linear: list[tuple[int, int, Fraction]] = []
-        over: list[tuple[int, Monomial, Number]] = []
+        terms: list[tuple[int, Monomial, Number]] = []
         for move in moves:
-            if move.form == "+Tc":
-                source = self.read(move)[c, i]
-                target = self.whole(move.parameter, move.part).reshape(-1)
-                linear += [
-                    (int(k), int(m), move.weight)
-                    for row in source for k, m in zip(target, row, strict=True)
-                ]
-                continue
-            if move.form == "+c/T":
-                over += self._over(move)
-                continue
-            index = self.moved(move)[c, i].reshape(-1)
-            if move.form == "+T*c":
-                source = self.read(move)[c, i].reshape(-1)
-                linear += [
-                    (int(k), int(m), move.weight) for k, m in zip(index, source, strict=True)
-                ]
-                continue
-            if move.form == "s^k":
-                linear += [(int(k), int(k), move.weight) for k in index]
-                shift += [(int(k), move.weight * move.offset) for k in index]
-            else:
-                shift += [(int(k), move.weight) for k in index]
-        field = VectorField.build(shift, linear)
-        return field if not over else VectorField.collect(
-            [*((k, m, c) for (k, m), c in field.terms.items()), *over])
+            sums = self._sums(move)
+            terms += [
+                (k, times(m, n), w) for k, m, w in self._terms_of(move, c, i) for n in sums]
+        return VectorField.collect(terms)
 
-    def _over(self, move: Move) -> Iterator[tuple[int, Monomial, Number]]:
-        """The terms of "+c/T"."""
+    def _sums(self, move: Move) -> list[Monomial]:
+        """The monomials of the sum that a move is multiplied by; 1 where it is by none."""
+        if move.sum_of is None:
+            return [()]
+        of = self.whole(move.sum_of).reshape(-1).tolist()
+        if move.sum_over is None:
+            return [((k, 1),) for k in of]
+        over = self.whole(move.sum_over).reshape(-1).tolist()
+        return [times(((k, 1),), ((j, -1),)) for k, j in zip(of, over, strict=True)]
+
+    def _terms_of(self, move: Move, c: int, i: int) -> Iterator[tuple[int, Monomial, Number]]:
+        """The terms of a move at the unit (c, i) of the element, without the sum."""
+        w = move.weight
+        if move.form == "+Tc":
+            target = self.whole(move.parameter, move.part).reshape(-1).tolist()
+            for row in self.read(move)[c, i].tolist():
+                yield from ((k, ((m, 1),), w) for k, m in zip(target, row, strict=True))
+            return
+        index = self.moved(move)[c, i].reshape(-1).tolist()
+        if move.form == "+c/T":
+            over = dict(zip(*self._divisors(move), strict=True))
+            yield from ((k, ((over[k], -1),), w) for k in index)
+        elif move.form == "+T*c":
+            source = self.read(move)[c, i].reshape(-1).tolist()
+            yield from ((k, ((m, 1),), w) for k, m in zip(index, source, strict=True))
+        elif move.form == "s^k":
+            yield from ((k, ((k, 1),), w) for k in index)
+            yield from ((k, (), w * move.offset) for k in index)
+        else:
+            yield from ((k, (), w) for k in index)
+
+    def _divisors(self, move: Move) -> tuple[list[int], list[int]]:
+        """Of "+c/T": the entries of the target, and the entry of T that each is over."""
         assert move.source is not None
         target = self.whole(move.parameter, move.part)
         source = np.broadcast_to(self.whole(move.source, move.source_part), target.shape)
-        for k, j in zip(target.reshape(-1), source.reshape(-1), strict=True):
-            yield int(k), ((int(j), -1),), move.weight
+        return target.reshape(-1).tolist(), source.reshape(-1).tolist()
 
 
 def _part(index: npt.NDArray[np.int64], part: Part) -> npt.NDArray[np.int64]:

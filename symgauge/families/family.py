@@ -106,6 +106,24 @@ class Move:
     #: source; () for all of it.
     part: Part = ()
     source_part: Part = ()
+    #: What is added is multiplied by the sum of the entries of this parameter, over those of the
+    #: next where one is named.
+    sum_of: str | None = None
+    sum_over: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The parameters that decide what is added."""
+        return tuple(n for n in (self.source, self.sum_of, self.sum_over) if n is not None)
+
+    def renamed(self, names: Mapping[str, str]) -> Move:
+        """The same move of parameters of other names."""
+        def new(name: str | None) -> str | None:
+            return name and names.get(name, name)
+
+        return replace(
+            self, parameter=names.get(self.parameter, self.parameter), source=new(self.source),
+            sum_of=new(self.sum_of), sum_over=new(self.sum_over))
 
     def plain(self) -> PlainMove:
         """Plain data, the keys of the statement of a family."""
@@ -120,6 +138,10 @@ class Move:
             out["part"] = list(self.part)
         if self.source_part:
             out["source_part"] = list(self.source_part)
+        if self.sum_of is not None:
+            out["sum_of"] = self.sum_of
+        if self.sum_over is not None:
+            out["sum_over"] = self.sum_over
         out["at"] = None if self.at is None else self.at.plain()
         return out
 
@@ -149,7 +171,7 @@ def own_move(through: Through) -> Move:
 
 def reader_of(through: Through) -> str | None:
     """The one parameter through which a slice's own is seen: what is scaled along, or sums it."""
-    seen = {m.source for m in through.moves if m.source} or {
+    seen = {n for m in through.moves for n in m.reads} or {
         m.parameter for m in through.moves if m.parameter != through.parameter}
     return next(iter(seen)) if len(seen) == 1 else None
 

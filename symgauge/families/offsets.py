@@ -50,8 +50,8 @@ def centred_slice(through: Through) -> Through:
 
 
 def _with(moves: Sequence[Move], offsets: Offsets) -> tuple[Move, ...] | None:
-    if any(m.source in offsets or m.parameter in offsets and m.form not in ("s^k", "+c", "+Tc")
-           for m in moves):
+    if any(not offsets.keys().isdisjoint(m.reads) or (
+            m.parameter in offsets and m.form not in ("s^k", "+c", "+Tc")) for m in moves):
         return None
     return tuple(
         replace(m, offset=offsets.get(m.parameter, Fraction(0))) if m.form == "s^k" else m

@@ -76,6 +76,8 @@ def _of_parts(moves: Sequence[Move], parts: Parts) -> tuple[Move, ...] | None:
     for m in moves:
         names: dict[Part, str] = {p: name for name, p in parts.get(m.parameter, {}).items()}
         read: dict[Part, str] = {p: name for name, p in parts.get(m.source or "", {}).items()}
+        if m.sum_of in parts or m.sum_over in parts:
+            return None
         if m.source_part or read:
             if m.source_part not in read:
                 return None

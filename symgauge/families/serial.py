@@ -51,11 +51,14 @@ def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
     offset = rational(m.get("offset", "0"))
     if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
             "source" in m) != (m["form"] in ("gT", "+Tc", "+T*c", "+c/T")) or (
-            "source_part" in m and "source" not in m):
+            "source_part" in m and "source" not in m) or (
+            "sum_over" in m and "sum_of" not in m) or (
+            "sum_of" in m and m["form"] not in ("+c", "+Tc")):
         raise ValueError(f"the move {m!r:.120}")
     return Move(
         m["parameter"], m["form"], _place(m.get("at"), wrong), rational(m.get("weight", "1")),
         m.get("source"), offset, _part(m, "part"), _part(m, "source_part"),
+        m.get("sum_of"), m.get("sum_over"),
     )
 
 

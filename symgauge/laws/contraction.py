@@ -28,7 +28,7 @@ class Contraction(Law):
         "a value of sum 0; other legs pass, rows of a single 1 pick the copies",
         "opposite weights cancel; rows of a single 1 pick the copies",
         "becomes W c; rows that sum to 1 carry it, rows that sum to 0 forget it, and c / T where "
-        "they do over T; rows of one sum multiply it by that",
+        "they do over T; rows of one sum, or of one over T, multiply it by that",
     )
     forgets = "g and its inverse cancel, or a sum of 0 is met"
     multilinear = True
@@ -184,24 +184,44 @@ class Contraction(Law):
         """A term of factor k, behind the contraction."""
         inner, other = _inner(line), line.inputs[1 - k]
         if any(a[0] == inner[k] for a in term.carried):
-            if self._sums_to_0(shifting, line, k, term):
-                return Shifted()
+            if self._meets_over(line, k, term):
+                found = self._summed_over(shifting, line, k, term, c)
+                if found is not None:
+                    return found
             found = self._as_product(shifting, line, k, term, c)
             return self._free(shifting, line, k, term.carried) if found is None else found
         total = shifting.facts.total(other, inner[1 - k])
+        times = shifting.facts.sums.get(other, {}).get(inner[1 - k])
+        if total is None and times is not None and times.over is None and (
+                term.times is None and times.of not in shifting.moves):
+            return Shifted({replace(term, times=times): c})
         if total is None and inner[1 - k] in shifting.facts.steady.get(other, ()):
             return Shifted({replace(term, by=(*term.by, (other, inner[1 - k]))): c})
         if total is None:
             return self._free(shifting, line, k, term.carried)
         return Shifted({term: c}) if total else Shifted()
 
-    def _sums_to_0(self, shifting: Shifting, line: Line, k: int, term: Term) -> bool:
-        """Whether c / T meets a value that, over T, sums to 0 along the axis of T."""
+    def _meets_over(self, line: Line, k: int, term: Term) -> bool:
+        """Whether nothing but the T of c / T is along the contracted axis."""
         inner = _inner(line)
-        here = [key for key, a in term.at if a[0] == inner[k]]
-        there = shifting.facts.over.get(line.inputs[1 - k], {}).get(inner[1 - k])
-        return term.over is not None and term.over == there and here == [OVER] and (
-            term.over not in shifting.moves and shifting.structure.contracts_alike(line))
+        return term.over is not None and [
+            key for key, a in term.at if a[0] == inner[k]] == [OVER]
+
+    def _summed_over(
+        self, shifting: Shifting, line: Line, k: int, term: Term, c: Fraction
+    ) -> Shifted | None:
+        """c / T times what, over T, sums to 0 along the axis of T, or to a sum of parameters."""
+        other, axis = line.inputs[1 - k], _inner(line)[1 - k]
+        if term.over in shifting.moves or not shifting.structure.contracts_alike(line):
+            return None
+        if shifting.facts.over.get(other, {}).get(axis) == term.over:
+            return Shifted()
+        times = shifting.facts.sums.get(other, {}).get(axis)
+        if times is None or times.over != term.over or term.times is not None or (
+                times.of in shifting.moves):
+            return None
+        at = tuple((key, a) for key, a in term.at if key != OVER)
+        return Shifted({replace(term, at=at, over=None, times=times): c})
 
     def _as_product(
         self, shifting: Shifting, line: Line, k: int, term: Term, c: Fraction
@@ -221,7 +241,8 @@ class Contraction(Law):
                 structure, view.parameter, [back[a] for a in everywhere]):
             return None
         at = tuple((back[a], a) for a in rest)
-        found = Term(at, view.parameter, tuple(back[a] for a in swapped))
+        found = Term(
+            at, view.parameter, tuple(back[a] for a in swapped), times=term.times)
         return Shifted({found: c * view.factor})
 
     # -- facts -----------------------------------------------------------------------------------

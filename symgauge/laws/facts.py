@@ -8,7 +8,7 @@ from symgauge.laws import all_laws
 from symgauge.program.constant import Constant
 from symgauge.program.kept import kept
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, Pick, View
+from symgauge.spaces.facts import Facts, Pick, Sum, View
 from symgauge.spaces.structure import Structure
 
 
@@ -21,7 +21,8 @@ def facts_of(structure: Structure) -> Facts:
     picks: dict[int, Pick] = {}
     over: dict[int, Mapping[int, int]] = {}
     steady: dict[int, frozenset[int]] = {}
-    facts, laws = Facts(flat, totals, views, picks, over, steady), all_laws()
+    sums: dict[int, Mapping[int, Sum]] = {}
+    facts, laws = Facts(flat, totals, views, picks, over, steady, sums), all_laws()
     for i in range(len(structure.network.nodes)):
         line = structure.lines.get(i)
         if line is None:
@@ -35,6 +36,7 @@ def facts_of(structure: Structure) -> Facts:
             views[i] = view
         over[i] = law.over(structure, line, facts)
         steady[i] = law.steady(structure, line, facts)
+        sums[i] = law.sums(structure, line, facts)
         pick = law.pick(structure, line, picks)
         if pick is not None:
             picks[i] = pick

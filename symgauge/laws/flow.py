@@ -77,7 +77,7 @@ def _terms(terms: Mapping[Term, Fraction], lines: Mapping[int, int]) -> dict[Ter
     out = {}
     for term, c in terms.items():
         read = [i for i in (term.source, term.over) if i is not None]
-        if term.by or any(i not in lines for i in read):
+        if term.by or term.times or any(i not in lines for i in read):
             raise NoLemma("a flow's field does not have the parameter that a shift reads")
         out[replace(
             term, source=None if term.source is None else lines[term.source],

@@ -13,7 +13,7 @@ from symgauge.laws.turning import Mark, Turned, Turning, marks_of
 from symgauge.laws.weighing import Scaled, Weighing, Weights
 from symgauge.program.array import Array
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, Pick, View
+from symgauge.spaces.facts import Facts, Pick, Sum, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -117,6 +117,11 @@ class Law(ABC):
     def steady(self, structure: Structure, line: Line, facts: Facts) -> frozenset[int]:
         """The axes along which the value's sum is constant along all leaves of other axes."""
         return frozenset(facts.totals[line.node])
+
+    def sums(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, Sum]:
+        """The axes along which the value, or it over a parameter, sums to what parameters decide.
+        """
+        return {}
 
     def view(self, structure: Structure, line: Line, views: Mapping[int, View]) -> View | None:
         """The parameter that the value shows, where it is nothing else."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from typing import TypeVar
 
 from symgauge.laws.law import Flat, Law, flat_moved, the_only
 from symgauge.laws.shifting import Shifted, Shifting
 from symgauge.laws.turning import Turned, Turning
 from symgauge.laws.weighing import Weighing, Weights, multiples
 from symgauge.program.moves import Address
-from symgauge.spaces.facts import Facts, Pick, View
+from symgauge.spaces.facts import Facts, Pick, Sum, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
+
+T = TypeVar("T")
 
 
 class Moving(Law):
@@ -71,6 +74,11 @@ class Moving(Law):
         return self._moved(structure, line, {
             axis: p for axis, p in known.items() if self.keeps_total(line, axis, 0)})
 
+    def sums(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, Sum]:
+        known = facts.sums.get(line.inputs[0], {}) if self.factor(line) == 1 else {}
+        return self._moved(structure, line, {
+            axis: x for axis, x in known.items() if self.keeps_total(line, axis, 1)})
+
     def steady(self, structure: Structure, line: Line, facts: Facts) -> frozenset[int]:
         known = dict.fromkeys(facts.steady.get(line.inputs[0], ()), 0)
         kept = {axis: 0 for axis in known if self.keeps_total(line, axis, 0)}
@@ -78,8 +86,8 @@ class Moving(Law):
 
     @staticmethod
     def _moved(
-        structure: Structure, line: Line, by_axis: Mapping[int, int]
-    ) -> Mapping[int, int]:
+        structure: Structure, line: Line, by_axis: Mapping[int, T]
+    ) -> Mapping[int, T]:
         """What is said of axes of the input, of the same axes of the value."""
         places = {axis: _whole_axis(structure, line, axis) for axis in by_axis}
         return {there: by_axis[axis] for axis, there in places.items() if there is not None}

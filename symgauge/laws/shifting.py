@@ -15,7 +15,7 @@ from typing import Any
 
 from symgauge.program.moves import Address
 from symgauge.program.op import Structural
-from symgauge.spaces.facts import Facts, View
+from symgauge.spaces.facts import Facts, Sum, View
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -40,6 +40,8 @@ class Term:
     #: (line, axis): the sums that it is multiplied by, numbers that nobody names. Kept to be
     #: forgotten: no parameter compensates it.
     by: tuple[tuple[int, int], ...] = ()
+    #: A sum of entries of parameters that it is multiplied by.
+    times: Sum | None = None
 
     @property
     def carried(self) -> frozenset[Address]:

@@ -8,7 +8,7 @@ from symgauge.laws.law import Call, Entrywise
 from symgauge.laws.shifting import Shifted, Shifting, added
 from symgauge.laws.turning import STILL, Turned, Turning, marks_of
 from symgauge.laws.weighing import Weighing, Weights
-from symgauge.spaces.facts import Facts, is_zero
+from symgauge.spaces.facts import Facts, Sum, is_zero
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -86,6 +86,21 @@ class SumOfLines(Entrywise):
         if any(zero):
             return a if not zero[0] else b
         return {axis: p for axis, p in a.items() if b.get(axis) == p}
+
+    def sums(self, structure: Structure, line: Line, facts: Facts) -> Mapping[int, Sum]:
+        """A norm's bias adds its own sum to a sum of 0, and that over the gain likewise."""
+        out: dict[int, Sum] = {}
+        for j, other in (line.inputs, line.inputs[::-1]):
+            view = facts.views.get(other)
+            if view is None or view.factor != 1 or len(structure.top(view.parameter)) != 1:
+                continue
+            sums = {axis: Sum(view.parameter, gain) for axis, gain in facts.over.get(j, {}).items()}
+            sums |= {axis: Sum(view.parameter)
+                     for axis, total in facts.totals.get(j, {}).items() if total == 0}
+            out |= {axis: x for axis, x in sums.items() if structure.are_aligned(line, [(axis, 0)])
+                    and [a for a in structure.top(other) if a[0] == axis] == list(
+                        view.places.values())}
+        return out
 
     def samples(self) -> Iterator[Call]:
         yield Call("add", ((2, 4), (2, 4)))

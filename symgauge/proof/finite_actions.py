@@ -1,7 +1,8 @@
 """Whether a family's moves, one after the other, are a group action that leaves f unchanged.
 
 Each form alone is an action whose derivative at the identity is its field (proofs/l3): g, g^-T,
-s^k (w + u) - u, w + k c and w + k log s, and b + T c, b + c / T where T does not move. Moves
+s^k (w + u) - u, w + k c and w + k log s, and b + T c, b + c / T, b + k c times a sum of entries
+where what is read does not move. Moves
 that commute, each at an element of its own, compose to an action, and the derivative of it is the
 sum of theirs: the family's field. Through a slice an action is conjugated by a map that the slice's
 parameter alone decides, which does not move: it stays an action, and its field is the one carried
@@ -62,7 +63,7 @@ def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | Non
     for move in family.moves:
         if move.form not in family.kind.forms:
             return f"{move.form} is no action of a {family.kind} element"
-        if {move.parameter, move.source} & set(held):
+        if {move.parameter, *move.reads} & set(held):
             return f"{move.parameter} moves or reads what a slice holds"
         if not _fits(move, family, shapes):
             return f"the element has another size at {move.parameter}"
@@ -75,21 +76,23 @@ def _no_action(family: Family, shapes: Shapes, held: Sequence[str]) -> str | Non
 
 def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
     """Whether the element's index and copies are those of the place."""
-    at = move.at
-    shape = shape_of(shapes[move.source or move.parameter],
-                     move.source_part if move.source else move.part)
-    if not _has_parts(move, shapes):
+    at, own = move.at, shape_of(shapes[move.parameter], move.part)
+    shape = own if move.source is None else shape_of(shapes[move.source], move.source_part)
+    if not _has_parts(move, shapes) or move.sum_over and (
+            shapes[move.sum_over] != shapes[move.sum_of or ""]):
         return False
+    if move.form == "+c/T":
+        if not _divides(at, shape, own):
+            return False
+        shape = own
     if at is None:
-        return prod(family.copies) * family.size == 1 and (
-            move.form in ("s^k", "+c") or move.form == "+c/T" and _broadcasts(
-                shape, shape_of(shapes[move.parameter], move.part)))
+        return prod(family.copies) * family.size == 1 and move.form in ("s^k", "+c", "+c/T")
     factors = [*at.per, at.along]
     beside = [*at.other_axes, at.axis]
     if len(set(beside)) < len(beside) or any(
             shape[k[0]] != k[1] for k in at.per if not isinstance(k, int)):
         return False
-    if move.source is not None and (move.form == "+c/T" or len(beside) > 1 or at.periods):
+    if move.form == "+Tc" and (len(beside) > 1 or at.periods):
         return False
     if at.periods:
         k, n, *begin = at.periods
@@ -100,6 +103,13 @@ def _fits(move: Move, family: Family, shapes: Shapes) -> bool:
         and at.sizes[at.along] == family.size and at.copies == family.copies
         and at.start + at.length <= (at.periods[1] if at.periods else shape[at.axis])
     )
+
+
+def _divides(at: Place | None, shape: Sequence[int], own: Sequence[int]) -> bool:
+    """Whether a divisor has the last axes of what is moved, and c none of them."""
+    first = len(own) - len(shape)
+    return _broadcasts(shape, own) and (
+        at is None or max((at.axis, *at.other_axes)) < first)
 
 
 def _has_parts(move: Move, shapes: Shapes) -> bool:
@@ -117,7 +127,9 @@ def _broadcasts(shape: Sequence[int], whole: Sequence[int]) -> bool:
 def _commute(a: Move, b: Move) -> bool:
     """Whether a at one element and b at another commute; of a move with itself, likewise."""
     for mine, other in ((a, b), (b, a)):
-        if mine.source is not None and _meet(mine.source, mine.source_part, mine.at, other):
+        at = None if mine.form == "+c/T" else mine.at
+        if mine.source is not None and _meet(mine.source, mine.source_part, at, other) or (
+                other.parameter in (mine.sum_of, mine.sum_over)):
             return False
     if not _meet(a.parameter, a.part, None if a.form == "+Tc" else a.at, b):
         return True

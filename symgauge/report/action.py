@@ -82,6 +82,12 @@ def tensor_names(families: Sequence[PlainFamily], shapes: Shapes) -> Iterator[st
             yield tensor_name(move, shapes)
             if "source" in move:
                 yield tensor_name(move, shapes, "source")
+            yield from summed(move)
+
+
+def summed(move: PlainMove) -> list[str]:
+    """The parameters of whose entries a move takes the sum."""
+    return [n for n in (move.get("sum_of"), move.get("sum_over")) if n is not None]
 
 
 def tensor_of(
@@ -118,6 +124,17 @@ def along(tensor: Tensor, matrix: str, transposed: str, body: str) -> str:
     if tensor.axis == 1 and tensor.dimensions == 2:
         return f"{body}\\,{transposed}"
     return rf"{body} \times_{{{tensor.axis}}} {matrix}"
+
+
+def total_of(move: PlainMove, symbol: Mapping[str, str]) -> str | None:
+    """The sum that what a move adds is multiplied by: 1^T b, or 1^T (b / g); None: it is by none.
+    """
+    if "sum_of" not in move:
+        return None
+    of = symbol[move["sum_of"]]
+    if "sum_over" in move:
+        of = f"({of} / {symbol[move['sum_over']]})"
+    return rf"(\mathbf{{1}}^{{\top}} {of})"
 
 
 def place_of(tensor: Tensor, at: PlainPlace | None) -> str:
@@ -157,9 +174,13 @@ class Letters(NamedTuple):
 
 
 def changes(
-    move: PlainMove, tensor: Tensor, source: Tensor | None, element: PlainElement
+    move: PlainMove, tensor: Tensor, source: Tensor | None, element: PlainElement,
+    total: str | None = None,
 ) -> tuple[str, str, bool]:
-    """(finite image of `@`, infinitesimal term, whether the finite image is a sum)."""
+    """(finite image of `@`, infinitesimal term, whether the finite image is a sum).
+
+    `total`: the sum that what is added is multiplied by.
+    """
     kind, (group, algebra) = kind_of(element), Letters.of(element)
     form, weight, name = move["form"], Fraction(move.get("weight", "1")), tensor.slice
     if form in ("g", "g^-T"):
@@ -174,6 +195,8 @@ def changes(
         return _scaling(move, tensor, group, algebra)
     shift = _added(move, tensor, source, (
         rf"\log {group}" if kind.is_scaling else group, algebra))
+    if total is not None:
+        shift = [rf"{total}\,{v}" for v in shift]
     return plus("@", coefficient(weight, shift[0])), coefficient(weight, shift[1]), True
 
 
@@ -190,10 +213,11 @@ def _added(
         return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
     assert source is not None
     if move["form"] == "+c/T":
+        over = rf"(\mathbf{{1}} / {source.symbol})^{{\top}}"
+        column = "" if move.get("at") is not None else r"\,\mathbf{1}"
         if tensor.dimensions != 2:
-            return [rf"{v} / {source.slice}" for v in shift]
-        over = rf"(\mathbf{{1}} / {source.slice})^{{\top}}"
-        return [rf"{v}\,\mathbf{{1}}\,{over}" for v in shift]
+            return [rf"{v} / {source.symbol}" for v in shift]
+        return [rf"{v}{column}\,{over}" for v in shift]
     total = r"\textstyle\sum_h " if source.copies else ""
     if source.dimensions != 2:
         return [rf"{total}{source.slice} \times_{{{source.axis}}} {v}" for v in shift]
@@ -254,7 +278,8 @@ def line_of(
     delta, places, sum_so_far = "", [], False
     for tensor, move in group:
         source = tensor_of(move, shapes, symbol, "source") if "source" in move else None
-        finite, small, is_sum = changes(move, tensor, source, element)
+        total = total_of(move, symbol)
+        finite, small, is_sum = changes(move, tensor, source, element, total)
         body = finite.replace("@", f"({body})" if sum_so_far and not is_sum else body)
         delta = plus(delta, small) if delta else small
         places.append(place_of(tensor, None if source else move.get("at")))

@@ -14,7 +14,7 @@ from symgauge.plain import PlainFamily, PlainMove, PlainSlice
 from symgauge.report.names import indexed, raised
 from symgauge.report.action import (
     Group, Line, Shapes, Tensor, along, by_tensor, changes, coefficient, line_of, own_move,
-    place_of, plus, slices, tensor_of,
+    place_of, plus, slices, summed, tensor_of,
 )
 
 Symbols = Mapping[str, str]
@@ -36,7 +36,8 @@ def conjugated_lines(family: PlainFamily, shapes: Shapes, symbol: Symbols) -> li
     W \mapsto W\,\Gamma\,g^{\top}\,\Gamma^{-1}
     """
     found = []
-    for group in by_tensor(family, shapes, symbol):
+    moves = [_summed_off_slices(move, family) for move in family["action"]]
+    for group in by_tensor({**family, "action": moves}, shapes, symbol):
         line = line_of(group, family["element"], shapes, symbol)
         if _ways(family, group):
             short = _between(family, group, shapes, symbol)
@@ -95,11 +96,31 @@ def _gain(through: PlainSlice, symbol: Symbols) -> str:
     return plus(name, coefficient(u, r"\mathbf{1}")) if u else name
 
 
+def _summed_off_slices(move: PlainMove, family: PlainFamily) -> PlainMove:
+    """A sum of what one slice alone divides, by all of its gain, as the sum of the quotients."""
+    if "sum_of" not in move or "sum_over" in move:
+        return move
+    ways = [(m, t) for t in slices(family) for m in t["action"]
+            if m["parameter"] == move["sum_of"]]
+    if len(ways) != 1:
+        return move
+    (m, t), = ways
+    at, element = m.get("at"), t["element"]
+    whole = at is not None and at["sizes"] == [element["size"]] and not element["copies"]
+    power = Fraction(m.get("weight", "1")) * Fraction(own_move(t).get("weight", "1"))
+    if whole and m["form"] == "s^k" and "offset" not in m and power == 1:
+        return {**move, "sum_over": t["parameter"]}
+    return move
+
+
 def _ways(family: PlainFamily, group: Group) -> list[tuple[PlainMove, PlainSlice]]:
     """The moves of the slices on a tensor or on what its moves read, outermost first."""
     read = [(move["parameter"], move.get("part")) for _, move in group]
     read += [(move["source"], move.get("source_part")) for _, move in group if "source" in move]
-    return [(m, t) for t in slices(family) for m in t["action"] if any(
+    read += [(name, None) for _, move in group for name in summed(move)]
+    # a sum over a slice's gain is said off that slice
+    off = {move.get("sum_over") for _, move in group}
+    return [(m, t) for t in slices(family) if t["parameter"] not in off for m in t["action"] if any(
         m["parameter"] == name and parts_meet(m.get("part"), part) for name, part in read)]
 
 
@@ -147,7 +168,7 @@ def _between(family: PlainFamily, group: Group, shapes: Shapes, symbol: Symbols)
 def _scales(way: PlainMove, move: PlainMove, shapes: Shapes) -> bool:
     """Whether a slice's move is a diagonal matrix, or a number, on the tensor that `move` moves."""
     at, mine, shape = way.get("at"), move.get("at"), shapes.get(str(way["parameter"]))
-    if way["form"] != "s^k" or "source" in move or shape is None:
+    if way["form"] != "s^k" or "source" in move or summed(move) or shape is None:
         return False
     if way.get("part") != move.get("part"):
         return False

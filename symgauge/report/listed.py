@@ -100,7 +100,8 @@ def alike(families: Sequence[Data]) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     first: dict[str, str] = {}
     for number, family in enumerate(families):
-        moves = [[m["parameter"], m["form"], m.get("at"), m.get("weight"), m.get("source")]
+        moves = [[m["parameter"], m["form"], m.get("at"), m.get("weight"), m.get("source"),
+                  m.get("sum_of"), m.get("sum_over")]
                  for m in family.get("action") or ()]
         label = "" if moves else family.get("label")
         key = json.dumps([family.get("element"), moves, label], default=str)

@@ -35,6 +35,14 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """The sum of the entries of a parameter, each over that of another."""
+
+    of: int
+    over: int | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What laws say of the lines of one program, by line (`laws.facts`)."""
 
@@ -50,6 +58,8 @@ class Facts:
     over: Mapping[int, Mapping[int, int]]
     #: Axes along which a line's sum is the same wherever else one is: constant along other leaves.
     steady: Mapping[int, frozenset[int]]
+    #: {axis: the sum of a line along it, or that of the line over the parameter that is named}.
+    sums: Mapping[int, Mapping[int, Sum]]
 
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""

@@ -54,9 +54,7 @@ def _of_parts_at_full(family: Family, small: Network, full: Network) -> Family |
 
 def _renamed(family: Family, names: Mapping[str, str]) -> Family:
     def moved(moves: Sequence[Move]) -> tuple[Move, ...]:
-        return tuple(
-            replace(m, parameter=names.get(m.parameter, m.parameter),
-                    source=m.source and names.get(m.source, m.source)) for m in moves)
+        return tuple(m.renamed(names) for m in moves)
 
     return replace(family, moves=moved(family.moves), via=tuple(
         replace(t, moves=moved(t.moves)) for t in family.via))
@@ -92,13 +90,14 @@ def _restated(
     moves: list[Move] = []
     copies: tuple[int, ...] | None = None
     size = part.size
+    move: Move
     for move in part.moves:
-        if move.parameter not in names or (move.source or move.parameter) not in names:
+        if not names.keys() >= {move.parameter, *move.reads}:
             return None
         if move.at is None:
             moves.append(move)
             continue
-        where = move.source or move.parameter, move.at.axis
+        where = move.source if move.source and move.form == "+Tc" else move.parameter, move.at.axis
         tried = (_matching(move.at, a.get(where, ()), b.get(where, ())) for a, b in pairs)
         place = next((found for found in tried if found is not None), None)
         if place is None:

@@ -24,15 +24,18 @@ def formulas(
     """A line for each move, on the slices or conjugated back, and one for all that follows."""
     where = ", ".join(f"{name} = {value}" for name, value in held_values(family.via).items())
     lines = list(family.kind.preamble)
-    for move in family.moves:
+    for move in (_summed_off_slices(m, family) for m in family.moves):
         there = [
             (m, t) for t in family.via for m in t.moves
-            if any(m.parameter == name and parts_meet(m.part, part) for name, part in (
-                (move.parameter, move.part), (move.source, move.source_part)))
+            # a sum over a slice's gain is said off that slice
+            if t.parameter != move.sum_over and any(
+                m.parameter == name and parts_meet(m.part, part) for name, part in (
+                    (move.parameter, move.part), (move.source, move.source_part),
+                    (move.sum_of, ()), (move.sum_over, ())))
         ]
         if not there:
             lines.append(formula(move, shapes, family.kind))
-        elif all(_scales_an_axis(m, move, t, shapes) for m, t in there):
+        elif not move.sum_of and all(_scales_an_axis(m, move, t, shapes) for m, t in there):
             write = _added if move.form == "+c" else _conjugated
             lines.append(write(move, there, shapes, family.kind))
         else:
@@ -42,6 +45,18 @@ def formulas(
     return lines + [
         follower(family, name, shapes) or f"{name} follows, on the way back from {where}"
         for name in follow]
+
+
+def _summed_off_slices(move: Move, family: Family) -> Move:
+    """A sum of what one slice alone divides, by all of its gain, as the sum of the quotients."""
+    ways = [(m, t) for t in family.via for m in t.moves if m.parameter == move.sum_of]
+    if len(ways) != 1 or move.sum_over is not None:
+        return move
+    (m, t), = ways
+    whole = m.at is not None and m.at.sizes == (t.size,) and not t.copies
+    if whole and m.form == "s^k" and not m.offset and m.weight * own_move(t).weight == 1:
+        return replace(move, sum_over=t.parameter)
+    return move
 
 
 def follower(
@@ -178,13 +193,17 @@ def shift_letter(kind: Kind, shapes: Mapping[str, tuple[int, ...]]) -> str:
 def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: Kind) -> str:
     """What a move makes of its tensor, written `body`."""
     c = shift_letter(kind, shapes)
+    if move.sum_of is not None:
+        c += f" sum({move.sum_of}{f' / {move.sum_over}' if move.sum_over else ''})"
     sign = "+" if move.weight > 0 else "-"
     size = "" if abs(move.weight) == 1 else f"{abs(move.weight)} "
     if move.form == "+Tc":
         source = block_of(_of_source(move), shapes)
         return f"{body} {sign} {size}{source}{'^T' if _on_rows(move, shapes) else ''} {c}"
     if move.form == "+c/T":
-        return f"{body} {sign} {size}{c} / {move.source}"
+        if move.at is not None and len(shapes[move.parameter]) == 2:
+            return f"{body} {sign} {size}{c} 1^T diag({move.source})^-1"
+        return f"{body} {sign} {size}{c} / {move.source}{_axis(move, shapes)}"
     if move.form == "gT":
         return f"exp({letter('S', shapes)} diag({move.source})) {body}{_axis(move, shapes)}"
     if move.form in ("g", "g^-T"):

@@ -130,7 +130,7 @@ def onto_slices(
 def touched(group: Group) -> list[str]:
     """Every tensor that the group moves or reads."""
     moves = [*group.moves, *(m for t in group.via for m in t.moves)]
-    return list(dict.fromkeys(n for m in moves for n in (m.parameter, m.source) if n))
+    return list(dict.fromkeys(n for m in moves for n in (m.parameter, *m.reads)))
 
 
 def apply(state: State, group: Group, element: Element | elements.Element) -> None:

@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 from scipy.linalg import lstsq, solve_sylvester
 
-from symgauge.checks.runtime.moves import block, part_of, places
+from symgauge.checks.runtime.moves import block, part_of, places, sum_for
 from symgauge.families.family import Place
 from symgauge.families.kind import Kind
-from symgauge.weights.action import Array, Element
+from symgauge.weights.action import Array, Element, rows_of
 from symgauge.weights.view import TINY, WHOLE, View
 
 #: Equations beyond twice the unknowns that are looked at.
@@ -148,15 +148,23 @@ def _shifts(view: View) -> Iterator[Proposal]:
             yield Element(group.kind, c), k if one.shape[1] > 1 else None
     systems, values = [], []
     for move in group.moves:
-        if move.source is None:
+        if not move.reads:
             continue
         plain = move.plain()
-        source = part_of(view.here, plain, "source")
-        if move.at is None:  # one number over the source
-            over = np.broadcast_to(1 / source, part_of(view.here, plain).shape)
-            matrix = over.reshape(-1, 1) * float(move.weight)
-        else:
-            matrix = _summed(source, move.at).T * float(move.weight)
+        weight = float(move.weight) * float(sum_for(view.here, plain))
+        if move.form != "+Tc" and move.at is not None:
+            over = part_of(view.here, plain, "source") if move.source else 1.0
+            change = (view.there[move.parameter] - view.here[move.parameter]) * over
+            if change.any() and weight:
+                yield Element(group.kind, rows_of(change, move).mean(1) / weight), None
+            continue
+        if move.form == "+Tc":
+            assert move.at is not None
+            matrix = _summed(part_of(view.here, plain, "source"), move.at).T * weight
+        else:  # one number, over the source
+            over = part_of(view.here, plain, "source") if move.source else np.ones(1)
+            over = np.broadcast_to(1 / over, part_of(view.here, plain).shape)
+            matrix = over.reshape(-1, 1) * weight
         change = (part_of(view.there, plain) - part_of(view.here, plain)).reshape(-1)
         if not change.any():
             continue

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from symgauge.checks.runtime.moves import part_of, varied
+from symgauge.checks.runtime.moves import part_of, touched_view, varied
 from symgauge.families.family import Move
 from symgauge.weights.action import Array, Element, State, relative, rows_of
 from symgauge.weights.statement import Group
@@ -36,7 +36,7 @@ class View:
         self.floor = {n: tolerance[n] for n in here}
         self._rng = rng
         #: What it does to tensors by itself, one place each.
-        self.moves = [m for m in group.moves if m.source is None]
+        self.moves = [m for m in group.moves if not m.reads]
 
     @cached_property
     def pairs(self) -> list[tuple[Move, Array, Array]]:
@@ -45,7 +45,7 @@ class View:
         """
         found, group = [], self.group
         for k, move in enumerate(group.moves):
-            if move.source is not None:
+            if move.reads:
                 continue
             one, two = (rows_of(s[move.parameter], move) for s in (self.here, self.there))
             most = ROWS + 4 * group.size
@@ -88,7 +88,7 @@ class View:
         for k, (move, _, _) in enumerate(self.pairs):
             total = total + self.weights[move.parameter] * _logs(
                 self.error(k, element), self.floor[move.parameter])
-        whole = [m for m in self.group.moves if m.source is not None]
+        whole = [m for m in self.group.moves if m.reads]
         if whole or self._is_line:
             total = total.sum()
         for move in whole:
@@ -99,11 +99,11 @@ class View:
     def whole(self, move: Move, element: Element) -> float:
         """The relative error of a tensor that is shifted by what another one decides."""
         plain = move.plain()
-        here = part_of(self.here, plain)
+        here, there = (touched_view(part_of(s, plain), plain)[0] for s in (self.here, self.there))
         added = varied(self.here, plain, element.acting(self.group.copies))
         if move.form == "+Tc":
             added = added.reshape(here.shape)
-        return relative(here + added, part_of(self.there, plain))
+        return relative(here + added, there)
 
     def bonus(self, element: Element, k: int | None) -> Array:
         """Decades for an element that explains place k with more equations than unknowns.
@@ -115,11 +115,11 @@ class View:
         if k == WHOLE:
             sure = any(
                 self.whole(m, element) <= self.floor[m.parameter] for m in self.group.moves
-                if m.source is not None
+                if m.reads
                 and part_of(self.here, m.plain()).size > element.values.size)
             return np.asarray(3 * GAIN * sure)
         fits = self.error(k, element) <= self.floor[self.pairs[k][0].parameter]
-        whole = self._is_line or any(m.source is not None for m in self.group.moves)
+        whole = self._is_line or any(m.reads for m in self.group.moves)
         return np.asarray((fits.all() if whole else fits) * 3 * GAIN)
 
 

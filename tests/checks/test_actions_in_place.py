@@ -10,7 +10,7 @@ import torch
 from finite_actions import FAMILIES, SHAPES, Exact, entry, is_matrix, moved
 
 from symgauge.checks import actions
-from symgauge.checks.runtime import elements, moves
+from symgauge.checks.runtime import elements, moves, pieces
 from symgauge.checks.runtime.randomness import TorchNumbers
 from symgauge.derivation.module import derive
 from symgauge.derivation.element import GroupElement
@@ -67,7 +67,7 @@ def close(found: Tensors, wanted: dict[str, Any], within: float = 1e-12) -> None
 def test_torch_acts_as_written(
     family: Family, piece: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(moves.PIECE, "cpu", piece)
+    monkeypatch.setitem(pieces.PIECE, "cpu", piece)
     theta, g, h = point(), drawn(family, 4), drawn(family, 5)
     once = act(family, g, theta)
     arrays = {n: t.numpy() for n, t in theta.items()}

@@ -14,7 +14,7 @@ from statements import element, location, move
 
 from symgauge import zoo
 from symgauge.capture import capture, load_target
-from symgauge.checks.runtime import elements, moves
+from symgauge.checks.runtime import elements, moves, pieces
 from symgauge.checks.runtime.randomness import TorchNumbers
 from symgauge.cli.main import main
 from symgauge.derivation.full import FullDerivation, derive_full
@@ -211,7 +211,7 @@ def test_pieces_make_no_difference(
         name, entry = "b", {**entry, "parameter": "b", "source": "w"}
     found = []
     for size in (2**18, 20, 1):
-        monkeypatch.setitem(moves.PIECE, "cpu", size)
+        monkeypatch.setitem(pieces.PIECE, "cpu", size)
         shape = [n for k, n in enumerate(source.shape) if k != at["axis"]]
         here = {"w": source.clone(), "b": torch.ones(shape, dtype=torch.float64)}
         moved = moves.apply_move(here, entry, by)
@@ -223,13 +223,13 @@ def test_pieces_make_no_difference(
 
 
 def test_the_cuts_cover_a_tensor_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(moves.PIECE, "cpu", 10)
+    monkeypatch.setitem(pieces.PIECE, "cpu", 10)
     tensor = torch.zeros(7, 3, 5)
     for whole in ([], [0], [0, 1], [0, 1, 2]):
         tensor.zero_()
-        for cut in moves.cuts(tensor, whole):
+        for cut in pieces.cuts(tensor, whole):
             assert cut is None or cut[0] not in whole
-            moves.piece(tensor, cut).add_(1)
+            pieces.piece(tensor, cut).add_(1)
         assert bool((tensor == 1).all())
 
 

@@ -579,6 +579,11 @@ def of_term(t: Tangent, node: int, term: Term, c: np.ndarray) -> np.ndarray:
         for e in np.flatnonzero((rows >= 0) & (inner >= 0)):
             moved = FIELD.mul(source[e], c.reshape(-1)[inner[e]])
             table[rows[e]] = FIELD.add(table[rows[e]], moved)
+    if term.times is not None:
+        entries = t.read(term.times.of).reshape(-1)
+        if term.times.over is not None:
+            entries = FIELD.mul(entries, FIELD.inverse(t.read(term.times.over).reshape(-1)))
+        table = FIELD.mul(table, np.float64(int(entries.sum()) % FIELD.p))
     for line, axis in term.by:
         table = FIELD.mul(table, sum_along(t, line, axis))
     return np.where(index >= 0, table[index], 0).reshape(t.network.nodes[node].shape)

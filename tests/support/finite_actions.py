@@ -22,7 +22,8 @@ from symgauge.program.network import Network
 
 Values = dict[str, np.ndarray[Any, Any]]
 KINDS = kinds()
-SHAPES = {"w": (4, 6), "v": (6, 4), "b": (6,), "t": (4, 6), "o": (4,), "gain": (6,), "n": ()}
+SHAPES = {"w": (4, 6), "v": (6, 4), "b": (6,), "t": (4, 6), "o": (4,), "gain": (6,), "n": (),
+          "other": (6, 4)}
 
 
 def network() -> Network:
@@ -120,6 +121,14 @@ FAMILIES: dict[str, Family] = {
         read("o", "w", at(1, SIX, 0))), ()),
     "over a gain": Family(KINDS["translation"], (), 1, (
         over("w", "gain", (0, 0, 2)), over("w", "gain", (0, 2, 4), -2), over("b", "gain")), ()),
+    "over a gain, copies, with sums of what stays": Family(KINDS["translation"], (2,), 2, (
+        replace(over("w", "gain"), at=at(0, (2, 2), 1, 0)),
+        replace(shifted("o", at(0, (2, 2), 1, 0), -1), sum_of="v", sum_over="other"),
+        replace(read("b", "t", at(0, (2, 2), 1, 0)), sum_of="gain")), ()),
+    "a sum on a slice": Family(KINDS["translation"], (), 4, (
+        shifted("w", at(0, (4,), 0)), replace(
+            shifted("o", at(0, (4,), 0), -1), sum_of="b")), (), (replace(
+                GAIN, moves=(*GAIN.moves, scaled("b", at(0, SIX, 0)))),)),
     "a part": Family(KINDS["gl"], (), 2, (
         replace(Move("w", "g", at(1, (3, 2), 1)), part=(0, 1, 3)),
         replace(Move("w", "g^-T", at(1, (3, 2), 1)), part=(0, 0, 1))), ()),
@@ -148,6 +157,8 @@ FALSE: dict[str, Family] = {
         scaled("t", at(1, SIX, 0)), read("o", "t", at(1, SIX, 0))), ()),
     "a source that is shifted": Family(KINDS["translation"], (), 6, (
         read("o", "t", at(1, SIX, 0)), shifted("t", at(1, SIX, 0))), ()),
+    "a sum of what is shifted": Family(KINDS["translation"], (), 6, (
+        shifted("b", at(0, SIX, 0)), replace(shifted("gain", at(0, SIX, 0)), sum_of="b")), ()),
     "a target that is scaled": Family(KINDS["diagonal"], (), 6, (
         scaled("o", None), read("o", "t", at(1, SIX, 0))), ()),
     "two matrices on one axis": Family(KINDS["gl"], (), 2, (
@@ -214,8 +225,19 @@ def _one(move: Move, e: Exact, flat: Any, coordinates: Coordinates) -> None:
     if move.form == "+c/T":
         target = coordinates.whole(move.parameter, move.part)
         source = np.broadcast_to(coordinates.whole(move.source), target.shape)
-        flat[target] = flat[target] + move.weight * e.log[0, 0] / flat[source]
+        c = np.full(target.size, e.log[0, 0], dtype=object)
+        if move.at is not None:
+            first = target.reshape(-1)[0]
+            for k, rows in enumerate(coordinates.moved(move)):
+                for i, row in enumerate(rows):
+                    c[row.reshape(-1) - first] = e.log[k, i]
+        flat[target] = flat[target] + move.weight * c.reshape(target.shape) / flat[source]
         return
+    if move.sum_of is not None:
+        entries = flat[coordinates.whole(move.sum_of)]
+        if move.sum_over is not None:
+            entries = entries / flat[coordinates.whole(move.sum_over)]
+        e = replace(e, log=e.log * entries.sum())
     index = (coordinates.read if move.source else coordinates.moved)(move)
     copies, size = index.shape[:2]
     for c in range(copies):

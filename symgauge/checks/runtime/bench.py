@@ -15,9 +15,10 @@ from symgauge.checks.runtime.derivative import JVP_PASSES, NEAR_FLOORS, NEAR_SAM
 from symgauge.checks.runtime.device import peak_memory
 from symgauge.checks.runtime.elements import Element, random_element, random_generator
 from symgauge.checks.runtime.moves import (
-    block, carry_back, cuts, divides_by_zero, located, moves_back, off_slices, onto_slices,
-    part_of, piece, places, scales_from_zero, traffic,
+    block, carry_back, divides_by_zero, located, moves_back, off_slices, onto_slices, part_of,
+    places, read_by, scales_from_zero, traffic,
 )
+from symgauge.checks.runtime.pieces import cuts, piece
 from symgauge.checks.runtime.point import Point
 from symgauge.checks.runtime.randomness import TorchNumbers
 from symgauge.checks.runtime.record import BadInput, seeded
@@ -115,15 +116,16 @@ class Bench:
         return [f for f in self.planted if not f.get("same_generator")]
 
     def _fits(self, label: str, move: PlainMove) -> None:
-        for key in ("parameter", "source"):
-            if key in move and move[key] not in self.point.shapes:
+        for name in (move["parameter"], *read_by(move)):
+            if name not in self.point.shapes:
                 raise BadInput(
-                    f"family {json.dumps(label)} moves {json.dumps(move[key])}, "
+                    f"family {json.dumps(label)} moves {json.dumps(name)}, "
                     "which is no parameter of the module"
                 )
         if move.get("at") is not None:
             try:
-                at: Literal["source", "parameter"] = "source" if "source" in move else "parameter"
+                at: Literal["source", "parameter"] = (
+                    "source" if move["form"] == "+Tc" else "parameter")
                 block(part_of(self.point.shapes, move, at), located(move))
             except (ValueError, IndexError) as error:
                 raise BadInput(
@@ -144,10 +146,11 @@ class Bench:
 
         Or one that the family divides by.
         """
-        return divides_by_zero(family, self.point.values) or next((
+        divisors = (divides_by_zero(move, self.point.values) for move in family["action"])
+        slices = (
             through["parameter"] for through in family.get("via", ())
-            if scales_from_zero(through, self.point.values)
-        ), None)
+            if scales_from_zero(through, self.point.values))
+        return next((name for name in (*divisors, *slices) if name is not None), None)
 
     def not_checked(self) -> dict[str, str]:
         """Families that have no finite action at this size, or at this point, and why."""

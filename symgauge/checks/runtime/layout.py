@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from symgauge.checks.runtime.elements import Element, Generator
-from symgauge.checks.runtime.moves import add_variation, apply_move, cuts, piece
+from symgauge.checks.runtime.moves import add_variation, apply_move
+from symgauge.checks.runtime.pieces import cuts, piece
 from symgauge.plain import PlainMove
 
 Built = tuple[torch.nn.Module, tuple[Any, ...], dict[str, Any]]

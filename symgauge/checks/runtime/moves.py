@@ -12,66 +12,24 @@ is not touched: nothing on the slice reads it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Literal
 
 from symgauge.checks.runtime.elements import Array, Element, Generator, library
+from symgauge.checks.runtime.pieces import cuts, narrowed, piece, reordered, wide
 from symgauge.plain import PlainFamily, PlainMove, PlainPlace, PlainSlice
 
 LEAST_MOVE = 1e-3  # a group element that changes a tensor by less tests nothing
 
 MATRIX_FORMS = ("g", "g^-T", "g^-1")
 
-# entries of a tensor taken at once: what the caches of a processor hold, what fills a GPU
-PIECE = {"cpu": 2**18, "cuda": 2**24}
-
 Parameters = Mapping[str, Array]
-Cut = tuple[int, int, int]  # axis, start, length
 #: Applies a move in place.
 Act = Callable[[PlainMove, Element], object]
 
 
 # -- where -----------------------------------------------------------------------------------------
-
-
-def cuts(array: Array, whole: Sequence[int] = ()) -> Iterator[Cut | None]:
-    """The pieces of a tensor, along the first axis that makes them small and is none of `whole`."""
-    most = PIECE.get(str(array.device).partition(":")[0], PIECE["cpu"])
-    total = math.prod(array.shape)
-    free = [k for k in range(array.ndim) if k not in whole]
-    if total <= most or not free:
-        yield None
-        return
-    fine = [k for k in free if total // array.shape[k] <= most]
-    axis = fine[0] if fine else max(free, key=lambda k: int(array.shape[k]))
-    extent = array.shape[axis]
-    step = max(1, most * extent // total)
-    for start in range(0, extent, step):
-        yield axis, start, min(step, extent - start)
-
-
-def narrowed(array: Array, axis: int, start: int, length: int) -> Array:
-    """The view of a range of an axis."""
-    return array[(slice(None),) * axis + (slice(start, start + length),)]
-
-
-def piece(array: Array, cut: Cut | None) -> Array:
-    """The view of one piece; what broadcasts along the axis of the cut is kept whole."""
-    if cut is None or array.ndim <= cut[0] or array.shape[cut[0]] == 1:
-        return array
-    return narrowed(array, *cut)
-
-
-def reordered(array: Array, order: Sequence[int]) -> Array:
-    """The view with its axes in this order."""
-    return array.permute(*order) if hasattr(array, "permute") else array.transpose(*order)
-
-
-def wide(array: Array, copy: bool | None = None) -> Array:
-    """In float64."""
-    xp = library(array)
-    return xp.asarray(array, dtype=xp.float64, copy=copy)
 
 
 def part_of(
@@ -179,6 +137,22 @@ def acted(view: Array, at: PlainPlace, by: Element | Generator, form: str) -> Ar
 # -- a move ----------------------------------------------------------------------------------------
 
 
+def read_by(move: PlainMove) -> list[str]:
+    """The parameters that decide what a move adds."""
+    found = (move.get("source"), move.get("sum_of"), move.get("sum_over"))
+    return [name for name in found if name is not None]
+
+
+def sum_for(parameters: Parameters, move: PlainMove) -> Array:
+    """The sum of entries that a move multiplies what it adds by; 1 where it names none."""
+    if "sum_of" not in move:
+        return 1.0
+    entries = wide(parameters[move["sum_of"]])
+    if "sum_over" in move:
+        entries = entries / wide(parameters[move["sum_over"]])
+    return entries.sum()
+
+
 def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> Array:
     """What the move multiplies by or adds, broadcast against what it touches; None for a matrix."""
     form, at = move["form"], move.get("at")
@@ -191,14 +165,16 @@ def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> 
         vector = by.t
     if form == "+Tc":
         assert at is not None
-        return contracted(part_of(parameters, move, "source"), at, vector) * weight
-    if form == "+c/T":
-        divisor = wide(part_of(parameters, move, "source"))
-        divisor = divisor.reshape((1,) * (ndim - divisor.ndim) + tuple(divisor.shape))
-        return vector.reshape((1,) * ndim) * weight / divisor
+        added = contracted(part_of(parameters, move, "source"), at, vector) * weight
+        return added * sum_for(parameters, move)
+    if form == "+c/T":  # the divisor has the last axes
+        divisor, c = wide(part_of(parameters, move, "source")), spread(vector, at, ndim)
+        # as many axes: pieces are cut along one
+        c = c.reshape((1,) * (ndim - c.ndim) + tuple(c.shape))
+        return c * weight / divisor.reshape((1,) * (c.ndim - divisor.ndim) + tuple(divisor.shape))
     if form == "s^k" and isinstance(by, Element):
         return spread(vector, at, ndim) ** weight
-    return spread(vector, at, ndim) * weight
+    return spread(vector, at, ndim) * weight * sum_for(parameters, move)
 
 
 def offset(move: PlainMove) -> float:
@@ -325,11 +301,13 @@ def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
     return own_move(through)["form"] == "s^k" and not bool(entries(through, parameters).all())
 
 
-def divides_by_zero(family: PlainFamily, parameters: Parameters) -> str | None:
-    """The parameter with an entry of 0 that a family divides by: it has no action there."""
-    return next((
-        move["source"] for move in family["action"]
-        if move["form"] == "+c/T" and not bool(part_of(parameters, move, "source").all())), None)
+def divides_by_zero(move: PlainMove, parameters: Parameters) -> str | None:
+    """The parameter with an entry of 0 that a move divides by: it is no action there."""
+    if move["form"] == "+c/T" and not bool(part_of(parameters, move, "source").all()):
+        return move["source"]
+    if "sum_over" in move and not bool(parameters[move["sum_over"]].all()):
+        return move["sum_over"]
+    return None
 
 
 def element_in(through: PlainSlice, parameters: Parameters) -> Element:

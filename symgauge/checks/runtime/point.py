@@ -15,7 +15,7 @@ from torch import Tensor
 from symgauge.checks.runtime.device import Widened, peak_memory
 from symgauge.checks.runtime.layout import OneDevice
 from symgauge.checks.runtime.model import Checkpoint, build, draw, floats, mode_of, redrawn, select
-from symgauge.checks.runtime.moves import cuts, piece
+from symgauge.checks.runtime.pieces import cuts, piece
 from symgauge.checks.runtime.record import BadInput, seeded
 from symgauge.checks.runtime.rows import Change, largest
 from symgauge.checks.runtime.shards import Shards

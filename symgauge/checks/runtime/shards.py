@@ -27,7 +27,10 @@ from torch.utils.weak import WeakIdKeyDictionary
 from symgauge.checks.runtime.elements import Element, Generator
 from symgauge.checks.runtime.layout import Built, Piece, sum_of_squares
 from symgauge.checks.runtime.model import leaves
-from symgauge.checks.runtime.moves import add_variation, cuts, moved_by, no_tangent, relative
+from symgauge.checks.runtime.moves import (
+    add_variation, moved_by, no_tangent, read_by, relative,
+)
+from symgauge.checks.runtime.pieces import cuts
 from symgauge.checks.runtime.record import BadInput
 from symgauge.checks.runtime.whole import (
     Axis, Gathered, Whole, axes_apart, placement, sharded_along,
@@ -208,8 +211,7 @@ class Shards:
 
     def _axes(self, move: PlainMove, tensors: Mapping[str, Tensor]) -> dict[str, Axis]:
         """Along which axis each tensor of a move is sharded while it acts."""
-        names = list(dict.fromkeys(
-            name for name in (move["parameter"], move.get("source")) if name is not None))
+        names = list(dict.fromkeys((move["parameter"], *read_by(move))))
         shapes = {name: tuple(tensors[name].shape) for name in names}
         free = [
             pair for pair in axes_apart(move, shapes)

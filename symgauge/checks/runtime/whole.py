@@ -91,6 +91,8 @@ def axes_apart(move: PlainMove, shapes: Mapping[str, Sequence[int]]) -> list[dic
     name, form, at = move["parameter"], move["form"], move.get("at")
     source = move.get("source")
     ndim = len(shapes[name])
+    if source in (move.get("sum_of"), move.get("sum_over")) and source is not None:
+        return []  # its sum is of all of it
     mine, theirs = move.get("part"), move.get("source_part")
     taken = set() if at is None else {
         at["axis"], *(k[0] for k in at["per"] if isinstance(k, list))}

@@ -87,6 +87,11 @@ def _term(structure: Structure, term: Term) -> str:
         *by, (node, axis) = term.by
         less = _term(structure, replace(term, by=tuple(by)))
         return f"{less} times the sum of line {structure.numbers[node]} along axis {axis}"
+    if term.times is not None:
+        of, over = (None if i is None else structure.network.nodes[i].label
+                    for i in (term.times.of, term.times.over))
+        return f"{_term(structure, replace(term, times=None))} times the sum of {of}" + (
+            f" / {over}" if over else "")
     if term.over is not None:
         return f"c / {structure.network.nodes[term.over].label}"
     if term.source is None:

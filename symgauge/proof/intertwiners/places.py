@@ -94,19 +94,24 @@ def shift_moves(structure: Structure, proved: Compensated) -> tuple[Move, ...]:
 
 
 def _shift_move(structure: Structure, node: int, term: Term, weight: Fraction) -> Move:
-    name = structure.names[node]
-    if term.over is not None:
-        if term.at != ((OVER, last_leaf(structure, node)),):
-            raise NoLemma("c / T of another form")
-        return Move(name, "+c/T", None, weight, structure.names[term.over])
-    at = [a for _, a in sorted(term.at)] if term.source is None else list(term.contracted)
+    name, times = structure.names[node], term.times
+    sums = (None, None) if times is None else tuple(
+        None if i is None else structure.names[i] for i in (times.of, times.over))
     if term.source is None:
+        at = [a for key, a in sorted(term.at, key=lambda pair: str(pair[0])) if key != OVER]
         where = place_of(structure, node, at[-1], at[:-1]) if at else None
-        return Move(name, "+c", where, weight)
+        if term.over is None:
+            return Move(name, "+c", where, weight, sum_of=sums[0], sum_over=sums[1])
+        last = last_leaf(structure, node)
+        if (OVER, last) not in term.at or last in at or times is not None:
+            raise NoLemma("c / T of another form")
+        return Move(name, "+c/T", where, weight, structure.names[term.over])
+    at = list(term.contracted)
     shape = structure.network.nodes[term.source].shape
     rest = [n for a, n in enumerate(shape) if a != at[0][0]]
     order = [a for _, a in sorted(term.at)]
     if list(structure.network.nodes[node].shape) != rest or order != structure.top(node):
         raise NoLemma("a compensation of another shape")
     where = place_of(structure, term.source, at[-1], at[:-1])
-    return Move(name, "+Tc", where, weight, structure.names[term.source])
+    return Move(name, "+Tc", where, weight, structure.names[term.source],
+                sum_of=sums[0], sum_over=sums[1])

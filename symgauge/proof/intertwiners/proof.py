@@ -214,7 +214,7 @@ def _require_untouched(moves: Sequence[Move], via: Sequence[Through]) -> None:
     """Raise NoLemma where what slices hold is moved or read: others than a reader may see it."""
     held = {t.parameter for t in via}
     for move in moves:
-        if {move.parameter, move.source} & held:
+        if {move.parameter, *move.reads} & held:
             raise NoLemma(f"{move.parameter} moves or reads what a slice holds")
 
 
