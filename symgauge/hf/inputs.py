@@ -45,7 +45,8 @@ def vocabulary(config: Any) -> str | None:
     """Where the size of the vocabulary stands, parts of the configuration by dots."""
     for place in ("", "text_config.", "decoder."):
         part = getattr(config, place[:-1], None) if place else config
-        if isinstance(getattr(part, "vocab_size", None), int):
+        # None: left to the user, and set at small sizes
+        if isinstance(getattr(part, "vocab_size", ""), (int, type(None))):
             return f"{place}vocab_size"
     return None
 

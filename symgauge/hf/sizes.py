@@ -48,8 +48,9 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"^num_mel_bins$", 3),
     (r"^rotary_dim$", 2),
 )
-#: Fields without a value of their own (computed from others) that are sizes all the same.
-COMPUTED = ("n_inner", "intermediate_size")
+#: Fields without a value of their own (computed from others, or left to the user) that are sizes all
+#: the same.
+COMPUTED = ("n_inner", "intermediate_size", "vocab_size")
 #: Fields that say nothing of the function.
 SPOKEN = ("transformers_version", "architectures", "dtype", "id2label", "label2id", "use_cache",
           "problem_type", "return_dict", "output_hidden_states", "output_attentions")

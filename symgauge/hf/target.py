@@ -34,7 +34,7 @@ TRIES: tuple[Mapping[str, int], ...] = (
     {"head_dim": 2, "num_key_value_heads": 2}, {"n_embd": 8, "n_head": 4},
     {"num_key_value_heads": 1}, {"num_hidden_layers": 2}, {"num_layers": 2},
     {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
-    {"relative_attention_num_buckets": 32},
+    {"relative_attention_num_buckets": 32}, {"pad_token_id": 4},
 )
 
 

@@ -188,6 +188,12 @@ def test_a_number_of_buckets_that_the_code_fixes_stays() -> None:
     assert load_hf("hf:t5", {}).build()[0].config.relative_attention_num_buckets == 4
 
 
+def test_a_vocabulary_that_is_left_to_the_user_is_small() -> None:
+    """So is the token of padding without which such a model does not run."""
+    found = load_hf("hf:esm", {})
+    assert (found.sizes["vocab_size"], found.sizes["pad_token_id"]) == (9, 4)
+
+
 def test_a_loaded_model_needs_no_example() -> None:
     config = transformers.LlamaConfig(
         vocab_size=4, hidden_size=2, intermediate_size=2, num_hidden_layers=1,
