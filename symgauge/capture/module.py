@@ -81,6 +81,8 @@ class WideFloats(TorchDispatchMode):
             k: torch.float64 if v in (torch.float32, torch.float16, torch.bfloat16) else v
             for k, v in (kwargs or {}).items()
         }
+        if func is torch.ops.aten.full.default and isinstance(args[1], float):
+            wide.setdefault("dtype", torch.float64)  # the least of float64 is no float32
         if func is torch.ops.aten._grouped_mm.default:
             return _grouped_mm(*args[:3])
         return func(*args, **wide)

@@ -34,12 +34,13 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"(intermediate_size|ffn_dim|ffn_hidden_size|n_inner|d_ff|dff|dim_ff|mlp_dim)$", 5),
     (r"^(hidden_dim)$", 6),
     (r"(hidden_size|n_embd|d_model|^dim|embedding_size|embed_dim|proj_dim|projection_dim"
-     r"|pooler_output_size|hidden_size_per_layer_input)$", 4),
+     r"|pooler_output_size|bottleneck_size|hidden_size_per_layer_input)$", 4),
     (r"(position_embeddings|positions|^n_ctx|max_seq_len|max_length|^block_size)$", 8),
     (r"(state_size|d_state)$", 2),
     (r"(conv_kernel|d_conv|conv_kernel_dim|conv_kernel_size|conv_L_cache)$", 2),
     (r"chunk_size$", 4),
     (r"n_groups$|^mamba_n_groups$", 1),
+    (r"^(q|k|v|intermediate|output)_groups$|embedding_groups$", 2),
     (r"num_buckets$", 4),
     (r"max_distance$", 8),
     (r"^image_size$", 4),
@@ -48,7 +49,7 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"^num_mel_bins$", 3),
     (r"^rotary_dim$", 2),
 )
-#: Fields without a value of their own (computed from others, or left to the user) that are sizes all
+#: Fields without a value of their own (computed from others, left to the user) that are sizes all
 #: the same.
 COMPUTED = ("n_inner", "intermediate_size", "vocab_size")
 #: Fields that say nothing of the function.

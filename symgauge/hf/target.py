@@ -35,6 +35,7 @@ TRIES: tuple[Mapping[str, int], ...] = (
     {"num_key_value_heads": 1}, {"num_hidden_layers": 2}, {"num_layers": 2},
     {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
     {"relative_attention_num_buckets": 32}, {"pad_token_id": 4},
+    {"intermediate_size": 6}, {"hidden_size": 6},
 )
 
 
@@ -131,6 +132,9 @@ def _unset(target: Target) -> dict[str, Any]:
 def _run(target: Target) -> None:
     """Raises TargetError unless the model runs on its example."""
     module, args, kwargs = target.build()
+    empty = next((n for n, p in module.named_parameters() if not p.numel()), None)
+    if empty is not None:
+        raise TargetError(f"{target.text}: the parameter {empty} has no entries at these sizes")
     try:
         with torch.no_grad():
             module(*args, **kwargs)

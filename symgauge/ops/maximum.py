@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from symgauge.program.array import Shape
 from symgauge.program.op import Composite
 from symgauge.program.sample import Sample
@@ -19,7 +21,15 @@ class Maximum(Composite):
     aten = ("maximum.default",)
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
-        """Both inputs are broadcast to one shape."""
+        """Both inputs are broadcast to one shape; max(x, -inf) = x."""
+        x, y = (build.number(a) for a in args)
+        for least, other in ((x, y), (y, x)):
+            if least.minus_infinity is not None and least.minus_infinity.all() and (
+                    other.kept is None):
+                shape, mask = build.common_shape(x, y), other.minus_infinity
+                value = build.broadcast(Value(other.index, other.shape), shape)
+                return value if mask is None else Value(
+                    value.index, shape, np.broadcast_to(mask, shape))
         return build.entrywise("maximum", *args)
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:

@@ -23,6 +23,9 @@ class Causal(nn.Module):
             scores = scores + torch.zeros(3, 3).masked_fill(~self.mask, -torch.inf)
         elif self.way == "filled":
             scores = scores.masked_fill(~self.mask, -torch.inf)
+        elif self.way == "no less than":  # the least float: without a dtype it is no float32
+            scores = scores + torch.zeros(3, 3).masked_fill(~self.mask, -torch.inf)
+            scores = torch.maximum(scores, torch.full((), torch.finfo(scores.dtype).min))
         else:
             least = torch.full([], torch.finfo(scores.dtype).min, dtype=scores.dtype)
             scores = torch.where(self.mask, scores, least)
@@ -30,7 +33,7 @@ class Causal(nn.Module):
         return out
 
 
-@pytest.mark.parametrize("way", ["added", "filled", "chosen"])
+@pytest.mark.parametrize("way", ["added", "filled", "chosen", "no less than"])
 def test_a_shift_of_all_keys_is_found_at_every_size_however_the_mask_is_written(way: str) -> None:
     derivation = symgauge.derive(Causal(way), (torch.zeros(1, 3, 2),))
     assert (derivation.redundancy, derivation.verdict) == (6, symgauge.Verdict.PROVED)
