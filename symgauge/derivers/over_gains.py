@@ -33,14 +33,14 @@ def shifts_over_gains(stage: Stage) -> Iterator[Structural]:
 def rows_over_gains(
     stage: Stage, known: Container[tuple[str, Place | None]]
 ) -> Iterator[Structural]:
-    """Shifts by c / T for each row of what reads T n + b, where a bias behind it compensates.
+    """Shifts by c / T for each row of what reads T n + b, alone or with biases behind it.
 
     `known`: where shifts are known already; a reader that is shifted so is left out.
     """
     for parameter, over in _readings(stage, with_sums=True):
         for found in stage.shifts_of(parameter, over):
-            first, *others = found.family.moves
-            if others and first.at is not None and (first.parameter, first.at) not in known:
+            first = found.family.moves[0]
+            if first.at is not None and (first.parameter, first.at) not in known:
                 yield found
 
 

@@ -135,3 +135,26 @@ def test_an_element_keeps_the_function() -> None:
         assert any("norm.bias / norm.weight" in line for line in family.formula)
         tex = derivation.to_latex()
         assert r"(\mathbf{1}^{\top} (\beta / \gamma))" in tex or r"\beta_{1} / \gamma_{1}" in tex
+
+
+class Packed(nn.Module):
+    """[q k v] by heads without a bias, biases of queries and of values alone; a skip beside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.all = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 3 * HEADS * SIZE, bias=False)
+        self.qb, self.vb = (nn.Parameter(torch.randn(HEADS, 1, SIZE)) for _ in "qv")
+        self.o = nn.Linear(HEADS * SIZE, WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(x)
+        q, k, v = self.all(y).reshape(TOKENS, HEADS, 3 * SIZE).transpose(0, 1).chunk(3, -1)
+        a = torch.softmax((q + self.qb) @ k.transpose(-1, -2), -1) @ (v + self.vb)
+        return torch.tanh(y + self.o(a.transpose(0, 1).reshape(TOKENS, -1)))
+
+
+def test_blocks_of_a_packed_reader_are_shifted_each_by_itself() -> None:
+    found = referee(program(Packed()))
+    over = [f for f in found.families if f.moves[0].form == "+c/T"]
+    assert found.sound and all(f.dimension == HEADS * SIZE for f in over)
+    assert [f.tensors for f in over] == [("all.weight", "qb"), ("all.weight",), ("all.weight", "vb")]
