@@ -157,4 +157,5 @@ def test_blocks_of_a_packed_reader_are_shifted_each_by_itself() -> None:
     found = referee(program(Packed()))
     over = [f for f in found.families if f.moves[0].form == "+c/T"]
     assert found.sound and all(f.dimension == HEADS * SIZE for f in over)
-    assert [f.tensors for f in over] == [("all.weight", "qb"), ("all.weight",), ("all.weight", "vb")]
+    assert [f.tensors for f in over] == [
+        ("all.weight", "qb"), ("all.weight",), ("all.weight", "vb")]
