@@ -230,10 +230,14 @@ class _Display:
     def _vector(self, shift: Shift) -> str:
         if shift.by:  # a sum that is one number
             return rf"\sigma\,{self._vector(replace(shift, by=shift.by[1:]))}"
+        if shift.times is not None:
+            body, over = self._named(shift.times.of), shift.times.over
+            body = body if over is None else f"({body} / {self._named(over)})"
+            return (rf"(\mathbf{{1}}^{{\top}} {body})\,"
+                    rf"{self._vector(replace(shift, times=None))}")
         letter = rf"\log {self.letter}" if self.family.kind.is_scaling else self.letter
         if shift.over is not None:
-            over = self.typeset.structure.names[shift.over]
-            return f"{letter} / {self.typeset.symbols.get(over, over)}"
+            return f"{letter} / {self._named(shift.over)}"
         if shift.source is None:
             return letter
         structure = self.typeset.structure
@@ -245,6 +249,10 @@ class _Display:
         symbol = Term(symbol).transposed.text if rows else symbol
         total_over = r"{\textstyle\sum_h} " if heads else ""
         return rf"{total_over}{symbol}\,{letter}"
+
+    def _named(self, parameter: int) -> str:
+        name = self.typeset.structure.names[parameter]
+        return self.typeset.symbols.get(name, name)
 
     def _along(self, i: int, carried: set[Address], vector: str) -> str | None:
         """A vector along the axes that carry it, repeated along the others."""

@@ -134,6 +134,7 @@ def test_an_element_keeps_the_function() -> None:
         assert torch.allclose(after["o.bias"], moved, atol=1e-12)
         assert any("norm.bias / norm.weight" in line for line in family.formula)
         tex = derivation.to_latex()
+        assert r"V_{h} + \mathbf{1}\,((\mathbf{1}^{\top}" in tex  # in the proof
         assert r"(\mathbf{1}^{\top} (\beta / \gamma))" in tex or r"\beta_{1} / \gamma_{1}" in tex
 
 
