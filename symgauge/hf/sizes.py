@@ -31,7 +31,7 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (HEADS, 2),
     (r"lora_rank$|^laurel_rank$", 3),
     (r"dt_rank$|time_step_rank$", 2),
-    (r"(intermediate_size|ffn_dim|ffn_hidden_size|n_inner|d_ff|dff|dim_ff|mlp_dim)$", 5),
+    (r"(intermediate_size|d_inner|ffn_dim|ffn_hidden_size|n_inner|d_ff|dff|dim_ff|mlp_dim)$", 5),
     (r"^(hidden_dim)$", 6),
     (r"(hidden_size|n_embd|d_model|^dim|embedding_size|embed_dim|proj_dim|projection_dim"
      r"|pooler_output_size|bottleneck_size|hidden_size_per_layer_input)$", 4),

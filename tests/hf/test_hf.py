@@ -26,6 +26,7 @@ TINY = {"hidden_size": "2", "num_attention_heads": "1", "intermediate_size": "2"
 
 
 @pytest.mark.parametrize(("name", "value", "heads", "size"), [
+    ("d_inner", 4096, None, 5), ("q_groups", 4, None, 2), ("intra_bottleneck_size", 128, None, 4),
     ("hidden_size", 4096, None, 4), ("n_embd", 768, None, 4), ("num_hidden_layers", 32, None, 1),
     ("num_key_value_heads", 8, 32, 1), ("num_key_value_heads", 32, 32, 2),
     ("num_experts_per_tok", 8, None, 2), ("num_local_experts", 8, None, 3),
