@@ -51,6 +51,11 @@ class Facts:
     #: Axes along which a line's sum is the same wherever else one is: constant along other leaves.
     steady: Mapping[int, frozenset[int]]
 
+    def tells(self, node: int) -> bool:
+        """Whether anything is known of a line."""
+        return node in self.views or node in self.picks or any(
+            known.get(node) for known in (self.flat, self.totals, self.over, self.steady))
+
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""
         return self.totals.get(node, {}).get(axis)
