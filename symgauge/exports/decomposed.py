@@ -37,7 +37,6 @@ class Decomposed:
     constants: Mapping[str, Any]
     example_inputs: Any
     call_spec: Any
-    module_call_graph: Any
 
 
 def decomposed(program: Any, table: Table) -> Any:
@@ -53,7 +52,7 @@ def decomposed(program: Any, table: Table) -> Any:
         return program.run_decompositions(table)
     return Decomposed(
         graph, program.graph_signature, program.state_dict, program.constants,
-        program.example_inputs, program.call_spec, program.module_call_graph)
+        program.example_inputs, program.call_spec)
 
 
 # -- pieces --------------------------------------------------------------------------------------
@@ -134,7 +133,7 @@ def _piece(nodes: list[Any]) -> Piece:
         if not isinstance(value, torch.Tensor):
             raise Whole
         number = inputs.setdefault(x, len(inputs))
-        return number, tuple(value.shape), value.stride(), value.dtype
+        return number, tuple(value.shape), value.stride(), value.dtype, value.device
 
     calls = []
     for node in nodes:
@@ -199,7 +198,7 @@ def bodies_of(pieces: Sequence[Piece], table: Table) -> list[Body]:
             torch.empty_strided(v.shape, v.stride(), dtype=v.dtype, device=v.device)
             for p in pieces for v in (x.meta["val"] for x in p.inputs)]
     made = torch.export.export(_Pieces(pieces), tuple(tensors), strict=False)
-    graph = made.run_decompositions(table).graph
+    graph = made.run_decompositions(table.copy()).graph  # torch may take from it
     places = iter([n for n in graph.nodes if n.op == "placeholder"])
     (out,) = next(n for n in graph.nodes if n.op == "output").args
     told, bodies = iter(out), []
