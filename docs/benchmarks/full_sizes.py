@@ -119,8 +119,7 @@ ROWS = {
     "llama-7b": Row("hf:llama", lambda: llama(4096, 32, 11008, 32, 128)),
     "llama-3-8b": Row("hf:llama", lambda: llama(4096, 32, 14336, 8, 128), {
         "hidden_size": 4096, "intermediate_size": 14336, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "vocab_size": 128256, "num_hidden_layers": 32,
-        "rope_theta": 500000}),
+        "num_key_value_heads": 8, "vocab_size": 128256, "num_hidden_layers": 32}),
     "mistral-7b": Row("hf:mistral", lambda: llama(4096, 32, 14336, 8, 128)),
     "mixtral-8x7b": Row("hf:mixtral", lambda: llama(4096, 32, 14336, 8, 128, experts=8)),
     "qwen2-7b": Row("hf:qwen2", lambda: llama(3584, 28, 18944, 4, 128), {
