@@ -19,8 +19,9 @@ from symgauge.capture.module import (
 from symgauge.capture.outputs import Chosen
 from symgauge.capture.reader import Reader, VectorField, field_program
 from symgauge.capture.skeleton import fake_in_double
+from symgauge.capture.statistics import free, statistics_of
 from symgauge.capture.tokens import Narrower
-from symgauge.errors import BadInputError, CaptureError
+from symgauge.errors import BadInputError, CaptureError, SymgaugeError
 from symgauge.nn.ode_flow import OdeFlow, numbered_flows
 from symgauge.nn.odeint import odeint_as_flows
 from symgauge.program.network import Network
@@ -38,6 +39,8 @@ class Captured:
     about: tuple[str, ...] = ()
     #: Parameters that are read through variables which hold them.
     through_closures: tuple[str, ...] = ()
+    #: The program with running statistics among its parameters, and their names, where asked for.
+    freed: tuple[Network, list[str]] | None = None
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -85,12 +88,7 @@ def capture(
         raise CaptureError(f"expected a torch.nn.Module, found {type(module).__name__}")
     check_parameters(module)
     if meta:
-        module, args, kwargs = fake_in_double(module, args, kwargs)
-        check_example(args, kwargs)
-        with numbered_flows(module) as flows:
-            program = exported(module, args, kwargs)
-        network, reader = _read(module, program, Reading(output, observable, flows))
-        return Captured(network, reader.chosen, (*about(module, reader), UNCOMPARED))
+        return _of_shapes(module, args, kwargs, Reading(output, observable), [])
     check_values(module, args, kwargs)
     args, kwargs = wide_example(args, kwargs)
     check_example(args, kwargs)
@@ -104,6 +102,32 @@ def capture(
             check_fidelity(module, network, args, kwargs, reader)
         said = about(module, reader) if check else (*about(module, reader), UNCOMPARED)
         return Captured(network, reader.chosen, said, tuple(sorted(reader.leaves.through_closures)))
+
+
+def capture_with_statistics(
+    module: torch.nn.Module, args: Any, kwargs: Any, output: str | int | None, observable: str
+) -> Captured:
+    """`capture` of shapes alone, and the program with its running statistics as parameters.
+
+    Both are read from one export.
+    """
+    check_parameters(module)
+    reading = Reading(output, observable)
+    return _of_shapes(module, tuple(args), kwargs, reading, statistics_of(module))
+
+
+def _of_shapes(
+    module: torch.nn.Module, args: Any, kwargs: Any, reading: Reading, statistics: list[str]
+) -> Captured:
+    module, args, kwargs = fake_in_double(module, args, kwargs)
+    check_example(args, kwargs)
+    with numbered_flows(module) as flows:
+        program = exported(module, args, kwargs)
+    reading = replace(reading, flows=flows)
+    network, reader = _read(module, program, reading)
+    said = (*about(module, reader), UNCOMPARED)
+    freed = _freed(module, program, reading, statistics) if statistics else None
+    return Captured(network, reader.chosen, said, freed=freed)
 
 
 def _read(
@@ -123,6 +147,22 @@ def _read(
             if reading.hold_tokens or not reader.leaves.token_places:
                 raise
             reading = replace(reading, hold_tokens=True)
+
+
+def _freed(
+    module: torch.nn.Module, program: Any, reading: Reading, names: list[str]
+) -> tuple[Network, list[str]] | None:
+    """The exported program with these buffers among its parameters, which they become.
+
+    None where the module writes into buffers, or it cannot be read so.
+    """
+    if any(s.kind.name != "USER_OUTPUT" for s in program.graph_signature.output_specs):
+        return None
+    free(module, names)
+    try:
+        return _read(module, program, reading)[0], names
+    except SymgaugeError:
+        return None
 
 
 def capture_field(module: torch.nn.Module, args: Sequence[Any]) -> Network:

@@ -12,6 +12,7 @@ import torch
 
 from symgauge.capture.module import first_line
 from symgauge.errors import CaptureError
+from symgauge.exports.decomposed import decomposed
 
 
 #: Composite ops kept whole although torch would decompose them (their branches are rounding).
@@ -35,8 +36,7 @@ def exported(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
         # torch prints a partial graph to standard error before it raises
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            exported = torch.export.export(module, args, kwargs, strict=False)
-            return exported.run_decompositions(table)
+            return decomposed(torch.export.export(module, args, kwargs, strict=False), table)
     except Exception as error:
         text = str(error)
         if "data-dependent" in text or "Could not guard" in text or "bool(" in text:

@@ -76,6 +76,8 @@ class Leaves:
                 held = own.get(spec.target, self.program.state_dict.get(spec.target))
                 tied = self.parameters.get(id(held))
                 found[node] = held.detach() if tied is None else tied
+            elif kind == "BUFFER" and id(own.get(spec.target)) in self.parameters:
+                found[node] = self.parameters[id(own[spec.target])]  # it was made one since
             elif kind == "BUFFER":
                 if node.users:
                     self.held_buffers.add(spec.target)

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import torch
 from torch.utils import _pytree as pytree
 
-from symgauge.capture.captured import capture
-from symgauge.capture.skeleton import build_without_weights, memories
-from symgauge.capture.target import Target
-from symgauge.program.network import Network
+from symgauge.capture.skeleton import memories
 
 
-def free_statistics(module: torch.nn.Module) -> list[str]:
-    """Make parameters of the buffers that a checkpoint holds; their names.
+def statistics_of(module: torch.nn.Module) -> list[str]:
+    """The buffers that a checkpoint holds, by name.
 
-    One whose memory has another name too, as buffer, parameter or attribute, stays a constant:
+    One whose memory has another name too, as buffer, parameter or attribute, is none of them:
     under the other name it would not move.
     """
-    found, held = list[str](), Counter[int]()
+    held = Counter[int]()
     for part in module.modules():
         for x in pytree.tree_leaves(dict(vars(part))):
             if isinstance(x, torch.Tensor):
                 held.update(memories(x))
-    for name, value in saved_buffers(module):
-        if any(held[m] > 1 for m in memories(value)):
-            continue
+    return [
+        name for name, value in saved_buffers(module)
+        if all(held[m] <= 1 for m in memories(value))]
+
+
+def free(module: torch.nn.Module, names: Iterable[str]) -> None:
+    """Make parameters of buffers."""
+    for name in names:
         owner, _, last = name.rpartition(".")
         part = module.get_submodule(owner)
-        del part._buffers[last]
+        value = part._buffers.pop(last)
+        assert value is not None
         part.register_parameter(last, torch.nn.Parameter(value))
-        found.append(name)
-    return found
 
 
 def saved_buffers(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
@@ -42,18 +44,8 @@ def saved_buffers(module: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
             if name in saved and value.is_floating_point() and value.ndim]
 
 
-def with_statistics(
-    target: Target, output: str | int | None, observable: str
-) -> tuple[Network, list[str]] | None:
-    """The program without weights, its running statistics among its parameters, and their names.
-
-    None where it has no such buffers. Raises what `capture` raises.
-    """
-    module, args, kwargs = build_without_weights(target)
-    names = free_statistics(module)
-    if not names:
-        return None
-    with torch.no_grad():  # torch has no derivative by them
-        found = capture(
-            module, args, kwargs, output=output, observable=observable, meta=True, check=False)
-    return found.network, names
+def free_statistics(module: torch.nn.Module) -> list[str]:
+    """Make parameters of the buffers that a checkpoint holds; their names."""
+    names = statistics_of(module)
+    free(module, names)
+    return names

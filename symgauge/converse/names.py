@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from sympy import Symbol, expand, sstr
@@ -17,8 +18,7 @@ class Names:
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
         self.meanings: dict[str, str] = {}
-        #: Where each letter's legs meet parameters: "W 0.1" is the second leg of axis 0 of W.
-        self.places: dict[str, tuple[str, ...]] = {}
+        self._places: dict[str, set[str]] = {}
         self._roles = _roles(sizes)
         self._given: dict[tuple[str, int], Any] = {}
 
@@ -45,12 +45,22 @@ class Names:
         return self._given[letter, n]
 
     def _place(self, letter: str, symbol: Any) -> None:
-        leg, structure = self.sizes.legs[symbol], self.sizes.structure
-        found = {*self.places.get(letter, ()), *(
-            f"{name} {'.'.join(map(str, address))}" for i, name in structure.names.items()
-            if i in structure.lines for address, (k, _) in structure.addresses(i)
-            if structure.legs.find(k)[0] == leg)}
-        self.places[letter] = tuple(sorted(found))
+        self._places.setdefault(letter, set()).update(self._met.get(self.sizes.legs[symbol], ()))
+
+    @property
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """Where each letter's legs meet parameters: "W 0.1" is the second leg of axis 0 of W."""
+        return {letter: tuple(sorted(found)) for letter, found in self._places.items()}
+
+    @cached_property
+    def _met(self) -> dict[int, list[str]]:
+        """The places of each leg."""
+        structure, out = self.sizes.structure, dict[int, list[str]]()
+        for i, name in structure.names.items():
+            for address, (leg, _) in structure.addresses(i) if i in structure.lines else ():
+                out.setdefault(structure.legs.find(leg)[0], []).append(
+                    f"{name} {'.'.join(map(str, address))}")
+        return out
 
 
 def _roles(sizes: Sizes) -> dict[int, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symgauge.points.identities import written_out
-from symgauge.derivation.buffers import wrong_orders
+from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
 from symgauge.points.rounded_roots import with_rounded_roots
@@ -87,9 +87,10 @@ def captured_again(record: DerivationRecord, target: Target) -> _Again:
                 "full of a family", plain(entry.full), plain(restated), by)
     elif record.full_tensors is not None and record.target == target.text:
         found.wrong.append(f"the FULL of {target.text} is not full_sizes")
-    found.wrong += wrong_orders(
-        record.with_buffers, target, record.output, record.observable, module)
-    found.settled |= set() if record.with_buffers is None else {"with_buffers"}
+    if record.with_buffers is not None:
+        here = orders_with_buffers(target, record.output, record.observable, module)
+        found.wrong += wrong_orders(record.with_buffers, here, target.text)
+        found.settled.add("with_buffers")
     facts = {**captured.facts, "training": training}
     for key in ABOUT:
         found.settled.add(key)

@@ -12,6 +12,7 @@ from symgauge.records import plain, text_of
 from symgauge.statements.statement import stated_order
 
 if TYPE_CHECKING:
+    from symgauge.capture import Captured
     from symgauge.capture.target import Target
 
 
@@ -24,28 +25,35 @@ def orders_with_buffers(
     holds the buffers: the module alone tells of these; one that is built already says at once
     whether it has any.
     """
-    from symgauge.capture.statistics import saved_buffers, with_statistics
+    from symgauge.capture import build_without_weights, capture_with_statistics
+    from symgauge.capture.statistics import saved_buffers, statistics_of
 
     if module is not None and not saved_buffers(module):
         return ()
     try:
-        read = with_statistics(target, output, observable)
+        built, args, kwargs = build_without_weights(target)
+        if not statistics_of(built):
+            return ()
+        found = capture_with_statistics(built, args, kwargs, output, observable)
     except SymgaugeError:
-        read = None
-    if read is None:
         return ()
-    network, buffers = read
+    return orders_of(found)
+
+
+def orders_of(captured: Captured) -> tuple[FullOrder, ...]:
+    """Those of a module that was read with its buffers."""
+    if captured.freed is None:
+        return ()
+    network, buffers = captured.freed
     found, shapes = find(network), {p.name: p.shape for p in network.parameters}
     stated = (stated_order(one, found.parts, shapes, buffers) for one in orders(found))
     return tuple(one for one in stated if one.buffers)
 
 
 def wrong_orders(
-    said: tuple[FullOrder, ...] | None, target: Target, output: str | int | None, observable: str,
-    module: Any = None,
+    said: tuple[FullOrder, ...], found: tuple[FullOrder, ...], text: str
 ) -> list[str]:
-    """What is wrong with those of a record, that are those of this target; `said` None: nothing."""
-    if said is None or text_of(plain(said)) == text_of(
-            plain(orders_with_buffers(target, output, observable, module))):
+    """What is wrong with those of a record beside those that are found of a target `text`."""
+    if text_of(plain(said)) == text_of(plain(found)):
         return []
-    return [f"with_buffers: the permutations that move buffers are not those of {target.text}"]
+    return [f"with_buffers: the permutations that move buffers are not those of {text}"]

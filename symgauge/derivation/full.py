@@ -17,7 +17,7 @@ import numpy as np
 from symgauge.converse.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
-from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
+from symgauge.derivation.buffers import orders_of, orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.derivation.planted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed
@@ -212,7 +212,7 @@ def derive_full(
         "small_sizes": small.sizes, "observable": observable, "output": output,
         "training": training,
         **_facts(found, generators, captured.about), "small": few,
-        "with_buffers": orders_with_buffers(target, output, observable),
+        "with_buffers": _orders(captured, target, output, observable),
         "planted": planted, "program": outline(network), "small_program": network_to_json(here),
         "versions": versions(), "seconds": seconds,
     })))
@@ -222,7 +222,7 @@ def _read(
     target: Target, output: str | int | None, observable: str, progress: Progress = silent
 ) -> tuple[Captured, bool | list[str]]:
     """The target at its own sizes, without weights above COMPARED parameters, and its mode."""
-    from symgauge.capture import build_without_weights, capture
+    from symgauge.capture import build_without_weights, capture, capture_with_statistics
     from symgauge.capture.module import check_parameters
 
     progress("module")
@@ -233,8 +233,18 @@ def _read(
         module, args, kwargs = target.build()
     training = training_flags(module)
     progress("graph")
-    return capture(
-        module, args, kwargs, output=output, observable=observable, meta=meta), training
+    if meta:
+        return capture_with_statistics(module, args, kwargs, output, observable), training
+    return capture(module, args, kwargs, output=output, observable=observable), training
+
+
+def _orders(
+    captured: Captured, target: Target, output: str | int | None, observable: str
+) -> tuple[FullOrder, ...]:
+    """The permutations that move buffers: without weights the module was read with them too."""
+    if UNCOMPARED in captured.about:
+        return orders_of(captured)
+    return orders_with_buffers(target, output, observable)
 
 
 def _facts(
@@ -291,8 +301,10 @@ def _captured_again(record: FullDerivation, target: Target) -> tuple[list[str], 
     if text_of(network_to_json(small.network)) != text_of(record.small_program):
         wrong.append(f"the network at the small sizes is not that {here}")
     settled = {"output", "observable", "small_program", *about_target(record, target)}
-    wrong += wrong_orders(record.with_buffers, target, record.output, record.observable)
-    settled |= set() if record.with_buffers is None else {"with_buffers"}
+    if record.with_buffers is not None:
+        orders_here = _orders(again, target, record.output, record.observable)
+        wrong += wrong_orders(record.with_buffers, orders_here, target.text)
+        settled.add("with_buffers")
     if text_of(dict(little.sizes)) == text_of(record.small_sizes):
         settled.add("small_sizes")
     facts = {

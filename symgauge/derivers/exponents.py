@@ -20,7 +20,7 @@ from symgauge.laws.weighing import WHOLE, Weight, Weights
 from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.places import place_of
 from symgauge.proof.intertwiners.weights import (
-    primitive, prove_weights, rank_of, solve_weights,
+    Echelon, primitive, prove_weights, solve_weights,
 )
 from symgauge.spaces.line import NoLemma
 
@@ -47,13 +47,12 @@ def scalings_with_logarithms(stage: Stage) -> Iterator[Structural]:
 
 def _families(stage: Stage, legs: tuple[int, ...], at: Sequence[_At]) -> Iterator[Structural]:
     n = len(at)
-    known = [
-        *(row + [Fraction(0)] * n for row in _solved(stage, at, ())),
-        *([Fraction(0)] * n + row for row in _solved(stage, (), at))]
+    known = Echelon([
+        *(dict(enumerate(row)) for row in _solved(stage, at, ())),
+        *(dict(enumerate(row, n)) for row in _solved(stage, (), at))])
     for row in _solved(stage, at, at):
-        if known and rank_of([*known, row]) == rank_of(known):
+        if not known.add(dict(enumerate(row))):
             continue
-        known.append(row)
         weights = primitive(row)
         if max(map(abs, weights)) > HIGHEST:
             weights = _of_whole_powers(row, n)

@@ -27,7 +27,7 @@ from symgauge.program.moves import Address
 from symgauge.proof.intertwiners.matrices import prove_joined, prove_matrix
 from symgauge.proof.intertwiners.places import halves_of, is_whole_axis, place_of, shift_moves
 from symgauge.proof.intertwiners.shifts import prove_shift
-from symgauge.proof.intertwiners.weights import primitive, prove_weights, rank_of, solve_weights
+from symgauge.proof.intertwiners.weights import Echelon, primitive, prove_weights, solve_weights
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.rotary import turned_alike
 from symgauge.spaces.structure import Structure
@@ -260,23 +260,19 @@ class Stage:
         """The scalings of the indices of one leg."""
         order = sorted(places, key=lambda p: (
             p[0] in self.gains, -len(self.shapes[p[0]]), self.parameters.index(p[0])))
-        known: list[list[Fraction]] = []
+        known = Echelon()
         choices = self.choices(places)
         # all scaled alike, where no copies go: a pair that turns
         fewer = [c for k in range(len(choices[-1])) for c in combinations(choices[-1], k)][::-1]
         for copies in (*choices, *fewer):
-            if copies in fewer and (known or root in self._turned):
+            if copies in fewer and (known.rows or root in self._turned):
                 break
             found = self._weights(order, copies)
             if root in self._turned:
                 # the matrices' own diagonal is among these
                 found = found[1:]
             # of fewer copies, what more of them do not say already
-            new = []
-            for row in found:
-                if rank_of([*known, row]) > len(known):
-                    known.append(row)
-                    new.append(row)
+            new = [row for row in found if known.add(dict(enumerate(row)))]
             yield from self._scalings(root, order, copies, new)
 
     def _weights(

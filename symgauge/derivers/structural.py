@@ -10,7 +10,7 @@ are brought to 1 and to 0 first, and the rest is found there and carried back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from symgauge.derivers.behind_norms import shifts_behind_norms
 from symgauge.derivers.element import Found, Structural
 from symgauge.derivers.exponents import scalings_with_logarithms
+from symgauge.derivers.fewer_slices import FewerSlices
 from symgauge.derivers.fixing import slices_of
 from symgauge.derivers.over_gains import rows_over_gains, shifts_over_gains
 from symgauge.derivers.stage import Stage
@@ -37,7 +38,7 @@ from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress
 from symgauge.proof.finite_actions import no_action
-from symgauge.proof.intertwiners.proof import FamilyProver, steps_of
+from symgauge.proof.intertwiners.proof import FamilyProver
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
@@ -131,10 +132,8 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
     found.families = [*stage.matrices(), *_simple(stage)]
     if slices:
         progress("slices that each family needs")
-        same = {(f.family.kind, f.family.copies, f.family.size, f.family.moves)
-                for f in (*plain.matrices(), *_simple(plain))}
-        there: dict[tuple[str, ...], Structure] = {}
-        found.families = [_with_slices(f, found, same, there) for f in found.families]
+        fewer = FewerSlices(found, (*plain.matrices(), *_simple(plain)))
+        found.families = [fewer.of(f) for f in found.families]
     progress("readers of norms that stay")
     found.families += _behind_norms(found, stage)
     shapes = {p.name: p.shape for p in network.parameters}
@@ -149,37 +148,6 @@ def _simple(stage: Stage) -> Iterator[Structural]:
     yield from scalings_with_logarithms(stage)
     yield from stage.shifts()
     yield from shifts_over_gains(stage)
-
-
-def _with_slices(
-    proved: Structural, found: Found, same: Container[object],
-    there: dict[tuple[str, ...], Structure],
-) -> Structural:
-    """The family with the slices that it acts through: none, those of its tensors, or all.
-
-    None where it was proved without them; those of its tensors where it is proved again on them,
-    `there`, by the parameters that are held.
-    """
-    family = proved.family
-    if (family.kind, family.copies, family.size, family.moves) in same:
-        return proved
-    tensors = {m.parameter for m in family.moves}
-    tensors |= {n for m in family.moves for n in m.reads}
-    near = [
-        t for _, t in found.slices
-        if any(not tensors.isdisjoint((m.parameter, *m.reads)) for m in t.moves)
-    ]
-    via = tuple(t for _, t in found.slices)
-    if len(near) < len(via):
-        names = tuple(t.parameter for t in near)
-        if names not in there:
-            held = found.structure.network.fixed(held_values(near))
-            there[names] = Structure(
-                held, numbers=found.structure.numbers, like=found.structure)
-        with contextlib.suppress(NoLemma):
-            steps_of(there[names], family)
-            via = tuple(near)
-    return replace(proved, family=replace(family, via=via))
 
 
 def _behind_norms(found: Found, stage: Stage) -> list[Structural]:

@@ -78,10 +78,10 @@ class Reading:
             return None
         typeset = self._typeset
         if structure.network is not self.network:
-            typeset = Typeset(structure, Roles(structure), self.symbols)
-            if len(structure.network.nodes) == len(self.network.nodes):
-                typeset.names = {
-                    i: name for i, name in self._typeset.names.items() if i in structure.lines}
+            same = len(structure.network.nodes) == len(self.network.nodes)
+            names = {i: name for i, name in typeset.names.items() if i in structure.lines}
+            typeset = Typeset(
+                structure, Roles(structure), self.symbols, names if same else None)
         return equations(typeset, steps, family, acting.entry(), self.shapes)
 
     def layer(self, number: int) -> str | None:

@@ -39,8 +39,10 @@ class Typeset:
     """Formulas of one program."""
 
     def __init__(
-        self, structure: Structure, roles: Roles, symbols: Mapping[str, str]
+        self, structure: Structure, roles: Roles, symbols: Mapping[str, str],
+        names: Mapping[int, str] | None = None,
     ) -> None:
+        """`names`: the letters of lines, where they are known."""
         self.structure, self.roles, self.symbols = structure, roles, symbols
         self.nodes, self.lines = structure.network.nodes, structure.lines
         self.heads, self.convolutions = Heads(structure), Convolutions(roles)
@@ -49,14 +51,15 @@ class Typeset:
         self.instead: dict[int | str, Term] = {}
         #: Whether values with heads side by side are written as the part of one head.
         self.one_head = False
-        self.names: dict[int, str] = {}
+        self.names = dict(names or {})
         self.constants, self.products = Constants(self.nodes), Products(self)
         self._blocks: dict[str, list[Block]] = {}
         for name in symbols:
             block = Block.parse(name)
             if block is not None:
                 self._blocks.setdefault(block.parameter, []).append(block)
-        self._name_lines()
+        if names is None:
+            self._name_lines()
 
     # -- the network -----------------------------------------------------------------------------
 

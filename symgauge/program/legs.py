@@ -77,6 +77,23 @@ class Legs:
         """An axis that is a new leg."""
         return () if size == 1 else ((self._new(size), 1),)
 
+    def copied(self, axis: Axis, source: Legs, known: dict[int, int]) -> Axis:
+        """An axis of other legs, made of legs that are split and identified as they are there.
+
+        `known`: the copies of roots, to which is added.
+        """
+        out = []
+        for leg, parity in axis:
+            root, turn = source.find(leg)
+            if root not in known:
+                known[root] = self._new(source._size[root])
+                structure = source._structure[root]
+                if structure is not None:
+                    self._structure[known[root]] = (
+                        structure[0], self.copied(structure[1], source, known))
+            out.append((known[root], parity * turn))
+        return tuple(out)
+
     def leg_size(self, leg: int) -> int:
         """Number of indices of a leg."""
         return self._size[leg]

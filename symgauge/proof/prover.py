@@ -29,6 +29,7 @@ from symgauge.lie.fields import VectorField
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
+from symgauge.program.excerpt import lines_below, needed_lines
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
 from symgauge.program.network import Network, Node
@@ -41,7 +42,6 @@ from symgauge.proof.in_time import (
 )
 from symgauge.proof.line_rules import MAX_TERMS, LineRules
 from symgauge.proof.record import METHOD, Line, Proof
-from symgauge.proof.regions import lines_below, needed_lines
 from symgauge.proof.starts import AT_STARTS, constancies, with_starts
 from symgauge.verdict import Verdict
 

@@ -1,8 +1,6 @@
-"""Parts of a program that a proof evaluates by themselves."""
+"""Composite lines, as programs that a proof evaluates by themselves."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
@@ -21,20 +19,3 @@ def expansion(network: Network, node: Node) -> Network:
         xs.append(build.leaf(made))
     assert node.op is not None
     return build.network([build.lower(node.op, xs, node.attrs)])
-
-
-def needed_lines(network: Network) -> set[int]:
-    """Lines that an output reads."""
-    return lines_below(network, network.outputs)
-
-
-def lines_below(network: Network, lines: Sequence[int]) -> set[int]:
-    """These lines and all that they are made of."""
-    found: set[int] = set()
-    stack = list(lines)
-    while stack:
-        i = stack.pop()
-        if i not in found:
-            found.add(i)
-            stack.extend(network.nodes[i].inputs)
-    return found

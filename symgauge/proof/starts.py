@@ -28,12 +28,12 @@ from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.array import Array
 from symgauge.program.build import Builder
+from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
 from symgauge.proof.folding import Folded, as_number
 from symgauge.proof.in_time import TIME_DEGREE, inputs_of
-from symgauge.proof.regions import lines_below
 
 #: Unknown entries of a variation above which it is not looked for.
 MAX_UNKNOWNS = 800

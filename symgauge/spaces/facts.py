@@ -61,6 +61,11 @@ class Facts:
     #: {axis: the sum of a line along it, or that of the line over the parameter that is named}.
     sums: Mapping[int, Mapping[int, Sum]]
 
+    def tells(self, node: int) -> bool:
+        """Whether anything is known of a line."""
+        return node in self.views or node in self.picks or any(
+            known.get(node) for known in (self.flat, self.totals, self.over, self.steady))
+
     def total(self, node: int, axis: int) -> int | None:
         """What a line sums to along an axis, if that is known."""
         return self.totals.get(node, {}).get(axis)

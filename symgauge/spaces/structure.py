@@ -68,6 +68,7 @@ class Structure:
                 if j in self.users:
                     self.users[j].append(i)
         self._tree: dict[tuple[int, int], list[Ref]] = {}
+        self._addresses: dict[int, list[tuple[Address, Ref]]] = {}
         self._fields: dict[int, Structure] = {}
 
     def field(self, line: Line) -> Structure:
@@ -126,10 +127,13 @@ class Structure:
         """The factors of a summand."""
         return self.legs.leaves((part,)) if self.size(part[0]) > 1 else []
 
-    def addresses(self, node: int) -> Iterator[tuple[Address, Ref]]:
+    def addresses(self, node: int) -> Sequence[tuple[Address, Ref]]:
         """Every leaf of a line with its leg and parity, those inside direct sums included."""
-        for axis in range(len(self.axes[node])):
-            yield from self._below((axis,), self.leaves(node, axis))
+        if node not in self._addresses:
+            self._addresses[node] = [
+                found for axis in range(len(self.axes[node]))
+                for found in self._below((axis,), self.leaves(node, axis))]
+        return self._addresses[node]
 
     def _below(self, prefix: Address, leaves: list[Ref]) -> Iterator[tuple[Address, Ref]]:
         for k, (leg, parity) in enumerate(leaves):

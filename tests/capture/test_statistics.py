@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from symgauge.capture import without_weights
+from symgauge.capture import capture, capture_with_statistics
 from symgauge.capture.statistics import free_statistics
+from symgauge.program.outline import outline_digest
 
 
 class Held(nn.Module):
@@ -51,3 +53,22 @@ def test_one_part_under_two_names_has_its_buffers_once() -> None:
     part = nn.BatchNorm1d(3)
     module = nn.Sequential(part, nn.ReLU(), part)
     assert free_statistics(module) == ["0.running_mean", "0.running_var"]
+
+
+def test_a_program_is_read_with_its_statistics_from_the_same_export() -> None:
+    """As if they had been parameters when the module was exported."""
+    def made() -> torch.nn.Module:
+        return torch.nn.Sequential(
+            torch.nn.Conv1d(2, 3, 1), torch.nn.BatchNorm1d(3), torch.nn.ReLU(),
+            torch.nn.Conv1d(3, 2, 1)).eval()
+
+    example = (torch.randn(1, 2, 4),)
+    found = capture_with_statistics(made(), example, {}, None, "logits")
+    module = made()
+    names = free_statistics(module)
+    with torch.no_grad():
+        before = capture(module, example, meta=True).network
+    assert found.freed is not None
+    network, freed = found.freed
+    assert freed == names == ["1.running_mean", "1.running_var"]
+    assert outline_digest(network) == outline_digest(before) != outline_digest(found.network)

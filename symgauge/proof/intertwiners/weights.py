@@ -8,9 +8,11 @@ from math import lcm
 
 from symgauge.laws.facts import facts_of
 from symgauge.laws.sweep import Step, weighed
-from symgauge.laws.weighing import Form, Scaled, Weighing, Weights
+from symgauge.laws.weighing import Form, Scaled, Weighing, Weights, sum_of, times
 from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
+
+NONE = Fraction(0)
 
 
 def solve_weights(
@@ -54,36 +56,48 @@ def _swept(
     return weighing.equations, steps
 
 
-def nullspace(equations: Iterable[Form], unknowns: int) -> list[list[Fraction]]:
-    """Solutions of form = 0 for all forms, by elimination of the first unknown of each."""
-    rows: dict[int, dict[int, Fraction]] = {}
-    for form in equations:
+class Echelon:
+    """Sparse rows of numbers: those that are independent, each divided by its first entry."""
+
+    def __init__(self, forms: Iterable[Form] = ()) -> None:
+        #: By the column where it begins.
+        self.rows: dict[int, dict[int, Fraction]] = {}
+        for form in forms:
+            self.add(form)
+
+    def add(self, form: Form) -> bool:
+        """Take a row; whether it is no combination of those before.
+
+        >>> rows = Echelon([{0: Fraction(1), 1: Fraction(2)}])
+        >>> rows.add({0: Fraction(2), 1: Fraction(4)}), rows.add({1: Fraction(3)})
+        (False, True)
+        """
         row = {k: c for k, c in form.items() if c}
         while row:
             k = min(row)
-            if k not in rows:
-                rows[k] = {j: c / row[k] for j, c in row.items()}
-                break
             factor = row[k]
-            for j, c in rows[k].items():
-                row[j] = row.get(j, Fraction(0)) - factor * c
+            if k not in self.rows:
+                self.rows[k] = {j: c / factor for j, c in row.items()}
+                return True
+            for j, c in self.rows[k].items():
+                row[j] = row.get(j, NONE) - factor * c
                 if not row[j]:
                     del row[j]
-    basis = []
-    for free in (k for k in range(unknowns) if k not in rows):
-        solution = [Fraction(0)] * unknowns
-        solution[free] = Fraction(1)
-        for k in sorted(rows, reverse=True):
-            solution[k] = -sum(
-                (c * solution[j] for j, c in rows[k].items() if j != k), Fraction(0))
-        basis.append(solution)
-    return basis
+        return False
 
 
-def rank_of(rows: Sequence[Sequence[Fraction]]) -> int:
-    """The rank of rows of numbers."""
-    n = len(rows[0])
-    return n - len(nullspace((dict(enumerate(row)) for row in rows), n))
+def nullspace(equations: Iterable[Form], unknowns: int) -> list[list[Fraction]]:
+    """Solutions of form = 0 for all forms, by elimination of the first unknown of each."""
+    rows = Echelon(equations).rows
+    #: Each unknown in the free ones.
+    known: dict[int, Form] = {k: {k: Fraction(1)} for k in range(unknowns) if k not in rows}
+    basis = {k: [NONE] * unknowns for k in known}
+    for k in sorted(rows, reverse=True):
+        known[k] = sum_of(*(times(known[j], -c) for j, c in rows[k].items() if j != k))
+    for k, form in known.items():
+        for free, c in form.items():
+            basis[free][k] = c
+    return list(basis.values())
 
 
 def primitive(row: Sequence[Fraction]) -> list[Fraction]:

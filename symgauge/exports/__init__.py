@@ -1,0 +1,1 @@
+"""Programs that torch exports, as graphs of torch's own."""
