@@ -2,9 +2,9 @@
 
 The rank at any point is at most the generic one, so the point may be chosen. On a residual stream
 x_j = x_{j-1} + b_j all summands but the first ones are made to write windows of a few coordinates,
-that of the next one starting no earlier (see `windows`). A row whose cotangent at the last line of
-the stream is 0 but in coordinate k sees nothing of what summands read whose window starts later, and
-of what writes the stream a few entries. So with the rows of coordinate 1, 2, ... and
+that of the next one starting no earlier (see `windows`). A row whose cotangent at the last line
+of the stream is 0 but in coordinate k sees nothing of what summands read whose window starts
+later, and of what writes the stream a few entries. So with the rows of coordinate 1, 2, ... and
 columns by the first coordinate that sees them
 
     J = (D_1 0 0; * D_2 0; * * D_3),    rank J >= rank D_1 + rank D_2 + rank D_3.
