@@ -40,7 +40,7 @@ Mask = npt.NDArray[np.bool_]
 #: Rows, about so many, at most; 0 may stand in columns that are not in the mask.
 Batch = Callable[[int, Mask], Array]
 #: Coordinates from which one elimination takes longer than those of the parts, and their points.
-MANY = 4000
+MANY = 3000
 #: Spare rows, as a multiple of those that one input gives, after which a rank is taken as found.
 SPARE_INPUTS = 8
 
