@@ -222,6 +222,22 @@ def test_what_the_first_block_annuls_a_later_one_may_see(shared: bool) -> None:
     assert triangle.rank == (whole if shared else 6) and whole == 8
 
 
+def test_what_no_block_has_seen_is_always_asked_for() -> None:
+    """Else a row that sees more would not be noticed; what all blocks share is asked for too."""
+    field, rng = PrimeField(10007), np.random.default_rng(1)
+    shared = np.array([True, False, False, False])
+    triangle = Triangle(np.ones(4, dtype=bool), shared, field, rng)
+    asked: list[list[bool]] = []
+
+    def batch(wanted: int, needed: Mask) -> Array:
+        asked.append(needed.tolist())
+        return np.tile(np.array([[1.0, 1.0, 0.0, 0.0]]), (600, 1))
+
+    for _ in range(2):
+        triangle.add(batch, 8)
+    assert asked == [[True] * 4, [True, False, True, True]]
+
+
 def test_rows_that_see_more_than_their_block_are_left_out() -> None:
     """The second block's column is seen by a late row of the first: counted once."""
     field, rng = PrimeField(10007), np.random.default_rng(1)
