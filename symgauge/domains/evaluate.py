@@ -92,12 +92,14 @@ def tangents(
 
 def pulled(
     network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array],
-    stop: int | None = None,
+    stop: int | None = None, still: Sequence[bool] | None = None,
 ) -> dict[int, Array]:
     """The adjoint applied to one seed per output, at the leaves by position (missing is zero).
 
-    `stop`: a line that counts as a leaf.
+    `stop`: a line that counts as a leaf. `still`: the lines that count as constants, those that
+    depend on no input and no parameter if it is not given.
     """
+    still = network.is_constant if still is None else still
     held: dict[int, Array] = {}
 
     def accumulate(i: int, ct: Array) -> None:
@@ -107,7 +109,7 @@ def pulled(
         accumulate(i, seed)
     for i in range(len(network.nodes) - 1, -1, -1):
         node = network.nodes[i]
-        if node.op is None or i not in held or network.is_constant[i] or i == stop:
+        if node.op is None or i not in held or still[i] or i == stop:
             continue
         if domain.vanishes(held[i]):
             del held[i]
@@ -118,17 +120,21 @@ def pulled(
             node.inputs, node.op.cotangent(domain, xs, lines[i], held.pop(i), **node.attrs),
             strict=True,
         ):
-            if ct is not None and not network.is_constant[j]:
+            if ct is not None and not still[j]:
                 accumulate(j, ct)
     return held
 
 
 def cotangents(
-    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array]
+    network: Network, domain: Domain, lines: Sequence[Array], seeds: Sequence[Array],
+    still: Sequence[bool] | None = None,
 ) -> dict[str, Array]:
-    """The adjoint applied to one seed per output: one row of the Jacobian per batch entry."""
+    """The adjoint applied to one seed per output: one row of the Jacobian per batch entry.
+
+    `still` as for `pulled`: 0 at parameters that count as constants.
+    """
     batch = len(seeds[0])
-    held = pulled(network, domain, lines, seeds)
+    held = pulled(network, domain, lines, seeds, still=still)
     rows: dict[str, Array] = {}
     for position, parameter in zip(network.parameter_nodes, network.parameters, strict=True):
         ct = held.get(position)

@@ -7,7 +7,7 @@ here only says where a rank is looked for, never what it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +17,14 @@ from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.residues import ResidueDomain
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import residue_inputs
-from symgauge.program.array import Array
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.network import Network, Node
 
 #: Points at which an entry that writes a coordinate is seen to do so.
 SEEN_AT = 4
+
+#: For each entry of a tensor the coordinate that it writes.
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,22 @@ class Summand:
     @property
     def form(self) -> tuple[object, ...]:
         """Equal for summands of the same form: ops and shapes, without names."""
-        return tuple((n.op_name, n.shape, n.inputs) for n in self.network.nodes)
+        lines = ((n.op_name, n.shape, n.inputs) for n in self.network.nodes)
+        return (*lines, *(p.name in self.own for p in self.network.parameters))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Its own parameters, in one order for all summands of a form."""
+        return tuple(p.name for p in self.network.parameters if p.name in self.own)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The last line of a stream, and its summands from the first on."""
+    """The last line of a stream, its summands from the first on, parameters behind it alone."""
 
     last: int
     summands: tuple[Summand, ...]
+    behind: frozenset[str]
 
     @property
     def width(self) -> int:
@@ -82,7 +91,10 @@ def stream_of(network: Network) -> Stream | None:
         found.append(Summand(_part(network, needed, start, stop), frozenset(own)))
         line = start
         skipped = _skipped(network, above, line)
-    return Stream(last, tuple(reversed(found))) if len(found) > 1 else None
+    behind = frozenset(
+        p.name for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
+        if not above[last] >> i & 1)
+    return Stream(last, tuple(reversed(found)), behind) if len(found) > 1 else None
 
 
 def _above(network: Network) -> list[int]:
@@ -146,17 +158,49 @@ def _part(network: Network, needed: Collection[int], start: int, stop: int) -> N
     return Network(tuple(nodes), (at[stop],), network.ops)
 
 
-def writing_alone(
-    summand: Summand, written: npt.NDArray[np.bool_], theta: Mapping[str, Array], draw: Draw
-) -> dict[str, Array]:
-    """Its own parameters, those entries 0 that move no coordinate of the last axis in `written`."""
+def writers(summand: Summand, draw: Draw) -> dict[str, Places]:
+    """Which coordinate of the last axis each entry of its own parameters moves alone; -1: none."""
     network, field, rng = summand.network, draw.field, draw.rng
-    domain = ResidueDomain(field, draw.salt or 0, SEEN_AT, (), True)
-    drawn = {p.name: field.random(rng, (SEEN_AT, *p.shape)) for p in network.parameters}
-    lines = values(network, domain, drawn, residue_inputs(network, field, rng, SEEN_AT))
-    seed = field.random(rng, (SEEN_AT, *summand.shape)) * written
-    rows = cotangents(network, domain, lines, [seed])
-    return {
-        name: np.where((rows[name] != 0.0).any(axis=0), theta[name], 0.0)
-        for name in sorted(summand.own)
-    }
+    width = summand.shape[-1]
+    batch = SEEN_AT * width
+    domain = ResidueDomain(field, draw.salt or 0, batch, (), True)
+    drawn = {p.name: field.random(rng, (batch, *p.shape)) for p in network.parameters}
+    lines = values(network, domain, drawn, residue_inputs(network, field, rng, batch))
+    one = np.tile(np.eye(width), (SEEN_AT, 1)).reshape(
+        batch, *(1 for _ in summand.shape[1:]), width)
+    rows = cotangents(
+        network, domain, lines, [field.random(rng, (batch, *summand.shape)) * one])
+    found = {}
+    for name in summand.named:
+        row = rows[name]
+        moved = (row != 0.0).reshape(SEEN_AT, width, *row.shape[1:]).any(axis=0)
+        found[name] = np.where(moved.sum(axis=0) == 1, moved.argmax(axis=0), -1)
+    return found
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which entries write: to the coordinates start, ..., start + size - 1, each to one of them.
+
+    The entries that may write a coordinate are taken as so many sources in their order; `turns`:
+    a source writes the next coordinate after the one before, else so do equally many together.
+    """
+
+    start: int
+    size: int
+    turns: bool
+
+    def writes(self, places: Places) -> npt.NDArray[np.bool_]:
+        """The entries that may be other than 0, of a tensor with `writers` as given."""
+        source = np.zeros_like(places)
+        several = 0
+        for c in np.unique(places[places >= 0]):
+            at = places == c
+            several = max(several, int(at.sum()))
+            source[at] = np.arange(at.sum())
+        to = source % self.size if self.turns else source * self.size // max(several, 1)
+        inside = (self.start <= places) & (places < self.start + self.size)
+        # what a coordinate has a few entries of, as gains, stays
+        mine = inside & ((to == places - self.start) | (several < self.size))
+        out: npt.NDArray[np.bool_] = (places < 0) | mine
+        return out

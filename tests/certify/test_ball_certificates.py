@@ -110,6 +110,22 @@ def test_dead_units_raise_no_rank() -> None:
     assert shown_rank(network_of("W:4x3 A:2x4 b:2", formula, real(1, 3))) == 8 + 2
 
 
+@pytest.mark.parametrize("square", [False, True])
+def test_the_point_lies_where_logarithms_are_defined(square: bool) -> None:
+    """log w asks for positive parameters, log(1 - w w) for small ones; of either sign at random."""
+    class Logarithm(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.full((8,), 0.5))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x * torch.log(1 - self.w * self.w if square else self.w)
+
+    network = capture(Logarithm(), (torch.ones(1, 8),)).network
+    minor = find_minor(network, read_coordinates(network), {}, 8, np.random.default_rng(0))
+    assert minor.rank == 8 and is_shown(network, minor)
+
+
 def test_a_pruned_weight_raises_no_rank() -> None:
     """A mask of zeros: one weight is never read, and its unit is an affine function of one x."""
     mask = torch.ones(3, 2)

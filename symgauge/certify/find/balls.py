@@ -8,7 +8,7 @@ than are needed are evaluated in balls and eliminated there with complete pivoti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
@@ -37,6 +37,8 @@ ENTRIES = 6
 ROWS, GROWTH, POOLS = 4, 4, 3
 #: Norm that is left, relative to the first, below which floats do not see a further row.
 SEEN = 1e-13
+#: Sizes of parameters that are tried where functions may have no value, at so many inputs each.
+SIZES, TRIED = (1.0, 0.125), 8
 #: Points tried where none reaches the rank asked for.
 POINTS = 2
 #: Multiplications of one elimination in balls at most.
@@ -240,11 +242,26 @@ def _rounded(a: Array) -> Array:
 
 
 def _draw_theta(network: Network, cell: Mapping[str, Array], rng: np.random.Generator) -> Point:
-    if not cell:
-        drawn, _ = draw_reals(lower(network), rng, 1)
-        cell = {n: _rounded(a) for n, a in drawn.items()}
-    return {p.name: _fractions(np.asarray(cell[p.name]).reshape(p.shape))
-            for p in network.parameters}
+    """That of the cell; else one at which the program has values at some inputs, where it is found.
+
+    Random parameters may lie outside of the domain of a logarithm or of a root, wherever the inputs
+    are: positive ones are tried then, and smaller ones.
+    """
+    lowered = lower(network)
+    drawn = cell or draw_reals(lowered, rng, 1)[0]
+    points: list[Point] = []
+    for moved in (drawn,) if cell else _turned(drawn):
+        points.append({p.name: _fractions(np.asarray(moved[p.name]).reshape(p.shape))
+                       for p in network.parameters})
+        if cell or _rows_at(lowered, points[-1], TRIED, 1, rng)[0]:
+            return points[-1]
+    return points[0]
+
+
+def _turned(drawn: Mapping[str, Array]) -> Iterator[Mapping[str, Array]]:
+    for size in SIZES:
+        yield {n: _rounded(size * a) for n, a in drawn.items()}
+        yield {n: _rounded(size * np.abs(a)) for n, a in drawn.items()}
 
 
 def _pool(network: Network, theta: Point, size: int, rng: np.random.Generator) -> _Pool:
