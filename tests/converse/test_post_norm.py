@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from symgauge.capture import capture
 from symgauge.capture.target import load_target
-from symgauge.converse.complete import Extent, completeness
+from symgauge.completeness.complete import Extent, completeness
 from symgauge.converse.sweep import sweep
 from symgauge.program.network import Network
 from symgauge.zoo import load

@@ -10,7 +10,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mlp, real
 from torch import Tensor
 
 from symgauge.capture import capture
-from symgauge.converse.complete import AGREES, Completeness, Extent, check, completeness
+from symgauge.completeness.complete import AGREES, Completeness, Extent, check, completeness
 from symgauge.converse.facts import FACTS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sweep import sweep
