@@ -7,10 +7,10 @@ normed_networks.py or post_networks.py is captured and swept; the rank of its Ja
 modulo a prime, at random points (of piecewise networks the largest over several cells). Where the
 sizes are in the range, the bound must not be below P - rank; and what the steps leave free must not
 be below the same of the parameters that they settle, all others held (which tells more where the
-sweep stops early). The polynomial of a composed network is taken at other sizes too: where these meet the
-printed conditions, it must not be below P - rank there. Where nothing else is said to be at these
-sizes, families, bound and P - rank must be one number, and the second reading (room `steps`) must
-not establish other steps.
+sweep stops early). The polynomial of a composed network is taken at other sizes too: where these
+meet the printed conditions, it must not be below P - rank there. Where nothing else is said to be
+at these sizes, families, bound and P - rank must be one number, and the second reading (room
+`steps`) must not establish other steps.
 
 With --out, each network is a line of FILE, and seeds that are there already are not run again.
 Printed: every violation with its network, a tally, and where the sweep stops; the exit status is
