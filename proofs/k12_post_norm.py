@@ -8,7 +8,6 @@ import sympy
 
 from symgauge.theorem import (
     Counterexample,
-    ExactRank,
     MatrixCounterexample,
     MatrixIdentity,
     PolynomialIdentity,
@@ -16,7 +15,6 @@ from symgauge.theorem import (
     Step,
     Theorem,
     derivative,
-    linear_map,
     main,
     matrix,
     sizes,
@@ -32,17 +30,6 @@ G, dG = (matrix("G", d, d, kind="diagonal"),
 def redundancy(layers: int, a: int, phi: int, d: int, eps: bool) -> int:
     """P - rank J; `a` and `phi` as in K7. For eps = 0 the count is seen, not proved."""
     return layers * (a + phi + 2 * (not eps)) + d
-
-
-def layer_norm_redundancy(
-    layers: int, a: int, writes: tuple[int, int, int], d: int, o: int
-) -> int:
-    """P - rank J with LayerNorm, all biases but that of W_in: seen, not proved; writes as in K7."""
-    read, mixed, units = writes
-    blocks = layers * (a + mixed + units + 2 + units) + (layers - 1) * read
-    head = o * d + d - o * (d - 1) + d
-    turn = 1 if layers == 1 or d == 3 else 0
-    return blocks + (2 * layers - 1) * d + head + d + turn
 
 
 def gains() -> list[Step]:
@@ -110,44 +97,6 @@ def attention() -> list[Step]:
     ]
 
 
-def centred_gains() -> list[Step]:
-    """LayerNorm: G is read through C on both sides, C G C A - A C G C = C dG C, A 1 = 0."""
-    x, t = sympy.symbols("x t")
-    P = sympy.Function("P")(x)
-    return [
-        PolynomialIdentity(
-            "the spectrum of C G C: critical points of the polynomial with the gains as roots",
-            (P + t).diff(x), P.diff(x),
-            note=r"$\det(C G C - \mu)$ on what sums to 0 is, up to a factor, $P'(\mu)$, $P = "
-            r"\prod_i (x - g_i)$. $P + t$ has the same $P'$: one direction of the gains, $\delta "
-            r"g_i = 1 / P'(g_i)$, is a rotation.",
-        ),
-        *(ExactRank(
-            f"d = {size}, {norms} norms with one rotation: {left} solutions",
-            _turned_gains(size, norms), size * (size - 1) // 2 + norms * size - left,
-            scope=f"d = {size}, {norms} norms",
-        ) for size, norms, left in ((3, 1, 1), (4, 1, 1), (5, 1, 1), (3, 2, 1), (4, 2, 0),
-                                    (5, 2, 0))),
-    ]
-
-
-def _turned_gains(size: int, norms: int) -> sympy.Matrix:
-    """(A, dG of each norm), A skew, to C G C A - A C G C - C dG C and A 1."""
-    cells = [(i, j) for i in range(size) for j in range(i)]
-    C = sympy.eye(size) - sympy.ones(size, size) / size
-    Ks = [C * sympy.diag(*(x**2 + (k + 1) * x + 1 for x in range(1, size + 1))) * C
-          for k in range(norms)]
-
-    def image(a: sympy.Matrix, *changes: sympy.Matrix) -> sympy.Matrix:
-        A = sympy.zeros(size, size)
-        for value, (i, j) in zip(a, cells):
-            A[i, j], A[j, i] = value, -value
-        rows = [K * A - A * K - C * sympy.diag(*dg) * C for K, dg in zip(Ks, changes)]
-        return sympy.Matrix([e for r in rows for e in r] + list(A * sympy.ones(size, 1)))
-
-    return linear_map(image, (len(cells), 1), *[(size, 1)] * norms)
-
-
 def must_fail() -> list[Step]:
     """Without gains, or with equal ones, the stream turns."""
     skew = matrix("Omega", d, d, kind="skew")
@@ -191,10 +140,9 @@ def theorem() -> Theorem:
         ),
         scope=(
             r"All sizes in the range. Not covered: $d_v = d$; $\epsilon = 0$, where $2 L$ more was "
-            r"seen; LayerNorm, where gains and a rotation have one direction in common in a stack "
-            r"of one block, or if $d = 3$, and the counts of this file's last formula were seen."
+            r"seen. LayerNorm is K14."
         ),
-        steps=(*gains(), *attention(), *centred_gains(), *must_fail()),
+        steps=(*gains(), *attention(), *must_fail()),
         conclusion=(
             r"$z = n G_1$ spans at every level: $N$ maps $\mathbb{R}^d$ onto a ball if $\epsilon > "
             r"0$. The head and the last MLP are K10: $\delta z = z A$, $A$ skew, for the sum under "

@@ -23,7 +23,7 @@ import known_networks  # noqa: E402
 
 from symgauge.capture import build_without_weights, capture  # noqa: E402
 from symgauge.cli.inputs import target_of  # noqa: E402
-from symgauge.converse.complete import Completeness, completeness  # noqa: E402
+from symgauge.completeness.complete import Completeness, completeness  # noqa: E402
 from symgauge.errors import SymgaugeError  # noqa: E402
 from symgauge.program.network import Network  # noqa: E402
 

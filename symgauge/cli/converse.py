@@ -26,7 +26,7 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status: 2 where nothing says that all is known."""
-    from symgauge.converse.complete import Extent, completeness
+    from symgauge.completeness.complete import Extent, completeness
     from symgauge.report.completeness import print_completeness
 
     with showing_progress() as progress, redirect_stdout(sys.stderr):

@@ -14,7 +14,7 @@ from symgauge.converse.sizes import Condition, Size
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
-from symgauge.sums.affine import Affine, Reader, Term, Weight
+from symgauge.sums.affine import Affine, Bias, Reader, Term, Weight
 from symgauge.sums.bases import Base, Bases, Gated, Mixing, Norm, Source, Units
 from symgauge.sums.stop import Stop
 
@@ -34,8 +34,9 @@ class Context:
         self.outside: list[Condition] = []
         self.probabilities = False
         self.tied: int | None = None
-        #: The matrix that reads the stream out.
+        #: The matrix that reads the stream out, and its bias.
         self.head: int | None = None
+        self.head_bias: int | None = None
         #: Whether a constant is added to what is read out.
         self.head_biased = False
         self.tied_gain = self.tied_centred = self.tied_bias = False
@@ -109,6 +110,15 @@ class Context:
                     return
         raise Stop(z.node, "attention", "the rows are no plain list of tokens")
 
+    def read_out(self, u: Weight, own: Sequence[Bias]) -> None:
+        """Note the head, the first matrix that is met, and its bias."""
+        if self.head is None:
+            self.head, self.head_bias = u.node, own[0].node if own else None
+
+    def descend(self, goals: Sequence[Affine], ones: bool = False) -> None:
+        """All of these do not vary (`ones`: but for a multiple of 1)."""
+        raise NotImplementedError
+
     def vocabulary(self, source: Source, term: Term) -> None:
         """Record V >= T (P' + 1)."""
         ledger, sizes = self.ledger, self.ledger.sizes
@@ -120,9 +130,10 @@ class Context:
         # d + 1 columns of the head tell all that the argument needs: the others follow
         d = sizes.of(w.node, w.outs)
         kept = d + 1 if self.head is not None else Integer(0)
-        others = d * kept + sum(
+        others = (d if self.head_bias is None else d + 1) * kept + sum(
             (sizes.parameter(i) for i in self.structure.network.parameter_nodes
-             if i in self.structure.lines and i not in (w.node, self.head)), Integer(0))
+             if i in self.structure.lines and i not in (w.node, self.head, self.head_bias)),
+            Integer(0))
         needed = Condition(
             expand(sizes.of(term.base, rows) * (others + 1) + kept),
             sizes.of(term.base, term.feats), "fresh tokens are generic points")

@@ -12,12 +12,13 @@ from symgauge.converse.context import Context
 from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import chain, is_full, is_own, width
 from symgauge.converse.facts.norms import between, read_all, reading
-from symgauge.converse.facts.stream import HEAD, HEAD_NORM, NORM_OUT
-from symgauge.converse.facts.units import EXPONENTIAL
+from symgauge.converse.facts.stream import HEAD, HEAD_NORM, NORM_OUT, NORMED_UNITS
+from symgauge.converse.facts.units import EXPONENTIAL, units
+from symgauge.converse.post_norm import PostNorm, is_post
 from symgauge.converse.sizes import Size
 from symgauge.converse.stream import Stream
 from symgauge.sums.affine import Affine, Factors, Gain, Term, Weight
-from symgauge.sums.bases import Mixing, Norm, Source
+from symgauge.sums.bases import Mixing, Norm, Source, Units
 from symgauge.sums.stop import Stop
 
 
@@ -32,7 +33,7 @@ def plain_head(sweep: Context, goal: Affine, shared: Factors, ones: bool) -> Non
     inner = tuple(replace(b, factors=b.factors[:-n]) for b in goal.biases
                   if b.factors[-n:] == factors)
     ledger.step(HEAD, goal.node)
-    sweep.head = u.node
+    sweep.read_out(u, own)
     d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
     ledger.settle((u.piece,))
     ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
@@ -177,8 +178,11 @@ def _norm_out(sweep: Context, goal: Affine, base: Norm) -> None:
     ledger.settle(f.piece for f in t.factors)
     ledger.settle(b.piece for b in goal.biases)
     ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
-    sweep.spans(base.argument, d)
     sweep.head_biased = bool(goal.biases)
+    if is_post(sweep, base.argument):
+        PostNorm(sweep, d, base).run(turns=False)
+        return
+    sweep.spans(base.argument, d)
     Stream(sweep, d).down(base.argument, Bound(
         Matrices.ZERO, scale=base.eps == 0, ones="free" if base.centred else "", projective=True))
 
@@ -192,12 +196,16 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
         raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
     (u,) = weights
     ledger.step(HEAD_NORM, goal.node)
-    sweep.head, sweep.head_biased = u.node, bool(goal.biases)
+    own = [b for b in goal.biases if not b.factors]
+    sweep.read_out(u, own)
+    sweep.head_biased = bool(goal.biases)
     d, o = ledger.sizes.of(u.node, u.ins), ledger.sizes.of(u.node, u.outs)
     ledger.asks(d, o - 1 if ones else o, "the head sees the stream")
-    own = [b for b in goal.biases if not b.factors]
     if len(own) > 1 or any(not is_full(b) for b in own):
         raise Stop(goal.node, HEAD_NORM.name, "several biases of a head")
+    if len(base.argument.terms) == 1 and not ones:
+        _units_head(sweep, goal, base, u)
+        return
     if ledger.uses[u.node] == 2:
         _tied_head(sweep, goal, base, u)
     else:
@@ -208,11 +216,44 @@ def _norm_head(sweep: Context, goal: Affine, base: Norm, ones: bool) -> None:
             if own:
                 ledger.free("biases", Integer(1))
     ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+    if is_post(sweep, base.argument):
+        PostNorm(sweep, d, base).run(turns=True)
+        return
     sweep.spans(base.argument, d)
     ledger.commit(d * d + d)
     Stream(sweep, d).down(base.argument, Bound(
         Matrices.ROTATIONS, scale=base.eps == 0, ones="free" if base.centred else "",
         projective=True))
+
+
+def _units_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:
+    """N(a) G U + b, a = act(u_i) entry by entry: a does not vary."""
+    ledger, argument = sweep.ledger, base.argument
+    (t,), (inner,) = goal.terms, argument.terms
+    below = sweep.base(inner)
+    if not isinstance(below, Units) or below.converse != "smooth" or inner.factors or (
+            argument.biases or argument.constant or base.eps == 0):
+        raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
+    ledger.step(NORMED_UNITS, goal.node)
+    d = ledger.sizes.of(u.node, u.ins)
+    ledger.asks(3 if base.centred else 2, d, "a norm of two entries")
+    if ledger.uses[u.node] == 2:
+        own = [b for b in goal.biases if is_own(b)]
+        shift = [b for b in goal.biases if b not in own]
+        if len(t.factors) != 2 or len(shift) > 1 or any(b.factors != (u,) for b in shift):
+            raise Stop(goal.node, NORMED_UNITS.name, "a tied head with other maps or biases")
+        lines = [sweep.base(x) for x in below.argument.terms]
+        if not all(isinstance(x, Norm) and is_post(sweep, x.argument) for x in lines):
+            raise Stop(goal.node, NORMED_UNITS.name, "a tied head of units above another stream")
+        ledger.settle((u.node,), shared=2)
+        ledger.settle((t.factors[0].piece, *(b.piece for b in goal.biases)))
+        if own and shift:
+            ledger.free("the norm's bias", d)
+        sweep.tied, sweep.tied_gain, sweep.tied_centred = u.node, True, base.centred
+        sweep.tied_bias = bool(shift) and not own
+    else:
+        read_all(sweep, base, [reading(goal.biases, t.factors)])
+    sweep.descend(units(sweep, below, d, False))
 
 
 def _tied_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:

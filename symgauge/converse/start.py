@@ -14,6 +14,8 @@ from symgauge.sums.affine import Affine, Bias, Term, Weight
 from symgauge.sums.bases import Source
 from symgauge.sums.stop import Stop
 
+BEYOND = "rows of a table beyond the example's positions are left out"
+
 
 def start(sweep: Context, width: Size, y: Affine, bound: Bound, mixes: bool) -> None:
     """Settle what the stream begins with. `mixes`: whether the lowest block has an attention."""
@@ -58,7 +60,7 @@ def _maps(y: Affine, t: Term) -> tuple[Weight, list[Bias]]:
     """The matrix behind the input, and the table of positions if there is one."""
     if len(t.factors) != 1 or not isinstance(t.factors[0], Weight):
         raise Stop(y.node, START.name, "the stream begins behind several maps")
-    tables = [b for b in y.biases if b.rows]
+    tables = [b for b in y.biases if b.rows and not b.one_row]
     if any(b.factors for b in y.biases) or len(tables) > 1 or any(
             len(b.rows) != 1 for b in tables):
         raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
@@ -88,7 +90,10 @@ def _tied_constants(sweep: Context, width: Size, y: Affine, bound: Bound) -> Non
     """
     ledger = sweep.ledger
     if len(y.biases) > 1:
-        raise Stop(y.node, START.name, "several constants beside a tied table")
+        if bound.matrix is not Matrices.ZERO or sweep.probabilities:
+            raise Stop(y.node, START.name, "several constants beside a tied table")
+        ledger.free("constants against each other",
+                    (width - 1 if bound.ones == "free" else width) * (len(y.biases) - 1))
     if sweep.probabilities and y.biases:
         ledger.free("a shift of tokens against positions", width)
     elif sweep.probabilities and bound.ones == "free":
@@ -108,12 +113,15 @@ def count_shift(ledger: Ledger, width: Size, bound: Bound) -> None:
 def _rows(sweep: Context, bias: Bias, first: Term) -> Size:
     """The rows of a table that are read: of positions beyond the example's nothing is said."""
     ledger = sweep.ledger
+    if bias.one_row:
+        ledger.words(BEYOND)
+        return Integer(1)
     own = ledger.sizes.of(bias.node, bias.rows)
     tokens = ledger.sizes.of(first.base, [
         a for a in sweep.structure.top(first.base) if a not in first.feats])
     if not bias.rows or ledger.sizes.value(own) <= ledger.sizes.value(tokens):
         return own
-    ledger.words("rows of a table beyond the example's positions are left out")
+    ledger.words(BEYOND)
     return tokens
 
 

@@ -20,9 +20,9 @@ from symgauge.converse.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
 from symgauge.converse.bound import Bound
 from symgauge.converse.ledger import Ledger, Step
+from symgauge.converse.outputs import beside_a_norm, untold
 from symgauge.converse.sizes import Condition, Size
 from symgauge.converse.stream import Stream
-from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network
 from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
@@ -101,7 +101,7 @@ class Sweep(Context):
 
     def _outputs(self) -> None:
         structure = self.structure
-        outs = _untold(structure.network)
+        outs = beside_a_norm(self, untold(structure.network))
         if len(outs) != 1:
             raise Stop(outs[0], "outputs", "several outputs")
         (out,) = outs
@@ -229,30 +229,6 @@ class Sweep(Context):
     def _features(self, goal: Affine) -> Size:
         (t, *_) = goal.terms
         return width(self.ledger, t.factors, self.ledger.sizes.of(t.base, t.feats))
-
-
-def _untold(network: Network) -> list[int]:
-    """The outputs without those that the others and the inputs tell, no parameter beside."""
-    kept = list(dict.fromkeys(network.outputs))
-    for out in network.outputs:
-        others = [j for j in kept if j != out]
-        if len(others) < len(kept) and _tell(network, others, out):
-            kept = others
-    return kept
-
-
-def _tell(network: Network, given: Sequence[int], out: int) -> bool:
-    """Whether a line is a function of the given ones and of inputs alone."""
-    stack, met = [out], set(given)
-    while stack:
-        i = stack.pop()
-        if i in met:
-            continue
-        met.add(i)
-        if isinstance(network.nodes[i].leaf, Parameter):
-            return False
-        stack += network.nodes[i].inputs
-    return bool(given)
 
 
 def _common(goal: Affine) -> Factors:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from symgauge.converse.complete import Completeness, completeness
+from symgauge.completeness.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
 from symgauge.derivation.buffers import orders_of, orders_with_buffers, wrong_orders

@@ -43,13 +43,17 @@ def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
 
 def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:
     """The number of parameters at these sizes; None where the module is not built or does not run.
+
+    It is run as it would be derived, in float64.
     """
+    from symgauge.capture.borrowed import borrowed, wide_example
     from symgauge.capture.module import runs
 
     with contextlib.suppress(SymgaugeError):
         module, args, kwargs = target.at(sizes).build()
-        if runs(module, args, kwargs):
-            return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
+        with borrowed(module):
+            if runs(module, *wide_example(args, kwargs)):
+                return int(sum(p.numel() for p in module.parameters() if p.requires_grad))
     return None
 
 

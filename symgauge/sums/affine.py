@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
+import numpy as np
+
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, View, Views
 from symgauge.program.constant import Constant
@@ -89,6 +91,8 @@ class Bias:
     rows: tuple[Address, ...]
     factors: Factors
     scale: Scale = ONE
+    #: Whether all places have the same one of the rows.
+    one_row: bool = False
 
     @property
     def piece(self) -> Piece:
@@ -154,7 +158,7 @@ class Reader:
                 node, feats)
         if line.law == "product":
             return self._product(line, feats) or _alone(node, feats)
-        return _alone(node, feats)
+        return self._selected(line, feats) or _alone(node, feats)
 
     def _again(
         self, line: Line, feats: tuple[Address, ...], below: Affine, repeated: bool = False
@@ -177,6 +181,18 @@ class Reader:
         if step is None or any(a not in step for a in feats):
             return _alone(line.node, feats)
         return self._again(line, feats, self.read(line.inputs[0], [step[a] for a in feats]))
+
+    def _selected(self, line: Line, feats: tuple[Address, ...]) -> Affine | None:
+        """One row of a table (n, d), the same for all places."""
+        table = line.inputs[0]
+        own = self.structure.top(table)
+        if line.law != "selection" or self.views.parameter(table) is None or len(
+                self.structure.axes[table]) != 2 or line.attrs["axis"] or len(
+                set(np.ravel(line.attrs["index"]))) > 1 or feats != self.last_axis(line.node):
+            return None
+        rows, columns = (tuple(a for a in own if a[0] == k) for k in (0, 1))
+        bias = Bias(table, columns, rows, (), one_row=True)
+        return Affine(line.node, feats, (), (bias,))
 
     def _sum(self, line: Line, feats: tuple[Address, ...]) -> Affine:
         parts = [self.read(j, feats) if not self.structure.fixed[j] else

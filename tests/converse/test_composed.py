@@ -8,7 +8,7 @@ from converse_ranks import redundancy_of
 from places import ROOT
 
 from symgauge.capture import capture
-from symgauge.converse.complete import AGREES, Extent, completeness
+from symgauge.completeness.complete import AGREES, Extent, completeness
 
 sys.path.insert(0, str(ROOT / "docs" / "benchmarks"))
 

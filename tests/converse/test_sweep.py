@@ -10,7 +10,7 @@ from known_networks import KNOWN_DIMENSIONS, NETWORKS, KnownNetwork, mlp, real
 from torch import Tensor
 
 from symgauge.capture import capture
-from symgauge.converse.complete import AGREES, Completeness, Extent, check, completeness
+from symgauge.completeness.complete import AGREES, Completeness, Extent, check, completeness
 from symgauge.converse.facts import FACTS
 from symgauge.converse.ledger import Ledger
 from symgauge.converse.sweep import sweep
@@ -114,21 +114,6 @@ def test_rotary_scores_of_two_causal_tokens_stop() -> None:
     two = sweep(made(shapes, formula, real(2, 4)))
     assert two.stop is not None and "offsets" in two.stop.reason
     assert sweep(made(shapes, formula, real(3, 4))).stop is None
-
-
-def test_post_norm_stops() -> None:
-    """One block whose sum is normed and read out has a converse, a stream of two has none."""
-    from converse_ranks import redundancy_of
-
-    def block(z: Tensor, g: Tensor, W: Tensor, V: Tensor) -> Tensor:
-        z = z + torch.tanh(z @ W.T) @ V.T
-        return g * z * torch.rsqrt((z * z).mean(-1, keepdim=True) + 1e-5)
-
-    one = made("W:4x3 V:3x4 g:3", lambda p, x: block(x, p.g, p.W, p.V), real(1, 3))
-    assert sweep(one).stop is None and sweep(one).bound == redundancy_of(one, 0) == 0
-    two = made("W:4x3 V:3x4 g:3 A:4x3 B:3x4 h:3", lambda p, x: block(
-        block(x, p.g, p.W, p.V), p.h, p.A, p.B), real(1, 3))
-    assert sweep(two).stop is not None
 
 
 def relu_below_a_norm(d: int, units: int, eps: float = 1e-2, through: bool = True) -> Network:

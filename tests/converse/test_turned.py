@@ -9,7 +9,7 @@ from torch import Tensor
 from turned_networks import build, recipe
 
 from symgauge.capture import capture
-from symgauge.converse.complete import AGREES, Extent, completeness
+from symgauge.completeness.complete import AGREES, Extent, completeness
 from symgauge.converse.facts import attention
 from symgauge.converse.sweep import sweep
 from symgauge.program.network import Network

@@ -160,6 +160,17 @@ def test_a_width_of_heads_is_varied_as_their_quotient() -> None:
     assert [s.label for s in sizes] == ["(embed_dim/num_heads)", "num_heads"] and not kept
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [("gemma", "vocab_size"), ("mixtral", "intermediate_size")])
+def test_sizes_are_tried_in_float64(name: str, size: str) -> None:
+    """Tables that are cast to float, products of groups that want aligned floats: no bound."""
+    from symgauge.fits.sizes import varied
+    from symgauge.hf.target import load_hf
+
+    sizes, kept = varied(load_hf(f"hf:{name}", {}), [size])
+    assert [s.name for s in sizes] == [size] and not kept
+
+
 def test_one_size_is_predicted_above_all_that_went_into_the_fit() -> None:
     found = fit(["d"], [range(1, 7)], (3,), lambda p: Measured(2 * p[0], True), sum)
     assert found.ranges == ((1, 2, 3, 4, 5, 6),)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from symgauge.capture import capture
 from symgauge.capture.target import load_target
-from symgauge.converse.complete import AGREES, ASSUMED, ASSUMED_OF_TWO, completeness
+from symgauge.completeness.complete import AGREES, ASSUMED, ASSUMED_OF_TWO, completeness
 from symgauge.converse.ledger import Ledger
 from symgauge.program.network import Network
 from symgauge.steps.agreement import refusals

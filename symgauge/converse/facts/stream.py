@@ -23,6 +23,17 @@ NORM_OF_BLOCK = Fact(
     "root, d(N(u) G) = N(u) G A, leaves dG = 0, du = 0, A = 0 (with a multiple of 1: of G too)",
     "the rows of the last matrix of u span, epsilon > 0, the g_i^2 are distinct",
     "proofs/k13_norm_of_block.py", (AX,))
+POST_NORM = Fact(
+    "a norm behind a skip", "y = z + block(z), z = n G + b, dN(y) = N(y) A, A skew: dz = z A + c "
+    "(centred: + phi 1), du = 0, dv_i = v_i A, dn = n A1 with A1 skew: A = A1, dG = 0 where two "
+    "gains are passed (one, where no mean is taken off) or A = 0 above",
+    "epsilon > 0, smooth units or values of heads narrower than the stream; tokens through a norm "
+    "with positions", "proofs/k12_post_norm.py, k14_post_layer_norm.py", (AX,))
+NORMED_UNITS = Fact(
+    "a norm of units below a head", "d(N(a) G U + b) = 0, a_i = act(u_i): dN = N A leaves A = 0, "
+    "du = 0 (tied, centred: dE_v = phi / G besides)",
+    "o >= d, epsilon > 0, smooth units with parameters of their own",
+    "proofs/k15_normed_units.py", (AX,))
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
     "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))

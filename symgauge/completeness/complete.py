@@ -9,9 +9,9 @@ import numpy as np
 from sympy import expand
 
 from symgauge.converse.facts import FACTS
-from symgauge.converse.families import dimension_in
+from symgauge.completeness.families import dimension_in
 from symgauge.converse.ledger import Step
-from symgauge.converse.names import Names
+from symgauge.completeness.names import Names
 from symgauge.converse.sizes import Size, Sizes
 from symgauge.converse.sweep import UNMET, Outcome, sweep
 from symgauge.derivers.element import Found
