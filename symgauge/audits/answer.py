@@ -33,10 +33,19 @@ class Audit:
         return f"Audit({self.verdict}: {self.ground})"
 
     def __str__(self) -> str:
-        """The paragraph that `symgauge audit` prints."""
-        from symgauge.audits.text import paragraph
-
-        return paragraph(self)
+        """The verdict, its ground, what was measured, the change that would have been right."""
+        said = [
+            f"{self.verdict}: {self.ground}. {self.moved} of {self.tensors} tensors moved; "
+            f"drift {self.drift:.2g}, floor {self.floor:.2g} (of the largest entry of an output's "
+            "channel)."]
+        for blame in self.blame[:3]:
+            where = f" ({blame.slice})" if blame.slice else ""
+            said.append(f"{blame.tensor}{where}: {blame.reason}.")
+        extra = [e["tensor"] for e in self.extra if not e["same"]]
+        if extra:
+            said.append(
+                f"Not read by TARGET, and not the same in both: {', '.join(extra[:3])}.")
+        return " ".join(said)
 
     @property
     def distance(self) -> float:

@@ -1,24 +1,8 @@
-"""An audit in words: one paragraph, then rows of a table."""
+"""An audit in words: rows of a table beside its paragraph."""
 
 from __future__ import annotations
 
 from symgauge.audits.answer import Audit
-
-
-def paragraph(result: Audit) -> str:
-    """The verdict, its ground, what was measured, and the change that would have been right."""
-    said = [
-        f"{result.verdict}: {result.ground}. {result.moved} of {result.tensors} tensors moved; "
-        f"drift {result.drift:.2g}, floor {result.floor:.2g} (of the largest entry of an output's "
-        "channel)."]
-    for blame in result.blame[:3]:
-        where = f" ({blame.slice})" if blame.slice else ""
-        said.append(f"{blame.tensor}{where}: {blame.reason}.")
-    extra = [e["tensor"] for e in result.extra if not e["same"]]
-    if extra:
-        said.append(
-            f"Not read by TARGET, and not the same in both: {', '.join(extra[:3])}.")
-    return " ".join(said)
 
 
 def rows(result: Audit) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from symgauge.weights.statement import Held
 
 def audit(
     module: torch.nn.Module, args: Sequence[Any], after: Mapping[str, Tensor],
-    before: Mapping[str, Tensor] | None = None, *, kwargs: Mapping[str, Any] | None = None,
+    before: Mapping[str, Tensor] | None = None, *, kwargs: Mapping[str, object] | None = None,
     observable: str = "logits", output: str | int | None = None,
 ) -> Audit:
     """Whether a state dict is the same function as the module's own, or as `before`, and by what.

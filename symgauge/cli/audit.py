@@ -56,10 +56,10 @@ def audited(options: argparse.Namespace) -> Audit:
 
 
 def _print(result: Audit) -> None:
-    from symgauge.audits.text import paragraph, rows
+    from symgauge.audits.text import rows
 
     console = terminal()
-    console.print(paragraph(result), markup=False, highlight=False)
+    console.print(str(result), markup=False, highlight=False)
     found = rows(result)
     if found:
         from rich.table import Table

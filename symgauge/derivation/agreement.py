@@ -12,9 +12,9 @@ from symgauge.certify.verification import MALFORMED
 from symgauge.derivation.algebra import rank_of, structural_part, structure_of
 from symgauge.derivation.facts import tensors_of
 from symgauge.derivation.invariants import invariants_of, laws_of
-from symgauge.derivation.fresh import TRIES, fresh
+from symgauge.points.fresh import TRIES, fresh
 from symgauge.derivation.notes import counts_directions, implicit_note
-from symgauge.derivation.planted import fewer_planted, planted_disagreements
+from symgauge.checks.refuted import fewer_planted, planted_disagreements
 from symgauge.derivation.record import CLAIMED, DerivationRecord, difference_of
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import Proved

@@ -9,7 +9,7 @@ from typing import Any
 
 from symgauge.certify.certificate import Stated
 from symgauge.certify.orbit import orbit_dimension
-from symgauge.derivation.fresh import fresh
+from symgauge.points.fresh import fresh
 from symgauge.derivers.exact import Found, Proved
 from symgauge.statements.statement import algebra as algebra_name
 from symgauge.exact.prime_field import PrimeField, primes

@@ -30,7 +30,7 @@ from symgauge.derivation.invariants import records_of
 from symgauge.points.limits import check_module, check_size
 from symgauge.derivation.larger import Sized, said_of_larger, without_accidents
 from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
-from symgauge.derivation.planted import plant
+from symgauge.checks.refuted import plant
 from symgauge.derivation.record import SCHEMA
 from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed

@@ -120,7 +120,7 @@ def derive(
 def derive_full(
     module: Any,
     args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
+    kwargs: Mapping[str, object] | None = None,
     *,
     name: str | None = None,
     output: str | int | None = None,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.derivers.ansatz import general_candidates
-from symgauge.derivers.columns import columns_of, common_copies, matrix_columns
+from symgauge.families.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.families.coordinates import Coordinates, touched

@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import dropwhile
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from symgauge.formulas.heads import Part
+from symgauge.formulas.constants import Constants
+from symgauge.formulas.convolutions import Convolutions
+from symgauge.formulas.heads import Heads, Part
+from symgauge.formulas.roles import Roles
 from symgauge.formulas.terms import (
     ATOM, ENTRYWISE, PRODUCT, SUM, Term, entrywise, product, reshaped,
 )
 from symgauge.spaces.line import Line
+from symgauge.spaces.structure import Structure
 
-if TYPE_CHECKING:
-    from symgauge.formulas.typeset import Typeset
+
+class Lines(Protocol):
+    """What writes the lines of a program."""
+
+    structure: Structure
+    roles: Roles
+    heads: Heads
+    constants: Constants
+    convolutions: Convolutions
+    one_head: bool
+
+    def term(self, i: int, part: Part | None = None) -> Term:
+        """A line as a reader of others writes it."""
 
 
 class Products:
     """Those of one program."""
 
-    def __init__(self, typeset: Typeset) -> None:
+    def __init__(self, typeset: Lines) -> None:
         self._typeset, self._structure = typeset, typeset.structure
-        self._nodes, self._lines = typeset.nodes, typeset.lines
+        self._nodes, self._lines = self._structure.network.nodes, self._structure.lines
         self._roles, self._heads = typeset.roles, typeset.heads
 
     def contraction(self, line: Line, part: Part | None) -> Term:

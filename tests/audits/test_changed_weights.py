@@ -27,7 +27,7 @@ from symgauge.weights.checkpoint import held, open_checkpoint
 from symgauge.weights.orbit import moved_by_each, random_element
 from symgauge.weights.action import apply
 from symgauge.weights.statement import Held, Statement, statement_of
-from symgauge.audits.text import paragraph, rows
+from symgauge.audits.text import rows
 from symgauge.zoo import load
 
 DATA = Path(__file__).parent.parent / "data"
@@ -183,7 +183,7 @@ def test_rounding_to_the_stored_dtype_is_within_the_floor(dtype: torch.dtype) ->
     result = audited(case, before, wrong)
     assert result.verdict == "DIFFERENT"
     assert [b.tensor for b in result.blame] == ["v.bias"]
-    assert "v.bias" in paragraph(result) and rows(result)[0][:2] == ("at fault", "v.bias")
+    assert "v.bias" in str(result) and rows(result)[0][:2] == ("at fault", "v.bias")
 
 
 def test_mixed_dtypes_have_each_their_own_rounding() -> None:

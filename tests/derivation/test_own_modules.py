@@ -9,7 +9,7 @@ from torch import nn
 import symgauge
 from symgauge.cli.main import main
 from symgauge.derivation.full import FullDerivation
-from symgauge.derivation.planted import COMBINED, REFUTABLE
+from symgauge.checks.refuted import COMBINED, REFUTABLE
 from symgauge.errors import BadInputError, SizeError
 from symgauge.families.coordinates import Coordinates
 from symgauge.statements.statement import plain_fields

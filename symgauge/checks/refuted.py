@@ -10,7 +10,7 @@ import numpy as np
 
 from symgauge.certify.generators import moves_at
 from symgauge.checks import propose_planted, wrong_family
-from symgauge.derivation.fresh import TRIES, fresh
+from symgauge.points.fresh import TRIES, fresh
 from symgauge.statements.statement import plain_fields
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.families.coordinates import Coordinates
