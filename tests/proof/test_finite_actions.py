@@ -57,8 +57,9 @@ def test_every_kind_and_form_is_here() -> None:
     found = {f.kind for f in FAMILIES.values()} - {fixing(1, 3), equal_turns((0, 1, 0))}
     forms = {m.form for f in FAMILIES.values() for m in f.moves}
     assert found == {k for k in kinds().values() if k.is_finite}
-    assert [k.name for k in kinds().values() if not k.is_finite] == ["other"]
-    assert forms == set(get_args(Form)) - {"g^-1", "+T*c"}  # planted, and without a finite action
+    assert [k.name for k in kinds().values() if not k.is_finite] == ["form", "other"]
+    # planted, and without a finite action
+    assert forms == set(get_args(Form)) - {"g^-1", "+T*c", "gT"}
     assert all(forms >= set(k.forms) for k in found)
 
 
