@@ -24,14 +24,14 @@ def reordered(
 ) -> tuple[tuple[PlainFamily, ...], Parts]:
     """The families and elements, and after them random orders that a state has all tensors of.
 
-    At the small sizes, of which a record says it; elsewhere, and where a buffer is missing, none is
-    drawn.
+    Where a buffer is missing none is drawn. The state is at the small sizes, of which a record says
+    it.
     """
     numbers = np.random.default_rng((seed, 1))
     every, drawn = list(families), list(parts)
     for order in orders:
         entry = _entry(order, state)
-        if entry is None or any(part.size == "full" for part in parts):
+        if entry is None:
             continue
         drawn.append(Part(len(every), "small", _drawn(entry, numbers)))
         every.append(entry)

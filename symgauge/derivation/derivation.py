@@ -122,10 +122,11 @@ class Derivation(DerivationRecord):
         tensors, and with orders of indices where it holds the buffers that go along. Raises
         BadInputError where the state has neither the small nor the full shapes.
         """
-        shapes = {t.name: list(t.shape) for t in self.tensors} if state is None else (
-            self._shapes_of(state))
-        return drawn([f.entry() for f in self.generators], shapes, seed, state,
-                     self.with_buffers or ())
+        small = {t.name: list(t.shape) for t in self.tensors}
+        shapes = small if state is None else self._shapes_of(state)
+        # orders are said at the small sizes
+        orders = self.with_buffers or () if shapes == small else ()
+        return drawn([f.entry() for f in self.generators], shapes, seed, state, orders)
 
     def element(self, values: Mapping[str, Any]) -> GroupElement:
         """The group element of given matrices, or vectors s or c, by the labels of their families.

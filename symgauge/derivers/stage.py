@@ -132,11 +132,13 @@ class Stage:
                     self._turned.add(half)
                     yield found
         yield from self._centred()
-        for form, address in weighted_squares(self.structure, facts_of(self.structure)):
+        found_forms = weighted_squares(self.structure, facts_of(self.structure))
+        for form, address in dict.fromkeys(found_forms):
             root = self.structure.legs.find(self.structure.leg_at(form, address))[0]
             others = [p for p in self.met.get(root, ()) if p[0] != form]
-            with contextlib.suppress(NoLemma):
-                yield self._matrix(FORM, others, (), False, form)
+            if others:  # else squares of what no parameter makes
+                with contextlib.suppress(NoLemma):
+                    yield self._matrix(FORM, others, (), False, form)
 
     def _first(
         self, kinds: Sequence[MatrixKind], places: Sequence[tuple[int, Address, int]],

@@ -23,8 +23,8 @@ def needed(changes: Sequence[Change], family: Family) -> tuple[Change, ...]:
     The others change nothing of the family's fields.
     """
     every = (*family.moves, *(m for t in family.via for m in t.moves))
-    touched = {n for m in every for n in (m.parameter, m.source)} | {
-        t.parameter for t in family.via}
+    touched: set[str | None] = {t.parameter for t in family.via}
+    touched.update(n for m in every for n in (m.parameter, *m.reads))
     while True:
         found = tuple(c for c in changes if {c.parameter, c.source} & (touched - {None}))
         more = {n for c in found for n in (c.parameter, c.source)} - touched

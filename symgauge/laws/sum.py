@@ -34,6 +34,8 @@ class Sum(Law):
         return Turned(turning.moved(line, 0, off_axes(marks, axes)))
 
     def squared(self, turning: Turning, line: Line, squares: Turned) -> Turned:
+        if not turning.orthogonal:
+            raise NoLemma("squares that are summed without their weights")
         # copies beside the leg are summed too, a part of a direct sum is not all of it
         if any(a[0] not in line.attrs["axes"] or len(a) != 2 for a in squares.marks):
             raise NoLemma("squares of single entries are used")

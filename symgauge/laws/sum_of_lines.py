@@ -92,7 +92,9 @@ class SumOfLines(Entrywise):
         out: dict[int, Sum] = {}
         for j, other in (line.inputs, line.inputs[::-1]):
             view = facts.views.get(other)
-            if view is None or view.factor != 1 or len(structure.top(view.parameter)) != 1:
+            # all of a vector: a part of one has another sum
+            if view is None or view.factor != 1 or list(view.places) != structure.top(
+                    view.parameter) or len(view.places) != 1:
                 continue
             sums = {axis: Sum(view.parameter, gain) for axis, gain in facts.over.get(j, {}).items()}
             sums |= {axis: Sum(view.parameter)

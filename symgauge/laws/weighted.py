@@ -19,7 +19,8 @@ def weight_at(structure: Structure, facts: Facts, line: Line, k: int) -> int | N
     axis = rank - 1 if k == 0 else rank - 2
     if view is None or not view.factor or structure.top(line.inputs[k]) != [(axis, 0)]:
         return None
-    alone = len(structure.top(view.parameter)) == 1 and list(view.places.values()) == [(axis, 0)]
+    alone = list(view.places) == structure.top(view.parameter) and (
+        list(view.places.values()) == [(axis, 0)])
     return view.parameter if alone and structure.contracts_alike(line) else None
 
 

@@ -107,8 +107,9 @@ def _summed_off_slices(move: PlainMove, family: PlainFamily) -> PlainMove:
     (m, t), = ways
     at, element = m.get("at"), t["element"]
     whole = at is not None and at["sizes"] == [element["size"]] and not element["copies"]
-    power = Fraction(m.get("weight", "1")) * Fraction(own_move(t).get("weight", "1"))
-    if whole and m["form"] == "s^k" and "offset" not in m and power == 1:
+    own = own_move(t)
+    power = Fraction(m.get("weight", "1")) * Fraction(own.get("weight", "1"))
+    if whole and m["form"] == "s^k" and "offset" not in m and "offset" not in own and power == 1:
         return {**move, "sum_over": t["parameter"]}
     return move
 

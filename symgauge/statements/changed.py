@@ -22,9 +22,7 @@ def changed_formulas(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> l
     primed = {c.parameter: f"{c.parameter}'" for c in family.changes}
 
     def renamed(moves: tuple[Move, ...]) -> tuple[Move, ...]:
-        return tuple(
-            replace(m, parameter=primed.get(m.parameter, m.parameter),
-                    source=m.source and primed.get(m.source, m.source)) for m in moves)
+        return tuple(m.renamed(primed) for m in moves)
 
     via = tuple(
         replace(t, parameter=primed.get(t.parameter, t.parameter), moves=renamed(t.moves))

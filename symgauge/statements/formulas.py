@@ -54,7 +54,8 @@ def _summed_off_slices(move: Move, family: Family) -> Move:
         return move
     (m, t), = ways
     whole = m.at is not None and m.at.sizes == (t.size,) and not t.copies
-    if whole and m.form == "s^k" and not m.offset and m.weight * own_move(t).weight == 1:
+    own = own_move(t)
+    if whole and m.form == "s^k" and not m.offset and not own.offset and m.weight * own.weight == 1:
         return replace(move, sum_over=t.parameter)
     return move
 
