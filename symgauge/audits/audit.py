@@ -9,6 +9,7 @@ outputs by more.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +49,7 @@ def audit(
             return Audit(
                 "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
                 extra=weights.extra, tensors=len(weights.names))
-        question = Question(target, observable, output, progress)
+        question = Question(_holding(target, built, before), observable, output, progress)
         return _with_broken(Case(question, program, weights).decide(statement), weights)
 
 
@@ -65,6 +66,29 @@ def _fitting(
             filled = is_large(bare[0]) and fill(bare[0], before)
             return full, bare if filled else full.build()
     return target, built
+
+
+def _holding(
+    target: Target | Held, built: tuple[Any, Any, Any], before: Checkpoint
+) -> Target | Held:
+    """The target with BEFORE's values of what its program holds fixed: buffers, frozen parameters.
+
+    Families are those of the function that BEFORE is, not of the module's own buffers.
+    """
+    module, args, kwargs = built
+    free = {n for n, p in module.named_parameters(remove_duplicate=False) if p.requires_grad}
+    other = {
+        n: before.tensor(n) for n, t in tensors_of(module).items()
+        if n not in free and n in before.shapes and not t.is_meta}
+    here = tensors_of(module)
+    if all(torch.equal(here[n], t.to(here[n])) for n, t in other.items()):
+        return target
+    again = copy.deepcopy(module)
+    with torch.no_grad():
+        for n, t in tensors_of(again).items():
+            if n in other:
+                t.copy_(other[n])
+    return Held(again, tuple(args), dict(kwargs))
 
 
 def _fits(module: torch.nn.Module, before: Checkpoint) -> bool:

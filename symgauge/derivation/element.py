@@ -97,11 +97,13 @@ class GroupElement:
         """
         if not isinstance(other, GroupElement):
             return NotImplemented
-        if self.families != other.families:
+        # orders of indices stand behind the families, where some are drawn
+        every = max(self.families, other.families, key=len)
+        if any(every[:len(own)] != own for own in (self.families, other.families)):
             raise BadInputError("these are elements of two derivations: they have no product")
         if len({part.size for part in (*self.parts, *other.parts)}) > 1:
             raise BadInputError("one acts at the small sizes, the other at the full ones")
-        return GroupElement(self.families, actions.product(other.parts, self.parts))
+        return GroupElement(every, actions.product(other.parts, self.parts))
 
 
 def drawn(

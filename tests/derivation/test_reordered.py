@@ -74,12 +74,41 @@ def test_apply_moves_the_statistics_of_a_file(derived: Derivation, tmp_path: Pat
 def test_a_module_without_buffers_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
     target = load_target("mlp", zoo.load)
     module = target.build()[0]
-    statistics = sys.modules["symgauge.capture.statistics"]
 
     def never(*_: object) -> None:
         raise AssertionError("built again")
 
-    monkeypatch.setattr(statistics, "with_statistics", never)
+    monkeypatch.setattr(sys.modules["symgauge.capture"], "build_without_weights", never)
     assert orders_with_buffers(target, None, "logits", module) == ()
     with pytest.raises(AssertionError, match="built again"):
         orders_with_buffers(target, None, "logits")
+
+
+def test_a_product_with_what_draws_no_order(derived: Derivation) -> None:
+    state = state_of(load_target(TARGET, zoo.load).build()[0])
+    one, other = derived.sample(0, state), derived.sample(1)
+    there = one.apply(other.apply(state))
+    for found in (one @ other, one @ other @ derived.element({})):
+        moved = found.apply(state)
+        assert all(np.allclose(moved[n], there[n]) for n in state)
+
+
+def test_no_order_of_small_sizes_moves_large_weights(tmp_path: Path) -> None:
+    path = tmp_path / "flat.py"
+    path.write_text(
+        "import torch\nfrom torch import nn\n"
+        "def factory(c=3, size=2):\n"
+        "    m = nn.Sequential(nn.Conv2d(1, c, 1), nn.BatchNorm2d(c, affine=False), nn.Tanh(),\n"
+        "                      nn.Flatten(), nn.Linear(c * size * size, 2))\n"
+        "    m[1].running_mean.normal_()\n"
+        "    m[1].running_var.uniform_(.5, 2)\n"
+        "    return m.eval(), (torch.randn(1, 1, size, size),)\n"
+        "FULL = {'c': 5, 'size': 3}\n")
+    target = load_target(f"{path}:factory", zoo.load)
+    derived = derive_target(target)
+    module, args, _ = target.build({"c": 5, "size": 3})
+    module = module.double()
+    state, x = state_of(module), args[0].double()
+    for seed in range(3):
+        moved = derived.sample(seed, state).apply(state)
+        assert torch.allclose(torch.func.functional_call(module, moved, (x,)), module(x))
