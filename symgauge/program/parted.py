@@ -54,11 +54,16 @@ def _name(network: Network, i: int) -> str:
     return leaf.name
 
 
+def part_name(name: str, axis: int, start: int, stop: int) -> str:
+    """A range of an axis, as PyTorch writes it."""
+    return f"{name}[{':, ' * axis}{start}:{stop}]"
+
+
 def _parts(network: Network, i: int, cut: Cut) -> dict[str, tuple[int, int, int]]:
     """The parts of a parameter by their names, as PyTorch writes a range of an axis."""
     axis, ends = cut
     return {
-        f"{_name(network, i)}[{':, ' * axis}{start}:{stop}]": (axis, start, stop)
+        part_name(_name(network, i), axis, start, stop): (axis, start, stop)
         for start, stop in pairwise((0, *ends))}
 
 
