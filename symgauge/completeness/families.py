@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from sympy import Integer, Rational, expand
 
 from symgauge.converse.sizes import Size, Sizes
 from symgauge.derivers.element import Found
 from symgauge.program.moves import Address
+from symgauge.program.parted import part_name
 from symgauge.spaces.structure import Structure
 from symgauge.statements.dimension import independent
 
@@ -65,6 +67,22 @@ def _places(structure: Structure) -> Iterator[tuple[Place, int]]:
         if i in structure.lines:
             for address, (leg, _) in structure.addresses(i):
                 yield (name, address), structure.legs.find(leg)[0]
+            yield from _of_parts(structure, i, name)
+
+
+def _of_parts(structure: Structure, i: int, name: str) -> Iterator[tuple[Place, int]]:
+    """Where legs of ranges of an axis meet these, as parameters of their own."""
+    top = structure.top(i)
+    for axis, k in top:
+        if sum(a[0] == axis for a in top) > 1:
+            continue
+        start = 0
+        for part in structure.parts(structure.leg_at(i, (axis, k))):
+            legs = [structure.legs.find(leg)[0] for leg, _ in structure.part_leaves(part)]
+            stop = start + prod(map(structure.size, legs))
+            for n, leg in enumerate(legs):
+                yield (part_name(name, axis, start, stop), (axis, n)), leg
+            start = stop
 
 
 def _matched(structure: Structure, there: dict[Place, int]) -> dict[int, int]:

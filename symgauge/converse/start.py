@@ -14,8 +14,6 @@ from symgauge.sums.affine import Affine, Bias, Term, Weight
 from symgauge.sums.bases import Source
 from symgauge.sums.stop import Stop
 
-BEYOND = "rows of a table beyond the example's positions are left out"
-
 
 def start(sweep: Context, width: Size, y: Affine, bound: Bound, mixes: bool) -> None:
     """Settle what the stream begins with. `mixes`: whether the lowest block has an attention."""
@@ -39,7 +37,7 @@ def start(sweep: Context, width: Size, y: Affine, bound: Bound, mixes: bool) -> 
     _matrix(sweep, width, bound, tied)
     if bound.ones == "free":
         rows = [] if tied else [ledger.sizes.of(w.node, w.ins)]
-        rows += [_rows(sweep, b, t) for b in y.biases]
+        rows += [Integer(1) if b.one_row else ledger.sizes.of(b.node, b.rows) for b in y.biases]
         ledger.free("writers of 1", sum(rows, Integer(0)))
     _constants(sweep, width, y, bound, bool(source.leaf.classes), tied)
 
@@ -108,21 +106,6 @@ def count_shift(ledger: Ledger, width: Size, bound: Bound) -> None:
         ledger.free("a shift of the stream", width)
     elif bound.ones == "constant":
         ledger.free("a multiple of 1", Integer(1))
-
-
-def _rows(sweep: Context, bias: Bias, first: Term) -> Size:
-    """The rows of a table that are read: of positions beyond the example's nothing is said."""
-    ledger = sweep.ledger
-    if bias.one_row:
-        ledger.words(BEYOND)
-        return Integer(1)
-    own = ledger.sizes.of(bias.node, bias.rows)
-    tokens = ledger.sizes.of(first.base, [
-        a for a in sweep.structure.top(first.base) if a not in first.feats])
-    if not bias.rows or ledger.sizes.value(own) <= ledger.sizes.value(tokens):
-        return own
-    ledger.words(BEYOND)
-    return tokens
 
 
 def _matrix(sweep: Context, d: Size, bound: Bound, tied: bool) -> None:

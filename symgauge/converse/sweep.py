@@ -63,7 +63,7 @@ def sweep(network: Network) -> Outcome:
     """The upper bound on the redundancy of a network, and the steps to it."""
     # a parameter that is read in parts is these parts, w' = 1 + w is as good as w: the same
     # redundancy
-    return Sweep(recentred(parted(network).network).network).run()
+    return Sweep(recentred(parted(network, rest=True).network).network).run()
 
 
 class Sweep(Context):
@@ -101,6 +101,7 @@ class Sweep(Context):
 
     def _outputs(self) -> None:
         structure = self.structure
+        self.reader.whole = frozenset(structure.network.outputs)
         outs = beside_a_norm(self, untold(structure.network))
         if len(outs) != 1:
             raise Stop(outs[0], "outputs", "several outputs")

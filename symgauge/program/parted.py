@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
 
 from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network, Node
@@ -31,9 +34,12 @@ class Parted:
     parts: Mapping[str, Mapping[str, tuple[int, int, int]]]
 
 
-def parted(network: Network) -> Parted:
-    """The program in which parameters are cut; the same program where none is."""
-    cuts = {i: cut for i, cut in _cuts(network).items() if not _taken(network, i, cut)}
+def parted(network: Network, rest: bool = False) -> Parted:
+    """The program in which parameters are cut; the same program where none is.
+
+    `rest`: also those of which one range alone is read, so that the rest is a parameter of its own.
+    """
+    cuts = {i: cut for i, cut in _cuts(network, rest).items() if not _taken(network, i, cut)}
     if not cuts:
         return Parted(network, tuple(range(len(network.nodes))), {})
     writer = _Writer(network, cuts)
@@ -48,11 +54,16 @@ def _name(network: Network, i: int) -> str:
     return leaf.name
 
 
+def part_name(name: str, axis: int, start: int, stop: int) -> str:
+    """A range of an axis, as PyTorch writes it."""
+    return f"{name}[{':, ' * axis}{start}:{stop}]"
+
+
 def _parts(network: Network, i: int, cut: Cut) -> dict[str, tuple[int, int, int]]:
     """The parts of a parameter by their names, as PyTorch writes a range of an axis."""
     axis, ends = cut
     return {
-        f"{_name(network, i)}[{':, ' * axis}{start}:{stop}]": (axis, start, stop)
+        part_name(_name(network, i), axis, start, stop): (axis, start, stop)
         for start, stop in pairwise((0, *ends))}
 
 
@@ -64,10 +75,10 @@ def _taken(network: Network, i: int, cut: Cut) -> bool:
 # -- where parameters are cut ----------------------------------------------------------------------
 
 
-def _cuts(network: Network) -> dict[int, Cut]:
+def _cuts(network: Network, rest: bool) -> dict[int, Cut]:
     """The parameters to cut, and where. One that is wanted in several ways is left whole."""
     found: dict[int, set[Cut]] = {}
-    for i, cut in _read_in_parts(network):
+    for i, cut in _read_in_parts(network, rest):
         found.setdefault(i, set()).add(cut)
     while True:
         cuts = {i: cut for i, (cut, *more) in found.items() if not more}
@@ -77,24 +88,31 @@ def _cuts(network: Network) -> dict[int, Cut]:
             return cuts
 
 
-def _read_in_parts(network: Network) -> Iterator[tuple[int, Cut]]:
-    """Parameters of which every reader takes a range of one axis, not all the same."""
+def _read_in_parts(network: Network, rest: bool) -> Iterator[tuple[int, Cut]]:
+    """Parameters of which every reader takes a range of one axis, not all the same (`rest`: or so).
+    """
     readers: dict[int, list[Node]] = {i: [] for i in network.parameter_nodes}
     for node in network.nodes:
         for j in node.inputs:
             if j in readers:
                 readers[j].append(node)
     for i, nodes in readers.items():
-        ranges = {_range(n) for n in nodes}
+        ranges = {_range(n, rest) for n in nodes}
         axes = {r[0] for r in ranges if r is not None}
-        if len(ranges) > 1 and len(axes) == 1 and None not in ranges and i not in network.outputs:
+        if len(axes) == 1 and None not in ranges and i not in network.outputs:
             (axis,) = axes
-            ends = {e for r in ranges if r is not None for e in r[1:]}
-            yield i, (axis, tuple(sorted(ends - {0} | {network.nodes[i].shape[axis]})))
+            size = network.nodes[i].shape[axis]
+            ends = {e for r in ranges if r is not None for e in r[1:]} - {0, size}
+            if ends and (rest or len(ranges) > 1):
+                yield i, (axis, (*sorted(ends), size))
 
 
-def _range(node: Node) -> tuple[int, int, int] | None:
-    """The axis of which a line takes a range, and the range."""
+def _range(node: Node, rest: bool = False) -> tuple[int, int, int] | None:
+    """The axis of which a line takes a range, and the range; with `rest` one row again and again.
+    """
+    if rest and node.op is not None and node.op.law == "selection":
+        row, *more = np.unique(node.attrs["index"]).tolist()
+        return None if more or row < 0 else (node.attrs["axis"], row, row + 1)
     if node.op is None or node.op.law != "part" or node.attrs["step"] != 1:
         return None
     return node.attrs["axis"], node.attrs["start"], node.attrs["stop"]
@@ -147,6 +165,11 @@ class _Pieces:
         return None if cut is None or axis is None else (axis, cut[1])
 
 
+def _zeros(index: Any) -> Any:
+    """Of the same nesting."""
+    return tuple(map(_zeros, index)) if isinstance(index, tuple) else 0
+
+
 class _Writer:
     """Writes the program of the parts."""
 
@@ -173,7 +196,7 @@ class _Writer:
         return len(self.nodes) - 1
 
     def _line(self, i: int, node: Node) -> None:
-        taken = _range(node)
+        taken = _range(node, True)
         if i in self.cuts:
             self._pieces[i] = [
                 self._put(i, self._leaf(i, name, part)) for name, part in _parts(
@@ -211,7 +234,12 @@ class _Writer:
             node = self.network.nodes[i]
             return self._put(i, replace(node, inputs=(self._whole(source),)))
         chosen = self._pieces[source][first.index(start):first.index(stop)]
-        return chosen[0] if len(chosen) == 1 else self._joined(i, axis, chosen)
+        found = chosen[0] if len(chosen) == 1 else self._joined(i, axis, chosen)
+        if "index" not in self.network.nodes[i].attrs:
+            return found
+        node = self.network.nodes[i]
+        return self._put(i, replace(node, inputs=(found,), attrs={
+            **node.attrs, "index": _zeros(node.attrs["index"])}))
 
     def _joined(self, i: int, axis: int, pieces: list[int]) -> int:
         op = self._join

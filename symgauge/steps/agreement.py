@@ -40,7 +40,7 @@ def refusals(record: Record, network: Network) -> list[str]:
 
     Raises Unread where the program or the record is none that is read.
     """
-    book = WholeWalk(recentred(parted(network).network).network).run()
+    book = WholeWalk(recentred(parted(network, rest=True).network).network).run()
     try:
         return list(_disagreements(record, book))
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -119,6 +119,8 @@ class Reader:
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
         self.views = Views(structure)
+        #: Lines that are seen whole: some of their rows may be read too.
+        self.whole: frozenset[int] = frozenset()
         self._known: dict[tuple[int, tuple[Address, ...]], Affine] = {}
 
     def read(self, node: int, feats: Iterable[Address]) -> Affine:
@@ -163,8 +165,7 @@ class Reader:
     def _again(
         self, line: Line, feats: tuple[Address, ...], below: Affine, repeated: bool = False
     ) -> Affine:
-        return Affine(line.node, feats, below.terms, below.biases, below.repeated or repeated,
-                      below.constant)
+        return replace(below, node=line.node, feats=feats, repeated=below.repeated or repeated)
 
     def _moved(self, line: Line, feats: tuple[Address, ...]) -> Affine:
         source = line.inputs[0]
@@ -176,11 +177,15 @@ class Reader:
         return self._again(line, feats, self.read(source, found), len(found) < len(wanted))
 
     def _part(self, line: Line, feats: tuple[Address, ...]) -> Affine:
-        """One summand of an axis that several lines were packed into."""
-        step = self.views.cut(line)
+        """One summand of an axis of features. Raises Stop where some rows are left out."""
+        step, axis = self.views.cut(line), line.attrs["axis"]
         if step is None or any(a not in step for a in feats):
             return _alone(line.node, feats)
-        return self._again(line, feats, self.read(line.inputs[0], [step[a] for a in feats]))
+        (source,) = line.inputs
+        if axis not in {a[0] for a in feats} and source not in self.whole and (
+                line.shape[axis] < self.structure.network.nodes[source].shape[axis]):
+            raise Stop(line.node, line.law, "only some rows are seen")
+        return self._again(line, feats, self.read(source, [step[a] for a in feats]))
 
     def _selected(self, line: Line, feats: tuple[Address, ...]) -> Affine | None:
         """One row of a table (n, d), the same for all places."""
@@ -245,12 +250,10 @@ class Reader:
         found = self._product_of_two(matrix)
         if found is None:
             return None
-        read = tuple(a for a in self.structure.top(x) if a[0] == 1)
-        below = self.read(x, read)
+        below = self.read(x, [a for a in self.structure.top(x) if a[0] == 1])
         for factor in found[0]:
             below = self._followed(line, feats, below, factor)
-        return Affine(line.node, feats, below.terms, below.biases, below.repeated,
-                      below.constant or found[1])
+        return replace(below, constant=below.constant or found[1])
 
     def _product_of_two(self, node: int) -> tuple[tuple[Weight, Weight], bool] | None:
         """(A, B) where a matrix (rows in, columns out) is A B or a constant plus that."""
@@ -312,11 +315,10 @@ class Reader:
     def _followed(
         self, line: Line, feats: tuple[Address, ...], below: Affine, factor: Factor
     ) -> Affine:
-        return Affine(
-            line.node, feats,
-            tuple(replace(t, factors=(*t.factors, factor)) for t in below.terms),
-            tuple(replace(b, factors=(*b.factors, factor)) for b in below.biases),
-            below.repeated, below.constant)
+        return replace(
+            self._again(line, feats, below),
+            terms=tuple(replace(t, factors=(*t.factors, factor)) for t in below.terms),
+            biases=tuple(replace(b, factors=(*b.factors, factor)) for b in below.biases))
 
     def _product(self, line: Line, feats: tuple[Address, ...]) -> Affine | None:
         """A gain or a constant that does not vary along the rows."""

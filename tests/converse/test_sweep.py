@@ -18,6 +18,7 @@ from symgauge.program.network import Network
 
 #: Rows of which nothing is missing at all sizes of a range to which they belong.
 RANGE = {
+    "x2_1h_dout1",
     "lin_1h_bottleneck", "lin_1h_bias", "relu_1h_bias", "leaky_1h_nobias", "x2_1h_dout3",
     "x3_1h_dout2", "tanh_2h_bias", "gelu_2h_bias", "relu_1h_bias_softmax", "bilinear_glu",
     "reglu_bias", "swiglu_nobias", "geglu_nobias", "ln_aff_linear_bias", "ln_aff_linear_nobias",
@@ -34,7 +35,7 @@ ELSEWHERE = {
     "gpt2_tied_eps0", "gpt2_untied_eps1e-5", "llama_untied_eps1e-5", "llama_tied_gain_eps0"}
 #: The bound is the redundancy, and no structural family reaches it.
 SHARP = {
-    "lin_2h_taper_nobias", "x2_1h_dout1", "bilinear_glu_dout1", "bn_eval_relu"}
+    "lin_2h_taper_nobias", "bilinear_glu_dout1", "bn_eval_relu"}
 
 
 def network_of(name: str) -> Network:
