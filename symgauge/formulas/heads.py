@@ -113,8 +113,9 @@ class Heads:
         i, nodes = j, self.structure.network.nodes
         while self.keeps_order(i):
             i = self.structure.lines[i].inputs[0]
-        if i == j or self.axes_of_copies(i) or self.axes_of_copies(j):
-            return False
+        if i == j or self.axes_of_copies(i) or self.axes_of_copies(j) or any(
+                self.is_batch(k, a) for k in (i, j) for a in range(len(nodes[k].shape))):
+            return False  # what is written is the part of one head, of one of a batch
         before, after = ([nodes[k].shape[a] for a in self.matrix_axes(k)]
                          for k in (i, j))
         return before != after if every else before[-1:] != after[-1:]

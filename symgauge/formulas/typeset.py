@@ -1,7 +1,7 @@
 r"""The lines of a program as formulas: ``Y = \operatorname{concat}_h(A_h V_h) W_O^\top + b_O``.
 
 An interpreter of programs in LaTeX, by the laws of the lines. Views are not written (a reshape, a
-repeated axis) but where what reads them needs their sizes; an axis of copies that products run over,
+repeated axis) but where their reader needs their sizes; an axis of copies that products run over,
 such as heads, is written as an index h. A line that several others read, or that is long, has a
 letter.
 """
