@@ -14,7 +14,7 @@ OBSERVABLES = ("logits", "probabilities")
 
 
 def given(
-    module: Any, args: Sequence[Any], kwargs: Mapping[str, Any] | None,
+    module: Any, args: Sequence[Any], kwargs: Mapping[str, object] | None,
     observable: str = "logits",
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The inputs as a tuple and a dict.
