@@ -37,6 +37,6 @@ def audit(
     'EQUIVALENT'
     """
     return of_targets.audit(
-        Held.of(module, args, kwargs),
+        Held.of(module, args, kwargs, observable),
         held(module.state_dict() if before is None else before, "before"), held(after, "after"),
         observable=observable, output=output)

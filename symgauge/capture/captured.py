@@ -12,6 +12,7 @@ from symgauge.capture.about import about
 from symgauge.capture.borrowed import Watch, borrowed, wide_example
 from symgauge.capture.exported import exported
 from symgauge.capture.fidelity import check_fidelity
+from symgauge.capture.given import given
 from symgauge.capture.leaves import Reading
 from symgauge.capture.module import (
     check_deterministic, check_example, check_parameters, check_values,
@@ -83,9 +84,7 @@ def capture(
     Raises UnsupportedOpError for an op without a rule, CaptureError for a module that cannot be
     read exactly (a branch on data, randomness, NaN, complex or quantised parameters).
     """
-    args, kwargs = tuple(args), dict(kwargs or {})
-    if not isinstance(module, torch.nn.Module):
-        raise CaptureError(f"expected a torch.nn.Module, found {type(module).__name__}")
+    args, kwargs = given(module, args, kwargs, observable)
     check_parameters(module)
     if meta:
         return _of_shapes(module, args, kwargs, Reading(output, observable), [])

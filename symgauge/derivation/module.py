@@ -95,10 +95,11 @@ def derive(
     >>> derive(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)), (zeros(1, 2),))
     Derivation(Sequential: P=9, redundancy=2, orbit=2, R^2, PROVED)
     """
-    from symgauge.capture import capture
+    from symgauge.capture import capture, given
     from symgauge.hf.model import example, is_model
 
     start = time.perf_counter()
+    args, kwargs = given(module, args, kwargs, observable)
     loaded = not args and not kwargs and is_model(module)
     kwargs = example(module) if loaded else kwargs
     try:
@@ -139,15 +140,15 @@ def derive_full(
     >>> derive_full(wide, (zeros(1, 64),))
     FullDerivation(Sequential: P=37384, dimension=512, PROVED)
     """
-    from symgauge.capture import Target
+    from symgauge.capture import Target, given
     from symgauge.hf.model import example, is_model
 
+    args, kwargs = given(module, args, kwargs, observable)
     if not args and not kwargs and is_model(module):
         kwargs = example(module)
-    kept = tuple(args), dict(kwargs or {})
     target = Target(
-        name or type(module).__name__, "", lambda: (copy.deepcopy(module), *kept), {}, None, None,
-        "", "")
+        name or type(module).__name__, "", lambda: (copy.deepcopy(module), args, kwargs), {}, None,
+        None, "", "")
     return at_full_size.derive_full(
         target, target, output=output, observable=observable, progress=progress)
 

@@ -111,13 +111,27 @@ class Heads:
     def has_other_rows(self, j: int, every: bool) -> bool:
         """Whether a line is a view with other rows, or `every` axis, than what it shows."""
         i, nodes = j, self.structure.network.nodes
-        while i in self.structure.lines and self.structure.lines[i].law == "reshape":
+        while self.keeps_order(i):
             i = self.structure.lines[i].inputs[0]
-        if i == j or self.axes_of_copies(i) or self.axes_of_copies(j):
-            return False
+        if i == j or self.axes_of_copies(i) or self.axes_of_copies(j) or any(
+                self.is_batch(k, a) for k in (i, j) for a in range(len(nodes[k].shape))):
+            return False  # what is written is the part of one head, of one of a batch
         before, after = ([nodes[k].shape[a] for a in self.matrix_axes(k)]
                          for k in (i, j))
         return before != after if every else before[-1:] != after[-1:]
+
+    def keeps_order(self, i: int) -> bool:
+        """Whether a line is a reshape, or moves none of the axes that a formula shows."""
+        line = self.structure.lines.get(i)
+        if line is None or line.law not in ("reshape", "permutation"):
+            return False
+        return line.law == "reshape" or (order := self.order(line)) == sorted(order)
+
+    def order(self, line: Line) -> list[int]:
+        """The shown axes of what a line permutes, in their new order."""
+        j = line.inputs[0]
+        shown = self.matrix_axes(j) if j in self.structure.lines else []
+        return [d for d in line.attrs["dims"] if d in shown]
 
     def has_joined_rows(self, line: Line) -> bool:
         """Whether a view makes rows of vectors that were joined end to end."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from symgauge.formulas.convolutions import Convolutions
-from symgauge.formulas.roles import Roles
+from symgauge.formulas.heads import Heads
+from symgauge.formulas.roles import VIEWS, Roles
 from symgauge.program.leaf import Input
 from symgauge.spaces.structure import Structure
 
@@ -20,15 +21,15 @@ class Letters:
     """The rules for one program."""
 
     def __init__(
-        self, structure: Structure, roles: Roles, convolutions: Convolutions
+        self, structure: Structure, roles: Roles, convolutions: Convolutions, heads: Heads
     ) -> None:
         self.structure, self.roles = structure, roles
-        self._convolutions = convolutions
+        self._convolutions, self._heads = convolutions, heads
         self.nodes, self.lines = structure.network.nodes, structure.lines
 
     def needed(self, i: int, letters: Mapping[int, str], text: Callable[[], str]) -> bool:
         """Whether a line has a letter; `text` is what it would be written as."""
-        if i in self.roles.letters or i in self._ends or self.nodes[i].body is not None:
+        if i in self.roles.letters or i in self.ends or self.nodes[i].body is not None:
             return True
         if i in self.unwritten or self.in_parts(i):
             return False
@@ -57,8 +58,16 @@ class Letters:
             self.in_parts(u) or 1 for u in set(self.roles.users(i)) - self.unwritten)
 
     @cached_property
-    def _ends(self) -> frozenset[int]:
-        return frozenset(self.roles.base(i) for i in self.structure.network.outputs)
+    def ends(self) -> frozenset[int]:
+        """The outputs; of a view what it views, unless axes that are shown change their places."""
+        return frozenset(map(self._end, self.structure.network.outputs))
+
+    def _end(self, i: int) -> int:
+        while self.roles.law(i) in VIEWS and (
+                self._heads.keeps_order(i) or self._heads.axes_of_copies(i)
+                or self.roles.law(i) != "permutation" or i in self._convolutions.found):
+            i = self.lines[i].inputs[0]
+        return i
 
     @cached_property
     def unwritten(self) -> frozenset[int]:
@@ -80,7 +89,7 @@ class Letters:
         """X for the stream, N behind norms, Y for outputs, letters of roles, else H."""
         if i in self.roles.letters:
             return self.roles.letters[i]
-        if i in self._ends:
+        if i in self.ends:
             return "Y"
         if self.lines[i].law == "sum of lines":
             before = [self.roles.base(j) for j in self.lines[i].inputs if j in self.lines]

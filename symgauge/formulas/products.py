@@ -62,10 +62,14 @@ class Products:
         if heads.matrix_axes(right) == [rank - 1] and heads.matrix_axes(left):
             second = second.transposed  # a column times a row: a vector alone is a column
         first = self._factor(left, parts[0], True)
-        if is_number and heads.matrix_axes(left) and not self.is_row(left):
+        if heads.matrix_axes(left) and not self.is_row(left) and (
+                is_number or heads.matrix_axes(left) == [rank - 1]):
             first = first.transposed
         found = product(first, second)
         found = replace(found, level=ENTRYWISE) if is_number else found
+        turned = product(second.transposed, first.transposed)
+        if not is_number and len(turned.text) < len(found.text):
+            found = replace(found, under=turned)  # X' W' is the transpose of W X
         if sums and (before or heads.has_head(left)):
             found = Term(rf"\textstyle\sum_h {found.body}", PRODUCT, found.factor)
         return found
@@ -101,7 +105,19 @@ class Products:
         return found if found.body else self._typeset.constants.table(i)
 
     def is_row(self, j: int) -> bool:
-        """Whether a vector is written as a row: a parameter is a column."""
+        """Whether a vector is written as a row: a parameter is a column, and a sum along rows."""
         i = self._roles.base(j)
         return i in self._lines and not self._roles.parameter(i) and (
-            self._heads.matrix_axes(i) == [len(self._nodes[i].shape) - 1])
+            self._heads.matrix_axes(i) == [len(self._nodes[i].shape) - 1]
+            and not self._sums_along_rows(i))
+
+    def _sums_along_rows(self, i: int) -> bool:
+        """Whether a vector is a sum along the rows of a matrix, or a function of its entries."""
+        if self._roles.law(i) == "sum":
+            inner = self._lines[i].inputs[0]
+            shown = self._heads.matrix_axes(inner)
+            return len(shown) == 2 and shown[1] in self._lines[i].attrs["axes"]
+        if self._roles.law(i) not in ("general", "multiple", "product", "sum of lines"):
+            return False
+        read = [self._roles.base(j) for j in self._lines[i].inputs if j in self._lines]
+        return any(map(self._sums_along_rows, read))

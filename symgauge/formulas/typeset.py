@@ -1,7 +1,7 @@
 r"""The lines of a program as formulas: ``Y = \operatorname{concat}_h(A_h V_h) W_O^\top + b_O``.
 
 An interpreter of programs in LaTeX, by the laws of the lines. Views are not written (a reshape, a
-repeated axis, an order of axes that is no transpose); an axis of copies that products run over,
+repeated axis) but where their reader needs their sizes; an axis of copies that products run over,
 such as heads, is written as an index h. A line that several others read, or that is long, has a
 letter.
 """
@@ -46,7 +46,7 @@ class Typeset:
         self.structure, self.roles, self.symbols = structure, roles, symbols
         self.nodes, self.lines = structure.network.nodes, structure.lines
         self.heads, self.convolutions = Heads(structure), Convolutions(roles)
-        self._letters = Letters(structure, roles, self.convolutions)
+        self._letters = Letters(structure, roles, self.convolutions, self.heads)
         #: What is written for a named line, or a parameter, instead of its symbol.
         self.instead: dict[int | str, Term] = {}
         #: Whether values with heads side by side are written as the part of one head.
@@ -81,7 +81,8 @@ class Typeset:
         names = dict(zip(field.names.values(), given, strict=True))
         inside = Typeset(field, Roles(field), names)
         (velocity,) = (field.network.outputs)
-        inside.names.pop(inside.roles.base(velocity), None)
+        (end,) = inside._letters.ends
+        inside.names.pop(end, None)
         rows = [(i, left, right) for _, left, right in inside.formulas]
         return [*rows, (i, r"\dot{x}", inside.term(velocity).text)]
 
@@ -113,7 +114,7 @@ class Typeset:
     def _name_lines(self) -> None:
         letters: dict[int, str] = {}
         for i, line in self.lines.items():
-            if line.op is None or line.law in VIEWS:
+            if line.op is None or line.law in VIEWS and i not in self._letters.ends:
                 continue
             if self._letters.needed(i, letters, lambda: self.definition(i).text):
                 letters[i] = self._letters.letter(i, letters)
@@ -257,17 +258,24 @@ class Typeset:
             return self.term(convolution.product)
         dims, j = line.attrs["dims"], line.inputs[0]
         inside = None if part is None else (int(dims[part[0]]), part[1], part[2])
-        found = self.term(j, inside)
-        shown = self.heads.matrix_axes(j) if j in self.lines or self.roles.parameter(j) else []
+        found, order = self.term(j, inside), self.heads.order(line)
+        shown = sorted(order)
         # a part of length 1 has one axis less
         gone = inside[0] if inside is not None and inside[2] - inside[1] == 1 else None
-        order = [d for d in dims if d in shown and d != gone]
+        order = [d for d in order if d != gone]
         if order == sorted(order):
             return found
+        if part is None:
+            found = self._as_shown(j, found)
         if order[:-2] + order[:-3:-1] == sorted(order):
             return found.transposed
         places = "".join(str(shown.index(d) + 1) for d in order)
         return Term(rf"\operatorname{{perm}}_{{{places}}}({found.text})")
+
+    def _as_shown(self, j: int, term: Term) -> Term:
+        """A view with the sizes that it shows, where what it views is written with others."""
+        shown = [self.nodes[j].shape[a] for a in self.heads.matrix_axes(j)]
+        return reshaped(term, shown) if self.heads.has_other_rows(j, True) else term
 
     def _sum(self, line: Line, part: Part | None) -> Term:
         kept = [j for j in line.inputs if not self.structure.zero[j]]
@@ -324,8 +332,8 @@ class Typeset:
         last = len(self.nodes[j].shape) - 1
         axes = attrs["axes"] if "axes" in attrs else (attrs.get("axis", last),)
         over = [a for a in axes if self.nodes[j].shape[a] > 1]
-        if self.heads.has_other_rows(j, over != shown[-1:]):
-            inner = reshaped(inner, [self.nodes[j].shape[a] for a in shown])
+        if over != shown[-1:] or self.heads.has_other_rows(j, False):
+            inner = self._as_shown(j, inner)
         if not over or over == shown[-1:]:
             return Term(written(inner.text))
         if over == shown[:1] and len(shown) == 2:
@@ -349,6 +357,7 @@ class Typeset:
         over = [a for a in axes if self.nodes[j].shape[a] > 1]
         if not over:
             return inner
+        inner = self._as_shown(j, inner)
         if over == shown[:1] and len(shown) == 2:
             return product(Term(r"\mathbf{1}^{\top}"), inner)
         if over == shown[1:] and len(shown) == 2:

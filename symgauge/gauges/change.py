@@ -6,7 +6,7 @@ Nothing is written unless the outputs are seen to stay as they are, up to roundi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def way_of(name: str) -> Way:
 
 
 def changed(
-    way: Way, target: Target | Held, state: dict[str, torch.Tensor], asked: Asked = Asked()
+    way: Way, target: Target | Held, state: Mapping[str, torch.Tensor], asked: Asked = Asked()
 ) -> tuple[dict[str, torch.Tensor], Change]:
     """A state dict moved along its orbit, and how far the outputs changed."""
     weights = Weights(held(state, "the state"))

@@ -83,5 +83,5 @@ def _changed(
     way: Way, module: torch.nn.Module, args: Sequence[Any], state: State | None,
     kwargs: Mapping[str, Any] | None, asked: Asked,
 ) -> tuple[dict[str, Tensor], Change]:
-    own = module.state_dict() if state is None else state
-    return changed(way, Held.of(module, args, kwargs), dict(own), asked)
+    target = Held.of(module, args, kwargs, asked.observable)
+    return changed(way, target, module.state_dict() if state is None else state, asked)

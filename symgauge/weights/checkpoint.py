@@ -43,11 +43,25 @@ class Checkpoint:
 
 
 def held(state: Mapping[str, torch.Tensor], path: str) -> Checkpoint:
-    """A state dict as a checkpoint; `path` is what messages call it. Extra states are left out."""
+    """A state dict as a checkpoint; `path` is what messages call it. Extra states are left out.
+
+    Raises BadInputError where it is none, or a tensor is sparse or has no values.
+    """
+    if not isinstance(state, Mapping):
+        kind = "None" if state is None else f"of type {type(state).__name__}"
+        raise BadInputError(f"{path} is {kind}; give a state dict, such as module.state_dict()")
+    for name in state:
+        if not isinstance(name, str):
+            raise BadInputError(f"{path} holds the key {name!r}; give the names of tensors")
     state = {n: t for n, t in state.items() if not is_extra_state(n)}
     for name, value in state.items():
         if not isinstance(value, torch.Tensor):
             raise BadInputError(f"{path} holds {name} as {type(value).__name__}, not as a tensor")
+        if value.is_meta:
+            raise BadInputError(
+                f"{path} holds {name} on the meta device, without values; give it values")
+        if value.layout is not torch.strided:
+            raise BadInputError(f"{path} holds {name} as a sparse tensor; make it dense")
     return Checkpoint(
         path, {n: tuple(t.shape) for n, t in state.items()},
         {n: t.dtype for n, t in state.items()}, lambda n: state[n].detach().cpu())

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from symgauge.capture import Target, build_without_weights, capture
+from symgauge.capture import Target, build_without_weights, capture, given
 from symgauge.capture.statistics import free_statistics
 from symgauge.derivation.full import COMPARED, statements
 from symgauge.derivation.module import derive
@@ -110,12 +110,17 @@ class Held:
 
     @classmethod
     def of(
-        cls, module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None
+        cls, module: torch.nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None,
+        observable: str = "logits",
     ) -> Held:
-        """With inputs made from its configuration where a loaded transformers model has none."""
+        """With inputs made from its configuration where a loaded transformers model has none.
+
+        Raises BadInputError where one of the four is of another kind.
+        """
+        args, kwargs = given(module, args, kwargs, observable)
         if not args and not kwargs and is_model(module):
             kwargs = example(module)
-        return cls(module, tuple(args), dict(kwargs or {}))
+        return cls(module, args, kwargs)
 
     def build(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """A copy of the module, and the example."""

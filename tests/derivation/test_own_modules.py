@@ -1,6 +1,8 @@
 """Modules of one's own at their own sizes, and whether other weights are the same function."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -91,6 +93,59 @@ def test_a_loaded_model_needs_no_example() -> None:
     assert symgauge.derive_full(model).verdict is symgauge.Verdict.PROVED
     after, change = symgauge.canonicalise(model, ())
     assert set(after) == set(state) and change.is_same
+
+
+SMALL, ARGS = wide(3)
+VERBS: dict[str, Callable[..., Any]] = {
+    "audit": lambda module, args, **more: symgauge.audit(
+        module, args, SMALL.state_dict(), **more),
+    "derive": symgauge.derive,
+    "derive_full": symgauge.derive_full,
+    "recipe": lambda *given, **more: symgauge.recipe("equalise", *given, **more),
+    "canonicalise": symgauge.canonicalise,
+    "align": lambda module, args, **more: symgauge.align(
+        module, args, SMALL.state_dict(), **more),
+}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_what_is_no_module_no_example_or_no_observable(name: str) -> None:
+    verb = VERBS[name]
+    for args, said in (
+            (torch.ones(2, 64), "args is a tensor; give a tuple of the module's inputs, (x,)"),
+            (None, "args is None; give a tuple"), (3, "args is of type int; give a tuple"),
+            ("x", "args is of type str; give"), ({"x": ARGS[0]}, "args is of type dict; give")):
+        with pytest.raises(BadInputError, match=re.escape(said)):
+            verb(SMALL, args)
+    for module, said in (
+            (3, "found int"), (None, "found NoneType"), (nn.ReLU, "found the class ReLU")):
+        with pytest.raises(BadInputError, match=f"expected a torch.nn.Module, {said}; give"):
+            verb(module, ARGS)
+    with pytest.raises(BadInputError, match="kwargs is of type int; give a dict"):
+        verb(SMALL, ARGS, kwargs=3)
+    with pytest.raises(BadInputError, match="no observable 'logit'; give one of logits, prob"):
+        verb(SMALL, ARGS, observable="logit")
+
+
+def test_what_is_no_state_dict() -> None:
+    state = SMALL.state_dict()
+    states: list[tuple[Any, str]] = [
+        (None, "is None; give a state dict"), (SMALL, "is of type Sequential; give a state dict"),
+        ({**state, "0.bias": torch.empty(3, device="meta")}, "0.bias on the meta device"),
+        ({**state, "0.bias": torch.ones(3).to_sparse()}, "0.bias as a sparse tensor; make it"),
+        ({**state, "0.bias": 3}, "0.bias as int"), ({**state, 3: state["0.bias"]}, "the key 3"),
+    ]
+    for wrong, said in states:
+        with pytest.raises(BadInputError, match=f"^after .*{said}"):
+            symgauge.audit(SMALL, ARGS, wrong)
+        with pytest.raises(BadInputError, match=f"^the goal .*{said}"):
+            symgauge.align(SMALL, ARGS, wrong)
+        if wrong is None:
+            continue  # the module's own
+        with pytest.raises(BadInputError, match=f"^before .*{said}"):
+            symgauge.audit(SMALL, ARGS, state, wrong)
+        with pytest.raises(BadInputError, match=f"^the state .*{said}"):
+            symgauge.canonicalise(SMALL, ARGS, wrong)
 
 
 class _Picked(nn.Module):

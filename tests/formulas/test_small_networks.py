@@ -134,6 +134,9 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
     "of rows, transposed": lambda: (
         Of(lambda m, x: m.a(x).transpose(1, 2) @ m.b(x), a=nn.Linear(2, 2), b=nn.Linear(2, 3)),
         (ROWS,)),
+    "of rows of several, transposed": lambda: (
+        Of(lambda m, x: m.a(x).transpose(1, 2) @ m.b(x), a=nn.Linear(2, 3), b=nn.Linear(2, 3)),
+        (torch.zeros(2, 4, 2),)),
     "over two axes": lambda: (
         Of(lambda m, x: torch.tensordot(x, m.w, 2), w=torch.randn(3, 2, 2)), (ROWS,)),
     "squares of a matrix": lambda: (
@@ -148,6 +151,21 @@ CASES: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
         Of(lambda m, x: m.b((torch.softmax(m.w(x), 1) * m.a(x)).sum(1)), a=nn.Linear(2, 2),
            b=nn.Linear(2, 2), w=nn.Linear(2, 1)), (ROWS,)),
     "largest": lambda: (Largest(), (ROWS,)),
+    "sums along rows": lambda: (
+        Of(lambda m, x: torch.tanh(x @ m.w).sum(1) @ m.v, w=torch.randn(3, 2),
+           v=torch.randn(4, 2)), (torch.zeros(4, 3),)),
+    "means along rows, bent": lambda: (
+        Of(lambda m, x: torch.tanh(torch.tanh(x @ m.w).mean(1)) @ m.v, w=torch.randn(3, 2),
+           v=torch.randn(4, 2)), (torch.zeros(4, 3),)),
+    "a view, transposed": lambda: (
+        Of(lambda m, x: torch.tanh(x @ m.w).view(2, 3).T.reshape(3, 2) @ m.v,
+           w=torch.randn(4, 2), v=torch.randn(2, 2)), (torch.zeros(3, 4),)),
+    "a view of a transposed view": lambda: (
+        Of(lambda m, x: torch.tanh(x @ m.w).view(2, 3).T.reshape(2, 3) @ m.v,
+           w=torch.randn(4, 2), v=torch.randn(3, 2)), (torch.zeros(3, 4),)),
+    "sums of a view of a transpose": lambda: (
+        Of(lambda m, x: torch.tanh(x @ m.w).T.reshape(3, 2, 2).sum(1) @ m.v,
+           w=torch.randn(3, 3), v=torch.randn(2, 2)), (torch.zeros(4, 3),)),
 }
 
 
@@ -161,6 +179,18 @@ def test_formulas_are_what_the_program_computes(name: str) -> None:
         found = formula.value(right)
         assert np.shape(found) == lines[i].shape, (left, right)
         assert np.allclose(found, lines[i], rtol=1e-9, atol=1e-9), (left, right)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_the_letter_of_the_output_is_the_output(rows: int) -> None:
+    """A matrix times each of several: torch multiplies the transposes, and turns the product."""
+    read = Read(symgauge.derive(
+        Of(lambda m, x: m.w @ x, w=torch.randn(2, 3)), (torch.zeros(rows, 3, 4),)), 1, 0.0)
+    ((_, left, right),) = read.typeset.formulas
+    w = read.state["w"]
+    (x,) = read.inputs.values()
+    assert left == "Y" and (rows > 1 or right == r"W\,X")
+    assert np.allclose(read.formula(read.state, {}).value(right), np.squeeze(w @ x))
 
 
 #: Networks whose symmetries are said in equations, and how many there are at least.

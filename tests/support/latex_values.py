@@ -356,7 +356,7 @@ def _raised(value: Any, power: str) -> Any:
             return Ones(not value.row)
         if isinstance(value, Outer):
             return Outer(value.row, value.column)
-        return Row(value) if value.ndim == 1 else value.T
+        return Row(value) if value.ndim == 1 else np.swapaxes(value, -1, -2)
     if power in ("-1", r"-\top"):
         if np.ndim(value) == 0:
             return 1 / value
