@@ -12,7 +12,11 @@ from symgauge.audits.blame import Blame
 
 @dataclass(frozen=True)
 class Audit:
-    """The answer: its verdict, on what it rests, and the facts of the record."""
+    """The answer: its verdict, on what it rests, and the facts of the record.
+
+    >>> Audit("EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0, tensors=4)
+    Audit(EQUIVALENT: every tensor is the same, bit by bit)
+    """
 
     verdict: str
     ground: str

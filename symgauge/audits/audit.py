@@ -41,6 +41,7 @@ def audit(
     """
     progress("module")
     target, built = _fitting(target, before)
+    held = _holding(target, built, before)
     with running(built, observable, output) as program:
         weights = Pair(program, before, after)
         if weights.untied:
@@ -49,7 +50,7 @@ def audit(
             return Audit(
                 "EQUIVALENT", "every tensor is the same, bit by bit", 0.0, 0.0,
                 extra=weights.extra, tensors=len(weights.names))
-        question = Question(_holding(target, built, before), observable, output, progress)
+        question = Question(held, observable, output, progress)
         return _with_broken(Case(question, program, weights).decide(statement), weights)
 
 
@@ -79,7 +80,7 @@ def _holding(
     free = {n for n, p in module.named_parameters(remove_duplicate=False) if p.requires_grad}
     other = {
         n: before.tensor(n) for n, t in tensors_of(module).items()
-        if n not in free and n in before.shapes and not t.is_meta}
+        if n not in free and before.shapes.get(n) == tuple(t.shape) and not t.is_meta}
     here = tensors_of(module)
     if all(torch.equal(here[n], t.to(here[n])) for n, t in other.items()):
         return target

@@ -222,6 +222,7 @@ WRONG = {
     "fixing": [np.diag([1.0, 2.0]), np.diag([-1.0, 1.0]), np.diag([0.0, 1.0])],
     "equal_turns": [np.diag([1.0, 1, 2, 1]), np.diag([1.0, 0, 1, 0]), np.eye(4)[[2, 1, 0, 3]]],
     "translation": [],
+    "form": [np.eye(2)],  # generators alone
     "other": [np.ones(2)],
 }
 

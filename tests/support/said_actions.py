@@ -9,6 +9,8 @@ import numpy as np
 
 from symgauge.families.kinds.other import NONE
 
+#: What a coordinate is that is not the parameter itself: b' = b + n, with n = ...
+COORDINATES = re.compile(r"\S+' = .* with n\d* = ")
 #: Lines that are no formula of a tensor: over what an element ranges.
 RANGES = re.compile(r"for .*( in R| > 0)|g = 1 \+ u 1\^T with .*")
 #: What a line says that gives no formula.
@@ -17,7 +19,7 @@ NO_FORMULA = re.compile(r"moves \(|follows|\bmore\b")
 
 def unsaid(formula: Sequence[str]) -> list[str]:
     """Lines that neither are formulas nor follow the sentence that there is no finite action."""
-    lines = [x for x in formula if not RANGES.fullmatch(x)]
+    lines = [x for x in formula if not RANGES.fullmatch(x) and not COORDINATES.match(x)]
     if not lines:
         return ["no line"]
     if lines[0] == NONE:
