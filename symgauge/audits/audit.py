@@ -78,10 +78,10 @@ def _holding(
     """
     module, args, kwargs = built
     free = {n for n, p in module.named_parameters(remove_duplicate=False) if p.requires_grad}
-    other = {
-        n: before.tensor(n) for n, t in tensors_of(module).items()
-        if n not in free and before.shapes.get(n) == tuple(t.shape) and not t.is_meta}
     here = tensors_of(module)
+    other = {
+        n: before.tensor(n) for n, t in here.items()
+        if n not in free and before.shapes.get(n) == tuple(t.shape) and not t.is_meta}
     if all(torch.equal(here[n], t.to(here[n])) for n, t in other.items()):
         return target
     again = copy.deepcopy(module)

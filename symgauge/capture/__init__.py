@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from symgauge.capture.captured import Captured, capture, capture_field, capture_with_statistics
-from symgauge.capture.given import given
 from symgauge.capture.skeleton import build_without_weights, without_weights
 from symgauge.capture.target import Target, load_function, load_target, resolve_target
 
 __all__ = [
     "Captured", "Target", "capture", "capture_field", "capture_with_statistics",
-    "given", "load_function", "load_target", "resolve_target", "build_without_weights",
+    "load_function", "load_target", "resolve_target", "build_without_weights",
     "without_weights",
 ]

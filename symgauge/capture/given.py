@@ -31,17 +31,18 @@ def given(
         raise BadInputError("args is a tensor; give a tuple of the module's inputs, (x,)")
     if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
         raise BadInputError(
-            f"args is {_named(args)}; give a tuple of the module's inputs, (x,), and inputs by "
+            f"args is {named(args)}; give a tuple of the module's inputs, (x,), and inputs by "
             "name as kwargs")
     if kwargs is not None and not (
             isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
         raise BadInputError(
-            f"kwargs is {_named(kwargs)}; give a dict from the names of inputs to their values")
+            f"kwargs is {named(kwargs)}; give a dict from the names of inputs to their values")
     if observable not in OBSERVABLES:
         raise BadInputError(
             f"there is no observable {observable!r}; give one of {', '.join(OBSERVABLES)}")
     return tuple(args), dict(kwargs or {})
 
 
-def _named(value: Any) -> str:
+def named(value: Any) -> str:
+    """What a message calls a value of the wrong kind."""
     return "None" if value is None else f"of type {type(value).__name__}"

@@ -95,13 +95,11 @@ def derive(
     >>> derive(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)), (zeros(1, 2),))
     Derivation(Sequential: P=9, redundancy=2, orbit=2, R^2, PROVED)
     """
-    from symgauge.capture import capture, given
-    from symgauge.hf.model import example, is_model
+    from symgauge.capture import capture
+    from symgauge.hf.model import with_example
 
     start = time.perf_counter()
-    args, kwargs = given(module, args, kwargs, observable)
-    loaded = not args and not kwargs and is_model(module)
-    kwargs = example(module) if loaded else kwargs
+    args, kwargs, loaded = with_example(module, args, kwargs, observable)
     try:
         check_module(module, force)
     except SizeError:
@@ -140,12 +138,10 @@ def derive_full(
     >>> derive_full(wide, (zeros(1, 64),))
     FullDerivation(Sequential: P=37384, dimension=512, PROVED)
     """
-    from symgauge.capture import Target, given
-    from symgauge.hf.model import example, is_model
+    from symgauge.capture import Target
+    from symgauge.hf.model import with_example
 
-    args, kwargs = given(module, args, kwargs, observable)
-    if not args and not kwargs and is_model(module):
-        kwargs = example(module)
+    args, kwargs, _ = with_example(module, args, kwargs, observable)
     target = Target(
         name or type(module).__name__, "", lambda: (copy.deepcopy(module), args, kwargs), {}, None,
         None, "", "")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
+from symgauge.capture.given import given
 from symgauge.errors import CaptureError
 from symgauge.hf.inputs import inputs_of
 from symgauge.hf.source import TOKENS
@@ -31,3 +33,15 @@ def example(model: Any) -> dict[str, Any]:
         name: eval(text, names)  # our own text
         for name, text in inputs_of(model.config, type(model)).items()
     }
+
+
+def with_example(
+    module: Any, args: Sequence[Any], kwargs: Mapping[str, object] | None, observable: str
+) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+    """The inputs that a verb is given; of a loaded model without any its own, and whether so.
+
+    Raises BadInputError where one of the four is of another kind, and as `example`.
+    """
+    own_args, own_kwargs = given(module, args, kwargs, observable)
+    loaded = not own_args and not own_kwargs and is_model(module)
+    return own_args, example(module) if loaded else own_kwargs, loaded

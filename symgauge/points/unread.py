@@ -15,6 +15,7 @@ from symgauge.domains.reads import ReadsDomain
 from symgauge.points.reads import read_coordinates
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
+from symgauge.program.excerpt import needed_lines
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 from symgauge.program.op import Primitive
@@ -56,13 +57,8 @@ def unread_tensors(network: Network) -> list[dict[str, Any]]:
 
 def _reached(network: Network) -> set[str]:
     """Parameters that stand before some output."""
-    stack, seen = list(network.outputs), set(network.outputs)
-    while stack:
-        for j in network.nodes[stack.pop()].inputs:
-            if j not in seen:
-                seen.add(j)
-                stack.append(j)
-    return {p.name for i, p in zip(network.parameter_nodes, network.parameters) if i in seen}
+    needed = needed_lines(network)
+    return {p.name for i, p in zip(network.parameter_nodes, network.parameters) if i in needed}
 
 
 def _with_comparisons(network: Network) -> Network:

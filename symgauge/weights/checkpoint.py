@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from symgauge.capture.given import named
 from symgauge.errors import BadInputError
 
 INDEX = "model.safetensors.index.json"
@@ -48,8 +49,8 @@ def held(state: Mapping[str, torch.Tensor], path: str) -> Checkpoint:
     Raises BadInputError where it is none, or a tensor is sparse or has no values.
     """
     if not isinstance(state, Mapping):
-        kind = "None" if state is None else f"of type {type(state).__name__}"
-        raise BadInputError(f"{path} is {kind}; give a state dict, such as module.state_dict()")
+        raise BadInputError(
+            f"{path} is {named(state)}; give a state dict, such as module.state_dict()")
     for name in state:
         if not isinstance(name, str):
             raise BadInputError(f"{path} holds the key {name!r}; give the names of tensors")

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from symgauge.capture import Target, build_without_weights, capture, given
+from symgauge.capture import Target, build_without_weights, capture
 from symgauge.capture.statistics import free_statistics
 from symgauge.derivation.full import COMPARED, statements
 from symgauge.derivation.module import derive
@@ -25,7 +25,7 @@ from symgauge.errors import SymgaugeError
 from symgauge.families.family import Move, Place, Through
 from symgauge.families.kind import Kind
 from symgauge.families.statement import FamilyStatement, FullStatement
-from symgauge.hf.model import example, is_model
+from symgauge.hf.model import with_example
 from symgauge.points.unread import NO_PATH, ZERO, unread_tensors
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -117,9 +117,7 @@ class Held:
 
         Raises BadInputError where one of the four is of another kind.
         """
-        args, kwargs = given(module, args, kwargs, observable)
-        if not args and not kwargs and is_model(module):
-            kwargs = example(module)
+        args, kwargs, _ = with_example(module, args, kwargs, observable)
         return cls(module, args, kwargs)
 
     def build(self) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
