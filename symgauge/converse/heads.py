@@ -233,7 +233,7 @@ def _units_head(sweep: Context, goal: Affine, base: Norm, u: Weight) -> None:
     below = sweep.base(inner)
     if not isinstance(below, Units) or below.converse != "smooth" or inner.factors or (
             argument.biases or argument.constant or base.eps == 0):
-        raise Stop(goal.node, HEAD_NORM.name, "a head of several maps")
+        raise Stop(goal.node, HEAD_NORM.name, "a norm below a head does not begin with an input")
     ledger.step(NORMED_UNITS, goal.node)
     d = ledger.sizes.of(u.node, u.ins)
     ledger.asks(3 if base.centred else 2, d, "a norm of two entries")

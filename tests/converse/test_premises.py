@@ -57,7 +57,7 @@ MISSED: dict[str, tuple[str, Formula, tuple[int, ...], str]] = {
     "a head on a stream that does not span": (
         "I:1x4 A:4x1 B:1x4 U:4x20",
         lambda p, x: (x @ p.I + torch.tanh(x @ p.I @ p.A) @ p.B) @ p.U, (2, 1), "stream spans"),
-    "a norm of a stream that does not span": (
+    "a norm of a stream without an input": (
         "W:3x1 V:1x4 U:4x30", lambda p, x: rms(torch.tanh(x @ p.W) @ p.V) @ p.U, (2, 3),
         "does not begin with an input"),
     "a stream that cancels": (
