@@ -332,7 +332,7 @@ def _check_statement(label: str, entry: PlainFamily) -> None:
         form, at = move["form"], move.get("at")
         if form not in kind.forms:
             raise BadInputError(f"family {label!r}: a {kind} element cannot act by {form!r}")
-        if form != "s^k" and "offset" in move:
+        if form not in ("s^k", "+c", "+c/T") and "offset" in move:
             raise BadInputError(f"family {label!r}: {form!r} has no offset")
         if at is None:
             if form not in ("s^k", "+c", "+c/T") or entry["element"]["size"] != 1:

@@ -158,7 +158,7 @@ def _in_order(element: PlainElement, moves: Moves, via: list[PlainSlice]) -> Pla
     """s^k w and then + k u log s, in place of s^k (w + u) - u: the same generator."""
     wrong: Moves = []
     for move in moves:
-        offset = Fraction(move.pop("offset", 0))
+        offset = Fraction(move.pop("offset", 0) if move["form"] == "s^k" else 0)
         wrong.append(move)
         if offset:
             weight = str(Fraction(move["weight"]) * offset)

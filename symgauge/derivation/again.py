@@ -14,6 +14,7 @@ from symgauge.derivation.record import DerivationRecord, difference_of
 from symgauge.derivation.seal import ABOUT, SealedRecord
 from symgauge.statements.at_full import at_full
 from symgauge.program.network import Network
+from symgauge.program.recentred import recentred
 from symgauge.program.serial import digest_of
 from symgauge.records import plain, text_of
 
@@ -65,7 +66,7 @@ def captured_again(record: DerivationRecord, target: Target) -> _Again:
     training = {"small": training_flags(module)}
     captured = capture(
         module, args, kwargs, output=record.output, observable=record.observable)
-    said = same_program(network, captured.network)
+    said = same_program(network, recentred(captured.network).network)
     if said is None:
         found.wrong.append(f"the record's network is not that of {target.text} at these sizes")
         return found

@@ -45,6 +45,7 @@ from symgauge.families.coordinates import Coordinates
 from symgauge.families.statement import FullOrder
 from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
+from symgauge.program.recentred import recentred
 from symgauge.progress import Progress, silent
 from symgauge.proof.record import Proof
 from symgauge.records import plain
@@ -136,7 +137,7 @@ def captured_target(target: Target, asked: Asked) -> Sized:
     check_size(captured.network, asked.force)
     return Sized(
         target, {**captured.facts, "training": training_flags(module)},
-        ExactDeriver(captured.network, asked.seed, asked.progress), module)
+        ExactDeriver(recentred(captured.network).network, asked.seed, asked.progress), module)
 
 
 def derive_network(
@@ -145,12 +146,16 @@ def derive_network(
 ) -> Derivation:
     """The derivation of a captured network, by its deriver where there is one already.
 
+    A parameter w that is read as u + w alone has u + w for its coordinates: what is over that, too,
+    moves by Laurent polynomials.
+
     Raises UndecidedError where rank J + rank G > P with hypotheses (one of the arithmetic is
     false) and where the arithmetic decides no branch or finds no root; InconsistentError where
     rank J + rank G > P without any.
     """
     seconds = {} if seconds is None else seconds
     check_size(network, asked.force)
+    network = recentred(network).network
     start = time.perf_counter()
     search = _searched(deriver or ExactDeriver(network, asked.seed, asked.progress), asked)
     seconds["derive"] = time.perf_counter() - start

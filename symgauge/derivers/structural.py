@@ -27,9 +27,7 @@ from symgauge.families.carry import Slice, carried
 from symgauge.families.changes import after, in_first, needed
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
-from symgauge.families.offsets import (
-    Offsets, centred_family, centred_slice, slice_with_offsets, with_offsets,
-)
+from symgauge.families.offsets import Offsets, slice_with_offsets, with_offsets
 from symgauge.families.parts import has_parts, of_whole
 from symgauge.lie.fields import VectorField, orbit_rank
 from symgauge.program.absorbed import absorbed
@@ -105,6 +103,7 @@ def _recentred(
         (replace(s, family=replace(s.family, moves=t.moves)), t)
         for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
     found.families = list(_with_offsets(found.families, offsets))
+    found.network = network
     return found
 
 
@@ -178,10 +177,9 @@ def orbit_dimension(found: Found, field: PrimeField, rng: np.random.Generator) -
     coordinates = Coordinates(network)
     fields: list[VectorField] = []
     for s in found.families:
-        # where a parameter is held its reader is there already; the rank does not see offsets
-        own = [centred_slice(t) for t in s.own if t.parameter in network.offsets]
-        ways = [Slice(t, coordinates) for t in own]
-        fields += carried(coordinates.fields_of(centred_family(s.family)), ways) or ()
+        # where a parameter is held its reader is there already
+        ways = [Slice(t, coordinates) for t in s.own if t.parameter in network.offsets]
+        fields += carried(coordinates.fields_of(s.family), ways) or ()
     point = field.random(rng, (network.num_coordinates,))
     return sum(s.family.dimension for s, _ in found.slices) + orbit_rank(fields, point, field)
 

@@ -181,8 +181,9 @@ class Slice:
         #: The u of coordinates w that are scaled as w + u.
         self.offsets: dict[int, Fraction] = {}
         for move in through.moves:
-            if move.offset:
-                self.offsets |= {k: move.offset for k, _ in _element_of(move, coordinates)}
+            if coordinates.offset(move) and (self.scales or move is own):
+                self.offsets |= {
+                    k: coordinates.offset(move) for k, _ in _element_of(move, coordinates)}
             if self.scales:
                 power = int(move.weight * own.weight)  # own.weight is +-1: s_e = t_e ** own.weight
                 for k, e in _element_of(move, coordinates):
@@ -196,6 +197,7 @@ class Slice:
             for k, e in _element_of(move, coordinates):
                 _put(self._added.setdefault(k, {}), ((self._elements[e], 1),), weight)
             return
+        coordinates.require_plain(move.source)
         source = coordinates.read(move)
         target = coordinates.whole(move.parameter, move.part).reshape(-1)
         flat = source.reshape(source.shape[0] * source.shape[1], source.shape[2], -1)

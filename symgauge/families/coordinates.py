@@ -38,6 +38,11 @@ class Coordinates:
         self.network = network
         self.shapes = {p.name: p.shape for p in network.parameters}
         self.total = network.num_coordinates
+        self._added = network.added
+
+    def offset(self, move: Move, parameter: str | None = None) -> Fraction:
+        """The move's offset as one of the coordinates of what it moves, or of another parameter."""
+        return move.offset - self._added.get(parameter or move.parameter, 0)
 
     def whole(self, parameter: str, part: Part = ()) -> npt.NDArray[np.int64]:
         """Coordinates of a parameter, or of a part of it, in its own shape."""
@@ -99,6 +104,7 @@ class Coordinates:
         for move in moves:
             whole = self.moved(move)
             index = whole[c].reshape(whole.shape[1], -1)
+            self.require_plain(move.parameter, *move.reads)
             if move.source is not None:
                 weights = self.whole(move.source, move.source_part).reshape(-1).tolist()
                 of_form += [
@@ -127,6 +133,7 @@ class Coordinates:
         """The monomials of the sum that a move is multiplied by; 1 where it is by none."""
         if move.sum_of is None:
             return [()]
+        self.require_plain(move.sum_of, move.sum_over)
         of = self.whole(move.sum_of).reshape(-1).tolist()
         if move.sum_over is None:
             return [((k, 1),) for k in of]
@@ -136,6 +143,8 @@ class Coordinates:
     def _terms_of(self, move: Move, c: int, i: int) -> Iterator[tuple[int, Monomial, Number]]:
         """The terms of a move at the unit (c, i) of the element, without the sum."""
         w = move.weight
+        if move.form in ("+Tc", "+T*c"):
+            self.require_plain(move.source)
         if move.form == "+Tc":
             target = self.whole(move.parameter, move.part).reshape(-1).tolist()
             for row in self.read(move)[c, i].tolist():
@@ -143,6 +152,8 @@ class Coordinates:
             return
         index = self.moved(move)[c, i].reshape(-1).tolist()
         if move.form == "+c/T":
+            if self.offset(move, move.source):
+                raise ValueError(f"{move.source} is divided by, and its coordinates are others")
             over = dict(zip(*self._divisors(move), strict=True))
             yield from ((k, ((over[k], -1),), w) for k in index)
         elif move.form == "+T*c":
@@ -150,9 +161,15 @@ class Coordinates:
             yield from ((k, ((m, 1),), w) for k, m in zip(index, source, strict=True))
         elif move.form == "s^k":
             yield from ((k, ((k, 1),), w) for k in index)
-            yield from ((k, (), w * move.offset) for k in index)
+            yield from ((k, (), w * self.offset(move)) for k in index)
         else:
             yield from ((k, (), w) for k in index)
+
+    def require_plain(self, *parameters: str | None) -> None:
+        """Raises ValueError where what is read or turned is not its own coordinates."""
+        for name in parameters:
+            if name in self._added:
+                raise ValueError(f"{name} is read as it is, and its coordinates are others")
 
     def _divisors(self, move: Move) -> tuple[list[int], list[int]]:
         """Of "+c/T": the entries of the target, and the entry of T that each is over."""

@@ -100,7 +100,7 @@ class Move:
     at: Place | None
     weight: Fraction = Fraction(1)
     source: str | None = None
-    #: Of "s^k" alone.
+    #: The u of u + w: what "s^k" scales, what "+c/T" is over, what the "+c" of a slice brings to 0.
     offset: Fraction = Fraction(0)
     #: (axis, start, stop): all that is said is said of this part of the parameter alone, or of the
     #: source; () for all of it.
@@ -158,8 +158,7 @@ class Through:
 
 
 def held_values(slices: Iterable[Through]) -> dict[str, Fraction]:
-    """What slices hold their parameters at: 1 for a scaling, 1 - u of a gain u + w; 0 for a shift.
-    """
+    """What slices hold their parameters at: 1 for a scaling, 0 for a shift, less the u of u + w."""
     return {
         t.parameter: t.kind.is_scaling - own_move(t).offset for t in slices}
 

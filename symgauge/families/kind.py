@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Literal
 #: "g^-1" stands in planted failures alone: g^-T with its transpose dropped.
 #: "+T*c" adds c times another tensor, entry by entry (in families without a finite action).
 #: "gT" turns by S diag(T), of what keeps a quadratic form with coefficients T.
-#: "+c/T" adds one number c over another tensor, that along the last axes, as torch broadcasts.
+#: "+c/T" adds one number c over another tensor plus the offset, along the last axes, as torch
+#: broadcasts.
 Form = Literal["g", "g^-T", "g^-1", "gT", "s^k", "+c", "+Tc", "+c/T", "+T*c"]
 #: A matrix as its non-zero entries.
 Sparse = tuple[tuple[int, int, Fraction], ...]

@@ -1,4 +1,8 @@
-"""Families on w' = u + w as families on w, and back: a scaling of w' is w -> s^k (w + u) - u."""
+"""Families on w' = u + w as families on w, and back.
+
+A scaling of w' is w -> s^k (w + u) - u; a slice that brings w' to 0 brings w to -u; what is over w'
+is over u + w.
+"""
 
 from __future__ import annotations
 
@@ -26,36 +30,40 @@ def with_offsets(family: Family, offsets: Offsets) -> Family | None:
 
 def slice_with_offsets(through: Through, offsets: Offsets) -> Through | None:
     """The slice of the program where each w of these is u + w, likewise."""
-    moves = _with(through.moves, offsets)
+    moves = _with(through.moves, offsets, own=through.parameter)
     return None if moves is None else replace(through, moves=moves)
 
 
 def without_offsets(family: Family, offsets: Offsets) -> Family | None:
     """The inverse of `with_offsets`; None where a move has another offset."""
-    plain = centred_family(family)
+    plain = replace(family, moves=_without(family.moves), via=tuple(
+        replace(t, moves=_without(t.moves)) for t in family.via))
     again = with_offsets(plain, offsets)
     same = again is not None and (again.moves, again.via) == (family.moves, family.via)
     return plain if same else None
 
 
-def centred_family(family: Family) -> Family:
-    """The family's moves with every offset left out."""
-    return replace(
-        family, moves=_without(family.moves), via=tuple(centred_slice(t) for t in family.via))
+def _with(
+    moves: Sequence[Move], offsets: Offsets, own: str | None = None
+) -> tuple[Move, ...] | None:
+    found = [_move_with(m, offsets, own) for m in moves]
+    return None if None in found else tuple(m for m in found if m is not None)
 
 
-def centred_slice(through: Through) -> Through:
-    """The slice's moves, likewise."""
-    return replace(through, moves=_without(through.moves))
-
-
-def _with(moves: Sequence[Move], offsets: Offsets) -> tuple[Move, ...] | None:
-    if any(not offsets.keys().isdisjoint(m.reads) or (
-            m.parameter in offsets and m.form not in ("s^k", "+c", "+Tc")) for m in moves):
+def _move_with(move: Move, offsets: Offsets, own: str | None) -> Move | None:
+    u = offsets.get(move.parameter, Fraction(0))
+    reads = list(move.reads)
+    if move.form == "+c/T":
+        assert move.source is not None
+        reads.remove(move.source)
+        u, added = offsets.get(move.source, Fraction(0)), True
+    else:
+        added = move.form in ("+c", "+Tc")
+    if not offsets.keys().isdisjoint(reads) or (
+            move.parameter in offsets and not added and move.form != "s^k"):
         return None
-    return tuple(
-        replace(m, offset=offsets.get(m.parameter, Fraction(0))) if m.form == "s^k" else m
-        for m in moves)
+    says = move.form in ("s^k", "+c/T") or move.parameter == own
+    return replace(move, offset=u) if says else move
 
 
 def _without(moves: Sequence[Move]) -> tuple[Move, ...]:

@@ -49,7 +49,7 @@ def _change(c: PlainChange) -> Change:
 def move_of(m: Mapping[str, Any], wrong: bool = False) -> Move:
     """The move in plain data. Raises KeyError, TypeError or ValueError where it is none."""
     offset = rational(m.get("offset", "0"))
-    if m["form"] not in get_args(Form) or offset and m["form"] != "s^k" or (
+    if m["form"] not in get_args(Form) or offset and m["form"] not in ("s^k", "+c", "+c/T") or (
             "source" in m) != (m["form"] in ("gT", "+Tc", "+T*c", "+c/T")) or (
             "source_part" in m and "source" not in m) or (
             "sum_over" in m and "sum_of" not in m) or (

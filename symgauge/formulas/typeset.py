@@ -222,6 +222,14 @@ class Typeset:
         return self._sliced(i, self._shown(i, name), part)
 
     def _shown(self, i: int, key: str) -> Term:
+        """A parameter, or a block of one, by its letter; u + w where the line is that."""
+        leaf, own = self.nodes[i].leaf, self._letter(i, key)
+        if not isinstance(leaf, Parameter) or not leaf.added:
+            return own
+        sign = "+" if leaf.added > 0 else "-"
+        return Term(f"{own.within(SUM)} {sign} {abs(leaf.added)}", SUM)
+
+    def _letter(self, i: int, key: str) -> Term:
         if key in self.instead:
             return self.instead[key]
         symbol = self.symbols.get(key, key)

@@ -12,7 +12,7 @@ Source: S. Marcotte, R. Gribonval, G. Peyre, Abide by the Law and Follow the Flo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -42,30 +42,38 @@ class Law:
     rate: int | None
 
 
-def laws(families: Sequence[Family], point: Sequence[int], field: PrimeField) -> list[Law]:
+def laws(
+    families: Sequence[Family], point: Sequence[int], field: PrimeField,
+    added: Collection[int] = (),
+) -> list[Law]:
     """Independent laws of the affine generators: combinations with a symmetric linear part.
 
     Their gradients are independent at the point, mod p: at a generic one there are no more.
-    Generators that are no affine fields give none.
+    Generators that are no affine fields give none. Coordinates in `added` are a parameter plus a
+    number: weight decay brings them to that number, not to 0.
     """
     found: list[Law] = []
     for numbers, x in _combinations(families, -1):
         value = law_of(x)
         if value is not None and value.terms:
-            degrees = {sum(e for _, e in m) for m in value.terms}
+            degrees: set[int | None] = {
+                None if any(k in added for k, _ in m) else sum(e for _, e in m)
+                for m in value.terms}
             found.append(Law(numbers, value, x, degrees.pop() if len(degrees) == 1 else None))
     rows = [law.value.gradient(point, field) for law in found]
     return [found[k] for k in sparse_independent_rows(rows, field.p)]
 
 
-def rotations(families: Sequence[Family]) -> int:
+def rotations(families: Sequence[Family], added: Collection[int] = ()) -> int:
     """The dimension of the linear generators that are skew: a one-parameter group of rotations.
 
     Gradient descent commutes with them, grad (L o g) = g^T grad L: they carry its trajectories,
     those of momentum and of weight decay to trajectories. Adam's are carried by signed
-    permutations alone: its steps are odd functions of each coordinate's gradients.
+    permutations alone: its steps are odd functions of each coordinate's gradients. Those that turn
+    coordinates in `added` are no rotations of the parameters.
     """
-    return sum(not x.shift for _, x in _combinations(families, 1))
+    return sum(not x.shift and not any(k in added for k in x.support)
+               for _, x in _combinations(families, 1))
 
 
 def law_of(x: VectorField) -> Laurent | None:

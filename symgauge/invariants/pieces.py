@@ -102,19 +102,23 @@ def raw_pieces(coordinates: Coordinates, families: Sequence[Family]) -> dict[str
         values = np.array([Laurent.coordinate(int(k)) for k in coordinates.whole(name).ravel()],
                           dtype=object).reshape(shape)
         one[name] = Piece(name, values, tuple({} for _ in shape))
+    # the coordinates are u + w already, or become it here
+    said = dict(coordinates.network.added)
     offsets: dict[str, Fraction] = {}
     for number, family in enumerate(families):
         for move in family.moves:
             if move.form not in ("g", "g^-T", "s^k"):
                 continue
-            if offsets.setdefault(move.parameter, move.offset) != move.offset:
+            u = coordinates.offset(move)
+            if offsets.setdefault(move.parameter, u) != u:
                 raise ValueError("a tensor is scaled about two numbers")
+            said[move.parameter] = move.offset
             one[move.parameter] = _acted(one[move.parameter], number, move)
     for name, u in offsets.items():
         if u:
             lifted = np.vectorize(lambda x, u=u: x + Laurent.number(u), otypes=[object])
             one[name] = replace(one[name], values=lifted(one[name].values))
-    return one
+    return one | {name: replace(one[name], name=f"({name} + {u})") for name, u in said.items() if u}
 
 
 def _acted(piece: Piece, number: int, move: Move) -> Piece:

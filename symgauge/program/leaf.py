@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 from symgauge.program.array import Shape
@@ -11,10 +12,14 @@ from symgauge.program.constant import Constant
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named parameter tensor of the module. `read` marks the coordinates that an output reads."""
+    """A named parameter tensor of the module, or that plus one number, in every entry.
+
+    The coordinates are `added` + w for the module's w (`program.recentred`).
+    """
 
     name: str
     shape: Shape
+    added: Fraction = Fraction(0)
 
     @property
     def size(self) -> int:

@@ -134,8 +134,13 @@ class Network:
             start += p.size
         return table
 
+    @property
+    def added(self) -> dict[str, Fraction]:
+        """What is added to parameters to give their coordinates, where it is not 0."""
+        return {p.name: p.added for p in self.parameters if p.added}
+
     def fixed(self, values: Mapping[str, Fraction]) -> Network:
-        """The same program with some parameters held at one number each."""
+        """The same program with some parameters' coordinates held at one number each."""
         nodes = tuple(
             Node(None, (), {}, n.shape, Constant(
                 (values[n.leaf.name],), np.zeros(n.shape, dtype=np.int64)))
@@ -147,7 +152,7 @@ class Network:
     def renamed(self, names: Mapping[str, str]) -> Network:
         """The same program with other names for some parameters."""
         nodes = tuple(
-            replace(n, leaf=Parameter(names.get(n.leaf.name, n.leaf.name), n.shape))
+            replace(n, leaf=replace(n.leaf, name=names.get(n.leaf.name, n.leaf.name)))
             if isinstance(n.leaf, Parameter) else n for n in self.nodes)
         return replace(self, nodes=nodes)
 

@@ -222,9 +222,10 @@ class _Writer:
 
     def _leaf(self, i: int, name: str, part: tuple[int, int, int]) -> Node:
         axis, start, stop = part
-        shape = self.network.nodes[i].shape
-        shape = (*shape[:axis], stop - start, *shape[axis + 1:])
-        return Node(None, (), {}, shape, Parameter(name, shape))
+        leaf = self.network.nodes[i].leaf
+        assert isinstance(leaf, Parameter)
+        shape = (*leaf.shape[:axis], stop - start, *leaf.shape[axis + 1:])
+        return Node(None, (), {}, shape, replace(leaf, name=name, shape=shape))
 
     def _taken(self, i: int, source: int, axis: int, start: int, stop: int) -> int:
         """A range of the axis of a parameter: its parts there, or a range of all of them."""

@@ -17,7 +17,10 @@ from symgauge.program.op import NodeOp, Structural
 
 @dataclass(frozen=True)
 class Recentred:
-    """The program in w' = u + w, line by line the same, and u by the parameter's name."""
+    """The program in w' = u + w, line by line the same, and u by the parameter's name.
+
+    Its leaves say so too, so that it is its own.
+    """
 
     network: Network
     offsets: Mapping[str, Fraction]
@@ -32,14 +35,15 @@ def recentred(network: Network) -> Recentred:
                 readers[j].append(i)
     same = network.ops["reshape"]
     assert isinstance(same, NodeOp)
-    nodes, offsets = list(network.nodes), dict[str, Fraction]()
+    nodes, offsets = list(network.nodes), network.added
     for w, lines in readers.items():
         leaf = network.nodes[w].leaf
         found = {_added(network, i, w) for i in lines}
         u = found.pop() if len(found) == 1 else None
-        if u is None or w in network.outputs or not isinstance(leaf, Parameter):
+        if u is None or w in network.outputs or not isinstance(leaf, Parameter) or leaf.added:
             continue
         offsets[leaf.name] = u
+        nodes[w] = replace(nodes[w], leaf=replace(leaf, added=u))
         for i in lines:
             # what is read is the parameter now
             nodes[i] = replace(nodes[i], op=same, inputs=(w,), attrs={"size": leaf.shape})

@@ -106,7 +106,8 @@ def node_to_json(node: Node) -> dict[str, Any]:
         }
     if node.leaf is not None:
         if isinstance(node.leaf, Parameter):
-            return {"parameter": node.leaf.name, "shape": list(node.shape)}
+            added = {"added": str(node.leaf.added)} if node.leaf.added else {}
+            return {"parameter": node.leaf.name, "shape": list(node.shape), **added}
         return {
             "input": node.leaf.name, "shape": list(node.shape), "classes": node.leaf.classes,
         }
@@ -158,7 +159,7 @@ def _leaf_from_json(entry: Mapping[str, Any], shape: Shape) -> Leaf:
             raise ValueError("constant index out of range")
         return Constant(table, index)
     if "parameter" in entry:
-        return Parameter(str(entry["parameter"]), shape)
+        return Parameter(str(entry["parameter"]), shape, rational(entry.get("added", "0")))
     classes = _integer(entry["classes"])
     if classes and (not shape or shape[-1] != classes or classes < 2):
         raise ValueError(f"a one-hot input of shape {shape} over {classes} classes")

@@ -60,7 +60,7 @@ def untied(network: Network, copied: Mapping[str, Collection[str]]) -> Untied:
             copy = replace(node, inputs=tuple(made.get((reader, j), moved[j])
                                               for j in node.inputs))
             if isinstance(node.leaf, Parameter):
-                own = Parameter(copy_for(node.leaf.name, reader), node.shape)
+                own = replace(node.leaf, name=copy_for(node.leaf.name, reader))
                 copy = replace(node, leaf=own)
             made[reader, i] = put(i, copy)
     outputs = tuple(moved[i] for i in network.outputs)

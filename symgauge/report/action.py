@@ -213,10 +213,12 @@ def _added(
         return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
     assert source is not None
     if move["form"] == "+c/T":
-        over = rf"(\mathbf{{1}} / {source.symbol})^{{\top}}"
+        u, gain, ones = Fraction(move.get("offset", "0")), source.symbol, r"\mathbf{1}"
+        gain = f"({plus(gain, coefficient(u, ones))})" if u else gain
+        over = rf"(\mathbf{{1}} / {gain})^{{\top}}"
         column = "" if move.get("at") is not None else r"\,\mathbf{1}"
         if tensor.dimensions != 2:
-            return [rf"{v} / {source.symbol}" for v in shift]
+            return [rf"{v} / {gain}" for v in shift]
         return [rf"{v}{column}\,{over}" for v in shift]
     total = r"\textstyle\sum_h " if source.copies else ""
     if source.dimensions != 2:

@@ -208,7 +208,8 @@ def _follower(
             image = raised(name, "'")
             return Line(rf"{name} \mapsto {image}", rf"\delta {name} = \dots", place)
         source = tensor_of(move, shapes, symbol, "source")
-        held = symbol[str(through["parameter"])]
+        held = _gain(through, symbol)
+        held = f"({held})" if "offset" in own_move(through) else held
         weight = Fraction(move["weight"]) / Fraction(own_move(through)["weight"])
         image = source._replace(symbol=raised(source.symbol, "'")).slice
         finite = plus(finite, coefficient(weight, _product(

@@ -54,8 +54,11 @@ class Exact:
 
     def _point(self, values: Mapping[int, Fraction]) -> Array:
         theta: Array = self._field.random(self._rng, (self.network.num_coordinates,))
-        for k, value in values.items():
-            theta[k] = self._field.residue(value)
+        for p in self.network.parameters:
+            start = self.network.offsets[p.name]
+            for k in range(start, start + p.size):
+                if k in values:
+                    theta[k] = self._field.residue(values[k] + p.added)
         return theta
 
     def independent(self, values: Mapping[int, Fraction], order: Iterable[int]) -> Columns:

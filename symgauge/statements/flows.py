@@ -130,7 +130,8 @@ def _finite(
             power = w / unit
             factor = s if power == 1 else (
                 f"{s}^{power}" if power.denominator == 1 else f"{s}^({power})")
-            rest = tuple((c / w, m) for c, m in terms)
+            u = network.added.get(name, Fraction(0))
+            rest = (*((c / w, m) for c, m in terms), *(((u, ()),) if u else ()))
             lines.append(f"{own} -> {factor} {own}" if not rest else (
                 f"{own} -> {factor} ({own} {_signed(_sum(rest))}) "
                 f"{_signed(_sum(tuple((-c, m) for c, m in rest)))}"))
@@ -183,7 +184,7 @@ def _entries(
     for k, terms in sorted(held.items()):
         name, index = where(k)
         mine = tuple(
-            (c, tuple((*where(j), e) for j, e in m)) for m, c in sorted(terms.items()))
+            (c, tuple((*where.read(j), e) for j, e in m)) for m, c in sorted(terms.items()))
         by_tensor.setdefault(name, {})[index] = mine
     out: list[Entry] = []
     for name, entries in by_tensor.items():
@@ -200,12 +201,19 @@ class _Where:
 
     def __init__(self, network: Network) -> None:
         self.shapes = {p.name: tuple(p.shape) for p in network.parameters}
+        self._added = network.added
         self._starts = [(network.offsets[p.name], p.name) for p in network.parameters if p.size]
 
     def __call__(self, k: int) -> tuple[str, Index]:
         start, name = max(s for s in self._starts if s[0] <= k)
         index = np.unravel_index(k - start, self.shapes[name]) if self.shapes[name] else ()
         return name, tuple(int(i) for i in index)
+
+    def read(self, k: int) -> tuple[str, Index]:
+        """The same of what is read there: "(u + T)" for T where coordinates are that."""
+        name, index = self(k)
+        u = self._added.get(name)
+        return (f"({u} + {name})" if u else name), index
 
 
 def _along(

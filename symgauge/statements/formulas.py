@@ -79,7 +79,8 @@ def follower(
         size = "" if abs(factor) == 1 else f"{abs(factor)} "
         transposed = "^T" if _on_rows(move, shapes) else ""
         text += f" {'+' if factor > 0 else '-'} {size}({source}' - {source}){transposed} "
-        text += through.parameter
+        own = own_move(through)
+        text += f"({_gain(own.parameter, own)})" if own.offset else through.parameter
         images.append(f"{source}' the image of {source}")
     return f"{name} -> {text}, with {', '.join(images)}"
 
@@ -128,8 +129,12 @@ def _scales_an_axis(
 def _diagonal(m: Move, through: Through, sign: int) -> str:
     """What a slice scales an axis by on the way back (sign 1), or there (-1)."""
     own = own_move(through)
-    gain = f"{own.offset} + {own.parameter}" if own.offset else own.parameter
-    return _power(sign * m.weight * own.weight, f"diag({gain})")
+    return _power(sign * m.weight * own.weight, f"diag({_gain(own.parameter, own)})")
+
+
+def _gain(name: str | None, move: Move) -> str:
+    """T, or u + T where the move says so."""
+    return f"{move.offset} + {name}" if move.offset else f"{name}"
 
 
 def _added(
@@ -203,8 +208,9 @@ def _image(move: Move, body: str, shapes: Mapping[str, tuple[int, ...]], kind: K
         return f"{body} {sign} {size}{source}{'^T' if _on_rows(move, shapes) else ''} {c}"
     if move.form == "+c/T":
         if move.at is not None and len(shapes[move.parameter]) == 2:
-            return f"{body} {sign} {size}{c} 1^T diag({move.source})^-1"
-        return f"{body} {sign} {size}{c} / {move.source}{_axis(move, shapes)}"
+            return f"{body} {sign} {size}{c} 1^T diag({_gain(move.source, move)})^-1"
+        over = f"({_gain(move.source, move)})" if move.offset else move.source
+        return f"{body} {sign} {size}{c} / {over}{_axis(move, shapes)}"
     if move.form == "gT":
         return f"exp({letter('S', shapes)} diag({move.source})) {body}{_axis(move, shapes)}"
     if move.form in ("g", "g^-T"):

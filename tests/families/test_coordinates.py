@@ -26,6 +26,7 @@ def test_copies_and_sizes_are_those_of_the_coordinates(name: str) -> None:
 def test_nothing_is_allocated_for_them() -> None:
     """A tensor of 2^58 entries, two heads of four columns each."""
     network: Any = SimpleNamespace(
-        parameters=[SimpleNamespace(name="w", shape=(1 << 40, 1 << 18))], num_coordinates=1 << 58)
+        parameters=[SimpleNamespace(name="w", shape=(1 << 40, 1 << 18))], num_coordinates=1 << 58,
+        added={})
     at = Place(1, 8, (2, 4), 1, (0,))
     assert Coordinates(network).counts(Move("w", "g", at)) == (2, 4)

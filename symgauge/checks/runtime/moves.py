@@ -168,7 +168,8 @@ def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> 
         added = contracted(part_of(parameters, move, "source"), at, vector) * weight
         return added * sum_for(parameters, move)
     if form == "+c/T":  # the divisor has the last axes
-        divisor, c = wide(part_of(parameters, move, "source")), spread(vector, at, ndim)
+        divisor = wide(part_of(parameters, move, "source")) + offset(move)
+        c = spread(vector, at, ndim)
         # as many axes: pieces are cut along one
         c = c.reshape((1,) * (ndim - c.ndim) + tuple(c.shape))
         return c * weight / divisor.reshape((1,) * (c.ndim - divisor.ndim) + tuple(divisor.shape))
@@ -178,7 +179,7 @@ def varied(parameters: Parameters, move: PlainMove, by: Element | Generator) -> 
 
 
 def offset(move: PlainMove) -> float:
-    """The u of s^k (w + u) - u."""
+    """The u of u + w: of what is scaled, divided by, or brought to 0."""
     return float(Fraction(move.get("offset", "0")))
 
 
@@ -303,7 +304,8 @@ def scales_from_zero(through: PlainSlice, parameters: Parameters) -> bool:
 
 def divides_by_zero(move: PlainMove, parameters: Parameters) -> str | None:
     """The parameter with an entry of 0 that a move divides by: it is no action there."""
-    if move["form"] == "+c/T" and not bool(part_of(parameters, move, "source").all()):
+    if move["form"] == "+c/T" and not bool(
+            (wide(part_of(parameters, move, "source")) + offset(move)).all()):
         return move["source"]
     if "sum_over" in move and not bool(parameters[move["sum_over"]].all()):
         return move["sum_over"]
