@@ -20,8 +20,8 @@ import numpy.typing as npt
 from symgauge.derivers.search import Search
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
-from symgauge.families.coordinates import Coordinates, touched
-from symgauge.families.family import Family, Move, Through, held_values
+from symgauge.families.coordinates import Coordinates, held_coordinates, touched
+from symgauge.families.family import Family, Move, Through
 from symgauge.lie.fields import VectorField
 from symgauge.program.network import Network
 
@@ -49,7 +49,7 @@ class Level:
         if not slices:
             return None
         network = self.search.network
-        reduced = network.fixed(held_values(slices))
+        reduced = network.fixed(held_coordinates(network, slices))
         whole = self.search.coordinates
         up = [whole.whole(p.name).reshape(-1) for p in reduced.parameters]
         below = Search(reduced, self.search.field, self.search.rng)

@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.families.family import Family, Move, Place
+from symgauge.families.family import Family, Move, Place, Through, held_values
 from symgauge.families.kind import Kind, MatrixKind, Sparse
 from symgauge.families.part import Part
 from symgauge.lie.fields import Monomial, Number, VectorField, times
@@ -29,6 +29,11 @@ def parameters_at(network: Network, coordinates: Iterable[int]) -> list[str]:
     starts = [network.offsets[p.name] for p in network.parameters]
     found = sorted({bisect_right(starts, k) - 1 for k in coordinates})
     return [network.parameters[i].name for i in found]
+
+
+def held_coordinates(network: Network, slices: Iterable[Through]) -> dict[str, Fraction]:
+    """`held_values` as values of the coordinates, for `Network.fixed`."""
+    return {n: v + network.added.get(n, 0) for n, v in held_values(slices).items()}
 
 
 class Coordinates:

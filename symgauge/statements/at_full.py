@@ -7,7 +7,8 @@ from dataclasses import replace
 from math import prod
 from typing import TypeVar
 
-from symgauge.families.family import Family, Move, Place, Through, held_values
+from symgauge.families.coordinates import held_coordinates
+from symgauge.families.family import Family, Move, Place, Through
 from symgauge.families.parts import has_parts, of_parts, of_whole
 from symgauge.families.statement import Acting, element_of, slices_of
 from symgauge.program.legs import Location
@@ -60,6 +61,10 @@ def _renamed(family: Family, names: Mapping[str, str]) -> Family:
         replace(t, moves=moved(t.moves)) for t in family.via))
 
 
+def _on_slices(network: Network, family: Family) -> Network:
+    return network.fixed(held_coordinates(network, family.via))
+
+
 def _at_full(family: Family, small: Network, full: Network) -> Family | None:
     names = {p.name: p.shape for p in full.parameters}
     # other layers would have to move too, and the weight of a shift may count elements
@@ -70,8 +75,7 @@ def _at_full(family: Family, small: Network, full: Network) -> Family | None:
     pairs = [(_places(small), _places(full))]
     if family.via:
         # on the slices axes may have fewer factors
-        held = held_values(family.via)
-        pairs.append((_places(small.fixed(held)), _places(full.fixed(held))))
+        pairs.append((_places(_on_slices(small, family)), _places(_on_slices(full, family))))
     own = _restated(family, pairs, names)
     via = [_restated(t, pairs, names) for t in family.via]
     found = tuple(t for t in via if t is not None)
