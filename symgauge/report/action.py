@@ -213,8 +213,8 @@ def _added(
         return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
     assert source is not None
     if move["form"] == "+c/T":
-        u, gain, ones = Fraction(move.get("offset", "0")), source.symbol, r"\mathbf{1}"
-        gain = f"({plus(gain, coefficient(u, ones))})" if u else gain
+        u, gain, one = Fraction(move.get("offset", "0")), source.symbol, r"\mathbf{1}"
+        gain = f"({plus(gain, coefficient(u, one))})" if u else gain
         over = rf"(\mathbf{{1}} / {gain})^{{\top}}"
         column = "" if move.get("at") is not None else r"\,\mathbf{1}"
         if tensor.dimensions != 2:

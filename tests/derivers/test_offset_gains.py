@@ -16,7 +16,7 @@ from symgauge.checks.runtime.elements import Element, Matrix
 from symgauge.checks.runtime.moves import apply_move, off_slices, onto_slices
 from symgauge.derivers.structural import find, instantiate, orbit_dimension
 from symgauge.families.carry import Slice, carried
-from symgauge.families.coordinates import Coordinates
+from symgauge.families.coordinates import Coordinates, held_coordinates
 from symgauge.families.family import Family, Move, Place, Through, held_values
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.serial import plain_family
@@ -111,6 +111,13 @@ def test_another_offset_is_refused() -> None:
     plain = FamilyProver(program(Stream(0.0)))
     assert plain.prove(changed(family, Fraction(0))).verdict is Verdict.PROVED
     assert plain.prove(family).verdict is Verdict.UNKNOWN
+
+
+def test_slices_are_held_where_the_gain_is_1() -> None:
+    network = program(Stream(1.0))
+    via = rotation(network).via
+    for there, value in ((network, 0), (recentred(network).network, 1)):
+        assert held_coordinates(there, via) == {"norm.weight": value, "last.weight": value}
 
 
 @pytest.mark.parametrize("seed", range(3))
