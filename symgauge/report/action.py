@@ -213,18 +213,27 @@ def _added(
         return [rf"{v}\,\mathbf{{1}}" for v in shift] if ones else shift
     assert source is not None
     if move["form"] == "+c/T":
-        u, gain, one = Fraction(move.get("offset", "0")), source.symbol, r"\mathbf{1}"
-        gain = f"({plus(gain, coefficient(u, one))})" if u else gain
-        over = rf"(\mathbf{{1}} / {gain})^{{\top}}"
-        column = "" if move.get("at") is not None else r"\,\mathbf{1}"
-        if tensor.dimensions != 2:
-            return [rf"{v} / {gain}" for v in shift]
-        return [rf"{v}{column}\,{over}" for v in shift]
+        return _divided(move, tensor, source, shift)
     total = r"\textstyle\sum_h " if source.copies else ""
     if source.dimensions != 2:
         return [rf"{total}{source.slice} \times_{{{source.axis}}} {v}" for v in shift]
     body = source.slice if source.axis else raised(source.slice, r"^{\top}")
     return [rf"{total}{body}\,{v}" for v in shift]
+
+
+def _divided(
+    move: PlainMove, tensor: Tensor, source: Tensor, shift: Sequence[str]
+) -> Sequence[str]:
+    """c over T, or over T + u 1."""
+    u, gain = Fraction(move.get("offset", "0")), source.symbol
+    if u:
+        one = r"\mathbf{1}"
+        gain = f"({plus(gain, coefficient(u, one))})"
+    over = rf"(\mathbf{{1}} / {gain})^{{\top}}"
+    column = "" if move.get("at") is not None else r"\,\mathbf{1}"
+    if tensor.dimensions != 2:
+        return [rf"{v} / {gain}" for v in shift]
+    return [rf"{v}{column}\,{over}" for v in shift]
 
 
 def _scaling(
