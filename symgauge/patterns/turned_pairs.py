@@ -6,7 +6,8 @@ of k, a the same and b opposite for both of a pair, y is
 
     a x + s (-x_2, x_1),  x = (x_1, x_2) in halves;     a x + b (x_1, x_0) on an axis of pairs,
 
-with s = -b in the first half and b in the second. Neighbours before the first and behind the last
+with s = -b in the first half and b in the second. Neighbours that come out as halves are turned on
+an axis of pairs, which goes behind it then. Neighbours before the first and behind the last
 that turn are left out. The coefficients of both are compared entry by
 entry, as rational multiples of named cosines and sines.
 """
@@ -64,13 +65,19 @@ class _Region:
         last, n, (a, b) = len(shape) - 1, shape[-1], self._turning()
         x = _laid_out(build, moved[self.root], self.turn, shape)
         if b - a == n:
-            return self._turned(build, x)
-        part = replace(
-            self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
-        parts = [
-            build.slice(x, last, 0, a), part._turned(build, build.slice(x, last, a, b)),
-            build.slice(x, last, b, n)]
-        return build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
+            turned = self._turned(build, x)
+        else:
+            part = replace(
+                self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
+            among = part._turned(build, build.slice(x, last, a, b))
+            parts = [
+                build.slice(x, last, 0, a), build.reshape(among, part.straight.shape),
+                build.slice(x, last, b, n)]
+            turned = build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
+        if self.turn.carried:
+            turned = build.reshape(turned, (*shape[:-1], n // 2, 2))
+            turned = build.permute(turned, (*range(last), last + 1, last))
+        return build.reshape(turned, shape)
 
     def _turning(self) -> tuple[int, int]:
         """The range of entries that turn: neighbours before and behind may stay as they are."""
@@ -82,7 +89,7 @@ class _Region:
         return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
 
     def _turned(self, build: Builder, x: Value) -> Value:
-        """x, laid out, with all its pairs turned."""
+        """x, laid out, with all its pairs turned; neighbours on an axis of pairs."""
         shape = self.straight.shape
         n = shape[-1]
         if self.turn.pairs == "halves":
@@ -97,7 +104,7 @@ class _Region:
         one, two = (
             build.broadcast(table.written(build, x.shape), x.shape)
             for table in (self.straight, crossed))
-        return build.reshape(build.add(build.mul(x, one), build.mul(other, two)), shape)
+        return build.add(build.mul(x, one), build.mul(other, two))
 
 
 def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
@@ -188,17 +195,17 @@ def _found(regions: Regions) -> Iterator[_Region]:
         if start not in above or not linear or any(
                 root < end < last and _reaches(above, end, root) for root, last in done):
             continue
-        if _plain(regions.network, end) in spelled:
+        turns = [(root, turn) for root in _moved_from(nodes, above[start])
+                 if (turn := regions.turn(root, end)) is not None]
+        carried = [pair for pair in turns if pair[1].carried]
+        if not carried and _plain(regions.network, end) in spelled:
             done.append((above[start], end))
             continue
-        for root in _moved_from(nodes, above[start]):
-            turn = regions.turn(root, end)
-            if turn is not None:
-                done.append((root, end))
-                tables = [_table(regions, x) for x in (turn.straight, turn.crossed)]
-                if tables[0] is not None and tables[1] is not None:
-                    yield _Region(root, end, turn, tables[0], tables[1])
-                break
+        for root, turn in (carried or turns)[:1]:
+            done.append((root, end))
+            tables = [_table(regions, x) for x in (turn.straight, turn.crossed)]
+            if tables[0] is not None and tables[1] is not None:
+                yield _Region(root, end, turn, tables[0], tables[1])
 
 
 def _dominators(regions: Regions) -> dict[int, int]:
