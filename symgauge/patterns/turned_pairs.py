@@ -37,6 +37,9 @@ from symgauge.program.writer import Value
 from symgauge.spaces.lines import fixed_lines, zero_lines
 from symgauge.spaces.rotary import Regions, Turn
 
+#: Rational numbers, some of which stand in a table.
+Numbers = tuple[Fraction, ...]
+
 
 def rewritten(network: Network) -> Network:
     """The network with each region that turns pairs in the spelling of its kind."""
@@ -61,7 +64,7 @@ class _Region:
     crossed: _Table
 
     def written(self, build: Builder, moved: list[Value]) -> Value:
-        shape = self.straight.shape
+        shape = self.turn.straight.shape
         last, n, (a, b) = len(shape) - 1, shape[-1], self._turning()
         x = _laid_out(build, moved[self.root], self.turn, shape)
         if b - a == n:
@@ -71,7 +74,7 @@ class _Region:
                 self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
             among = part._turned(build, build.slice(x, last, a, b))
             parts = [
-                build.slice(x, last, 0, a), build.reshape(among, part.straight.shape),
+                build.slice(x, last, 0, a), build.reshape(among, (*shape[:-1], b - a)),
                 build.slice(x, last, b, n)]
             turned = build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
         if self.turn.carried:
@@ -81,7 +84,7 @@ class _Region:
 
     def _turning(self) -> tuple[int, int]:
         """The range of entries that turn: neighbours before and behind may stay as they are."""
-        turn, n = self.turn, self.straight.shape[-1]
+        turn, n = self.turn, self.turn.straight.shape[-1]
         # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
         moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
         if turn.pairs == "halves" or not moves.size:
@@ -90,8 +93,7 @@ class _Region:
 
     def _turned(self, build: Builder, x: Value) -> Value:
         """x, laid out, with all its pairs turned; neighbours on an axis of pairs."""
-        shape = self.straight.shape
-        n = shape[-1]
+        shape, n = x.shape, x.shape[-1]
         if self.turn.pairs == "halves":
             other = build.apply(
                 "concatenate", build.scale(build.slice(x, len(shape) - 1, n // 2, n), -1),
@@ -102,7 +104,7 @@ class _Region:
             other = build.apply("take", x, axis=len(shape), index=(1, 0))
             crossed = self.crossed
         one, two = (
-            build.broadcast(table.written(build, x.shape), x.shape)
+            build.broadcast(table.written(build, x.shape[len(shape) - 1:]), x.shape)
             for table in (self.straight, crossed))
         return build.add(build.mul(x, one), build.mul(other, two))
 
@@ -120,52 +122,61 @@ def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
 
 @dataclass(frozen=True)
 class _Table:
-    """An array of factors times values of functions at rational arguments."""
+    """An array of factors times values of functions at rational arguments.
 
-    factor: Array
-    waves: tuple[tuple[str, Array], ...]
+    `index` says which of the factors and arguments stands where; axes along which all are the same
+    have size 1, but the last.
+    """
 
-    @property
-    def shape(self) -> Shape:
-        return tuple(self.factor.shape)
+    index: Array
+    factors: Numbers
+    waves: tuple[tuple[str, Numbers], ...]
 
     def part(self, a: int, b: int) -> _Table:
         """A range of the last axis."""
-        return _Table(self.factor[..., a:b], tuple((f, x[..., a:b]) for f, x in self.waves))
+        return replace(self, index=self.index[..., a:b])
 
     def signed(self, where: Array) -> _Table:
         """With the opposite sign where the last axis is marked."""
-        return _Table(np.where(where, -self.factor, self.factor), self.waves)
+        return _Table(
+            self.index + len(self.factors) * where,
+            (*self.factors, *(-c for c in self.factors)),
+            tuple((f, x * 2) for f, x in self.waves))
 
-    def written(self, build: Builder, shape: Shape) -> Value:
-        """The line, on a shape of as many entries; repeated axes have size 1."""
-        out = build.leaf(_constant(self.factor, shape))
-        for function, argument in self.waves:
-            out = build.mul(out, build.apply(function, build.leaf(_constant(argument, shape))))
+    def written(self, build: Builder, last: Shape) -> Value:
+        """The line, on a shape that ends so instead of in the last axis; repeated axes have size 1.
+        """
+        index = self.index.reshape(*self.index.shape[:-1], *last)
+        out = build.leaf(_constant(self.factors, index))
+        for function, arguments in self.waves:
+            out = build.mul(
+                out, build.apply(function, build.leaf(_constant(arguments, index))))
         return out
 
 
-def _constant(values: Array, shape: Shape) -> Constant:
+def _constant(numbers: Numbers, index: Array) -> Constant:
     """A constant; axes along which all are the same have size 1."""
-    table, index = np.unique(values.reshape(-1), return_inverse=True)
-    index = index.reshape(shape)
-    for a in range(len(shape)):
+    used, where = np.unique(index, return_inverse=True)
+    found = [numbers[k] for k in used.tolist()]
+    table = sorted(set(found))
+    place = np.array([table.index(v) for v in found], dtype=np.int64)
+    return Constant(tuple(table), _narrow(place[where].reshape(index.shape), index.ndim))
+
+
+def _narrow(index: Array, axes: int) -> Array:
+    """One row of each of the first axes along which all are the same."""
+    for a in range(axes):
         first = index[(slice(None),) * a + (slice(1),)]
         index = first if (index == first).all() else index
-    return Constant(tuple(table.tolist()), index.astype(np.int64))
+    return index
 
 
 def _table(regions: Regions, ids: Array) -> _Table | None:
     """Numbers as a table; None where one place holds a cosine in some entries, a sine in others."""
     values = regions.numbers.values
-    used, where = np.unique(ids, return_inverse=True)
+    narrow = _narrow(ids, ids.ndim - 1)
+    used, where = np.unique(narrow, return_inverse=True)
     found = [values[i] for i in used.tolist()]
-
-    def spread(numbers: list[Fraction]) -> Array:
-        out = np.empty(len(numbers), dtype=object)
-        out[:] = numbers
-        return out[where].reshape(ids.shape)
-
     waves = []
     for k in range(max(len(names) for _, names in found)):
         given = [names[k].split(" ") if k < len(names) else None for _, names in found]
@@ -174,9 +185,9 @@ def _table(regions: Regions, ids: Array) -> _Table | None:
         if len(functions) > 1 or (lacking and functions != {"cos"}):
             return None
         # cos 0 = 1, and 0 times anything is 0
-        waves.append((functions.pop(), spread(
-            [Fraction(0) if pair is None else Fraction(pair[1]) for pair in given])))
-    return _Table(spread([c for c, _ in found]), tuple(waves))
+        waves.append((functions.pop(), tuple(
+            Fraction(0) if pair is None else Fraction(pair[1]) for pair in given)))
+    return _Table(where.reshape(narrow.shape), tuple(c for c, _ in found), tuple(waves))
 
 
 def _found(regions: Regions) -> Iterator[_Region]:
