@@ -15,7 +15,7 @@ entry, as rational multiples of named cosines and sines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -39,40 +39,55 @@ from symgauge.spaces.rotary import Regions, Turn
 
 #: Rational numbers, some of which stand in a table.
 Numbers = tuple[Fraction, ...]
+#: A factor, and functions of arguments by which it is multiplied.
+Coefficients = tuple[Constant, tuple[tuple[str, Constant], ...]]
 
 
 def rewritten(network: Network) -> Network:
     """The network with each region that turns pairs in the spelling of its kind."""
     regions = Regions(network, fixed_lines(network, zero_lines(network)))
-    found = {r.end: r for r in _found(regions)}
+    spelled = dict[int, _Spelling | None]()
+    found = dict[int, tuple[int, _Spelling]]()
+    for root, end, turn in _found(regions):
+        # layers have the same turn
+        if id(turn) not in spelled:
+            spelled[id(turn)] = _spelling(regions, turn)
+        spelling = spelled[id(turn)]
+        if spelling is not None:
+            found[end] = root, spelling
     if not found:
         return network
 
     def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
-        return found[i].written(build, moved) if i in found else None
+        if i not in found:
+            return None
+        root, spelling = found[i]
+        return spelling.of(build, moved[root])
     return rebuilt(network, instead)
 
 
 @dataclass(frozen=True)
-class _Region:
-    """A region, and its coefficients as arrays of factors times cosines and sines."""
+class _Spelling:
+    """How a turn is written, once for all regions that turn so: entries `start` to `stop` turn.
 
-    root: int
-    end: int
+    Coefficients are a factor, and cosines and sines by their arguments.
+    """
+
     turn: Turn
-    straight: _Table
-    crossed: _Table
+    start: int
+    stop: int
+    straight: Coefficients
+    crossed: Coefficients
 
-    def written(self, build: Builder, moved: list[Value]) -> Value:
-        shape = self.turn.straight.shape
-        last, n, (a, b) = len(shape) - 1, shape[-1], self._turning()
-        x = _laid_out(build, moved[self.root], self.turn, shape)
+    def of(self, build: Builder, x: Value) -> Value:
+        """x with its pairs turned, as the end has them."""
+        shape, last = self.turn.straight.shape, self.turn.straight.ndim - 1
+        n, a, b = shape[-1], self.start, self.stop
+        x = _laid_out(build, x, self.turn, shape)
         if b - a == n:
             turned = self._turned(build, x)
         else:
-            part = replace(
-                self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
-            among = part._turned(build, build.slice(x, last, a, b))
+            among = self._turned(build, build.slice(x, last, a, b))
             parts = [
                 build.slice(x, last, 0, a), build.reshape(among, (*shape[:-1], b - a)),
                 build.slice(x, last, b, n)]
@@ -82,15 +97,6 @@ class _Region:
             turned = build.permute(turned, (*range(last), last + 1, last))
         return build.reshape(turned, shape)
 
-    def _turning(self) -> tuple[int, int]:
-        """The range of entries that turn: neighbours before and behind may stay as they are."""
-        turn, n = self.turn, self.turn.straight.shape[-1]
-        # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
-        moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
-        if turn.pairs == "halves" or not moves.size:
-            return 0, n
-        return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
-
     def _turned(self, build: Builder, x: Value) -> Value:
         """x, laid out, with all its pairs turned; neighbours on an axis of pairs."""
         shape, n = x.shape, x.shape[-1]
@@ -98,15 +104,44 @@ class _Region:
             other = build.apply(
                 "concatenate", build.scale(build.slice(x, len(shape) - 1, n // 2, n), -1),
                 build.slice(x, len(shape) - 1, 0, n // 2), axis=len(shape) - 1)
-            crossed = self.crossed.signed(np.arange(n) < n // 2)
         else:
             x = build.reshape(x, (*shape[:-1], n // 2, 2))
             other = build.apply("take", x, axis=len(shape), index=(1, 0))
-            crossed = self.crossed
         one, two = (
-            build.broadcast(table.written(build, x.shape[len(shape) - 1:]), x.shape)
-            for table in (self.straight, crossed))
+            build.broadcast(_line(build, c), x.shape) for c in (self.straight, self.crossed))
         return build.add(build.mul(x, one), build.mul(other, two))
+
+
+def _spelling(regions: Regions, turn: Turn) -> _Spelling | None:
+    """None where a table is no product of a factor with waves."""
+    a, b = _turning(turn)
+    one, two = (_table(regions, x[..., a:b]) for x in (turn.straight, turn.crossed))
+    if one is None or two is None:
+        return None
+    n, halves = b - a, turn.pairs == "halves"
+    last = (n,) if halves else (n // 2, 2)
+    if halves:
+        two = two.signed(np.arange(n) < n // 2)
+    return _Spelling(turn, a, b, one.on(last), two.on(last))
+
+
+def _turning(turn: Turn) -> tuple[int, int]:
+    """The range of entries that turn: neighbours before and behind may stay as they are."""
+    n = turn.straight.shape[-1]
+    # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
+    moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
+    if turn.pairs == "halves" or not moves.size:
+        return 0, n
+    return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
+
+
+def _line(build: Builder, coefficients: Coefficients) -> Value:
+    """Repeated axes have size 1."""
+    factor, waves = coefficients
+    out = build.leaf(factor)
+    for function, argument in waves:
+        out = build.mul(out, build.apply(function, build.leaf(argument)))
+    return out
 
 
 def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
@@ -132,10 +167,6 @@ class _Table:
     factors: Numbers
     waves: tuple[tuple[str, Numbers], ...]
 
-    def part(self, a: int, b: int) -> _Table:
-        """A range of the last axis."""
-        return replace(self, index=self.index[..., a:b])
-
     def signed(self, where: Array) -> _Table:
         """With the opposite sign where the last axis is marked."""
         return _Table(
@@ -143,15 +174,11 @@ class _Table:
             (*self.factors, *(-c for c in self.factors)),
             tuple((f, x * 2) for f, x in self.waves))
 
-    def written(self, build: Builder, last: Shape) -> Value:
-        """The line, on a shape that ends so instead of in the last axis; repeated axes have size 1.
-        """
+    def on(self, last: Shape) -> Coefficients:
+        """On a shape that ends so instead of in the last axis; repeated axes have size 1."""
         index = self.index.reshape(*self.index.shape[:-1], *last)
-        out = build.leaf(_constant(self.factors, index))
-        for function, arguments in self.waves:
-            out = build.mul(
-                out, build.apply(function, build.leaf(_constant(arguments, index))))
-        return out
+        return _constant(self.factors, index), tuple(
+            (function, _constant(arguments, index)) for function, arguments in self.waves)
 
 
 def _constant(numbers: Numbers, index: Array) -> Constant:
@@ -159,7 +186,8 @@ def _constant(numbers: Numbers, index: Array) -> Constant:
     used, where = np.unique(index, return_inverse=True)
     found = [numbers[k] for k in used.tolist()]
     table = sorted(set(found))
-    place = np.array([table.index(v) for v in found], dtype=np.int64)
+    at = {v: k for k, v in enumerate(table)}
+    place = np.array([at[v] for v in found], dtype=np.int64)
     return Constant(tuple(table), _narrow(place[where].reshape(index.shape), index.ndim))
 
 
@@ -190,8 +218,8 @@ def _table(regions: Regions, ids: Array) -> _Table | None:
     return _Table(where.reshape(narrow.shape), tuple(c for c, _ in found), tuple(waves))
 
 
-def _found(regions: Regions) -> Iterator[_Region]:
-    """The regions that are not in the spelling of their kind, the last first."""
+def _found(regions: Regions) -> Iterator[tuple[int, int, Turn]]:
+    """(root, end, turn) of regions that are not in the spelling of their kind, the last first."""
     nodes = regions.network.nodes
     above = _dominators(regions)
     # pairs on an axis of their own are taken, halves are cut
@@ -214,9 +242,7 @@ def _found(regions: Regions) -> Iterator[_Region]:
             continue
         for root, turn in (carried or turns)[:1]:
             done.append((root, end))
-            tables = [_table(regions, x) for x in (turn.straight, turn.crossed)]
-            if tables[0] is not None and tables[1] is not None:
-                yield _Region(root, end, turn, tables[0], tables[1])
+            yield root, end, turn
 
 
 def _dominators(regions: Regions) -> dict[int, int]:
