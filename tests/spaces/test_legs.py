@@ -226,7 +226,7 @@ def test_the_parity_of_a_long_chain_stays() -> None:
     axes = [legs.fresh(2) for _ in range(6)]
     signs = [-1, 1, -1, -1, 1]
     for a, b, sign in zip(axes[1:], axes, signs):
-        legs.unify(a, b, sign)  # each is found through those before it
+        legs.unify(b, a, sign)  # each is found through those before it
     turns = [1]
     for sign in signs:
         turns.append(turns[-1] * sign)
