@@ -7,6 +7,7 @@ certificate; 2 unknown; 3 bad input; 4 an internal error; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -74,6 +75,8 @@ def _no_interrupt_lost() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
+    # graphs are many objects and stay: looked through for cycles seldom
+    gc.set_threshold(20_000, 10, 10)
     try:
         options = _parser().parse_args(arguments)
     except SystemExit as stop:

@@ -45,8 +45,9 @@ def orders_of(captured: Captured) -> tuple[FullOrder, ...]:
     if captured.freed is None:
         return ()
     network, buffers = captured.freed
-    found, shapes = find(network), {p.name: p.shape for p in network.parameters}
-    stated = (stated_order(one, found.parts, shapes, buffers) for one in orders(found))
+    found = find(network, matrices_alone=True)
+    shapes = {p.name: p.shape for p in network.parameters}
+    stated = (stated_order(one, found.parts, shapes, buffers) for one in orders(found, buffers))
     return tuple(one for one in stated if one.buffers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -44,22 +44,25 @@ class Ordered:
         return f"^{count}" if count > 1 else ""
 
 
-def orders(found: Found) -> Iterator[Ordered]:
+def orders(found: Found, moving: Collection[str] | None = None) -> Iterator[Ordered]:
     """One for each leg with as many copies as go, but where matrices act that hold them.
 
-    Proved by intertwiners; never said to be all.
+    Proved by intertwiners; never said to be all. Of the families it asks for the matrices alone.
+    `moving`: of legs that meet one of these parameters, or a part of it.
     """
-    structure = found.structure
+    structure, parts = found.structure, found.parts
     if found.changes:  # the numbers of a fixed vector are in no order of the parameters
         cut = parted(found.network)
-        structure = Structure(cut.network, numbers=cut.numbers)
+        structure, parts = Structure(cut.network, numbers=cut.numbers), cut.parts
     stage = Stage(structure)
+    met = None if moving is None else {n for name in moving for n in (name, *parts.get(name, ()))}
     held = {
         (m.parameter, m.at.axis, m.at.start, m.at.along)
         for s in found.families if s.family.kind.covers_discrete
         for m in s.family.moves if m.at is not None}
     for root, places in stage.met.items():
-        if structure.size(root) < 2:
+        if structure.size(root) < 2 or met is not None and met.isdisjoint(
+                stage.names[i] for i, _, _ in places):
             continue
         one = _largest(stage, root, places)
         if one is not None and not any(

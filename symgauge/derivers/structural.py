@@ -41,15 +41,20 @@ from symgauge.spaces.line import NoLemma
 from symgauge.spaces.structure import Structure
 from symgauge.verdict import Verdict
 
+Numbers = Sequence[int] | None
 
-def find(network: Network, progress: Progress = lambda _: None) -> Found:
-    """The structural families of a network, of any size.
+
+def find(
+    network: Network, progress: Progress = lambda _: None, *, matrices_alone: bool = False
+) -> Found:
+    """The structural families of a network, of any size; or no more than `matrices_alone` and how
+    they move, where all their slices are held.
 
     They are found in the program in which fixed vectors are part of parameters, and there in that
     of the parts, where parameters are cut.
     """
     there = absorbed(network)
-    found = _parted(there.network, progress)
+    found = _parted(there.network, progress, matrices_alone and not there.changes)
     if not there.changes:
         return found
     progress("families that fixed vectors leave as they are")
@@ -72,33 +77,31 @@ def find(network: Network, progress: Progress = lambda _: None) -> Found:
     return found
 
 
-def _parted(network: Network, progress: Progress) -> Found:
-    """The families of a program, found in that of the parts."""
+def _parted(network: Network, progress: Progress, alone: bool) -> Found:
+    """The families of a program, found in that of the parts; `alone`: matrices alone."""
     cut = parted(network)
     if not cut.parts:
-        return _recentred(network, progress)
-    found = _recentred(cut.network, progress, cut.numbers)
+        return _recentred(network, progress, alone, None)
+    found = _recentred(cut.network, progress, alone, cut.numbers)
     slices = [t for _, t in found.slices] + [t for s in found.families for t in s.own]
     names = {name for own in cut.parts.values() for name in own}
     if any(t.parameter in names for t in slices):
-        return _recentred(network, progress)  # of a part alone there is no slice
+        return _recentred(network, progress, alone, None)  # of a part alone there is no slice
     found.families = [s for s in found.families if names.isdisjoint(
         n for m in s.family.moves for n in m.reads if n != m.source)]  # nor a sum
     found.network, found.parts = network, cut.parts
     return found
 
 
-def _recentred(
-    network: Network, progress: Progress, numbers: Sequence[int] | None = None
-) -> Found:
+def _recentred(network: Network, progress: Progress, alone: bool, numbers: Numbers) -> Found:
     """The families of a program, found in w' = u + w for parameters w that are read so alone."""
     progress("legs")
     centred = recentred(network)
     offsets = centred.offsets
-    found = _find(centred.network, progress, numbers)
+    found = _find(centred.network, progress, alone, numbers)
     slices = [slice_with_offsets(t, offsets) for _, t in found.slices]
     if None in slices:
-        return _find(network, progress, numbers)
+        return _find(network, progress, alone, numbers)
     found.slices = [
         (replace(s, family=replace(s.family, moves=t.moves)), t)
         for (s, _), t in zip(found.slices, slices, strict=True) if t is not None]
@@ -116,7 +119,7 @@ def _with_offsets(families: Iterable[Structural], offsets: Offsets) -> Iterator[
             yield replace(s, family=family, own=kept)
 
 
-def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -> Found:
+def _find(network: Network, progress: Progress, alone: bool, numbers: Numbers) -> Found:
     """The families of a program in which gains are plain."""
     structure = Structure(network, numbers=numbers)
     progress("scalings and shifts that use up a parameter")
@@ -128,13 +131,14 @@ def _find(network: Network, progress: Progress, numbers: Sequence[int] | None) -
             network.fixed(held_values(t for _, t in slices)), numbers=numbers, like=structure)
     progress("families")
     stage = Stage(found.sliced) if slices else plain
-    found.families = [*stage.matrices(), *_simple(stage)]
-    if slices:
+    found.families = [*stage.matrices(), *(() if alone else _simple(stage))]
+    if slices and not alone:
         progress("slices that each family needs")
         fewer = FewerSlices(found, (*plain.matrices(), *_simple(plain)))
         found.families = [fewer.of(f) for f in found.families]
-    progress("readers of norms that stay")
-    found.families += _behind_norms(found, stage)
+    if not alone:
+        progress("readers of norms that stay")
+        found.families += _behind_norms(found, stage)
     shapes = {p.name: p.shape for p in network.parameters}
     found.families = [f for f in found.families if not f.family.kind.is_finite or (
         no_action(f.family, shapes) is None)]

@@ -6,7 +6,8 @@ of k, a the same and b opposite for both of a pair, y is
 
     a x + s (-x_2, x_1),  x = (x_1, x_2) in halves;     a x + b (x_1, x_0) on an axis of pairs,
 
-with s = -b in the first half and b in the second. Neighbours before the first and behind the last
+with s = -b in the first half and b in the second. Neighbours that come out as halves are turned on
+an axis of pairs, which goes behind it then. Neighbours before the first and behind the last
 that turn are left out. The coefficients of both are compared entry by
 entry, as rational multiples of named cosines and sines.
 """
@@ -14,7 +15,7 @@ entry, as rational multiples of named cosines and sines.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -36,68 +37,111 @@ from symgauge.program.writer import Value
 from symgauge.spaces.lines import fixed_lines, zero_lines
 from symgauge.spaces.rotary import Regions, Turn
 
+#: Rational numbers, some of which stand in a table.
+Numbers = tuple[Fraction, ...]
+#: A factor, and functions of arguments by which it is multiplied.
+Coefficients = tuple[Constant, tuple[tuple[str, Constant], ...]]
+
 
 def rewritten(network: Network) -> Network:
     """The network with each region that turns pairs in the spelling of its kind."""
     regions = Regions(network, fixed_lines(network, zero_lines(network)))
-    found = {r.end: r for r in _found(regions)}
+    spelled = dict[int, _Spelling | None]()
+    found = dict[int, tuple[int, _Spelling]]()
+    for root, end, turn in _found(regions):
+        # layers have the same turn
+        if id(turn) not in spelled:
+            spelled[id(turn)] = _spelling(regions, turn)
+        spelling = spelled[id(turn)]
+        if spelling is not None:
+            found[end] = root, spelling
     if not found:
         return network
 
     def instead(build: Builder, moved: list[Value], i: int) -> Value | None:
-        return found[i].written(build, moved) if i in found else None
+        if i not in found:
+            return None
+        root, spelling = found[i]
+        return spelling.of(build, moved[root])
     return rebuilt(network, instead)
 
 
 @dataclass(frozen=True)
-class _Region:
-    """A region, and its coefficients as arrays of factors times cosines and sines."""
+class _Spelling:
+    """How a turn is written, once for all regions that turn so: entries `start` to `stop` turn.
 
-    root: int
-    end: int
+    Coefficients are a factor, and cosines and sines by their arguments.
+    """
+
     turn: Turn
-    straight: _Table
-    crossed: _Table
+    start: int
+    stop: int
+    straight: Coefficients
+    crossed: Coefficients
 
-    def written(self, build: Builder, moved: list[Value]) -> Value:
-        shape = self.straight.shape
-        last, n, (a, b) = len(shape) - 1, shape[-1], self._turning()
-        x = _laid_out(build, moved[self.root], self.turn, shape)
+    def of(self, build: Builder, x: Value) -> Value:
+        """x with its pairs turned, as the end has them."""
+        shape, last = self.turn.straight.shape, self.turn.straight.ndim - 1
+        n, a, b = shape[-1], self.start, self.stop
+        x = _laid_out(build, x, self.turn, shape)
         if b - a == n:
-            return self._turned(build, x)
-        part = replace(
-            self, straight=self.straight.part(a, b), crossed=self.crossed.part(a, b))
-        parts = [
-            build.slice(x, last, 0, a), part._turned(build, build.slice(x, last, a, b)),
-            build.slice(x, last, b, n)]
-        return build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
-
-    def _turning(self) -> tuple[int, int]:
-        """The range of entries that turn: neighbours before and behind may stay as they are."""
-        turn, n = self.turn, self.straight.shape[-1]
-        # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
-        moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
-        if turn.pairs == "halves" or not moves.size:
-            return 0, n
-        return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
+            turned = self._turned(build, x)
+        else:
+            among = self._turned(build, build.slice(x, last, a, b))
+            parts = [
+                build.slice(x, last, 0, a), build.reshape(among, (*shape[:-1], b - a)),
+                build.slice(x, last, b, n)]
+            turned = build.apply("concatenate", *(y for y in parts if y.shape[-1]), axis=last)
+        if self.turn.carried:
+            turned = build.reshape(turned, (*shape[:-1], n // 2, 2))
+            turned = build.permute(turned, (*range(last), last + 1, last))
+        return build.reshape(turned, shape)
 
     def _turned(self, build: Builder, x: Value) -> Value:
-        """x, laid out, with all its pairs turned."""
-        shape = self.straight.shape
-        n = shape[-1]
+        """x, laid out, with all its pairs turned; neighbours on an axis of pairs."""
+        shape, n = x.shape, x.shape[-1]
         if self.turn.pairs == "halves":
             other = build.apply(
                 "concatenate", build.scale(build.slice(x, len(shape) - 1, n // 2, n), -1),
                 build.slice(x, len(shape) - 1, 0, n // 2), axis=len(shape) - 1)
-            crossed = self.crossed.signed(np.arange(n) < n // 2)
         else:
             x = build.reshape(x, (*shape[:-1], n // 2, 2))
             other = build.apply("take", x, axis=len(shape), index=(1, 0))
-            crossed = self.crossed
         one, two = (
-            build.broadcast(table.written(build, x.shape), x.shape)
-            for table in (self.straight, crossed))
-        return build.reshape(build.add(build.mul(x, one), build.mul(other, two)), shape)
+            build.broadcast(_line(build, c), x.shape) for c in (self.straight, self.crossed))
+        return build.add(build.mul(x, one), build.mul(other, two))
+
+
+def _spelling(regions: Regions, turn: Turn) -> _Spelling | None:
+    """None where a table is no product of a factor with waves."""
+    a, b = _turning(turn)
+    one, two = (_table(regions, x[..., a:b]) for x in (turn.straight, turn.crossed))
+    if one is None or two is None:
+        return None
+    n, halves = b - a, turn.pairs == "halves"
+    last = (n,) if halves else (n // 2, 2)
+    if halves:
+        two = two.signed(np.arange(n) < n // 2)
+    return _Spelling(turn, a, b, one.on(last), two.on(last))
+
+
+def _turning(turn: Turn) -> tuple[int, int]:
+    """The range of entries that turn: neighbours before and behind may stay as they are."""
+    n = turn.straight.shape[-1]
+    # the numbers 1 and 0 are known by 1 and 0 (`Numbers`)
+    moves = ((turn.straight != 1) | (turn.crossed != 0)).reshape(-1, n).any(0).nonzero()[0]
+    if turn.pairs == "halves" or not moves.size:
+        return 0, n
+    return int(moves.min() // 2 * 2), int(moves.max() // 2 * 2 + 2)
+
+
+def _line(build: Builder, coefficients: Coefficients) -> Value:
+    """Repeated axes have size 1."""
+    factor, waves = coefficients
+    out = build.leaf(factor)
+    for function, argument in waves:
+        out = build.mul(out, build.apply(function, build.leaf(argument)))
+    return out
 
 
 def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
@@ -113,52 +157,54 @@ def _laid_out(build: Builder, x: Value, turn: Turn, shape: Shape) -> Value:
 
 @dataclass(frozen=True)
 class _Table:
-    """An array of factors times values of functions at rational arguments."""
+    """An array of factors times values of functions at rational arguments.
 
-    factor: Array
-    waves: tuple[tuple[str, Array], ...]
+    `index` says which of the factors and arguments stands where; axes along which all are the same
+    have size 1, but the last.
+    """
 
-    @property
-    def shape(self) -> Shape:
-        return tuple(self.factor.shape)
-
-    def part(self, a: int, b: int) -> _Table:
-        """A range of the last axis."""
-        return _Table(self.factor[..., a:b], tuple((f, x[..., a:b]) for f, x in self.waves))
+    index: Array
+    factors: Numbers
+    waves: tuple[tuple[str, Numbers], ...]
 
     def signed(self, where: Array) -> _Table:
         """With the opposite sign where the last axis is marked."""
-        return _Table(np.where(where, -self.factor, self.factor), self.waves)
+        return _Table(
+            self.index + len(self.factors) * where,
+            (*self.factors, *(-c for c in self.factors)),
+            tuple((f, x * 2) for f, x in self.waves))
 
-    def written(self, build: Builder, shape: Shape) -> Value:
-        """The line, on a shape of as many entries; repeated axes have size 1."""
-        out = build.leaf(_constant(self.factor, shape))
-        for function, argument in self.waves:
-            out = build.mul(out, build.apply(function, build.leaf(_constant(argument, shape))))
-        return out
+    def on(self, last: Shape) -> Coefficients:
+        """On a shape that ends so instead of in the last axis; repeated axes have size 1."""
+        index = self.index.reshape(*self.index.shape[:-1], *last)
+        return _constant(self.factors, index), tuple(
+            (function, _constant(arguments, index)) for function, arguments in self.waves)
 
 
-def _constant(values: Array, shape: Shape) -> Constant:
+def _constant(numbers: Numbers, index: Array) -> Constant:
     """A constant; axes along which all are the same have size 1."""
-    table, index = np.unique(values.reshape(-1), return_inverse=True)
-    index = index.reshape(shape)
-    for a in range(len(shape)):
+    used, where = np.unique(index, return_inverse=True)
+    found = [numbers[k] for k in used.tolist()]
+    table = sorted(set(found))
+    at = {v: k for k, v in enumerate(table)}
+    place = np.array([at[v] for v in found], dtype=np.int64)
+    return Constant(tuple(table), _narrow(place[where].reshape(index.shape), index.ndim))
+
+
+def _narrow(index: Array, axes: int) -> Array:
+    """One row of each of the first axes along which all are the same."""
+    for a in range(axes):
         first = index[(slice(None),) * a + (slice(1),)]
         index = first if (index == first).all() else index
-    return Constant(tuple(table.tolist()), index.astype(np.int64))
+    return index
 
 
 def _table(regions: Regions, ids: Array) -> _Table | None:
     """Numbers as a table; None where one place holds a cosine in some entries, a sine in others."""
     values = regions.numbers.values
-    used, where = np.unique(ids, return_inverse=True)
+    narrow = _narrow(ids, ids.ndim - 1)
+    used, where = np.unique(narrow, return_inverse=True)
     found = [values[i] for i in used.tolist()]
-
-    def spread(numbers: list[Fraction]) -> Array:
-        out = np.empty(len(numbers), dtype=object)
-        out[:] = numbers
-        return out[where].reshape(ids.shape)
-
     waves = []
     for k in range(max(len(names) for _, names in found)):
         given = [names[k].split(" ") if k < len(names) else None for _, names in found]
@@ -167,13 +213,13 @@ def _table(regions: Regions, ids: Array) -> _Table | None:
         if len(functions) > 1 or (lacking and functions != {"cos"}):
             return None
         # cos 0 = 1, and 0 times anything is 0
-        waves.append((functions.pop(), spread(
-            [Fraction(0) if pair is None else Fraction(pair[1]) for pair in given])))
-    return _Table(spread([c for c, _ in found]), tuple(waves))
+        waves.append((functions.pop(), tuple(
+            Fraction(0) if pair is None else Fraction(pair[1]) for pair in given)))
+    return _Table(where.reshape(narrow.shape), tuple(c for c, _ in found), tuple(waves))
 
 
-def _found(regions: Regions) -> Iterator[_Region]:
-    """The regions that are not in the spelling of their kind, the last first."""
+def _found(regions: Regions) -> Iterator[tuple[int, int, Turn]]:
+    """(root, end, turn) of regions that are not in the spelling of their kind, the last first."""
     nodes = regions.network.nodes
     above = _dominators(regions)
     # pairs on an axis of their own are taken, halves are cut
@@ -188,17 +234,15 @@ def _found(regions: Regions) -> Iterator[_Region]:
         if start not in above or not linear or any(
                 root < end < last and _reaches(above, end, root) for root, last in done):
             continue
-        if _plain(regions.network, end) in spelled:
+        turns = [(root, turn) for root in _moved_from(nodes, above[start])
+                 if (turn := regions.turn(root, end)) is not None]
+        carried = [pair for pair in turns if pair[1].carried]
+        if not carried and _plain(regions.network, end) in spelled:
             done.append((above[start], end))
             continue
-        for root in _moved_from(nodes, above[start]):
-            turn = regions.turn(root, end)
-            if turn is not None:
-                done.append((root, end))
-                tables = [_table(regions, x) for x in (turn.straight, turn.crossed)]
-                if tables[0] is not None and tables[1] is not None:
-                    yield _Region(root, end, turn, tables[0], tables[1])
-                break
+        for root, turn in (carried or turns)[:1]:
+            done.append((root, end))
+            yield root, end, turn
 
 
 def _dominators(regions: Regions) -> dict[int, int]:

@@ -67,10 +67,13 @@ class Legs:
 
     def find(self, leg: int) -> Ref:
         """The representative of a leg and the parity to it."""
-        parity = 1
+        parity, path = 1, []
         while self._parent[leg] != leg:
+            path.append((leg, parity))
             parity *= self._parity[leg]
             leg = self._parent[leg]
+        for below, before in path[:-1]:  # the next time it is one step
+            self._parent[below], self._parity[below] = leg, before * parity
         return leg, parity
 
     def fresh(self, size: int) -> Axis:

@@ -21,6 +21,8 @@ from symgauge.spaces.line import Line, Region
 
 #: Lines of a region above which it is left alone.
 LINES = 64
+#: Pairs that are neighbours before, and halves behind.
+CARRIED = "neighbours to halves"
 
 
 class Rotary(Region):
@@ -38,13 +40,15 @@ class Turn:
     """How a region turns pairs of entries of its root's last axis: a times itself, b its partner.
 
     `pairs` are "halves", (k, k + n/2), or "neighbours", (2k, 2k + 1); `to` says where each axis
-    of the root is in the end. a and b are by number, on the shape of the end.
+    of the root is in the end. a and b are by number, on the shape of the end. `carried`: the end
+    has the pairs as halves, which are neighbours of the root; a and b are as these stand.
     """
 
     pairs: str
     to: Mapping[int, int]
     straight: Array
     crossed: Array
+    carried: bool = False
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -120,7 +124,7 @@ class Regions:
             if any(root < r and end <= i for r, end in within.items()):
                 continue
             turn = self._turn_once(root, i)
-            if turn is not None:
+            if turn is not None and not turn.carried:
                 within[root] = i
                 found[i] = Line(i, rotary, rotary.name, (root,), turn.attrs, nodes[i].shape,
                                 len(nodes[i].shape) - 1)
@@ -201,18 +205,25 @@ class Regions:
         # unit axes may come and go
         here, there = ([a for a, m in enumerate(x[:-1]) if m > 1] for x in (shape, end_shape))
         entries = np.arange(prod(shape)).reshape(*(shape[a] for a in here), n)
-        kinds = ("halves", "neighbours") if n > 2 else ("neighbours",)
+        kinds = ("halves", "neighbours", CARRIED) if n > 2 else ("neighbours",)
         for pairs, order in product(kinds, permutations(range(len(here)))):
             own = entries.transpose(*order, len(here))
             if own.shape[:-1] != tuple(end_shape[a] for a in there):
                 continue
             own, k = own.reshape(end_shape), np.arange(n)
-            partner = (k + n // 2) % n if pairs == "halves" else k ^ 1
-            first = k < n // 2 if pairs == "halves" else k % 2 == 0
+            if pairs == CARRIED:
+                own = own[..., k.reshape(-1, 2).T.reshape(-1)]
+            partner = k ^ 1 if pairs == "neighbours" else (k + n // 2) % n
+            first = k % 2 == 0 if pairs == "neighbours" else k < n // 2
             found = self.numbers.turns(terms, own, own[..., partner], first)
-            if found is not None:
-                to = {here[a]: there[b] for b, a in enumerate(order)}
-                return Turn(pairs, {**to, len(shape) - 1: len(end_shape) - 1}, *found)
+            if found is None:
+                continue
+            to = {here[a]: there[b] for b, a in enumerate(order)}
+            to = {**to, len(shape) - 1: len(end_shape) - 1}
+            if pairs != CARRIED:
+                return Turn(pairs, to, *found)
+            straight, crossed = (x[..., k.reshape(2, -1).T.reshape(-1)] for x in found)
+            return Turn("neighbours", to, straight, crossed, carried=True)
         return None
 
     def _terms(self, root: int, end: int, lines: Sequence[int]) -> Array | None:

@@ -70,6 +70,8 @@ class Structure:
         self._tree: dict[tuple[int, int], list[Ref]] = {}
         self._addresses: dict[int, list[tuple[Address, Ref]]] = {}
         self._fields: dict[int, Structure] = {}
+        #: Where addresses of inputs are in values, or why there is no such place.
+        self._moves: dict[tuple[int, int, Address], Address | str | None] = {}
 
     def field(self, line: Line) -> Structure:
         """The program of the vector field of a flow, on the same legs."""
@@ -206,6 +208,18 @@ class Structure:
 
         None where the leaf is no longer there. Raises NoLemma where index spaces are mixed.
         """
+        key = line.node, k, address
+        if key not in self._moves:
+            try:
+                self._moves[key] = self._moved(line, k, address)
+            except NoLemma as reason:
+                self._moves[key] = str(reason)
+        found = self._moves[key]
+        if isinstance(found, str):
+            raise NoLemma(found)
+        return found
+
+    def _moved(self, line: Line, k: int, address: Address) -> Address | None:
         assert line.op is not None
         found = line.op.moved(_Input(self, line, k), address, **line.attrs)
         if found is not None and found[0] != line.turned:

@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from symgauge import zoo
 from symgauge.capture import load_target
 from symgauge.cli.main import main
-from symgauge.derivation.buffers import orders_with_buffers
+from symgauge.capture.captured import capture_with_statistics
+from symgauge.derivation.buffers import orders_of, orders_with_buffers
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.derive import derive_target
 
@@ -69,6 +70,29 @@ def test_apply_moves_the_statistics_of_a_file(derived: Derivation, tmp_path: Pat
     x = torch.randn(3, *args[0].shape[1:], dtype=torch.float64)
     assert torch.allclose(torch.func.functional_call(module, moved, (x,)), module(x))
     assert json.loads(derived.to_json())["with_buffers"]
+
+
+class Shifted(torch.nn.Module):
+    """Units with a saved buffer as their bias, perhaps behind a function."""
+
+    def __init__(self, function: torch.nn.Module) -> None:
+        super().__init__()
+        self.up, self.down = (torch.nn.Linear(3, 3, bias=False) for _ in range(2))
+        self.function = function
+        self.register_buffer("bias", torch.randn(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.down(self.function(self.up(x) + self.bias))
+
+
+def test_an_order_that_a_matrix_holds_is_none_of_its_own() -> None:
+    """Buffers included: any matrix of the linear units moves it."""
+    def found(function: torch.nn.Module) -> list[tuple[str, tuple[str, ...]]]:
+        captured = capture_with_statistics(
+            Shifted(function), (torch.randn(2, 3),), {}, None, "logits")
+        return [(one.group, one.buffers) for one in orders_of(captured)]
+    assert found(torch.nn.Sigmoid()) == [("S_3", ("bias",))]
+    assert found(torch.nn.Identity()) == []
 
 
 def test_a_module_without_buffers_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,6 +281,20 @@ PAIRS: dict[str, Rotary] = {
 }
 
 
+def _as_halves(x: Tensor) -> Tensor:
+    """Neighbours (2k, 2k + 1) at (k, k + n/2)."""
+    return x.unflatten(-1, (HEAD // 2, 2)).mT.reshape(x.shape)
+
+
+#: Neighbours that come out as halves.
+CARRIED: dict[str, Rotary] = {
+    "neighbours, cat": lambda x, cos, sin: (lambda a, b: torch.cat(
+        [a * cos - b * sin, a * sin + b * cos], -1))(x[..., ::2], x[..., 1::2]),
+    "viewed, then halves": lambda x, *table: _rotate_half(_as_halves(x), *table),
+    "neighbours, then viewed": lambda x, *table: _as_halves(_neighbours(x, *table)),
+}
+
+
 class Attention(nn.Module):
     """Two heads on a table of positions: q, k, v, o without bias.
 
@@ -340,6 +354,8 @@ NO_ROTARY: dict[str, Rotary] = {
     "the next entry": lambda x, cos, sin: x * torch.cat([cos, cos], -1) + torch.roll(
         x, 1, -1) * torch.cat([-sin, sin], -1),
     "halves and neighbours": _for_one(_matrix_halves, _neighbours),
+    "neighbours as halves, and neighbours": _for_one(CARRIED["neighbours, cat"], _neighbours),
+    "halves of neighbours, and halves": _for_one(CARRIED["viewed, then halves"], _rotate_half),
     "a matrix that shears": lambda x, cos, sin: x @ torch.tensor(
         [[1.0, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=x.dtype),
 }
@@ -353,7 +369,22 @@ def test_no_rotary(name: str) -> None:
     assert wrong_families(network, instantiate(found)) == []
 
 
-@pytest.mark.parametrize("rotary", [_matrix_halves, _neighbours, _rolled])
+def _mixed(rotary: Rotary) -> Rotary:
+    """The second pair by a quarter turn less: a table of cosines and sines in one place."""
+    return lambda x, cos, sin: rotary(
+        x, torch.stack([cos[:, 0], sin[:, 1]], -1), torch.stack([sin[:, 0], -cos[:, 1]], -1))
+
+
+def test_pairs_that_come_out_elsewhere() -> None:
+    """They are no one line where they are not rewritten."""
+    network = of_computed(_mixed(CARRIED["neighbours, cat"]))
+    found = find(network)
+    assert all(x.law != "rotary" for x in found.structure.lines.values())
+    assert wrong_families(network, instantiate(found)) == []
+
+
+@pytest.mark.parametrize(
+    "rotary", [_matrix_halves, _neighbours, _rolled, *CARRIED.values()])
 @pytest.mark.parametrize("read", [of_rotary, of_computed])
 def test_pairs_are_turned_and_scaled(
     rotary: Rotary, read: Callable[[Rotary], Network]
@@ -412,7 +443,9 @@ SPELLINGS: dict[str, tuple[Callable[[Any], Network], dict[str, Any]]] = {
     "layer norm": (of_norm, LAYER_NORMS), "RMS norm": (of_norm, RMS_NORMS),
     "RMS norm without epsilon": (of_norm, RMS_NORMS_0), "halves": (of_rotary, HALVES),
     "neighbours": (of_rotary, PAIRS), "halves, computed": (of_computed, HALVES),
-    "neighbours, computed": (of_computed, PAIRS), "attention": (of_attention, ATTENTIONS),
+    "neighbours, computed": (of_computed, PAIRS), "carried": (of_rotary, {**CARRIED, **PAIRS}),
+    "carried, computed": (of_computed, {**CARRIED, **PAIRS}),
+    "attention": (of_attention, ATTENTIONS),
 }
 
 

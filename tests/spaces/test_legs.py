@@ -219,3 +219,18 @@ def test_places_reach_over_the_whole_axis() -> None:
                     total *= n
                 assert 0 <= start and start + total <= shapes[name][axis]
                 assert sizes[along] > 1
+
+
+def test_the_parity_of_a_long_chain_stays() -> None:
+    legs = Legs()
+    axes = [legs.fresh(2) for _ in range(6)]
+    signs = [-1, 1, -1, -1, 1]
+    for a, b, sign in zip(axes[1:], axes, signs):
+        legs.unify(b, a, sign)  # each is found through those before it
+    turns = [1]
+    for sign in signs:
+        turns.append(turns[-1] * sign)
+    for _ in range(2):
+        found = [legs.find(leg) for ((leg, _),) in axes]
+        assert len({root for root, _ in found}) == 1
+        assert [p * found[0][1] for _, p in found] == turns
