@@ -112,9 +112,9 @@ def rolled(p: Any, x: Tensor) -> Tensor:
 
 def others_choice(p: Any, x: Tensor) -> Tensor:
     """Chosen by other numbers than those that weigh."""
-    index = torch.topk(-torch.softmax(x @ p.R, -1) ** 2, 2, dim=-1).indices
-    chosen = torch.nn.functional.one_hot(index, 3).to(x.dtype)
-    weights = (chosen @ torch.softmax(x @ p.R, -1)[..., None])[..., 0]
+    scores = torch.softmax(x @ p.R, -1)
+    index = torch.topk(-scores**2, 2, dim=-1).indices
+    weights = torch.gather(scores, -1, index)
     rows, flat = x.repeat_interleave(2, 0)[:, None], index.reshape(-1)
     out: Tensor = (torch.nn.functional.silu(rows @ p.G[flat]) * (rows @ p.U[flat])) @ p.V[flat]
     return (out[:, 0] * weights.reshape(-1)[:, None]).reshape(2, 2, -1).sum(1)
