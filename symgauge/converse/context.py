@@ -16,6 +16,7 @@ from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Bias, Reader, Term, Weight
 from symgauge.sums.bases import Base, Bases, Gated, Mixing, Norm, Source, Units
+from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
 WALLS = "walls behind walls: each would have to bend at each"
@@ -79,6 +80,8 @@ class Context:
                 stack += [*base.gate.terms, *base.up.terms]
             elif isinstance(base, Mixing):
                 stack += base.value.terms
+            elif isinstance(base, Routed):
+                stack += [t for a in base.arguments for t in a.terms]
 
     def walls(self, node: int) -> None:
         """Note a line with walls. Raises Stop where another has them."""

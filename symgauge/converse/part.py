@@ -10,6 +10,7 @@ from symgauge.converse.facts.stream import HEAD_NORM, NORM_OF_BLOCK, SKIP
 from symgauge.converse.sizes import Size
 from symgauge.sums.affine import Affine, Factors, Gain, Term, Weight
 from symgauge.sums.bases import Base, Gated, Mixing, Norm, Units
+from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
 
@@ -43,6 +44,8 @@ def _arguments(base: Base) -> list[tuple[Affine, bool]]:
         return [(base.argument, False)]
     if isinstance(base, Gated):
         return [(base.gate, False), (base.up, False)]
+    if isinstance(base, Routed):
+        return [*((a, False) for a in base.arguments), (base.router, False)]
     if isinstance(base, Mixing):
         loose = not base.entrywise and base.query.turned is None and base.key.normed is None
         return [(base.query.affine, False), (base.key.affine, loose), (base.value, False)]

@@ -8,17 +8,19 @@ from dataclasses import replace
 from sympy import Integer
 
 from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
-from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
+from symgauge.sums.bases import Base, Gated, Mixing, Norm, Source, Units
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import BIAS, chain, chain_gains, is_full, is_own
 from symgauge.converse.context import Context
+from symgauge.converse.facts.experts import EXPERTS, differences, experts
 from symgauge.converse.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
 from symgauge.converse.facts.norms import READ, Reading, read_all, reading
 from symgauge.converse.facts.units import gated, units
 from symgauge.converse.part import Part, behind_norm, part_of
 from symgauge.converse.sizes import Size
 from symgauge.converse.start import count_shift, start
+from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
 
@@ -71,7 +73,11 @@ class Stream:
         for part in parts:
             bound = behind_norm(sweep, part, len(parts) == 1, self.width, bound)
             ledger.step(SKIP, part.base.node)
-            chain(ledger, part.term.factors, ones)
+            maps = part.term.factors
+            if isinstance(part.base, Routed):
+                maps = (part.base.matrix, *maps)
+                smooth.append(ledger.sizes.of(part.base.matrix.node, part.base.hidden))
+            chain(ledger, maps, ones)
             if isinstance(part.base, (Units, Gated)) and part.base.converse == "smooth":
                 smooth.append(ledger.sizes.of(part.base.node, part.base.feats))
             constants += self._part(part, z, seen, raw)
@@ -189,8 +195,18 @@ class Stream:
                 raise Stop(base.node, SKIP.name, "products behind a skip")
             gated(sweep, base, self.width, False)
             return []
+        if isinstance(base, Routed):
+            self._experts(base, z, raw)
+            return []
         assert isinstance(base, Mixing)
         return self._attention(part, base, z, seen, raw)
+
+    def _experts(self, base: Routed, z: Affine, raw: bool) -> None:
+        norms = [self._read(a, z.terms)[0] for a in (*base.arguments, base.router)]
+        if not raw and None in norms:
+            raise Stop(base.node, EXPERTS.name, "experts read the stream without a norm")
+        centred = any(n is not None and n.centred for n in norms)
+        experts(self.sweep, base, self.width - 1 if centred else self.width)
 
     def _attention(
         self, part: Part, base: Mixing, z: Affine, seen: Size, raw: bool
@@ -264,8 +280,7 @@ class Stream:
         plain: list[Reading] = []
         for part in parts:
             for k, (affine, loose) in enumerate(part.readings):
-                unseen = attention.unseen(self.sweep, part.base) if isinstance(
-                    part.base, Mixing) and k == 1 else Integer(0)
+                unseen = self._unseen(part.base, k)
                 norm, stream, factors = self._read(affine, z.terms)
                 n = len(factors)
                 own = affine.biases if norm is not None else tuple(
@@ -285,6 +300,13 @@ class Stream:
         if plain:
             bound = self._plain(z, plain, bound, raw)
         return replace(bound, shift=False) if raw else bound
+
+    def _unseen(self, base: Base, k: int) -> Size:
+        """Constants that may be added to what a base reads k-th: of logits a common one."""
+        if isinstance(base, Routed):
+            return Integer(k == len(base.arguments) and differences(base))
+        return attention.unseen(self.sweep, base) if isinstance(
+            base, Mixing) and k == 1 else Integer(0)
 
     def _normed(self, norm: Norm, bound: Bound) -> Bound:
         self.ledger.asks(3 if norm.centred else 2, self.width, "a norm of two entries")

@@ -15,6 +15,7 @@ from sympy import Integer, expand
 from symgauge.converse.context import Context
 from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
 from symgauge.converse.facts.ends import OUTPUTS, TABLE
+from symgauge.converse.facts.experts import EXPERTS, experts
 from symgauge.converse.facts.stream import HEAD
 from symgauge.converse.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
@@ -29,6 +30,8 @@ from symgauge.program.recentred import recentred
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Gated, Mixing, Source, Units
+from symgauge.sums.routed import Routed
+from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
 
 #: Facts that hold of points as of free inputs.
@@ -63,7 +66,7 @@ def sweep(network: Network) -> Outcome:
     """The upper bound on the redundancy of a network, and the steps to it."""
     # a parameter that is read in parts is these parts, w' = 1 + w is as good as w: the same
     # redundancy
-    return Sweep(recentred(parted(network, rest=True).network).network).run()
+    return Sweep(recentred(parted(in_order(network), rest=True).network).network).run()
 
 
 class Sweep(Context):
@@ -149,6 +152,8 @@ class Sweep(Context):
             self._source(goals, base, ones)
         elif isinstance(base, (Units, Gated)):
             self._units(goals, base, ones)
+        elif isinstance(base, Routed):
+            self._experts(goals, base, ones)
         elif isinstance(base, Mixing):
             alone(self, goals, base, ones)
         else:
@@ -213,6 +218,24 @@ class Sweep(Context):
             self, base, out, alone)
         self.ledger.commit()
         self.descend(found)
+
+    def _experts(self, goals: Sequence[Affine], base: Routed, ones: bool) -> None:
+        """A mixture of experts that no stream passes by."""
+        self.no_tokens(base.node)
+        if len(goals) != 1 or goals[0].node in self.constant_goals or any(
+                a.repeated for a in (*base.arguments, base.router)):
+            raise Stop(base.node, EXPERTS.name, "several readers of experts, or exponents")
+        (goal,), (t,) = goals, goals[0].terms
+        maps = (base.matrix, *t.factors)
+        self.ledger.step(CHAIN, goal.node)
+        chain(self.ledger, maps, ones)
+        self.biases_of(goal, width(self.ledger, maps, Integer(1)), ones)
+        (w,) = [f for f in base.router.terms[0].factors if isinstance(f, Weight)][:1] or (None,)
+        if w is None:
+            raise Stop(base.node, EXPERTS.name, "a router that is no matrix of one line")
+        experts(self, base, self.ledger.sizes.of(w.node, w.ins))
+        self.ledger.commit()
+        self.descend([*base.arguments, base.router])
 
     def _sum(self, goal: Affine, ones: bool) -> None:
         """A sum of several lines: a stream, read by a matrix or as it is, or units side by side."""

@@ -10,6 +10,7 @@ from typing import Any
 from symgauge.sums.affine import Affine, Gain, Reader
 from symgauge.sums.entrywise import argument_of
 from symgauge.sums.joined import Joined, Turned, turned
+from symgauge.sums.routed import Routed, RoutedReader
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, Views, number_of
 from symgauge.program.array import Array
@@ -101,7 +102,7 @@ class Mixing:
     entrywise: bool
 
 
-Base = Source | Units | Gated | Norm | Mixing
+Base = Source | Units | Gated | Norm | Mixing | Routed
 
 
 class Bases:
@@ -135,6 +136,8 @@ class Bases:
                 line, feats)
         elif line.law == "contraction":
             found = self._mixing(line, feats)
+        elif line.law == "sum":
+            found = RoutedReader(self.reader).of(line, feats)
         if found is None:
             raise Stop(node, line.law, f"no converse is stated for {line.label}")
         return found

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.moves import Address
@@ -93,6 +95,19 @@ class Views:
         except NoLemma:
             return None
         return step if set(self.structure.top(line.node)) <= set(step) else None
+
+    def repeats_rows(self, line: Line, times: int) -> bool:
+        """Whether a product of matrices is the rows of its second factor, each so many times."""
+        nodes, (marks, source) = self.structure.network.nodes, line.inputs
+        shape = nodes[marks].shape
+        while (op := nodes[marks].op) is not None and op.law == MOVES[0]:
+            marks = nodes[marks].inputs[0]
+        leaf = nodes[marks].leaf
+        if len(shape) != 2 or self.structure.fixed[source] or not isinstance(
+                leaf, Constant) or leaf.unknown:
+            return False
+        table = leaf.floats().reshape(shape)
+        return np.array_equal(table, np.repeat(np.eye(shape[1]), times, axis=0))
 
     def parameter(self, node: int) -> View | None:
         """The view, where it is of a parameter."""

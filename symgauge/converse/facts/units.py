@@ -58,12 +58,12 @@ def units(sweep: Asked, base: Units, out: Size, alone: bool) -> list[Affine]:
 
 def _smooth(sweep: Asked, base: Units) -> None:
     sweep.ledger.step(SMOOTH, base.node)
-    _private(sweep, base.argument)
+    private(sweep, base.argument)
 
 
 def _exponential(sweep: Asked, base: Units, h: Size) -> None:
     sweep.ledger.step(EXPONENTIAL, base.node)
-    _private(sweep, base.argument)
+    private(sweep, base.argument)
     # du = c is absorbed by biases, which no equation determines then
     sweep.constant_goals.add(base.argument.node)
     biases = base.argument.biases
@@ -98,15 +98,15 @@ def gated(sweep: Asked, base: Gated, out: Size, alone: bool) -> list[Affine]:
     h = ledger.sizes.of(base.node, base.feats)
     if base.converse == "smooth":
         ledger.step(GATED, base.node)
-        _private(sweep, base.gate)
-        _varies(sweep, base.up)
+        private(sweep, base.gate)
+        varies(sweep, base.up)
         ledger.free("scalings of units", h)
     elif base.converse == "kinked":
         ledger.step(KINKED_GATE, base.node)
         sweep.walls(base.node)
         _reached(sweep, base.gate)
-        _private(sweep, base.gate)
-        _private(sweep, base.up)
+        private(sweep, base.gate)
+        private(sweep, base.up)
         _same_source(sweep, base)
         ledger.free("scalings of gates and of units", 2 * h)
     elif base.converse == "":
@@ -141,7 +141,7 @@ def _bilinear(sweep: Asked, base: Gated, h: Size, out: Size) -> None:
     ledger.free("scalings of units", 2 * h)
 
 
-def _private(sweep: Asked, argument: Affine) -> None:
+def private(sweep: Asked, argument: Affine) -> None:
     """C-PRIV: each argument is linear in a parameter that is found in no other, nor below."""
     sweep.varies(argument)
     for t in argument.terms:
@@ -156,7 +156,7 @@ def _private(sweep: Asked, argument: Affine) -> None:
     raise Stop(argument.node, SMOOTH.name, "the arguments have no parameter of their own")
 
 
-def _varies(sweep: Asked, argument: Affine) -> None:
+def varies(sweep: Asked, argument: Affine) -> None:
     """The other factor is not 0: it has a term with a matrix."""
     if not any(isinstance(f, Weight) for t in argument.terms for f in t.factors):
         raise Stop(argument.node, GATED.name, "the factor of a gate is no linear map of a line")
@@ -175,7 +175,7 @@ def _coordinates(sweep: Asked, argument: Affine) -> Size:
 
 def _reached(sweep: Asked, argument: Affine) -> None:
     """Every wall is reached: arguments of free inputs with a bias or two inputs, or of a stream."""
-    _private(sweep, argument)
+    private(sweep, argument)
     if any(is_full(b) for b in argument.biases):
         return
     t = argument.terms[0]
