@@ -107,8 +107,11 @@ class Found:
 class ExactDeriver:
     """Finds and proves the generators of one network."""
 
-    def __init__(self, network: Network, seed: int, progress: Progress = lambda _: None) -> None:
-        self.network = network
+    def __init__(
+        self, network: Network, seed: int, progress: Progress = lambda _: None,
+        by_lines: bool = True,
+    ) -> None:
+        self.network, self._by_lines = network, by_lines
         self.field = PrimeField(next(primes()))
         self.rng = np.random.default_rng(seed)
         self.progress = progress
@@ -291,9 +294,10 @@ class ExactDeriver:
         return list(instantiate(find(self.network, self.progress)))
 
     def _many(self, families: Sequence[Family]) -> bool:
-        """Whether proofs line by line, one for each field, would take minutes."""
+        """Whether proofs line by line, one for each field, would take minutes, or are not asked."""
         entries = sum(prod(n.shape) for n in self.network.nodes if n.op is not None)
-        return entries * sum(len(f.fields) for f in families) > LINE_BY_LINE
+        return not self._by_lines or (
+            entries * sum(len(f.fields) for f in families) > LINE_BY_LINE)
 
     def _select(self, wanted: int) -> tuple[list[Family], list[Family]]:
         """Candidates up to the wanted orbit rank, and those that the others make superfluous.

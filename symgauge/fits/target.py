@@ -31,7 +31,7 @@ def fit_target(
     BadInputError where nothing can be varied or no polynomial fits, and what a derivation raises at
     the sizes of the TARGET itself.
     """
-    from symgauge.derivation.derive import Asked, captured_target, derive_target
+    from symgauge.derivation.derive import Asked, captured_target, claim_of_target
 
     begun = time.process_time()
     for name in names:
@@ -50,13 +50,13 @@ def fit_target(
 
     def derive(point: Point) -> Measured | None:
         try:
-            found = derive_target(
+            found = claim_of_target(
                 target.at(chosen(sizes, point)), output=output, observable=observable)
         except SymgaugeError:
             if point == start:
                 raise
             return None
-        return Measured(found.claim.redundancy, found.claim.verdict is Verdict.PROVED)
+        return Measured(found.redundancy, found.verdict is Verdict.PROVED)
 
     def cost(point: Point) -> int:
         return parameters(target, chosen(sizes, point)) or 0

@@ -142,7 +142,7 @@ def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(target)
         raise UndecidedError("not asked")
 
-    monkeypatch.setattr(derive, "derive_target", noted)
+    monkeypatch.setattr(derive, "claim_of_target", noted)
     with pytest.raises(UndecidedError, match="not asked"):
         fit_target(load_hf("hf:gpt2", {}), ["vocab_size"])
     assert seen and all(t.chose and not t.growing and t.full is None for t in seen)
@@ -183,3 +183,19 @@ def test_no_size_is_predicted_across_a_bound() -> None:
     (side,) = found.sides
     assert found.ranges == ((3, 4, 5, 6),) and [p.at for p in found.predictions] == [(7,), (8,)]
     assert side.ranges == ((1, 2),) and not side.predictions and not side.tried
+
+
+@pytest.mark.parametrize("name", ["attention", "deep_set", "mixture_of_experts"])
+def test_the_claim_alone_is_that_of_the_derivation(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Families by intertwiners alone, no field line by line: the same ranks, the same verdict."""
+    from symgauge.capture import load_target
+    from symgauge.derivation.derive import claim_of_target, derive_target
+    from symgauge.derivers import exact
+    from symgauge.zoo import load
+
+    target = load_target(name, load, {})
+    whole = derive_target(target).claim
+    monkeypatch.setattr(exact, "_quick", None)
+    assert claim_of_target(target) == whole and whole.closed
