@@ -6,8 +6,9 @@ from fractions import Fraction
 import pytest
 
 from symgauge.errors import BadInputError
-from symgauge.fits.fit import Fit, Measured, fit
+from symgauge.fits.fit import Fit, fit
 from symgauge.fits.polynomial import Polynomial, degree, through
+from symgauge.fits.search import Measured
 
 NAMES = ("d", "h", "n")
 VALUES = [range(1, 7), range(1, 6), range(2, 8)]
@@ -169,6 +170,37 @@ def test_sizes_are_tried_in_float64(name: str, size: str) -> None:
 
     sizes, kept = varied(load_hf(f"hf:{name}", {}), [size])
     assert [s.name for s in sizes] == [size] and not kept
+
+
+def test_of_many_sizes_few_points_are_looked_at() -> None:
+    """Seven sizes of six values, 279,936 points: those alone that settle monomials, and fresh."""
+    names, looked = tuple("abcdefg"), []
+
+    def derive(point: tuple[int, ...]) -> Measured:
+        a, b, c, d, *_ = point
+        return Measured(a * b**2 * c + c * d + 3, True)
+
+    def cost(point: tuple[int, ...]) -> int:
+        looked.append(point)
+        return sum(point)
+
+    found = fit(names, [range(1, 7)] * 7, (3,) * 7, derive, cost)
+    assert found.holds and str(found.polynomial) == "a*b**2*c + c*d + 3"
+    assert len(looked) < 400
+    assert all(sum(x != 3 for x in p.at) == 7 for p in found.predictions)
+
+
+def test_the_sizes_of_variables_there_and_back() -> None:
+    from symgauge.errors import SizeError
+    from symgauge.fits.sizes import Size, at_sizes, chosen
+
+    sizes = [Size("heads", None, (1, 2, 3)), Size("width", "heads", (1, 2, 3))]
+    assert at_sizes(sizes, {"heads": 12, "width": 768}) == (12, 64)
+    assert chosen(sizes, (12, 64)) == {"heads": 12, "width": 768}
+    for width, said in ((100, "no multiple of heads = 12"), (None, "give it a number"),
+                        (0, "give it a number"), (True, "give it a number")):
+        with pytest.raises(SizeError, match=said):
+            at_sizes(sizes, {"heads": 12, "width": width})
 
 
 def test_one_size_is_predicted_above_all_that_went_into_the_fit() -> None:
