@@ -202,7 +202,7 @@ def _settled(
             f"{'is no time for' if search.late(SETTLED) else 'are no'} more: vary fewer sizes with "
             "--sizes")
     spare = len(points) - known
-    for p in left:
+    for p in left[:-FRESH]:  # some are left to be predicted
         if spare >= SPARE:
             break
         spare += search.at(p) is not None

@@ -68,10 +68,13 @@ def _fresh(search: Search, ranges: Sequence[Sequence[int]]) -> list[Point]:
 
 
 def _above(search: Search, ranges: Sequence[Sequence[int]]) -> Iterator[Point]:
-    """Sizes just above the greatest value of a range that no bound ends, one entry changed."""
+    """Sizes just above the greatest value of a range, one entry changed.
+
+    What ended the range was looked at: a bound, or a size without a certificate.
+    """
     for i, values in enumerate(ranges):
         for v in range(values[-1] + 1, values[-1] + 1 + FRESH):
             point = search.moved({i: v})
-            if point in search.known or values[-1] != search.values[i][-1]:
+            if point in search.known:
                 break
             yield point

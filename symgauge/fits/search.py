@@ -9,8 +9,8 @@ from itertools import combinations
 from symgauge.fits.polynomial import Point, Polynomial, degree
 from symgauge.progress import Progress
 
-#: Highest power of one size; values of a size that a line looks at before it grows.
-DEGREE, NEAR = 3, 4
+#: Highest power of one size; the fewest values that a line looks at before it grows.
+DEGREE, NEAR = 3, 3
 #: Shares of the time after which ranges grow no more, and what is left is for predictions.
 GROWN, SETTLED = 0.4, 0.8
 #: Whether that share of the time that there is is spent.
@@ -68,7 +68,7 @@ class Search:
                 continue
             whole[v] = value
             best = _longest(sorted(whole.items()), self.start[i])
-            if len(best[0]) >= NEAR:
+            if len(best[0]) >= max(NEAR, best[1] + 2):
                 break
         self.beyond += [
             (self.names[i], v, r) for v, r in sorted(whole.items())

@@ -126,7 +126,7 @@ def test_a_fit_without_time_takes_what_is_certified() -> None:
     sizes.clear()
     with pytest.raises(BadInputError, match="no time for"):
         fit(NAMES[:2], VALUES[:2], START[:2], lambda p: derive(p) and Measured(p[0] * p[1], True),
-            sum, late=lambda share: len(sizes) >= 7)
+            sum, late=lambda share: len(sizes) >= 6 * share)
 
 
 def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
