@@ -100,10 +100,9 @@ def _fit(search: Search) -> Fit:
             "--set, or look at symgauge derive")
     lines = [search.line(i) for i in range(len(names))]
     ranges, degrees = tuple(r for r, _ in lines), [d for _, d in lines]
-    steps = [_step(r, v) for r, v in zip(ranges, start, strict=True)]
     together = {
         (i, j) for i, j in combinations(range(len(names)), 2)
-        if degrees[i] and degrees[j] and _meet(search, i, j, steps)}
+        if degrees[i] and degrees[j] and _meet(search, i, j, ranges)}
     chosen = list(monomials(degrees, together))
     polynomial, points = _fitted(search, ranges, chosen)
     ranges = tuple(search.grown(i, r, polynomial) for i, r in enumerate(ranges))
@@ -118,23 +117,22 @@ def _fit(search: Search) -> Fit:
         names, start, polynomial, points, fresh, tried, still, ranges, tuple(search.beyond))
 
 
-def _step(values: Sequence[int], here: int) -> int | None:
-    """The value next to the start's that is cheapest: below it if there is one."""
-    others = sorted(values, key=lambda v: (abs(v - here), v))
-    return next((v for v in others if v != here), None)
+def _meet(search: Search, i: int, j: int, ranges: Sequence[Sequence[int]]) -> bool:
+    """Whether the redundancy is no sum of one function of x_i and one of x_j near the start.
 
+    Seen at the first corner that is certified: some sizes are built at multiples of others alone.
+    """
+    def near(k: int) -> list[int]:
+        here = search.start[k]
+        return sorted((v for v in ranges[k] if v != here), key=lambda v: (abs(v - here), v))[:3]
 
-def _meet(search: Search, i: int, j: int, steps: Sequence[int | None]) -> bool:
-    """Whether the redundancy is no sum of one function of x_i and one of x_j near the start."""
-    a, b = steps[i], steps[j]
-    if a is None or b is None:
-        return False
-    corner = search.at(search.moved({i: a, j: b}))
-    ones = [search.at(search.moved(c)) for c in ({i: a}, {j: b}, {})]
-    if corner is None or None in ones:
-        return True  # not seen: the monomials are kept, and settled or not
-    one, two, base = (r for r in ones if r is not None)
-    return corner - one - two + base != 0
+    base = search.at(search.start)
+    for a, b in product(near(i), near(j)):
+        corner = search.at(search.moved({i: a, j: b}))
+        one, two = (search.at(search.moved(c)) for c in ({i: a}, {j: b}))
+        if not (base is None or corner is None or one is None or two is None):
+            return corner - one - two + base != 0
+    return True  # not seen: the monomials are kept, and settled or not
 
 
 def _fitted(

@@ -190,6 +190,17 @@ def test_of_many_sizes_few_points_are_looked_at() -> None:
     assert all(sum(x != 3 for x in p.at) == 7 for p in found.predictions)
 
 
+def test_sizes_of_which_one_is_a_multiple_of_the_other() -> None:
+    """A width that is built at multiples of h alone: the nearest corner is no network."""
+    def derive(point: tuple[int, ...]) -> Measured | None:
+        d, h = point
+        return Measured(d**2 + 3 * h, True) if d % h == 0 else None
+
+    found = fit(["d", "h"], [range(4, 14), (1, 2, 4)], (8, 1), derive, sum)
+    assert str(found.polynomial) == "d**2 + 3*h"
+    assert not [p for p in found.points if p[0] % p[1]]
+
+
 def test_the_sizes_of_variables_there_and_back() -> None:
     from symgauge.errors import SizeError
     from symgauge.fits.sizes import Size, at_sizes, chosen
