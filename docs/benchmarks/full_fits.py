@@ -3,8 +3,8 @@
     python docs/benchmarks/full_fits.py [SHAPE...]
 
 Shapes are those of `full_shapes.py`. Each is one `symgauge fit`; its polynomial, which no published
-size went into, is evaluated at each model's sizes. The counts by
-hand are those of `full_sizes.py`, where `derive --full` proves as many. A fit is evidence.
+size went into, is evaluated at each model's sizes. The counts by hand are those of `full_sizes.py`,
+where `derive --full` proves as many. A fit is evidence.
 """
 
 from __future__ import annotations
