@@ -18,6 +18,7 @@ from symgauge.errors import BadInputError
 
 if TYPE_CHECKING:
     from symgauge.fits.fit import Fit
+    from symgauge.fits.polynomial import Point
 
 
 def register(commands: Commands) -> argparse.ArgumentParser:
@@ -35,6 +36,9 @@ def register(commands: Commands) -> argparse.ArgumentParser:
                         help="the sizes to vary (default: all that are integers)")
     parser.add_argument("--seconds", metavar="N", type=natural,
                         help="begin no further size after N seconds of the processor")
+    parser.add_argument("--at", metavar="A=N,...",
+                        help="what the polynomial says at these sizes, the others as they are "
+                        "published (in FULL); --at full: all of them")
     parser.set_defaults(run=run)
     return parser
 
@@ -42,17 +46,18 @@ def register(commands: Commands) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command and return the exit status."""
     names = [] if options.sizes is None else _names(options.sizes)
+    at = None if options.at is None else _sizes(options.at)
     with showing_progress() as progress, redirect_stdout(sys.stderr):
         target = target_of(options.target, options.set)
         from symgauge.fits.target import fit_target
 
         found, kept = fit_target(
             target, names, output=options.output, observable=options.observable, progress=progress,
-            seconds=options.seconds)
+            seconds=options.seconds, at=at)
     if options.json:
-        print(json.dumps(_record(found, kept), indent=1))
+        print(json.dumps(_record(found, kept, found.asked), indent=1))
     else:
-        print("\n".join([*_lines(found), *kept]))
+        print("\n".join([*_lines(found, found.asked), *kept]))
     if not all(p.holds for f in (found, *found.sides) for p in f.predictions):
         return REFUTED
     return HOLDS if found.holds else UNKNOWN
@@ -66,15 +71,29 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _sizes(text: str) -> dict[str, int]:
+    """The sizes of --at. Raises BadInputError where one is no natural number, or comes twice."""
+    found: dict[str, int] = {}
+    for one in () if text == "full" else text.split(","):
+        name, _, value = one.partition("=")
+        if not name or name in found or not value.isdecimal():
+            raise BadInputError(f"--at {text}: write full, or A=N,B=M with each size once")
+        found[name] = int(value)
+    return found
+
+
 def _said(names: Sequence[str], at: Sequence[int]) -> str:
     return ", ".join(f"{n} = {v}" for n, v in zip(names, at, strict=True))
 
 
-def _lines(found: Fit) -> Iterator[str]:
+def _lines(found: Fit, there: Point | None) -> Iterator[str]:
     yield f"redundancy = {found.polynomial}"
     yield f"fitted on {len(found.points)} certified sizes, not proved; " + ", ".join(
         f"{n} in {{{', '.join(map(str, r))}}}"
         for n, r in zip(found.names, found.ranges, strict=True))
+    if there is not None:
+        yield (f"at {_said(found.names, there)}: {found.polynomial(there)}, "
+               f"fitted on {len(found.points)} sizes, not proved")
     for p in found.predictions:
         what = "as predicted" if p.holds else f"PREDICTED {p.predicted}"
         yield f"fresh: {_said(found.names, p.at)}: {p.found} certified, {what}"
@@ -87,13 +106,16 @@ def _lines(found: Fit) -> Iterator[str]:
                f"{redundancy}, certified: no value of one polynomial")
     for side in found.sides:
         yield f"beyond, from {_said(side.names, side.start)}:"
-        yield from ("  " + line for line in _lines(replace(side, beyond=(), open=())))
+        yield from ("  " + line for line in _lines(
+            replace(side, beyond=(), open=()), there))
     for at in found.open:
         yield f"not certified, not used: {_said(found.names, at)}"
 
 
-def _record(found: Fit, kept: Sequence[str]) -> dict[str, Any]:
-    return {
+def _record(found: Fit, kept: Sequence[str], there: Point | None) -> dict[str, Any]:
+    asked = {} if there is None else {
+        "asked": {"at": list(there), "fitted": str(found.polynomial(there))}}
+    return asked | {
         "polynomial": str(found.polynomial), "evidence": f"fitted on {len(found.points)} sizes",
         "holds": found.holds, "names": list(found.names), "start": list(found.start),
         "ranges": [list(r) for r in found.ranges],
@@ -103,5 +125,5 @@ def _record(found: Fit, kept: Sequence[str]) -> dict[str, Any]:
             for p in found.predictions],
         "beyond": [{"size": n, "value": v, "redundancy": r} for n, v, r in found.beyond],
         "open": [list(p) for p in found.open], "kept": list(kept),
-        "sides": [_record(side, ()) for side in found.sides],
+        "sides": [_record(side, (), there) for side in found.sides],
     }

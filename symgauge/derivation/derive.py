@@ -77,6 +77,8 @@ class Asked:
     said: Mapping[str, Any] | None = None
     #: Permutations that move buffers along; None where no TARGET tells of them.
     with_buffers: tuple[FullOrder, ...] | None = None
+    #: Proofs line by line where they are quick, beside those by intertwiners.
+    by_lines: bool = True
 
 
 def derive_target(
@@ -137,7 +139,20 @@ def captured_target(target: Target, asked: Asked) -> Sized:
     check_size(captured.network, asked.force)
     return Sized(
         target, {**captured.facts, "training": training_flags(module)},
-        ExactDeriver(recentred(captured.network).network, asked.seed, asked.progress), module)
+        _deriver(recentred(captured.network).network, asked), module)
+
+
+def claim_of_target(
+    target: Target, *, output: str | int | None = None, observable: str = "logits", seed: int = 0
+) -> Claim:
+    """What `derive_target` claims of a TARGET at its sizes, without the record.
+
+    Families are proved by intertwiners where a derivation proves each field line by line too.
+    Raises as `derive_target`.
+    """
+    asked = Asked(target.name, output, observable, seed, by_lines=False)
+    deriver = captured_target(target, asked).deriver
+    return _shown(deriver.network, asked, {}, deriver).claim
 
 
 def derive_network(
@@ -154,33 +169,14 @@ def derive_network(
     rank J + rank G > P without any.
     """
     seconds = {} if seconds is None else seconds
-    check_size(network, asked.force)
-    network = recentred(network).network
-    start = time.perf_counter()
-    search = _searched(deriver or ExactDeriver(network, asked.seed, asked.progress), asked)
-    seconds["derive"] = time.perf_counter() - start
-    start = time.perf_counter()
-    found, orbit = search.found, search.found.orbit_dimension
-    evidence: Evidence | None
-    if asked.evidence is not None:
-        claim, evidence = claim_by(
-            asked.evidence, network, found.cell, orbit, search.rng, asked.progress)
-    else:
-        asked.progress("hypotheses")
-        tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
-        instead = _with_identities(search, tested, asked, seconds)
-        if instead is not None:
-            return instead
-        claim, evidence = _by_residues(search, tested, asked.progress)
-        instead = _rewritten(search, claim, asked, seconds)
-        if instead is not None:
-            return instead
+    shown = _shown(network, asked, seconds, deriver)
+    start, search = time.perf_counter(), shown.search
     vectors = [f for p in search.families for f in p.family.fields]
     certificate = Certificate.issue(
-        network, vectors, search.proofs, found.cell, claim, evidence,
+        search.network, vectors, search.proofs, search.found.cell, shown.claim, shown.evidence,
         families_together(search.families))
-    seconds["certify"] = time.perf_counter() - start
-    return _stated(search, certificate, asked, seconds)
+    seconds["certify"] += time.perf_counter() - start
+    return _noted(_stated(search, certificate, asked, seconds), *shown.notes)
 
 
 @dataclass(frozen=True)
@@ -200,6 +196,50 @@ class _Search:
         return [q for p in self.families for q in p.proofs]
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What is shown of a network, which may be another program of the same function."""
+
+    search: _Search
+    claim: Claim
+    evidence: Evidence | None
+    notes: tuple[str, ...] = ()
+
+    def noted(self, note: str) -> _Shown:
+        return replace(self, notes=(*self.notes, note))
+
+
+def _shown(
+    network: Network, asked: Asked, seconds: dict[str, float], deriver: ExactDeriver | None = None
+) -> _Shown:
+    """Families, claim and evidence of a captured network. Raises as `derive_network`."""
+    check_size(network, asked.force)
+    network = recentred(network).network
+    start = time.perf_counter()
+    search = _searched(deriver or _deriver(network, asked), asked)
+    seconds["derive"] = time.perf_counter() - start
+    start = time.perf_counter()
+    found, orbit = search.found, search.found.orbit_dimension
+    if asked.evidence is not None:
+        shown = _Shown(search, *claim_by(
+            asked.evidence, network, found.cell, orbit, search.rng, asked.progress))
+    else:
+        asked.progress("hypotheses")
+        tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
+        instead = _with_identities(search, tested, asked, seconds)
+        if instead is None:
+            shown = _Shown(search, *_by_residues(search, tested, asked.progress))
+            instead = _rewritten(search, shown.claim, asked, seconds)
+        if instead is not None:
+            return instead
+    seconds["certify"] = time.perf_counter() - start
+    return shown
+
+
+def _deriver(network: Network, asked: Asked) -> ExactDeriver:
+    return ExactDeriver(network, asked.seed, asked.progress, asked.by_lines)
+
+
 def _searched(deriver: ExactDeriver, asked: Asked) -> _Search:
     found = deriver.run()
     asked.progress("algebra")
@@ -209,8 +249,8 @@ def _searched(deriver: ExactDeriver, asked: Asked) -> _Search:
 
 def _with_identities(
     search: _Search, tested: Assumptions, asked: Asked, seconds: dict[str, float]
-) -> Derivation | None:
-    """The derivation of the same function with its functions of sums and products written out.
+) -> _Shown | None:
+    """What is shown of the same function with its functions of sums and products written out.
 
     exp(u + v) is no value of its own beside exp(u) and exp(v). None where a hypothesis is left
     that this does not spare.
@@ -222,7 +262,7 @@ def _with_identities(
             assumptions(written, search.field, search.rng, found.tokens, found.cell).hypotheses):
         return None
     with contextlib.suppress(InconsistentError):
-        return _noted(derive_network(written, asked, seconds), SPLIT)
+        return _shown(written, asked, seconds).noted(SPLIT)
     return None
 
 
@@ -251,8 +291,8 @@ def _by_residues(
 
 def _rewritten(
     search: _Search, claim: Claim, asked: Asked, seconds: dict[str, float]
-) -> Derivation | None:
-    """The derivation of the network rewritten, where it closes and J has the same rank.
+) -> _Shown | None:
+    """What is shown of the network rewritten, where it closes and J has the same rank.
 
     With floats for roots of constants: a generator may have coefficients that are such roots, which
     no ansatz over QQ holds. By identities, where they spare functions: it may hold by
@@ -265,9 +305,10 @@ def _rewritten(
         if network is search.network:
             continue
         with contextlib.suppress(InconsistentError):
-            again = derive_network(network, asked, seconds)
-            if again.closed and (again.parameters, again.rank) == (claim.parameters, claim.rank):
-                return _noted(again, said)
+            again = _shown(network, asked, seconds)
+            if again.claim.closed and (again.claim.parameters, again.claim.rank) == (
+                    claim.parameters, claim.rank):
+                return again.noted(said)
     return None
 
 

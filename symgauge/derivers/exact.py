@@ -43,7 +43,7 @@ from symgauge.points.tokens import draw_tokens
 from symgauge.points.tried_cells import Cells
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
-from symgauge.progress import Progress
+from symgauge.progress import Progress, silent
 from symgauge.proof.finite_actions import FiniteActions
 from symgauge.proof.intertwiners.proof import FamilyProver
 from symgauge.proof.prover import Prover
@@ -107,12 +107,13 @@ class Found:
 class ExactDeriver:
     """Finds and proves the generators of one network."""
 
-    def __init__(self, network: Network, seed: int, progress: Progress = lambda _: None) -> None:
-        self.network = network
+    def __init__(
+        self, network: Network, seed: int, progress: Progress = silent, by_lines: bool = True
+    ) -> None:
+        self.network, self._by_lines = network, by_lines
         self.field = PrimeField(next(primes()))
         self.rng = np.random.default_rng(seed)
-        self.progress = progress
-        self.read = read_coordinates(network)
+        self.progress, self.read = progress, read_coordinates(network)
         #: Levels looked at, with the families found on each.
         self._levels: list[tuple[Level, list[Family]]] = []
         point = self.field.random(self.rng, (network.num_coordinates,))
@@ -291,9 +292,9 @@ class ExactDeriver:
         return list(instantiate(find(self.network, self.progress)))
 
     def _many(self, families: Sequence[Family]) -> bool:
-        """Whether proofs line by line, one for each field, would take minutes."""
+        """Whether proofs line by line, one for each field, would take minutes, or are not asked."""
         entries = sum(prod(n.shape) for n in self.network.nodes if n.op is not None)
-        return entries * sum(len(f.fields) for f in families) > LINE_BY_LINE
+        return not self._by_lines or entries * sum(len(f.fields) for f in families) > LINE_BY_LINE
 
     def _select(self, wanted: int) -> tuple[list[Family], list[Family]]:
         """Candidates up to the wanted orbit rank, and those that the others make superfluous.

@@ -11,49 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 from symgauge.errors import BadInputError
-from symgauge.fits.polynomial import (
-    Monomial, Point, Polynomial, degree, monomials, rank, through,
-)
+from symgauge.fits.polynomial import Monomial, Point, Polynomial, monomials, rank, through
+from symgauge.fits.predicted import FRESH, Prediction, predicted
+from symgauge.fits.search import SETTLED, Late, Measured, Search, never
 from symgauge.progress import Progress, silent
 
-#: Highest power of one size; certified sizes beyond those that settle coefficients; predictions.
-DEGREE, SPARE, FRESH = 3, 3, 2
-#: Values of a size that a line looks at before it grows; the share of the time for growing.
-NEAR, GROWN = 4, 0.6
-#: Whether that share of the time that there is is spent.
-Late = Callable[[float], bool]
-
-
-def never(share: float) -> bool:
-    """There is all the time that it takes."""
-    return False
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The redundancy at one choice of sizes; `certified` where the sandwich closed."""
-
-    value: int
-    certified: bool
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A size that the fit has not seen."""
-
-    at: Point
-    predicted: Fraction
-    found: int
-
-    @property
-    def holds(self) -> bool:
-        """Whether the certificate has the predicted redundancy."""
-        return self.predicted == self.found
+#: Certified sizes beyond those that settle coefficients.
+SPARE = 3
+#: The share of the time after which corners are not looked at.
+CORNERS = 0.6
 
 
 @dataclass(frozen=True)
@@ -76,86 +46,13 @@ class Fit:
     beyond: tuple[tuple[str, int, int], ...]
     #: Fits that start beyond a bound.
     sides: tuple[Fit, ...] = ()
+    #: Sizes at which the polynomial is asked for, however far.
+    asked: Point | None = None
 
     @property
     def holds(self) -> bool:
         """Whether all fresh sizes came out as predicted."""
         return len(self.predictions) == FRESH and all(p.holds for p in self.predictions)
-
-
-@dataclass
-class _Search:
-    """What is known so far."""
-
-    names: tuple[str, ...]
-    values: tuple[tuple[int, ...], ...]
-    start: Point
-    derive: Callable[[Point], Measured | None]
-    cost: Callable[[Point], int]
-    progress: Progress
-    late: Late
-    known: dict[Point, Measured | None] = field(default_factory=dict)
-    beyond: list[tuple[str, int, int]] = field(default_factory=list)
-
-    def at(self, point: Point) -> int | None:
-        """The certified redundancy; None where there is none, or no time to derive it."""
-        if point not in self.known:
-            if self.late(1.0):
-                return None
-            said = ", ".join(f"{n} = {v}" for n, v in zip(self.names, point, strict=True))
-            self.progress(f"{len(self.known) + 1}: {said}")
-            self.known[point] = self.derive(point)
-        found = self.known[point]
-        return found.value if found is not None and found.certified else None
-
-    def moved(self, changes: dict[int, int]) -> Point:
-        return tuple(changes.get(i, v) for i, v in enumerate(self.start))
-
-    def line(self, i: int) -> tuple[tuple[int, ...], int]:
-        """Values around the start that one polynomial runs through, and its degree."""
-        best: tuple[tuple[int, ...], int] = ((self.start[i],), 0)
-        whole: dict[int, int] = {}
-        for v in sorted(self.values[i], key=lambda v: (abs(v - self.start[i]), v)):
-            value = self.at(self.moved({i: v}))
-            if value is None:
-                continue
-            whole[v] = value
-            best = _longest(sorted(whole.items()), self.start[i])
-            if len(best[0]) >= NEAR:
-                break
-        self.beyond += [
-            (self.names[i], v, r) for v, r in sorted(whole.items())
-            if len(best[0]) > 1 and v not in best[0]]
-        return best
-
-    def grown(self, i: int, values: tuple[int, ...], polynomial: Polynomial) -> tuple[int, ...]:
-        """The values with those next to them at which the polynomial holds, while there is time."""
-        own = self.values[i]
-        for more in (own[own.index(values[-1]) + 1:], own[:own.index(values[0])][::-1]):
-            for v in more if len(values) > 1 else ():
-                point = self.moved({i: v})
-                value = None if self.late(GROWN) and point not in self.known else self.at(point)
-                if value is None:
-                    break
-                if value != polynomial(point):
-                    if (self.names[i], v, value) not in self.beyond:
-                        self.beyond.append((self.names[i], v, value))
-                    break
-                values = tuple(sorted((*values, v)))
-        return values
-
-
-def _longest(whole: Sequence[tuple[int, int]], start: int) -> tuple[tuple[int, ...], int]:
-    """The most neighbouring values, the start among them, on one polynomial, and its degree."""
-    best: tuple[tuple[int, ...], int] = ((start,), 0)
-    for low, high in combinations(range(len(whole) + 1), 2):
-        part = whole[low:high]
-        inside = tuple(v for v, _ in part)
-        if start in inside and len(inside) > len(best[0]):
-            d = degree(part, DEGREE)
-            if d is not None:
-                best = inside, d
-    return best
 
 
 def fit(
@@ -170,12 +67,12 @@ def fit(
     is certified by then is fitted. Raises BadInputError where no polynomial of degree up to 3 in
     each size runs through what was certified.
     """
-    search = _Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress, late)
+    search = Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress, late)
     found = _fit(search)
     return replace(found, sides=tuple(_sides(search, found)))
 
 
-def _sides(search: _Search, found: Fit) -> Iterator[Fit]:
+def _sides(search: Search, found: Fit) -> Iterator[Fit]:
     """A fit beyond each end of a range, where one runs through what is certified there."""
     for name, value, _ in found.beyond:
         if name not in search.names:
@@ -192,7 +89,7 @@ def _sides(search: _Search, found: Fit) -> Iterator[Fit]:
                 values=tuple(there if j == i else r for j, r in enumerate(search.values))))
 
 
-def _fit(search: _Search) -> Fit:
+def _fit(search: Search) -> Fit:
     names, start = search.names, search.start
     if search.at(start) is None:
         if start not in search.known:
@@ -203,10 +100,9 @@ def _fit(search: _Search) -> Fit:
             "--set, or look at symgauge derive")
     lines = [search.line(i) for i in range(len(names))]
     ranges, degrees = tuple(r for r, _ in lines), [d for _, d in lines]
-    steps = [_step(r, v) for r, v in zip(ranges, start, strict=True)]
     together = {
         (i, j) for i, j in combinations(range(len(names)), 2)
-        if degrees[i] and degrees[j] and _meet(search, i, j, steps)}
+        if degrees[i] and degrees[j] and _meet(search, i, j, ranges)}
     chosen = list(monomials(degrees, together))
     polynomial, points = _fitted(search, ranges, chosen)
     ranges = tuple(search.grown(i, r, polynomial) for i, r in enumerate(ranges))
@@ -214,34 +110,33 @@ def _fit(search: _Search) -> Fit:
         ranges = outside
     polynomial, points = _fitted(search, ranges, chosen)
     before = len(search.known)
-    fresh = _predicted(search, ranges, polynomial, points)
+    fresh = predicted(search, ranges, polynomial)
     tried = len(search.known) - before
     still = tuple(p for p, m in search.known.items() if m is not None and not m.certified)
     return Fit(
         names, start, polynomial, points, fresh, tried, still, ranges, tuple(search.beyond))
 
 
-def _step(values: Sequence[int], here: int) -> int | None:
-    """The value next to the start's that is cheapest: below it if there is one."""
-    others = sorted(values, key=lambda v: (abs(v - here), v))
-    return next((v for v in others if v != here), None)
+def _meet(search: Search, i: int, j: int, ranges: Sequence[Sequence[int]]) -> bool:
+    """Whether the redundancy is no sum of one function of x_i and one of x_j near the start.
 
+    Seen at the first corner that is certified: some sizes are built at multiples of others alone.
+    """
+    def near(k: int) -> list[int]:
+        here = search.start[k]
+        return sorted((v for v in ranges[k] if v != here), key=lambda v: (abs(v - here), v))[:3]
 
-def _meet(search: _Search, i: int, j: int, steps: Sequence[int | None]) -> bool:
-    """Whether the redundancy is no sum of one function of x_i and one of x_j near the start."""
-    a, b = steps[i], steps[j]
-    if a is None or b is None:
-        return False
-    corner = search.at(search.moved({i: a, j: b}))
-    ones = [search.at(search.moved(c)) for c in ({i: a}, {j: b}, {})]
-    if corner is None or None in ones:
-        return True  # not seen: the monomials are kept, and settled or not
-    one, two, base = (r for r in ones if r is not None)
-    return corner - one - two + base != 0
+    base = search.at(search.start)
+    for a, b in product(near(i), near(j)):
+        corner = search.at(search.moved({i: a, j: b}))
+        one, two = (search.at(search.moved(c)) for c in ({i: a}, {j: b}))
+        if not (base is None or corner is None or one is None or two is None):
+            return corner - one - two + base != 0
+    return True  # not seen: the monomials are kept, and settled or not
 
 
 def _fitted(
-    search: _Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
+    search: Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
 ) -> tuple[Polynomial, dict[Point, int]]:
     """The polynomial through all certified sizes in the ranges."""
     points = _settled(search, ranges, chosen)
@@ -255,7 +150,7 @@ def _fitted(
 
 
 def _corner_outside(
-    search: _Search, ranges: tuple[tuple[int, ...], ...], polynomial: Polynomial
+    search: Search, ranges: tuple[tuple[int, ...], ...], polynomial: Polynomial
 ) -> tuple[tuple[int, ...], ...] | None:
     """Ranges without a corner at which the polynomial fails: there a bound between two sizes.
 
@@ -264,7 +159,7 @@ def _corner_outside(
     for i, j in combinations(range(len(ranges)), 2):
         for a, b in ((ranges[i][0], ranges[j][-1]), (ranges[i][-1], ranges[j][0])):
             point = search.moved({i: a, j: b})
-            value = search.at(point)
+            value = search.at(point, CORNERS)
             if value is None or value == polynomial(point):
                 continue
             search.beyond.append((f"{search.names[i]} = {a}, {search.names[j]}", b, value))
@@ -276,7 +171,7 @@ def _corner_outside(
 
 
 def _settled(
-    search: _Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
+    search: Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
 ) -> dict[Point, int]:
     """Certified sizes that determine all coefficients, with SPARE more."""
     inside = [set(r) for r in ranges]
@@ -287,7 +182,8 @@ def _settled(
             if m is not None and m.certified
             and all(x in r for x, r in zip(p, inside, strict=True))}
 
-    left = sorted((p for p in product(*ranges) if p not in search.known), key=search.cost)
+    left = sorted(
+        (p for p in _near(search, ranges, chosen) if p not in search.known), key=search.cost)
     points = within()
     known = rank(chosen, list(points))
     while left and known < len(chosen):
@@ -301,47 +197,27 @@ def _settled(
     if known < len(chosen):
         raise BadInputError(
             f"{len(points)} certified sizes settle {known} of {len(chosen)} coefficients and there "
-            f"{'is no time for' if search.late(1.0) else 'are no'} more: vary fewer sizes with "
+            f"{'is no time for' if search.late(SETTLED) else 'are no'} more: vary fewer sizes with "
             "--sizes")
     spare = len(points) - known
-    for p in left:
+    for p in left[:-FRESH]:  # some are left to be predicted
         if spare >= SPARE:
             break
         spare += search.at(p) is not None
     return within()
 
 
-def _predicted(
-    search: _Search, ranges: Sequence[Sequence[int]], polynomial: Polynomial,
-    points: dict[Point, int],
-) -> tuple[Prediction, ...]:
-    """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
+def _near(
+    search: Search, ranges: Sequence[Sequence[int]], chosen: Sequence[Monomial]
+) -> set[Point]:
+    """Points that differ from the start in the sizes of one monomial alone, in values near it.
 
-    The cheapest of these and one of middle cost; others where these cannot be certified, then
-    sizes above all that were looked at.
+    Where every divisor of a monomial is one too, these settle all coefficients.
     """
-    def changed(p: Point) -> int:
-        return sum(x != y for x, y in zip(p, search.start, strict=True))
-
-    left = [p for p in product(*ranges) if p not in search.known]
-    left.sort(key=lambda p: (-changed(p), search.cost(p)))
-    most = [p for p in left if changed(p) == changed(left[0])]
-    found: list[Prediction] = []
-    middle = most[len(most) // 2:len(most) // 2 + 1]
-    for p in dict.fromkeys([*left[:1], *middle, *left, *_above(search, ranges)]):
-        if len(found) == FRESH:
-            break
-        value = search.at(p)
-        if value is not None:
-            found.append(Prediction(p, polynomial(p), value))
-    return tuple(found)
-
-
-def _above(search: _Search, ranges: Sequence[Sequence[int]]) -> Iterator[Point]:
-    """Sizes just above the greatest value of a range that no bound ends, one entry changed."""
-    for i, values in enumerate(ranges):
-        for v in range(values[-1] + 1, values[-1] + 1 + FRESH):
-            point = search.moved({i: v})
-            if point in search.known or values[-1] != search.values[i][-1]:
-                break
-            yield point
+    found: set[Point] = set()
+    for used in {tuple(map(bool, m)) for m in chosen}:
+        found.update(product(*(
+            sorted(r, key=lambda v: abs(v - here))[:max(m[i] for m in chosen) + 2]
+            if used[i] else (here,)
+            for i, (r, here) in enumerate(zip(ranges, search.start, strict=True)))))
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.errors import SymgaugeError
+from symgauge.errors import SizeError, SymgaugeError
 
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
@@ -39,6 +39,24 @@ def chosen(sizes: Sequence[Size], at: Sequence[int]) -> dict[str, int]:
     plain = {s.name: v for s, v in zip(sizes, at, strict=True) if s.over is None}
     return plain | {
         s.name: v * plain[s.over] for s, v in zip(sizes, at, strict=True) if s.over is not None}
+
+
+def at_sizes(sizes: Sequence[Size], there: Mapping[str, object]) -> tuple[int, ...]:
+    """The values of the variables at given sizes of the factory: `chosen` the other way.
+
+    Raises SizeError where one of them is no natural number, or no multiple of what it is over.
+    """
+    def natural(name: str) -> int:
+        value = there[name]
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise SizeError(f"{name} is {value!r} there; give it a number: --at {name}=N")
+        return value
+
+    for s in sizes:
+        if s.over is not None and natural(s.name) % natural(s.over):
+            raise SizeError(f"{s.name} = {there[s.name]} is no multiple of "
+                            f"{s.over} = {there[s.over]}, as it is wherever the fit looked")
+    return tuple(natural(s.name) // (1 if s.over is None else natural(s.over)) for s in sizes)
 
 
 def parameters(target: Target, sizes: Mapping[str, int]) -> int | None:

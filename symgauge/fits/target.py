@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from symgauge.errors import BadInputError, SizeError, SymgaugeError
-from symgauge.fits.fit import Fit, Measured, fit
+from symgauge.fits.fit import Fit, fit
 from symgauge.fits.polynomial import Point
-from symgauge.fits.sizes import chosen, parameters, varied
+from symgauge.fits.search import Measured
+from symgauge.fits.sizes import Size, at_sizes, chosen, parameters, varied
 from symgauge.progress import Progress, silent
 from symgauge.verdict import Verdict
 
@@ -23,18 +24,21 @@ if TYPE_CHECKING:
 def fit_target(
     target: Target, names: Sequence[str] = (), *, output: str | int | None = None,
     observable: str = "logits", progress: Progress = silent, seconds: float | None = None,
+    at: Mapping[str, int] | None = None,
 ) -> tuple[Fit, list[str]]:
     """The polynomial around the TARGET's sizes, and why some sizes were not varied.
 
     `names`: the sizes to vary (all integer ones); `seconds` of the processor after which no further
-    size is derived. Raises SizeError for a name that is no size,
-    BadInputError where nothing can be varied or no polynomial fits, and what a derivation raises at
-    the sizes of the TARGET itself.
+    size is derived; `at`: sizes at which the polynomial is asked for, those not named as published
+    (in FULL) or, without, as they are. Raises SizeError for a name that is no size and a value of
+    `at` that the variables do not take, BadInputError where nothing can be varied or no polynomial
+    fits, and what a derivation raises at the sizes of the TARGET itself.
     """
-    from symgauge.derivation.derive import Asked, captured_target, derive_target
+    from symgauge.derivation.derive import Asked, captured_target, claim_of_target
 
     begun = time.process_time()
-    for name in names:
+    there = None if at is None else {**target.full_sizes, **at}
+    for name in (*names, *(at or ())):
         if name not in target.sizes:
             raise SizeError(f"{target.text} has no size {name!r}; it has: "
                             + (", ".join(target.sizes) or "none"))
@@ -47,29 +51,38 @@ def fit_target(
         raise BadInputError(
             f"{target.text} has no integer size that takes three values near its own"
             + (": " + "; ".join(kept) if kept else ""))
+    start, far = at_sizes(sizes, target.sizes), None if there is None else at_sizes(sizes, there)
 
     def derive(point: Point) -> Measured | None:
         try:
-            found = derive_target(
+            found = claim_of_target(
                 target.at(chosen(sizes, point)), output=output, observable=observable)
         except SymgaugeError:
             if point == start:
                 raise
             return None
-        return Measured(found.claim.redundancy, found.claim.verdict is Verdict.PROVED)
+        return Measured(found.redundancy, found.verdict is Verdict.PROVED)
 
     def cost(point: Point) -> int:
         return parameters(target, chosen(sizes, point)) or 0
 
-    def here(name: str) -> int:
-        return int(str(target.sizes[name]))
-
     def late(share: float) -> bool:
         return seconds is not None and time.process_time() - begun > share * seconds
 
-    start = tuple(here(s.name) // (1 if s.over is None else here(s.over)) for s in sizes)
     labels, values = [s.label for s in sizes], [s.values for s in sizes]
-    return fit(labels, values, start, derive, cost, progress, late), kept
+    found = fit(labels, values, start, derive, cost, progress, late)
+    return replace(found, asked=far), [*kept, *_elsewhere(target, sizes, there or {})]
+
+
+def _elsewhere(
+    target: Target, sizes: Sequence[Size], there: Mapping[str, object]
+) -> Iterator[str]:
+    """Sizes that are not varied and have another value where the polynomial is asked for."""
+    used = {name for s in sizes for name in (s.name, s.over)}
+    for name, value in there.items():
+        here = target.sizes[name]
+        if name not in used and value != here:
+            yield f"{name} is {here} wherever the fit looked, {value} at the sizes asked for"
 
 
 def _start(target: Target, asked: Asked) -> Target:

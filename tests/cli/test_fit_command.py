@@ -1,11 +1,13 @@
 """symgauge fit: what it prints, its record, its status, and wrong input."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from symgauge.cli.main import main
+from symgauge.zoo.glu import FULL
 
 #: Beyond two units a ReLU net, below a linear map; `inputs` takes one value.
 BOUND = '''
@@ -41,9 +43,12 @@ def test_the_units_of_a_gate(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_it_never_says_proved(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["fit", "glu", "--sizes", "hidden_features"]) in (0, 2)
+    there = ["--at", "hidden_features=99"]
+    assert main(["fit", "glu", "--sizes", "hidden_features", *there]) in (0, 2)
     text = capsys.readouterr().out
     assert "certified sizes, not proved" in text and "redundancy = hidden_features" in text
+    assert re.search(r"^at hidden_features = 99: 99, fitted on \d+ sizes, not proved$", text, re.M)
+    assert f"in_features is 3 wherever the fit looked, {FULL['in_features']} at the sizes" in text
 
 
 def test_a_side_without_a_fresh_size_says_so(
@@ -73,8 +78,13 @@ def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     (["glu", "--sizes", ","], "--sizes ,: write"),
     (["glu", "--sizes", "in_features,in_features"], "each size once"),
     (["glu", "--output", "5"], "no output '5'"),
+    (["glu", "--at", "heads=2"], "has no size 'heads'; it has: in_features"),
+    (["glu", "--at", "in_features"], "--at in_features: write full, or A=N"),
+    (["glu", "--at", "in_features=-1"], "--at in_features=-1: write full, or A=N"),
+    (["glu", "--at", "in_features=0"], "in_features is 0 there; give it a number"),
     (["glu", "--seconds", "0"], "the time was over"),
-], ids=["no such size", "no integer", "no target", "no name", "twice", "no output", "no time"])
+], ids=["no such size", "no integer", "no target", "no name", "twice", "no output", "at no size",
+        "at no value", "at a negative", "at zero", "no time"])
 def test_wrong_input(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

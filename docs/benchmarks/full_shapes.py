@@ -1,0 +1,65 @@
+"""Models of transformers in the sizes that a person writes down: what `full_fits.py` fits.
+
+Each factory is a TARGET of its own, `symgauge fit docs/benchmarks/full_shapes.py:llama`. A head has
+a number of pairs where positions turn all of it, width is the product of heads and size where the
+model wants it so.
+"""
+
+import torch
+import transformers as hf
+
+
+def _made(kind, tokens, **config):
+    torch.manual_seed(0)
+    made = kind.config_class(
+        pad_token_id=0, bos_token_id=3, eos_token_id=4, max_position_embeddings=16, **config)
+    ids = torch.arange(tokens)[None] % config["vocab_size"]
+    return kind(made).eval(), (), {"input_ids": ids}
+
+
+def _rotary(kind, width, layers, ff, groups, queries, pairs, vocabulary, tokens, **more):
+    return _made(
+        kind, tokens, hidden_size=width, num_hidden_layers=layers, intermediate_size=ff,
+        num_attention_heads=groups * queries, num_key_value_heads=groups, head_dim=2 * pairs,
+        vocab_size=vocabulary, use_cache=False, **more)
+
+
+def llama(width=8, layers=1, ff=3, groups=1, queries=1, pairs=1, vocabulary=12, tokens=3):
+    """Llama and Mistral: grouped queries, `pairs` of turned entries in a head."""
+    return _rotary(
+        hf.LlamaForCausalLM, width, layers, ff, groups, queries, pairs, vocabulary, tokens)
+
+
+def qwen2(width=8, layers=1, ff=3, groups=1, queries=1, pairs=1, vocabulary=12, tokens=3):
+    """Biases of queries, keys and values."""
+    return _rotary(
+        hf.Qwen2ForCausalLM, width, layers, ff, groups, queries, pairs, vocabulary, tokens)
+
+
+def gemma(width=8, layers=1, ff=3, groups=1, queries=1, pairs=1, vocabulary=12, tokens=3):
+    """Gains written 1 + w, a head that is tied to the tokens."""
+    return _rotary(
+        hf.GemmaForCausalLM, width, layers, ff, groups, queries, pairs, vocabulary, tokens)
+
+
+def mixtral(
+    width=8, layers=1, ff=4, groups=1, queries=1, pairs=1, experts=3, vocabulary=12, tokens=3
+):
+    """Two of `experts` for each token."""
+    return _rotary(
+        hf.MixtralForCausalLM, width, layers, ff, groups, queries, pairs, vocabulary, tokens,
+        num_local_experts=experts, num_experts_per_tok=2)
+
+
+def gpt2(heads=2, size=2, layers=1, ff=3, vocabulary=14, tokens=3):
+    """Learned positions, a tied head."""
+    return _made(
+        hf.GPT2LMHeadModel, tokens, n_embd=heads * size, n_head=heads, n_layer=layers, n_inner=ff,
+        vocab_size=vocabulary, use_cache=False)
+
+
+def bert(heads=2, size=2, layers=1, ff=3, vocabulary=14, tokens=3):
+    """Norms behind the sums."""
+    return _made(
+        hf.BertForMaskedLM, tokens, hidden_size=heads * size, num_attention_heads=heads,
+        num_hidden_layers=layers, intermediate_size=ff, vocab_size=vocabulary)
