@@ -4,7 +4,8 @@ An ansatz X_k = sum of c m(theta) over the monomials m up to a degree has too ma
 X f = 0 holds for each part of one weight by itself (`grading`), and a part has few terms. Found so
 are rotations of a quadratic form behind one output, delta W = C diag(a) W with C antisymmetric;
 what a matrix hides that has dependent rows or columns, delta W_1 = u v^T with W_2 u = 0, u being
-minors of W_2; and an operand of a sum that makes up for another, delta W_0 = -B E with delta A = E.
+minors of W_2; an operand of a sum that makes up for another, delta W_0 = -B E with delta A = E; and
+what a query of parameters alone does not see, delta K = A q with A antisymmetric.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from symgauge.exact.prime_field import Array
 from symgauge.exact.row_spaces import outside
 from symgauge.lie.fields import VectorField
 from symgauge.lie.monomials import Box, Group, Terms, boxes
+from symgauge.program.alone import made_alone
 
 #: Degree of the components in all parameters together.
 DEGREE = 2
@@ -67,6 +69,9 @@ class Graded:
         tensors = [t[self._read[t]] for t in tensors]
         together = [Group(np.concatenate(tensors), False)]
         found = boxes(together, DEGREE - 1, BOX_TERMS)
+        for names in made_alone(self._search.network):
+            some = np.concatenate([own.whole(n).reshape(-1) for n in {*names, *self._moved}])
+            found += boxes([Group(np.sort(some[self._read[some]]), False)], DEGREE - 1, BOX_TERMS)
         if len(tensors) > TENSORS:
             tensors = [own.whole(name).reshape(-1) for name in self._moved]
         if len(tensors) > TENSORS:

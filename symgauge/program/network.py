@@ -88,6 +88,14 @@ class Network:
         return tuple(out)
 
     @cached_property
+    def reached(self) -> tuple[bool, ...]:
+        """Which lines depend on an input."""
+        out: list[bool] = []
+        for n in self.nodes:
+            out.append(isinstance(n.leaf, Input) or any(out[j] for j in n.inputs))
+        return tuple(out)
+
+    @cached_property
     def readers(self) -> tuple[tuple[int, ...], ...]:
         """The lines that read each line, ascending."""
         out: list[list[int]] = [[] for _ in self.nodes]

@@ -32,6 +32,8 @@ class LineRules:
         self.domain = domain
         #: Terms up to which an unmoved sum or product stays expanded.
         self.short = 0
+        #: Whether contractions that no input reaches are among them: a query of parameters alone.
+        self.alone = False
         self._leaf = leaf
         self._opaque: dict[int, Array] = {}
         self._expansions: dict[int, Network] = {}
@@ -51,7 +53,7 @@ class LineRules:
         sum of its entries; everything else is a symbol.
         """
         assert node.op is not None
-        if self._is_short(node, value):
+        if self._is_short(i, node, value):
             return self.plain(i, node, [value(j) for j in node.inputs], False)
         if isinstance(node.op, Composite) and node.op.of_tokens:
             xs = [value(j) for j in node.inputs]
@@ -59,15 +61,18 @@ class LineRules:
                 return self.plain(i, node, xs, False)
         return self._opaque_value(i, node, value)
 
-    def _is_short(self, node: Node, value: Any) -> bool:
+    def _is_short(self, i: int, node: Node, value: Any) -> bool:
         """Whether a line is a sum or product of few terms."""
-        assert node.op is not None
+        op = node.op
+        assert op is not None
         shapes = [self.network.nodes[j].shape for j in node.inputs]
-        if node.op.terms([1] * len(shapes), shapes, **node.attrs) is None:
+        contracted = self.alone and op.law == "contraction" and not self.network.reached[i]
+        if not contracted and op.terms([1] * len(shapes), shapes, **node.attrs) is None:
             return False
         entries = (value(j).reshape(-1) for j in node.inputs)
         counts = [max((len(p) for p in x), default=0) for x in entries]
-        found = node.op.terms(counts, shapes, **node.attrs)
+        found = prod(counts) * shapes[0][-1] if contracted else op.terms(
+            counts, shapes, **node.attrs)
         return found is not None and found <= self.short
 
     def _opaque_value(self, i: int, node: Node, value: Any) -> Array:

@@ -60,12 +60,15 @@ class Strategy:
     opaque: bool
     #: Terms up to which an unmoved sum or product stays expanded.
     short: int
+    #: Whether contractions of parameters alone are among these.
+    alone: bool = False
 
 
 #: What is tried in turn. The first that proves the identity ends the search.
 STRATEGIES = (
     Strategy(True, True, True, 12), Strategy(True, True, True, 256),
-    Strategy(False, True, True, 64), Strategy(False, False, False, 0),
+    Strategy(False, True, True, 64), Strategy(True, True, True, 64, True),
+    Strategy(False, False, False, 0),
 )
 #: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
 MAX_CONSTANT_TERMS = 64
@@ -326,7 +329,7 @@ class _Sweep:
     def __init__(self, prover: Prover, delta: dict[int, Array], strategy: Strategy) -> None:
         self._prover, self._delta, self._strategy = prover, delta, strategy
         self._rules = prover.rules
-        self._rules.short = strategy.short
+        self._rules.short, self._rules.alone = strategy.short, strategy.alone
         self._known: dict[int, Array] = {}
         self._expanded: dict[int, Array] = {}
 

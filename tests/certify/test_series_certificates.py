@@ -19,7 +19,7 @@ from symgauge import BadInputError, Certificate, Derivation, InconsistentError, 
 from symgauge.capture import capture
 from symgauge.certify.evidence import roots_along
 from symgauge.certify.evidence.series import Curve, ranks_along
-from symgauge.certify.evidence.start import known_lines, random_field, start_of
+from symgauge.certify.evidence.start import field_for, known_lines, random_field, start_of
 from symgauge.certify.find.series import find as find_curve
 from symgauge.derivation.derive import Asked, derive_network
 from symgauge.derivation.seal import sealed
@@ -52,7 +52,7 @@ def found(network: Network, wanted: int | None = None) -> tuple[Curve, int]:
 
 def along(network: Network, *scaled: str, order: int = 6) -> list[int]:
     read, rng, curve = read_coordinates(network), np.random.default_rng(0), Curve(scaled, order)
-    return ranks_along(network, curve, read, {}, int(read.sum()), random_field(), rng)
+    return ranks_along(network, curve, read, {}, int(read.sum()), field_for(network, scaled), rng)
 
 
 # -- the start of a curve ------------------------------------------------------------------------
@@ -96,15 +96,62 @@ def test_a_logarithm_that_no_derivative_reads_is_no_obstacle() -> None:
     assert rank == 10 - 2 and curve.scaled
 
 
-def test_a_constant_under_a_root_must_be_a_square() -> None:
-    def formula(p: P, x: Tensor, eps: float) -> Tensor:
+@pytest.mark.parametrize("eps", [0.25, 0.5, 1e-5])
+def test_a_constant_under_a_root_may_be_no_square(eps: float) -> None:
+    def formula(p: P, x: Tensor) -> Tensor:
         z = torch.tanh(x @ p.W.T)
         return z / torch.sqrt((z**2).mean(-1, keepdim=True) + eps) @ p.A.T
 
-    shapes = "W:3x2 A:2x3"
-    assert found(network_of(shapes, lambda p, x: formula(p, x, 0.25), real(1, 2)))[1] == 12
-    with pytest.raises(BadInputError, match="no parameters are found"):
-        found(network_of(shapes, lambda p, x: formula(p, x, 0.5), real(1, 2)))
+    network = network_of("W:3x2 A:2x3", formula, real(1, 2))
+    assert found(network)[1] == 12
+    (v,) = start_of(network, known_lines(network, ("W",))).roots
+    field = field_for(network, ("W",))
+    root = start_of(network, known_lines(network, ("W",))).tables(field, 0)["rsqrt"]
+    assert root[field.residue(v)] ** 2 * field.residue(v) % field.p == 1
+
+
+def test_constants_under_roots_whose_product_is_a_square_are_refused() -> None:
+    """sqrt 2 - 2 sqrt(1/2) is 0: with a sign of its own each it would not be."""
+
+    def formula(p: P, x: Tensor, other: float) -> Tensor:
+        z = torch.tanh(x @ p.W.T)
+        return (torch.sqrt(z**2 + 2) - 2 * torch.sqrt(z**2 + other)) @ p.A.T
+
+    shapes = "W:2x2 A:2x2"
+    assert along(network_of(shapes, lambda p, x: formula(p, x, 0.75), real(1, 2)), "W", order=1)
+    with pytest.raises(BadInputError, match="a product of constants under roots"):
+        along(network_of(shapes, lambda p, x: formula(p, x, 0.5), real(1, 2)), "W", order=1)
+    with pytest.raises(BadInputError, match="not positive"):
+        along(network_of(
+            "W:2x2 A:2x2", lambda p, x: torch.sqrt(torch.exp(x @ p.W.T) - 2) @ p.A.T, real(1, 2)),
+            "W", order=1)
+
+
+class Placed(torch.nn.Module):
+    """Fixed positions behind which a norm reads the tokens: a curve may not make them all that is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(5, 3)
+        self.norm, self.up = torch.nn.LayerNorm(3, bias=False), torch.nn.Linear(3, 2)
+        self.down, self.last = torch.nn.Linear(2, 3), torch.nn.LayerNorm(3, bias=False)
+        self.head = torch.nn.Linear(3, 2)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        kept = (tokens != 1).long()
+        at = torch.cumsum(kept, 1) * kept
+        x = self.table(tokens) + torch.tensor([[0.0, 1, 0], [0.5, 0, 0], [0.25, 0.5, 3]])[at]
+        x = x + self.down(torch.tanh(self.up(self.norm(x))))
+        out: Tensor = self.head(self.last(x))
+        return out
+
+
+def test_positions_that_tokens_choose_stay_beside_the_table() -> None:
+    torch.manual_seed(0)
+    network = capture(Placed(), (torch.tensor([[0, 3]]),), {}).network
+    curve, _ = found(network)
+    assert "table.weight" not in curve.scaled
 
 
 def test_the_root_of_a_known_square_is_the_positive_one() -> None:

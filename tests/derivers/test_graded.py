@@ -89,6 +89,26 @@ def test_sums_and_squares(name: str) -> None:
     holds(derived(name), FOUND[name][-1])
 
 
+def pooled(m: Any, x: Tensor) -> Tensor:
+    """Attention by one query of parameters alone: K is seen as K^T (Q p + b)."""
+    seen = torch.softmax((x @ m.K.T) @ (m.Q @ m.p + m.b), -1)
+    return seen @ (x @ m.V.T + m.c)
+
+
+@pytest.mark.parametrize("alone, left", [(True, 0), (False, 2)])
+def test_the_parameters_of_one_query_are_tried_together(
+    alone: bool, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K += A (Q p + b) for antisymmetric A, where all parameters together are too many to try."""
+    shapes = {"Q": (2, 2), "p": (2,), "b": (2,), "K": (2, 4), "V": (1, 4), "c": (1,)}
+    monkeypatch.setattr("symgauge.derivers.graded.BOX_TERMS", 3000)
+    if not alone:
+        monkeypatch.setattr("symgauge.derivers.graded.made_alone", lambda network: [])
+    torch.manual_seed(0)
+    found = symgauge.derive(Net(pooled, **shapes), (torch.randn(1, 3, 4),))
+    assert (found.redundancy, found.unexplained) == (12, left)
+
+
 @pytest.mark.parametrize("name, redundancy, label", [
     ("x2_1h_dout1", 6, "rotation of a quadratic form of W1"),
     ("bilinear_glu_dout1", 8, "rotation of a quadratic form of Wg, Wu"),

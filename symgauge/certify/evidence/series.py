@@ -9,7 +9,8 @@ are rational functions of that number, of the free parameters and inputs, and of
 at e = 0. A minor that is not 0 over GF(p)((e)) at one point is not 0, and J has this rank at
 generic parameters.
 
-Roots at e = 0: the sign of a root is free where no product of distinct radicands is a square.
+Roots at e = 0: the sign of a root is free where no product of distinct radicands is a square: of
+known ones by their characters modulo many primes, and a prime is drawn at which they have roots.
 Stage by stage one slice of the parameters or inputs is drawn anew; radicands of earlier stages do
 not move with it, and those that do have quadratic characters which are independent over GF(2)
 along it, together with the constant: then they and all before are independent (a product that is

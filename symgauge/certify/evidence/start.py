@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count, islice
 from typing import Any
+
+import numpy as np
 
 from symgauge.domains.evaluate import values
 from symgauge.domains.known import KnownDomain, arguments_of, inverse_root
 from symgauge.domains.residues import ResidueDomain
 from symgauge.domains.signs import analytic_everywhere, may_be_negative
 from symgauge.errors import BadInputError
+from symgauge.exact.linear_algebra import rank_gf2
 from symgauge.exact.prime_field import PrimeField, is_prime
 from symgauge.program.array import Array
 from symgauge.program.lower import is_piecewise, lower
@@ -24,8 +28,10 @@ FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
 ODD = ("erf", "sin", "cos")
 #: Those whose values at rational constants are powers of one number, for each kind of number.
 POWERS = ("exp", "sin", "cos")
-#: Fields tried for one in which constants have exponentials.
+#: Fields tried for one in which constants have exponentials; twice as many for each root.
 MAX_FIELDS = 1000
+#: Primes beyond the number of constants under roots whose characters tell these apart.
+CHARACTERS = 24
 #: Arguments, and the residues of the function's values there.
 Tables = Mapping[str, Mapping[int, int]]
 
@@ -51,17 +57,39 @@ class Start:
         exps = {field.residue(c): known.at_rational("exp", c) for c in self.exps}
         exps[0] = 1  # erf has exp(0) in its slope
         logs = {field.residue(v): known.at_rational("log", v) for v in self.logs}
-        roots = {field.residue(v): field.residue(_known_root(v)) for v in self.roots}
+        roots = {field.residue(v): _residue_of_root(v, field) for v in self.roots}
         sizes = len(exps), len(logs), len(roots)
         if sizes != (len(self.exps | {0}), len(self.logs), len(self.roots)):
             raise ZeroDivisionError("two constants have the same residue")
         return {"exp": exps, "log": logs, "rsqrt": roots}
 
 
-def _known_root(v: Fraction) -> Fraction:
+def _residue_of_root(v: Fraction, field: PrimeField) -> int:
+    """v**(-1/2) in a field that has it: of either sign where no rational number is it."""
     found = inverse_root(v)
-    assert found is not None
-    return found
+    if found is not None:
+        return field.residue(found)
+    root = int(field.inverse(field.sqrt(np.array([float(field.residue(v))])))[0])
+    if root * root * field.residue(v) % field.p != 1:
+        raise ZeroDivisionError(f"no root of {v}")
+    return root
+
+
+def _without_root(roots: Iterable[Fraction]) -> list[Fraction]:
+    """Those of which no rational number is the root."""
+    return [v for v in sorted(roots) if inverse_root(v) is None]
+
+
+def _independent(radicands: Sequence[Fraction]) -> bool:
+    """Whether no product of some of them is a square.
+
+    Such a product would be a square modulo every prime: their quadratic characters tell.
+    """
+    some = (PrimeField(n) for n in count((1 << 25) + 3, 4) if is_prime(n))
+    bits = [
+        field.character(np.array([float(field.residue(v)) for v in radicands])) == -1.0
+        for field in islice(some, CHARACTERS + len(radicands))]
+    return not radicands or rank_gf2(np.array(bits)) == len(radicands)
 
 
 def known_lines(network: Network, scaled: Sequence[str] | frozenset[str]) -> list[Array]:
@@ -92,6 +120,8 @@ def start_of(network: Network, lines: Sequence[Array]) -> Start:
         arguments = known(node.op_name, set(lines[node.inputs[0]].reshape(-1).tolist()))
         found[node.op_name] |= arguments
         bent[node.op_name] |= set() if linear[i] else arguments
+    if not _independent(_without_root(found["rsqrt"])):
+        raise no_curve("a product of constants under roots is not shown to be no square")
     numbers = [f"log {v}" for v in sorted(bent["log"] - {1})]
     numbers += ["e"] * bool(powers or found["exp"] - {0}) + ["pi"] * ("erf" in found)
     if len(numbers) > 1:
@@ -121,17 +151,18 @@ def _zero(name: str, arguments: set[Any]) -> set[Fraction]:
     return _numbers(name, {None} if arguments - {0} else arguments)
 
 
-def _squares(name: str, arguments: set[Any]) -> set[Fraction]:
-    """The radicands that are known; the others are drawn until they have roots."""
+def _with_roots(name: str, arguments: set[Any]) -> set[Fraction]:
+    """The radicands that are known, each positive; the others are drawn until they have roots."""
     known = arguments - {None}
-    if any(inverse_root(v) is None for v in known):
-        raise no_curve("a constant under a root is no square of a rational number")
+    if any(v <= 0 for v in known):
+        raise no_curve("a constant under a root is not positive")
     return known
 
 
 #: What is known of the arguments of a function at the start, or the refusal.
 _KNOWN = {
-    "exp": _numbers, "log": _positive, "erf": _zero, "sin": _zero, "cos": _zero, "rsqrt": _squares,
+    "exp": _numbers, "log": _positive, "erf": _zero, "sin": _zero, "cos": _zero,
+    "rsqrt": _with_roots,
 }
 
 
@@ -168,20 +199,23 @@ def random_field() -> PrimeField:
 
 
 def field_for(network: Network, scaled: Sequence[str] | frozenset[str]) -> PrimeField:
-    """A random field in which e has the powers that stand at the start of a curve.
+    """A random field in which e has the powers that stand at the start of a curve, and roots are.
 
     Raises BadInputError where what stands there is not known.
     """
     start = start_of(network, known_lines(network, scaled))
     below = {c.denominator for c in start.exps}
     below |= {r.denominator for a in arguments_of(lower(network)).values() for r in a.table}
-    for _ in range(MAX_FIELDS):
+    without = _without_root(start.roots)
+    for _ in range(MAX_FIELDS << min(len(without), 8)):
         field = random_field()
         try:
             for d in below:
                 field.exponential(Fraction(1, d), 2)
                 field.turned(Fraction(1, d), 2)
+            for v in without:
+                _residue_of_root(v, field)
         except ZeroDivisionError:
             continue
         return field
-    raise no_curve("constants of which no random field has the exponentials")
+    raise no_curve("constants of which no random field has the exponentials and roots")

@@ -9,6 +9,7 @@ Whoever verifies believes none of it (see `series`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -87,28 +88,28 @@ def _count_known(lines: Sequence[Array]) -> int:
     return sum(sum(v is not None for v in line.reshape(-1).tolist()) for line in lines)
 
 
-def _roots_exist(network: Network, lines: Sequence[Array]) -> bool:
-    """Whether radicands that are known are squares of rational numbers, and not 0."""
-    return all(
-        v is None or inverse_root(v) is not None
-        for i in lower(network).root_lines
-        for v in lines[lower(network).nodes[i].inputs[0]].reshape(-1).tolist()
-    )
+def _irrational(network: Network, lines: Sequence[Array]) -> set[Fraction] | None:
+    """The known radicands that are no squares of rational numbers; None where one has no root."""
+    known = {
+        v for i in lower(network).root_lines
+        for v in lines[lower(network).nodes[i].inputs[0]].reshape(-1).tolist() if v is not None}
+    if any(v <= 0 for v in known):
+        return None
+    return {v for v in known if inverse_root(v) is None}
 
 
 def _least_known(
     network: Network, names: Names, choices: Sequence[Names],
     fits: Callable[[Sequence[Array]], bool],
 ) -> Names | None:
-    """The choice that makes the least known, of those that fit."""
-    best: tuple[int, Names] | None = None
+    """The choice that makes the least known, of those that fit; first the fewest roots."""
+    found: list[tuple[int, int, Names]] = []
     for choice in choices:
         lines = known_lines(network, names | choice)
-        if fits(lines) and _roots_exist(network, lines):
-            known = _count_known(lines)
-            if best is None or known < best[0]:
-                best = known, names | choice
-    return None if best is None else best[1]
+        roots = _irrational(network, lines) if fits(lines) else None
+        if roots is not None:
+            found.append((len(roots), _count_known(lines), names | choice))
+    return min(found, key=lambda one: one[:2])[2] if found else None
 
 
 def _for_functions(network: Network) -> Names:
@@ -146,21 +147,41 @@ class _Radicands:
     ) -> None:
         self._lowered, self._field = lower(network), field
         self._tables = start.tables(field, SALT)
-        self._theta = {p.name: field.random(rng, (1, *p.shape)) for p in self._lowered.parameters}
-        self._inputs = residue_inputs(self._lowered, field, rng, ROWS)
+        theta, other = ({
+            p.name: field.random(rng, (1, *p.shape)) for p in self._lowered.parameters}
+            for _ in range(2))
+        inputs = residue_inputs(self._lowered, field, rng, ROWS)
         for x in self._lowered.inputs:
             if not x.classes:
-                self._inputs[x.name] = np.repeat(self._inputs[x.name][:1], ROWS, axis=0)
-        self._patterns = branch_patterns(network, cell, rng, ROWS, self._inputs)
+                inputs[x.name] = np.repeat(inputs[x.name][:1], ROWS, axis=0)
+        again = {x.name: inputs[x.name] if x.classes else field.random(
+            rng, inputs[x.name].shape) for x in self._lowered.inputs}
+        self._point, self._other = (theta, inputs), (other, again)
+        self._patterns = branch_patterns(network, cell, rng, ROWS, inputs)
 
     def count(self, names: Names, last: int) -> int | None:
         """Different ones up to a line; None where one of them vanishes."""
+        found = self._at(self._point, names, last)
+        return len(np.unique(found)) if found.all() else None
+
+    def stuck(self, names: Names) -> bool:
+        """Whether some radicand is a number that is not known: one for each choice of tokens."""
+        roots = self._lowered.root_lines
+        one, two = (self._at(point, names, roots[-1]) for point in (self._point, self._other))
+        lines = known_lines(self._lowered, names)
+        known = [v is not None for i in roots
+                 for v in lines[self._lowered.nodes[i].inputs[0]].reshape(-1).tolist()]
+        return bool((one == two)[:, ~np.array(known)].any())
+
+    def _at(
+        self, point: tuple[Mapping[str, Array], Mapping[str, Array]], names: Names, last: int
+    ) -> Array:
+        """The radicands up to a line, where these parameters are 0."""
         nodes = self._lowered.nodes[:last + 1]
         domain = LeadingDomain(self._field, SALT, ROWS, self._tables, self._patterns, True)
-        theta = {n: np.zeros_like(v) if n in names else v for n, v in self._theta.items()}
-        values(Network(nodes, (last,), self._lowered.ops), domain, theta, self._inputs)
-        found = np.concatenate(domain.radicands, axis=1)
-        return len(np.unique(found)) if found.all() else None
+        theta = {n: np.zeros_like(v) if n in names else v for n, v in point[0].items()}
+        values(Network(nodes, (last,), self._lowered.ops), domain, theta, point[1])
+        return np.concatenate(domain.radicands, axis=1)
 
 
 def _for_roots(
@@ -171,6 +192,11 @@ def _for_roots(
     lowered, first = lower(network), 0
     if not lowered.root_lines:
         return names
+    known = _irrational(network, known_lines(network, names)) or set()
+
+    def no_more(lines: Sequence[Array]) -> bool:
+        return (_irrational(network, lines) or set()) <= known
+
     radicands = _Radicands(
         network, cell, start_of(network, known_lines(network, names)), field, rng)
     for root in lowered.root_lines:
@@ -185,9 +211,9 @@ def _for_roots(
             fewer = [
                 s for s in dict.fromkeys(s for i in terms for s in choices.of(i, True))
                 if s and (c := radicands.count(names | s, root)) is not None
-                and (count is None or c < count)
+                and (count is None or c < count) and not radicands.stuck(names | s)
             ]
-            chosen = _least_known(network, names, fewer, lambda lines: True)
+            chosen = _least_known(network, names, fewer, no_more)
             if chosen is None:
                 break
             names = chosen
