@@ -24,9 +24,9 @@ from symgauge.points.grading import grading
 from symgauge.program.lower import is_piecewise
 
 #: Null vectors whose degree is looked at, and how many may be without a field.
-LOOKED_AT, WITHOUT = 24, 6
+LOOKED_AT, WITHOUT = 24, 4
 #: Terms within bounds, and of one weight; cubes of their numbers that are solved in all.
-MOST_TERMS, OF_WEIGHT, WORK = 40_000, 900, 3_000_000_000
+MOST_TERMS, OF_WEIGHT, WORK = 40_000, 1_500, 4_000_000_000
 
 
 class Interpolated:
@@ -47,17 +47,19 @@ class Interpolated:
         if is_piecewise(network):
             return
         circuits = Circuits(network, field, rng, self._read)
-        groups, failed, last = self._groups(), 0, -1
-        # once more where some were found: there are more null vectors than are looked at
-        while len(self._known) > last:
-            last = len(self._known)
+        groups, more = self._groups(), True
+        while more:
+            more, failed = False, 0
             for support in self._lowest_first(circuits):
                 found = self._interpolated(circuits, support, groups)
-                failed += found is None
                 if found is not None:
+                    more = True
                     yield found
-                if failed == WITHOUT or self._work > WORK:
-                    return
+                failed += found is None
+                # others may have fewer terms, now that some are known
+                if self._work > WORK or failed == (1 if more else WITHOUT):
+                    break
+            more = more and self._work <= WORK
 
     def _lowest_first(self, circuits: Circuits) -> Iterator[list[int]]:
         """Components of null vectors outside the known span when they are taken."""
