@@ -43,9 +43,14 @@ class Circuits:
         self._salt = int(rng.integers(1 << 62))
 
     def at(self, theta: Array) -> list[dict[int, int]]:
-        """Some null vectors at one point, by coordinate: those with the fewest components first."""
-        count = len(self._read) + SPARE
-        whole = next(self._rows(theta[None], count))
+        """Some null vectors at one point, by coordinate: those with the fewest components first.
+
+        None where no input has all roots there.
+        """
+        try:
+            whole = next(self._rows(theta[None], len(self._read) + SPARE))
+        except UndecidedError:
+            return []
         reduced, _ = row_reduce(whole[:, self._read], self._field.p)
         found: dict[frozenset[int], dict[int, int]] = {}
         for order in self._orders():

@@ -46,6 +46,13 @@ def test_without_them_it_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.unexplained == 6 and found.verdict is Verdict.UNKNOWN
 
 
+def test_norms_without_a_root_at_the_point_are_left_open() -> None:
+    """|V| has a root modulo p at half of all V: no row is drawn for ever, and nothing is said."""
+    module, example = NETWORKS["weight-norm linear"]()
+    found = symgauge.derive(module, example)
+    assert (found.redundancy, found.verdict) == (8, Verdict.UNKNOWN)
+
+
 def test_a_null_vector_is_known_by_its_degrees() -> None:
     """sum_k W2_k (W1_k . x)^3 in two variables: 5 cubes in a space of 4, minors of 4 forms."""
     module, example = NETWORKS["filling-cubes 2-5-2"]()

@@ -165,7 +165,8 @@ TABLE["states complex 3"] = (
     "a:3 w:3 B:3x2 E:3x2 C:2x3 F:2x3", complex_states, (real(9, 2),))
 TABLE["states complex 2"] = (
     "a:2 w:2 B:2x1 E:2x1 C:1x2 F:1x2", complex_states, (real(10, 1),))
-TABLE["states complex 2, few steps"] = "a:2 w:2 B:2x1 E:2x1 C:1x2 F:1x2", complex_states, (real(6, 1),)
+TABLE["states complex 2, few steps"] = (
+    "a:2 w:2 B:2x1 E:2x1 C:1x2 F:1x2", complex_states, (real(6, 1),))
 TABLE["states discretised 3"] = "a:3 d:3 B:3x2 C:2x3", discretised, (real(5, 2),)
 TABLE["states polar 2"] = "r:2 t:2 B:2x1 E:2x1 C:1x2 F:1x2", polar, (real(10, 1),)
 
