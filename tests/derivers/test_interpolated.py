@@ -1,5 +1,6 @@
 """Null vectors interpolated as polynomial fields: what fills a space of forms, and neighbours."""
 
+from fractions import Fraction
 from math import comb
 
 import numpy as np
@@ -14,6 +15,7 @@ from symgauge.determining.interpolated import Interpolated
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.rational_functions import degree_of, values_for
 from symgauge.kernel.check import check
+from symgauge.lie.algebra import HIGH, LONG, structure_constants
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
 from symgauge.points.circuits import Circuits
@@ -104,3 +106,13 @@ def test_terms_within_bounds_are_all_and_no_others() -> None:
     parts = list(by_weight(terms, labels, 101))
     assert [p.number for p in parts] == [7]
     assert isinstance(parts[0].field_of(np.array([1] * 7, dtype=object)), VectorField)
+
+
+def test_no_brackets_of_long_fields_are_made() -> None:
+    """Two that commute: closed, yet no algebra is named where their terms are too many."""
+    fields = [
+        VectorField({(k, ((2 + n, HIGH),)): Fraction(1) for n in range(LONG // 2 + more)})
+        for k, more in ((0, 0), (1, 1))]
+    short = [VectorField(dict(list(f.terms.items())[:5])) for f in fields]
+    assert structure_constants(short, FIELD).constants is not None
+    assert structure_constants(fields, FIELD).constants is None
