@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.at_starts import families_at_starts
-from symgauge.derivers.basket import Basket, Values
-from symgauge.derivers.graded import Graded
-from symgauge.derivers.search import Search
-from symgauge.derivers.slices import Level, choose_slices
+from symgauge.determining.at_starts import families_at_starts
+from symgauge.determining.basket import Basket, Values
+from symgauge.determining.polynomial import polynomial_fields
+from symgauge.determining.search import Search
+from symgauge.determining.slices import Level, choose_slices
 from symgauge.derivers.structural import find, instantiate
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.exact.sparse import rank_growth, sparse_rank
@@ -156,11 +156,10 @@ class ExactDeriver:
         fields = [f for p in found.families for f in p.family.fields]
         values = self._values(fields)
         prover, lost = Prover(self.network), 0
-        graded = Graded(
-            Search(self.network, self.field, self.rng), self.read, found.implicit,
-            self._point, values)
         before = found.orbit_dimension
-        for f in graded.fields():
+        for f in polynomial_fields(
+                Search(self.network, self.field, self.rng), self.read, found.implicit,
+                self._point, values, self._levels):
             proof = prover.prove(f)
             if proof.verdict is Verdict.PROVED:
                 values += self._values([f])

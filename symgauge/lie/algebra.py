@@ -20,6 +20,9 @@ Bracket = tuple[tuple[int, int], VectorField]
 TERMS = 1_000_000
 #: Brackets that are paired with all of the algebra at once.
 BRACKETS = 1024
+#: A degree from which no closure is sought beyond fields of that degree, and the terms of all such
+#: fields together above which brackets are not made at all.
+HIGH, LONG = 4, 500
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,15 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     """The smallest bracket-closed family that holds the basis, of at most `limit` fields.
 
     Brackets that leave the span join the basis, and only pairs with a newcomer are new. None is
-    looked for among fields of more than twice the degree of the basis.
+    looked for among fields of more than twice the degree of the basis (of more than its degree,
+    where that is HIGH). Brackets of long fields are not made: there is no algebra then, and no
+    pair that is known to leave the span.
     """
     fields = list(basis)
-    highest = 2 * max((f.degree for f in basis), default=0)
+    degree = max((f.degree for f in basis), default=0)
+    highest = 2 * degree if degree < HIGH else degree
+    if sum(len(f.terms) for f in basis if f.degree >= HIGH) > LONG:
+        return Closure(tuple(fields), None)
     constants: Constants = {}
     outside: dict[tuple[int, int], VectorField] = {}
     done = 0

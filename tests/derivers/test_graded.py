@@ -16,7 +16,7 @@ import symgauge
 from symgauge import Derivation, Verdict
 from symgauge.capture import capture
 from symgauge.derivers import exact
-from symgauge.derivers.grading import grading
+from symgauge.points.grading import grading
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.row_spaces import outside
@@ -130,7 +130,7 @@ def test_nothing_is_sought_where_all_is_explained(
     def refused(*_: object) -> None:
         raise AssertionError("polynomial fields were sought")
 
-    monkeypatch.setattr(exact, "Graded", refused)
+    monkeypatch.setattr(exact, "polynomial_fields", refused)
     assert known(name).closed
 
 

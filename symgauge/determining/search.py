@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.ansatz import general_candidates
+from symgauge.determining.ansatz import general_candidates
 from symgauge.families.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes

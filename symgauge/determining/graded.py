@@ -11,14 +11,15 @@ what a query of parameters alone does not see, delta K = A q with A antisymmetri
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.basket import Values
-from symgauge.derivers.grading import grading
-from symgauge.derivers.search import Search
+from symgauge.determining.basket import Values
+from symgauge.points.grading import grading
+from symgauge.determining.search import Search
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.exact.row_spaces import outside
@@ -55,34 +56,45 @@ class Graded:
         self._work = 0
         self._grading = grading(search.network, search.field, search.rng)
 
-    def fields(self) -> Iterator[VectorField]:
-        """Fields with X f = 0 at fresh points that raise the rank, of few terms first."""
-        for box in self._boxes():
+    def fields(self, apart: bool) -> Iterator[VectorField]:
+        """Fields with X f = 0 at fresh points that raise the rank, of few terms first.
+
+        `apart`: by the degrees in each of the tensors that move; else in all parameters together.
+        """
+        for box in self._apart() if apart else self._together():
             yield from self._in(box)
             if self._work > WORK:
                 return
 
-    def _boxes(self) -> list[Box]:
-        """Degrees to try: in all parameters together, and in each of the tensors that move."""
+    def _together(self) -> list[Box]:
+        """All parameters; then what meets in values that no input reaches, with what moves."""
         own = self._search.coordinates
-        tensors = [own.whole(p.name).reshape(-1) for p in self._search.network.parameters]
-        tensors = [t[self._read[t]] for t in tensors]
-        together = [Group(np.concatenate(tensors), False)]
-        found = boxes(together, DEGREE - 1, BOX_TERMS)
+        found = boxes([Group(np.concatenate(self._tensors), False)], DEGREE - 1, BOX_TERMS)
         for names in made_alone(self._search.network):
             some = np.concatenate([own.whole(n).reshape(-1) for n in {*names, *self._moved}])
             found += boxes([Group(np.sort(some[self._read[some]]), False)], DEGREE - 1, BOX_TERMS)
+        return found
+
+    @cached_property
+    def _tensors(self) -> list[npt.NDArray[np.int64]]:
+        """The coordinates of each parameter that are read."""
+        own = self._search.coordinates
+        tensors = [own.whole(p.name).reshape(-1) for p in self._search.network.parameters]
+        return [t[self._read[t]] for t in tensors]
+
+    def _apart(self) -> list[Box]:
+        tensors, own = self._tensors, self._search.coordinates
         if len(tensors) > TENSORS:
             tensors = [own.whole(name).reshape(-1) for name in self._moved]
         if len(tensors) > TENSORS:
-            return found
+            return []
         # few tensors first: among all of them they are hidden by the others' terms
         groups = [Group(t, self._grading.scales(t)) for t in tensors if len(t)]
         apart = [box for k in sorted({1, 2, len(groups)} & {*range(1, TENSORS + 1)})
                  for some in combinations(groups, k)
                  for box in boxes(some, DEGREE_APART, BOX_TERMS)]
         # minors of one tensor are of a high degree in it alone
-        return found + sorted(
+        return sorted(
             apart, key=lambda box: (sum(d > 0 for d in box.degrees) > 1, box.size))
 
     def _in(self, box: Box) -> Iterator[VectorField]:

@@ -17,7 +17,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.derivers.search import Search
+from symgauge.determining.search import Search
 from symgauge.exact.prime_field import PrimeField
 from symgauge.families.carry import Slice, carried
 from symgauge.families.coordinates import Coordinates, held_coordinates, touched

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from symgauge.families.columns import matrix_columns
-from symgauge.derivers.search import MAX_UNKNOWNS, Search, residues
+from symgauge.determining.search import MAX_UNKNOWNS, Search, residues
 from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import Array
 from symgauge.families.family import Family, Move, Place

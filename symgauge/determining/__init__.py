@@ -1,0 +1,1 @@
+"""Vector fields that solve the determining equations X f = 0 at fresh points; nothing is proved."""
