@@ -23,7 +23,8 @@ class Logcumsumexp(Rewrite):
         """log sum over j <= i of exp x[j]."""
         x = args[0]
         axis = (args[1] if len(args) > 1 else kwargs["dim"]) % max(len(x.shape), 1)
-        sums = along(build, build.apply("exp", x), axis, np.tri(x.shape[axis]))
+        sums = along(build, build.apply("exp", x), axis,
+                     build.floats(np.tri(x.shape[axis]).T))
         return build.apply("log", sums)
 
     def samples(self) -> Iterator[Sample]:
