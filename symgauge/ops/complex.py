@@ -52,7 +52,7 @@ class Parts:
 class ComplexNumbers(Rewrite):
     """x + i y of two lines or of a last axis of two, r e^(i t), and back; conjugates, r and t."""
 
-    name = "complex"
+    name = "complex_numbers"
     aten = (
         "view_as_complex.default", "view_as_real.default", "complex.default", "polar.default",
         "_conj.default", "_conj_physical.default", "conj_physical.default", "angle.default",
@@ -64,7 +64,7 @@ class ComplexNumbers(Rewrite):
             x, last = args[0], len(args[0].shape) - 1
             return Complex(*(
                 build.reshape(build.slice(x, last, k, k + 1), x.shape[:-1]) for k in (0, 1)))
-        if overload.startswith("complex"):
+        if overload == "complex.default":
             shape = build.common_shape(*args)
             return Complex(*(build.broadcast(x, shape) for x in args))
         if overload.startswith("polar"):
@@ -90,30 +90,39 @@ def call(build: Writer, overload: str, args: Any, kwargs: Any) -> Any:
     """An op of which an argument is complex. Raises CaptureError where it has no rule."""
     kind = overload.split(".")[0]
     if isinstance(args[0], Parts):
-        if kind == "select" and args[1] % (len(args[0].of.shape) + 1) == len(args[0].of.shape):
-            return args[0].of.re if args[2] % 2 == 0 else args[0].of.im
-        return _rule(overload)(build, overload, args[0].value(build), *args[1:], **kwargs)
+        return _of_parts(build, overload, *args, **kwargs)
     if kind in _ALONE:
         return _ALONE[kind](build, args[0])
-    if kind in PRODUCTS:
-        return _product(build, overload, *(as_complex(build, x) for x in args[:2]))
-    if kind in QUOTIENTS:
+    if kind.startswith("_fft"):
+        return _rule(overload)(build, overload, *args, **kwargs)
+    if kind in (*PRODUCTS, *QUOTIENTS, *SUMS):
         z, w = (as_complex(build, x) for x in args[:2])
-        size = build.reciprocal(build.add(*(build.mul(p, p) for p in (w.re, w.im))))
-        over = Complex(build.mul(w.re, size), build.mul(build.scale(w.im, -1), size))
-        return _product(build, "mul.Tensor", z, over)
-    if kind in SUMS:
-        args = [as_complex(build, x) for x in args[:2]]
-        overload = f"{kind}.Tensor"
+        if kind in PRODUCTS:
+            return _product(build, overload, z, w)
+        if kind in QUOTIENTS:
+            return _product(build, "mul.Tensor", z, _inverse(build, w))
+        args, overload = (z, w), f"{kind}.Tensor"
     elif kind not in LINEAR:
-        if kind.startswith("_fft"):
-            return _rule(overload)(build, overload, *args, **kwargs)
         raise CaptureError(
             f"{overload} of complex numbers has no rule; write it with real and imaginary parts")
     parts = [_rule(overload)(build, overload, *_each(build, args, k), **kwargs) for k in (0, 1)]
     if isinstance(parts[0], (list, tuple)):
         return [Complex(*pair) for pair in zip(*parts, strict=True)]
     return Complex(*parts)
+
+
+def _of_parts(build: Writer, overload: str, x: Parts, *rest: Any, **kwargs: Any) -> Any:
+    """An op on parts: one of them where it selects one, else on the line of both."""
+    last = len(x.of.shape)
+    if overload == "select.int" and rest[0] % (last + 1) == last:
+        return x.of.re if rest[1] % 2 == 0 else x.of.im
+    return _rule(overload)(build, overload, x.value(build), *rest, **kwargs)
+
+
+def _inverse(build: Writer, w: Complex) -> Complex:
+    """1 / w, the conjugate over the square of the size."""
+    size = build.reciprocal(build.add(*(build.mul(p, p) for p in (w.re, w.im))))
+    return Complex(build.mul(w.re, size), build.mul(build.scale(w.im, -1), size))
 
 
 def _rule(overload: str) -> Any:

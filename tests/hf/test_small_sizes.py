@@ -80,7 +80,8 @@ def test_these_run_at_small_sizes(kind: str, inputs: str) -> None:
         target.at(target.sizes).build()[0](**kwargs)
 
 
-@pytest.mark.parametrize("kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit"])
+@pytest.mark.parametrize(
+    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit"])
 def test_these_are_captured(kind: str) -> None:
     module, args, kwargs = load_hf(f"hf:{kind}", {}).build()
     assert capture(module, args, kwargs).network.outputs
