@@ -104,8 +104,9 @@ def target_of(
             others = [found, *filter(None, map(run, smaller(trial)))]
             found = min(others, key=lambda pair: pair[0])
         return found[1]
-    assert wrong is not None
-    raise wrong
+    raise TargetError(
+        f"{wrong} (and at {len(tried)} choices of small sizes none runs); set sizes with --set, or "
+        "write a factory that returns (model, args, kwargs)") from wrong
 
 
 def of_model(model: Any) -> Target:

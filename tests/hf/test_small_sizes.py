@@ -95,7 +95,7 @@ def test_sizes_that_are_set_stay() -> None:
 
 
 def test_what_runs_at_no_sizes_is_one_sentence() -> None:
-    with pytest.raises(TargetError) as found:
+    with pytest.raises(TargetError, match="choices of small sizes .* write a factory") as found:
         load_hf("hf:timm_wrapper", {})
     assert "\n" not in str(found.value)
 
