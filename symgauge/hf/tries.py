@@ -58,14 +58,7 @@ def trials(config: Any, examples: Mapping[str, int]) -> Iterator[Trial]:
         extents = {n: v for n, v in small.items() if re.search(EXTENT, n)}
         for k in range(DOUBLINGS + 1):
             yield Trial({n: _times(v, 2**k) for n, v in extents.items()}, stages=stages)
-    small = {**examples, **{n: size for n, _, size in fields_of(config)}}
-    widths = {n: v for n, v in small.items() if WIDTH in (v if isinstance(v, tuple) else (v,))}
-    for k in MULTIPLES[:2]:
-        yield Trial({n: _times(v, k) for n, v in widths.items()})
-    for name, size in small.items():
-        if type(size) is int or name in widths:
-            for k in MULTIPLES:
-                yield Trial({name: _times(size or 1, k)})
+    yield from _multiples({**examples, **{n: size for n, _, size in fields_of(config)}})
 
 
 def smaller(trial: Trial) -> Iterator[Trial]:
@@ -74,6 +67,17 @@ def smaller(trial: Trial) -> Iterator[Trial]:
     for stages in (1, 2):
         for rest in (True, False):
             yield Trial(trial.instead, trial.text_alone, stages, rest)
+
+
+def _multiples(small: Mapping[str, Any]) -> Iterator[Trial]:
+    """All widths at once, then each size alone, several times as large."""
+    widths = {n: v for n, v in small.items() if WIDTH in (v if isinstance(v, tuple) else (v,))}
+    for k in MULTIPLES[:2]:
+        yield Trial({n: _times(v, k) for n, v in widths.items()})
+    for name, size in small.items():
+        if type(size) is int or name in widths:
+            for k in MULTIPLES:
+                yield Trial({name: _times(size or 1, k)})
 
 
 def _times(size: Any, factor: int) -> Any:

@@ -61,7 +61,7 @@ class Builder(Writer):
                 return Value(value.index, shape, mask)
         return value
 
-    def _moved_marks(self, name: str, xs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
+    def _moved_marks(self, name: str, xs: Sequence[Value], attrs: Mapping[str, object]) -> Value:
         """An op that moves entries, of values and of what keeps them alike."""
         kept = []
         for x in xs:
