@@ -41,7 +41,7 @@ class Builder(Writer):
         assert isinstance(op, NodeOp), name
         if any(x.kept is not None for x in xs):
             if isinstance(op, Structural):
-                return self._moved_marks(name, xs, attrs)
+                return self._moved_marks(name, xs, **attrs)
             raise CaptureError(
                 f"minus infinity enters {name} at places that a branch decides; only a softmax "
                 "may absorb it, at once"
@@ -61,7 +61,7 @@ class Builder(Writer):
                 return Value(value.index, shape, mask)
         return value
 
-    def _moved_marks(self, name: str, xs: Sequence[Value], attrs: Mapping[str, object]) -> Value:
+    def _moved_marks(self, name: str, xs: Sequence[Value], **attrs: Any) -> Value:
         """An op that moves entries, of values and of what keeps them alike."""
         kept = []
         for x in xs:
