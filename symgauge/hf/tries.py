@@ -69,7 +69,7 @@ def smaller(trial: Trial) -> Iterator[Trial]:
             yield Trial(trial.instead, trial.text_alone, stages, rest)
 
 
-def _multiples(small: Mapping[str, Any]) -> Iterator[Trial]:
+def _multiples(small: Mapping[str, object]) -> Iterator[Trial]:
     """All widths at once, then each size alone, several times as large."""
     widths = {n: v for n, v in small.items() if WIDTH in (v if isinstance(v, tuple) else (v,))}
     for k in MULTIPLES[:2]:
