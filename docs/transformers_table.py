@@ -17,6 +17,7 @@ TYPES = (
     "llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "gemma3_text", "olmo", "olmo2",
     "starcoder2", "gpt2", "opt", "bloom", "gpt_neox", "phi", "falcon", "mixtral", "qwen3_moe",
     "deepseek_v3", "mamba", "bert", "roberta", "distilbert", "t5", "vit", "clip_text_model",
+    "fnet", "yoso",
 )
 HEAD = """.. list-table::
    :header-rows: 1

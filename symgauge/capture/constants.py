@@ -82,7 +82,7 @@ def is_exact(overload: str, args: Any, kwargs: Any, value: Any) -> bool:
     """Whether the floats of a folded constant are what the op gives of these arguments."""
     name = overload.split(".")[0]
     floating = [x for x in pytree.tree_leaves(value)
-                if isinstance(x, torch.Tensor) and x.is_floating_point()]
+                if isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex())]
     if not floating or name in DECIDES:
         return True
     given = pytree.tree_leaves((args, kwargs))

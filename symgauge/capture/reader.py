@@ -25,6 +25,8 @@ from symgauge.domains.known import arguments_of
 from symgauge.errors import CaptureError, UnsupportedOpError
 from symgauge.nn.ode_flow import OdeFlow
 from symgauge.ops import all_ops, by_overload
+from symgauge.ops.complex import Complex, Parts, as_complex
+from symgauge.ops.complex import call as complex_call
 from symgauge.patterns import rewritten
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant, exact_value
@@ -101,6 +103,9 @@ class Reader:
             raise random(self.module)
         if overload == "ode_flow.default":
             return self._flow(node, args)
+        if _has((Complex, Parts), args, kwargs) or (
+                _has(Value, args, kwargs) and _holds_complex(args)):
+            return self._of_complex(node, overload, args, kwargs)
         if not _has(Value, args, kwargs):
             return self._of_constants(node, overload, args, kwargs)
         if overload == "sym_size.int":
@@ -138,6 +143,8 @@ class Reader:
             raise self._unsupported(node, overload)
         plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
         try:
+            if overload == "as_strided.default" and not node.args[0].meta["val"].is_contiguous():
+                raise CaptureError("as_strided of a tensor that is not contiguous")
             overload, args = typed(self.build, node, overload, args)
             if overload == "_to_copy.default":
                 plain["dtype"] = target(node)
@@ -149,9 +156,19 @@ class Reader:
             raise CaptureError(
                 f"{path_of(node)}: {overload} has no rule for these arguments "
                 f"({type(error).__name__}: {error!s:.80})") from error
+        if isinstance(made, Value) and _is_complex(node.meta.get("val")):
+            return as_complex(self.build, made)
         if isinstance(made, np.ndarray):
             return torch.from_numpy(np.ascontiguousarray(made))
         return made
+
+    def _of_complex(self, node: Any, overload: str, args: Any, kwargs: Any) -> Any:
+        """An op on pairs of lines."""
+        plain = {k: v for k, v in kwargs.items() if k not in _LAYOUT}
+        try:
+            return complex_call(self.build, overload, self._lift(args), self._lift(plain))
+        except (CaptureError, *MALFORMED) as error:
+            raise CaptureError(f"{path_of(node)}: {error!s:.120}") from error
 
     def _of_constants(self, node: Any, overload: str, args: Any, kwargs: Any) -> Any:
         """An op on constants alone: folded, for its shape where they have no values."""
@@ -221,7 +238,9 @@ class Reader:
         return full if dtype.is_floating_point else full.to(dtype)
 
     def _plain(self, x: Any) -> Any:
-        """The numbers behind tokens; anything else as it is."""
+        """The numbers behind tokens, the parts of complex ones; anything else as it is."""
+        if isinstance(x, Parts):
+            return x.value(self.build)
         return numbers(self.build, x) if isinstance(x, Tokens) else x
 
     def _resolve(self, x: Any) -> Any:
@@ -233,8 +252,9 @@ class Reader:
                 return x.line
             if not isinstance(x, torch.Tensor):
                 return x
-            if x.is_complex():
-                raise CaptureError("a complex constant")
+            if x.is_complex() and has_values(x):
+                return Complex(*(self.build.floats(p.to(torch.float64).numpy())
+                                 for p in (x.real, x.imag)))
             if not has_values(x):
                 # one name for each tensor: those of the environment live as long as the reader
                 number = self.unknown.setdefault(id(x), len(self.unknown))
@@ -304,7 +324,17 @@ def field_program(
     return network, reader.leaves.reached
 
 
-def _has(kind: type, *arguments: Any) -> bool:
+def _is_complex(x: Any) -> bool:
+    return isinstance(x, torch.Tensor) and x.is_complex()
+
+
+def _holds_complex(arguments: Any) -> bool:
+    """Whether a complex constant is among the arguments."""
+    return any(map(_is_complex, pytree.tree_leaves(
+        arguments, is_leaf=lambda x: isinstance(x, (Value, Tokens)))))
+
+
+def _has(kind: type | tuple[type, ...], *arguments: Any) -> bool:
     """Whether a line or token of this kind is among the arguments."""
     leaves = pytree.tree_leaves(arguments, is_leaf=lambda x: isinstance(x, (Value, Tokens)))
     return any(isinstance(x, kind) for x in leaves)

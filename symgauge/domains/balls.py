@@ -20,7 +20,7 @@ from symgauge.program.domain import Domain
 
 _EXP, _LOG, _ERF = (balls.entrywise(f) for f in ("exp", "log", "erf"))
 _FLOOR = balls.entrywise("floor")
-_SIN, _COS, _RSQRT = (balls.entrywise(f) for f in ("sin", "cos", "rsqrt"))
+_SIN, _COS, _ATAN, _RSQRT = (balls.entrywise(f) for f in ("sin", "cos", "atan", "rsqrt"))
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 
@@ -84,6 +84,9 @@ class BallDomain(Domain):
 
     def cos(self, a: Array) -> Array:
         return _COS(a)
+
+    def atan(self, a: Array) -> Array:
+        return _ATAN(a)
 
     def step(self, a: Array) -> Array:
         on = np.frompyfunc(lambda x: balls.sign(x) > 0, 1, 1)(a)

@@ -161,6 +161,9 @@ class DegreeDomain(Domain):
     def cos(self, a: Array) -> Array:
         return self.still(a)
 
+    def atan(self, a: Array) -> Array:
+        return self.erf(a)
+
     def step(self, a: Array) -> Array:
         # a positive factor keeps a sign
         return np.full(a.shape, STILL)

@@ -22,7 +22,7 @@ from symgauge.program.op import Primitive
 
 Known = Fraction | None
 #: Functions whose values at rational numbers each domain knows (`Domain.at`).
-FUNCTIONS_OF_CONSTANTS = ("exp", "log", "erf", "sin", "cos", "rsqrt")
+FUNCTIONS_OF_CONSTANTS = ("exp", "log", "erf", "sin", "cos", "atan", "rsqrt")
 
 
 def _add(a: Known, b: Known) -> Known:
@@ -111,6 +111,9 @@ class KnownDomain(Domain):
 
     def cos(self, a: Array) -> Array:
         return _COS(a)
+
+    def atan(self, a: Array) -> Array:
+        return _ODD(a)
 
     def step(self, a: Array) -> Array:
         return self.unknown(a.shape)

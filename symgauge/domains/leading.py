@@ -34,7 +34,7 @@ class LeadingDomain(ResidueDomain):
 
     def at(self, function: str, argument: Constant) -> Array:
         # roots of constants are listed with the others
-        return Domain.at(self, function, argument) if function in ("rsqrt", "erf") else (
+        return Domain.at(self, function, argument) if function in ("rsqrt", "erf", "atan") else (
             super().at(function, argument))
 
     def _listed(self, function: str, a: Array, value: Array) -> tuple[Array, Array]:
@@ -66,6 +66,9 @@ class LeadingDomain(ResidueDomain):
         return np.full(a.shape, self._hash(np.zeros(1), 4)[0])
 
     def sin(self, a: Array) -> Array:
+        return self.erf(a)
+
+    def atan(self, a: Array) -> Array:
         return self.erf(a)
 
     def cos(self, a: Array) -> Array:

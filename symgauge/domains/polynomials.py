@@ -203,14 +203,20 @@ class PolynomialDomain(Domain):
         return self._lift(a, "log")
 
     def erf(self, a: Array) -> Array:
+        return self._odd("erf", a)
+
+    def atan(self, a: Array) -> Array:
+        return self._odd("atan", a)
+
+    def _odd(self, function: str, a: Array) -> Array:
         ring = self.ring
 
         def value(x: Polynomial) -> Polynomial:
             if not x:
                 return {}
             if x[min(x)] < 0:
-                return {(ring.function("erf", poly.scale(x, -1)),): -1}
-            return {(ring.function("erf", x),): 1}
+                return {(ring.function(function, poly.scale(x, -1)),): -1}
+            return {(ring.function(function, x),): 1}
 
         return np.asarray(np.frompyfunc(value, 1, 1)(a), dtype=object)
 

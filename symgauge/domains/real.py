@@ -98,6 +98,10 @@ class RealDomain(Domain):
         out: Array = np.cos(a)
         return out
 
+    def atan(self, a: Array) -> Array:
+        out: Array = np.arctan(a)
+        return out
+
     def step(self, a: Array) -> Array:
         a = untied(a, next(self._ties, None), 0.0)
         largest = np.abs(a).reshape(len(a), -1).max(axis=1, initial=0.0)

@@ -72,7 +72,7 @@ class ResidueDomain(Domain):
         """The function's value at each rational, as said above."""
         if function == "rsqrt":
             return self._roots(argument)
-        if function == "erf":
+        if function in ("erf", "atan"):
             return super().at(function, argument)
         found = [self.at_rational(function, r) for r in argument.table]
         return np.array(found, dtype=np.float64)[argument.index][None]
@@ -162,8 +162,11 @@ class ResidueDomain(Domain):
         return np.where(a == 1.0, 0.0, self._hash(a, 2))
 
     def erf(self, a: Array) -> Array:
+        return self._odd(a, 3)
+
+    def _odd(self, a: Array, kind: int) -> Array:
         low = a <= self.p // 2
-        value = self._hash(np.where(low, a, self.p - a), 3)
+        value = self._hash(np.where(low, a, self.p - a), kind)
         return np.where(a == 0.0, 0.0, np.where(low, value, self.field.neg(value)))
 
     def erf_slope(self, a: Array) -> Array:
@@ -188,6 +191,9 @@ class ResidueDomain(Domain):
         _, square, inverse = self._circle(a)
         value = self.field.mul(self.field.sub(np.ones_like(a), square), inverse)
         return np.where(a == 0.0, 1.0, value)
+
+    def atan(self, a: Array) -> Array:
+        return self._odd(a, 9)
 
     def step(self, a: Array) -> Array:
         return self._decided()

@@ -225,6 +225,12 @@ class SeriesDomain(Domain):
             cosines.append(down)
         return self.join(sines, a.shape[1:]), self.join(cosines, a.shape[1:])
 
+    def atan(self, a: Array) -> Array:
+        head = self._head(a)
+        one = self.constant(Constant((Fraction(1),), np.zeros(head.shape[1:], dtype=np.int64)))
+        slope = self.reciprocal(self.add(self.mul(a, a), one))
+        return self._integral(self.base.atan(head), slope, a)
+
     # -- branches: those of s = 0 --------------------------------------------------------------
 
     def step(self, a: Array) -> Array:

@@ -113,6 +113,9 @@ class SignDomain(Domain):
     def cos(self, a: Array) -> Array:
         return self._full(a, ANY)
 
+    def atan(self, a: Array) -> Array:
+        return a
+
     def step(self, a: Array) -> Array:
         return self._full(a, NOT_NEGATIVE)
 

@@ -73,6 +73,9 @@ class SymbolDomain(Domain):
     def erf_slope(self, a: Array) -> Array:
         return _entrywise(lambda v: 2 * sympy.exp(-v * v) / sympy.sqrt(sympy.pi))(a)
 
+    def atan(self, a: Array) -> Array:
+        return _entrywise(sympy.atan)(a)
+
     def step(self, a: Array) -> Array:
         return _entrywise(lambda v: sympy.Heaviside(v, 0))(a)
 

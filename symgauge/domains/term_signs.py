@@ -82,5 +82,6 @@ _RULES: dict[str, tuple[_Rule, _Rule]] = {
     "exp": (TermSigns.of_analytic, _always), "erf": (TermSigns.of_analytic, _never),
     "erf_slope": (TermSigns.of_analytic, _always),
     "sin": (TermSigns.of_analytic, _never), "cos": (TermSigns.of_analytic, _never),
+    "atan": (TermSigns.of_analytic, _never),
     "rsqrt": (TermSigns.of_positive, _always), "log": (TermSigns.of_positive, _never),
 }

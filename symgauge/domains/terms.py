@@ -193,6 +193,9 @@ class TermDomain(Domain):
     def cos(self, a: Array) -> Array:
         return self._signed("cos", False, a)
 
+    def atan(self, a: Array) -> Array:
+        return self._signed("atan", True, a)
+
     def floor(self, a: Array) -> Array:
         return self._function("floor", a)
 

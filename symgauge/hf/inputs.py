@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgauge.errors import TargetError
+from symgauge.hf.sizes import parts_of, value_of
 
+#: What inputs are as long as, beside the configuration's own sizes: of an example at small and at
+#: full sizes.
+EXAMPLES = {"tokens": (3, 8), "pixels": (4, 224), "samples": (32, 4000), "frames": (8, 64)}
 #: Where a configuration keeps what an image or a sound looks like.
 PARTS = ("vision_config", "encoder", "audio_config", "text_config", "decoder")
 
@@ -41,6 +46,12 @@ def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, s
     return found
 
 
+def examples_in(inputs: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Those of EXAMPLES that inputs name."""
+    return {name: sizes for name, sizes in EXAMPLES.items()
+            if any(re.search(rf"\b{name}\b", text) for text in inputs.values())}
+
+
 def vocabulary(config: Any) -> str | None:
     """Where the size of the vocabulary stands, parts of the configuration by dots."""
     for place in ("", "text_config.", "decoder."):
@@ -61,9 +72,10 @@ def _decoder_ids(config: Any) -> str | None:
 
 
 def _inside(config: Any, name: str) -> tuple[str, Any] | None:
-    for where, part in [("config", config), *(
-            (f"config.{p}", getattr(config, p)) for p in PARTS if hasattr(config, p))]:
-        if getattr(part, name, None) is not None:
+    parts = parts_of(config)
+    order = dict.fromkeys((*(p for p in PARTS if p in parts), *parts))
+    for where, part in [("config", config), *((f"config.{p}", parts[p]) for p in order)]:
+        if value_of(part, name) is not None:
             return where, part
     return None
 
@@ -71,23 +83,33 @@ def _inside(config: Any, name: str) -> tuple[str, Any] | None:
 def _pixels(config: Any) -> str | None:
     found = _inside(config, "image_size")
     if found is None:
-        return None
+        channels = _inside(config, "num_channels")
+        count = f"{channels[0]}.num_channels" if channels else "3"
+        return f"torch.randn(1, {count}, pixels, pixels)"
     where, part = found
     sides = f"{where}.image_size" if isinstance(part.image_size, int) else f"*{where}.image_size"
     shape = f"{sides}, {sides}" if isinstance(part.image_size, int) else sides
-    channels = f"{where}.num_channels" if hasattr(part, "num_channels") else "3"
-    return f"torch.randn(1, {channels}, {shape})"
+    count = f"{where}.num_channels" if hasattr(part, "num_channels") else "3"
+    return f"torch.randn(1, {count}, {shape})"
 
 
 def _features(config: Any) -> str | None:
-    found = _inside(config, "num_mel_bins")
-    if found is None:
+    for name in ("num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim"):
+        found = _inside(config, name)
+        if found is not None and isinstance(getattr(found[1], name), int):
+            where, part = found
+            break
+    else:
         return None
-    where, part = found
-    frames = f"2 * {where}.max_source_positions" if hasattr(
-        part, "max_source_positions") else "8"
-    return f"torch.randn(1, {where}.num_mel_bins, {frames})"
+    if name != "num_mel_bins" or not hasattr(part, "max_source_positions"):
+        return f"torch.randn(1, frames, {where}.{name})"
+    return f"torch.randn(1, {where}.num_mel_bins, 2 * {where}.max_source_positions)"
 
 
 def _sound(config: Any) -> str | None:
-    return "torch.randn(1, 400)" if _inside(config, "conv_stride") else None
+    bins = _inside(config, "num_mel_bins")
+    if bins is not None and _inside(config, "conv_stride") is None:
+        frames = "max_length" if hasattr(bins[1], "max_length") else None
+        return f"torch.randn(1, {f'{bins[0]}.{frames}' if frames else 'frames'}, " \
+               f"{bins[0]}.num_mel_bins)"
+    return "torch.randn(1, samples)"

@@ -10,8 +10,7 @@ import torch
 
 from symgauge.capture.given import given
 from symgauge.errors import CaptureError
-from symgauge.hf.inputs import inputs_of
-from symgauge.hf.source import TOKENS
+from symgauge.hf.inputs import EXAMPLES, inputs_of
 
 
 def is_model(module: Any) -> bool:
@@ -28,7 +27,10 @@ def example(model: Any) -> dict[str, Any]:
     if model.training:
         raise CaptureError(
             f"the model ({type(model).__name__}) is in training mode; call .eval() on it first")
-    names = {"torch": torch, "config": model.config, "tokens": TOKENS}
+    # of a loaded model the tokens are as few as of a small one; an image is as large as it comes
+    names = {
+        "torch": torch, "config": model.config,
+        **{n: few if n == "tokens" else many for n, (few, many) in EXAMPLES.items()}}
     return {
         name: eval(text, names)  # our own text
         for name, text in inputs_of(model.config, type(model)).items()

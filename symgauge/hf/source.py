@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from symgauge.errors import TargetError
-from symgauge.hf.inputs import inputs_of
-from symgauge.hf.sizes import FACTOR, PART, ROTARY, fields_of, own_fields, parts_of
+from symgauge.hf.inputs import EXAMPLES, examples_in, inputs_of
+from symgauge.hf.sizes import FACTOR, PART, ROTARY, fields_of, own_fields, parts_of, value_of
+from symgauge.hf.stages import Stages
+from symgauge.hf.tries import Trial
 
-#: Tokens of an example at small and at full sizes.
-TOKENS, FULL_TOKENS = 3, 8
 #: Tokens with a meaning, at a vocabulary of nine: some models look for them among their inputs.
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 3, "eos_token_id": 4}
 #: Names of the number of layers, and of lists with an entry for each.
@@ -45,26 +45,27 @@ def factory(
 
 
 def source(
-    config: Any, model: type, origin: str, extra: Iterable[str] = (),
-    instead: Mapping[str, int] | None = None, text_alone: bool = False,
+    config: Any, model: type, origin: str, extra: Iterable[str] = (), trial: Trial | None = None
 ) -> str:
     """The text of a factory of `model` at small sizes; FULL has the sizes of `config`.
 
     `extra` names plain fields of the configuration that are to be arguments beside its sizes,
-    `instead` has small sizes of its own. With `text_alone` token ids are the only input.
+    `trial` says which small ones are others.
     Raises TargetError where no input of the model is known, or there is no such field.
     """
-    sizes = list(fields_of(config))
-    small: dict[str, float] = {name: size for name, _, size in sizes}
+    trial = trial or Trial()
+    sizes = list(fields_of(config, stages=trial.stages, rest=trial.rest))
+    small: dict[str, Any] = {name: size for name, _, size in sizes}
     full = {name: value for name, value, _ in sizes}
-    for name in (*extra, *(instead or {})):
-        if name not in small and name != "tokens":
+    inputs = inputs_of(config, model, trial.text_alone)
+    examples = examples_in(inputs)
+    small = {n: few for n, (few, _) in examples.items()} | small
+    full = {n: many for n, (_, many) in examples.items()} | full
+    for name in (*extra, *trial.instead):
+        if name not in small and name not in EXAMPLES:
             small[name] = full[name] = _field(config, name)
-    small.update(instead or {})
+    small.update((n, v) for n, v in trial.instead.items() if n in small)
     fixed = _fixed(config, small)
-    inputs = inputs_of(config, model, text_alone)
-    if any("tokens" in text for text in inputs.values()):
-        small, full = {"tokens": TOKENS, **small}, {"tokens": FULL_TOKENS, **full}
     return TEXT.format(
         model=model.__name__, config=type(config).__name__,
         origin=re.sub(r"[^\w.()]", "_", origin),  # a folder may have any name
@@ -88,9 +89,9 @@ def _field(config: Any, name: str) -> Any:
     *places, last = name.split(PART)
     for place in places:
         config = parts_of(config).get(place)
-    if config is None or not hasattr(config, last):
+    value = value_of(config, last)
+    if config is None or value is None and last not in own_fields(config):
         raise TargetError(f"the configuration has no field {name.replace(PART, '.')!r}")
-    value = getattr(config, last)
     if not (value is None or isinstance(value, (bool, int, float, str))):
         raise TargetError(
             f"{name.replace(PART, '.')} is a {type(value).__name__} of the configuration: write "
@@ -140,7 +141,10 @@ def _settings(
     """
     prefix = "".join(f"{p}{PART}" for p in place)
     own = [f"{name[len(prefix):]}={name}" for name in sizes
-           if name.startswith(prefix) and PART not in name[len(prefix):] and name != "tokens"]
+           if name.startswith(prefix) and PART not in name[len(prefix):] and name not in EXAMPLES]
+    plain = own_fields(config)
+    cut = {n: by for n, v in plain.items() if (by := Stages(plain).cut(n, v))}
+    own += [f"{n}={plain[n]!r}[:len({prefix}{by})]" for n, by in cut.items() if _plain(plain[n])]
     turned = f"{prefix}{ROTARY}{PART}{FACTOR}"
     if turned in sizes and _plain(getattr(config, ROTARY)):
         own.append(f"{ROTARY}={{**{getattr(config, ROTARY)!r}, {FACTOR!r}: {turned}}}")
@@ -154,7 +158,7 @@ def _settings(
     inner = [
         f"{n}=dict({', '.join(_settings(part, sizes, fixed[n], (*place, n)))})"
         for n, part in parts_of(config).items()]
-    said = [*parts, *listed, *runs]
+    said = [*parts, *listed, *runs, *cut]
     rest = at if not said else f"{{k: v for k, v in {at}.items() if k not in {said!r}}}"
     return [*own, *inner, *([f"**{rest}"] if set(fixed) - set(said) else [])]
 
@@ -166,7 +170,7 @@ def per_layer(
 
     A copy of fewer layers has those of its layers. Its length alone does not make a list one.
     """
-    counts = [n for n in sizes if re.search(LAYERS, n) and getattr(config, n, None)]
+    counts = [n for n in sizes if re.search(LAYERS, n) and value_of(config, n)]
     return {
         name: layers for name, value in fixed.items()
         if isinstance(value, (list, tuple)) and re.search(PER_LAYER, name)
@@ -178,10 +182,10 @@ def in_runs(config: Any, sizes: Iterable[str]) -> dict[str, tuple[list[str], str
 
     With the size that is their number, of which a copy has the first ones.
     """
-    counts = [n for n in sizes if re.search(LAYERS, n) and getattr(config, n, None)]
+    counts = [n for n in sizes if re.search(LAYERS, n) and value_of(config, n)]
     found: dict[str, tuple[list[str], str]] = {}
     for name in own_fields(config):
-        runs = getattr(config, name, None)
+        runs = value_of(config, name)
         if re.search(PER_LAYER, name) and isinstance(runs, list) and all(
                 isinstance(run, list) and len(run) == 2 and isinstance(run[0], list)
                 and isinstance(run[1], int) for run in runs):

@@ -17,26 +17,21 @@ import torch
 from symgauge.capture.module import first_line
 from symgauge.capture.target import Target, resolve_target
 from symgauge.errors import SizeError, TargetError
-from symgauge.hf.inputs import vocabulary
+from symgauge.hf.inputs import examples_in, inputs_of, vocabulary
 from symgauge.hf.sizes import PART
 from symgauge.hf.source import source
+from symgauge.hf.tries import Trial, smaller, trials
 
 #: Which class of a type is taken: the first that there is.
 WHICH = (
     "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES", "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
     "MODEL_FOR_MASKED_LM_MAPPING_NAMES", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
-    "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", "MODEL_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES", "MODEL_FOR_CTC_MAPPING_NAMES",
+    "MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES", "MODEL_MAPPING_NAMES",
 )
 SCHEME = "hf:"
-#: Small sizes that some configurations want instead: what they compute is not what they check.
-TRIES: tuple[Mapping[str, int], ...] = (
-    {}, {"head_dim": 2}, {"head_dim": 4}, {"num_key_value_heads": 2},
-    {"head_dim": 2, "num_key_value_heads": 2}, {"n_embd": 8, "n_head": 4},
-    {"num_key_value_heads": 1}, {"num_hidden_layers": 2}, {"num_layers": 2},
-    {"num_hidden_layers": 4}, {"num_hidden_layers": 6}, {"num_hidden_layers": 12},
-    {"relative_attention_num_buckets": 32}, {"pad_token_id": 4},
-    {"intermediate_size": 6}, {"hidden_size": 6},
-)
+#: Parameters up to which the first model that runs is taken.
+SMALL = 3000
 
 
 def is_hf(text: str) -> bool:
@@ -59,11 +54,13 @@ def load_hf(text: str, settings: Mapping[str, str], full: bool = False) -> Targe
         _default(transformers, name), "")
     model = _class(transformers, name or written or config.model_type, config)
     taken = model.config_class  # type: ignore[attr-defined]
+    kind = config.model_type
     if not isinstance(config, taken):
-        config = config.get_text_config()
-    if name not in ("", config.model_type, model.__name__) or not isinstance(config, taken):
+        config = _made(config.get_text_config, text)
+    if (folder and name not in ("", kind, config.model_type, model.__name__)) or (
+            not isinstance(config, taken)):
         raise TargetError(
-            f"{text}: the folder has the configuration of {config.model_type!r}, which is not "
+            f"{text}: the folder has the configuration of {kind!r}, which is not "
             f"that of {name!r}" if folder else f"{text}: {model.__name__} takes another "
             "configuration; name the class")
     return target_of(text, config, model, folder or f"{type(config).__name__}()", settings, full)
@@ -75,29 +72,41 @@ def target_of(
 ) -> Target:
     """The target of a class at small sizes, with the sizes of a configuration as FULL.
 
-    The small sizes are the first of TRIES at which the model can be built and run.
+    The small sizes are the first of `trials` at which the model can be built and run.
     Raises TargetError where none of them lets it.
     """
     spoken = {_name(config, n): v for n, v in settings.items()}
     wrong: TargetError | None = None
-    for instead in (t for t in TRIES if all(hasattr(config, n) for n in t)):
-        tried = ""
-        for alone in (False, True):
-            written = source(config, model, origin, spoken, instead, alone)
-            if written == tried:
-                continue
-            tried = written
-            try:
-                found = _resolved(text, config, written, spoken)
-                _run(found.at(_unset(found)) if full else found)
-            except SizeError:
-                raise
-            except TargetError as error:
-                wrong = wrong or error
-                continue
-            return found
-    assert wrong is not None
-    raise wrong
+    tried: set[str] = set()
+
+    def run(trial: Trial) -> tuple[int, Target] | None:
+        """The number of parameters and the target, where the model runs."""
+        nonlocal wrong
+        written = source(config, model, origin, spoken, trial)
+        if written in tried:
+            return None
+        tried.add(written)
+        try:
+            found = _resolved(text, config, written, spoken)
+            return _run(found.at(_unset(found)) if full else found), found
+        except SizeError:
+            raise
+        except TargetError as error:
+            wrong = wrong or error
+            return None
+
+    examples = {n: few for n, (few, _) in examples_in(inputs_of(config, model)).items()}
+    for trial in trials(config, examples):
+        found = run(trial)
+        if found is None:
+            continue
+        if found[0] > SMALL:
+            others = [found, *filter(None, map(run, smaller(trial)))]
+            found = min(others, key=lambda pair: pair[0])
+        return found[1]
+    raise TargetError(
+        f"{wrong} (and at {len(tried)} choices of small sizes none runs); set sizes with --set, or "
+        "write a factory that returns (model, args, kwargs)") from wrong
 
 
 def of_model(model: Any) -> Target:
@@ -129,8 +138,8 @@ def _unset(target: Target) -> dict[str, Any]:
     return {n: own[n].default for n in target.given}
 
 
-def _run(target: Target) -> None:
-    """Raises TargetError unless the model runs on its example."""
+def _run(target: Target) -> int:
+    """The number of parameters. Raises TargetError unless the model runs on its example."""
     module, args, kwargs = target.build()
     empty = next((n for n, p in module.named_parameters() if not p.numel()), None)
     if empty is not None:
@@ -140,6 +149,7 @@ def _run(target: Target) -> None:
             module(*args, **kwargs)
     except Exception as error:
         raise TargetError(f"{target.text}: the model does not run: {first_line(error)}") from error
+    return sum(p.numel() for p in module.parameters())
 
 
 def _name(config: Any, name: str) -> str:

@@ -32,7 +32,8 @@ class AvgPool(Rewrite):
         first = len(x.shape) - d
         if "adaptive" in name:
             for a, n in enumerate(args[1]):
-                x = along(build, x, first + a, _adaptive(x.shape[first + a], n))
+                table = build.floats(_adaptive(x.shape[first + a], n).T)
+                x = along(build, x, first + a, table)
             return x
         names = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad",
                  "divisor_override")
@@ -42,11 +43,12 @@ class AvgPool(Rewrite):
         padding = _each(given.get("padding", 0), d)
         divisor = given.get("divisor_override")
         for a in range(d):
-            x = along(build, x, first + a, _windows(
+            windows = _windows(
                 x.shape[first + a], kernel[a], stride[a], padding[a],
                 bool(given.get("ceil_mode", False)),
                 bool(given.get("count_include_pad", True)), divisor is not None,
-            ))
+            )
+            x = along(build, x, first + a, build.floats(windows.T))
         return x if divisor is None else build.scale(x, 1 / build.fraction(divisor))
 
     def samples(self) -> Iterator[Sample]:

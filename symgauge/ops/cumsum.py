@@ -22,16 +22,15 @@ class Cumsum(Rewrite):
         """sum over j <= i of x[j]."""
         x = args[0]
         axis = (args[1] if len(args) > 1 else kwargs["dim"]) % max(len(x.shape), 1)
-        return along(build, x, axis, np.tri(x.shape[axis]))
+        return along(build, x, axis, build.floats(np.tri(x.shape[axis]).T))
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("cumsum.default", (Sample.Tensor((2, 3)), -1))
         yield Sample("cumsum.default", (Sample.Tensor((2, 3, 2)), 1))
 
 
-def along(build: Writer, x: Value, axis: int, matrix: Any) -> Value:
-    """A constant matrix applied to one axis."""
-    table = build.floats(np.asarray(matrix).T)
+def along(build: Writer, x: Value, axis: int, table: Value) -> Value:
+    """sum_j x_j table[j, k] along one axis."""
     last = len(x.shape) - 1
     order = (*(a for a in range(last + 1) if a != axis), axis)
     moved = build.permute(x, order)

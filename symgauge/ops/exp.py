@@ -23,12 +23,7 @@ class Exp(Primitive):
 
     def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
         """exp of minus infinity is 0."""
-        x = args[0]
-        value = build.apply("exp", Value(x.index, x.shape))
-        if x.kept is not None:
-            return build.mul(value, build.value(x.kept))
-        mask = x.minus_infinity
-        return value if mask is None else build.mul(value, build.floats(~mask))
+        return zero_below(build, "exp", args[0])
 
     def shape(self, *shapes: Shape, **attrs: Any) -> Shape:
         (shape,) = shapes
@@ -57,3 +52,12 @@ class Exp(Primitive):
 
     def samples(self) -> Iterator[Sample]:
         yield Sample("exp.default", (Sample.Tensor((2, 3), -1.0, 1.0),))
+
+
+def zero_below(build: Writer, name: str, x: Value) -> Value:
+    """A function whose value at minus infinity is 0."""
+    value = build.apply(name, Value(x.index, x.shape))
+    if x.kept is not None:
+        return build.mul(value, build.value(x.kept))
+    mask = x.minus_infinity
+    return value if mask is None else build.mul(value, build.floats(~mask))

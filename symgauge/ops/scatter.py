@@ -93,15 +93,25 @@ def _decided(
         if a != axis and index.shape[a] != n:
             raise CaptureError("scatter: places decided by a branch on a part of the other axes")
     rows = one_hot(build, build.permute(index, order), x.shape[axis])
-    moved = build.permute(source, order)
+    plain = Value(source.index, source.shape) if _is_least(source) else source
+    moved = build.permute(plain, order)
     line = build.reshape(moved, (*moved.shape[:-1], 1, moved.shape[-1]))
     spread = build.apply("matmul", line, rows)
     spread = build.reshape(spread, (*spread.shape[:-2], spread.shape[-1]))
-    kept = build.permute(x, order)
-    if not add:
-        free = build.add(build.scale(build.sum(rows, len(rows.shape) - 2), -1), 1)
-        kept = build.mul(kept, free)
-    return build.permute(build.add(kept, spread), (*range(axis), last, *range(axis, last)))
+    back = (*range(axis), last, *range(axis, last))
+    if add:
+        return build.permute(build.add(build.permute(x, order), spread), back)
+    taken = build.sum(rows, len(rows.shape) - 2)
+    free = build.add(build.scale(taken, -1), 1)
+    if _is_least(source) or _is_least(x):
+        value, kept = (x, free) if _is_least(source) else (build.permute(spread, back), taken)
+        return Value(value.index, value.shape, kept=build.permute(kept, back).index)
+    return build.permute(build.add(build.mul(build.permute(x, order), free), spread), back)
+
+
+def _is_least(x: Value) -> bool:
+    """Whether it is minus infinity everywhere."""
+    return x.minus_infinity is not None and bool(x.minus_infinity.all())
 
 
 def _put(build: Writer, x: Value, given: Any, source: Any, accumulate: bool = False) -> Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from symgauge.ops.exp import zero_below
 from symgauge.program.op import Composite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -18,6 +19,10 @@ class Sigmoid(Composite):
     bounded = True
     aten = ("sigmoid.default",)
     opaque = True
+
+    def capture(self, build: Writer, overload: str, *args: Any, **kwargs: Any) -> Value:
+        """0 at minus infinity."""
+        return zero_below(build, "sigmoid", args[0])
 
     def expand(self, build: Writer, *xs: Value, **attrs: Any) -> Value:
         return build.reciprocal(build.add(build.apply("exp", build.scale(xs[0], -1)), 1))

@@ -9,6 +9,8 @@ from typing import Any
 from symgauge.errors import CaptureError
 from symgauge.ops.amax import below, last_axis, require_finite
 from symgauge.ops.position import position
+from symgauge.ops.take import beneath
+from symgauge.program.constant import Constant
 from symgauge.program.op import Rewrite
 from symgauge.program.sample import Sample
 from symgauge.program.writer import Value, Writer
@@ -55,7 +57,7 @@ class Topk(Rewrite):
         else:
             found = _picked(build, places, ordered)
         results = [build.scale(found, sign), position(build, places)]
-        if row.kept is not None:
+        if row.kept is not None and surely_kept(build, row.kept, n) < count:
             results.append(_picked(build, places, build.value(row.kept)))
         back = (*range(axis), rank - 1, *range(axis, rank - 1))
         for i, value in enumerate(results):
@@ -83,6 +85,24 @@ def _picked(build: Writer, places: Value, row: Value) -> Value:
     """The entries of a row in their order."""
     found = build.apply("matmul", places, build.reshape(row, (*row.shape, 1)))
     return build.reshape(found, found.shape[:-1])
+
+
+def surely_kept(build: Writer, kept: int, count: int) -> int:
+    """How many of `count` entries are kept in any case: all but the places of one-hot rows.
+
+    Where the line is 1 - their sum; 0 where it is made otherwise.
+    """
+    parts = [build.value(i) for i in build.node(build.value(kept)).inputs]
+    scaled = [n for n in map(build.node, parts) if n.op is not None and n.op.name == "scale"]
+    leaves = [beneath(build, p).leaf for p in parts]
+    one = any(isinstance(x, Constant) and set(x.table) == {1} for x in leaves)
+    if len(parts) != 2 or not scaled or not one or scaled[0].attrs["factor"] != -1:
+        return 0
+    total = build.node(build.value(scaled[0].inputs[0]))
+    if total.op is None or total.op.name != "sum":
+        return 0
+    rows = build.value(total.inputs[0])
+    return count - rows.shape[-2] if getattr(build.node(rows).op, "picks", False) else 0
 
 
 _NAMES = {

@@ -31,7 +31,7 @@ CHUNK_ENTRIES = 1 << 24
 #: Rows beyond the number of unknowns: a false solution survives with probability p**-SPARE.
 SPARE = 24
 #: Ops whose values the residues take as independent.
-FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
+FUNCTIONS = ("exp", "log", "erf", "sin", "cos", "atan")
 #: Coefficients of a power series that generators are sought with, and that a rank is found with.
 SEARCH_ORDER, RANK_ORDER = 5, 4
 

@@ -12,7 +12,7 @@ from symgauge.program.array import Shape
 from symgauge.program.constant import Constant
 from symgauge.program.leaf import Leaf
 from symgauge.program.network import Network, Node
-from symgauge.program.op import AbstractOp, Composite, NodeOp
+from symgauge.program.op import AbstractOp, Composite, NodeOp, Structural
 from symgauge.program.writer import Value, Writer
 
 
@@ -40,6 +40,8 @@ class Builder(Writer):
         op = self._ops[name]
         assert isinstance(op, NodeOp), name
         if any(x.kept is not None for x in xs):
+            if isinstance(op, Structural):
+                return self._moved_marks(name, xs, **attrs)
             raise CaptureError(
                 f"minus infinity enters {name} at places that a branch decides; only a softmax "
                 "may absorb it, at once"
@@ -58,6 +60,18 @@ class Builder(Writer):
             if mask is not None and mask.any():
                 return Value(value.index, shape, mask)
         return value
+
+    def _moved_marks(self, name: str, xs: Sequence[Value], **attrs: Any) -> Value:
+        """An op that moves entries, of values and of what keeps them alike."""
+        kept = []
+        for x in xs:
+            if x.kept is not None:
+                kept.append(self.value(x.kept))
+            else:
+                mask = x.minus_infinity
+                kept.append(self.full(1, x.shape) if mask is None else self.floats(~mask))
+        value = self.apply(name, *(Value(x.index, x.shape) for x in xs), **attrs)
+        return Value(value.index, value.shape, kept=self.apply(name, *kept, **attrs).index)
 
     def lower(self, op: NodeOp, xs: Sequence[Value], attrs: Mapping[str, Any]) -> Value:
         """The op by primitives alone, composites inside composites included."""

@@ -88,6 +88,10 @@ class Domain(ABC):
         """cos a."""
         raise self._missing("cos")
 
+    def atan(self, a: Array) -> Array:
+        """atan a."""
+        raise self._missing("atan")
+
     def floor(self, a: Array) -> Array:
         """The largest integer not above a; locally constant."""
         raise self._missing("floor")

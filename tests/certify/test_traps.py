@@ -147,6 +147,24 @@ def shifted_angle(p: P, x: Tensor) -> Tensor:
     return torch.sin(z + p.c) @ p.A.T + torch.cos(z) @ p.B.T + torch.sin(z) @ p.C.T
 
 
+def arcs_of_reciprocals(p: P, x: Tensor) -> Tensor:
+    """atan u + atan(1 / u) is constant where u has one sign."""
+    u = (x @ p.W.T) ** 2 + 1
+    return torch.atan(u) @ p.A.T + torch.atan(1 / u) @ p.B.T + p.b
+
+
+def tangent_of_an_arc(p: P, x: Tensor) -> Tensor:
+    """sin(2 atan z) = 2 z / (1 + z^2)."""
+    z = x @ p.W.T
+    return torch.sin(2 * torch.atan(z)) @ p.A.T + (2 * z / (1 + z**2)) @ p.B.T
+
+
+def arcs_alone(p: P, x: Tensor) -> Tensor:
+    """atan z beside sin z and exp z: no identity."""
+    z = x @ p.W.T
+    return torch.cat([torch.atan(z), torch.sin(z), torch.exp(z)], -1) @ p.A.T
+
+
 def root_of_an_exponential(p: P, x: Tensor) -> Tensor:
     """sqrt(exp z) = exp(z / 2)."""
     z = x @ p.W.T
@@ -287,6 +305,9 @@ OWN: dict[str, tuple[str, Callable[..., Tensor], Tensor]] = {
     "log_of_product": ("W:2x3 V:2x3 A:2x2 B:2x2", log_of_product, ROW),
     "double_angle": ("W:2x3 A:2x2 B:2x2", double_angle, ROW),
     "shifted_angle": ("W:2x3 c:2 A:2x2 B:2x2 C:2x2", shifted_angle, ROW),
+    "arcs_of_reciprocals": ("W:1x3 A:2x1 B:2x1 b:2", arcs_of_reciprocals, ROW),
+    "tangent_of_an_arc": ("W:2x3 A:2x2 B:2x2", tangent_of_an_arc, ROW),
+    "arcs_alone": ("W:2x3 A:2x6", arcs_alone, ROW),
     "root_of_an_exponential": ("W:2x3 A:2x2 B:2x2", root_of_an_exponential, ROW),
     "cube_root_cubed": ("W:2x3 A:2x2 B:2x2", cube_root_cubed, ROW),
     "log_of_exp": ("W:2x3 V:2x3 A:2x2 B:2x2", log_of_exp, ROW),
@@ -326,6 +347,7 @@ def derive(make: Callable[[], Example], name: str, seed: int = 0) -> Derivation 
 EXACT = {"norm_with_a_tiny_epsilon": 6}
 #: Networks whose rank is right and whose certificate closes: the guards are not mere refusals.
 CLOSED = (
+    "arcs_alone",
     "tanh_exp_double",
     "duplicated_layers",
     "hyperbolic_pythagoras",
@@ -491,6 +513,7 @@ def test_no_redundancy_is_printed_that_a_false_hypothesis_made(name: str) -> Non
 
 #: Why series do not reach a trap. Roots whose product is a square are seen, never assumed away.
 OUT_OF_REACH = {
+    "arcs_of_reciprocals": "arguments of atan are known",
     "cosine_two_ways": "a product of radicands",
     "root_of_product": "a product of radicands",
     "layer_norm_of_two": "a product of radicands",

@@ -24,8 +24,8 @@ from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 
 #: Functions whose arguments must be known at e = 0; those whose argument must be 0.
-FUNCTIONS = ("exp", "log", "erf", "sin", "cos")
-ODD = ("erf", "sin", "cos")
+FUNCTIONS = ("exp", "log", "erf", "sin", "cos", "atan")
+ODD = ("erf", "sin", "cos", "atan")
 #: Those whose values at rational constants are powers of one number, for each kind of number.
 POWERS = ("exp", "sin", "cos")
 #: Fields tried for one in which constants have exponentials; twice as many for each root.
@@ -161,7 +161,7 @@ def _with_roots(name: str, arguments: set[Any]) -> set[Fraction]:
 
 #: What is known of the arguments of a function at the start, or the refusal.
 _KNOWN = {
-    "exp": _numbers, "log": _positive, "erf": _zero, "sin": _zero, "cos": _zero,
+    "exp": _numbers, "log": _positive, "erf": _zero, "sin": _zero, "cos": _zero, "atan": _zero,
     "rsqrt": _with_roots,
 }
 

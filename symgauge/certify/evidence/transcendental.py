@@ -1,4 +1,4 @@
-"""Whether the values of exp, log, erf, sin and cos are independent (see `residues`)."""
+"""Whether the values of exp, log, erf, sin, cos and atan are independent (see `residues`)."""
 
 from __future__ import annotations
 
@@ -90,6 +90,12 @@ class _Columns:
         """(cos a, sin a)."""
         self._put(self.circle, "circle", a, dx, dt)
 
+    def arc(self, a: Array, dx: Array, dt: Array) -> None:
+        """2 i atan a is the logarithm of (1 + i a) / (1 - i a): D a / (1 + a^2), beside angles."""
+        field = self.field
+        slope = field.inverse(field.add(field.mul(a, a), np.ones_like(a)))
+        self._put(self.circle, "atan", a, field.mul(dx, slope), field.mul(dt, slope))
+
     def _key(self, function: str, column: Array) -> tuple[str, bytes]:
         # of a and -a, the one whose first residue is the smaller
         if function != "log" and 2 * column[np.argmax(column != 0.0)] > self.field.p:
@@ -108,7 +114,7 @@ class _Columns:
 #: What each function adds.
 _RULES = {
     "exp": _Columns.exp, "log": _Columns.log, "erf": _Columns.erf, "sin": _Columns.turn,
-    "cos": _Columns.turn,
+    "cos": _Columns.turn, "atan": _Columns.arc,
 }
 
 

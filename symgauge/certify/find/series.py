@@ -37,7 +37,7 @@ CHOICES = 6
 #: Rows at which radicands are counted, and the salt of their residues.
 ROWS, SALT = 8, 1
 #: Ops that are 0 where all that enters is, and those that are known there.
-VANISHING = ("add", "scale", "sum", "power", "erf", "sin")
+VANISHING = ("add", "scale", "sum", "power", "erf", "sin", "atan")
 KNOWN = (*VANISHING, "exp", "cos", "log", "reciprocal", "rsqrt")
 
 

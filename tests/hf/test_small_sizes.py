@@ -1,0 +1,108 @@
+"""Small sizes of images, sounds and stages, by the fields of a configuration alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from symgauge.capture import capture
+from symgauge.errors import SymgaugeError, TargetError
+from symgauge.hf.inputs import examples_in
+from symgauge.hf.sizes import fields_of, small
+from symgauge.hf.stages import Stages
+from symgauge.hf.target import load_hf
+from symgauge.hf.tries import trials
+
+transformers = pytest.importorskip("transformers")
+
+
+def test_every_list_of_the_stages_is_cut_to_the_first_ones() -> None:
+    plain = {"depths": (3, 3, 9, 3), "hidden_sizes": [96, 192, 384, 768], "strides": (4, 2, 2, 2),
+             "num_heads": (3, 6, 12, 24), "num_stages": 4, "out_indices": [0, 1, 2],
+             "image_size": (224, 224), "eos_token_id": [1, 2, 3, 4], "layer_types": ["a"] * 4}
+    two, whole = Stages(plain), Stages(plain, None)
+    found = {n: two.small(n, v) for n, v in plain.items()}
+    assert found == {
+        "depths": (1, 1), "hidden_sizes": (4, 4), "strides": (4, 2), "num_heads": (2, 2),
+        "num_stages": 2, "out_indices": None, "image_size": (4, 4), "eos_token_id": None,
+        "layer_types": None}
+    assert whole.small("strides", plain["strides"]) == (4, 2, 2, 2)
+    assert whole.small("num_stages", 4) == 4
+
+
+def test_lists_of_lists_follow_the_lists_of_their_length() -> None:
+    plain = {"depths": (1, 2), "down": [["a", 1], ["b"]], "other": [[1]]}
+    assert (Stages(plain).cut("down", plain["down"]), Stages(plain).cut("other", [[1]])) == (
+        "depths", None)
+    assert Stages(plain).small("down", plain["down"]) is None
+
+
+@pytest.mark.parametrize(("name", "value", "size"), [
+    ("conv_kernel_size", 65, 3), ("d_conv", 4, 2), ("num_conv_pos_embeddings", 128, 2),
+    ("num_conv_pos_embedding_groups", 16, 2), ("emb_dim", 2048, 4), ("num_landmarks", 64, 2),
+    ("window_size", 256, None),
+])
+def test_kernels_keep_their_parity_and_groups_divide(
+    name: str, value: int, size: int | None
+) -> None:
+    assert small(name, value, None) == size
+
+
+def test_widths_that_a_factor_multiplies_are_narrow_together() -> None:
+    sizes = {n: s for n, _, s in fields_of(transformers.EfficientNetConfig())}
+    assert sizes["hidden_dim"] == 4 and sizes["width_coefficient"] * 1280 == 4
+
+
+def test_numbers_that_no_rule_knows_are_sizes_where_they_are_asked_for() -> None:
+    config = transformers.LlamaConfig()
+    config.unknown_width = 512
+    assert all("unknown" not in n for n, _, _ in fields_of(config))
+    few = {n for n, _, _ in fields_of(config)}
+    assert few <= {n for n, _, _ in fields_of(config, rest=True)}
+
+
+@pytest.mark.parametrize(("kind", "inputs"), [
+    ("convnext", "pixel_values"), ("swin", "pixel_values"), ("poolformer", "pixel_values"),
+    ("regnet", "pixel_values"), ("bit", "pixel_values"), ("efficientnet", "pixel_values"),
+    ("mobilevit", "pixel_values"), ("mobilenet_v1", "pixel_values"), ("segformer", "pixel_values"),
+    ("wav2vec2", "input_values"), ("hubert", "input_values"), ("sew", "input_values"),
+    ("audio-spectrogram-transformer", "input_values"), ("parakeet_ctc", "input_features"),
+    ("xlm", "input_ids"), ("nystromformer", "input_ids"), ("convbert", "input_ids"),
+    ("deepseek_v2", "input_ids"), ("llama4", "input_ids"), ("bamba", "input_ids"),
+])
+def test_these_run_at_small_sizes(kind: str, inputs: str) -> None:
+    target = load_hf(f"hf:{kind}", {})
+    module, _, kwargs = target.build()
+    assert inputs in kwargs and sum(p.numel() for p in module.parameters()) < 10_000
+    full = target.full_sizes
+    assert set(full) == set(target.sizes)
+    with torch.no_grad():
+        target.at(target.sizes).build()[0](**kwargs)
+
+
+@pytest.mark.parametrize(
+    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit"])
+def test_these_are_captured(kind: str) -> None:
+    module, args, kwargs = load_hf(f"hf:{kind}", {}).build()
+    assert capture(module, args, kwargs).network.outputs
+
+
+def test_sizes_that_are_set_stay() -> None:
+    target = load_hf("hf:convnext", {"depths": "2,1", "hidden_sizes": "6,8"})
+    module, _, _ = target.build()
+    assert [len(s.layers) for s in module.convnext.encoder.stages] == [2, 1]
+    assert module.config.hidden_sizes[-1] == 8
+
+
+def test_what_runs_at_no_sizes_is_one_sentence() -> None:
+    with pytest.raises(TargetError, match="choices of small sizes .* write a factory") as found:
+        load_hf("hf:timm_wrapper", {})
+    assert "\n" not in str(found.value)
+
+
+def test_examples_are_as_long_as_the_inputs_say() -> None:
+    assert set(examples_in({"x": "torch.randn(1, 3, pixels, pixels)", "y": "samples"})) == {
+        "pixels", "samples"}
+    assert not examples_in({"x": "torch.randn(1, config.max_tokens)"})
+    assert 16 < sum(1 for _ in trials(transformers.ConvNextConfig(), {})) < 200
+    assert issubclass(TargetError, SymgaugeError)
