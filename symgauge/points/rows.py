@@ -225,9 +225,9 @@ class Lifted:
         )
 
     def values_after(
-        self, before: Sequence[Array], parameters: Mapping[str, Array]
+        self, before: Sequence[Array], changed: Mapping[str, Array]
     ) -> list[Array]:
-        """Every line at other parameters and the same inputs (see `values_after`)."""
+        """Every line where these parameters are others (see `values_after`)."""
         return values_after(
             self._network, self.domain, before,
-            {n: self.constant(v) for n, v in parameters.items()})
+            {n: self.constant(v) for n, v in changed.items()})
