@@ -17,7 +17,8 @@ from symgauge.domains.evaluate import cotangents, values, values_after
 from symgauge.domains.residues import ResidueDomain
 from symgauge.domains.series import SeriesDomain
 from symgauge.errors import UndecidedError
-from symgauge.exact.linear_algebra import rank, series_rank
+from symgauge.exact.linear_algebra import rank
+from symgauge.exact.series_rank import series_rank
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
 from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
