@@ -13,6 +13,7 @@ from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
 from symgauge.lie.fields import VectorField, coordinates_in, independent
+from symgauge.lie.generated import generated_constants
 
 #: A pair of fields by their numbers, and its bracket.
 Bracket = tuple[tuple[int, int], VectorField]
@@ -42,6 +43,9 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     Brackets that leave the span join the basis, and only pairs with a newcomer are new. None is
     looked for among fields of more than twice the degree of the basis.
     """
+    found = generated_constants(basis)
+    if found is not None:
+        return Closure(tuple(basis), found)
     fields = list(basis)
     highest = 2 * max((f.degree for f in basis), default=0)
     constants: Constants = {}

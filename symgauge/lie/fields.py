@@ -275,6 +275,30 @@ def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -
     return sparse_rank([f.entries_at(point, field) for f in fields], field.p)
 
 
+class Owned:
+    """Fields with the terms that one of them alone has, which tell its weight in a combination."""
+
+    def __init__(self, basis: Sequence[VectorField]) -> None:
+        owner: dict[tuple[int, Monomial], int] = {}
+        for i, f in enumerate(basis):
+            for key in f.terms:
+                owner[key] = -1 if key in owner else i
+        self._basis = basis
+        #: One such term for each field that has any.
+        self.own = {i: key for key, i in owner.items() if i >= 0}
+        self._owned = {key: i for i, key in self.own.items()}
+        #: The fields without.
+        self.core = [i for i in range(len(basis)) if i not in self.own]
+
+    def told(self, target: VectorField) -> tuple[dict[int, Fraction], VectorField]:
+        """The weights that are not 0 of the fields with such terms, and what they leave."""
+        told = ((self._owned[key], c) for key, c in target.terms.items() if key in self._owned)
+        weights = {i: c / self._basis[i].terms[self.own[i]] for i, c in told}
+        return weights, VectorField(added(_weighted(
+            [target, *(self._basis[i] for i in weights)],
+            [Fraction(1), *(-w for w in weights.values())]))) if weights else target
+
+
 def coordinates_in(
     basis: Sequence[VectorField], targets: Sequence[VectorField], field: PrimeField
 ) -> list[dict[int, Fraction] | None]:
@@ -283,28 +307,13 @@ def coordinates_in(
     The weights that are not 0, by the number of their field. Solved mod p, reconstructed, and then
     checked over QQ.
     """
-    owner: dict[tuple[int, Monomial], int] = {}
-    for i, f in enumerate(basis):
-        for key in f.terms:
-            owner[key] = -1 if key in owner else i
-    # a term that one basis field alone has tells that field's weight
-    own = {i: key for key, i in owner.items() if i >= 0}
-    owned = {key: i for i, key in own.items()}
-    core = [i for i in range(len(basis)) if i not in own]
-    found: list[dict[int, Fraction]] = []
-    rests = []
-    for target in targets:
-        told = ((owned[key], c) for key, c in target.terms.items() if key in owned)
-        weights = {i: c / basis[i].terms[own[i]] for i, c in told}
-        found.append(weights)
-        rests.append(VectorField(added(_weighted(
-            [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
-        ))) if weights else target)
-    left = [k for k, rest in enumerate(rests) if rest or not own]
+    owned = Owned(basis)
+    core, told = owned.core, [owned.told(target) for target in targets]
+    left = [k for k, (_, rest) in enumerate(told) if rest or not owned.own]
     solved = dict(zip(left, _by_elimination(
-        [basis[i] for i in core], [rests[k] for k in left], field), strict=True))
+        [basis[i] for i in core], [told[k][1] for k in left], field), strict=True))
     out: list[dict[int, Fraction] | None] = []
-    for k, weights in enumerate(found):
+    for k, (weights, _) in enumerate(told):
         among = solved.get(k, [Fraction(0)] * len(core))
         if among is None:
             out.append(None)
