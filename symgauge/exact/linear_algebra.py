@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from symgauge.exact.blocks import AbstractBlocks, NumpyBlocks
 from symgauge.exact.elimination import Echelon, echelon
-from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.prime_field import Array
 
 #: flint's time goes with the entries, which are converted one by one, and elimination's with the
 #: shorter side: entries up to ALWAYS + EACH * side are flint's (measured, conversion included).

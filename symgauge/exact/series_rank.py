@@ -1,10 +1,10 @@
 """The rank over GF(p)((s)) of rows of power series that arrive in batches.
 
-Rows are truncated: the coefficients of s^0, ..., s^(n-1). Those whose constant terms are independent
-are brought to [1 U], U of power series, and clear their pivot columns in all others, which then vanish
-at s = 0: with one coefficient less they are s times rows of the other columns, and go one level
-down. The rows of level j are as many as there are invariant factors s^j (Smith's form over
-GF(p)[[s]]), and all of them together have a triangular minor that is not 0.
+Rows are truncated: the coefficients of s^0, ..., s^(n-1). Those whose constant terms are
+independent are brought to [1 U], U of power series, and clear their pivot columns in all others,
+which then vanish at s = 0: with one coefficient less they are s times rows of the other columns,
+and go one level down. The rows of level j are as many as there are invariant factors s^j (Smith's
+form over GF(p)[[s]]), and all of them together have a triangular minor that is not 0.
 
 What is held is U of each level, r (columns - r) series at rank r, four bytes for a coefficient; and
 one batch of rows.
@@ -122,7 +122,7 @@ class _Level:
         return out
 
     def _take(self, new: Echelon, series: Series) -> None:
-        """More rows of this level: they clear their columns in those that are held, here and below."""
+        """More rows of this level: they clear their columns in those that are held."""
         blocks, below = self._blocks, self._below
         firsts = [part[:, new.pivots].astype(np.float64) for part in self._held]
         grown = []

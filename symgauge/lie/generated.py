@@ -2,8 +2,8 @@
 
 Where the brackets of X_a and of X_b with all fields of the family are known, so are those of
 [X_a, X_b], by Jacobi's identity: ad [a, b] = ad a ad b - ad b ad a. Of so(n) those of n - 1 fields
-tell all. Everything is exact: the others' brackets are taken, and their weights over QQ are read off
-terms that one field of the family alone has; what is left must be 0.
+tell all. Everything is exact: brackets are taken over QQ, and their weights are read off terms that
+one field of the family alone has; what is left must be 0.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Reordering:
-    """g.theta: entries `at` of the flat vector are those at `source` of theta, some of them negated.
+    """g.theta: its entries `at` are those of theta at `source`, some of them negated.
 
-    Both are entries of the same tensor.
+    Both are numbers of coordinates, of the same tensor.
     """
 
     at: Indices
