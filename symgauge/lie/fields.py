@@ -276,27 +276,40 @@ def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -
 
 
 class Owned:
-    """Fields with the terms that one of them alone has, which tell its weight in a combination."""
+    """Fields with terms that one of them alone has, which tell its weight in a combination.
+
+    Without these some of the others have such terms, and so on.
+    """
 
     def __init__(self, basis: Sequence[VectorField]) -> None:
-        owner: dict[tuple[int, Monomial], int] = {}
-        for i, f in enumerate(basis):
-            for key in f.terms:
-                owner[key] = -1 if key in owner else i
         self._basis = basis
-        #: One such term for each field that has any.
-        self.own = {i: key for key, i in owner.items() if i >= 0}
-        self._owned = {key: i for i, key in self.own.items()}
-        #: The fields without.
-        self.core = [i for i in range(len(basis)) if i not in self.own]
+        #: By the term that a field alone has among those that are left: one layer after another.
+        self._layers: list[dict[tuple[int, Monomial], int]] = []
+        #: The fields that are left in the end.
+        self.core = list(range(len(basis)))
+        while True:
+            owner: dict[tuple[int, Monomial], int] = {}
+            for i in self.core:
+                for key in basis[i].terms:
+                    owner[key] = -1 if key in owner else i
+            own = {i: key for key, i in owner.items() if i >= 0}
+            if not own:
+                break
+            self._layers.append({key: i for i, key in own.items()})
+            self.core = [i for i in self.core if i not in own]
 
     def told(self, target: VectorField) -> tuple[dict[int, Fraction], VectorField]:
         """The weights that are not 0 of the fields with such terms, and what they leave."""
-        told = ((self._owned[key], c) for key, c in target.terms.items() if key in self._owned)
-        weights = {i: c / self._basis[i].terms[self.own[i]] for i, c in told}
-        return weights, VectorField(added(_weighted(
-            [target, *(self._basis[i] for i in weights)],
-            [Fraction(1), *(-w for w in weights.values())]))) if weights else target
+        weights: dict[int, Fraction] = {}
+        for owned in self._layers:
+            told = [(owned[key], key, c) for key, c in target.terms.items() if key in owned]
+            new = {i: c / self._basis[i].terms[key] for i, key, c in told}
+            if new:
+                weights |= new
+                target = VectorField(added(_weighted(
+                    [target, *(self._basis[i] for i in new)],
+                    [Fraction(1), *(-w for w in new.values())])))
+        return weights, target
 
 
 def coordinates_in(
@@ -309,7 +322,7 @@ def coordinates_in(
     """
     owned = Owned(basis)
     core, told = owned.core, [owned.told(target) for target in targets]
-    left = [k for k, (_, rest) in enumerate(told) if rest or not owned.own]
+    left = [k for k, (_, rest) in enumerate(told) if rest or len(core) == len(basis)]
     solved = dict(zip(left, _by_elimination(
         [basis[i] for i in core], [told[k][1] for k in left], field), strict=True))
     out: list[dict[int, Fraction] | None] = []

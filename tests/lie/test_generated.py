@@ -8,7 +8,7 @@ from symgauge.lie import algebra, generated
 from symgauge.lie.algebra import close, structure_constants
 from symgauge.lie.brackets import bracket
 from symgauge.lie.constants import Constants
-from symgauge.lie.fields import VectorField, combination
+from symgauge.lie.fields import Owned, VectorField, combination
 from symgauge.lie.generated import generated_constants
 from symgauge.exact.prime_field import PrimeField, primes
 
@@ -96,3 +96,16 @@ def test_a_family_that_is_not_closed_has_none() -> None:
     both = [linear((0, 0, 1), (1, 1, 1)), linear((0, 0, 1), (1, 1, -1))]
     assert generated_constants(both) is None
     assert structure_constants(both, FIELD).constants == {}
+
+
+def test_terms_that_are_left_alone_tell_of_the_others() -> None:
+    """x, x + 3 y, y + z: z is the third's alone, without it y the second's, then x the first's."""
+    x, y, z = (0, 1), (0, 2), (2, 2)
+    basis = [linear((*x, 1)), linear((*x, 1), (*y, 3)), linear((*y, 1), (*z, 1))]
+    owned = Owned(basis)
+    assert not owned.core
+    weights = [Fraction(1, 2), Fraction(-3), Fraction(5)]
+    told, rest = owned.told(combination(basis, weights))
+    assert told == dict(enumerate(weights)) and not rest
+    assert owned.told(linear((*y, 1), (*z, 1), (3, 3, 1)))[1] == linear((3, 3, 1))
+    assert Owned(basis[:2] * 2).core == [0, 1, 2, 3]
