@@ -33,7 +33,7 @@ sys.path[:0] = [str(Path(__file__).parents[2] / "tests" / "support"), str(Path(_
 
 import numpy as np  # noqa: E402
 from known_networks import KNOWN_DIMENSIONS, KNOWN_TRAPS, NETWORKS, TRAPS  # noqa: E402
-from sandwich import BLOCK, SMALL as NARROW  # noqa: E402
+from sandwich import BLOCK, WIDTH_8 as NARROW  # noqa: E402
 
 from symgauge.capture import capture  # noqa: E402
 from symgauge.certify.evidence.series import ranks_along  # noqa: E402

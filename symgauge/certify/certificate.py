@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,16 @@ class Certificate:
         `families` prove their generators together, by intertwiners; the others' proofs go line by
         line over polynomials.
         """
+        facts = Certificate.facts(network, generators, proofs, cell, claim, evidence, families)
+        return Certificate({**facts, "digest": canonical_digest(facts)})
+
+    @staticmethod
+    def facts(
+        network: Network, generators: Sequence[VectorField], proofs: Sequence[Proof],
+        cell: Mapping[str, Array], claim: Claim, evidence: Evidence | None,
+        families: Sequence[Stated],
+    ) -> dict[str, Any]:
+        """The plain data of `issue`, without the digest."""
         tables: list[Any] = []
         at: dict[tuple[Line, ...], int] = {}
         for proof in proofs:
@@ -73,7 +84,7 @@ class Certificate:
                 tables.append([[line.node, line.op, line.variation] for line in proof.lines])
         numbers = [at[proof.lines] for proof in proofs]
         unread = np.flatnonzero(~read_coordinates(network)).tolist()
-        data: dict[str, Any] = {
+        return {
             "schema": SCHEMA,
             "network": network_to_json(network),
             "generators": [g.to_json() for g in generators],
@@ -91,8 +102,6 @@ class Certificate:
             **({"unread_coordinates": unread} if unread else {}),
             **claim.plain(),
         }
-        data["digest"] = canonical_digest(data)
-        return Certificate(data)
 
     @staticmethod
     def from_json(data: Any) -> Certificate:
@@ -189,3 +198,23 @@ class Certificate:
     def to_json(self) -> dict[str, Any]:
         """The plain data, to be written as JSON."""
         return dict(self.data)
+
+
+class Carried:
+    """The objects that a certificate carries as plain data, each read once, when it is asked for.
+
+    Raises BadInputError where one is malformed.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        self.certificate = certificate
+
+    @cached_property
+    def network(self) -> Network:
+        """The program."""
+        return self.certificate.network()
+
+    @cached_property
+    def generators(self) -> list[VectorField]:
+        """The generators."""
+        return self.certificate.generators(self.network)

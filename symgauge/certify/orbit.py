@@ -18,11 +18,16 @@ def orbit_dimension(
     """rank G at exact random points, along the coordinates that an output reads."""
     if not generators:
         return 0
-    points = [field.random(rng, (network.num_coordinates,)) for _ in range(2)]
-    masked = [_masked(g, read) for g in generators]
-    return max(orbit_rank(masked, point, field) for point in points)
+    masked, found = [_masked(g, read) for g in generators], 0
+    for _ in range(2):
+        found = max(found, orbit_rank(masked, field.random(rng, (network.num_coordinates,)), field))
+        if found == len(masked):
+            break  # no point shows more
+    return found
 
 
 def _masked(generator: VectorField, read: np.ndarray) -> VectorField:
     """The components along coordinates that an output reads."""
+    if read.all():
+        return generator
     return VectorField({(k, m): c for (k, m), c in generator.terms.items() if read[k]})

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from symgauge.certify.assumptions import Assumptions
-from symgauge.certify.certificate import Certificate
+from symgauge.certify.certificate import Carried, Certificate
 from symgauge.certify.claim import Claim, claim_of
 from symgauge.certify.evidence.kind import Evidence, Question
 from symgauge.certify.evidence.residues import by_residues
@@ -80,8 +80,12 @@ class Verification:
         }
 
 
-def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
+def verify(
+    certificate: Certificate | Mapping[str, Any] | str, carried: Carried | None = None,
+) -> Verification:
     """Verify a certificate (an object, its plain data, or JSON text).
+
+    `carried`: what it carries, where that was read before.
 
     Raises BadInputError on data that is no certificate. Never raises on a false claim: the
     verdict is then REFUTED and the reasons say what was found. UNKNOWN where no branch is decided
@@ -97,7 +101,7 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
     if not certificate.intact:
         return rejected("the data was edited after the digest was made")
     try:
-        return _verify(certificate)
+        return _verify(carried or Carried(certificate))
     except UndecidedError as error:
         return Verification(Verdict.UNKNOWN, (f"not decided: {error}",), (), "nothing")
     except (SymgaugeError, *MALFORMED) as error:
@@ -105,11 +109,11 @@ def verify(certificate: Certificate | Mapping[str, Any] | str) -> Verification:
         return rejected(f"malformed: {text}")
 
 
-def _verify(certificate: Certificate) -> Verification:
+def _verify(carried: Carried) -> Verification:
     rng = np.random.default_rng(secrets.randbits(128))
     field = PrimeField(next(primes()))
-    network = certificate.network()
-    generators, cell = certificate.generators(network), certificate.cell(network)
+    certificate, network, generators = carried.certificate, carried.network, carried.generators
+    cell = certificate.cell(network)
     unfit = _unfit(certificate, network, len(generators), cell)
     if unfit:
         return rejected(unfit)
@@ -136,8 +140,8 @@ def _verify(certificate: Certificate) -> Verification:
         larger, jacobian = f"rank J is at least {jacobian}: more than is claimed", claimed
     claim = claim_of(network, jacobian, orbit, found, by_minor=evidence is not None)
     reasons = list(_differences(certificate, claim))
-    again = Certificate.issue(network, generators, proofs, cell, claim, evidence, families)
-    if not reasons and again != certificate:
+    again = Certificate.facts(network, generators, proofs, cell, claim, evidence, families)
+    if not reasons and again != {k: v for k, v in certificate.data.items() if k != "digest"}:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
         return Verification(Verdict.REFUTED, tuple(reasons), found.hypotheses, "nothing")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from symgauge.certify.certificate import Carried
 from symgauge.certify.verification import MALFORMED
 from symgauge.derivation.algebra import rank_of, structural_part, structure_of
 from symgauge.derivation.facts import tensors_of
@@ -44,20 +45,24 @@ DECIDED = (
 )
 
 
-def disagreements(record: DerivationRecord, seen: list[int] | None = None) -> Iterator[str]:
+def disagreements(
+    record: DerivationRecord, seen: list[int] | None = None, carried: Carried | None = None,
+) -> Iterator[str]:
     """Facts of the record that are not those of its program.
 
-    To `seen` goes how many discrete elements are found, where they are looked for.
+    To `seen` goes how many discrete elements are found, where they are looked for. `carried`: what
+    its certificate carries, to be read once.
     """
+    carried = carried or Carried(record.certificate)
     try:
-        network = record.network()
+        network = carried.network
         yield from _difference("tensors", record.tensors, tensors_of(network))
         yield from _difference("unread_tensors", record.unread_tensors, unread_tensors(network))
         restated = any(entry.full is not None for entry in record.generators)
         if record.full_tensors is None and restated or (
                 record.full_sizes is None and record.full_tensors is not None):
             yield "it speaks of full sizes, and names none"
-        yield from _of_families(record, network, [] if seen is None else seen)
+        yield from _of_families(record, carried, [] if seen is None else seen)
         yield from planted_disagreements(
             plain(record.planted), plain(record.generators), network)
     except (SymgaugeError, *MALFORMED) as error:
@@ -68,10 +73,10 @@ def _difference(name: str, said: object, found: object) -> Iterator[str]:
     return difference_of(name, plain(said), plain(found))
 
 
-def _of_families(record: DerivationRecord, network: Network, seen: list[int]) -> Iterator[str]:
+def _of_families(record: DerivationRecord, carried: Carried, seen: list[int]) -> Iterator[str]:
     """Statements, made anew from the certificate's vectors and the actions that are named."""
-    coordinates = Coordinates(network)
-    vectors, proofs = record.certificate.generators(network), record.certificate.proofs()
+    network, vectors = carried.network, carried.generators
+    coordinates, proofs = Coordinates(network), record.certificate.proofs()
     finite = FiniteActions(network)
     used: list[int] = []
     families: list[Family] = []
@@ -163,7 +168,9 @@ def _structural_disagreements(
                 yield f"no intertwiners prove family {entry.label!r:.80} for all sizes"
         elif entry.all_sizes != ("conjectured" if entry.full else "no"):
             yield f"all_sizes is {entry.all_sizes!r:.20} for family {entry.label!r:.80}"
-    rank = rank_of(network, everywhere)
+    # of all of them it is that of the certificate
+    every = all(entry.all_sizes == "proved" for entry in record.generators)
+    rank = record.orbit_dimension if every else rank_of(network, everywhere)
     wanted = structural_part(rank, record.orbit_dimension, plain(record.generators))
     yield from _difference("structural", record.structural, wanted)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from symgauge.certify.certificate import Carried
 from symgauge.certify.confirm import Confirmation, confirm
 from symgauge.certify.upgrade import upgraded
 from symgauge.certify.verification import Verification, rejected, verify
@@ -217,11 +218,11 @@ class Derivation(DerivationRecord):
         the full ones where both name the same.
         """
         changed = edited(self.plain())
-        seen: list[int] = []
-        wrong = [changed] if changed else list(disagreements(self, seen))
+        seen, carried = list[int](), Carried(self.certificate)
+        wrong = [changed] if changed else list(disagreements(self, seen, carried))
         if wrong:
             return rejected(*wrong)
-        found = verify(self.certificate)
+        found = verify(self.certificate, carried)
         if found.verdict is Verdict.REFUTED:
             return found
         reasons, settled = list(found.reasons), {*DECIDED, *settled_here(self)}

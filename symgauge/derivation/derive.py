@@ -336,8 +336,9 @@ def _stated(
         statements.append(statement(p, numbers, network, full))
     entries = plain(statements)
     planted = plant(network, entries, search.field, search.rng)
-    structural = rank_of(network, [
-        f for p in families if p.family.all_sizes for f in p.family.fields])
+    everywhere = [p for p in families if p.family.all_sizes]
+    structural = found.orbit_dimension if len(everywhere) == len(families) else rank_of(
+        network, [f for p in everywhere for f in p.family.fields])
     seconds["statement"] = time.perf_counter() - start
     facts = asked.said or {
         "about": [], "outputs": [[k, str(k)] for k in range(len(network.outputs))],

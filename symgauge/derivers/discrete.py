@@ -15,13 +15,11 @@ from math import factorial, prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.prime_field import PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move
-from symgauge.points.draw import joined, split
-from symgauge.points.places import Action, Places
+from symgauge.points.places import Indices, Places, Reordering
 from symgauge.points.reads import read_coordinates
 from symgauge.program.legs import Location
 from symgauge.program.network import Network
@@ -86,9 +84,9 @@ def _numbering(places: Mapping[int, list[Location]], covered: Container[Any]) ->
             yield from (other for i, other in enumerate(p.factors) if i != p.along)
 
 
-def _proved(network: Network, expression: Rearrangements, act: Action) -> bool:
-    """Whether the program is the same expression at act(theta)."""
-    return expression.proves(lambda t: split(network, act(joined(network, t), expression.negate)))
+def _proved(network: Network, expression: Rearrangements, act: Reordering) -> bool:
+    """Whether the program is the same expression at g.theta."""
+    return expression.proves(lambda t: act.moved(network, t, expression.negate))
 
 
 def _element(label: str, group: str, order: int, proved: bool = False) -> dict[str, Any]:
@@ -174,43 +172,35 @@ def _negated(indices: Sequence[Any], k: int) -> frozenset[int]:
     return frozenset(places[times % 2 == 1].tolist())
 
 
-def _permutations(indices: Sequence[Any], n: int) -> list[Action]:
+def _permutations(indices: Sequence[Any], n: int) -> list[Reordering]:
     """A transposition and the cycle through all n indices, which generate S_n."""
     first, cycle = np.arange(n), np.roll(np.arange(n), 1)
     first[:2] = first[1::-1] if n > 1 else first[:2]
     return [_reordered(indices, order) for order in ([first, cycle] if n > 2 else [first])]
 
 
-def _reordered(indices: Sequence[Any], order: npt.NDArray[np.int64]) -> Action:
-    def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
-        out = theta.copy()
-        # one after another: a tensor may carry the leg on two axes
-        for index in indices:
-            out[:, index] = out[:, index[order]]
-        return out
+def _reordered(indices: Sequence[Any], order: Indices) -> Reordering:
+    def change(entries: Indices, index: Indices) -> None:
+        entries[index] = entries[index[order]]
 
-    return act
+    # one after another: a tensor may carry the leg on two axes
+    return Reordering.of(indices, change)
 
 
-def _signs(indices: Sequence[Any], count: int) -> Iterator[Action]:
+def _signs(indices: Sequence[Any], count: int) -> Iterator[Reordering]:
     """The first, the second, ... of the leg's indices changes sign, everywhere.
 
     Where all indices may be permuted, one of these signs tells of the others.
     """
-    def sign(k: int) -> Action:
-        def act(theta: Array, negate: Callable[[Array], Array]) -> Array:
-            out = theta.copy()
-            for index in indices:
-                out[:, index[k]] = negate(out[:, index[k]])
-            return out
-        return act
+    def change(entries: Indices, index: Indices) -> None:
+        entries[index] = -entries[index]
 
-    return map(sign, range(count))
+    return (Reordering.of([index[k] for index in indices], change) for k in range(count))
 
 
 def _negative(
-    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Action], bool],
-    proved: Callable[[Action], bool],
+    families: Sequence[Family], coordinates: Coordinates, holds: Callable[[Reordering], bool],
+    proved: Callable[[Reordering], bool],
 ) -> list[dict[str, Any]]:
     """Rescalings by s = -1, where the positive ones are a family with integer weights."""
     found, shared = [], Counter(family.tensors for family in families)

@@ -46,22 +46,23 @@ def _value(
 
 
 def values_after(
-    network: Network, domain: Domain, before: Sequence[Array], parameters: Mapping[str, Array],
+    network: Network, domain: Domain, before: Sequence[Array], changed: Mapping[str, Array],
 ) -> list[Array]:
-    """`values` at other parameters and the same inputs: a line is computed where what it reads is
-    not what it was.
+    """`values` where some parameters are others: a line is computed where what it reads is not
+    what it was, and is else the object that it was.
 
     before: the lines at the first parameters, in a domain whose values depend on the arguments
     alone. What moves a few tensors costs as many lines as differ, not the whole program. Not for
     programs with branches, which a domain is told one after another.
     """
     out = list(before)
-    waiting = list(network.parameter_nodes)
+    waiting = [i for i, p in zip(network.parameter_nodes, network.parameters, strict=True)
+               if p.name in changed]
     asked = set(waiting)
     while waiting:
         # ascending: what a line reads has been made before it
         i = heappop(waiting)
-        anew = _value(network, i, domain, parameters, {}, out)
+        anew = _value(network, i, domain, changed, {}, out)
         if np.array_equal(anew, before[i]):
             continue
         out[i] = anew

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from symgauge.exact.blocks import AbstractBlocks, NumpyBlocks
 from symgauge.exact.elimination import Echelon, echelon
-from symgauge.exact.prime_field import Array, PrimeField
+from symgauge.exact.prime_field import Array
 
 #: flint's time goes with the entries, which are converted one by one, and elimination's with the
 #: shorter side: entries up to ALWAYS + EACH * side are flint's (measured, conversion included).
@@ -84,48 +84,6 @@ def rank(matrix: Array, p: int, backend: str | None = None) -> int:
     # tall: once every column has its pivot, the rows that are left cost nothing
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     return _echelon(tall, p, backend)[0].rank
-
-
-def series_ranks(coefficients: Array, p: int, wanted: int | None = None) -> list[int]:
-    """Lower bounds on the rank over GF(p)((s)), from the coefficients of s^0, ..., s^(n-1).
-
-    Entry j counts the invariant factors s^d with d <= j (Smith's form over GF(p)[[s]]): as many
-    rows and columns have a minor that is not 0. It is the rank at s = 0 of the rows' span, j times
-    enlarged by s^-1 times its elements that vanish there: what one coefficient less decides. Found
-    by left null vectors of constant matrices. No more are computed once `wanted` is reached.
-
-    >>> s, one = np.array([[0.0]]), np.array([[1.0]])
-    >>> series_ranks(np.stack([s, one]), 7), series_ranks(np.stack([s, s]), 7)
-    ([0, 1], [0, 0])
-    """
-    field, rows = PrimeField(p), coefficients.shape[1]
-    found: list[int] = []
-    while True:
-        dependent = nullspace(np.ascontiguousarray(coefficients[0].T), p)
-        found.append(rows - len(dependent))
-        known = len(coefficients) - 1
-        if not known or not len(dependent) or found[-1] == wanted:
-            return found + [found[-1]] * (known if not len(dependent) else 0)
-        # a null vector is 1 at a row of its own and 0 at those of the others, the last ones
-        own = rows - 1 - np.argmax(dependent[:, ::-1] != 0.0, axis=1)
-        others = np.setdiff1d(np.arange(rows), own)
-        weights = dependent[:, others]
-        grown = np.empty((known, *coefficients.shape[1:]))
-        grown[:, others] = coefficients[:known, others]
-        for k in range(known):
-            grown[k, own] = field.add(
-                coefficients[k + 1, own], field.matmul(weights, coefficients[k + 1, others]))
-        coefficients = grown
-
-
-def series_rank(coefficients: Array, p: int) -> int:
-    """The last of `series_ranks`: invariant factors that the coefficients decide.
-
-    >>> s, one = np.array([[0.0]]), np.array([[1.0]])
-    >>> series_rank(np.stack([s, one]), 7), series_rank(np.stack([s, s]), 7)
-    (1, 0)
-    """
-    return series_ranks(coefficients, p)[-1]
 
 
 def row_reduce(

@@ -13,6 +13,7 @@ from symgauge.exact.running_rank import RunningRank
 from symgauge.lie.brackets import bracket, meeting_pairs
 from symgauge.lie.constants import Constants
 from symgauge.lie.fields import VectorField, coordinates_in, independent
+from symgauge.lie.generated import generated_constants
 
 #: A pair of fields by their numbers, and its bracket.
 Bracket = tuple[tuple[int, int], VectorField]
@@ -47,6 +48,9 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     where that is HIGH). Brackets of long fields are not made: there is no algebra then, and no
     pair that is known to leave the span.
     """
+    found = generated_constants(basis)
+    if found is not None:
+        return Closure(tuple(basis), found)
     fields = list(basis)
     degree = max((f.degree for f in basis), default=0)
     highest = 2 * degree if degree < HIGH else degree

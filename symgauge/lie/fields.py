@@ -275,6 +275,43 @@ def orbit_rank(fields: Sequence[VectorField], theta: Array, field: PrimeField) -
     return sparse_rank([f.entries_at(point, field) for f in fields], field.p)
 
 
+class Owned:
+    """Fields with terms that one of them alone has, which tell its weight in a combination.
+
+    Without these some of the others have such terms, and so on.
+    """
+
+    def __init__(self, basis: Sequence[VectorField]) -> None:
+        self._basis = basis
+        #: By the term that a field alone has among those that are left: one layer after another.
+        self._layers: list[dict[tuple[int, Monomial], int]] = []
+        #: The fields that are left in the end.
+        self.core = list(range(len(basis)))
+        while True:
+            owner: dict[tuple[int, Monomial], int] = {}
+            for i in self.core:
+                for key in basis[i].terms:
+                    owner[key] = -1 if key in owner else i
+            own = {i: key for key, i in owner.items() if i >= 0}
+            if not own:
+                break
+            self._layers.append({key: i for i, key in own.items()})
+            self.core = [i for i in self.core if i not in own]
+
+    def told(self, target: VectorField) -> tuple[dict[int, Fraction], VectorField]:
+        """The weights that are not 0 of the fields with such terms, and what they leave."""
+        weights: dict[int, Fraction] = {}
+        for owned in self._layers:
+            told = [(owned[key], key, c) for key, c in target.terms.items() if key in owned]
+            new = {i: c / self._basis[i].terms[key] for i, key, c in told}
+            if new:
+                weights |= new
+                target = VectorField(added(_weighted(
+                    [target, *(self._basis[i] for i in new)],
+                    [Fraction(1), *(-w for w in new.values())])))
+        return weights, target
+
+
 def coordinates_in(
     basis: Sequence[VectorField], targets: Sequence[VectorField], field: PrimeField
 ) -> list[dict[int, Fraction] | None]:
@@ -283,28 +320,13 @@ def coordinates_in(
     The weights that are not 0, by the number of their field. Solved mod p, reconstructed, and then
     checked over QQ.
     """
-    owner: dict[tuple[int, Monomial], int] = {}
-    for i, f in enumerate(basis):
-        for key in f.terms:
-            owner[key] = -1 if key in owner else i
-    # a term that one basis field alone has tells that field's weight
-    own = {i: key for key, i in owner.items() if i >= 0}
-    owned = {key: i for i, key in own.items()}
-    core = [i for i in range(len(basis)) if i not in own]
-    found: list[dict[int, Fraction]] = []
-    rests = []
-    for target in targets:
-        told = ((owned[key], c) for key, c in target.terms.items() if key in owned)
-        weights = {i: c / basis[i].terms[own[i]] for i, c in told}
-        found.append(weights)
-        rests.append(VectorField(added(_weighted(
-            [target, *(basis[i] for i in weights)], [Fraction(1), *(-w for w in weights.values())]
-        ))) if weights else target)
-    left = [k for k, rest in enumerate(rests) if rest or not own]
+    owned = Owned(basis)
+    core, told = owned.core, [owned.told(target) for target in targets]
+    left = [k for k, (_, rest) in enumerate(told) if rest or len(core) == len(basis)]
     solved = dict(zip(left, _by_elimination(
-        [basis[i] for i in core], [rests[k] for k in left], field), strict=True))
+        [basis[i] for i in core], [told[k][1] for k in left], field), strict=True))
     out: list[dict[int, Fraction] | None] = []
-    for k, weights in enumerate(found):
+    for k, (weights, _) in enumerate(told):
         among = solved.get(k, [Fraction(0)] * len(core))
         if among is None:
             out.append(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from symgauge.domains.residues import ResidueDomain
 from symgauge.errors import UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.cells import balanced_shadow, branch_patterns, draw_reals
-from symgauge.points.draw import Point, joined, split
+from symgauge.points.draw import Point, Tensors
 from symgauge.points.inputs import residue_inputs
 from symgauge.points.roots import root_plan, settle_roots
 from symgauge.points.rows import Lifted
@@ -26,8 +27,51 @@ SIZES = (1.0, 4.0, 16.0)
 #: Points with all their roots at which it has to hold, and how often POINTS of them are drawn.
 ENOUGH, DRAWS = 8, 12
 
-#: A map of parameter vectors (points, coordinates), given how its number system negates.
-Action = Callable[[Array, Callable[[Array], Array]], Array]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reordering:
+    """g.theta: its entries `at` are those of theta at `source`, some of them negated.
+
+    Both are numbers of coordinates, of the same tensor.
+    """
+
+    at: Indices
+    source: Indices
+    negative: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, places: Sequence[Indices], change: Callable[[Indices, Indices], None]) -> Self:
+        """One step for each array of coordinates: `change` moves numbers of entries in place.
+
+        A number turns its sign where the entry does. It is asked with all numbers, and with the
+        places among them of those coordinates.
+        """
+        all_places = np.unique(np.concatenate([index.reshape(-1) for index in places]))
+        numbers = np.arange(1, len(all_places) + 1)
+        for index in places:
+            change(numbers, np.searchsorted(all_places, index))
+        moved = np.flatnonzero(numbers != np.arange(1, len(all_places) + 1))
+        numbers = numbers[moved]
+        return cls(all_places[moved], all_places[np.abs(numbers) - 1], numbers < 0)
+
+    def moved(
+        self, network: Network, tensors: Tensors, negate: Callable[[Array], Array]
+    ) -> dict[str, Array]:
+        """The tensors of g.theta that are not those of theta, batch first."""
+        names, starts = list(network.offsets), np.array(list(network.offsets.values()))
+        own, out = np.searchsorted(starts, self.at, side="right") - 1, {}
+        for k in np.unique(own).tolist():
+            mine, tensor = own == k, tensors[names[k]]
+            flat = tensor.reshape(len(tensor), -1)
+            entries, negative = flat[:, self.source[mine] - starts[k]], self.negative[mine]
+            if negative.any():
+                entries[:, negative] = negate(entries[:, negative])
+            changed = flat.copy()
+            changed[:, self.at[mine] - starts[k]] = entries
+            out[names[k]] = changed.reshape(tensor.shape)
+        return out
 
 
 def _shadows(network: Network, rng: np.random.Generator) -> list[Mapping[str, Array]]:
@@ -46,7 +90,6 @@ class _Batch:
     shadow: Mapping[str, Array]
     seed: int
     point: Point
-    theta: Array
     lines: Sequence[Array]
     domain: ResidueDomain
 
@@ -60,8 +103,8 @@ class Places:
         self._plan = root_plan(network, field, True)
         self._batches: dict[int, _Batch] = {}
 
-    def hold(self, act: Action) -> bool:
-        """f(act(theta), x) = f(theta, x) at random exact points, on the same cells.
+    def hold(self, act: Reordering) -> bool:
+        """f(g.theta, x) = f(theta, x) at random exact points, on the same cells.
 
         With branches, on cells of several sizes: on one cell a unit may be dead that is moved.
         """
@@ -90,8 +133,7 @@ class Places:
             settle_roots(germ_of(network), field, rng, self._plan, point)
             domain, lifted = self._lifted(point, point.patterns)
             lines = lifted.values(point.parameters, point.inputs)
-            self._batches[k] = _Batch(
-                shadow, seed, point, joined(network, point.parameters), lines, domain)
+            self._batches[k] = _Batch(shadow, seed, point, lines, domain)
         return self._batches[k]
 
     def _patterns(self, shadow: Mapping[str, Array], seed: int) -> list[Array]:
@@ -102,17 +144,21 @@ class Places:
             self._field, point.salt, POINTS, patterns, self._plan.twisted)
         return domain, Lifted(self._network, domain, POINTS)
 
-    def _compared(self, act: Action, batch: _Batch) -> npt.NDArray[np.bool_]:
+    def _compared(self, act: Reordering, batch: _Batch) -> npt.NDArray[np.bool_]:
         """Whether the values are the same, at each point of one cell that has its roots."""
         network, point = self._network, batch.point
-        moved = split(network, act(joined(network, batch.shadow), np.negative))
+        moved = dict(batch.shadow)
+        if point.patterns:
+            moved |= act.moved(network, batch.shadow, np.negative)
         domain, lifted = self._lifted(point, self._patterns(moved, batch.seed))
-        after = split(network, act(batch.theta, self._field.neg))
+        after = act.moved(network, point.parameters, self._field.neg)
         lines = (
-            lifted.values(after, point.inputs) if point.patterns
+            lifted.values({**point.parameters, **after}, point.inputs) if point.patterns
             else lifted.values_after(batch.lines, after))
         same = np.ones(POINTS, dtype=bool)
         for i in lower(network).outputs:
+            if lines[i] is batch.lines[i]:
+                continue
             a, b = np.broadcast_arrays(batch.lines[i], lines[i])
             # a series counts as one value: its coefficients stand one after another
             equal = (a == b).reshape(-1, POINTS, a[0].size) if len(a) > 1 else np.broadcast_to(

@@ -17,7 +17,8 @@ from symgauge.domains.evaluate import cotangents, values, values_after
 from symgauge.domains.residues import ResidueDomain
 from symgauge.domains.series import SeriesDomain
 from symgauge.errors import UndecidedError
-from symgauge.exact.linear_algebra import rank, series_rank
+from symgauge.exact.linear_algebra import rank
+from symgauge.exact.series_rank import series_rank
 from symgauge.points.cells import branch_patterns, branches_below, cell_patterns
 from symgauge.points.draw import Draw, Point
 from symgauge.points.inputs import residue_inputs
@@ -225,9 +226,9 @@ class Lifted:
         )
 
     def values_after(
-        self, before: Sequence[Array], parameters: Mapping[str, Array]
+        self, before: Sequence[Array], changed: Mapping[str, Array]
     ) -> list[Array]:
-        """Every line at other parameters and the same inputs (see `values_after`)."""
+        """Every line where these parameters are others (see `values_after`)."""
         return values_after(
             self._network, self.domain, before,
-            {n: self.constant(v) for n, v in parameters.items()})
+            {n: self.constant(v) for n, v in changed.items()})

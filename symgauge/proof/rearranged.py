@@ -37,8 +37,11 @@ class Rearrangements:
         """-a, of terms."""
         return self._domain.scale(a, Fraction(-1))
 
-    def proves(self, act: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> bool:
-        """Whether `act` on the parameters' symbols (batch of one) leaves every output as it is."""
+    def proves(self, moved: Callable[[Mapping[str, Array]], Mapping[str, Array]]) -> bool:
+        """Whether every output stays as it is where the parameters' symbols (batch of one) move.
+
+        `moved` gives those that do, from all of them.
+        """
         if not self._written:
             return False
         try:
@@ -50,9 +53,9 @@ class Rearrangements:
                           for i in self._program.inputs}
                 self._usual = values(self._program, self._domain, self._symbols, inputs)
             # a value here is its arguments' alone, of steps and rankings too
-            moved = values_after(self._program, self._domain, self._usual, act(self._symbols))
+            lines = values_after(self._program, self._domain, self._usual, moved(self._symbols))
         except (UndecidedError, UnsupportedOpError):
             self._written = self._usual is not None  # else it is no better with other parameters
             return False
         return all(
-            np.array_equal(self._usual[k], moved[k]) for k in self._program.outputs)
+            np.array_equal(self._usual[k], lines[k]) for k in self._program.outputs)

@@ -315,6 +315,17 @@ def test_tokens_and_roots_need_no_hypothesis(name: str) -> None:
     assert found(known(name), rank + 1)[1] == rank
 
 
+def test_what_lower_orders_show_stands_where_higher_ones_are_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = known("swiglu_nobias")  # P = 36, rank 32 at order 3
+    monkeypatch.setattr("symgauge.certify.evidence.series.MAX_HELD", 36**2 * 6 // 2)
+    assert found(network)[1] == 32
+    monkeypatch.setattr("symgauge.certify.evidence.series.MAX_HELD", 36**2 * 4 // 2)
+    with pytest.raises(BadInputError, match="36 parameters, as power series of order 5"):
+        found(network)
+
+
 def test_a_hypothesis_on_roots_is_discharged(monkeypatch: pytest.MonkeyPatch) -> None:
     """lm_untied_softmax behind a norm, with tokens: UNKNOWN over residues."""
     monkeypatch.setattr("symgauge.derivation.derive.all_evidence", dict)

@@ -23,7 +23,7 @@ from symgauge.domains.evaluate import cotangents, tangents, values
 from symgauge.domains.real import RealDomain
 from symgauge.domains.series import SeriesDomain
 from symgauge.errors import BadInputError, CaptureError, FlowError
-from symgauge.exact.linear_algebra import rank, series_rank
+from symgauge.exact.linear_algebra import rank
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.lie.fields import VectorField
 from symgauge.nn import OdeFlow
@@ -318,28 +318,6 @@ def test_a_flow_inside_a_field_is_refused() -> None:
 
 
 # -- the two ranks -------------------------------------------------------------------------------
-
-
-def test_series_rank_counts_invariant_factors() -> None:
-    rng = np.random.default_rng(2)
-    order, n = 4, 5
-    # u diag(1, s, s^3, s^4, 0) v: the first three are decided modulo s^4
-    u, v = (FIELD.random(rng, (order, n, n)) for _ in range(2))
-    middle = np.zeros((order, n, n))
-    for i, power in enumerate((0, 1, 3)):
-        middle[power, i, i] = 1.0
-
-    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        out = np.zeros((order, n, n))
-        for i in range(order):
-            for j in range(order - i):
-                out[i + j] = FIELD.add(out[i + j], FIELD.matmul(a[i], b[j]))
-        return out
-
-    whole = product(product(u, middle), v)
-    assert series_rank(whole, FIELD.p) == 3
-    assert series_rank(whole[:3], FIELD.p) == 2
-    assert rank(whole.reshape(order * n, n), FIELD.p) == 5  # the span of coefficients is larger
 
 
 def test_the_end_of_a_linear_flow_is_not_its_trajectory() -> None:

@@ -41,8 +41,8 @@ from symgauge.domains.evaluate import cotangents, values
 from symgauge.domains.leading import LeadingDomain
 from symgauge.domains.series import SeriesDomain
 from symgauge.errors import BadInputError, InconsistentError, SizeError
-from symgauge.exact.linear_algebra import series_ranks
 from symgauge.exact.prime_field import PrimeField
+from symgauge.exact.series_rank import SeriesRank
 from symgauge.points.cells import branch_patterns
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens, residue_inputs
@@ -52,10 +52,11 @@ from symgauge.program.array import Array
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
-#: Orders that are tried one after the other; no higher one is accepted.
-ORDERS = (8, 14, 24)
-#: Entries of the coefficients of all rows at most (2 GB of float64).
-MAX_ENTRIES = 1 << 28
+#: Orders that are tried one after the other; no higher one is accepted. Most networks need 5 or
+#: less, at half of the cost of 8.
+ORDERS = (5, 8, 14, 24)
+#: Coefficients that are held of the rows, at most (2 GB).
+MAX_HELD = 1 << 29
 #: Rows that are drawn for each that is taken, where there are pieces.
 SHARE = 4
 
@@ -130,10 +131,10 @@ def ranks_along(
     if not total:
         return [0]
     count = SPARE + (4 * total if cell else total if has_tokens(network) else wanted)
-    if curve.order * count * total > MAX_ENTRIES:
+    if curve.order * total**2 > 2 * MAX_HELD:
         raise SizeError(
-            f"{count} rows of {total} power series of order {curve.order} are more than "
-            f"{MAX_ENTRIES} numbers; make the network smaller with --set, or certify without series"
+            f"{total} parameters, as power series of order {curve.order}, are more than "
+            f"{MAX_HELD} numbers; make the network smaller with --set, or certify without series"
         )
     draw = Draw(network, field, rng, cell=cell)
     if not cell:
@@ -175,10 +176,12 @@ def _ranks_of(
     reason = point.settle()
     if reason:
         raise no_curve(reason)
-    rows = np.concatenate(list(_rows(point, curve.order, count)), axis=1)
-    if rows.shape[1] < wanted:
+    running = SeriesRank(int(read.sum()), curve.order, field.p)
+    for rows in _rows(point, curve.order, count, running.batch):
+        running.add(rows if read.all() else rows[:, :, read])
+    if running.seen < wanted:
         raise no_curve("a quotient or a root is undefined at e = 0")
-    return series_ranks(rows[:, :, read] if not read.all() else rows, field.p, wanted)
+    return running.ranks
 
 
 def _branches(
@@ -204,11 +207,11 @@ def _from_every_piece(patterns: Sequence[Array], count: int) -> npt.NDArray[np.i
     return np.sort(np.argsort(turn, kind="stable")[:count])
 
 
-def _rows(point: Point, order: int, count: int) -> Iterator[Array]:
-    """Rows v^T J as power series, shape (order, rows, coordinates), some at a time."""
+def _rows(point: Point, order: int, count: int, most: int) -> Iterator[Array]:
+    """Rows v^T J as power series, shape (order, rows, coordinates), `most` at a time."""
     lowered, field = lower(point.network), point.field
     entries = sum(prod(n.shape) for n in lowered.nodes) * order
-    step = int(max(8, min(1024, CHUNK_ENTRIES // max(entries, 1))))
+    step = int(max(8, min(most, CHUNK_ENTRIES // max(entries, 1))))
     for first in range(0, count, step):
         at = np.arange(first, min(first + step, count))
         batch = len(at)

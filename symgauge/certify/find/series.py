@@ -20,6 +20,7 @@ from symgauge.certify.evidence.start import (
 from symgauge.domains.evaluate import values
 from symgauge.domains.known import arguments_of, inverse_root
 from symgauge.domains.leading import LeadingDomain
+from symgauge.errors import SizeError
 from symgauge.exact.prime_field import PrimeField
 from symgauge.points.cells import branch_patterns
 from symgauge.points.inputs import residue_inputs
@@ -239,10 +240,16 @@ def find(
     # a series without e is a number
     for order in ORDERS if scaled else (1,):
         progress(f"series: rank modulo e^{order}")
-        found = ranks_along(network, Curve(scaled, order), read, cell, wanted, field, rng)
+        try:
+            found = ranks_along(network, Curve(scaled, order), read, cell, wanted, field, rng)
+        except SizeError:
+            if best[1] < 0:
+                raise
+            break  # what lower orders show stands
         grown = found[-1] > best[1]
         if grown:
             best = Curve(scaled, found.index(found[-1]) + 1), found[-1]
-        if best[1] >= wanted or not grown:
+        # up to ORDERS[1] hardly any factor may be seen yet
+        if best[1] >= wanted or not grown and order > ORDERS[1]:
             break
     return best
