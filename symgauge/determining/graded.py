@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.determining.basket import Values
-from symgauge.points.grading import grading
+from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array

@@ -19,8 +19,8 @@ from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
-from symgauge.points.circuits import Circuits
-from symgauge.points.grading import grading
+from symgauge.determining.circuits import Circuits
+from symgauge.determining.grading import grading
 from symgauge.program.lower import is_piecewise
 
 #: Null vectors whose degree is looked at, and how many may be without a field.

@@ -48,14 +48,14 @@ def close(basis: Sequence[VectorField], field: PrimeField, limit: int) -> Closur
     where that is HIGH). Brackets of long fields are not made: there is no algebra then, and no
     pair that is known to leave the span.
     """
+    if sum(len(f.terms) for f in basis if f.degree >= HIGH) > LONG:
+        return Closure(tuple(basis), None)
     found = generated_constants(basis)
     if found is not None:
         return Closure(tuple(basis), found)
     fields = list(basis)
     degree = max((f.degree for f in basis), default=0)
     highest = 2 * degree if degree < HIGH else degree
-    if sum(len(f.terms) for f in basis if f.degree >= HIGH) > LONG:
-        return Closure(tuple(fields), None)
     constants: Constants = {}
     outside: dict[tuple[int, int], VectorField] = {}
     done = 0

@@ -18,7 +18,7 @@ from symgauge.kernel.check import check
 from symgauge.lie.algebra import HIGH, LONG, structure_constants
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
-from symgauge.points.circuits import Circuits
+from symgauge.determining.circuits import Circuits
 
 FIELD = PrimeField(next(primes()))
 #: With the degree of the highest field.

@@ -38,10 +38,10 @@ import numpy as np
 from symgauge.certify.assumptions import Assumptions
 from symgauge.certify.claim import at_these_durations
 from symgauge.certify.evidence.kind import Question
-from symgauge.certify.evidence.radicands import about_radicands
 from symgauge.certify.evidence.transcendental import about_constants, about_functions
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.points.parts import rank_by_parts
+from symgauge.points.radicands import about_radicands
 from symgauge.points.rank import rank_at_point
 from symgauge.points.roots import root_plan
 from symgauge.points.rows import FUNCTIONS, RANK_ORDER
