@@ -23,8 +23,8 @@ from symgauge.determining.circuits import Circuits
 from symgauge.determining.grading import grading
 from symgauge.program.lower import is_piecewise
 
-#: Null vectors whose degree is looked at, and how many may be without a field.
-LOOKED_AT, WITHOUT = 24, 4
+#: Null vectors whose degree is looked at, those that may have none, and those without a field.
+LOOKED_AT, NONE, WITHOUT = 24, 6, 4
 #: Terms within bounds, and of one weight; cubes of their numbers that are solved in all.
 MOST_TERMS, OF_WEIGHT, WORK = 40_000, 1_500, 4_000_000_000
 
@@ -64,13 +64,14 @@ class Interpolated:
     def _lowest_first(self, circuits: Circuits) -> Iterator[list[int]]:
         """Components of null vectors outside the known span when they are taken."""
         every = np.flatnonzero(self._read).tolist()
-        forms, found = self._outside(), []
+        forms, found, lost = self._outside(), [], 0
         for value in circuits.at(self._point):
             if self._raises(value, forms):
                 degree = circuits.degree(self._point, sorted(value), every)
+                lost += degree is None
                 if degree is not None:
                     found.append(((degree + 1) * len(value), sorted(value), value))
-                if len(found) == LOOKED_AT:
+                if len(found) == LOOKED_AT or lost == NONE:
                     break
         for _, support, value in sorted(found, key=lambda entry: entry[0]):
             if self._raises(value, self._outside()):
