@@ -48,7 +48,7 @@ def _on_axis(search: Search, state: tuple[tuple[int, int], ...], n: int) -> Iter
     if len(free) < n:
         for start, stop in _ranges(free):
             kind = fixing(start, stop)
-            yield Family(kind, (), n, tuple(moves), search.coordinates.fields(kind, 1, n, moves))
+            yield from search.family(kind, (), n, moves)
 
 
 def _moves(search: Search, state: tuple[tuple[int, int], ...], n: int) -> Iterator[Move]:

@@ -6,7 +6,7 @@ found satisfies the equations at fresh inputs, parameters and cells; nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, islice
@@ -26,6 +26,8 @@ from symgauge.families.kinds import kinds_on_legs
 from symgauge.families.kinds.diagonal import SCALING
 from symgauge.families.kinds.other import GENERATORS
 from symgauge.families.kinds.translation import SHIFT
+from symgauge.families.offsets import with_offsets
+from symgauge.lie.fields import VectorField
 from symgauge.points.draw import Draw
 from symgauge.points.rows import SPARE, jacobian_rows
 from symgauge.program.legs import Axis, Location
@@ -47,8 +49,11 @@ class Search:
     def __init__(self, network: Network, field: PrimeField, rng: np.random.Generator) -> None:
         self.network, self.field, self.rng = network, field, rng
         self.coordinates = Coordinates(network)
+        # of the program in which a gain u + w is plain: the equations are in these
+        self._plain = Coordinates(network.plain)
         self.legs, self.places, self.axes = follow(network)
         self._pools: dict[int, tuple[Array, ...]] = {}
+        self._formless: list[Family] = []
 
     # -- rows ----------------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class Search:
                 if kind.is_scaling:
                     together = joined(chosen)
                     chosen = [replace(m, weight=m.weight / together[0].weight) for m in together]
-                yield self._family(kind, copies, size, chosen)
+                yield from self.family(kind, copies, size, chosen)
             else:
                 where = uneven.setdefault(pattern[-1][0], [])
                 where += [(slot, pattern) for slot in covered]
@@ -182,16 +187,20 @@ class Search:
         fields = []
         for slot, pattern in parts:
             chosen = [replace(moves[m], weight=w) for m, w in pattern]
-            fields.append(self.coordinates.fields(kind, prod(copies), size, chosen)[slot])
-        names = dict.fromkeys(moves[m].parameter for _, pattern in parts for m, _ in pattern)
-        shown = tuple(Move(n, "+c", None, Fraction(0)) for n in names)
-        return Family(GENERATORS, (), 1, shown, tuple(fields))
+            fields.append(self._plain.fields(kind, prod(copies), size, chosen)[slot])
+        return _generated([moves[m] for _, pattern in parts for m, _ in pattern], fields)
 
-    def _family(
+    def family(
         self, kind: Kind, copies: tuple[int, ...], size: int, moves: Sequence[Move]
-    ) -> Family:
-        fields = self.coordinates.fields(kind, prod(copies), size, moves)
-        return Family(kind, copies, size, tuple(moves), fields)
+    ) -> Iterator[Family]:
+        """The family of moves of coordinates as one of parameters; what has no form there waits."""
+        fields = self._plain.fields(kind, prod(copies), size, moves)
+        own = with_offsets(
+            Family(kind, copies, size, tuple(moves), fields), self.network.added)
+        if own is None:
+            self._formless.append(_generated(moves, fields))
+        else:
+            yield own
 
     def _copies(self, legs: Sequence[int]) -> tuple[int, ...]:
         return tuple(self.legs.leg_size(leg) for leg in legs)
@@ -272,14 +281,15 @@ class Search:
         everything = common_copies(places, leg)
         for k in range(len(everything), -1, -1):
             for copies in combinations(everything, k):
-                family = self._matrix_family(places, list(copies), size)
-                if family is not None:
-                    yield family
+                found = self._matrix_kind(places, list(copies), size)
+                if found is not None:
+                    kind, moves = found
+                    yield from self.family(kind, self._copies(copies), size, moves)
                     return
 
-    def _matrix_family(
+    def _matrix_kind(
         self, places: Sequence[Location], copies: list[int], size: int
-    ) -> Family | None:
+    ) -> tuple[Kind, list[Move]] | None:
         first = places[0].parity
         forms: list[Form] = ["g" if p.parity == first else "g^-T" for p in places]
         moves = [
@@ -308,7 +318,7 @@ class Search:
                         spanned[c * len(wanted) + b, at] = self.field.residue(w)
             # more may solve the equations: a matrix that only moves what a norm cannot see
             if rank(np.concatenate([spanned, found]), self.field.p) == len(found):
-                return self._family(kind, self._copies(copies), size, moves)
+                return kind, moves
         return None
 
     def _diagonals(self, leg: int, places: Sequence[Location]) -> Iterator[Family]:
@@ -345,7 +355,11 @@ class Search:
         yield from self._patterns(moves, SCALING, (), 1)
 
     def general(self) -> Iterator[Family]:
-        """The mode ansatz on all tensors at once, one generator a family."""
+        """What was found without an action, then the mode ansatz on all tensors at once.
+
+        Of the ansatz one generator is a family.
+        """
+        yield from self._formless
         solvers = [self.nullspace, self.at_duration] if self.network.has_flows else [
             self.nullspace]
         for solve in solvers:
@@ -353,6 +367,13 @@ class Search:
                                         self._signature, solve, MAX_UNKNOWNS)
             for f in fields:
                 yield Family(GENERATORS, (), 1, touched(self.network, f), (f,))
+
+
+def _generated(moves: Iterable[Move], fields: Iterable[VectorField]) -> Family:
+    """Fields as a family of its own, without an action: of its moves what they move is told."""
+    names = dict.fromkeys(m.parameter for m in moves)
+    shown = tuple(Move(n, "+c", None, Fraction(0)) for n in names)
+    return Family(GENERATORS, (), 1, shown, tuple(fields))
 
 
 def residues(values: npt.NDArray[np.object_], field: PrimeField) -> Array:

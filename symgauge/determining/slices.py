@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from math import prod
 
@@ -104,10 +105,11 @@ def choose_slices(
             continue  # it would leave an earlier slice
         for move in family.moves:
             if _uses_up(move, family, coordinates):
-                through = Through(
-                    move.parameter, family.kind, family.copies, family.size, family.moves
-                )
-                chosen.append((family, through))
+                u = level.search.network.added.get(move.parameter, Fraction(0))
+                held = replace(move, offset=u)
+                moves = tuple(held if m is move else m for m in family.moves)
+                chosen.append((family, Through(
+                    move.parameter, family.kind, family.copies, family.size, moves)))
                 break
     return chosen
 
@@ -121,8 +123,8 @@ def _uses_up(move: Move, family: Family, coordinates: Coordinates) -> bool:
     if any(m.sum_of for m in family.moves):
         return False
     if family.kind.is_scaling:
-        # a gain with an offset would bring 1/(w + u), which is no Laurent monomial
-        plain = all(m.form == "s^k" and m.weight.denominator == 1 and not m.offset
+        # what is scaled about another number brings 1/(w + u), which is no Laurent monomial
+        plain = all(m.form == "s^k" and m.weight.denominator == 1 and not coordinates.offset(m)
                     for m in family.moves)
         if not plain or abs(move.weight) != 1:
             return False

@@ -63,7 +63,7 @@ def _move_with(move: Move, offsets: Offsets, own: str | None) -> Move | None:
             move.parameter in offsets and not added and move.form != "s^k"):
         return None
     says = move.form in ("s^k", "+c/T") or move.parameter == own
-    return replace(move, offset=u) if says else move
+    return replace(move, offset=move.offset + u) if says else move
 
 
 def _without(moves: Sequence[Move]) -> tuple[Move, ...]:

@@ -147,6 +147,14 @@ class Network:
         """What is added to parameters to give their coordinates, where it is not 0."""
         return {p.name: p.added for p in self.parameters if p.added}
 
+    @property
+    def plain(self) -> Network:
+        """The same program with its coordinates for parameters."""
+        nodes = tuple(
+            replace(n, leaf=replace(n.leaf, added=Fraction(0)))
+            if isinstance(n.leaf, Parameter) else n for n in self.nodes)
+        return replace(self, nodes=nodes)
+
     def fixed(self, values: Mapping[str, Fraction]) -> Network:
         """The same program with some parameters' coordinates held at one number each."""
         nodes = tuple(

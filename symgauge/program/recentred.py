@@ -62,10 +62,13 @@ def _added(network: Network, line: int, parameter: int) -> Fraction | None:
 
 
 def _number(network: Network, node: Node) -> Fraction | None:
-    """The value of all entries of a constant, moved perhaps."""
-    while isinstance(node.op, Structural) and len(node.inputs) == 1:
+    """The value of all entries of a constant, moved perhaps, or of a multiple of one."""
+    factor = Fraction(1)
+    while len(node.inputs) == 1 and node.op is not None and (
+            isinstance(node.op, Structural) or node.op.law == "multiple"):
+        factor *= node.attrs.get("factor", 1)
         node = network.nodes[node.inputs[0]]
     if not isinstance(node.leaf, Constant) or node.leaf.unknown:
         return None
     values = {node.leaf.table[k] for k in set(node.leaf.index.reshape(-1).tolist())}
-    return values.pop() if len(values) == 1 else None
+    return factor * values.pop() if len(values) == 1 else None

@@ -114,3 +114,33 @@ def test_another_number_in_a_record_is_refused() -> None:
     assert recentred(there.network).offsets == there.offsets
     assert same_program(there.network, there.network) and not same_program(
         there.network, network)
+
+
+class Shifted(nn.Module):
+    """Two linear maps whose biases are b + u and c - v."""
+
+    def __init__(self, u: float, v: float) -> None:
+        super().__init__()
+        self.u, self.v = u, v
+        self.a, self.b = nn.Parameter(torch.rand(3, 2)), nn.Parameter(torch.rand(2))
+        self.head, self.c = nn.Parameter(torch.rand(2, 2)), nn.Parameter(torch.rand(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x @ self.a + (self.b + self.u)) @ self.head + (self.c - self.v)
+
+
+def test_biases_with_a_number_are_as_plain_ones() -> None:
+    torch.manual_seed(0)
+    module, example = Shifted(0.5, 2.0), (torch.randn(2, 3),)
+    found, plain = symgauge.derive(module, example), symgauge.derive(Shifted(0.0, 0.0), example)
+    assert found.unexplained == 0 and found.redundancy == plain.redundancy
+    assert found.verify().verdict is Verdict.PROVED
+    added = recentred(capture(module, example, {}).network).offsets
+    assert added == {"b": Fraction(1, 2), "c": -2}
+    module, x = module.double(), example[0].double()
+    state, before = module.state_dict(), module(x)
+    moved = found.sample().apply(state)
+    # the matrix that turns the inner index has an action
+    assert not any(torch.equal(moved[name], state[name]) for name in state)
+    after = torch.func.functional_call(module, moved, (x,))
+    assert (after - before).abs().max() < 1e-10 * before.abs().max()
