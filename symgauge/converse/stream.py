@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sympy import Integer
@@ -205,8 +205,13 @@ class Stream:
         norms = [self._read(a, z.terms)[0] for a in (*base.arguments, base.router)]
         if not raw and None in norms:
             raise Stop(base.node, EXPERTS.name, "experts read the stream without a norm")
-        centred = any(n is not None and n.centred for n in norms)
-        experts(self.sweep, base, self.width - 1 if centred else self.width)
+        (depth,) = self._depths([base.router])  # the experts may have another norm
+        experts(self.sweep, base, depth)
+
+    def _depths(self, read: Iterable[Affine]) -> list[Size]:
+        """The dimension of what each reads: one less where its norm centres."""
+        bases = [self.sweep.base(a.terms[0]) if len(a.terms) == 1 else None for a in read]
+        return [self.width - 1 if isinstance(b, Norm) and b.centred else self.width for b in bases]
 
     def _attention(
         self, part: Part, base: Mixing, z: Affine, seen: Size, raw: bool
@@ -232,12 +237,9 @@ class Stream:
                     ) != ledger.sizes.value(heads_size):
                 raise Stop(base.node, step.name, "heads of another number")
             biased.append(any(map(is_own, affine.biases)))
-        depth = self.width
-        read = [sweep.base(a.terms[0]) for a, _ in part.readings if len(a.terms) == 1]
-        if any(isinstance(n, Norm) and n.centred for n in read):
-            depth = depth - 1
-        attention.scores(sweep, base, heads, (depth, biased[0]), (depth, biased[1]))
-        constant = attention.values(sweep, base, heads, (depth, biased[2]), seen)
+        query, key, value = zip(self._depths(a for a, _ in part.readings), biased, strict=True)
+        attention.scores(sweep, base, heads, query, key)
+        constant = attention.values(sweep, base, heads, value, seen)
         return [] if constant is None else [constant]
 
     def _biases(

@@ -29,7 +29,7 @@ from symgauge.program.parted import parted
 from symgauge.program.recentred import recentred
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Factors, Weight
-from symgauge.sums.bases import Gated, Mixing, Source, Units
+from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.sums.routed import Routed
 from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
@@ -233,7 +233,11 @@ class Sweep(Context):
         (w,) = [f for f in base.router.terms[0].factors if isinstance(f, Weight)][:1] or (None,)
         if w is None:
             raise Stop(base.node, EXPERTS.name, "a router that is no matrix of one line")
-        experts(self, base, self.ledger.sizes.of(w.node, w.ins))
+        depth, read = self.ledger.sizes.of(w.node, w.ins), self.base(base.router.terms[0])
+        if isinstance(read, Norm):
+            # a norm of a narrow map turns into fewer directions than it has entries
+            self.spans(read.argument, depth)
+        experts(self, base, depth)
         self.ledger.commit()
         self.descend([*base.arguments, base.router])
 

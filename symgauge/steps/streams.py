@@ -229,10 +229,10 @@ class _Block:
         start = next(t for t in self.rest if isinstance(self.walk.bases.of(t), Free))
         if not self.walk.reader.is_list(start.base):
             raise Unread("an input that is no plain list of tokens")
-        centred = any(n is not None and n.centred for n in norms)
-        depth = less_one(self.width) if centred else self.width
+        depths = [less_one(self.width) if n is not None and n.centred else self.width
+                  for n in norms]
         biased = [any(map(own, f.biases)) for f, _ in part.reads]
-        return count(self.book, base, [depth] * 3, biased, seen)
+        return count(self.book, base, depths, biased, seen)
 
     def _no_field(self, bound: Bound, smooth: Sequence[Count], seen: Count) -> Bound:
         """Units exclude the projective fields that a norm before the head lets stand.

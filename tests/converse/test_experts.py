@@ -127,8 +127,10 @@ def others_choice(p: Any, x: Tensor) -> Tensor:
     (expert_shapes(3, 2, 3, 2), others_choice, points(2, 3)),
     (expert_shapes(2, 2, 3, 2), lambda p, x: experts(p, x, CHOSEN, 2, "silu")
      + experts(p, 2 * x, CHOSEN, 2, "silu"), points(1, 2)),
+    ("A:1x2 " + expert_shapes(2, 2, 3, 2),
+     lambda p, x: experts(p, rms(x @ p.A), ALL, 1, "silu"), points(1, 1)),
 ], ids=["choices that are not met", "one over its sum", "walls", "another row", "another choice",
-        "a stack that is read twice"])
+        "a stack that is read twice", "one line of directions, two of three experts"])
 def test_false_relatives_stop(network: Network) -> None:
     shapes, formula, x = network
     found = sweep(capture(KnownNetwork(shapes, formula), (x,)).network)

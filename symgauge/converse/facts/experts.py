@@ -22,7 +22,7 @@ EXPERTS = Fact(
 def experts(sweep: Asked, base: Routed, depth: Size) -> Size:
     """Free what a router and the units of its experts leave free; how many units there are.
 
-    `depth`: the dimension of what they read. Matrices and biases are settled elsewhere.
+    `depth`: the dimension of what the router reads. Matrices and biases are settled elsewhere.
     """
     ledger = sweep.ledger
     ledger.step(EXPERTS, base.node)
@@ -37,7 +37,8 @@ def experts(sweep: Asked, base: Routed, depth: Size) -> Size:
     private(sweep, base.router)
     private(sweep, base.gate)
     ledger.asks(each - 1, depth, "every choice of experts is met")
-    ledger.words("each expert is chosen by some inputs (of tokens by as many fresh ones)")
+    ledger.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
+        ", those chosen together connect all" if base.shared else ""))
     units = each * ledger.sizes.of(base.matrix.node, base.hidden)
     if base.up is not None:
         varies(sweep, base.up)
