@@ -57,3 +57,10 @@ class InconsistentError(SymgaugeError):
 
 class UndecidedError(InconsistentError):
     """A hypothesis of the arithmetic failed before anything was claimed: nothing was refuted."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of its text, and the one behind a colon; its type where it has none."""
+    text = str(error).strip().splitlines() or [type(error).__name__]
+    more = f" {text[1].strip()}" if text[0].endswith(":") and len(text) > 1 else ""
+    return (text[0] + more)[:200]

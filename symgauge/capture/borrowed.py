@@ -16,9 +16,8 @@ import torch
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symgauge.capture.module import first_line
 from symgauge.capture.skeleton import has_values
-from symgauge.errors import CaptureError
+from symgauge.errors import CaptureError, first_line
 from symgauge.nn.ode_flow import make_exact, nested_flow
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from symgauge.capture.module import first_line
-from symgauge.errors import CaptureError
+from symgauge.errors import CaptureError, first_line
 from symgauge.exports.decomposed import decomposed
 
 

@@ -13,7 +13,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.skeleton import has_values
-from symgauge.errors import CaptureError
+from symgauge.errors import CaptureError, first_line
 
 
 def check_parameters(module: torch.nn.Module) -> None:
@@ -157,10 +157,3 @@ def random(module: torch.nn.Module) -> CaptureError:
         f"the module is not deterministic (dropout in train mode at {dropout[0] or 'the top'}); "
         "call .eval() on it in the factory"
     )
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of its text, and the one behind a colon; its type where it has none."""
-    text = str(error).strip().splitlines() or [type(error).__name__]
-    more = f" {text[1].strip()}" if text[0].endswith(":") and len(text) > 1 else ""
-    return (text[0] + more)[:200]

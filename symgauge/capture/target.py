@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from symgauge.errors import SizeError, TargetError
+from symgauge.errors import SizeError, TargetError, first_line
 from symgauge.plain import Sizes
 
 #: Names of the size of a vocabulary and of a depth in factories.
@@ -110,8 +110,8 @@ def _full(sizes: Sizes, full: Sizes, factory: Callable[..., Any]) -> dict[str, A
 
 def _line(error: BaseException) -> str:
     """The error's name and first line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    name = type(error).__name__
+    return f"{name}: {first_line(error)}" if str(error).strip() else name
 
 
 def _no_size(text: str, name: str, sizes: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from symgauge.errors import TargetError
@@ -17,16 +18,19 @@ EXAMPLES = {"tokens": (3, 8), "pixels": (4, 224), "samples": (32, 4000), "frames
 PARTS = ("vision_config", "encoder", "audio_config", "text_config", "decoder")
 
 
-def inputs_of(config: Any, model: type, text_alone: bool = False) -> dict[str, str]:
-    """The arguments of `forward`, as expressions in `torch`, `config` and `tokens`.
+def inputs_of(
+    config: Any, model: type, text_alone: bool = False, turned: bool = False
+) -> dict[str, str]:
+    """The arguments of `forward`, as expressions in `torch`, `config` and EXAMPLES.
 
-    With `text_alone` no image and no sound beside token ids.
+    With `text_alone` no image and no sound beside token ids; `turned`: features of a sound stand
+    before its frames, of which no field of a configuration says whether they do.
 
     Raises TargetError where none is known.
     """
     known: Mapping[str, Callable[[Any], str | None]] = {
         "input_ids": _ids, "decoder_input_ids": _decoder_ids, "pixel_values": _pixels,
-        "input_features": _features, "input_values": _sound,
+        "input_features": partial(_features, turned=turned), "input_values": _sound,
     }
     taken = inspect.signature(model.forward).parameters  # type: ignore[attr-defined]
     found = {
@@ -93,7 +97,7 @@ def _pixels(config: Any) -> str | None:
     return f"torch.randn(1, {count}, {shape})"
 
 
-def _features(config: Any) -> str | None:
+def _features(config: Any, turned: bool) -> str | None:
     for name in ("num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim"):
         found = _inside(config, name)
         if found is not None and isinstance(getattr(found[1], name), int):
@@ -102,7 +106,8 @@ def _features(config: Any) -> str | None:
     else:
         return None
     if name != "num_mel_bins" or not hasattr(part, "max_source_positions"):
-        return f"torch.randn(1, frames, {where}.{name})"
+        sides = (f"{where}.{name}", "frames") if turned else ("frames", f"{where}.{name}")
+        return f"torch.randn(1, {', '.join(sides)})"
     return f"torch.randn(1, {where}.num_mel_bins, 2 * {where}.max_source_positions)"
 
 

@@ -10,7 +10,7 @@ import torch
 
 from symgauge.capture.given import given
 from symgauge.errors import CaptureError
-from symgauge.hf.inputs import EXAMPLES, inputs_of
+from symgauge.hf.inputs import EXAMPLES, examples_in, inputs_of
 
 
 def is_model(module: Any) -> bool:
@@ -31,10 +31,22 @@ def example(model: Any) -> dict[str, Any]:
     names = {
         "torch": torch, "config": model.config,
         **{n: few if n == "tokens" else many for n, (few, many) in EXAMPLES.items()}}
-    return {
-        name: eval(text, names)  # our own text
-        for name, text in inputs_of(model.config, type(model)).items()
-    }
+    found: list[dict[str, Any]] = []
+    for turned in (False, True):
+        texts = inputs_of(model.config, type(model), turned=turned)
+        found.append({name: eval(text, names) for name, text in texts.items()})  # our own text
+        if "frames" not in examples_in(texts) or _runs(model, found[-1]):
+            return found[-1]
+    return found[0]
+
+
+def _runs(model: Any, inputs: Mapping[str, Any]) -> bool:
+    try:
+        with torch.no_grad():
+            model(**inputs)
+    except Exception:  # what is wrong is said where it is captured
+        return False
+    return True
 
 
 def with_example(

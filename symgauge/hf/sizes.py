@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from symgauge.hf.stages import STAGES, Stages
@@ -65,6 +65,8 @@ COMPUTED = ("n_inner", "intermediate_size", "vocab_size")
 #: Fields that say nothing of the function.
 SPOKEN = ("transformers_version", "architectures", "dtype", "id2label", "label2id", "use_cache",
           "problem_type", "return_dict", "output_hidden_states", "output_attentions")
+#: What a config.json holds for those who load weights.
+UNREAD = {"model_type", "auto_map", "quantization_config", "name_or_path"}
 #: The part of each head that positions turn: a pair of four entries.
 ROTARY, FACTOR, HALF = "rope_parameters", "partial_rotary_factor", 0.5
 #: Numbers from LARGE on are widths, where no rule says what they are and their names do not say
@@ -149,19 +151,33 @@ def parts_of(config: Any) -> Mapping[str, Any]:
     return {n: part for n in names if (part := getattr(config, n, None)) is not None}
 
 
+def own_name(config: Any, name: str) -> str:
+    """The configuration's own name of a field: n_embd for hidden_size, parts joined by PART."""
+    name = name.replace(".", PART)
+    own: str = (getattr(config, "attribute_map", None) or {}).get(name, name)
+    return own
+
+
 def own_fields(config: Any) -> dict[str, Any]:
     """The plain fields that a configuration is built from; None for what it computes itself."""
     declared = {
         f.name: f.default for f in dataclasses.fields(config)
         if f.init and not f.name.startswith("_") and f.name not in SPOKEN
     }
-    values = {n: value_of(config, n) for n in declared}
+    values = {n: value_of(config, n) for n in (*declared, *_added(config, declared))}
     free = [n for n, default in declared.items() if default is None and values[n] is not None]
     if free:
         with contextlib.suppress(Exception):  # some need what they also compute
             again = type(config)(**{n: v for n, v in values.items() if n not in free})
             values.update({n: None for n in free if getattr(again, n, None) == values[n]})
     return values
+
+
+def _added(config: Any, declared: Collection[str]) -> list[str]:
+    """What a config.json says beside the fields of its class, which a model may read as well."""
+    own = {n for n in vars(config) if n not in declared and n not in SPOKEN and n[0] != "_"}
+    own -= UNREAD
+    return sorted(own - set(vars(type(config)()))) if own else []
 
 
 def value_of(config: Any, name: str) -> Any:

@@ -57,7 +57,7 @@ def source(
     sizes = list(fields_of(config, stages=trial.stages, rest=trial.rest))
     small: dict[str, Any] = {name: size for name, _, size in sizes}
     full = {name: value for name, value, _ in sizes}
-    inputs = inputs_of(config, model, trial.text_alone)
+    inputs = inputs_of(config, model, trial.text_alone, trial.turned)
     examples = examples_in(inputs)
     small = {n: few for n, (few, _) in examples.items()} | small
     full = {n: many for n, (_, many) in examples.items()} | full

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,10 @@ from typing import Any
 
 import torch
 
-from symgauge.capture.module import first_line
 from symgauge.capture.target import Target, resolve_target
-from symgauge.errors import SizeError, TargetError
+from symgauge.errors import SizeError, TargetError, first_line
 from symgauge.hf.inputs import examples_in, inputs_of, vocabulary
-from symgauge.hf.sizes import PART
+from symgauge.hf.sizes import PART, own_name
 from symgauge.hf.source import source
 from symgauge.hf.tries import Trial, smaller, trials
 
@@ -53,7 +53,7 @@ def load_hf(text: str, settings: Mapping[str, str], full: bool = False) -> Targe
     config, written = _from_folder(transformers, Path(folder)) if folder else (
         _default(transformers, name), "")
     model = _class(transformers, name or written or config.model_type, config)
-    taken = model.config_class  # type: ignore[attr-defined]
+    taken = _taken(model)
     kind = config.model_type
     if not isinstance(config, taken):
         config = _made(config.get_text_config, text)
@@ -75,7 +75,7 @@ def target_of(
     The small sizes are the first of `trials` at which the model can be built and run.
     Raises TargetError where none of them lets it.
     """
-    spoken = {_name(config, n): v for n, v in settings.items()}
+    spoken = {own_name(config, n): v for n, v in settings.items()}
     wrong: TargetError | None = None
     tried: set[str] = set()
 
@@ -88,7 +88,9 @@ def target_of(
         tried.add(written)
         try:
             found = _resolved(text, config, written, spoken)
-            return _run(found.at(_unset(found)) if full else found), found
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of sizes that may not be taken
+                return _run(found.at(_unset(found)) if full else found), found
         except SizeError:
             raise
         except TargetError as error:
@@ -104,9 +106,10 @@ def target_of(
             others = [found, *filter(None, map(run, smaller(trial)))]
             found = min(others, key=lambda pair: pair[0])
         return found[1]
+    beside = "".join(f" beside {n.replace(PART, '.')}={v}" for n, v in spoken.items())
     raise TargetError(
-        f"{wrong} (and at {len(tried)} choices of small sizes none runs); set sizes with --set, or "
-        "write a factory that returns (model, args, kwargs)") from wrong
+        f"{wrong} (and at {len(tried)} choices of small sizes{beside} none runs); set sizes with "
+        "--set, or write a factory that returns (model, args, kwargs)") from wrong
 
 
 def of_model(model: Any) -> Target:
@@ -152,13 +155,6 @@ def _run(target: Target) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _name(config: Any, name: str) -> str:
-    """The configuration's own name of a field: n_embd for hidden_size, parts joined by PART."""
-    name = name.replace(".", PART)
-    own: str = (getattr(config, "attribute_map", None) or {}).get(name, name)
-    return own
-
-
 def _transformers(text: str) -> Any:
     try:
         import transformers
@@ -177,13 +173,24 @@ def _default(transformers: Any, name: str) -> Any:
     if name in types:
         return _made(lambda: transformers.AutoConfig.for_model(name), name)
     found = getattr(transformers, name, None) if name.isidentifier() else None
-    made = getattr(found, "config_class", None)
+    made = _taken(found)
     if made is None:
         near = difflib.get_close_matches(name, types, 3)
         raise TargetError(
             f"transformers {transformers.__version__} has no model type and no class {name!r}"
             + (f"; did you mean {' or '.join(near)}?" if near else ""))
     return _made(made, name)
+
+
+def _taken(model: Any) -> Any:
+    """The class of a model's configuration, or None.
+
+    Raises TargetError where a library is missing: others stand in the place of such models.
+    """
+    try:
+        return getattr(model, "config_class", None)
+    except ImportError as error:
+        raise TargetError(" ".join(str(error).split())) from error
 
 
 def _made(make: Any, name: str) -> Any:
@@ -216,7 +223,7 @@ def _from_folder(transformers: Any, folder: Path) -> tuple[Any, str]:
 def _class(transformers: Any, name: str, config: Any) -> type:
     """The class of that name, else the first of WHICH that the configuration's type has."""
     found = getattr(transformers, name, None) if name.isidentifier() else None
-    if isinstance(found, type) and getattr(found, "config_class", None) is not None:
+    if isinstance(found, type) and _taken(found) is not None:
         return found
     from transformers.models.auto import modeling_auto
 

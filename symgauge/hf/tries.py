@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from symgauge.hf.sizes import WIDTH, fields_of, own_fields, parts_of, value_of
+from symgauge.hf.sizes import WIDTH, fields_of, own_fields, own_name, parts_of, value_of
 from symgauge.hf.stages import STAGES, Stages
 
 #: Small sizes that some configurations want instead, of the fields that they have.
@@ -39,6 +39,8 @@ class Trial:
     instead: Mapping[str, Any] = field(default_factory=dict)
     #: Whether token ids are the only input.
     text_alone: bool = False
+    #: Whether the features of a sound stand before its frames.
+    turned: bool = False
     #: Stages that lists are cut to.
     stages: int | None = STAGES
     #: Whether numbers that no rule knows are sizes as well.
@@ -48,10 +50,14 @@ class Trial:
 def trials(config: Any, examples: Mapping[str, int]) -> Iterator[Trial]:
     """Trials in their order; `examples` are the small extents of the example's inputs."""
     plain = own_fields(config)
-    for instead in INSTEAD:
+    for known in INSTEAD:
+        # by another name a size that was set would be another one
+        instead = {own_name(config, n): v for n, v in known.items()}
         if all(n in plain or value_of(config, n) is not None for n in instead):
             for alone in (False, True):
                 yield Trial(instead, alone)
+                if "frames" in examples and not alone:
+                    yield Trial(instead, turned=True)
     staged = _has_stages(config)
     for stages in (STAGES, 1, 3, None) if staged else (STAGES,):
         small = {**examples, **{n: size for n, _, size in fields_of(config, stages=stages)}}
@@ -63,10 +69,10 @@ def trials(config: Any, examples: Mapping[str, int]) -> Iterator[Trial]:
 
 def smaller(trial: Trial) -> Iterator[Trial]:
     """What is tried beside a trial whose model runs and is large."""
-    yield Trial(trial.instead, trial.text_alone, trial.stages, True)
+    yield replace(trial, rest=True)
     for stages in (1, 2):
         for rest in (True, False):
-            yield Trial(trial.instead, trial.text_alone, stages, rest)
+            yield replace(trial, stages=stages, rest=rest)
 
 
 def _multiples(small: Mapping[str, object]) -> Iterator[Trial]:

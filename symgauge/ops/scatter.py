@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -93,20 +93,59 @@ def _decided(
         if a != axis and index.shape[a] != n:
             raise CaptureError("scatter: places decided by a branch on a part of the other axes")
     rows = one_hot(build, build.permute(index, order), x.shape[axis])
-    plain = Value(source.index, source.shape) if _is_least(source) else source
-    moved = build.permute(plain, order)
-    line = build.reshape(moved, (*moved.shape[:-1], 1, moved.shape[-1]))
-    spread = build.apply("matmul", line, rows)
-    spread = build.reshape(spread, (*spread.shape[:-2], spread.shape[-1]))
+    if not add and index.shape[axis] > 1 and not _distinct(build, rows):
+        for i in range(index.shape[axis]):  # of equal places the last is written
+            place, value = (build.slice(v, axis, i, i + 1) for v in (index, source))
+            x = _decided(build, x, axis, place, value, add)
+        return x
+
+    def spread(value: Value) -> Value:
+        moved = build.permute(value, order)
+        line = build.reshape(moved, (*moved.shape[:-1], 1, moved.shape[-1]))
+        found = build.apply("matmul", line, rows)
+        return build.reshape(found, (*found.shape[:-2], found.shape[-1]))
+
     back = (*range(axis), last, *range(axis, last))
     if add:
-        return build.permute(build.add(build.permute(x, order), spread), back)
+        return build.permute(build.add(build.permute(x, order), spread(source)), back)
     taken = build.sum(rows, len(rows.shape) - 2)
     free = build.add(build.scale(taken, -1), 1)
-    if _is_least(source) or _is_least(x):
-        value, kept = (x, free) if _is_least(source) else (build.permute(spread, back), taken)
-        return Value(value.index, value.shape, kept=build.permute(kept, back).index)
-    return build.permute(build.add(build.mul(build.permute(x, order), free), spread), back)
+
+    def stays(value: Value) -> Value:
+        return build.mul(build.permute(value, order), free)
+
+    kept = None
+    if _is_marked(x) or _is_marked(source):
+        sides = _kept(build, x, free, stays) + _kept(build, source, taken, spread)
+        if not sides:
+            return x
+        kept = build.permute(build.add(*sides) if sides[1:] else sides[0], back).index
+    found, new = Value(x.index, x.shape), Value(source.index, source.shape)
+    if not _is_least(source):
+        both = spread(new) if _is_least(x) else build.add(stays(found), spread(new))
+        found = build.permute(both, back)
+    return Value(found.index, found.shape, kept=kept)
+
+
+def _distinct(build: Writer, rows: Value) -> bool:
+    """Whether rows mark different places in any case: those of one ranking."""
+    op = build.node(rows).op
+    return op is not None and op.name == "ranking"
+
+
+def _kept(
+    build: Writer, x: Value, places: Value, at: Callable[[Value], Value]
+) -> list[Value]:
+    """The line that is 1 at the places where entries of x are finite; none where none is."""
+    if _is_least(x):
+        return []
+    if x.kept is not None:
+        return [at(build.value(x.kept))]
+    return [places if x.minus_infinity is None else at(build.floats(~x.minus_infinity))]
+
+
+def _is_marked(x: Value) -> bool:
+    return x.kept is not None or x.minus_infinity is not None
 
 
 def _is_least(x: Value) -> bool:

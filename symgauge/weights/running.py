@@ -12,9 +12,9 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symgauge.capture.borrowed import borrowed, wide_example
-from symgauge.capture.module import WideFloats, first_line
+from symgauge.capture.module import WideFloats
 from symgauge.capture.outputs import Output, choose, path_name
-from symgauge.errors import BadInputError
+from symgauge.errors import BadInputError, first_line
 from symgauge.nn.ode_flow import make_exact
 from symgauge.weights.checkpoint import is_extra_state
 from symgauge.weights.inputs import Draws, Inputs

@@ -70,6 +70,14 @@ ROUTES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "the second largest": lambda s, i: _without(s, i).max(-1).values,
     "gates beside the largest": lambda s, i: torch.softmax(_without(s, i), -1),
     "clamped by the second": lambda s, i: s.abs().clamp(min=_without(s, i).max(-1, True).values),
+    "without the two largest": lambda s, i: torch.softmax(
+        _without(_without(s, i), _without(s, i).argmax(-1, keepdim=True)), -1),
+    "behind a mask": lambda s, i: torch.softmax(
+        _without(s.masked_fill(torch.tensor([True, False, False]), -torch.inf), i), -1),
+    "without two that may be one": lambda s, i: torch.softmax(
+        _without(s, torch.cat([i, s.square().argmax(-1, keepdim=True)], -1)), -1),
+    "nothing": lambda s, i: s.relu() + _without(torch.full_like(s, -torch.inf), i).exp(),
+    "into itself": lambda s, i: s.scatter(-1, torch.cat([i, s.argmin(-1, True)], -1), s),
     "one gate": lambda s, i: torch.sigmoid(_alone(s, i)),
     "one gate, moved": lambda s, i: torch.sigmoid(_alone(s, i).mT.flatten()),
 }

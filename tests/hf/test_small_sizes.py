@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from symgauge.capture import capture
 from symgauge.errors import SymgaugeError, TargetError
-from symgauge.hf.inputs import examples_in
+from symgauge.hf.inputs import EXAMPLES, examples_in
+from symgauge.hf.model import example
 from symgauge.hf.sizes import fields_of, small
 from symgauge.hf.stages import Stages
 from symgauge.hf.target import load_hf
@@ -106,3 +110,35 @@ def test_examples_are_as_long_as_the_inputs_say() -> None:
     assert not examples_in({"x": "torch.randn(1, config.max_tokens)"})
     assert 16 < sum(1 for _ in trials(transformers.ConvNextConfig(), {})) < 200
     assert issubclass(TargetError, SymgaugeError)
+
+
+def test_features_stand_before_or_behind_their_frames_as_the_model_reads_them() -> None:
+    """Of a loaded model too; no field of a configuration tells."""
+    for kind, first in (("glmasr_encoder", True), ("parakeet_ctc", False)):
+        module, _, kwargs = load_hf(f"hf:{kind}", {}).build()
+        for inputs in (kwargs, example(module)):
+            frames = inputs["input_features"].shape[2 if first else 1]
+            assert frames in EXAMPLES["frames"]
+            with torch.no_grad():
+                module(**inputs)
+
+
+def test_a_size_that_is_set_is_no_other_by_another_name() -> None:
+    for name in ("d_kv", "head_dim"):
+        with pytest.raises(TargetError, match=r"beside d_kv=0 none runs"):
+            load_hf("hf:t5", {name: "0"})
+
+
+def test_the_reason_stands_behind_the_colon() -> None:
+    with pytest.raises(TargetError, match=r"hidden size \(7\) is not a multiple .* hidden_size=7"):
+        load_hf("hf:llama", {"hidden_size": "7"})
+
+
+def test_a_model_reads_what_its_folder_says_beside_the_fields_of_its_class(tmp_path: Path) -> None:
+    attention = {"kv_n_heads": 1, "clip_qkv": 8, "rope_theta": 500000}
+    written = {"model_type": "dbrx", "d_model": 64, "n_heads": 4, "attn_config": attention,
+               "quantization_config": {"bits": 4}}
+    (tmp_path / "config.json").write_text(json.dumps(written), encoding="utf-8")
+    module, _, _ = load_hf(str(tmp_path), {}).build()
+    assert module.config.attn_config.rope_theta == 500000
+    assert not hasattr(module.config, "quantization_config")
