@@ -117,8 +117,11 @@ class Reader:
     def _python(self, node: Any) -> Any:
         """Python's own operators: parts of tuples, and arithmetic with sizes."""
         items = [self._resolve(a) for a in node.args]
-        if getattr(node.target, "__name__", "") == "getitem":
+        name = getattr(node.target, "__name__", "")
+        if name == "getitem":
             return items[0][items[1]]
+        if name == "with_effects" and overload_of(items[1]).startswith(DROP):
+            return None, None  # the next token, and what an assertion tells
         if not node.kwargs and not any(
                 isinstance(x, (Value, Tokens, torch.Tensor)) for x in items):
             return node.target(*floats_of(items))

@@ -161,7 +161,12 @@ def _paired(summands: list[Summand], n: int) -> list[Summand]:
 
 
 def _with_line(name: str) -> tuple[str, int]:
-    """The name with a centre, and the dimension of that: sl(2,R) is gl(2,R) with one line."""
+    """The name with a centre, and the dimension of that: sl(2,R) is gl(2,R) with one line.
+
+    In sl(2,R) |x R^2 it would be read as one that acts on R^2.
+    """
+    if " " in name:
+        return name, 0
     if name.startswith("sl("):
         return f"g{name[1:]}", 2 if name.endswith(",C)") else 1
     if name.startswith("su("):

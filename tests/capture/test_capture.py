@@ -532,6 +532,24 @@ class Viewed(torch.nn.Module):
         return self.o(torch.tanh(self.w(x) * self.scale + self.pe))
 
 
+class Solved(torch.nn.Module):
+    """What torch checks of a matrix beside its inverse is no line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.tensor([[2.0, 1.0], [-1.0, 3.0]]))
+        self.b = torch.nn.Parameter(torch.ones(2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.solve(self.a, x @ self.b.T, left=False) @ torch.linalg.inv(self.a)
+
+
+def test_inverses_and_linear_systems_as_modules_write_them() -> None:
+    module, x = Solved(), torch.randn(4, 3)
+    (found,) = evaluate(capture(module, (x,)).network, module, x)
+    np.testing.assert_allclose(found, module(x).detach(), atol=1e-6)
+
+
 def test_buffers_that_are_views_are_read_and_stay() -> None:
     module, x = Viewed(), torch.randn(1, 2, 3)
     pe, scale, before = module.pe, module.scale, module(x)

@@ -276,6 +276,27 @@ def test_many_changed_records(seed: int) -> None:
     try_changes(250, seed)
 
 
+class Squares(nn.Module):
+    """A (W x)^2, with fields of higher degree."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(2, 3, bias=False), nn.Linear(3, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value: Tensor = self.last(self.first(x) ** 2)
+        return value
+
+
+@pytest.mark.parametrize("key, value", [("size", 2), ("copies", [1])])
+def test_generators_alone_have_no_size_and_no_copies(key: str, value: Any) -> None:
+    data = json.loads(symgauge.derive(Squares(), (torch.ones(1, 2),)).to_json())
+    at = next(i for i, g in enumerate(data["generators"]) if g["element"]["kind"] == "other")
+    forged = Derivation.from_plain(changed(data, ("generators", at, "element", key), value))
+    assert forged.verify().verdict is Verdict.REFUTED
+    assert Derivation.from_plain(data).verify().verdict is Verdict.PROVED
+
+
 def test_a_key_that_stands_twice_is_refused() -> None:
     """Readers differ on which of the two counts."""
     found = record(next(iter(DERIVED)))

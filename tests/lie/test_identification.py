@@ -53,6 +53,7 @@ ALGEBRAS: dict[str, tuple[Matrices, tuple[int, int, int], tuple[int, ...]]] = {
     "aff(2,R)": (affine(gl(2)), (0, 3, 2), (6, 5)),
     "aff(3,R)": (affine(gl(3)), (0, 4, 3), (12, 11)),
     "sl(3,R) |x R^3": (affine(sl(3)), (0, 3, 3), (11,)),
+    "(sl(2,R) |x R^2) + R": (direct(affine(sl(2)), lines(1)), (1, 3, 3), (6, 5)),
     "gl(2,R) |x (R^2)^3": (affine(gl(2), 3), (0, 7, 6), (10, 9)),
     "e(2)": (affine(so(2)), (0, 3, 2), (3, 2, 0)),
     "e(3)": (affine(so(3)), (0, 3, 3), (6,)),
