@@ -55,7 +55,7 @@ def test_all_is_found_as_without_an_offset(offset: float, centred: bool) -> None
     assert found.unexplained == 0 and found.redundancy == plain.redundancy
     assert found.algebra == plain.algebra
     verified = found.verify()
-    assert verified.verdict is Verdict.PROVED, verified.reason
+    assert verified.verdict is Verdict.PROVED, verified.reasons
     # elements are of w, and keep the function; in w + 1 they do not
     module = module.double()
     state, x = module.state_dict(), EXAMPLE[0]
