@@ -328,7 +328,7 @@ def field_program(
 
 
 def _is_complex(x: Any) -> bool:
-    return isinstance(x, torch.Tensor) and x.is_complex()
+    return isinstance(x, complex) or isinstance(x, torch.Tensor) and x.is_complex()
 
 
 def _holds_complex(arguments: Any) -> bool:

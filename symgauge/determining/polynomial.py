@@ -38,6 +38,7 @@ def polynomial_fields(
         value = {k: v for k, v in f.entries_at(point, search.field).items() if read[k]}
         if sparse_rank([*known, value], search.field.p) > sparse_rank(known, search.field.p):
             yield f
+    yield from graded.fields(apart=True)
 
 
 def _on_slices(levels: Levels, read: npt.NDArray[np.bool_]) -> Iterator[VectorField]:

@@ -59,7 +59,8 @@ class SeriesRank:
         pending, self._pending, self._waiting = self._pending, [], 0
         if pending:
             rows = np.concatenate(pending, axis=1) if len(pending) > 1 else pending[0]
-            balanced = self._blocks.load(rows.reshape(-1, rows.shape[2]))
+            order, number, columns = rows.shape
+            balanced = self._blocks.load(rows.reshape(order * number, columns))
             self._top.add(balanced.reshape(rows.shape))
 
     @property

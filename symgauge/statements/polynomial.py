@@ -37,7 +37,8 @@ def _rotates(field: VectorField, shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Whether the field is linear in one or two matrices that it moves and keeps such a form."""
     indices = _indices(shapes)
     still = [i.reshape(-1) for i in indices.values()
-             if field.support.isdisjoint(i.reshape(-1).tolist()) and max(i.shape) == i.size > 1]
+             if i.size > 1 and field.support.isdisjoint(i.reshape(-1).tolist()) and (
+                 max(i.shape) == i.size)]
     matrices = [i for i in indices.values() if i.ndim == 2]
     # a bias is a column of its matrix, that of an input 1
     matrices += [

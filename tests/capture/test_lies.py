@@ -16,6 +16,7 @@ from symgauge.capture import capture
 from symgauge.derivation.again import same_program
 from symgauge.derivation.module import derive
 from symgauge.derivation.derivation import Derivation
+from symgauge.program.recentred import recentred
 from symgauge.verdict import Verdict
 from places import DATA
 
@@ -76,7 +77,7 @@ def test_what_is_said_is_true(row: dict[str, str]) -> None:
     if found.verdict is Verdict.PROVED:
         assert mine == truth
     assert found.verify().verdict is found.verdict
-    again = capture(module, example).network
+    again = recentred(capture(module, example).network).network
     assert same_program(found.network(), again) is not None
     for seed in range(3):
         assert drift(module, example, found, seed) < DRIFT

@@ -107,7 +107,6 @@ ZERO = {
         ROOTS.sqrt()[0] * torch.sqrt(positive(s.w))),
     "root_of_seventeen": lambda s: torch.sqrt(17 * positive(s.w)) - (
         torch.sqrt(numbers(17)) * torch.sqrt(positive(s.w))),
-    "arctangent": lambda s: 4 * torch.atan(ONE) - torch.acos(-ONE),
 }
 SPAN = {
     "squares": lambda s, x: torch.stack(
@@ -134,7 +133,6 @@ UNDECIDED = {
     "nested_exponentials": "constants that are not rational",
     "double_root": "is a square",
     "root_of_seventeen": "square",
-    "arctangent": "constants made by",
     "log_to_the_base_2": "constants made by",
 }
 

@@ -141,7 +141,7 @@ def test_the_false_action_on_a_gain_is_planted_as_an_action_alone() -> None:
 
 def test_an_offset_is_of_scalings_alone() -> None:
     with pytest.raises(BadInputError, match="has no offset"):
-        emit_check(gain(offset="1", form="+c"))
+        emit_check(gain(offset="1", form="+Tc"))
 
 
 def test_importing_the_room_imports_neither_torch_nor_numpy() -> None:

@@ -45,7 +45,7 @@ class Tied(nn.Module):
 
 
 class Power(nn.Module):
-    """(a^12 + b^12 + a) c d x: what trades a for b has no generator of a low degree."""
+    """(a^40 + b^40 + a) c d x: what trades a for b has no generator of a low degree."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Power(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.rand(()) + 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.a**12 + self.b**12 + self.a) * self.c * self.d * x
+        return (self.a**40 + self.b**40 + self.a) * self.c * self.d * x
 
 
 MODULES = {

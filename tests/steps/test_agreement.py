@@ -190,7 +190,7 @@ def test_a_wrong_premise_of_the_sweep_is_seen(monkeypatch: pytest.MonkeyPatch) -
     module = KnownNetwork("W:3x3 V:3x2", formula)
     network = capture(module, (torch.ones(1, 3),)).network
     monkeypatch.setattr(
-        "symgauge.converse.facts.units._private", lambda sweep, argument: None)
+        "symgauge.converse.facts.units.private", lambda sweep, argument: None)
     settle = Ledger.settle
     monkeypatch.setattr(Ledger, "settle", lambda self, given, shared=1: settle(
         self, [p for p in given if p not in self.settled], 9))

@@ -28,7 +28,7 @@ PICKED = small(lambda s, x: s.w[torch.tensor([0, 2, 0])].sum() * x + s.a * x**2,
 SLICED = small(lambda s, x: s.w[:1] * x + s.w[1:] * x**2 + s.a * x**3, w=(2,), a=())
 TWO_OUTPUTS = small(lambda s, x: (s.a * s.b * x, s.a * x**2), a=(), b=())
 #: Its one null direction moves a by 12 b^11: of too high a degree to be sought.
-OPEN = small(lambda s, x: (s.a**12 + s.b**12 + s.a) * x, a=(), b=())
+OPEN = small(lambda s, x: (s.a**40 + s.b**40 + s.a) * x, a=(), b=())
 #: d/d theta_0: no symmetry of anything below.
 SHIFT = {"shift": [[0, "1"]], "linear": [], "higher": []}
 
