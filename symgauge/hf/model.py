@@ -40,7 +40,7 @@ def example(model: Any) -> dict[str, Any]:
     return found[0]
 
 
-def _runs(model: Any, inputs: Mapping[str, Any]) -> bool:
+def _runs(model: Any, inputs: Mapping[str, object]) -> bool:
     try:
         with torch.no_grad():
             model(**inputs)
