@@ -29,6 +29,9 @@ ORDERS = 60
 MORE = 4
 #: Degrees that are told by few values, and the highest one.
 DEGREES = (2, 6, 16)
+#: Lines that are evaluated, of a whole batch of points each: under norms, where every point has
+#: roots of its own, batches are single points.
+LINES = 300_000
 
 
 class Circuits:
@@ -41,6 +44,12 @@ class Circuits:
         self._network, self._field, self._rng = network, field, rng
         self._read = np.flatnonzero(read)
         self._salt = int(rng.integers(1 << 62))
+        self._lines = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether as many lines are evaluated as may be."""
+        return self._lines > LINES
 
     def at(self, theta: Array) -> list[dict[int, int]]:
         """Some null vectors at one point, by coordinate: those with the fewest components first.
@@ -85,7 +94,7 @@ class Circuits:
         """
         field, columns = self._field, list(support)
         first, second = field.random(self._rng, (2, len(columns)))
-        for most in DEGREES:
+        for most in () if self.is_spent else DEGREES:
             number = values_for(most)
             points = np.arange(number, dtype=np.float64)
             points += float(self._rng.integers(field.p - number))
@@ -116,6 +125,7 @@ class Circuits:
         for k in range(0, len(thetas), step):
             some = thetas[k:k + step]
             some = some if len(some) == 1 else np.repeat(some, each, axis=0)
+            self._lines += len(network.nodes)
             draw = Draw(network, self._field, self._rng, split(network, some), salt=self._salt)
             rows = jacobian_rows(draw, each * len(thetas[k:k + step])).rows
             yield from rows.reshape(-1, each, rows.shape[1])

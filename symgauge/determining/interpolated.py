@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.determining.basket import Values
+from symgauge.determining.circuits import Circuits
+from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
 from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
-from symgauge.determining.circuits import Circuits
-from symgauge.determining.grading import grading
 from symgauge.program.lower import is_piecewise
 
 #: Null vectors whose degree is looked at, those that may have none, and those without a field.
@@ -57,9 +57,9 @@ class Interpolated:
                     yield found
                 failed += found is None
                 # others may have fewer terms, now that some are known
-                if self._work > WORK or failed == (1 if more else WITHOUT):
+                if self._work > WORK or circuits.is_spent or failed == (1 if more else WITHOUT):
                     break
-            more = more and self._work <= WORK
+            more = more and self._work <= WORK and not circuits.is_spent
 
     def _lowest_first(self, circuits: Circuits) -> Iterator[list[int]]:
         """Components of null vectors outside the known span when they are taken."""

@@ -11,6 +11,7 @@ from hidden_networks import NETWORKS, TABLE
 import symgauge
 from symgauge import Verdict
 from symgauge.capture import capture
+from symgauge.determining.circuits import Circuits
 from symgauge.determining.interpolated import Interpolated
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.rational_functions import degree_of, values_for
@@ -18,7 +19,6 @@ from symgauge.kernel.check import check
 from symgauge.lie.algebra import HIGH, LONG, structure_constants
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
-from symgauge.determining.circuits import Circuits
 
 FIELD = PrimeField(next(primes()))
 #: With the degree of the highest field.
@@ -55,7 +55,7 @@ def test_norms_without_a_root_at_the_point_are_left_open() -> None:
     assert (found.redundancy, found.verdict) == (8, Verdict.UNKNOWN)
 
 
-def test_a_null_vector_is_known_by_its_degrees() -> None:
+def test_a_null_vector_is_known_by_its_degrees(monkeypatch: pytest.MonkeyPatch) -> None:
     """sum_k W2_k (W1_k . x)^3 in two variables: 5 cubes in a space of 4, minors of 4 forms."""
     module, example = NETWORKS["filling-cubes 2-5-2"]()
     network = capture(module, example).network
@@ -72,6 +72,8 @@ def test_a_null_vector_is_known_by_its_degrees() -> None:
     assert circuits.degree(theta, list(range(10, 20)), [0]) is None
     assert circuits.degree(theta, support[:4], [0]) is None
     assert all(len(v) >= 2 for v in circuits.at(theta))
+    monkeypatch.setattr("symgauge.determining.circuits.LINES", 0)
+    assert circuits.is_spent and circuits.degree(theta, support, support) is None
 
 
 def test_degrees_of_rational_functions() -> None:
