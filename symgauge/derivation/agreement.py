@@ -250,7 +250,7 @@ def stated_family(
     # what is said to hold for all sizes is derived anew below
     family = replace(entry.family(fields), all_sizes=entry.all_sizes == "proved")
     if not family.kind.is_finite:
-        if (family.copies, family.size) != ((), 1):
+        if not family.kind.is_matrix and (family.copies, family.size) != ((), 1):
             raise ValueError(f"an element {entry.element!r:.80} of generators alone")
         moves = tuple(Move(name, "+c", None, Fraction(0)) for name in entry.tensors)
         reached = {m.parameter for f in fields for m in touched(coordinates.network, f)}
