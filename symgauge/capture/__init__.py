@@ -8,6 +8,5 @@ from symgauge.capture.target import Target, load_function, load_target, resolve_
 
 __all__ = [
     "Captured", "Target", "capture", "capture_field", "capture_with_statistics",
-    "load_function", "load_target", "resolve_target", "build_without_weights",
-    "without_weights",
+    "load_function", "load_target", "resolve_target", "build_without_weights", "without_weights",
 ]

@@ -68,7 +68,7 @@ class Generator:
         total = len(self._basis.entries)
         found = {}
         for (k, m), c in self._field.terms.items():
-            if len(m) != 1 or m[0][1] != 1 or self._basis.added[m[0][0]]:
+            if len(m) != 1 or m[0][1] != 1 or m[0][0] in self._basis.added:
                 raise BadInputError(f"generator {self.number} is not linear in the parameters")
             found[k, m[0][0]] = _rational(c)
         return sympy.SparseMatrix(total, total, found)
@@ -96,8 +96,8 @@ class Basis(Sequence[Generator]):
                 self.names.append(parameter.name)
                 self.entries.append(made[index])
             self.symbols[parameter.name] = made
-        #: What the fields read of an entry is that entry plus this number.
-        self.added = [p.added for p in network.parameters for _ in range(p.size)]
+        #: What the fields read of an entry is that entry plus this number, where there is one.
+        self.added = network.added_at
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -118,7 +118,7 @@ class Basis(Sequence[Generator]):
         """Monomials with coefficients as an expression."""
         return sympy.Add(*(
             _rational(c)
-            * sympy.Mul(*((self.entries[k] + _rational(self.added[k])) ** e for k, e in m))
+            * sympy.Mul(*((self.entries[k] + _rational(self.added.get(k, 0))) ** e for k, e in m))
             for m, c in terms))
 
     @cached_property

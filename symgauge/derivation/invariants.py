@@ -65,10 +65,8 @@ def laws_of(
     groups: dict[tuple[tuple[int, ...], int | None], int] = {}
     shapes = {p.name: p.shape for p in network.parameters}
     field = PrimeField(next(primes()))
-    added = {k for p in network.parameters if p.added
-             for k in range(network.offsets[p.name], network.offsets[p.name] + p.size)}
     point = random_point(network.num_coordinates, field, rng)
-    for law in laws(families, point, field, added):
+    for law in laws(families, point, field, network.added_at):
         groups[law.families, law.rate] = groups.get((law.families, law.rate), 0) + 1
     return {
         "count": sum(groups.values()),
@@ -78,7 +76,7 @@ def laws_of(
              **({} if rate is None else {"decay": rate})}
             for (numbers, rate), count in groups.items()
         ],
-        "rotations": rotations(families, added),
+        "rotations": rotations(families, network.added_at),
     }
 
 

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from symgauge.exact.prime_field import PrimeField
+import numpy as np
+
+from symgauge.exact.linear_algebra import nullspace
+from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.sparse import dependent_groups, rank_growth, sparse_rank
 from symgauge.families.family import Family
 
 #: Fields at one point: their components that are not 0, by coordinate.
 Values = list[dict[int, int]]
+
+
+def vanishing_on(known: Values, size: int, field: PrimeField) -> Array:
+    """Forms on `size` coordinates that vanish on these values, as rows."""
+    values = np.zeros((len(known), size))
+    for row, value in zip(values, known, strict=True):
+        row[list(value)] = list(value.values())
+    return nullspace(values, field.p) if len(values) else np.eye(size)
 
 
 class Basket:

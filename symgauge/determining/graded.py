@@ -17,10 +17,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.determining.basket import Values
+from symgauge.determining.basket import Values, vanishing_on
 from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
-from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.exact.row_spaces import outside
 from symgauge.lie.fields import VectorField
@@ -134,8 +133,4 @@ class Graded:
                     yield some[int(i)]
 
     def _outside(self) -> Array:
-        """Forms that vanish on the values of the known fields, as rows."""
-        values = np.zeros((len(self._known), len(self._point)))
-        for row, value in zip(values, self._known, strict=True):
-            row[list(value)] = list(value.values())
-        return nullspace(values, self._search.field.p) if len(values) else np.eye(len(self._point))
+        return vanishing_on(self._known, len(self._point), self._search.field)

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.determining.basket import Values
+from symgauge.determining.basket import Values, vanishing_on
 from symgauge.determining.circuits import Circuits
 from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
-from symgauge.exact.linear_algebra import nullspace
 from symgauge.exact.prime_field import Array
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
@@ -121,8 +120,4 @@ class Interpolated:
         return bool(field.matmul(forms[:, columns], entries).any())
 
     def _outside(self) -> Array:
-        """Forms that vanish on the values of the known fields, as rows."""
-        values = np.zeros((len(self._known), len(self._point)))
-        for row, value in zip(values, self._known, strict=True):
-            row[list(value)] = list(value.values())
-        return nullspace(values, self._search.field.p) if len(values) else np.eye(len(self._point))
+        return vanishing_on(self._known, len(self._point), self._search.field)

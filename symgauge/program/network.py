@@ -142,10 +142,17 @@ class Network:
             start += p.size
         return table
 
-    @property
-    def added(self) -> dict[str, Fraction]:
+    @cached_property
+    def added(self) -> Mapping[str, Fraction]:
         """What is added to parameters to give their coordinates, where it is not 0."""
         return {p.name: p.added for p in self.parameters if p.added}
+
+    @cached_property
+    def added_at(self) -> Mapping[int, Fraction]:
+        """The same by coordinate."""
+        return {
+            k: p.added for p in self.parameters if p.added
+            for k in range(self.offsets[p.name], self.offsets[p.name] + p.size)}
 
     @property
     def plain(self) -> Network:

@@ -35,7 +35,7 @@ def recentred(network: Network) -> Recentred:
                 readers[j].append(i)
     same = network.ops["reshape"]
     assert isinstance(same, NodeOp)
-    nodes, offsets = list(network.nodes), network.added
+    nodes, offsets = list(network.nodes), dict(network.added)
     for w, lines in readers.items():
         leaf = network.nodes[w].leaf
         found = {_added(network, i, w) for i in lines}

@@ -54,11 +54,8 @@ class Exact:
 
     def _point(self, values: Mapping[int, Fraction]) -> Array:
         theta: Array = self._field.random(self._rng, (self.network.num_coordinates,))
-        for p in self.network.parameters:
-            start = self.network.offsets[p.name]
-            for k in range(start, start + p.size):
-                if k in values:
-                    theta[k] = self._field.residue(values[k] + p.added)
+        for k, value in values.items():
+            theta[k] = self._field.residue(value + self.network.added_at.get(k, 0))
         return theta
 
     def independent(self, values: Mapping[int, Fraction], order: Iterable[int]) -> Columns:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 
 from symgauge.capture import capture
 from symgauge.errors import SymgaugeError, TargetError
@@ -16,8 +17,6 @@ from symgauge.hf.sizes import fields_of, small
 from symgauge.hf.stages import Stages
 from symgauge.hf.target import load_hf
 from symgauge.hf.tries import trials
-
-transformers = pytest.importorskip("transformers")
 
 
 def test_every_list_of_the_stages_is_cut_to_the_first_ones() -> None:
