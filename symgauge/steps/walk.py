@@ -190,11 +190,13 @@ class Walk:
                 left += base.value.terms
 
     def wall(self, line: int, argument: Form) -> None:
-        """Walls that are all reached, and differ; nothing below has others."""
+        """Walls that differ, of all values or said to be reached; nothing below has others."""
         if self.walls not in (None, line):
             raise Unread("walls behind walls")
         self.walls = line
         self.private(argument)
+        if any(not isinstance(self.bases.of(t), Free) for t in argument.terms):
+            self.book.words("every wall is reached")
         if any(map(full, argument.biases)):
             return
         (t, *_) = argument.terms

@@ -13,6 +13,7 @@ from symgauge.sums.stop import Stop
 
 from symgauge.converse.asked import Asked
 
+REACHED = "every wall is reached"
 SMOOTH = Fact(
     "units", "sum_i act(u_i) dv_i + act'(u_i) du_i v_i in the lower field: du_i = 0, dv_i = 0 "
     "(behind a skip dv_i = v_i A)", "each u_i has a parameter of its own (C-PRIV)",
@@ -174,8 +175,13 @@ def _coordinates(sweep: Asked, argument: Affine) -> Size:
 
 
 def _reached(sweep: Asked, argument: Affine) -> None:
-    """Every wall is reached: arguments of free inputs with a bias or two inputs, or of a stream."""
+    """Walls differ: arguments with a bias, or of two inputs. Whether all are reached is asked.
+
+    A linear map of free inputs takes all values; what is bounded may miss a wall.
+    """
     private(sweep, argument)
+    if not all(isinstance(sweep.base(t), Source) for t in argument.terms):
+        sweep.ledger.words(REACHED)
     if any(is_full(b) for b in argument.biases):
         return
     t = argument.terms[0]
