@@ -113,8 +113,8 @@ def cells() -> list[Step]:
         MatrixIdentity(
             "any differences of logits", (t @ R) @ W @ C, t @ C, rules=((R @ W @ C, C),),
             note=r"$C$ takes the mean off. $W_r C$ has rank $E - 1$ for almost all $W_r$ if $E - 1 "
-            r"\le d$, so such $R$ exist: $x = t R$ has logits in the order of $t$; where the entries "
-            r"of $t$ differ, so they have on a neighbourhood of $x$.",
+            r"\le d$, so such $R$ exist: $x = t R$ has logits in the order of $t$; where the "
+            r"entries of $t$ differ, so they have on a neighbourhood of $x$.",
         ),
         MatrixIdentity(
             "a common vector of the router's columns is not seen", x @ (W + a @ one.T) @ C,
@@ -168,11 +168,11 @@ def theorem() -> Theorem:
         ),
         hypotheses=(
             r"$E - 1 \le d$, $d$ the dimension of the $n$, and $n$, continuous, takes all "
-            r"directions: so each order of the logits is met, and on an open set of inputs. Or: each "
-            r"expert is chosen on an open set, and those that are chosen together on one connect all "
-            r"(sigmoids as they are, softmax of all: the first alone). Of tokens, which are points, "
-            r"no order is shown to be met: that enough contexts make each choice that is used is a "
-            r"hypothesis.",
+            r"directions: so each order of the logits is met, and on an open set of inputs. Or: "
+            r"each expert is chosen on an open set, and those that are chosen together on one "
+            r"connect all (sigmoids as they are, softmax of all: the first alone). Of tokens, "
+            r"which are points, no order is shown to be met: that enough contexts make each choice "
+            r"that is used is a hypothesis.",
             r"Of relu: each wall is met where its expert is chosen.",
         ),
         premises=(
@@ -187,18 +187,18 @@ def theorem() -> Theorem:
         ),
         steps=(*softmax(), *sigmoids(), *cells(), *must_fail()),
         conclusion=(
-            r"Where a set $S$ is chosen on an open set of inputs, $f$ is analytic there, its formula "
-            r"splits (K1). The steps give $D = 0$ on $S$ (of the softmax: differences), and "
-            r"$F_e = F_0 = -X$ for all $e \in S$. $F_e$ has the atoms of expert $e$ alone, each "
-            r"of its terms has one, and $X$ has none: so $F_e = 0$ and $X = 0$, the equation of K4 "
-            r"and of K7 for each expert. Sets that share an expert share its logit; $n (\delta W_r "
-            r"- \ldots)$ is $\varphi \mathbf{1}^{\top}$, $\varphi$ linear in $n$. In a stack "
-            r"$z = x W_{in}$ and bounded terms, as blocks read norms: for large $x$ it is near the "
-            r"direction of $x W_{in}$, whose logits differ, so the choice is that of $x W_{in}$ on an "
-            r"open set, and if the tokens are near each other all of them make one choice. Of tokens "
-            r"as points (K8) the equations of a choice are those of the contexts that make it: as "
-            r"many fresh ones are needed for each choice that is used. (c) K10 holds with the rows "
-            r"$p_e v_i$ in the place of $v_i$."
+            r"Where a set $S$ is chosen on an open set of inputs, $f$ is analytic there, its "
+            r"formula splits (K1). The steps give $D = 0$ on $S$ (of the softmax: differences), "
+            r"and $F_e = F_0 = -X$ for all $e \in S$. $F_e$ has the atoms of expert $e$ alone, "
+            r"each of its terms has one, and $X$ has none: so $F_e = 0$ and $X = 0$, the equation "
+            r"of K4 and of K7 for each expert. Sets that share an expert share its logit; $n "
+            r"(\delta W_r - \ldots)$ is $\varphi \mathbf{1}^{\top}$, $\varphi$ linear in $n$. In a "
+            r"stack $z = x W_{in}$ and bounded terms, as blocks read norms: for large $x$ it is "
+            r"near the direction of $x W_{in}$, whose logits differ, so the choice is that of $x "
+            r"W_{in}$ on an open set, and if the tokens are near each other all of them make one "
+            r"choice. Of tokens as points (K8) the equations of a choice are those of the contexts "
+            r"that make it: as many fresh ones are needed for each choice that is used. (c) K10 "
+            r"holds with the rows $p_e v_i$ in the place of $v_i$."
         ),
     )
 

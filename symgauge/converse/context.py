@@ -15,6 +15,7 @@ from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Bias, Reader, Term, Weight
+from symgauge.sums.cut import Cut
 from symgauge.sums.bases import Base, Bases, Gated, Mixing, Norm, Source, Units
 from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
@@ -41,6 +42,8 @@ class Context:
         #: Whether a constant is added to what is read out.
         self.head_biased = False
         self.tied_gain = self.tied_centred = self.tied_bias = False
+        #: Where one row alone of the stream is read, above its attentions.
+        self.cut: Cut | None = None
         self._walls: int | None = None
         self._below: dict[int, int] = {}
 

@@ -44,6 +44,8 @@ class PostNorm(Stream):
         Two gains have no rotation in common but 0 (one, where the norm takes no mean off).
         """
         sweep, ledger, gains = self.sweep, self.ledger, 0
+        if sweep.cut is not None:
+            raise sweep.cut.stop
         self.first = self._first(self.norm.argument)
         y, norm = self.norm.argument, self.norm
         while True:

@@ -13,6 +13,7 @@ from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import BIAS, chain, chain_gains, is_full, is_own
 from symgauge.converse.context import Context
+from symgauge.converse.cut_rows import seen_by_last
 from symgauge.converse.facts.experts import EXPERTS, differences, experts
 from symgauge.converse.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
 from symgauge.converse.facts.norms import READ, Reading, read_all, reading
@@ -40,6 +41,8 @@ class Stream:
                 break
             y, bound = self._block(y, tops, rest, bound)
             self.ledger.commit(self.width**2 + self.width)
+        if self.sweep.cut is not None:
+            raise self.sweep.cut.stop
         start(self.sweep, self.width, y, bound, self.mixes)
 
     # -- blocks ----------------------------------------------------------------------------------
@@ -66,6 +69,7 @@ class Stream:
             raise Stop(y.node, SKIP.name, "nothing passes beside the block")
         raw = self._raw(rest)
         z = self._below(y, parts, rest)
+        parts = self._rows(parts, z, bound)
         seen = self.width - 1 if bound.ones == "free" else self.width
         ones = bound.ones == "free"
         smooth: list[Size] = []
@@ -88,6 +92,14 @@ class Stream:
             bound = replace(bound, matrix=Matrices.ZERO, scale=False)
         parts = [self._loosened(part, full, seen) for part in parts]
         return z, self._readers(parts, z, bound, raw)
+
+    def _rows(self, parts: list[Part], z: Affine, bound: Bound) -> list[Part]:
+        """The parts as one row sees them, where it alone is read; below an attention all are."""
+        if self.sweep.cut is None or not self.mixes:
+            return parts
+        found = seen_by_last(self.sweep, parts, z, self.width, bound.ones)
+        self.sweep.cut = None
+        return found
 
     def _no_field(
         self, y: Affine, parts: Sequence[Part], smooth: Sequence[Size], bound: Bound, seen: Size

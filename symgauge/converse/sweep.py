@@ -30,6 +30,7 @@ from symgauge.program.recentred import recentred
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
+from symgauge.sums.cut import cut_of
 from symgauge.sums.routed import Routed
 from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
@@ -104,7 +105,9 @@ class Sweep(Context):
 
     def _outputs(self) -> None:
         structure = self.structure
-        self.reader.whole = frozenset(structure.network.outputs)
+        self.cut = cut_of(structure)
+        self.reader.whole = frozenset((*structure.network.outputs, *(
+            () if self.cut is None else (self.cut.source,))))
         outs = beside_a_norm(self, untold(structure.network))
         if len(outs) != 1:
             raise Stop(outs[0], "outputs", "several outputs")
@@ -121,6 +124,8 @@ class Sweep(Context):
             out = line.inputs[0]
         goal = self.reader.read(out, feats)
         self.descend([goal], self.probabilities)
+        if self.cut is not None:
+            raise self.cut.stop
 
     def descend(self, goals: Sequence[Affine], ones: bool = False) -> None:
         """All of these do not vary (`ones`: but for a multiple of 1)."""
@@ -155,6 +160,8 @@ class Sweep(Context):
         elif isinstance(base, Routed):
             self._experts(goals, base, ones)
         elif isinstance(base, Mixing):
+            if self.cut is not None:
+                raise self.cut.stop
             alone(self, goals, base, ones)
         else:
             norm(self, goals, base, ones)

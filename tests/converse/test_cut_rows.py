@@ -1,8 +1,12 @@
-"""Only some rows are seen, or read of a table: never fewer directions than the redundancy."""
+"""Only some rows are seen, or read of a table: never fewer directions than the redundancy.
+
+The last row of a causal stream tells of all (K17), on both sides of what that asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -101,3 +105,74 @@ def test_one_row_of_a_table_is_no_table_of_positions(row: Callable[[Tensor], Ten
                    torch.tensor([0, 1]))
     found = completeness(network)
     assert found.stop is not None and found.stop.reason == "tokens without positions"
+
+
+# -- the last row ---------------------------------------------------------------------------------
+
+
+def normed(z: Tensor, gain: Tensor, eps: float, centred: bool) -> Tensor:
+    z = z - z.mean(-1, keepdim=True) if centred else z
+    out: Tensor = z * torch.rsqrt((z * z).mean(-1, keepdim=True) + eps) * gain
+    return out
+
+
+def last_row(
+    d: int, heads: int, values: int, layers: int = 1, row: int = -1, rows: int = 3,
+    mask: str = "causal", eps: float = 1e-2, centred: bool = False,
+) -> Network:
+    """x E, blocks of attention and of one unit, a norm and a head; one row of it.
+
+    `mask`: "none", or "alone": the last row of the last attention sees itself alone.
+    """
+    shapes = f"E:{d}x{d} G:{d} U:{d}x{d}" + "".join(
+        f" g{i}:{d} q{i}:{d}x{heads} k{i}:{d}x{heads} v{i}:{d}x{heads * values} "
+        f"o{i}:{heads * values}x{d} h{i}:{d} W{i}:{d}x1 V{i}:1x{d}" for i in range(layers))
+    hidden = torch.triu(torch.ones(rows, rows, dtype=torch.bool), 1)
+
+    def attended(p: nn.Module, i: int, n: Tensor) -> Tensor:
+        q, k, v = ((n @ getattr(p, f"{x}{i}")).reshape(rows, heads, -1).transpose(0, 1)
+                   for x in "qkv")
+        scores = q @ k.transpose(1, 2)
+        if mask != "none":
+            left_out = hidden.clone()
+            left_out[-1, :-1] = mask == "alone" and i == layers - 1
+            scores = scores.masked_fill(left_out, float("-inf"))
+        return (torch.softmax(scores, -1) @ v).transpose(0, 1).reshape(rows, -1) @ getattr(
+            p, f"o{i}")
+
+    def formula(p: nn.Module, x: Tensor) -> Tensor:
+        z = x @ p.E
+        for i in range(layers):
+            z = z + attended(p, i, normed(z, getattr(p, f"g{i}"), eps, centred))
+            u = normed(z, getattr(p, f"h{i}"), eps, centred)
+            z = z + torch.tanh(u @ getattr(p, f"W{i}")) @ getattr(p, f"V{i}")
+        return normed(z, p.G, eps, centred)[row:][:1] @ p.U
+
+    return made(shapes, formula, real(rows, d))
+
+
+@pytest.mark.parametrize("sizes", [
+    {"d": 2, "heads": 2, "values": 1}, {"d": 2, "heads": 1, "values": 2, "rows": 2},
+    {"d": 2, "heads": 2, "values": 1, "layers": 2}, {"d": 3, "heads": 2, "values": 2},
+    {"d": 3, "heads": 2, "values": 2, "centred": True},
+    {"d": 3, "heads": 3, "values": 1, "layers": 2, "rows": 2, "centred": True}], ids=str)
+def test_the_last_row_tells_of_all(sizes: dict[str, Any]) -> None:
+    network = last_row(**sizes)
+    found = completeness(network)
+    assert found.extent is Extent.RANGE and found.bound == redundancy_of(network, 0)
+    assert "rows that are cut" in [s.fact for s in found.steps]
+
+
+@pytest.mark.parametrize(("sizes", "reason"), [
+    ({"values": 1}, "values see all entries"),
+    ({"values": 3, "centred": True}, "the values of a head are seen"),
+    ({"values": 2, "mask": "none"}, "another row sees the last one"),
+    ({"values": 2, "mask": "none", "layers": 2}, "another row sees the last one"),
+    ({"values": 2, "mask": "alone", "layers": 2}, "the last row does not see all rows"),
+    ({"values": 2, "row": -2}, "only some rows are seen"),
+    ({"d": 3, "values": 3, "eps": 0.0}, "values read no norm with epsilon")], ids=str)
+def test_another_row_or_other_values_stop(sizes: dict[str, Any], reason: str) -> None:
+    network = last_row(**{"d": 3 if sizes.get("centred") else 2, "heads": 1, **sizes})
+    found = completeness(network)
+    assert found.stop is not None and reason in found.stop.reason
+    assert claimed(found, network) >= redundancy_of(network, 0)

@@ -1,4 +1,4 @@
-"""Walls of what is bounded: that each is reached is asked for, and printed; of free inputs it is so."""
+"""Walls of what is bounded: that each is reached is asked for, and printed."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The counts of proofs/k3 to k16 are P - rank J, by exact ranks on both sides of each bound.
+"""The counts of proofs/k3 to k17 are P - rank J, by exact ranks on both sides of each bound.
 
 A module of each size is made here and captured; its rank over GF(p) owes nothing to the theorems,
 nor to what derives. What a theorem does not cover it refuses, and the number there is another one.

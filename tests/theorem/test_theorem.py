@@ -182,6 +182,8 @@ def test_a_proof_file_prints_its_own_latex(tmp_path: Path) -> None:
          "- p1 * p2 * D2 * (E1 - E0)"),
         ("k16_experts", "CHOSEN, 3, 1, 1, 3, False)), sympy.Integer(3 + 3)",
          "CHOSEN, 3, 1, 1, 3, False)), sympy.Integer(3 + 9)"),
+        ("k17_cut_rows", "p2 * (F2 - F0 + D2 * (E2 - E0))", "p2 * (F2 - F0)"),
+        ("k17_cut_rows", "w: 1, z: 1, rho: 1, zw: 2", "w: 0, z: 1, rho: 1, zw: 0"),
         ("k8_tokens", "n @ (A @ G - G @ A + dG)", "n @ (A @ G + G @ A + dG)"),
         ("k8_tokens", "+ 10582, scope", "- 10582, scope"),
         ("c10_balance", "K: -(Gamma.T @ Q)}), zero", "K: -(Gamma @ Q)}), zero"),

@@ -37,6 +37,12 @@ NORMED_UNITS = Fact(
 SKIP = Fact(
     "block behind a skip", "y = z + sum_i act(u_i) v_i + b, dy = y A + c: dv_i = v_i A, "
     "du_i = 0, dz = z A + c'", "the stream z spans", "proofs/k7_residual.py", (AX,))
+ROWS = Fact(
+    "rows that are cut", "dy_r = y_r A + c of the last row r alone, y = z + sum_s p_rs n_s N: the "
+    "p_s leave d(n_s N) - n_s N A = d(n_r N) - n_r N A, which no x_r moves: dz_r = z_r A, and "
+    "(dn_s - n_s A) W_V = 0: dz_s = z_s A (centred: + phi_s 1) for all rows s",
+    "no other row sees the last, which sees all; d <= g d_v, d_v <= d, epsilon > 0",
+    "proofs/k17_cut_rows.py", (AX,))
 PLAIN = Fact(
     "readers of the stream", "u = z W + b, du = 0, dz = z A + c: dW = - A W, db = - c W",
     "the stream z spans", "proofs/k7_residual.py")
