@@ -1,4 +1,4 @@
-"""What the lines are that sums begin with: inputs, units, gated units, norms, averages."""
+"""What the lines are that sums begin with: inputs, units, gates, norms, averages, experts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from symgauge.program.constant import Constant
 from symgauge.steps.averages import Average, average
+from symgauge.steps.experts import Experts, experts
 from symgauge.steps.reading import Form, Reader, Term
 from symgauge.steps.unread import Unread
 from symgauge.steps.widths import Axis
@@ -53,7 +54,7 @@ class Norm:
     argument: Form
 
 
-Base = Free | Unit | Gate | Norm | Average
+Base = Free | Unit | Gate | Norm | Average | Experts
 
 
 class Bases:
@@ -85,6 +86,8 @@ class Bases:
         assert op is not None
         if law == "contraction":
             return average(reader, i)
+        if law == "sum":
+            return experts(reader, i)
         if law == "standardising":
             return self._centred(i)
         if law == "product":

@@ -16,11 +16,15 @@ from symgauge.steps.widths import At
 
 @dataclass(frozen=True)
 class Reading:
-    """A matrix behind a norm or a stream; `loose`: nothing sees a constant added to its value."""
+    """A matrix behind a norm or a stream; `loose`: nothing sees a constant added to its value.
+
+    `unseen`: the dimension of the constants that nothing sees.
+    """
 
     maps: Maps
     biases: tuple[Bias, ...]
     loose: bool = False
+    unseen: int = 0
 
     @property
     def weight(self) -> Map:
@@ -74,7 +78,12 @@ def _bias(book: Book, base: Norm, readings: Sequence[Reading]) -> None:
     if not open_:
         book.free("the norm's bias", d)
         return
-    seen = total(book.width(r.weight.outs) for r in open_)
+    unseen = sum(r.unseen for r in open_)
+    outs = total(book.width(r.weight.outs) for r in open_)
+
+    def seen(at: At) -> int:
+        return outs(at) - unseen
+
     rank = seen if base.centred else book.least(seen, d)
     book.free("the norm's bias", lambda at: d(at) - rank(at))
 

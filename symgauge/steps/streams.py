@@ -9,6 +9,7 @@ from enum import Enum, auto
 from symgauge.steps.averages import Average
 from symgauge.steps.bases import Base, Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain, full, less_one, one, own
+from symgauge.steps.experts import Experts
 from symgauge.steps.heads import count, fact, two
 from symgauge.steps.norms import Reading, read_all
 from symgauge.steps.reading import Bias, Form, Maps, Term
@@ -49,6 +50,16 @@ class Part:
     term: Term
     base: Base
     reads: tuple[tuple[Form, bool], ...]
+
+    @property
+    def maps(self) -> Maps:
+        """The maps behind what it begins with; of experts the last matrices are among them."""
+        first = (self.base.matrix,) if isinstance(self.base, Experts) else ()
+        return (*first, *self.term.maps)
+
+    def unseen(self, form: Form) -> int:
+        """The dimension of the constants that nothing sees in what it reads: of logits 1."""
+        return int(isinstance(self.base, Experts) and form is self.base.router)
 
 
 def stream(walk: Walk, form: Form, ones: bool) -> None:
@@ -158,6 +169,8 @@ class _Block:
         if isinstance(base, Average):
             return Part(t, base, (
                 (base.query, False), (base.key, base.normalised), (base.value, False)))
+        if isinstance(base, Experts):
+            return Part(t, base, tuple((f, False) for f in (*base.arguments, base.router)))
         raise Unread("a norm or an input on top of a stream")
 
     def _read(self, form: Form) -> tuple[Norm | None, tuple[Bias, ...], Maps]:
@@ -193,9 +206,13 @@ class _Block:
         constants: Constants = []
         for p in self.parts:
             book.step("block behind a skip", p.base.node)
-            chain(book, p.term.maps, free)
+            chain(book, p.maps, free)
             if isinstance(p.base, Average):
                 constants += self._average(p, p.base, seen)
+                continue
+            if isinstance(p.base, Experts):
+                smooth.append(book.width(p.base.hidden))
+                self._experts(p.base)
                 continue
             assert isinstance(p.base, (Unit, Gate))
             self._units(p.base)
@@ -216,6 +233,13 @@ class _Block:
             self.walk.unit(base, (), False)
         else:
             self.walk.gate(base)
+
+    def _experts(self, base: Experts) -> None:
+        norms = [self._read(f)[0] for f in (*base.arguments, base.router)]
+        if not self.raw and None in norms:
+            raise Unread("experts that read the stream without a norm")
+        centred = norms[-1] is not None and norms[-1].centred
+        self.walk.experts(base, less_one(self.width) if centred else self.width)
 
     def _average(self, part: Part, base: Average, seen: Count) -> Constants:
         maps = part.term.maps
@@ -294,7 +318,7 @@ class _Block:
     def _readers(self, parts: Sequence[Part], bound: Bound) -> Bound:
         behind: dict[tuple[int, Maps], tuple[Norm, list[Reading]]] = {}
         plain: list[Reading] = []
-        for form, loose in (r for p in parts for r in p.reads):
+        for form, loose, unseen in ((*r, p.unseen(r[0])) for p in parts for r in p.reads):
             norm, _, maps = self._read(form)
             if norm is None:
                 mine = tuple(b for b in form.biases if b.maps[-len(maps):] != maps)
@@ -302,7 +326,7 @@ class _Block:
             else:
                 # each gain with its own readers: dB = - A B of all, with one A
                 behind.setdefault((norm.node, maps[:-1]), (norm, []))[1].append(
-                    Reading(maps, form.biases, loose))
+                    Reading(maps, form.biases, loose, unseen))
         if not self.raw:
             spans(self.walk, self.rest, self.width)
         for norm, readings in behind.values():

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from symgauge.program.network import Network
 from symgauge.steps.averages import Average
 from symgauge.steps.bases import Bases, Free, Gate, Norm, Unit
-from symgauge.steps.chains import biases, chain, end, full, own
+from symgauge.steps.chains import biases, chain, end, full, less_one, own
+from symgauge.steps.experts import Experts
 from symgauge.steps.reading import Form, Reader
 from symgauge.steps.step import Book, Count, number
 from symgauge.steps.unread import Unread
@@ -147,6 +148,27 @@ class Walk:
         else:
             raise Unread("products of two lines")
 
+    def experts(self, base: Experts, depth: Count) -> None:
+        """What a router and the units of its experts leave free; the router reads `depth` entries.
+        """
+        book, copies, hidden = self.book, *map(self.book.width, (base.copies, base.hidden))
+        book.step("experts", base.node)
+        if base.kind != "smooth" or base.shared and base.chosen < 2:
+            raise Unread("experts with walls, or one that is chosen over its own sum")
+        if len(base.router.terms) != 1 or sum(
+                not m.diagonal for m in base.router.terms[0].maps) != 1:
+            raise Unread("a router that is no matrix of one line")
+        self.private(base.router)
+        self.private(base.gate)
+        book.at_most(less_one(copies), depth)
+        book.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
+            ", those chosen together connect all" if base.shared else ""))
+        if base.up is not None:
+            book.free("scalings of units", lambda at: copies(at) * hidden(at))
+        book.free("a common vector of the router", depth)
+        book.free("a common bias of the router", number(sum(
+            not b.maps for b in base.router.biases)))
+
     def coprime(self, base: Gate) -> None:
         """Gates and factors are no multiples of one another."""
         a, b = base.gate, base.up
@@ -188,6 +210,8 @@ class Walk:
                 left += (*base.gate.terms, *base.up.terms)
             elif isinstance(base, Average):
                 left += base.value.terms
+            elif isinstance(base, Experts):
+                left += [t for f in base.arguments for t in f.terms]
 
     def wall(self, line: int, argument: Form) -> None:
         """Walls that differ, of all values or said to be reached; nothing below has others."""
@@ -208,7 +232,7 @@ class Walk:
 
 def first_axis(base: object) -> tuple[int, int]:
     """The axis of a base."""
-    if isinstance(base, Average):
-        raise Unread("averages before walls")
+    if isinstance(base, (Average, Experts)):
+        raise Unread("averages or experts before walls")
     assert isinstance(base, (Free, Unit, Gate, Norm))
     return base.axis

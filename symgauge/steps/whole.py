@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symgauge.steps.bases import Free, Gate, Norm, Unit
+from symgauge.steps.chains import chain
+from symgauge.steps.experts import Experts
 from symgauge.steps.heads import alone
 from symgauge.steps.norm_heads import norm
 from symgauge.steps.reading import Form
 from symgauge.steps.step import Book, number
-from symgauge.steps.streams import stream
+from symgauge.steps.streams import spans, stream
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
 
@@ -60,6 +63,8 @@ class WholeWalk(Walk):
             self.maps(forms, ones)
         elif isinstance(base, (Unit, Gate)):
             self.units(forms, base, ones)
+        elif isinstance(base, Experts):
+            self.mixture(forms, base, ones)
         elif isinstance(base, Norm):
             norm(self, forms, base, ones)
         else:
@@ -81,3 +86,22 @@ class WholeWalk(Walk):
             self.tell_apart(forms[0], base)
             self.bilinear(base, forms, alone)
         self.down([base.gate, base.up], False)
+
+    def mixture(self, forms: Sequence[Form], base: Experts, ones: bool) -> None:
+        """sum_e p_e E_e does not vary, and no stream passes by."""
+        if len(forms) != 1 or forms[0].node in self.shifted:
+            raise Unread("several readers of experts, or exponents of them")
+        (form,) = forms
+        maps = (base.matrix, *form.terms[0].maps)
+        self.book.step("chain", form.node)
+        chain(self.book, maps, ones)
+        self.bias(replace(form, terms=(replace(form.terms[0], maps=maps),)), ones)
+        if len(base.router.terms) != 1 or not base.router.terms[0].maps:
+            raise Unread("a router that is no matrix of one line")
+        (t,) = base.router.terms
+        depth = self.book.width(next(m for m in t.maps if not m.diagonal).ins)
+        read = self.bases.of(t)
+        if isinstance(read, Norm):
+            spans(self, read.argument.terms, depth)
+        self.experts(base, depth)
+        self.down([*base.arguments, base.router], False)

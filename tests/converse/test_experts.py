@@ -18,7 +18,7 @@ from torch import Tensor
 
 from symgauge.capture import build_without_weights, capture
 from symgauge.cli.inputs import target_of
-from symgauge.completeness.complete import Completeness, Extent, completeness
+from symgauge.completeness.complete import AGREES, Completeness, Extent, completeness
 from symgauge.converse.sweep import sweep
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
@@ -27,6 +27,8 @@ from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
 from symgauge.program.network import Network as Program
 from symgauge.program.network import Node
+from symgauge.steps.unread import Unread
+from symgauge.steps.whole import WholeWalk
 from symgauge.sums.sorted_rows import in_order
 
 ALL, CHOSEN, SIGMOID, SIGMOID_CHOSEN = GATES
@@ -53,6 +55,7 @@ def test_a_mixture_alone(size: tuple[str, int, int, int, int, int]) -> None:
     assert found.bound == exact_redundancy(*mixture(*size)) == K16(
         gates, count, chosen, units, d, False)
     assert found.extent is (Extent.RANGE if units > 1 else Extent.OPEN)
+    assert found.second == AGREES
 
 
 @pytest.mark.parametrize("size", [
@@ -69,7 +72,7 @@ def test_the_theorem_beyond_what_is_read(size: tuple[str, int, int, int, int, in
 def test_a_stack(size: tuple[str, int, int, int, int, int], expected: int) -> None:
     """phi = E h + d of K16 in the count of K7: phi + d for a block, d and so(d) for the head."""
     found = said(expert_stack(*size))
-    assert found.extent is Extent.RANGE
+    assert found.extent is Extent.RANGE and found.second == AGREES
     assert found.bound == exact_redundancy(*expert_stack(*size)) == expected
 
 
@@ -98,7 +101,8 @@ def test_the_norms_bias_may_move_all_logits(
 ) -> None:
     """A constant that all logits have in common is unseen."""
     network = block(bias, norm, width)
-    assert said(network).bound == exact_redundancy(*network) == expected
+    found = said(network)
+    assert found.bound == exact_redundancy(*network) == expected and found.second == AGREES
 
 
 def rolled(p: Any, x: Tensor) -> Tensor:
@@ -135,6 +139,36 @@ def test_false_relatives_stop(network: Network) -> None:
     shapes, formula, x = network
     found = sweep(capture(KnownNetwork(shapes, formula), (x,)).network)
     assert found.stop is not None and found.bound >= exact_redundancy(*network)
+
+
+# -- the second reading ---------------------------------------------------------------------------
+
+
+def test_a_sweep_that_forgets_the_common_vector_is_refused(monkeypatch: Any) -> None:
+    """The logits' common vector as one that the softmax sees."""
+    monkeypatch.setattr("symgauge.converse.facts.experts.differences", lambda base: False)
+    for network in (mixture(ALL, 3, 2, 2, 2, 1), expert_stack(CHOSEN, 3, 2, 2, 2, 2)):
+        found = said(network)
+        assert found.bound < exact_redundancy(*network)
+        assert found.extent is Extent.OPEN and "experts" in found.second
+
+
+def test_a_sweep_that_takes_a_norms_bias_for_seen_is_refused(monkeypatch: Any) -> None:
+    monkeypatch.setattr("symgauge.converse.stream.differences", lambda base: False)
+    found = said(block(False, layer_norm, 3))
+    assert found.extent is Extent.OPEN and "readers of a norm" in found.second
+
+
+@pytest.mark.parametrize("network", [
+    (expert_shapes(3, 2, 3, 2), rolled, points(2, 3)),
+    (expert_shapes(3, 2, 3, 2), others_choice, points(2, 3)),
+    mixture(CHOSEN, 3, 1, 2, 2, 2), mixture(CHOSEN, 3, 2, 2, 3, 2, act="relu", gated=False),
+    mixture(SIGMOID, 3, 2, 1, 2, 2),
+], ids=["another row", "another choice", "one over its sum", "walls", "sigmoids"])
+def test_what_the_second_reading_does_not_read(network: Network) -> None:
+    shapes, formula, x = network
+    with pytest.raises(Unread):
+        WholeWalk(capture(KnownNetwork(shapes, formula), (x,)).network).run()
 
 
 # -- rows that are sorted by expert, as transformers groups them ----------------------------------
