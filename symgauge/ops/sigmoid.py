@@ -16,6 +16,7 @@ class Sigmoid(Composite):
 
     name = "sigmoid"
     converse = "smooth"
+    weighs = True
     bounded = True
     aten = ("sigmoid.default",)
     opaque = True

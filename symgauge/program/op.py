@@ -70,6 +70,8 @@ class NodeOp(AbstractOp):
     bilinear: ClassVar[bool] = False
     #: Whether the value is exponentials, over their sum or not: what averages weigh with.
     exponentiates: ClassVar[bool] = False
+    #: Whether it is s = 1 / (1 + exp(-x)), whose derivative is s (1 - s).
+    weighs: ClassVar[bool] = False
     #: Whether a root of the input is taken, which over residues is there where that is a square.
     takes_root: ClassVar[bool] = False
     #: Whether the rows along the unit axis are a single 1 and zeros, or zeros alone.

@@ -28,6 +28,8 @@ class Experts:
     copies: Axis
     hidden: Axis
     router: Form
+    #: Whether the weights are of a softmax, so that no constant of all logits is seen.
+    normalised: bool
     shared: bool
     chosen: int
 
@@ -66,12 +68,16 @@ def experts(reader: Reader, i: int) -> Experts:
 
 
 def _mixture(reader: Reader, i: int, value: int, weight: int, chosen: int) -> Experts:
-    scores, ranking, shared = _weights(reader, weight)
-    soft = reader.node(scores)
+    (scores, ranking), shared, router = _weights(reader, weight)
     order = reader.node(ranking)
-    if soft.op is None or soft.op.law != "normaliser" or not soft.op.exponentiates or len(
-            soft.inputs) != 1 or soft.attrs["axis"] != len(soft.shape) - 1:
-        raise Unread(f"the weights of v{i} are no softmax")
+    soft = _softmax(reader, scores) if router is None else router
+    op = reader.node(scores).op
+    if soft is None and op is not None and op.weighs:
+        (router,) = reader.node(scores).inputs
+    elif soft is None:
+        raise Unread(f"the weights of v{i} are no softmax and no sigmoids")
+    else:
+        router = soft
     if reader.same(order.inputs[0]) != scores or order.shape[-2] != chosen:
         raise Unread(f"the experts of v{i} are chosen by other numbers, or some are left out")
     units, stack = reader.node(_line(reader, value, "contraction")).inputs
@@ -79,12 +85,20 @@ def _mixture(reader: Reader, i: int, value: int, weight: int, chosen: int) -> Ex
     kind, gate, up = _units(reader, units, ranking, chosen)
     found = [last, gate[1], *(() if up is None else (up[1],))]
     return _joined(reader, i, kind, found, [gate[0], *(() if up is None else (up[0],))],
-                   (reader.read(soft.inputs[0]), shared, chosen))
+                   (reader.read(router), soft is not None, shared, chosen))
+
+
+def _softmax(reader: Reader, i: int) -> int | None:
+    """What a line is a softmax of, along its last axis."""
+    node = reader.node(i)
+    plain = node.op is not None and node.op.law == "normaliser" and node.op.exponentiates and (
+        len(node.inputs) == 1 and node.attrs["axis"] == len(node.shape) - 1)
+    return node.inputs[0] if plain else None
 
 
 def _joined(
     reader: Reader, i: int, kind: str, stacks: list[_Stack], rows: list[Form],
-    router: tuple[Form, bool, int],
+    router: tuple[Form, bool, bool, int],
 ) -> Experts:
     """All stacks have one axis of experts and one of units; what is read meets what is there."""
     widths = reader.widths
@@ -120,10 +134,14 @@ def _line(reader: Reader, i: int, law: str) -> int:
     return found
 
 
-def _weights(reader: Reader, i: int) -> tuple[int, int, bool]:
-    """(scores, ranking, whether each is over the sum of the chosen)."""
+def _weights(reader: Reader, i: int) -> tuple[tuple[int, int], bool, int | None]:
+    """((scores, ranking), whether each is over the sum of the chosen, logits if scores are)."""
+    soft = _softmax(reader, i)
+    if soft is not None:
+        found = _chosen(reader, soft)
+        return found, True, found[0]
     if reader.law(i) != "product":
-        return *_chosen(reader, i), False
+        return _chosen(reader, i), False, None
     a, b = reader.node(i).inputs
     for q, inverse in ((a, b), (b, a)):
         below, numbers = reader.source(inverse)
@@ -135,7 +153,7 @@ def _weights(reader: Reader, i: int) -> tuple[int, int, bool]:
         total = reader.node(_line(reader, reader.node(below).inputs[0], "sum"))
         if tuple(total.attrs["axes"]) == (len(total.shape),) and reader.same(
                 total.inputs[0]) == reader.same(q):
-            return *_chosen(reader, q), True
+            return _chosen(reader, q), True, None
     raise Unread(f"v{i} are no weights over their sum")
 
 

@@ -59,7 +59,8 @@ class Part:
 
     def unseen(self, form: Form) -> int:
         """The dimension of the constants that nothing sees in what it reads: of logits 1."""
-        return int(isinstance(self.base, Experts) and form is self.base.router)
+        return int(isinstance(self.base, Experts) and self.base.normalised
+                   and form is self.base.router)
 
 
 def stream(walk: Walk, form: Form, ones: bool) -> None:

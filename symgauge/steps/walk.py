@@ -165,9 +165,10 @@ class Walk:
             ", those chosen together connect all" if base.shared else ""))
         if base.up is not None:
             book.free("scalings of units", lambda at: copies(at) * hidden(at))
-        book.free("a common vector of the router", depth)
-        book.free("a common bias of the router", number(sum(
-            not b.maps for b in base.router.biases)))
+        if base.normalised:
+            book.free("a common vector of the router", depth)
+            book.free("a common bias of the router", number(sum(
+                not b.maps for b in base.router.biases)))
 
     def coprime(self, base: Gate) -> None:
         """Gates and factors are no multiples of one another."""

@@ -58,11 +58,15 @@ class _Picked:
 
 @dataclass(frozen=True)
 class _Weights:
-    """The weights of the chosen: the line of their scores, whether each stands over their sum."""
+    """The weights of the chosen: the line of their scores, whether each stands over their sum.
+
+    `logits`: the scores are those of a softmax of the chosen.
+    """
 
     scores: int
     shared: bool
     ranking: int
+    logits: bool = False
 
 
 class RoutedReader:
@@ -126,7 +130,7 @@ class RoutedReader:
         hidden = stack.view.of(a for a in own if a[0] == rank - 2)
         outs = stack.view.of(a for a in own if a[0] == rank - 1)
         matrix = Weight(stack.view.node, (stack.copies, *hidden), outs)
-        gates = self._router(weights.scores)
+        gates = self._router(weights)
         units = self._units(self._shown(product.inputs[0]), stack)
         if gates is None or units is None or not self._alike(weights):
             return None
@@ -139,8 +143,13 @@ class RoutedReader:
     # -- the router -------------------------------------------------------------------------------
 
     def _weights(self, node: int) -> _Weights | None:
-        """q, or q over its sum along the places, q the scores that a ranking picks."""
+        """q, or q over its sum along the places, q the scores that a ranking picks, or exp of them.
+        """
         product = self._line(self._shown(node), "product")
+        soft = self._softmax(self._shown(node))
+        if soft is not None:
+            found = self._chosen(soft)
+            return None if found is None else _Weights(found[0], True, found[1], logits=True)
         if product is None:
             found = self._chosen(node)
             return None if found is None else _Weights(found[0], False, found[1])
@@ -179,16 +188,25 @@ class RoutedReader:
         here = self.structure.network.nodes[scores].shape
         return (scores, ranking) if column == (*here, 1) else None
 
-    def _router(self, scores: int) -> tuple[str, Affine] | None:
+    def _softmax(self, node: int) -> int | None:
+        """What a line is a softmax of, along its last axis."""
+        line = self._line(node, "normaliser")
+        plain = line is not None and line.op is not None and line.op.exponentiates and (
+            len(line.inputs) == 1 and line.attrs["axis"] == len(line.shape) - 1)
+        return line.inputs[0] if line is not None and plain else None
+
+    def _router(self, weights: _Weights) -> tuple[str, Affine] | None:
         """What the scores are of which logits."""
+        scores, feats = weights.scores, self.reader.last_axis(weights.scores)
+        if weights.logits:
+            return "softmax", self.reader.read(scores, feats)
+        below = self._softmax(scores)
+        if below is not None:
+            return "softmax", self.reader.read(below, feats)
         line = self.structure.lines.get(scores)
-        if line is None or line.op is None:
+        if line is None or line.op is None or not line.op.weighs:
             return None
-        feats = self.reader.last_axis(scores)
-        if line.law == "normaliser" and len(line.inputs) == 1 and line.op.exponentiates and (
-                line.attrs["axis"] == len(line.shape) - 1):
-            return "softmax", self.reader.read(line.inputs[0], feats)
-        return None
+        return "sigmoid", self.reader.read(line.inputs[0], feats)
 
     def _alike(self, weights: _Weights) -> bool:
         """Whether the ranking is that of the scores: who is chosen has the largest logits."""

@@ -44,6 +44,7 @@ def said(network: Network) -> Completeness:
 SIZES = [
     (CHOSEN, 3, 2, 2, 2, 2), (CHOSEN, 2, 2, 2, 1, 2), (CHOSEN, 4, 2, 1, 3, 2),
     (ALL, 3, 2, 2, 2, 1), (ALL, 3, 1, 1, 2, 2), (ALL, 3, 3, 2, 3, 2),
+    (SIGMOID, 3, 2, 2, 2, 2), (SIGMOID, 3, 1, 2, 2, 1), (SIGMOID_CHOSEN, 3, 2, 2, 2, 2),
 ]
 
 
@@ -58,17 +59,33 @@ def test_a_mixture_alone(size: tuple[str, int, int, int, int, int]) -> None:
     assert found.second == AGREES
 
 
-@pytest.mark.parametrize("size", [
-    (SIGMOID, 3, 2, 1, 2, 2), (SIGMOID_CHOSEN, 3, 2, 1, 2, 2), (CHOSEN, 3, 1, 1, 2, 2)], ids=str)
-def test_the_theorem_beyond_what_is_read(size: tuple[str, int, int, int, int, int]) -> None:
-    gates, count, chosen, units, d, _ = size
-    assert exact_redundancy(*mixture(*size)) == K16(gates, count, chosen, units, d, False)
+@pytest.mark.parametrize("gates", [CHOSEN, SIGMOID_CHOSEN])
+def test_one_expert_over_its_own_sum(gates: str) -> None:
+    """No logit is seen, and the sweep does not count that."""
+    size = (gates, 3, 1, 1, 2, 2)
+    assert exact_redundancy(*mixture(*size)) == K16(gates, 3, 1, 1, 2, False)
     assert said(mixture(*size)).stop is not None
+
+
+def of_the_largest(p: Any, x: Tensor) -> Tensor:
+    """The softmax of the largest logits."""
+    value, index = torch.topk(x @ p.R, 2, dim=-1)
+    rows, flat = x.repeat_interleave(2, 0)[:, None], index.reshape(-1)
+    out: Tensor = (torch.nn.functional.silu(rows @ p.G[flat]) * (rows @ p.U[flat])) @ p.V[flat]
+    return (out[:, 0] * torch.softmax(value, -1).reshape(-1)[:, None]).reshape(len(x), 2, -1).sum(1)
+
+
+def test_a_softmax_of_the_largest_logits() -> None:
+    network = (expert_shapes(2, 2, 3, 2), of_the_largest, points(1, 2))
+    found = said(network)
+    assert found.extent is Extent.RANGE and found.second == AGREES
+    assert found.bound == exact_redundancy(*network) == K16(CHOSEN, 3, 2, 2, 2, False)
 
 
 @pytest.mark.parametrize(("size", "expected"), [
     ((CHOSEN, 3, 2, 2, 2, 2), 3 * 2 + 2 + 2 + 2 + 1),
-    ((ALL, 3, 2, 2, 2, 2), 3 * 2 + 2 + 2 + 2 + 1)], ids=["over their sum", "over all"])
+    ((ALL, 3, 2, 2, 2, 2), 3 * 2 + 2 + 2 + 2 + 1),
+    ((SIGMOID, 3, 2, 2, 2, 2), 3 * 2 + 2 + 2 + 1)], ids=["over their sum", "over all", "sigmoids"])
 def test_a_stack(size: tuple[str, int, int, int, int, int], expected: int) -> None:
     """phi = E h + d of K16 in the count of K7: phi + d for a block, d and so(d) for the head."""
     found = said(expert_stack(*size))
@@ -163,8 +180,7 @@ def test_a_sweep_that_takes_a_norms_bias_for_seen_is_refused(monkeypatch: Any) -
     (expert_shapes(3, 2, 3, 2), rolled, points(2, 3)),
     (expert_shapes(3, 2, 3, 2), others_choice, points(2, 3)),
     mixture(CHOSEN, 3, 1, 2, 2, 2), mixture(CHOSEN, 3, 2, 2, 3, 2, act="relu", gated=False),
-    mixture(SIGMOID, 3, 2, 1, 2, 2),
-], ids=["another row", "another choice", "one over its sum", "walls", "sigmoids"])
+], ids=["another row", "another choice", "one over its sum", "walls"])
 def test_what_the_second_reading_does_not_read(network: Network) -> None:
     shapes, formula, x = network
     with pytest.raises(Unread):

@@ -15,7 +15,8 @@ from swept_networks import Net, Recipe, act
 from swept_networks import recipe as swept
 from torch import Tensor, nn
 
-TWISTS = ("first row", "last rows", "first row inside", "another row", "other weights", "one stack",
+TWISTS = ("last row", "last row", "first row", "last rows", "first row inside", "another row",
+          "other weights", "one stack",
           "other choice", "one place", "read twice", "scaled", "row of positions")
 
 
@@ -40,6 +41,10 @@ def recipe(seed: int) -> Recipe:
         "head": r.choice(("raw", "linear", "norm", "norm")), "input": r.choice(("raw", "linear")),
         "twist": r.choice(TWISTS) if r.random() < 0.4 else "", "causal": r.random() < 0.5,
     }
+    if data["twist"] == "last row":
+        data |= {"causal": r.random() < 0.8, "blocks": r.choice((
+            ("att",), ("att", "mlp"), ("att", "att"), ("att", "experts"), ("mlp", "att", "mlp")))}
+        data |= {"heads": r.choice((1, 2)), "dv": r.choice((1, 2, 3)), "rotary": r.random() < 0.2}
     data["chosen"] = min(r.choice((1, 2, 2, 2, 3)), data["count"])
     if data["input"] == "raw":
         data["m"] = d
@@ -110,6 +115,8 @@ class Routed(Net):
     def cut(self, z: Tensor) -> Tensor:
         """Some rows alone."""
         twist = self.data["twist"]
+        if twist == "last row":
+            return z[-1:]
         return z[:1] if twist == "first row" else z[1:] if twist == "last rows" else z
 
 

@@ -13,8 +13,8 @@ from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
 EXPERTS = Fact(
-    "experts", "sum_e p_e E_e, sum p = 1: p_e^2: D_e (E_e - E_0) = 0, the logits vary alike; p_e: "
-    "dE_e = E_e A for every expert that is chosen",
+    "experts", "sum_e p_e E_e, sum p = 1: p_e^2: D_e (E_e - E_0) = 0, the logits vary alike "
+    "(sigmoids: D_e = 0); p_e: dE_e = E_e A for every expert that is chosen",
     "each expert is chosen by some inputs together with others; each logit and each unit has a "
     "parameter of its own (C-PRIV)", "proofs/k16_experts.py", (AX,))
 
