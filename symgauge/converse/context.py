@@ -45,6 +45,8 @@ class Context:
         #: Where one row alone of the stream is read, above its attentions.
         self.cut: Cut | None = None
         self._walls: int | None = None
+        #: The sum of which experts are swept, each of which reads inputs alone.
+        self.beside: int | None = None
         self._below: dict[int, int] = {}
 
     def base(self, term: Term) -> Base:
@@ -87,10 +89,12 @@ class Context:
                 stack += [t for a in base.arguments for t in a.terms]
 
     def walls(self, node: int) -> None:
-        """Note a line with walls. Raises Stop where another has them."""
-        if self._walls is not None and self._walls != node:
+        """Note a line with walls. Raises Stop where another has them, but for experts of one sum.
+        """
+        place = node if self.beside is None else self.beside
+        if self._walls is not None and self._walls != place:
             raise Stop(node, "kinked units", WALLS)
-        self._walls = node
+        self._walls = place
 
     def spans(self, z: Affine, size: Size) -> None:
         """The stream spans: its start is a generic map of at least as many free inputs (C-SPAN)."""

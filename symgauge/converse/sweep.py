@@ -15,7 +15,7 @@ from sympy import Integer, expand
 from symgauge.converse.context import Context
 from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
 from symgauge.converse.facts.ends import OUTPUTS, TABLE
-from symgauge.converse.facts.experts import EXPERTS, experts
+from symgauge.converse.facts.experts import EXPERTS, differences, experts, listed
 from symgauge.converse.facts.stream import HEAD
 from symgauge.converse.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
@@ -31,6 +31,7 @@ from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.sums.cut import cut_of
+from symgauge.sums.listed import Listed
 from symgauge.sums.routed import Routed
 from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
@@ -159,6 +160,8 @@ class Sweep(Context):
             self._units(goals, base, ones)
         elif isinstance(base, Routed):
             self._experts(goals, base, ones)
+        elif isinstance(base, Listed):
+            self._listed(goals, base, ones)
         elif isinstance(base, Mixing):
             if self.cut is not None:
                 raise self.cut.stop
@@ -247,6 +250,25 @@ class Sweep(Context):
         experts(self, base, depth)
         self.ledger.commit()
         self.descend([*base.arguments, base.router])
+
+    def _listed(self, goals: Sequence[Affine], base: Listed, ones: bool) -> None:
+        """Experts of free inputs that are lines of their own, and nothing else."""
+        self.no_tokens(base.node)
+        (goal, *others) = goals
+        if others or ones or goal.terms[0].factors or goal.biases or (
+                goal.node in self.constant_goals):
+            raise Stop(base.node, EXPERTS.name, "maps or biases behind experts of a list")
+        below = [self.base(t) for e in base.experts for t in e.terms]
+        if not all(isinstance(b, Units) and len(e.terms) == 1 and all(isinstance(
+                self.base(t), Source) for t in b.argument.terms)
+                for b, e in zip(below, base.experts)):
+            raise Stop(base.node, EXPERTS.name, "experts of a list that are no units of inputs")
+        listed(self, base, any(isinstance(b, Units) and b.converse != "smooth" for b in below))
+        self.beside = base.node
+        for expert in base.experts:
+            self.descend([expert])
+        self.beside = None
+        self.descend([base.router], differences(base))
 
     def _sum(self, goal: Affine, ones: bool) -> None:
         """A sum of several lines: a stream, read by a matrix or as it is, or units side by side."""

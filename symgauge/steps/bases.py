@@ -8,6 +8,7 @@ from fractions import Fraction
 from symgauge.program.constant import Constant
 from symgauge.steps.averages import Average, average
 from symgauge.steps.experts import Experts, experts
+from symgauge.steps.listed import Listed, listed
 from symgauge.steps.reading import Form, Reader, Term
 from symgauge.steps.unread import Unread
 from symgauge.steps.widths import Axis
@@ -54,7 +55,7 @@ class Norm:
     argument: Form
 
 
-Base = Free | Unit | Gate | Norm | Average | Experts
+Base = Free | Unit | Gate | Norm | Average | Experts | Listed
 
 
 class Bases:
@@ -85,7 +86,7 @@ class Bases:
         op, law = node.op, reader.law(i)
         assert op is not None
         if law == "contraction":
-            return average(reader, i)
+            return listed(reader, i) or average(reader, i)
         if law == "sum":
             return experts(reader, i)
         if law == "standardising":

@@ -68,27 +68,19 @@ def experts(reader: Reader, i: int) -> Experts:
 
 
 def _mixture(reader: Reader, i: int, value: int, weight: int, chosen: int) -> Experts:
-    (scores, ranking), shared, router = _weights(reader, weight)
-    order = reader.node(ranking)
-    soft = _softmax(reader, scores) if router is None else router
-    op = reader.node(scores).op
-    if soft is None and op is not None and op.weighs:
-        (router,) = reader.node(scores).inputs
-    elif soft is None:
-        raise Unread(f"the weights of v{i} are no softmax and no sigmoids")
-    else:
-        router = soft
-    if reader.same(order.inputs[0]) != scores or order.shape[-2] != chosen:
-        raise Unread(f"the experts of v{i} are chosen by other numbers, or some are left out")
+    gates = weights(reader, weight)
+    ranking = gates.ranking
+    if reader.node(ranking).shape[-2] != chosen:
+        raise Unread(f"some of the chosen experts of v{i} are left out")
     units, stack = reader.node(_line(reader, value, "contraction")).inputs
     last = _stack(reader, stack, ranking)
     kind, gate, up = _units(reader, units, ranking, chosen)
     found = [last, gate[1], *(() if up is None else (up[1],))]
     return _joined(reader, i, kind, found, [gate[0], *(() if up is None else (up[0],))],
-                   (reader.read(router), soft is not None, shared, chosen))
+                   (reader.read(gates.router), gates.normalised, gates.shared, chosen))
 
 
-def _softmax(reader: Reader, i: int) -> int | None:
+def softmax(reader: Reader, i: int) -> int | None:
     """What a line is a softmax of, along its last axis."""
     node = reader.node(i)
     plain = node.op is not None and node.op.law == "normaliser" and node.op.exponentiates and (
@@ -134,14 +126,26 @@ def _line(reader: Reader, i: int, law: str) -> int:
     return found
 
 
-def _weights(reader: Reader, i: int) -> tuple[tuple[int, int], bool, int | None]:
-    """((scores, ranking), whether each is over the sum of the chosen, logits if scores are)."""
-    soft = _softmax(reader, i)
+@dataclass(frozen=True)
+class Weights:
+    """The weights of the chosen: the ranking that chooses, and the line of the logits.
+
+    `normalised`: of a softmax; `shared`: over the sum of the chosen.
+    """
+
+    ranking: int
+    router: int
+    normalised: bool
+    shared: bool
+
+
+def weights(reader: Reader, i: int) -> Weights:
+    """What a line says of who is chosen and with what weights. Raises Unread."""
+    soft = softmax(reader, i)
     if soft is not None:
-        found = _chosen(reader, soft)
-        return found, True, found[0]
+        return _of_scores(reader, i, *_chosen(reader, soft), True, logits=True)
     if reader.law(i) != "product":
-        return _chosen(reader, i), False, None
+        return _of_scores(reader, i, *_chosen(reader, i), False)
     a, b = reader.node(i).inputs
     for q, inverse in ((a, b), (b, a)):
         below, numbers = reader.source(inverse)
@@ -153,8 +157,23 @@ def _weights(reader: Reader, i: int) -> tuple[tuple[int, int], bool, int | None]
         total = reader.node(_line(reader, reader.node(below).inputs[0], "sum"))
         if tuple(total.attrs["axes"]) == (len(total.shape),) and reader.same(
                 total.inputs[0]) == reader.same(q):
-            return _chosen(reader, q), True, None
+            return _of_scores(reader, i, *_chosen(reader, q), True)
     raise Unread(f"v{i} are no weights over their sum")
+
+
+def _of_scores(
+    reader: Reader, i: int, scores: int, ranking: int, shared: bool, logits: bool = False
+) -> Weights:
+    """The ranking is that of the scores, which are logits, their softmax or sigmoids of them."""
+    if reader.same(reader.node(ranking).inputs[0]) != scores:
+        raise Unread(f"the experts of v{i} are chosen by other numbers")
+    router = scores if logits else softmax(reader, scores)
+    if router is not None:
+        return Weights(ranking, router, True, shared)
+    node = reader.node(scores)
+    if node.op is None or not node.op.weighs:
+        raise Unread(f"the weights of v{i} are no softmax and no sigmoids")
+    return Weights(ranking, node.inputs[0], False, shared)
 
 
 def _chosen(reader: Reader, i: int) -> tuple[int, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symgauge.steps.bases import Free, Norm
+from symgauge.steps.bound import Bound, Changes
 from symgauge.steps.chains import full, less_one, one, own
 from symgauge.steps.norms import Reading, between, read_all
 from symgauge.steps.reading import Form
 from symgauge.steps.step import number
-from symgauge.steps.streams import Bound, Changes, down, spans
+from symgauge.steps.streams import down, spans
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
 

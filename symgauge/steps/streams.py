@@ -4,43 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 
 from symgauge.steps.averages import Average
+from symgauge.steps.bound import Bound, Changes
 from symgauge.steps.bases import Base, Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain, full, less_one, one, own
 from symgauge.steps.experts import Experts
 from symgauge.steps.heads import count, fact, two
 from symgauge.steps.norms import Reading, read_all
 from symgauge.steps.reading import Bias, Form, Maps, Term
+from symgauge.steps.start import shift, start
 from symgauge.steps.step import Count, number, total
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
-from symgauge.steps.widths import At, Axis
+from symgauge.steps.widths import Axis
 
 Constants = list[tuple[Count, Count]]
-
-
-class Changes(Enum):
-    """The changes A of a basis that are left."""
-
-    NONE = auto()
-    TURNS = auto()
-    ALL = auto()
-
-
-@dataclass(frozen=True)
-class Bound:
-    """dz = z A + c, A of these changes, `scale` a multiple of 1 besides; `shift`: c is free.
-
-    `ones`: a "constant" or a "free" function times the vector 1. `projective`: z (z A z^T) too.
-    """
-
-    matrix: Changes = Changes.NONE
-    scale: bool = False
-    shift: bool = False
-    ones: str = ""
-    projective: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +106,7 @@ def down(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
             break
         rest = tuple(t for t in y.terms if t not in tops)
         y, bound = _Block(walk, y, axis, tops, rest).down(bound)
-    _start(walk, y, axis, bound)
+    start(walk, y, axis, bound)
 
 
 def _below(walk: Walk, i: int) -> set[int]:
@@ -369,55 +348,3 @@ class _Block:
         book.at_most(self.width, total(
             book.width(next(m for m in r.maps if not m.diagonal).outs) for r in open_))
         return replace(bound, shift=False, ones="")
-
-
-def shift(walk: Walk, width: Count, bound: Bound) -> None:
-    """A constant that all readers above let stand."""
-    if bound.shift:
-        walk.book.free("a shift of the stream", width)
-    elif bound.ones == "constant":
-        walk.book.free("a multiple of 1", one())
-
-
-def _start(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
-    """z = x W + b: dW = W A, db = b A + c."""
-    book, d = walk.book, walk.book.width(axis)
-    if bound.projective or len(y.terms) != 1:
-        raise Unread("a stream that begins with several inputs, or fields that nothing excludes")
-    (t,) = y.terms
-    book.step("start of the stream", y.node)
-    if not t.maps:
-        if y.biases:
-            raise Unread("an input with a bias, and no matrix")
-        return
-    tables = [b for b in y.biases if b.table]
-    if len(t.maps) != 1 or t.maps[0].diagonal or len(tables) > 1 or any(
-            b.maps for b in y.biases):
-        raise Unread("a stream that begins behind several maps")
-    book.settle((*t.maps, *y.biases))
-    if bound.matrix is Changes.ALL:
-        book.free("gl of the stream", lambda at: d(at)**2)
-    elif bound.matrix is Changes.TURNS and bound.ones:
-        book.free("so of the stream, 1 fixed", lambda at: (d(at) - 1) * (d(at) - 2) // 2)
-    elif bound.matrix is Changes.TURNS:
-        book.free("so of the stream", lambda at: d(at) * (d(at) - 1) // 2)
-    if bound.scale:
-        book.free("the scale of the stream", one())
-    if bound.ones == "free":
-        rows = [_rows(walk, b) for b in y.biases]
-        book.free("writers of 1", total((book.width(t.maps[0].ins), *rows)))
-    if y.biases:
-        n = len(y.biases) - 1
-
-        def against(at: At) -> int:
-            return n * (d(at) - (bound.ones == "free"))
-
-        book.free("constants against each other", against)
-        shift(walk, d, bound)
-
-
-def _rows(walk: Walk, bias: Bias) -> Count:
-    """The rows of a table; a bias is one."""
-    if not bias.table:
-        return one()
-    return walk.book.width((bias.node, 0))

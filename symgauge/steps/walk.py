@@ -14,6 +14,7 @@ from symgauge.steps.averages import Average
 from symgauge.steps.bases import Bases, Free, Gate, Norm, Unit
 from symgauge.steps.chains import biases, chain, end, full, less_one, own
 from symgauge.steps.experts import Experts
+from symgauge.steps.listed import Listed
 from symgauge.steps.reading import Form, Reader
 from symgauge.steps.step import Book, Count, number
 from symgauge.steps.unread import Unread
@@ -32,6 +33,8 @@ class Walk:
         #: Lines that may vary by a constant, which their bias absorbs.
         self.shifted: set[int] = set()
         self.walls: int | None = None
+        #: The sum of which experts are read, side by side.
+        self.beside: int | None = None
 
     def maps(self, forms: Sequence[Form], ones: bool) -> None:
         """The products of maps behind one line, and their biases."""
@@ -161,14 +164,34 @@ class Walk:
         self.private(base.router)
         self.private(base.gate)
         book.at_most(less_one(copies), depth)
-        book.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
-            ", those chosen together connect all" if base.shared else ""))
+        self.all_chosen(base.shared)
         if base.up is not None:
             book.free("scalings of units", lambda at: copies(at) * hidden(at))
         if base.normalised:
             book.free("a common vector of the router", depth)
             book.free("a common bias of the router", number(sum(
                 not b.maps for b in base.router.biases)))
+
+    def all_chosen(self, shared: bool) -> None:
+        """That choices connect the experts is said in words."""
+        self.book.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
+            ", those chosen together connect all" if shared else ""))
+
+    def listed(self, base: Listed) -> None:
+        """Experts that are units of inputs and a matrix; the logits are determined, or alike."""
+        book, (t, *others) = self.book, base.router.terms
+        book.step("experts", base.node)
+        matrices = [m for m in t.maps if not m.diagonal]
+        if others or len(matrices) != 1 or base.shared and base.chosen < 2:
+            raise Unread("a router that is no matrix, or one expert over its own sum")
+        self.private(base.router)
+        if base.chosen == len(base.experts):
+            return
+        book.at_most(less_one(book.width(matrices[0].outs)), book.width(matrices[0].ins))
+        self.all_chosen(base.shared)
+        units = [self.bases.of(e.terms[0]) for e in base.experts]
+        if any(isinstance(u, Unit) and u.kind != "smooth" for u in units):
+            book.words("every wall is reached where its expert is chosen")
 
     def coprime(self, base: Gate) -> None:
         """Gates and factors are no multiples of one another."""
@@ -216,9 +239,10 @@ class Walk:
 
     def wall(self, line: int, argument: Form) -> None:
         """Walls that differ, of all values or said to be reached; nothing below has others."""
-        if self.walls not in (None, line):
+        place = line if self.beside is None else self.beside
+        if self.walls not in (None, place):
             raise Unread("walls behind walls")
-        self.walls = line
+        self.walls = place
         self.private(argument)
         if any(not isinstance(self.bases.of(t), Free) for t in argument.terms):
             self.book.words("every wall is reached")
@@ -233,7 +257,7 @@ class Walk:
 
 def first_axis(base: object) -> tuple[int, int]:
     """The axis of a base."""
-    if isinstance(base, (Average, Experts)):
+    if isinstance(base, (Average, Experts, Listed)):
         raise Unread("averages or experts before walls")
     assert isinstance(base, (Free, Unit, Gate, Norm))
     return base.axis

@@ -9,6 +9,7 @@ from symgauge.steps.bases import Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain
 from symgauge.steps.experts import Experts
 from symgauge.steps.heads import alone
+from symgauge.steps.listed import Listed
 from symgauge.steps.norm_heads import norm
 from symgauge.steps.reading import Form
 from symgauge.steps.step import Book, number
@@ -65,6 +66,8 @@ class WholeWalk(Walk):
             self.units(forms, base, ones)
         elif isinstance(base, Experts):
             self.mixture(forms, base, ones)
+        elif isinstance(base, Listed):
+            self.side_by_side(forms, base, ones)
         elif isinstance(base, Norm):
             norm(self, forms, base, ones)
         else:
@@ -105,3 +108,20 @@ class WholeWalk(Walk):
             spans(self, read.argument.terms, depth)
         self.experts(base, depth)
         self.down([*base.arguments, base.router], False)
+
+    def side_by_side(self, forms: Sequence[Form], base: Listed, ones: bool) -> None:
+        """None of the experts varies, as none has walls or parameters of another."""
+        (form, *others) = forms
+        if others or ones or form.node in self.shifted or form.terms[0].maps or form.biases:
+            raise Unread("maps or biases behind experts of a list")
+        for e in base.experts:
+            unit = self.bases.of(e.terms[0]) if len(e.terms) == 1 else None
+            if not isinstance(unit, Unit) or not all(
+                    isinstance(self.bases.of(t), Free) for t in unit.argument.terms):
+                raise Unread("experts of a list that are no units of inputs")
+        self.listed(base)
+        self.beside = base.node
+        for e in base.experts:
+            self.down([e], False)
+        self.beside = None
+        self.down([base.router], base.normalised)

@@ -9,6 +9,7 @@ from typing import Any
 
 from symgauge.sums.affine import Affine, Gain, Reader
 from symgauge.sums.entrywise import argument_of
+from symgauge.sums.listed import Listed, ListedReader
 from symgauge.sums.joined import Joined, Turned, turned
 from symgauge.sums.routed import Routed, RoutedReader
 from symgauge.sums.stop import Stop
@@ -102,7 +103,7 @@ class Mixing:
     entrywise: bool
 
 
-Base = Source | Units | Gated | Norm | Mixing | Routed
+Base = Source | Units | Gated | Norm | Mixing | Routed | Listed
 
 
 class Bases:
@@ -135,7 +136,7 @@ class Bases:
             found = self._norm(line, feats) or self._spelled(line, feats) or self._gated(
                 line, feats)
         elif line.law == "contraction":
-            found = self._mixing(line, feats)
+            found = ListedReader(self.reader).of(line, feats) or self._mixing(line, feats)
         elif line.law == "sum":
             found = RoutedReader(self.reader).of(line, feats)
         if found is None:

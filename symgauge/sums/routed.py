@@ -57,7 +57,7 @@ class _Picked:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class Weighed:
     """The weights of the chosen: the line of their scores, whether each stands over their sum.
 
     `logits`: the scores are those of a softmax of the chosen.
@@ -118,7 +118,7 @@ class RoutedReader:
             return None
         if not self._in_order(weight, view, last):
             return None
-        weights = self._weights(view.node)
+        weights = self.weights(view.node)
         product = self._line(self._shown(value), "contraction")
         if weights is None or product is None:
             return None
@@ -130,7 +130,7 @@ class RoutedReader:
         hidden = stack.view.of(a for a in own if a[0] == rank - 2)
         outs = stack.view.of(a for a in own if a[0] == rank - 1)
         matrix = Weight(stack.view.node, (stack.copies, *hidden), outs)
-        gates = self._router(weights)
+        gates = self.router(weights)
         units = self._units(self._shown(product.inputs[0]), stack)
         if gates is None or units is None or not self._alike(weights):
             return None
@@ -142,17 +142,17 @@ class RoutedReader:
 
     # -- the router -------------------------------------------------------------------------------
 
-    def _weights(self, node: int) -> _Weights | None:
+    def weights(self, node: int) -> Weighed | None:
         """q, or q over its sum along the places, q the scores that a ranking picks, or exp of them.
         """
         product = self._line(self._shown(node), "product")
-        soft = self._softmax(self._shown(node))
+        soft = self.softmax(self._shown(node))
         if soft is not None:
             found = self._chosen(soft)
-            return None if found is None else _Weights(found[0], True, found[1], logits=True)
+            return None if found is None else Weighed(found[0], True, found[1], logits=True)
         if product is None:
             found = self._chosen(node)
-            return None if found is None else _Weights(found[0], False, found[1])
+            return None if found is None else Weighed(found[0], False, found[1])
         for q, root in (product.inputs, product.inputs[::-1]):
             inverse = self.structure.lines.get(self._repeated(root, product))
             found = self._chosen(q)
@@ -163,7 +163,7 @@ class RoutedReader:
             total = self._line(self._shown(inverse.inputs[0]), "sum")
             if total is not None and tuple(total.attrs["axes"]) == (1,) and self._shown(
                     total.inputs[0]) == self._shown(q):
-                return _Weights(found[0], True, found[1])
+                return Weighed(found[0], True, found[1])
         return None
 
     def _repeated(self, root: int, product: Line) -> int:
@@ -188,19 +188,19 @@ class RoutedReader:
         here = self.structure.network.nodes[scores].shape
         return (scores, ranking) if column == (*here, 1) else None
 
-    def _softmax(self, node: int) -> int | None:
+    def softmax(self, node: int) -> int | None:
         """What a line is a softmax of, along its last axis."""
         line = self._line(node, "normaliser")
         plain = line is not None and line.op is not None and line.op.exponentiates and (
             len(line.inputs) == 1 and line.attrs["axis"] == len(line.shape) - 1)
         return line.inputs[0] if line is not None and plain else None
 
-    def _router(self, weights: _Weights) -> tuple[str, Affine] | None:
+    def router(self, weights: Weighed) -> tuple[str, Affine] | None:
         """What the scores are of which logits."""
         scores, feats = weights.scores, self.reader.last_axis(weights.scores)
         if weights.logits:
             return "softmax", self.reader.read(scores, feats)
-        below = self._softmax(scores)
+        below = self.softmax(scores)
         if below is not None:
             return "softmax", self.reader.read(below, feats)
         line = self.structure.lines.get(scores)
@@ -208,7 +208,7 @@ class RoutedReader:
             return None
         return "sigmoid", self.reader.read(line.inputs[0], feats)
 
-    def _alike(self, weights: _Weights) -> bool:
+    def _alike(self, weights: Weighed) -> bool:
         """Whether the ranking is that of the scores: who is chosen has the largest logits."""
         return self._shown(self.structure.lines[weights.ranking].inputs[0]) == weights.scores
 

@@ -1,7 +1,7 @@
 """Random small networks with mixtures of experts, and with rows cut, for the converse sweep.
 
-A stream of free inputs with blocks of experts, attention and units, experts alone, before a head or
-none; sizes on both sides of the bounds. A twist breaks what a converse rests on: some rows of a
+A stream of free inputs with blocks of experts, attention and units, before a head or none, experts
+alone, in a stack or a list; sizes on both sides of the bounds. A twist breaks what a converse rests on: some rows of a
 line alone are read, experts that read another row, weights of other experts, a stack for two
 blocks, a choice by other numbers.
 """
@@ -16,8 +16,8 @@ from swept_networks import recipe as swept
 from torch import Tensor, nn
 
 TWISTS = ("last row", "last row", "first row", "last rows", "first row inside", "another row",
-          "other weights", "one stack",
-          "other choice", "one place", "read twice", "scaled", "row of positions")
+          "other weights", "one stack", "other choice", "one place", "read twice", "scaled",
+          "row of positions")
 
 
 def recipe(seed: int) -> Recipe:
@@ -38,7 +38,7 @@ def recipe(seed: int) -> Recipe:
             ("att", "experts"), ("experts", "experts"), ("experts", "mlp"), ("both",), ("att",),
             ("att", "mlp"))),
         "mlp": r.choice(("act", "gated")), "alone": r.random() < 0.2, "positions": False,
-        "head": r.choice(("raw", "linear", "norm", "norm")), "input": r.choice(("raw", "linear")),
+        "list": r.random() < 0.6, "head": r.choice(("raw", "linear", "norm", "norm")), "input": r.choice(("raw", "linear")),
         "twist": r.choice(TWISTS) if r.random() < 0.4 else "", "causal": r.random() < 0.5,
     }
     if data["twist"] == "last row":
@@ -80,6 +80,25 @@ class Routed(Net):
         found: Tensor = y[:, :1].sum(1) if twist == "one place" else y.sum(1)
         return found
 
+    def listed(self, x: Tensor, out: int) -> Tensor:
+        """The same of experts that are lines of their own, all of them or the largest."""
+        data = self.data
+        count, chosen, relu = data["count"], data["chosen"], data["act"] == "tanh"
+        each = []
+        for e in range(count):
+            u = self.linear(f"W{e}", x, data["h"], data["up"])
+            each.append(self.linear(
+                f"V{e}", torch.relu(u) if relu else act(data["act"], u), out, False))
+        scores = torch.softmax(self.linear("r", x, count, data["router bias"]), -1)
+        if data["gates"] != GATES[0]:
+            value, index = torch.topk(scores, chosen, dim=-1)
+            if data["gates"] == GATES[1]:
+                value = value / value.sum(-1, keepdim=True)
+            scores = torch.zeros_like(scores).scatter(-1, index, value)
+        if data["twist"] == "other weights":
+            scores = scores.flip(-1)
+        return torch.einsum("be,beo->bo", scores, torch.stack(each, 1))
+
     def block(self, k: int, kind: str, n: Tensor) -> Tensor:
         """What a block adds."""
         d, parts = n.shape[-1], []
@@ -96,6 +115,8 @@ class Routed(Net):
         z = x if data["input"] == "raw" else self.linear("in", x, data["d"], self.bias(0))
         if twist == "row of positions":
             z = z + self.p("P", 3, data["d"])[:1]
+        if data["alone"] and data["list"]:
+            return self.cut(self.listed(z, data["o"]))
         if data["alone"]:
             return self.cut(self.experts("0", z, data["o"]))
         for k, kind in enumerate(data["blocks"]):

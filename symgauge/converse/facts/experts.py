@@ -7,8 +7,10 @@ from sympy import Integer
 from symgauge.converse.asked import Asked
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.units import private, varies
+from symgauge.converse.ledger import Ledger
 from symgauge.converse.sizes import Size
 from symgauge.sums.affine import Weight
+from symgauge.sums.listed import Listed
 from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
@@ -37,8 +39,7 @@ def experts(sweep: Asked, base: Routed, depth: Size) -> Size:
     private(sweep, base.router)
     private(sweep, base.gate)
     ledger.asks(each - 1, depth, "every choice of experts is met")
-    ledger.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
-        ", those chosen together connect all" if base.shared else ""))
+    _chosen(ledger, base.shared)
     units = each * ledger.sizes.of(base.matrix.node, base.hidden)
     if base.up is not None:
         varies(sweep, base.up)
@@ -50,6 +51,34 @@ def experts(sweep: Asked, base: Routed, depth: Size) -> Size:
     return units
 
 
-def differences(base: Routed) -> bool:
+def listed(sweep: Asked, base: Listed, walls: bool) -> None:
+    """A mixture of experts that are lines of their own, alone: none varies, nor do the logits.
+
+    `walls`: whether some have walls.
+    """
+    ledger = sweep.ledger
+    ledger.step(EXPERTS, base.node)
+    if base.shared and base.chosen < 2:
+        raise Stop(base.node, EXPERTS.name, "one expert is chosen, and its weight is 1")
+    router = [f for t in base.router.terms for f in t.factors if isinstance(f, Weight)]
+    if len(base.router.terms) != 1 or len(router) != 1 or base.router.repeated:
+        raise Stop(base.node, EXPERTS.name, "a router that is no matrix of one line")
+    private(sweep, base.router)
+    if base.chosen == len(base.experts):
+        return
+    (w,) = router
+    ledger.asks(ledger.sizes.of(w.node, w.outs) - 1, ledger.sizes.of(w.node, w.ins),
+                "every choice of experts is met")
+    _chosen(ledger, base.shared)
+    if walls:
+        ledger.words("every wall is reached where its expert is chosen")
+
+
+def _chosen(ledger: Ledger, shared: bool) -> None:
+    ledger.words("each expert is chosen by some inputs (of tokens by as many fresh ones)" + (
+        ", those chosen together connect all" if shared else ""))
+
+
+def differences(base: Routed | Listed) -> bool:
     """Whether the differences of logits alone are seen."""
     return base.gates == "softmax"

@@ -1,0 +1,96 @@
+"""Mixtures of experts that are lines of their own, read entry by entry: sum_e p_e E_e."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symgauge.program.constant import Constant
+from symgauge.steps.experts import softmax, weights
+from symgauge.steps.reading import Form, Numbers, Reader
+from symgauge.steps.unread import Unread
+from symgauge.steps.widths import Axis
+
+
+@dataclass(frozen=True)
+class Listed:
+    """sum_e p_e E_e of lines E_e; `router`: the logits; the others as of `Experts`."""
+
+    node: int
+    axis: Axis
+    experts: tuple[Form, ...]
+    router: Form
+    normalised: bool
+    shared: bool
+    chosen: int
+
+
+def listed(reader: Reader, i: int) -> Listed | None:
+    """The mixture that a product of weights and lines side by side is, None where it is none."""
+    a, b = reader.node(i).inputs
+    below, numbers = reader.source(b)
+    if reader.law(below) != "join" or reader.node(i).shape[-2:-1] != (1,):
+        return None
+    parts = [reader.source(j) for j in reader.node(below).inputs]
+    count, width = len(parts), numbers.shape[-1]
+    axis = reader.node(below).attrs["axis"]
+
+    def ordered(each: list[Numbers]) -> Numbers:
+        """Of each row, of each expert, of each feature."""
+        found: Numbers = np.concatenate(each, axis=axis).reshape(-1)[numbers]
+        return found.reshape(-1, count, width)
+
+    rows = ordered([n for _, n in parts])
+    if (ordered([np.full(n.shape, k) for k, (_, n) in enumerate(parts)])
+            != np.arange(count)[:, None]).any() or (
+            rows != np.arange(len(rows) * width).reshape(-1, 1, width)).any() or any(
+            reader.node(j).shape[-1] != width for j, _ in parts):
+        return None
+    forms = tuple(reader.read(j) for j, _ in parts)
+    for f in forms:
+        reader.widths.meet(forms[0].axis, f.axis)
+    reader.axes[i] = forms[0].axis
+    place = reader.same(a)
+    if place is None or reader.node(place).shape[-1] != count:
+        raise Unread(f"v{i} weighs lines by what is no list of weights")
+    return Listed(i, forms[0].axis, forms, *_gates(reader, place, count))
+
+
+def _gates(reader: Reader, i: int, count: int) -> tuple[Form, bool, bool, int]:
+    """(logits, whether a softmax's, whether the chosen sum to 1, how many are chosen)."""
+    router = softmax(reader, i)
+    if router is not None:
+        return reader.read(router), True, False, count
+    i = _live(reader, i)
+    if reader.law(i) != "contraction":
+        raise Unread(f"v{i} are no weights that are placed by a ranking")
+    row, ranking = reader.node(i).inputs
+    below = reader.same(row)
+    if below is None:
+        raise Unread(f"v{i} places weights in another order")
+    found = weights(reader, below)
+    if found.ranking != ranking:
+        raise Unread(f"v{i} places weights by another ranking")
+    return reader.read(found.router), found.normalised, found.shared, reader.node(
+        ranking).shape[-2]
+
+
+def _live(reader: Reader, i: int) -> int:
+    """The one term of a sum that is not 0 times something."""
+    while reader.law(i) == "sum of lines":
+        left = [j for j in reader.node(i).inputs if not _zero(reader, j)]
+        found = reader.same(left[0]) if len(left) == 1 else None
+        if found is None:
+            raise Unread(f"v{i} is a sum of several weights")
+        i = found
+    return i
+
+
+def _zero(reader: Reader, i: int) -> bool:
+    below, _ = reader.source(i)
+    leaf = reader.node(below).leaf
+    if isinstance(leaf, Constant):
+        return not leaf.unknown and all(x == 0 for x in leaf.table)
+    return reader.law(below) == "product" and any(
+        _zero(reader, j) for j in reader.node(below).inputs)
