@@ -31,7 +31,7 @@ from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.sums.cut import cut_of
-from symgauge.sums.listed import Listed
+from symgauge.sums.listed import Listed, ListedReader
 from symgauge.sums.routed import Routed
 from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
@@ -135,7 +135,11 @@ class Sweep(Context):
                 raise Stop(goal.node, CHAIN.name, "features that are repeated")
         keys = {tuple((t.base, t.feats) for t in g.terms) for g in goals}
         if len(goals) == 1 and len(goals[0].terms) > 1:
-            self._sum(goals[0], ones)
+            mixture = ListedReader(self.reader).of_terms(goals[0])
+            if mixture is not None:
+                self._listed(goals, mixture, ones)
+            else:
+                self._sum(goals[0], ones)
             return
         if len(keys) > 1:
             self._several(goals, ones)

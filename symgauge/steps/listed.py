@@ -57,6 +57,41 @@ def listed(reader: Reader, i: int) -> Listed | None:
     return Listed(i, forms[0].axis, forms, *_gates(reader, place, count))
 
 
+def listed_sum(reader: Reader, form: Form) -> Listed | None:
+    """The same of a sum of lines, each times a column of the weights; None where it is none."""
+    found: dict[tuple[int, int], int] = {}
+    for t in form.terms:
+        one = None if t.maps else _weighed(reader, t.base)
+        if one is None or one[:2] in found:
+            return None
+        found[one[:2]] = one[2]
+    (table, _), *_ = found
+    if set(found) != {(table, k) for k in range(reader.node(table).shape[-1])}:
+        return None
+    forms = tuple(reader.read(found[table, k]) for k in range(len(found)))
+    for f in forms:
+        reader.widths.meet(form.axis, f.axis)
+    return Listed(form.node, form.axis, forms, *_gates(reader, table, len(found)))
+
+
+def _weighed(reader: Reader, i: int) -> tuple[int, int, int] | None:
+    """(weights, column, line) where a line is a column of the weights times a line."""
+    if reader.law(i) != "product":
+        return None
+    a, b = reader.node(i).inputs
+    for value, weight in ((a, b), (b, a)):
+        column, numbers = reader.source(weight)
+        rows = numbers.reshape(-1, reader.node(i).shape[-1])
+        node, line = reader.node(column), reader.same(value)
+        if line is None or reader.law(column) != "part" or node.shape[-1] != 1 or node.attrs[
+                "axis"] != len(node.shape) - 1 or (rows != np.arange(len(rows))[:, None]).any():
+            continue
+        table = reader.same(node.inputs[0])
+        if table is not None:
+            return table, node.attrs["start"], line
+    return None
+
+
 def _gates(reader: Reader, i: int, count: int) -> tuple[Form, bool, bool, int]:
     """(logits, whether a softmax's, whether the chosen sum to 1, how many are chosen)."""
     router = softmax(reader, i)

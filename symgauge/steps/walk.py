@@ -187,7 +187,7 @@ class Walk:
         self.private(base.router)
         if base.chosen == len(base.experts):
             return
-        book.at_most(less_one(book.width(matrices[0].outs)), book.width(matrices[0].ins))
+        book.at_most(number(len(base.experts) - 1), book.width(matrices[0].ins))
         self.all_chosen(base.shared)
         units = [self.bases.of(e.terms[0]) for e in base.experts]
         if any(isinstance(u, Unit) and u.kind != "smooth" for u in units):

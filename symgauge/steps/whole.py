@@ -9,7 +9,7 @@ from symgauge.steps.bases import Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain
 from symgauge.steps.experts import Experts
 from symgauge.steps.heads import alone
-from symgauge.steps.listed import Listed
+from symgauge.steps.listed import Listed, listed_sum
 from symgauge.steps.norm_heads import norm
 from symgauge.steps.reading import Form
 from symgauge.steps.step import Book, number
@@ -44,7 +44,11 @@ class WholeWalk(Walk):
     def down(self, forms: Sequence[Form], ones: bool) -> None:
         """None of these varies (`ones`: but for a multiple of 1 in each row)."""
         if len(forms) == 1 and len(forms[0].terms) > 1:
-            stream(self, forms[0], ones)
+            mixture = listed_sum(self.reader, forms[0])
+            if mixture is None:
+                stream(self, forms[0], ones)
+            else:
+                self.side_by_side(forms, mixture, ones)
             return
         if any(len(f.terms) != 1 for f in forms):
             raise Unread("several readers of a sum")

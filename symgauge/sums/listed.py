@@ -12,7 +12,7 @@ from symgauge.program.array import Array
 from symgauge.program.constant import Constant
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line
-from symgauge.sums.affine import Affine, Reader
+from symgauge.sums.affine import ONE, Affine, Reader
 from symgauge.sums.routed import RoutedReader
 from symgauge.sums.views import MOVES
 
@@ -58,18 +58,61 @@ class ListedReader:
             self.reader.read(j, self.reader.last_axis(j)) for j in lines), router, gates, shared,
             chosen)
 
+    def of_terms(self, goal: Affine) -> Listed | None:
+        """The same of a sum of products, each of a column of the weights and a line, or None."""
+        found: dict[int, int] = {}
+        tables = set()
+        for t in goal.terms:
+            one = None if t.factors or t.scale != ONE else self._weighed(t.base)
+            if one is None or one[1] in found:
+                return None
+            tables.add(one[0])
+            found[one[1]] = one[2]
+        if len(tables) != 1 or sorted(found) != list(range(len(found))):
+            return None
+        (table,) = tables
+        gates = self._weights(table, len(found))
+        if gates is None or self.structure.network.nodes[table].shape[-1] != len(found):
+            return None
+        name, router, shared, chosen = gates
+        return Listed(goal.node, goal.feats, tuple(
+            self.reader.read(found[e], self.reader.last_axis(found[e])) for e in sorted(found)),
+            router, name, shared, chosen)
+
+    def _weighed(self, node: int) -> tuple[int, int, int] | None:
+        """(weights, column, line) where a line is a column of the weights times a line."""
+        line = self.structure.lines[node]
+        if line.law != "product" or len(line.inputs) != 2:
+            return None
+        for value, weight in (line.inputs, line.inputs[::-1]):
+            column, numbers = self._moved(weight)
+            one = self.structure.lines.get(column)
+            below, rows = self._moved(value)
+            table = numbers.reshape(-1, line.shape[-1])
+            if one is None or one.law != "part" or one.attrs["axis"] != len(one.shape) - 1 or (
+                    one.shape[-1] != 1 or not _in_order(rows)) or (
+                    table != np.arange(len(table))[:, None]).any():
+                continue
+            source, order = self._moved(one.inputs[0])
+            if _in_order(order):
+                return source, one.attrs["start"], below
+        return None
+
     def _moved(self, node: int) -> tuple[int, Array]:
         """What a line moves, and which of its entries stands where."""
         found = self.structure.network.nodes[node]
         numbers = np.arange(prod(found.shape)).reshape(found.shape)
-        if found.op is None or found.op.law not in (*MOVES, "permutation") or not found.inputs:
+        law = "" if found.op is None else found.op.law
+        if law not in MOVES or law == "permutation" and "dims" not in found.attrs:
             return node, numbers
         below, inner = self._moved(found.inputs[0])
-        if found.op.law == "permutation" and "dims" in found.attrs:
+        if law == "permutation":
             return below, inner.transpose(found.attrs["dims"])
-        if prod(found.shape) != inner.size:
-            return node, numbers
-        return below, inner.reshape(found.shape)
+        if prod(found.shape) == inner.size:
+            return below, inner.reshape(found.shape)
+        if inner.ndim == len(found.shape):
+            return below, np.broadcast_to(inner, found.shape)
+        return node, numbers
 
     def _side_by_side(self, node: int) -> list[int] | None:
         """The lines whose rows are, one after the other, the rows (rows, E, o) of a line."""

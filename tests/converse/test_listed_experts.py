@@ -18,9 +18,13 @@ REACHED = "every wall is reached where its expert is chosen"
 
 def listed(
     count: int, d: int, units: int, chosen: int = 0, act: Act = torch.relu, router: bool = False,
-    gates: Callable[..., Tensor] | None = None, shared: bool = True,
+    gates: Callable[..., Tensor] | None = None, shared: bool = True, loop: bool = False,
 ) -> tuple[str, Callable[..., Tensor], Tensor]:
-    """sum_e p_e act(x W_e + b_e) V_e, p the softmax or its `chosen` largest (over their sum)."""
+    """sum_e p_e act(x W_e + b_e) V_e, p the softmax or its `chosen` largest (over their sum).
+
+    `loop`: term by term, the first and the last expert the other way round.
+    """
+    order = [count - 1, *range(1, count - 1), 0]
     shapes = f"R:{d}x{count} " + ("r:%d " % count if router else "") + " ".join(
         f"W{e}:{d}x{units} b{e}:{units} V{e}:{units}x2" for e in range(count))
 
@@ -37,6 +41,11 @@ def listed(
                 for e in range(count)]
         logits = x @ p.R + (p.r if router else 0)
         weights = weigh(logits) if gates is None else gates(logits, each)
+        if loop:
+            out = torch.zeros_like(each[0])
+            for e in range(count):
+                out = out + weights[:, order[e]:order[e] + 1] * each[e]
+            return out
         return torch.einsum("be,beo->bo", weights, torch.stack(each, dim=1))
 
     return shapes, formula, points(2, d)
@@ -52,6 +61,8 @@ def said(network: tuple[str, Callable[..., Tensor], Tensor]) -> Completeness:
     ({"count": 2, "d": 3, "units": 1, "act": torch.tanh}, 3, False),
     ({"count": 5, "d": 2, "units": 1, "router": True}, 5 + 2 + 1, False),
     ({"count": 3, "d": 2, "units": 2, "chosen": 2}, 3 * 2 + 2, True),
+    ({"count": 3, "d": 2, "units": 2, "loop": True}, 3 * 2 + 2, False),
+    ({"count": 3, "d": 2, "units": 1, "chosen": 2, "loop": True, "act": torch.tanh}, 2, False),
     ({"count": 3, "d": 2, "units": 1, "chosen": 1, "shared": False, "act": torch.tanh}, 2, False),
     ({"count": 3, "d": 3, "units": 1, "chosen": 2, "shared": False, "router": True}, 3 + 3 + 1,
      True)], ids=str)
@@ -73,8 +84,12 @@ def of_an_expert(logits: Tensor, each: list[Tensor]) -> Tensor:
     listed(2, 2, 1, gates=lambda logits, each: torch.softmax(logits, -1).flip(-1)),
     listed(2, 2, 1, gates=of_an_expert),
     listed(2, 2, 1, gates=lambda logits, each: torch.softmax(logits, 0)),
+    listed(2, 2, 1, loop=True, gates=lambda logits, each: torch.softmax(logits, 0)),
+    listed(2, 2, 1, loop=True, gates=lambda logits, each: torch.softmax(logits, -1).flip(0)),
+    listed(2, 2, 1, loop=True, gates=lambda logits, each: torch.softmax(
+        torch.cat((logits, logits[:, :1]), -1), -1)),
 ], ids=["one over its sum", "choices that are not met", "other weights", "reads an expert",
-        "along rows"])
+        "along rows", "along rows, in turn", "other rows", "a weight that nothing has"])
 def test_false_relatives_stop(network: tuple[str, Callable[..., Tensor], Tensor]) -> None:
     found = said(network)
     assert found.stop is not None and found.bound >= exact_redundancy(*network)

@@ -1,9 +1,9 @@
 """Random small networks with mixtures of experts, and with rows cut, for the converse sweep.
 
-A stream of free inputs with blocks of experts, attention and units, before a head or none, experts
-alone, in a stack or a list; sizes on both sides of the bounds. A twist breaks what a converse rests on: some rows of a
-line alone are read, experts that read another row, weights of other experts, a stack for two
-blocks, a choice by other numbers.
+A stream of free inputs with blocks of experts, attention and units, before a head or none, or
+experts alone, in a stack or a list; sizes on both sides of the bounds. A twist breaks what a
+converse rests on: some rows of a line alone are read, experts that read another row, weights of
+other experts, a stack for two blocks, a choice by other numbers.
 """
 
 import random
@@ -38,7 +38,8 @@ def recipe(seed: int) -> Recipe:
             ("att", "experts"), ("experts", "experts"), ("experts", "mlp"), ("both",), ("att",),
             ("att", "mlp"))),
         "mlp": r.choice(("act", "gated")), "alone": r.random() < 0.2, "positions": False,
-        "list": r.random() < 0.6, "head": r.choice(("raw", "linear", "norm", "norm")), "input": r.choice(("raw", "linear")),
+        "list": r.random() < 0.6, "head": r.choice(("raw", "linear", "norm", "norm")),
+        "input": r.choice(("raw", "linear")),
         "twist": r.choice(TWISTS) if r.random() < 0.4 else "", "causal": r.random() < 0.5,
     }
     if data["twist"] == "last row":

@@ -67,7 +67,8 @@ def listed(sweep: Asked, base: Listed, walls: bool) -> None:
     if base.chosen == len(base.experts):
         return
     (w,) = router
-    ledger.asks(ledger.sizes.of(w.node, w.outs) - 1, ledger.sizes.of(w.node, w.ins),
+    # a list has as many at all sizes
+    ledger.asks(Integer(len(base.experts) - 1), ledger.sizes.of(w.node, w.ins),
                 "every choice of experts is met")
     _chosen(ledger, base.shared)
     if walls:
