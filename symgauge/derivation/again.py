@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.points.identities import written_out
+from symgauge.identities.written_out import written_out
 from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions

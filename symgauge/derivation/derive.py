@@ -21,7 +21,7 @@ from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
-from symgauge.points.identities import fewer_values, written_out
+from symgauge.identities.written_out import fewer_values, written_out
 from symgauge.derivation.buffers import orders_with_buffers
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,

@@ -18,7 +18,7 @@ from symgauge.capture import capture
 from symgauge.certify.evidence.residues import assumptions
 from symgauge.cli import main as command
 from symgauge.derivation.module import derive
-from symgauge.points.identities import written_out
+from symgauge.identities.written_out import written_out
 from symgauge.derivation.derivation import Derivation
 from symgauge.domains.polynomials import PolynomialDomain
 from symgauge.domains.residues import ResidueDomain

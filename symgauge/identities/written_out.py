@@ -8,7 +8,9 @@ log(exp u) is u. Where u and v are positive at all parameters and inputs, exp(k 
 and log(u v) is log u + log v.
 
 sin and cos of a sum of integer multiples are polynomials of those of its terms. A root of a product
-of what is never negative is the product of the roots, a root of exp u is exp(u/2).
+of what is never negative is the product of the roots, a root of exp u is exp(u/2), the root of z^2
+is |z|. log(1 + 1/u) is log(1 + u) - log u, as for softplus(-z). One step serves all multiples of
+its argument (`gates`).
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
-from symgauge.domains.signs import NEGATIVE, POSITIVE, signs_of_lines
+from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
+from symgauge.identities.gates import OneStep, gates
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -43,7 +46,7 @@ def written_out(network: Network) -> Network:
     The network itself if there is nothing of the kind.
     """
     lowered = lower(network)
-    if not any(map(_rule, lowered.nodes)):
+    if not any(map(_counts, lowered.nodes)):
         return network
     signs = signs_of_lines(lowered)
     plain = _Copy(lowered, Builder(lowered.ops), [0] * len(lowered.nodes), None)
@@ -68,7 +71,7 @@ def fewer_values(network: Network) -> Network:
 
 
 def _values(network: Network) -> int:
-    return sum(_rule(node) is not None for node in network.nodes)
+    return sum(map(_counts, network.nodes))
 
 
 class _Units(NamedTuple):
@@ -93,12 +96,17 @@ class _Copy:
         self._positive: set[int] = set()
         self._not_negative: set[int] = set()
         self.lines: list[Value] = []
-        for node, sign in zip(lowered.nodes, signs, strict=True):
+        self._steps = OneStep(build, self.terms)
+        gated = set[int]() if units is None else gates(lowered)
+        for k, (node, sign) in enumerate(zip(lowered.nodes, signs, strict=True)):
             if node.op is None:
                 assert node.leaf is not None
                 line = build.leaf(node.leaf)
             elif units is not None and (rule := _rule(node)) is not None:
                 line = rule(self, self.lines[node.inputs[0]])
+            elif units is not None and node.op_name == "step":
+                j = node.inputs[0]
+                line = self._steps.of(self.lines[j], signs[j], k in gated)
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
@@ -155,12 +163,28 @@ class _Copy:
             inner = self.log(inputs[0])
             if _rule(build.node(inner)) is not _Copy.log:
                 return build.apply(node.op.name, inner, **node.attrs)
+        elif node.op is not None and node.op.law == "sum of lines":
+            for one, other in (inputs, inputs[::-1]):
+                below = self._below(one)
+                if below is not None and _is_one(build, other):
+                    whole = build.apply("log", build.add(below, other))
+                    return build.add(whole, build.scale(self.log(below), -1))
         elif node.op is not None and all(y.index in self._positive for y in inputs):
             if node.op.law == "product":
                 return build.add(self.log(inputs[0]), self.log(inputs[1]))
             if node.op.law == "homogeneous":  # x^k, among primitives
                 return build.scale(self.log(inputs[0]), node.op.degree_at(**node.attrs))
         return build.apply("log", x)
+
+    def _below(self, x: Value) -> Value | None:
+        """u where a line is 1/u of a u that is positive as a power of an exponential."""
+        node = self.build.node(x)
+        if node.op is None or node.op.law != "homogeneous" or node.op.degree_at(**node.attrs) != -1:
+            return None
+        found = self.build.node(self.build.value(node.inputs[0]))
+        base = found if found.op is None or found.op.law != "homogeneous" else self.build.node(
+            self.build.value(found.inputs[0]))
+        return self.build.value(node.inputs[0]) if _rule(base) is _Copy.exp else None
 
     def sin(self, argument: Value) -> Value:
         """By the sine and cosine of each term of the argument."""
@@ -201,6 +225,9 @@ class _Copy:
                 return build.apply(node.op.name, inner, **node.attrs)
         elif _rule(node) is _Copy.exp:
             return self.exp(build.scale(inputs[0], Fraction(-1, 2)))
+        elif (base := _squared(build, node)) is not None and base.index not in self._not_negative:
+            sign = build.add(build.scale(self._steps.of(base, ANY, True), 2), -1)
+            return build.reciprocal(build.mul(sign, base))
         elif node.op is not None and all(y.index in self._not_negative for y in inputs):
             if node.op.law == "product" and inputs[0].index == inputs[1].index:
                 return build.reciprocal(inputs[0])
@@ -232,6 +259,27 @@ _REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log, "sin": _Copy.sin, "cos": _Copy
 
 def _rule(node: Node) -> Callable[[_Copy, Value], Value] | None:
     return _REWRITTEN.get(node.op_name)
+
+
+def _counts(node: Node) -> bool:
+    """Whether the fewer of such a line, the better: functions and steps."""
+    return _rule(node) is not None or node.op_name == "step"
+
+
+def _is_one(build: Builder, x: Value) -> bool:
+    """Whether a line is the number 1 in each entry."""
+    node = build.node(x)
+    while isinstance(node.op, Structural) and len(node.inputs) == 1:
+        node = build.node(build.value(node.inputs[0]))
+    return isinstance(node.leaf, Constant) and not node.leaf.unknown and set(node.leaf.table) == {1}
+
+
+def _squared(build: Builder, node: Node) -> Value | None:
+    """z of a line z^2."""
+    square = node.op is not None and (
+        node.op.law == "product" and node.inputs[0] == node.inputs[1]
+        or node.op.law == "homogeneous" and node.attrs.get("exponent") == 2)
+    return build.value(node.inputs[0]) if square else None
 
 
 def _common(a: Fraction, b: Fraction) -> Fraction:

@@ -7,12 +7,12 @@ import pytest
 from networks import Sketch, attention, mlp
 from residue_outputs import evaluate_at
 
-from symgauge.points.identities import MAX_POWER, fewer_values, written_out
+from symgauge.identities.written_out import MAX_POWER, fewer_values, written_out
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.rank import draw_theta
-from symgauge.program.lower import has_op
+from symgauge.program.lower import has_op, lower
 from symgauge.program.network import Network
 from symgauge.program.writer import Value
 
@@ -37,7 +37,7 @@ def combination(*factors: Fraction | int) -> tuple[Sketch, list[Value], Value]:
 
 
 def floats(network: Network) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
+    network, rng = lower(network), np.random.default_rng(0)
     theta = {p.name: rng.normal(size=(1, *p.shape)) * 0.3 for p in network.parameters}
     inputs = {x.name: rng.normal(size=(1, *x.shape)) for x in network.inputs}
     return outputs(network, values(network, RealDomain(), theta, inputs))
@@ -140,7 +140,7 @@ def root(kind: str) -> Network:
     return sketch.network(build.apply("rsqrt", inside))
 
 
-@pytest.mark.parametrize("kind", ["product", "square", "power", "exp"])
+@pytest.mark.parametrize("kind", ["product", "square", "power", "exp", "square of any sign"])
 def test_roots_of_products_are_products(kind: str) -> None:
     network = root(kind)
     written = written_out(network)
@@ -150,11 +150,61 @@ def test_roots_of_products_are_products(kind: str) -> None:
         assert np.allclose(one, two, rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["of any sign", "square of any sign"])
-def test_roots_of_what_may_be_negative_stay(kind: str) -> None:
-    """sqrt(u v) is no sqrt(u) sqrt(v) where both are negative, sqrt(u^2) no u."""
-    network = root(kind)
+def test_roots_of_what_may_be_negative_stay() -> None:
+    """sqrt(u v) is no sqrt(u) sqrt(v) where both are negative."""
+    network = root("of any sign")
     assert written_out(network) is network
+
+
+def steps(network: Network) -> int:
+    return sum(node.op_name == "step" for node in lower(network).nodes)
+
+
+def kinked(kind: str) -> tuple[Network, int, int]:
+    """A program with steps, how many it has, and how many are needed."""
+    sketch, (u, v), total = combination(1, -1)
+    build = sketch.build
+    back = build.add(v, build.scale(u, -1))
+    square = build.apply("power", u, exponent=2)
+    lines = {
+        "signs": [build.apply("relu", u), build.apply("relu", build.scale(u, -3))],
+        "maximum": [build.apply("maximum", u, v), build.apply("abs", back)],
+        "minimum": [build.apply("leaky_relu", back, slope=Fraction(1, 4)),
+                    build.apply("maximum", build.scale(u, -1), build.scale(v, -1))],
+        "root": [build.apply("abs", u), build.apply("sqrt", square)],
+        "never negative": [build.apply("relu", square)],
+        "alone": [build.apply("step", u), build.apply("step", build.scale(u, -1))],
+        "other factor": [build.mul(build.apply("step", u), v), build.apply("relu", total),
+                         build.mul(build.apply("step", build.scale(u, -1)), v)],
+    }[kind]
+    network = of(sketch, *lines)
+    return network, steps(network), {
+        "never negative": 0, "alone": 2, "other factor": 3}.get(kind, 1)
+
+
+@pytest.mark.parametrize(
+    "kind", ["signs", "maximum", "minimum", "root", "never negative", "alone", "other factor"])
+def test_one_step_serves_all_multiples_of_its_argument(kind: str) -> None:
+    """Only where it multiplies what is 0 at its jump: step(0) + step(-0) is not 1."""
+    network, before, needed = kinked(kind)
+    written = written_out(network)
+    assert steps(written) == needed
+    assert (written is network) == (before == needed and kind != "root")
+    for one, two in zip(floats(network), floats(written), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_log_of_1_and_a_reciprocal_is_a_difference(k: int) -> None:
+    """softplus(-z) = softplus(z) - z, by the logarithm of one sum."""
+    sketch, rows, _ = combination(1)
+    build = sketch.build
+    signs = [build.scale(rows[0], k), build.scale(rows[0], -k)]
+    network = of(sketch, *(build.apply("softplus", z, beta=Fraction(1)) for z in signs))
+    written = fewer_values(network)
+    assert sum(node.op_name == "log" for node in written.nodes) == 1
+    for one, two in zip(floats(network), floats(written), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
 
 
 def test_functions_are_written_out_where_that_spares_some() -> None:

@@ -1,0 +1,1 @@
+"""Identities between functions: which values of a program others are made of."""
