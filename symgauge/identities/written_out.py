@@ -227,7 +227,7 @@ class _Copy:
             return self.exp(build.scale(inputs[0], Fraction(-1, 2)))
         elif (base := _squared(build, node)) is not None and base.index not in self._not_negative:
             sign = build.add(build.scale(self._steps.of(base, ANY, True), 2), -1)
-            return build.reciprocal(build.mul(sign, base))
+            return build.mul(sign, build.reciprocal(base))
         elif node.op is not None and all(y.index in self._not_negative for y in inputs):
             if node.op.law == "product" and inputs[0].index == inputs[1].index:
                 return build.reciprocal(inputs[0])
