@@ -1,4 +1,4 @@
-"""Polynomial fields for null directions that are left: of small degree, then interpolated."""
+"""Polynomial fields for null directions that are left: over norms, of few terms, interpolated."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from symgauge.determining.basket import Values
 from symgauge.determining.graded import Graded
 from symgauge.determining.interpolated import Interpolated
+from symgauge.determining.over_norms import scalings_over_norms
 from symgauge.determining.search import Search
 from symgauge.determining.slices import Level
 from symgauge.exact.sparse import sparse_rank
@@ -31,6 +32,7 @@ def polynomial_fields(
     These are values at a point along what an output reads, and may grow. `read`: those coordinates.
     `moved`: tensors that null directions which are left move.
     """
+    yield from scalings_over_norms(search, read, point, known)
     graded = Graded(search, read, moved, point, known)
     yield from graded.fields(apart=False)
     yield from Interpolated(search, read, point, known).fields()
