@@ -217,7 +217,8 @@ def _note_disagreements(
 ) -> Iterator[str]:
     """The note on directions without a generator, made anew. Other notes are left open."""
     said = [note for note in record.notes if counts_directions(note)]
-    yield from difference_of("notes", said, implicit_note(record.unexplained, record.implicit))
+    again = implicit_note(record.certificate.claim, record.implicit, network)
+    yield from difference_of("notes", said, again)
     if "implicit" not in settled_here(record) or not record.implicit:
         return
     read, field, rng = read_coordinates(network), PrimeField(next(primes())), fresh()

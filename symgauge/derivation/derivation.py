@@ -178,9 +178,9 @@ class Derivation(DerivationRecord):
         found, verification = upgraded(self.certificate, evidence, seed, progress)
         seconds = {**self.seconds, evidence: round(time.perf_counter() - start, 4)}
         # the rank may be another now, and with it how many directions lack a generator
-        said = implicit_note(self.unexplained, self.implicit)
+        said = implicit_note(self.certificate.claim, self.implicit, self.network())
         notes = [n for n in self.notes if n not in said]
-        notes += implicit_note(found.claim.unexplained, self.implicit)
+        notes += implicit_note(found.claim, self.implicit, self.network())
         after = replace(self, notes=tuple(notes), certificate=found, seconds=seconds)
         return after.sealed(), verification
 

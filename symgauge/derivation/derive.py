@@ -362,7 +362,7 @@ def _stated(
             stated_family(s, coordinates, tuple(p.family.fields))
             for s, p in zip(statements, families, strict=True)
         ], [f for p in families for f in p.family.fields], certificate.claim, search.rng),
-        "notes": [*found.notes, *implicit_note(certificate.claim.unexplained, found.implicit)],
+        "notes": [*found.notes, *implicit_note(certificate.claim, found.implicit, network)],
         "implicit": found.implicit, "planted": planted, "certificate": certificate.to_json(),
         "seed": asked.seed, "versions": versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},

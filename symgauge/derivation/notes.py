@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symgauge.certify.claim import Claim
+from symgauge.program.network import Network
+from symgauge.statements.named_directions import named
+
 #: What is rewritten after the capture, and what is said of it.
 SPLIT = "functions of sums and products are written out: an identity"
 #: What is put in the place of roots, and what is said of it.
@@ -15,10 +19,12 @@ def counts_directions(note: Any) -> bool:
     return isinstance(note, str) and " null directions are implicit" in note
 
 
-def implicit_note(left: int, tensors: Sequence[str]) -> list[str]:
+def implicit_note(claim: Claim, tensors: Sequence[str], network: Network) -> list[str]:
     """The note on null directions without a generator: as many as a claim leaves unexplained."""
-    if left <= 0:
+    if claim.unexplained <= 0:
         return []
-    said = f"{left} null directions are implicit: no generator found; "
-    return [said + (f"they move {', '.join(tensors)}" if tensors else
-                    "each tensor alone moves as under the generators, all together do not")]
+    said = f"{claim.unexplained} null directions are implicit: no generator found; "
+    said += f"they move {', '.join(tensors)}" if tensors else (
+        "each tensor alone moves as under the generators, all together do not")
+    why = named(network, claim.rank)
+    return [f"{said}; {why}" if why else said]

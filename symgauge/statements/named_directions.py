@@ -1,0 +1,143 @@
+"""What null directions without a generator are, where a theorem or a count says it.
+
+A network whose outputs are polynomials with N coefficients in all has no larger rank than N: where
+J has it, the coefficients take all values near a generic point, and what is null is what is left of
+P. The sums of s powers of degree d > 2 of linear forms in v variables have the dimension that
+counting gives, but for four (d, v, s), where it is less by 1: J. Alexander and A. Hirschowitz,
+Polynomial interpolation in several variables, J. Algebraic Geom. 4 (1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import comb
+
+from symgauge.domains.polynomials import PolynomialDomain
+from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit
+from symgauge.program.array import Array
+from symgauge.program.constant import Constant
+from symgauge.program.excerpt import lines_below
+from symgauge.program.leaf import Input, Parameter
+from symgauge.program.lower import lower
+from symgauge.program.network import Network
+from symgauge.program.op import Primitive
+
+#: Degree, variables and number of the powers whose sums have a smaller dimension, that being it.
+DEFECTIVE = {(4, 3, 5): 14, (4, 4, 9): 34, (4, 5, 14): 69, (3, 5, 7): 34}
+#: Products of monomials that the outputs may take, and parameters above which nothing is named.
+PRODUCTS, LARGEST = 200_000, 1000
+
+
+def named(network: Network, rank: int) -> str:
+    """What the null directions without a generator are, where J has this rank; else empty."""
+    if network.has_flows or network.num_coordinates > LARGEST:
+        return ""
+    lowered = lower(network)
+    powers = _power_sum(lowered)
+    if powers is not None and DEFECTIVE.get(powers) == rank:
+        d, v, s = powers
+        return (f"sums of {s} powers of degree {d} of linear forms in {v} variables have dimension "
+                f"{rank}, 1 less than counting gives, {min(s * v, comb(v + d - 1, d))} "
+                "(Alexander and Hirschowitz)")
+    if coefficients(lowered) == rank:
+        return f"the outputs' {rank} coefficients take all values, and J has no larger rank"
+    return ""
+
+
+def coefficients(lowered: Network) -> int | None:
+    """The coefficients of the outputs as polynomials in the inputs; None where they are none."""
+    lines = _Lines(lowered)
+    try:
+        found = [p for i in lowered.outputs for p in lines.entries(i)]
+    except (SizeLimit, ZeroDivisionError):
+        return None
+    if any(x not in lines.known for p in found for m in p for x in m):
+        return None
+    return sum(len({tuple(x for x in m if x in lines.inputs) for m in p}) for p in found)
+
+
+def _power_sum(lowered: Network) -> tuple[int, int, int] | None:
+    """Degree, variables and number of the terms of sum c_k l_k^d with free c and l, one output.
+
+    With biases in l_k there is one more variable, the number 1.
+    """
+    lines = _Lines(lowered)
+    found = [i for i, n in enumerate(lowered.nodes) if n.op is not None and n.attrs.get(
+        "exponent", 0) > 2 and n.op.law == "homogeneous" and lowered.reached[i]]
+    if len(found) != 1:
+        return None
+    (line,) = found
+    try:
+        forms = lines.entries(lowered.nodes[line].inputs[0])
+        units = lines.replaced(line)
+        outputs = [p for i in lowered.outputs for p in lines.entries(i)]
+    except (SizeLimit, ZeroDivisionError):
+        return None
+    used: list[int] = []
+    of_forms = {frozenset(_free(p, lines.inputs, lines, used)) for p in forms}
+    of_outputs = [set(_free(p, units, lines, used)) for p in outputs]
+    (variables,) = of_forms if len(of_forms) == 1 else [{None}]
+    # a bias of the output is no power, or a fixed one
+    if None in variables or of_outputs != [{(u,) for u in units}] or len(used) > len(set(used)):
+        return None
+    return int(lowered.nodes[line].attrs["exponent"]), len(variables), len(units)
+
+
+def _free(
+    p: Polynomial, variables: Iterable[int], lines: _Lines, used: list[int]
+) -> list[tuple[int, ...] | None]:
+    """The variables that a sum of different parameters times one or none each has, () for none.
+
+    None is among them where it is no such sum. `used` takes the parameters.
+    """
+    found: list[tuple[int, ...] | None] = []
+    chosen = set(variables)
+    for m, c in p.items():
+        rest = [x for x in m if x not in chosen]
+        single = c == 1 and len(rest) == 1 and rest[0] in lines.parameters and len(m) <= 2
+        found.append(tuple(x for x in m if x in chosen) if single else None)
+        used += rest
+    return found
+
+
+class _Lines:
+    """Lines of a program of primitives as polynomials in its inputs and parameters."""
+
+    def __init__(self, lowered: Network) -> None:
+        self._network, self._domain = lowered, PolynomialDomain(Ring(PRODUCTS))
+        self._lines: dict[int, Array] = {}
+        self.inputs: set[int] = set()
+        self.parameters: set[int] = set()
+
+    @property
+    def known(self) -> set[int]:
+        """The symbols of leaves."""
+        return self.inputs | self.parameters
+
+    def entries(self, line: int) -> list[Polynomial]:
+        """The entries of a line. Raises SizeLimit where they are too long."""
+        for j in sorted(lines_below(self._network, [line])):
+            node = self._network.nodes[j]
+            if j in self._lines:
+                continue
+            if isinstance(node.leaf, Constant):
+                self._lines[j] = self._domain.constant(node.leaf)
+            elif isinstance(node.leaf, (Parameter, Input)):
+                into = self.parameters if isinstance(node.leaf, Parameter) else self.inputs
+                self._lines[j], symbols = self._fresh(node.leaf.name, node.shape)
+                into |= symbols
+            elif isinstance(node.op, Primitive):
+                xs = (self._lines[k] for k in node.inputs)
+                self._lines[j] = node.op.apply(self._domain, *xs, **node.attrs)
+        found: list[Polynomial] = list(self._lines[line].reshape(-1))
+        return found
+
+    def replaced(self, line: int) -> set[int]:
+        """Symbols for the entries of a line, which are what others read of it from now on."""
+        shape = self._network.nodes[line].shape
+        self._lines[line], symbols = self._fresh(f"line {line}", shape)
+        return symbols
+
+    def _fresh(self, name: str, shape: tuple[int, ...]) -> tuple[Array, set[int]]:
+        line = self._domain.fresh(name, shape)
+        return line, {next(iter(p))[0] for p in line.reshape(-1)}
