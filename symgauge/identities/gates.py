@@ -1,71 +1,111 @@
 """Steps that multiply what is 0 where they jump: H(-a) = 1 - H(a), and 1 or 0 of what has a sign.
 
 relu(a) is H(a) a, |a| is (2 H(a) - 1) a. At a = 0 such a product is 0 whatever H is there, so that
-what holds of H elsewhere may be put in its place: the function is the same everywhere.
+what holds of H elsewhere may be put in its place: the function is the same everywhere. So is
+H(a b) = H(a) H(b) + H(-a) H(-b).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
 from fractions import Fraction
 
-from symgauge.domains.signs import NEGATIVE, POSITIVE
+from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE
+from symgauge.identities.terms import number, terms
 from symgauge.program.build import Builder
 from symgauge.program.network import Network
 from symgauge.program.writer import Value
 
-#: A line as rational multiples of others.
-Terms = Callable[[Value], Mapping[int, Fraction]]
+#: A sum of multiples of lines, sorted; the number is that of line -1.
+_Key = tuple[tuple[int, Fraction], ...]
 
 
 def gates(network: Network) -> set[int]:
-    """The steps of a program of primitives that reach outputs times multiples of their argument."""
-    return {i for i, node in enumerate(network.nodes)
-            if node.op_name == "step"
+    """The steps of a program of primitives that reach outputs times what vanishes where they jump.
+    """
+    return {i for i, node in enumerate(network.nodes) if node.op_name == "step"
             and _multiplies(network, i, _unscaled(network, node.inputs[0]))}
 
 
 def _multiplies(network: Network, i: int, argument: int) -> bool:
-    """Whether a line is read in products with multiples of what it is a step of alone."""
+    """Whether a line is read in products alone that are 0 where the argument of a step is."""
     if i in network.outputs:
         return False
     for j in network.readers[i]:
         node = network.nodes[j]
         others = [k for k in node.inputs if k != i]
         law = "" if node.op is None else node.op.law
-        if law == "product" and any(_unscaled(network, k) == argument for k in others):
+        if law == "product" and any(_vanishes(network, k, argument) for k in others):
             continue
         numbers = all(network.is_constant[k] for k in others)
-        if not (law in ("multiple", "sum of lines") and numbers and _multiplies(
+        steps = law == "sum of lines" and all(_is_step(network, k) for k in others)
+        if not ((law in ("multiple", "sum of lines") and numbers or steps) and _multiplies(
                 network, j, argument)):
             return False
     return True
 
 
+def _is_step(network: Network, i: int) -> bool:
+    """Whether a line is a multiple of a step."""
+    return network.nodes[_unscaled(network, i)].op_name == "step"
+
+
+def _vanishes(network: Network, i: int, argument: int) -> bool:
+    """Whether a line is 0 where the argument is: a multiple of it, or a product with one."""
+    i = _unscaled(network, i)
+    node = network.nodes[i]
+    return i == argument or node.op is not None and node.op.law == "product" and any(
+        _vanishes(network, k, argument) for k in node.inputs)
+
+
 def _unscaled(network: Network, i: int) -> int:
-    while (node := network.nodes[i]).op is not None and node.op.law == "multiple":
-        (i,) = node.inputs
+    """The line of which one is a multiple, 0 perhaps added."""
+    while (node := network.nodes[i]).op is not None:
+        inputs = [k for k in node.inputs if number(network.nodes.__getitem__, k) != 0]
+        if len(inputs) != 1 or node.op.law not in ("multiple", "sum of lines"):
+            break
+        (i,) = inputs
     return i
 
 
 class OneStep:
     """One step for all arguments that are multiples of each other."""
 
-    def __init__(self, build: Builder, terms: Terms) -> None:
-        self._build, self._terms = build, terms
-        self._known: dict[tuple[tuple[int, Fraction], ...], tuple[Fraction, Value]] = {}
+    def __init__(self, build: Builder) -> None:
+        self._build = build
+        self._known: dict[_Key, tuple[Fraction, Value]] = {}
 
     def of(self, x: Value, sign: int, gate: bool) -> Value:
         """H(x), by an earlier step where there is one; `sign`: the signs that x may have."""
         build = self._build
         if gate and sign and not (sign & NEGATIVE and sign & POSITIVE):
             return build.full(int(bool(sign & POSITIVE)), x.shape)
-        terms = sorted(self._terms(x).items())
-        if not terms:
+        key = self._key(x)
+        if not key:
             return build.apply("step", x)
-        lead = terms[0][1]
+        lead = key[0][1]
+        factors = build.node(build.value(key[0][0])) if gate and len(key) == 1 else None
+        if factors is not None and factors.op is not None and factors.op.law == "product" and (
+                len(set(factors.inputs)) > 1):
+            one, two = (self.of(build.value(i), ANY, True) for i in factors.inputs)
+            both = build.add(build.scale(build.mul(one, two), 2), build.scale(one, -1))
+            same = build.add(build.add(both, build.scale(two, -1)), 1)
+            return same if lead > 0 else build.add(build.scale(same, -1), 1)
         first = lead, build.apply("step", x)
-        was, step = self._known.setdefault(tuple((i, c / lead) for i, c in terms), first)
+        was, step = self._known.setdefault(tuple((i, c / lead) for i, c in key), first)
         if was * lead > 0:
             return step
         return build.add(build.scale(step, -1), 1) if gate else first[1]
+
+    def _key(self, x: Value) -> _Key:
+        """The terms, numbers together at the end."""
+        found, build = defaultdict[int, Fraction](Fraction), self._build
+        total = Fraction(0)
+        for i, c in terms(build, x).items():
+            value = number(lambda k: build.node(build.value(k)), i)
+            if value is None:
+                found[i] += c
+            else:
+                total += c * value
+        whole = tuple(sorted((i, c) for i, c in found.items() if c))
+        return (*whole, (-1, total)) if whole and total else whole

@@ -15,15 +15,15 @@ its argument (`gates`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import gcd, lcm
+from math import gcd, isqrt, lcm
 from typing import NamedTuple
 
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.identities.gates import OneStep, gates
+from symgauge.identities.terms import number, terms
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -96,7 +96,8 @@ class _Copy:
         self._positive: set[int] = set()
         self._not_negative: set[int] = set()
         self.lines: list[Value] = []
-        self._steps = OneStep(build, self.terms)
+        self._steps = OneStep(build)
+        self._roots: dict[int, tuple[Fraction, Value]] = {}
         gated = set[int]() if units is None else gates(lowered)
         for k, (node, sign) in enumerate(zip(lowered.nodes, signs, strict=True)):
             if node.op is None:
@@ -123,12 +124,14 @@ class _Copy:
     def exp(self, argument: Value) -> Value:
         """The product of powers of exp(g line), and of u for the terms k log u."""
         build = self.build
-        terms = self.terms(argument)
         factors: list[tuple[Value, int]] = []
-        for base, c in terms.items():
+        for base, c in self.terms(argument).items():
             inside = self._inside_log(base)
-            if inside is not None and c.denominator == 1 and abs(c) <= MAX_POWER:
-                factors.append((inside, int(c)))
+            if inside is not None and c.denominator <= 2 and abs(c) <= MAX_POWER:
+                if c.denominator == 2:  # u^(k + 1/2) = u^(k + 1) u^(-1/2)
+                    factors.append((self.rsqrt(inside), 1))
+                    c += Fraction(1, 2)
+                factors += [(inside, int(c))] if c else []
                 continue
             unit = self._units.exponents.get(base)
             if unit is None or (c / unit).denominator > 1 or abs(c / unit) > MAX_POWER:
@@ -164,17 +167,53 @@ class _Copy:
             if _rule(build.node(inner)) is not _Copy.log:
                 return build.apply(node.op.name, inner, **node.attrs)
         elif node.op is not None and node.op.law == "sum of lines":
+            of_sigmoid = self._complement(x)
+            if of_sigmoid is not None:
+                return self.log(of_sigmoid)
             for one, other in (inputs, inputs[::-1]):
                 below = self._below(one)
-                if below is not None and _is_one(build, other):
+                if below is not None and self._number(other) == 1:
                     whole = build.apply("log", build.add(below, other))
                     return build.add(whole, build.scale(self.log(below), -1))
-        elif node.op is not None and all(y.index in self._positive for y in inputs):
+        elif node.op is not None and all(map(self._is_positive, inputs)):
             if node.op.law == "product":
                 return build.add(self.log(inputs[0]), self.log(inputs[1]))
             if node.op.law == "homogeneous":  # x^k, among primitives
                 return build.scale(self.log(inputs[0]), node.op.degree_at(**node.attrs))
         return build.apply("log", x)
+
+    def _number(self, x: Value) -> Fraction | None:
+        return number(lambda i: self.build.node(self.build.value(i)), x.index)
+
+    def _is_positive(self, x: Value) -> bool:
+        node = self.build.node(x)
+        inputs = [self.build.value(i) for i in node.inputs]
+        powers = node.op is not None and node.op.law in ("product", "homogeneous")
+        return x.index in self._positive or _rule(node) is _Copy.exp or (
+            self._complement(x) is not None or powers and all(map(self._is_positive, inputs)))
+
+    def _complement(self, x: Value) -> Value | None:
+        """u / (1 + u) where a line is 1 - 1 / (1 + u) with a positive u."""
+        build, found = self.build, terms(self.build, x)
+        one, rest = Fraction(0), []
+        for i, c in found.items():
+            value = self._number(build.value(i))
+            if value is None:
+                rest.append((i, c))
+            else:
+                one += c * value
+        if one != 1 or len(rest) != 1 or rest[0][1] != -1:
+            return None
+        over = build.value(rest[0][0])
+        node = build.node(over)
+        if node.op is None or node.op.law != "homogeneous" or node.op.degree_at(**node.attrs) != -1:
+            return None
+        below = build.node(build.value(node.inputs[0]))
+        for k in range(2) if below.op is not None and below.op.law == "sum of lines" else ():
+            u, other = (build.value(below.inputs[j]) for j in (k, 1 - k))
+            if self._number(other) == 1 and self._is_positive(u):
+                return build.mul(u, over)
+        return None
 
     def _below(self, x: Value) -> Value | None:
         """u where a line is 1/u of a u that is positive as a power of an exponential."""
@@ -216,8 +255,19 @@ class _Copy:
             mul(a[1], b[1]), self.build.scale(mul(a[0], b[0]), -1))
 
     def rsqrt(self, x: Value) -> Value:
-        """Of a product the product, where no factor is ever negative: both are positive then."""
+        """Of a product the product, where no factor is ever negative: both are positive then.
+
+        Of a multiple by the square of a rational that of another one.
+        """
         build, node = self.build, self.build.node(x)
+        parts = terms(build, x)
+        (first, c), *_ = *parts.items(), (x.index, Fraction(1))
+        if len(parts) == 1 and c > 0:
+            was, root = self._roots.setdefault(first, (c, x))
+            ratio = c / was
+            s, t = isqrt(ratio.numerator), isqrt(ratio.denominator)
+            if ratio != 1 and Fraction(s, t)**2 == ratio:
+                return build.scale(self.rsqrt(root), Fraction(t, s))
         inputs = [build.value(i) for i in node.inputs]
         if isinstance(node.op, Structural) and len(inputs) == 1:
             inner = self.rsqrt(inputs[0])
@@ -234,6 +284,8 @@ class _Copy:
             if node.op.law == "product":
                 return build.mul(*map(self.rsqrt, inputs))
             exponent = node.attrs.get("exponent", 0)
+            if node.op.law == "homogeneous" and node.op.degree_at(**node.attrs) == -1:
+                return build.mul(inputs[0], self.rsqrt(inputs[0]))
             if node.op.law == "homogeneous" and exponent > 1:
                 below = self.rsqrt(inputs[0]) if exponent % 2 else build.reciprocal(inputs[0])
                 power = exponent if exponent % 2 else exponent // 2
@@ -242,14 +294,11 @@ class _Copy:
 
     def terms(self, argument: Value) -> _Sum:
         """The argument as a sum of rational multiples of lines; itself where there are too many."""
-        out: _Sum = defaultdict(Fraction)
-        for c, value in _summands(self.build, argument):
-            out[value.index] += c
-        terms = {base: c for base, c in out.items() if c}
+        found = terms(self.build, argument)
         # of exp of another constant than a rational nothing is known
-        whole = len(terms) > MAX_TERMS or any(
-            _irrational(self.build, base) and self._inside_log(base) is None for base in terms)
-        return {argument.index: Fraction(1)} if whole else terms
+        whole = len(found) > MAX_TERMS or any(
+            _irrational(self.build, base) and self._inside_log(base) is None for base in found)
+        return {argument.index: Fraction(1)} if whole else found
 
 
 #: How the functions that it is about are written.
@@ -264,14 +313,6 @@ def _rule(node: Node) -> Callable[[_Copy, Value], Value] | None:
 def _counts(node: Node) -> bool:
     """Whether the fewer of such a line, the better: functions and steps."""
     return _rule(node) is not None or node.op_name == "step"
-
-
-def _is_one(build: Builder, x: Value) -> bool:
-    """Whether a line is the number 1 in each entry."""
-    node = build.node(x)
-    while isinstance(node.op, Structural) and len(node.inputs) == 1:
-        node = build.node(build.value(node.inputs[0]))
-    return isinstance(node.leaf, Constant) and not node.leaf.unknown and set(node.leaf.table) == {1}
 
 
 def _squared(build: Builder, node: Node) -> Value | None:
@@ -298,20 +339,3 @@ def _irrational(build: Builder, index: int) -> bool:
         functions |= node.op is not None and node.op.name in FUNCTIONS_OF_CONSTANTS
         stack += node.inputs
     return functions
-
-
-def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:
-    node = build.node(value)
-    if node.op is None:
-        return [(Fraction(1), value)]
-    inputs = [build.value(i) for i in node.inputs]
-    if node.op.law == "sum of lines":
-        return [term for x in inputs for term in _summands(build, x)]
-    if node.op.law == "multiple":
-        factor = Fraction(node.attrs["factor"])
-        return [(factor * c, x) for c, x in _summands(build, inputs[0])]
-    if isinstance(node.op, Structural) and len(inputs) == 1:
-        inner = _summands(build, inputs[0])
-        if len(inner) > 1 or inner[0][0] != 1:
-            return [(c, build.apply(node.op.name, x, **node.attrs)) for c, x in inner]
-    return [(Fraction(1), value)]

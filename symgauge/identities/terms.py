@@ -1,0 +1,73 @@
+"""Lines as sums of rational multiples of lines that are no sums."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import prod
+
+from symgauge.program.build import Builder
+from symgauge.program.constant import Constant
+from symgauge.program.network import Node
+from symgauge.program.op import NodeOp, Structural
+from symgauge.program.writer import Value
+
+#: What is linear in each of its inputs.
+LINEAR = ("product", "contraction", "sum")
+
+
+def terms(build: Builder, argument: Value) -> dict[int, Fraction]:
+    """A line as a sum of rational multiples of lines; sums over an axis stay whole."""
+    out: dict[int, Fraction] = defaultdict(Fraction)
+    for c, value in _summands(build, argument):
+        out[value.index] += c
+    return {base: c for base, c in out.items() if c}
+
+
+def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:
+    node = build.node(value)
+    if node.op is None:
+        return [(Fraction(1), value)]
+    inputs = [build.value(i) for i in node.inputs]
+    if node.op.law == "sum of lines":
+        return [term for x in inputs for term in _summands(build, x)]
+    if node.op.law == "multiple":
+        factor = Fraction(node.attrs["factor"])
+        return [(factor * c, x) for c, x in _summands(build, inputs[0])]
+    if isinstance(node.op, Structural) and len(inputs) == 1:
+        inner = _summands(build, inputs[0])
+        if len(inner) > 1 or inner[0][0] != 1:
+            return [(c, build.apply(node.op.name, x, **node.attrs)) for c, x in inner]
+        return [(Fraction(1), value)]
+    return [_factored(build, node, inputs) or (Fraction(1), value)]
+
+
+def _factored(
+    build: Builder, node: Node, inputs: Sequence[Value]
+) -> tuple[Fraction, Value] | None:
+    """A rational factor of what is linear in each input, or a power of its input; and the rest."""
+    assert isinstance(node.op, NodeOp)
+    degree = Fraction(1)
+    if node.op.law == "homogeneous":
+        degree = node.op.degree_at(**node.attrs)
+    elif node.op.law not in LINEAR:
+        return None
+    inner = [_summands(build, x) for x in inputs]
+    if degree.denominator > 1 or any(len(x) > 1 for x in inner):
+        return None
+    factor = prod(x[0][0] for x in inner)
+    if factor == 1 or factor < 0 and node.op.law == "homogeneous" and "exponent" not in node.attrs:
+        return None
+    rest = build.apply(node.op.name, *(x[0][1] for x in inner), **node.attrs)
+    return Fraction(factor) ** int(degree), rest
+
+
+def number(node_of: Callable[[int], Node], index: int) -> Fraction | None:
+    """The number that every entry of a line is, where it is a constant of one."""
+    node = node_of(index)
+    while isinstance(node.op, Structural) and len(node.inputs) == 1:
+        node = node_of(node.inputs[0])
+    if not isinstance(node.leaf, Constant) or node.leaf.unknown or len(set(node.leaf.table)) != 1:
+        return None
+    return node.leaf.table[0]
