@@ -152,7 +152,7 @@ def _beside(build: Builder, made: Any, floats: Any) -> Any:
 
 def rational(build: Builder, x: Value) -> Constant | None:
     """The rational numbers that a line of constants holds, where all are rational."""
-    lowered = lower(build.network([x]))
+    lowered = lower(build.line_alone(x))
     (output,) = lowered.outputs
     return KnownDomain.as_constant(KnownDomain().lines(lowered, [output])[output])
 

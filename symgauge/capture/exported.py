@@ -6,9 +6,12 @@ import contextlib
 import io
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.fx import config as fx_config
+from torch.fx._lazy_graph_module import _use_lazy_graph_module
 
 from symgauge.errors import CaptureError, first_line
 from symgauge.exports.decomposed import decomposed
@@ -33,7 +36,8 @@ def exported(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
     try:
         logger.setLevel(logging.CRITICAL)
         # torch prints a partial graph to standard error before it raises
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with (_nodes_alone(), warnings.catch_warnings(),
+              contextlib.redirect_stderr(io.StringIO())):
             warnings.simplefilter("ignore")
             return decomposed(torch.export.export(module, args, kwargs, strict=False), table)
     except Exception as error:
@@ -53,6 +57,20 @@ def exported(module: torch.nn.Module, args: Any, kwargs: Any) -> Any:
         raise CaptureError(f"torch.export cannot read the module: {first_line(error)}") from error
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _nodes_alone() -> Iterator[None]:
+    """Within it torch writes no Python text of graphs that nobody runs, and no stack of a node."""
+    said = getattr(fx_config, "do_not_emit_stack_traces", None)  # none before torch 2.12
+    try:
+        if said is not None:
+            fx_config.do_not_emit_stack_traces = True
+        with _use_lazy_graph_module(True):
+            yield
+    finally:
+        if said is not None:
+            fx_config.do_not_emit_stack_traces = said
 
 
 def overload_of(target: Any) -> str:

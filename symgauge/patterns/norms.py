@@ -223,10 +223,12 @@ class _Forms:
             return self._contraction(node)
         if node.op_name not in OPS:
             return None
-        given = [self.of(j) for j in node.inputs]
-        forms = [f for f in given if f is not None]
-        if len(forms) < len(given):
-            return None
+        forms = []
+        for j in node.inputs:
+            form = self.of(j)
+            if form is None:
+                return None
+            forms.append(form)
         if isinstance(node.op, Add):
             return self._sum(*forms)
         if isinstance(node.op, Mul):
@@ -305,10 +307,13 @@ class _Forms:
     def _contraction(self, node: Node) -> _Form | None:
         """A row times a column is the sum of a product; a row times a I + b J is a x + b n M_1."""
         one, two = (self.network.nodes[j] for j in node.inputs)
-        left, right = (self.of(j) for j in node.inputs)
         last = (len(self.whole) - 1,)
-        if left is None or not left.whole or not self.whole or one.shape[-1] != self.whole[-1]:
+        if not self.whole or one.shape[-1] != self.whole[-1]:
             return None
+        left = self.of(node.inputs[0])
+        if left is None or not left.whole:
+            return None
+        right = self.of(node.inputs[1])
         if right is not None and right.whole:
             if one.shape[-2] != 1 or two.shape[-1] != 1 or one.shape[:-2] != two.shape[:-2]:
                 return None

@@ -105,12 +105,19 @@ class Builder(Writer):
 
         Parameters and inputs stay, in their order, used or not.
         """
-        keep = set()
-        stack = [v.index for v in outputs]
-        stack += [
+        return self._network([v.index for v in outputs], [
             i for i, n in enumerate(self._nodes)
-            if n.leaf is not None and not isinstance(n.leaf, Constant)
-        ]
+            if n.leaf is not None and not isinstance(n.leaf, Constant)], held)
+
+    def line_alone(self, value: Value) -> Network:
+        """The program of a line without what it does not need."""
+        return self._network([value.index], [], ())
+
+    def _network(
+        self, outputs: Sequence[int], needed: Sequence[int], held: tuple[str, ...]
+    ) -> Network:
+        keep = set()
+        stack = [*outputs, *needed]
         while stack:
             i = stack.pop()
             if i not in keep:
@@ -118,10 +125,10 @@ class Builder(Writer):
                 stack.extend(self._nodes[i].inputs)
         position = {old: new for new, old in enumerate(sorted(keep))}
         nodes = tuple(
-            Node(n.op, tuple(position[j] for j in n.inputs), n.attrs, n.shape, n.leaf)
-            for n in (self._nodes[i] for i in sorted(keep))
+            Node(n.op, tuple([position[j] for j in n.inputs]), n.attrs, n.shape, n.leaf)
+            for n in (self._nodes[i] for i in position)
         )
-        return Network(nodes, tuple(position[v.index] for v in outputs), self._ops, held)
+        return Network(nodes, tuple(position[i] for i in outputs), self._ops, held)
 
 
 def rebuilt(
