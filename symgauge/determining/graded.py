@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.determining.basket import Values, vanishing_on
-from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
 from symgauge.exact.prime_field import Array
 from symgauge.exact.row_spaces import outside
@@ -53,7 +52,6 @@ class Graded:
         self._search, self._read, self._moved = search, read, moved
         self._point, self._known = np.array(point, dtype=np.float64), known
         self._work = 0
-        self._grading = grading(search.network, search.field, search.rng)
 
     def fields(self, apart: bool) -> Iterator[VectorField]:
         """Fields with X f = 0 at fresh points that raise the rank, of few terms first.
@@ -88,7 +86,7 @@ class Graded:
         if len(tensors) > TENSORS:
             return []
         # few tensors first: among all of them they are hidden by the others' terms
-        groups = [Group(t, self._grading.scales(t)) for t in tensors if len(t)]
+        groups = [Group(t, self._search.grading.scales(t)) for t in tensors if len(t)]
         apart = [box for k in sorted({1, 2, len(groups)} & {*range(1, TENSORS + 1)})
                  for some in combinations(groups, k)
                  for box in boxes(some, DEGREE_APART, BOX_TERMS)]
@@ -114,7 +112,7 @@ class Graded:
         with probability 1/p.
         """
         field = self._search.field
-        for terms in box.by_weight(self._grading.labels, field.p):
+        for terms in box.by_weight(self._search.grading.labels, field.p):
             size = terms.number
             if size > MAX_OF_WEIGHT:
                 return

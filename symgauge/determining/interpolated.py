@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from symgauge.determining.basket import Values, vanishing_on
 from symgauge.determining.circuits import Circuits
-from symgauge.determining.grading import grading
 from symgauge.determining.search import Search
 from symgauge.exact.prime_field import Array
 from symgauge.lie.bounded import Bound, by_weight, terms_within
@@ -38,7 +37,6 @@ class Interpolated:
         self._search, self._read = search, read
         self._point, self._known = np.array(point, dtype=np.float64), known
         self._work = 0
-        self._grading = grading(search.network, search.field, search.rng)
 
     def fields(self) -> Iterator[VectorField]:
         """Fields with X f = 0 at fresh points; none of a program with branches."""
@@ -80,7 +78,7 @@ class Interpolated:
         self, circuits: Circuits, support: list[int], groups: list[list[int]]
     ) -> VectorField | None:
         """The null vector as a field; None where its terms are too many."""
-        grade, bounds = self._grading, list[Bound]()
+        grade, bounds = self._search.grading, list[Bound]()
         for group in groups:
             degree = circuits.degree(self._point, support, group)
             if degree is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import combinations, islice
 from math import prod
 
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symgauge.determining.ansatz import general_candidates
+from symgauge.determining.grading import Grading, grading
 from symgauge.families.columns import columns_of, common_copies, matrix_columns
 from symgauge.exact.linear_algebra import nullspace, rank, rational_from_primes
 from symgauge.exact.prime_field import Array, PrimeField, primes
@@ -54,6 +56,11 @@ class Search:
         self.legs, self.places, self.axes = follow(network)
         self._pools: dict[int, tuple[Array, ...]] = {}
         self._formless: list[Family] = []
+
+    @cached_property
+    def grading(self) -> Grading:
+        """The weights of all scalings of the network."""
+        return grading(self.network, self.field, self.rng)
 
     # -- rows ----------------------------------------------------------------------------------
 

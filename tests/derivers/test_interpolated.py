@@ -12,6 +12,7 @@ import symgauge
 from symgauge import Verdict
 from symgauge.capture import capture
 from symgauge.determining.circuits import Circuits
+from symgauge.determining.grading import Grading, grading
 from symgauge.determining.interpolated import Interpolated
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.exact.rational_functions import degree_of, values_for
@@ -19,6 +20,8 @@ from symgauge.kernel.check import check
 from symgauge.lie.algebra import HIGH, LONG, structure_constants
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
+from symgauge.program.network import Network
+from symgauge.program.serial import digest_of
 
 FIELD = PrimeField(next(primes()))
 #: With the degree of the highest field.
@@ -46,6 +49,20 @@ def test_without_them_it_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     module, example = NETWORKS["glu 2-3-2"]()
     found = symgauge.derive(module, example)
     assert found.unexplained == 6 and found.verdict is Verdict.UNKNOWN
+
+
+def test_the_weights_of_a_search_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields of small degree and interpolated ones ask for the same weights."""
+    asked: list[str] = []
+
+    def counted(network: Network, field: PrimeField, rng: np.random.Generator) -> Grading:
+        asked.append(digest_of(network))
+        return grading(network, field, rng)
+
+    monkeypatch.setattr("symgauge.determining.search.grading", counted)
+    module, example = NETWORKS["glu 2-3-2"]()
+    symgauge.derive(module, example)
+    assert asked and len(set(asked)) == len(asked)
 
 
 def test_norms_without_a_root_at_the_point_are_left_open() -> None:
