@@ -77,9 +77,13 @@ class Typeset:
         if i not in self.lines or self.nodes[i].body is None:
             return []
         field = self.structure.field(self.lines[i])
-        given = [self.term(j).text for j in self.lines[i].inputs[1:]]
-        names = dict(zip(field.names.values(), given, strict=True))
-        inside = Typeset(field, Roles(field), names)
+        given = dict(zip(field.names.values(), self.lines[i].inputs[1:], strict=True))
+        inside = Typeset(
+            field, Roles(field), {name: self.term(j).text for name, j in given.items()})
+        # a product is no letter that an index could be set to
+        inside.instead.update({
+            name: self.term(j) for name, j in given.items()
+            if not isinstance(self.nodes[j].leaf, Parameter)})
         (velocity,) = (field.network.outputs)
         (end,) = inside._letters.ends
         inside.names.pop(end, None)

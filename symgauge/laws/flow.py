@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+
+import numpy as np
 
 from symgauge.laws.facts import facts_of
 from symgauge.laws.law import Law
@@ -12,7 +14,9 @@ from symgauge.laws.shifting import Shifted, Shifting, Term
 from symgauge.laws.sweep import shifted, start_of_field, turned, weighed
 from symgauge.laws.turning import STILL, Turned, Turning
 from symgauge.laws.weighing import Scaled, Weighing, Weights
+from symgauge.program.constant import Constant
 from symgauge.spaces.line import Line, NoLemma
+from symgauge.spaces.structure import Structure
 
 
 class Flow(Law):
@@ -27,6 +31,8 @@ class Flow(Law):
     def turned(self, turning: Turning, line: Line, inputs: list[Turned | None]) -> Turned:
         field = turning.structure.field(line)
         inner = Turning(field, facts_of(field), turning.kind)
+        if inputs[0] is None and _is_identity(turning.structure, line.inputs[0]):
+            inputs = [_of_identity(inputs[1:], len(line.shape)), *inputs[1:]]
         _, ends = turned(inner, start_of_field(line, field, inputs))
         velocity = ends.get(field.network.outputs[0])
         if velocity != inputs[0]:
@@ -60,6 +66,30 @@ class Flow(Law):
         if ends:
             raise NoLemma("the velocity of a flow varies with a shift")
         return inputs[0] or Shifted()
+
+
+def _is_identity(structure: Structure, node: int) -> bool:
+    """Whether a line is identity matrices, over its last two axes."""
+    leaf = structure.network.nodes[node].leaf
+    if not isinstance(leaf, Constant) or leaf.unknown or len(leaf.shape) < 2:
+        return False
+    return all(leaf.table[k] == (i == j) for k, i, j in zip(
+        leaf.index.reshape(-1).tolist(), *(
+            x.reshape(-1).tolist() for x in np.indices(leaf.shape)[-2:]), strict=True))
+
+
+def _of_identity(given: Sequence[Turned | None], rank: int) -> Turned | None:
+    """g 1 g^-1 = 1, of the g that turns rows and columns of a parameter: a variation that is none.
+
+    The first of them is tried; the velocity says whether it is the right one.
+    """
+    for t in given:
+        marks = {} if t is None else t.marks
+        rows, columns = (marks.get((rank - k, 0)) for k in (2, 1))
+        if rows and columns and len(marks) == 2 and rows.numbering == columns.numbering and (
+                rows.parity == -columns.parity):
+            return t
+    return None
 
 
 def _repeats(line: Line) -> bool:

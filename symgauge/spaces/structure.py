@@ -78,12 +78,13 @@ class Structure:
         if line.node not in self._fields:
             program = self.network.nodes[line.node].body
             assert program is not None
-            state, *rest = line.inputs
+            rest = line.inputs[1:]
             given = {
                 i: self.axes[j] for i, j in zip(program.parameter_nodes, rest, strict=True)
             }
             for i, x in zip(program.input_nodes, program.inputs, strict=True):
-                given[i] = self.axes[state] if x.name == "x" else []
+                # those of its end: a start that is a constant has none of its own
+                given[i] = self.axes[line.node] if x.name == "x" else []
             self._fields[line.node] = Structure(program, self.legs, given)
         return self._fields[line.node]
 
