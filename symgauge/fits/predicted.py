@@ -73,8 +73,9 @@ def _above(search: Search, ranges: Sequence[Sequence[int]]) -> Iterator[Point]:
     What ended the range was looked at: a bound, or a size without a certificate.
     """
     for i, values in enumerate(ranges):
-        for v in range(values[-1] + 1, values[-1] + 1 + FRESH):
-            point = search.moved({i: v})
+        step = values[-1] - values[-2] if len(values) > 1 else 1
+        for k in range(1, FRESH + 1):
+            point = search.moved({i: values[-1] + k * step})
             if point in search.known:
                 break
             yield point

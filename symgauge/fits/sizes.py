@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: How many values a size is tried at, and how far above the first.
 VALUES, REACH = 5, 8
+#: Steps of a size that does not take all values: a head whose entries are turned in pairs.
+STEPS = range(2, 5)
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,27 @@ def varied(target: Target, names: Sequence[str] = ()) -> tuple[list[Size], list[
     for name in wanted:
         if name not in found:
             found |= _quotient(target, name, here, [n for n in wanted if n != name], found)
+    for name in wanted:
+        if name not in found:
+            every = (_alone(target, name, here[name], {}, step) for step in STEPS)
+            if (first := next(filter(None, every), None)) is not None:
+                found[name] = first
     kept = [f"{n} stays {here[n]}: the factory takes no three values near it"
             for n in wanted if n not in found]
     return [found[n] for n in wanted if n in found], kept
 
 
-def _alone(target: Target, name: str, value: int, along: Mapping[str, int]) -> Size | None:
-    """Consecutive values, `along` it sizes that stay these multiples of it.
+def _alone(
+    target: Target, name: str, value: int, along: Mapping[str, int], step: int = 1
+) -> Size | None:
+    """Values `step` apart, consecutive ones by default, `along` it sizes that stay these multiples.
 
-    A size that builds at some multiples alone is none of these.
+    A size that builds at some multiples of the step alone is none of these.
     """
     values = [
-        v for v in range(max(1, value - 2), value + VALUES)
-        if parameters(target, {name: v, **{n: k * v for n, k in along.items()}}) is not None]
-    near = [v for v in (value - 1, value, value + 1) if v >= 1]
+        v for v in range(value - 2 * step, value + VALUES * step, step) if v >= 1
+        and parameters(target, {name: v, **{n: k * v for n, k in along.items()}}) is not None]
+    near = [v for v in (value - step, value, value + step) if v >= 1]
     if len(values) < 3 or not set(near) <= set(values):
         return None
     return Size(name, None, tuple(values[:VALUES + 1]))

@@ -161,6 +161,16 @@ def test_a_width_of_heads_is_varied_as_their_quotient() -> None:
     assert [s.label for s in sizes] == ["(embed_dim/num_heads)", "num_heads"] and not kept
 
 
+def test_a_head_whose_entries_are_turned_in_pairs_is_varied_in_steps() -> None:
+    from symgauge.capture import load_target
+    from symgauge.fits.sizes import varied
+    from symgauge.zoo import load
+
+    sizes, kept = varied(load_target("rotary_attention", load, {}), ["num_kv_heads", "head_dim"])
+    assert [(s.label, s.values) for s in sizes] == [("head_dim", (2, 4, 6, 8, 10, 12))]
+    assert kept == ["num_kv_heads stays 2: the factory takes no three values near it"]
+
+
 @pytest.mark.parametrize(
     ("name", "size"), [("gemma", "vocab_size"), ("mixtral", "intermediate_size")])
 def test_sizes_are_tried_in_float64(name: str, size: str) -> None:
@@ -218,6 +228,11 @@ def test_one_size_is_predicted_above_all_that_went_into_the_fit() -> None:
     found = fit(["d"], [range(1, 7)], (3,), lambda p: Measured(2 * p[0], True), sum)
     assert found.ranges == ((1, 2, 3, 4, 5, 6),)
     assert found.holds and [p.at for p in found.predictions] == [(7,), (8,)]
+
+
+def test_above_a_size_in_steps_the_next_step_is_predicted() -> None:
+    found = fit(["d"], [range(2, 14, 2)], (4,), lambda p: Measured(3 * p[0], True), sum)
+    assert found.holds and [p.at for p in found.predictions] == [(14,), (16,)]
 
 
 def test_no_size_is_predicted_across_a_bound() -> None:
