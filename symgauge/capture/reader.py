@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,21 +93,22 @@ class Reader:
         if overload.startswith(DROP):
             return None
         args, kwargs = self._arguments(node, overload)
-        if _has(Tokens, args, kwargs):
+        given = pytree.tree_leaves((args, kwargs))
+        if _has(Tokens, given):
             made = call(self.build, lambda x: self._lift((x,))[0], node.target, args, kwargs)
             if made is not None:
                 return made
             args, kwargs = pytree.tree_map(
                 self._plain, (args, kwargs), is_leaf=lambda x: isinstance(x, Value))
+            given = pytree.tree_leaves((args, kwargs))
         if overload.split(".")[0].endswith(RANDOM):
             # two runs may agree by luck, so the graph is asked as well
             raise random(self.module)
         if overload == "ode_flow.default":
             return self._flow(node, args)
-        if _has((Complex, Parts), args, kwargs) or (
-                _has(Value, args, kwargs) and _holds_complex(args)):
+        if _has((Complex, Parts), given) or (_has(Value, given) and any(map(_is_complex, given))):
             return self._of_complex(node, overload, args, kwargs)
-        if not _has(Value, args, kwargs):
+        if not _has(Value, given):
             return self._of_constants(node, overload, args, kwargs)
         if overload == "sym_size.int":
             return args[0].shape[args[1]]
@@ -331,15 +333,8 @@ def _is_complex(x: Any) -> bool:
     return isinstance(x, complex) or isinstance(x, torch.Tensor) and x.is_complex()
 
 
-def _holds_complex(arguments: Any) -> bool:
-    """Whether a complex constant is among the arguments."""
-    return any(map(_is_complex, pytree.tree_leaves(
-        arguments, is_leaf=lambda x: isinstance(x, (Value, Tokens)))))
-
-
-def _has(kind: type | tuple[type, ...], *arguments: Any) -> bool:
+def _has(kind: type | tuple[type, ...], leaves: Sequence[Any]) -> bool:
     """Whether a line or token of this kind is among the arguments."""
-    leaves = pytree.tree_leaves(arguments, is_leaf=lambda x: isinstance(x, (Value, Tokens)))
     return any(isinstance(x, kind) for x in leaves)
 
 

@@ -51,6 +51,8 @@ class Reading:
             if self._typeset.layers is not None:
                 break  # else numbers in names are no layers'
         self._prover = FamilyProver(network)
+        #: Of the programs on slices, which several families have in common.
+        self._roles: dict[Structure, Roles] = {}
 
     def formulas(self) -> Formulas:
         """The lines that have letters."""
@@ -80,8 +82,10 @@ class Reading:
         if structure.network is not self.network:
             same = len(structure.network.nodes) == len(self.network.nodes)
             names = {i: name for i, name in typeset.names.items() if i in structure.lines}
+            if structure not in self._roles:
+                self._roles[structure] = Roles(structure)
             typeset = Typeset(
-                structure, Roles(structure), self.symbols, names if same else None)
+                structure, self._roles[structure], self.symbols, names if same else None)
         return equations(typeset, steps, family, acting.entry(), self.shapes)
 
     def layer(self, number: int) -> str | None:
