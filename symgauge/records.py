@@ -106,8 +106,14 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+#: Types of most values, which are looked up sooner than classes are asked for.
+_PLAIN = frozenset({str, int, float, bool, NoneType})
+
+
 def plain(value: Any) -> Any:
     """The plain data of a value that a record may hold."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):

@@ -144,15 +144,16 @@ def _derive_full(options: argparse.Namespace) -> int:
         folder = Path(options.out or f"symgauge-{name}-full")
         latex = {"fragment": options.fragment, "appendix": options.appendix}
         progress("LaTeX and check")
+        text = found.to_json()
         texts = {
             folder / "full.tex": found.to_latex(**latex),
             folder / f"test_{name}_full.py": found.check_text(),
-            folder / "full.json": found.to_json(),
+            folder / "full.json": text,
             **_pages(options, found, folder / "full"),
         }
         files = _written(texts, progress)
     if options.json:
-        sys.stdout.write(found.printed())
+        sys.stdout.write(text)
         return HOLDS
     console = terminal()
     print_full(found.data, console)

@@ -17,6 +17,9 @@ class Heads:
 
     def __init__(self, structure: Structure) -> None:
         self.structure = structure
+        #: What is asked again for every formula, by line.
+        self._copied: dict[int, list[tuple[int, bool]]] = {}
+        self._shown: dict[int, list[int]] = {}
 
     @cached_property
     def _beside(self) -> frozenset[int]:
@@ -68,12 +71,18 @@ class Heads:
     def axes_of_copies(self, i: int) -> list[tuple[int, bool]]:
         """The axes of a line with an index of copies, and whether nothing but indices of copies
         and of a batch is there."""
-        out = []
-        for axis in range(len(self.structure.axes[i])):
-            legs = [self.structure.legs.find(x)[0] for x, _ in self.structure.leaves(i, axis)]
-            if self.copies & set(legs):
-                out.append((axis, self.copies | self.batch >= set(legs)))
-        return out
+        if i not in self._copied:
+            legs = [{self.structure.legs.find(x)[0] for x, _ in self.structure.leaves(i, axis)}
+                    for axis in range(len(self.structure.axes[i]))]
+            self._copied[i] = [
+                (axis, found <= self._apart) for axis, found in enumerate(legs)
+                if self.copies & found]
+        return self._copied[i]
+
+    @cached_property
+    def _apart(self) -> frozenset[int]:
+        """Those of copies and of a batch."""
+        return self.copies | self.batch
 
     def is_batch(self, i: int, axis: int) -> bool:
         """Whether an axis of a line has indices of a batch alone."""
@@ -97,10 +106,13 @@ class Heads:
 
     def matrix_axes(self, i: int) -> list[int]:
         """The axes that a formula shows: neither of copies, nor of a batch, nor of length 1."""
-        hidden = {axis for axis, alone in self.axes_of_copies(i) if alone}
-        shape = self.structure.network.nodes[i].shape
-        return [a for a, n in enumerate(shape)
+        if i not in self._shown:
+            hidden = {axis for axis, alone in self.axes_of_copies(i) if alone}
+            shape = self.structure.network.nodes[i].shape
+            self._shown[i] = [
+                a for a, n in enumerate(shape)
                 if n > 1 and a not in hidden and not self.is_batch(i, a)]
+        return self._shown[i]
 
     def stands_on(self, i: int) -> bool:
         """Whether an axis of a line, or a part of one, numbers copies."""

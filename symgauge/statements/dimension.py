@@ -172,10 +172,10 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
 
     Legs of one role and one size share a symbol: layers show as numbers in front.
     """
-    from sympy import Integer, Rational, Symbol, expand, sstr
+    from sympy import Add, Integer, Rational, Symbol, expand, sstr
 
     named = _Symbols(found)
-    total: Any = Integer(0)
+    terms: list[Any] = []  # added at once: each sum by itself would be sorted anew
     structure = found.sliced
 
     def size(leg: int) -> Any:
@@ -185,7 +185,7 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
         term: Any = Integer(1)
         for leg in s.element.legs:
             term = term * Symbol(named.of(leg, found.structure), positive=True)
-        total += term
+        terms.append(term)
     for s in found.families:
         if not s.traceless:
             continue
@@ -195,14 +195,14 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
             for k, c in enumerate(s.family.kind.polynomial) if c)
         for leg in s.copies:
             each = each * size(leg)
-        total += each
+        terms.append(each)
     _, ranks = independent(structure, found.families)
     for (_, u), count in ranks.items():
         term = Integer(count)
         for leg in u:
             term = term * (size(leg) - 1)
-        total += term
-    return sstr(expand(total)), named.meanings
+        terms.append(term)
+    return sstr(expand(Add(*terms))), named.meanings
 
 
 #: The letter of a size whose role begins with a word.
