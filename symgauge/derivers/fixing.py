@@ -24,6 +24,9 @@ def slices_of(stage: Stage) -> list[tuple[Structural, Through]]:
             continue
         for found in stage.on_leg(root, places):
             chosen += through(stage, found, held, gains)
+    numbers = [i for i in stage.parameters if i in stage.gains and prod(stage.shapes[i]) == 1]
+    for found in stage.on_tensors() if numbers else ():
+        chosen += through(stage, found, held, numbers)
     for node in norm_biases(stage.structure):
         try:
             found = stage.shift(node, stage.structure.top(node))

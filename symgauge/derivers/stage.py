@@ -254,7 +254,7 @@ class Stage:
         """One factor for each index of a leg; then one factor for whole tensors."""
         for root, places in self.met.items():
             yield from self.on_leg(root, places)
-        yield from self._on_tensors()
+        yield from self.on_tensors()
 
     def on_leg(
         self, root: int, places: Sequence[tuple[int, Address, int]]
@@ -316,7 +316,8 @@ class Stage:
                 Element((*copies, root), tuple(entries)), 0, tuple(steps),
             )
 
-    def _on_tensors(self) -> Iterator[Structural]:
+    def on_tensors(self) -> Iterator[Structural]:
+        """One factor for whole tensors, for each row of weights that leaves the outputs."""
         nodes = self.parameters
         start: dict[int, Weights] = {
             i: {(): Weight({k: Fraction(1)})} for k, i in enumerate(nodes)

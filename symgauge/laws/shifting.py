@@ -8,14 +8,14 @@ included.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from symgauge.program.moves import Address
 from symgauge.program.op import Structural
-from symgauge.spaces.facts import Facts, Sum, View
+from symgauge.spaces.facts import Facts, Sum, View, is_one
 from symgauge.spaces.line import Line, NoLemma
 from symgauge.spaces.structure import Structure
 
@@ -147,8 +147,7 @@ class Shifting:
         """The parameter behind a summand, and what it must move by to cancel all terms."""
         view, line = self.facts.views.get(node), self.structure.lines.get(node)
         if self.deep and view is None and line is not None:
-            before = given if line.adds else self._before(line, given)
-            found = (self.absorber(j, before) for j in line.inputs if before is not None)
+            found = (self.absorber(j, before) for j, before in self._before(line, given))
             return next((x for x in found if x is not None), None)
         if view is None or view.parameter in self.moves or not view.factor or any(
                 term.by for term in given.terms):
@@ -163,20 +162,30 @@ class Shifting:
         # where the summand is repeated the term must be constant: it has no leaf there
         return view.parameter, wanted
 
-    def _before(self, line: Line, given: Shifted) -> Shifted | None:
-        """What moves to these terms in a line that moves entries of one input, or None."""
+    def _before(self, line: Line, given: Shifted) -> Iterator[tuple[int, Shifted]]:
+        """Inputs of a line with what they would vary by, each alone, for these terms behind it.
+
+        Of a sum, a product with 1, a multiple, and what moves the entries of one input.
+        """
+        if line.adds or line.law == "product":
+            for j, other in (line.inputs, line.inputs[::-1]):
+                if line.adds or is_one(self.structure, other):
+                    yield j, given
+            return
+        if line.law == "multiple" and line.attrs["factor"]:
+            yield line.inputs[0], given.times(1 / Fraction(line.attrs["factor"]))
+            return
         if not isinstance(line.op, Structural) or len(line.inputs) != 1:
-            return None
+            return
         try:
             back = {self.structure.move(line, 0, a): a
                     for a in self.structure.top(line.inputs[0])}
         except NoLemma:
-            return None
-        if any(a not in back for a in given.carried):
-            return None
-        return Shifted({
-            replace(term, at=tuple((key, back[a]) for key, a in term.at)): c
-            for term, c in given.terms.items()})
+            return
+        if all(a in back for a in given.carried):
+            yield line.inputs[0], Shifted({
+                replace(term, at=tuple((key, back[a]) for key, a in term.at)): c
+                for term, c in given.terms.items()})
 
     def plain_view(self, node: int) -> View | None:
         """The parameter that a line shows, if none of the shifts moves it."""

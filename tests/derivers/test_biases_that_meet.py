@@ -25,6 +25,21 @@ class Parallel(nn.Module):
         return out
 
 
+class Scaled(nn.Module):
+    """x + g1 (W1 h + b1), then x + g2 (W2 h + b2) behind a norm, times a number: a layer scale."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.one, self.up, self.down = nn.Linear(4, 4), nn.Linear(4, 3), nn.Linear(3, 4)
+        self.g1, self.g2 = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.ones(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x + self.g1 * self.one(torch.sin(x))
+        h = torch.tanh(self.up(nn.functional.layer_norm(y, (4,))))
+        out: Tensor = y + self.g2 * (self.down(h) / 2)
+        return out
+
+
 class Shared(nn.Module):
     """One norm, taken twice; the last reader has no bias."""
 
@@ -52,6 +67,15 @@ def test_both_biases_and_the_constant() -> None:
     assert {"one.2.bias", "two.2.bias"} in moved
     # constant along the norm's axis each goes alone
     assert {"one.2.bias"} in moved and {"two.2.bias"} in moved
+
+
+@pytest.mark.parametrize("shape", [(4,), (1,), ()])
+def test_biases_behind_layer_scales(shape: tuple[int, ...]) -> None:
+    network = capture(Scaled(shape), (torch.randn(1, 3, 4),), {}).network
+    found = referee(network)
+    assert found.sound and found.rank == found.redundancy == found.dimension
+    moved = [{m.parameter: m.weight for m in s.family.moves} for s in find(network).families]
+    assert {"one.bias": 1, "down.bias": -2} in moved
 
 
 @pytest.mark.parametrize("bias, root", [(True, False), (False, False), (False, True)])
