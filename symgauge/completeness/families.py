@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from sympy import Integer, Rational, expand
+from sympy import Add, Integer, Rational, expand
 
 from symgauge.converse.sizes import Size, Sizes
 from symgauge.derivers.element import Found
@@ -37,12 +37,12 @@ def _total(found: Found, sizes: Sizes, maps: dict[int, dict[int, int]]) -> Size:
             return size(-1 - leg, structure) / 2
         return sizes.leg(maps[id(structure)][structure.legs.find(leg)[0]])
 
-    total: Size = Integer(0)
+    terms: list[Size] = []  # added at once: each sum by itself would be sorted anew
     for s, _ in found.slices:
         term: Size = Integer(1)
         for leg in s.element.legs:
             term = term * size(leg, found.structure)
-        total += term
+        terms.append(term)
     for s in found.families:
         if not s.traceless:
             continue
@@ -51,14 +51,14 @@ def _total(found: Found, sizes: Sizes, maps: dict[int, dict[int, int]]) -> Size:
              for k, c in enumerate(s.family.kind.polynomial) if c), Integer(0))
         for leg in s.copies:
             each = each * size(leg, found.sliced)
-        total += each
+        terms.append(each)
     _, ranks = independent(found.sliced, found.families)
     for (_, u), count in ranks.items():
         term = Integer(count)
         for leg in u:
             term = term * (size(leg, found.sliced) - 1)
-        total += term
-    return total
+        terms.append(term)
+    return Add(*terms)
 
 
 def _places(structure: Structure) -> Iterator[tuple[Place, int]]:

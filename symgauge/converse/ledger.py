@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Integer, expand
+from sympy import Add, Integer, expand
 
 from symgauge.converse.fact import Fact
 from symgauge.converse.sizes import Condition, Size, Sizes
@@ -141,7 +141,7 @@ class Ledger:
     @property
     def total(self) -> Size:
         """All that the steps have left free."""
-        return expand(sum((size for s in self.steps for _, size in s.free), Integer(0)))
+        return expand(Add(*(size for s in self.steps for _, size in s.free)))
 
     def unsettled(self) -> list[int]:
         """The parameters that no step has settled, in order."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sympy import Integer, expand
+from sympy import Add, Integer, expand
 
 from symgauge.converse.context import Context
 from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
@@ -91,13 +91,13 @@ class Sweep(Context):
         if stop is None and left:
             stop = Stop(left[0], "leaf", UNMET)
         sizes = self.ledger.sizes
-        rest = sum((sizes.parameter(i) for i in left), Integer(0))
-        free = expand(self.ledger.total + rest + self.ledger.open)
-        every = [sizes.parameter(i) for i in self.structure.network.parameter_nodes]
-        if stop is not None and sizes.value(free) > sizes.value(sum(every, Integer(0))):
+        rest = [sizes.parameter(i) for i in left]
+        free = expand(Add(self.ledger.total, *rest, self.ledger.open))
+        every = Add(*(sizes.parameter(i) for i in self.structure.network.parameter_nodes))
+        if stop is not None and sizes.value(free) > sizes.value(every):
             # what is left open of a stream may be more than the parameters that make it
             self.ledger.forget()
-            left, free = self.ledger.unsettled(), expand(sum(every, Integer(0)))
+            left, free = self.ledger.unsettled(), expand(every)
         return Outcome(
             self.structure, free, sizes.value(free), tuple(self.ledger.steps), tuple(left), stop,
             tuple(self.outside), self.ledger)
