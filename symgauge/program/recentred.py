@@ -1,11 +1,12 @@
 """A program in other coordinates: a parameter w that is only read as u + w is named by u + w.
 
-Gains are often written so, as 1 + w. In w' = u + w the program has a plain gain.
+Gains are often written so, as 1 + w, or with their entries moved first, as 1 + w[None]. In
+w' = u + w the program has a plain gain.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -28,35 +29,52 @@ class Recentred:
 
 def recentred(network: Network) -> Recentred:
     """The program in which every parameter that is always added to one number contains it."""
-    readers: dict[int, list[int]] = {i: [] for i in network.parameter_nodes}
+    readers: dict[int, list[int]] = {}
     for i, node in enumerate(network.nodes):
-        for j in node.inputs:
-            if j in readers:
-                readers[j].append(i)
+        for j in set(node.inputs):
+            readers.setdefault(j, []).append(i)
     same = network.ops["reshape"]
     assert isinstance(same, NodeOp)
     nodes, offsets = list(network.nodes), dict(network.added)
-    for w, lines in readers.items():
+    for w in network.parameter_nodes:
         leaf = network.nodes[w].leaf
-        found = {_added(network, i, w) for i in lines}
+        sums = list(_sums(network, readers, w))
+        found = {u for _, _, u in sums}
         u = found.pop() if len(found) == 1 else None
-        if u is None or w in network.outputs or not isinstance(leaf, Parameter) or leaf.added:
+        if u is None or not isinstance(leaf, Parameter) or leaf.added:
             continue
         offsets[leaf.name] = u
         nodes[w] = replace(nodes[w], leaf=replace(leaf, added=u))
-        for i in lines:
+        for i, j, _ in sums:
             # what is read is the parameter now
-            nodes[i] = replace(nodes[i], op=same, inputs=(w,), attrs={"size": leaf.shape})
+            nodes[i] = replace(nodes[i], op=same, inputs=(j,), attrs={"size": nodes[i].shape})
     return Recentred(replace(network, nodes=tuple(nodes)), offsets)
 
 
-def _added(network: Network, line: int, parameter: int) -> Fraction | None:
-    """The number that a line adds to a parameter and nothing else, or None."""
+def _sums(
+    network: Network, readers: Mapping[int, list[int]], source: int
+) -> Iterator[tuple[int, int, Fraction | None]]:
+    """What reads a line, entries of it moved perhaps, with the moved line and the number added.
+
+    None where it adds none, or an output is read.
+    """
+    if source in network.outputs:
+        yield source, source, None
+    for i in readers.get(source, ()):
+        node = network.nodes[i]
+        if isinstance(node.op, Structural) and len(node.inputs) == 1:
+            yield from _sums(network, readers, i)
+        else:
+            yield i, source, _added(network, i, source)
+
+
+def _added(network: Network, line: int, source: int) -> Fraction | None:
+    """The number that a line adds to another and nothing else, or None."""
     node = network.nodes[line]
     if node.op is None or node.op.law != "sum of lines" or len(set(node.inputs)) != 2:
         return None
-    (other,) = (j for j in node.inputs if j != parameter)
-    if node.shape != network.nodes[parameter].shape:
+    (other,) = (j for j in node.inputs if j != source)
+    if node.shape != network.nodes[source].shape:
         return None
     return _number(network, network.nodes[other])
 

@@ -1,5 +1,6 @@
 """Gains written u + w, as 1 + w: scalings of u + w, and rotations of the stream through them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -75,6 +76,35 @@ def test_scalings_and_rotations_are_all(offset: float) -> None:
     (turned,) = [s.family for s in found.families if s.family.kind.name == "so"]
     assert [t.parameter for t in turned.via] == ["norm.weight", "last.weight"]
     assert set(held_values(turned.via).values()) == {1 - Fraction(offset)}
+
+
+class Moved(nn.Module):
+    """A norm whose gain is 1 + what `read` makes of w; `alone`: some of w is read alone too."""
+
+    def __init__(self, read: Callable[[Tensor], Tensor], alone: bool = False) -> None:
+        super().__init__()
+        self.up, self.head = nn.Linear(6, 4, bias=False), nn.Linear(4, 3, bias=False)
+        self.weight, self.read, self.alone = nn.Parameter(torch.rand(4)), read, alone
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.up(x)
+        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-3)
+        out: Tensor = self.head(y * (1 + self.read(self.weight)))
+        return out * self.weight[:1] if self.alone else out
+
+
+@pytest.mark.parametrize("read", [
+    lambda w: w.view(1, 4), lambda w: w[None], lambda w: w.view(2, 2).t().reshape(1, 4)])
+def test_entries_moved_before_a_sum(read: Callable[[Tensor], Tensor]) -> None:
+    network = program(Moved(read))
+    assert recentred(network).offsets == {"weight": 1}
+    found = find(network)
+    assert orbit_dimension(found, FIELD, np.random.default_rng(0)) == redundancy_of(network) == 10
+    assert wrong_families(network, instantiate(found)) == []
+
+
+def test_entries_that_are_read_alone_too_keep_the_name() -> None:
+    assert recentred(program(Moved(lambda w: w[None], alone=True))).offsets == {}
 
 
 def test_a_tied_head_leaves_the_scalings_of_the_inner_norm() -> None:
