@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from symgauge.determining.at_starts import families_at_starts
 from symgauge.determining.basket import Basket, Values
+from symgauge.determining.entries import unstructured
 from symgauge.determining.polynomial import polynomial_fields
 from symgauge.determining.search import Search
 from symgauge.determining.slices import Level, choose_slices
@@ -382,7 +383,7 @@ class ExactDeriver:
             level = level.below(choose_slices(level, self._needed(level, seen)))
         for level, _ in reversed(self._levels):
             self.progress("general ansatz")
-            for family in level.search.general():
+            for family in unstructured(level.search):
                 lifted = level.lift(family)
                 if lifted is not None:
                     yield lifted
