@@ -7,27 +7,23 @@ H(a b) = H(a) H(b) + H(-a) H(-b).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Collection
 from fractions import Fraction
 
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE
-from symgauge.identities.terms import number, terms
+from symgauge.identities.terms import Form, form, number
 from symgauge.program.build import Builder
 from symgauge.program.network import Network
 from symgauge.program.writer import Value
 
-#: A sum of multiples of lines, sorted; the number is that of line -1.
-_Key = tuple[tuple[int, Fraction], ...]
+
+def gates(network: Network, steps: Collection[int]) -> set[int]:
+    """Those steps of a program of primitives that are read times what vanishes where they jump."""
+    return {i for i in steps if _multiplies(
+        network, i, _unscaled(network, network.nodes[i].inputs[0]), steps)}
 
 
-def gates(network: Network) -> set[int]:
-    """The steps of a program of primitives that reach outputs times what vanishes where they jump.
-    """
-    return {i for i, node in enumerate(network.nodes) if node.op_name == "step"
-            and _multiplies(network, i, _unscaled(network, node.inputs[0]))}
-
-
-def _multiplies(network: Network, i: int, argument: int) -> bool:
+def _multiplies(network: Network, i: int, argument: int, steps: Collection[int]) -> bool:
     """Whether a line is read in products alone that are 0 where the argument of a step is."""
     if i in network.outputs:
         return False
@@ -38,20 +34,17 @@ def _multiplies(network: Network, i: int, argument: int) -> bool:
         if law == "product" and any(_vanishes(network, k, argument) for k in others):
             continue
         numbers = all(network.is_constant[k] for k in others)
-        steps = law == "sum of lines" and all(_is_step(network, k) for k in others)
-        if not ((law in ("multiple", "sum of lines") and numbers or steps) and _multiplies(
-                network, j, argument)):
+        more = law == "sum of lines" and all(_unscaled(network, k) in steps for k in others)
+        if not ((law in ("multiple", "sum of lines") and numbers or more) and _multiplies(
+                network, j, argument, steps)):
             return False
     return True
 
 
-def _is_step(network: Network, i: int) -> bool:
-    """Whether a line is a multiple of a step."""
-    return network.nodes[_unscaled(network, i)].op_name == "step"
-
-
 def _vanishes(network: Network, i: int, argument: int) -> bool:
     """Whether a line is 0 where the argument is: a multiple of it, or a product with one."""
+    if number(network.nodes.__getitem__, i) == 0:
+        return True
     i = _unscaled(network, i)
     node = network.nodes[i]
     return i == argument or node.op is not None and node.op.law == "product" and any(
@@ -73,14 +66,14 @@ class OneStep:
 
     def __init__(self, build: Builder) -> None:
         self._build = build
-        self._known: dict[_Key, tuple[Fraction, Value]] = {}
+        self._known: dict[Form, tuple[Fraction, Value]] = {}
 
     def of(self, x: Value, sign: int, gate: bool) -> Value:
         """H(x), by an earlier step where there is one; `sign`: the signs that x may have."""
         build = self._build
         if gate and sign and not (sign & NEGATIVE and sign & POSITIVE):
             return build.full(int(bool(sign & POSITIVE)), x.shape)
-        key = self._key(x)
+        key = form(build, x)
         if not key:
             return build.apply("step", x)
         lead = key[0][1]
@@ -96,16 +89,3 @@ class OneStep:
         if was * lead > 0:
             return step
         return build.add(build.scale(step, -1), 1) if gate else first[1]
-
-    def _key(self, x: Value) -> _Key:
-        """The terms, numbers together at the end."""
-        found, build = defaultdict[int, Fraction](Fraction), self._build
-        total = Fraction(0)
-        for i, c in terms(build, x).items():
-            value = number(lambda k: build.node(build.value(k)), i)
-            if value is None:
-                found[i] += c
-            else:
-                total += c * value
-        whole = tuple(sorted((i, c) for i, c in found.items() if c))
-        return (*whole, (-1, total)) if whole and total else whole

@@ -16,6 +16,9 @@ from symgauge.program.writer import Value
 #: What is linear in each of its inputs.
 LINEAR = ("product", "contraction", "sum")
 
+#: Lines with their multiples, sorted; a number that is added is a multiple of line -1, the last.
+Form = tuple[tuple[int, Fraction], ...]
+
 
 def terms(build: Builder, argument: Value) -> dict[int, Fraction]:
     """A line as a sum of rational multiples of lines; sums over an axis stay whole."""
@@ -71,3 +74,16 @@ def number(node_of: Callable[[int], Node], index: int) -> Fraction | None:
     if not isinstance(node.leaf, Constant) or node.leaf.unknown or len(set(node.leaf.table)) != 1:
         return None
     return node.leaf.table[0]
+
+
+def form(build: Builder, x: Value) -> Form:
+    """The terms, numbers together; empty for a number alone."""
+    found, total = dict[int, Fraction](), Fraction(0)
+    for i, c in terms(build, x).items():
+        value = number(lambda k: build.node(build.value(k)), i)
+        if value is None:
+            found[i] = c
+        else:
+            total += c * value
+    whole = tuple(sorted(found.items()))
+    return (*whole, (-1, total)) if whole and total else whole

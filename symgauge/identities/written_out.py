@@ -23,7 +23,7 @@ from typing import NamedTuple
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.identities.gates import OneStep, gates
-from symgauge.identities.terms import number, terms
+from symgauge.identities.terms import Form, form, number, terms
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -46,7 +46,7 @@ def written_out(network: Network) -> Network:
     The network itself if there is nothing of the kind.
     """
     lowered = lower(network)
-    if not any(map(_counts, lowered.nodes)):
+    if not any(map(_rule, lowered.nodes)):
         return network
     signs = signs_of_lines(lowered)
     plain = _Copy(lowered, Builder(lowered.ops), [0] * len(lowered.nodes), None)
@@ -71,7 +71,7 @@ def fewer_values(network: Network) -> Network:
 
 
 def _values(network: Network) -> int:
-    return sum(map(_counts, network.nodes))
+    return sum(_rule(node) is not None for node in network.nodes)
 
 
 class _Units(NamedTuple):
@@ -92,22 +92,21 @@ class _Copy:
     def __init__(
         self, lowered: Network, build: Builder, signs: Sequence[int], units: _Units | None
     ) -> None:
-        self.build, self._outputs, self._units = build, lowered.outputs, units or _Units({}, {})
+        self.build, self._lowered, self._units = build, lowered, units or _Units({}, {})
         self._positive: set[int] = set()
         self._not_negative: set[int] = set()
+        self._signs = signs
         self.lines: list[Value] = []
         self._steps = OneStep(build)
-        self._roots: dict[int, tuple[Fraction, Value]] = {}
-        gated = set[int]() if units is None else gates(lowered)
-        for k, (node, sign) in enumerate(zip(lowered.nodes, signs, strict=True)):
+        self._roots: dict[Form, tuple[Fraction, Value]] = {}
+        steps = [i for i, node in enumerate(lowered.nodes) if _rule(node) is _Copy.step]
+        self._gates = set[int]() if units is None else gates(lowered, steps)
+        for node, sign in zip(lowered.nodes, signs, strict=True):
             if node.op is None:
                 assert node.leaf is not None
                 line = build.leaf(node.leaf)
             elif units is not None and (rule := _rule(node)) is not None:
                 line = rule(self, self.lines[node.inputs[0]])
-            elif units is not None and node.op_name == "step":
-                j = node.inputs[0]
-                line = self._steps.of(self.lines[j], signs[j], k in gated)
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)
@@ -119,7 +118,7 @@ class _Copy:
 
     def network(self, held: tuple[str, ...]) -> Network:
         """The program."""
-        return self.build.network([self.lines[i] for i in self._outputs], held)
+        return self.build.network([self.lines[i] for i in self._lowered.outputs], held)
 
     def exp(self, argument: Value) -> Value:
         """The product of powers of exp(g line), and of u for the terms k log u."""
@@ -206,7 +205,7 @@ class _Copy:
             return None
         over = build.value(rest[0][0])
         node = build.node(over)
-        if node.op is None or node.op.law != "homogeneous" or node.op.degree_at(**node.attrs) != -1:
+        if self._degree(node) != -1:
             return None
         below = build.node(build.value(node.inputs[0]))
         for k in range(2) if below.op is not None and below.op.law == "sum of lines" else ():
@@ -218,7 +217,7 @@ class _Copy:
     def _below(self, x: Value) -> Value | None:
         """u where a line is 1/u of a u that is positive as a power of an exponential."""
         node = self.build.node(x)
-        if node.op is None or node.op.law != "homogeneous" or node.op.degree_at(**node.attrs) != -1:
+        if self._degree(node) != -1:
             return None
         found = self.build.node(self.build.value(node.inputs[0]))
         base = found if found.op is None or found.op.law != "homogeneous" else self.build.node(
@@ -254,19 +253,24 @@ class _Copy:
         return add(mul(a[0], b[1]), mul(a[1], b[0])), add(
             mul(a[1], b[1]), self.build.scale(mul(a[0], b[0]), -1))
 
+    def step(self, x: Value) -> Value:
+        """By one step for all multiples of x, where it multiplies what is 0 at x = 0."""
+        here = len(self.lines)
+        (argument,) = self._lowered.nodes[here].inputs
+        return self._steps.of(x, self._signs[argument], here in self._gates)
+
     def rsqrt(self, x: Value) -> Value:
         """Of a product the product, where no factor is ever negative: both are positive then.
 
         Of a multiple by the square of a rational that of another one.
         """
         build, node = self.build, self.build.node(x)
-        parts = terms(build, x)
-        (first, c), *_ = *parts.items(), (x.index, Fraction(1))
-        if len(parts) == 1 and c > 0:
-            was, root = self._roots.setdefault(first, (c, x))
-            ratio = c / was
-            s, t = isqrt(ratio.numerator), isqrt(ratio.denominator)
-            if ratio != 1 and Fraction(s, t)**2 == ratio:
+        parts = form(build, x)
+        if parts:
+            lead = parts[0][1]
+            was, root = self._roots.setdefault(tuple((i, c / lead) for i, c in parts), (lead, x))
+            s, t = (isqrt(abs(n)) for n in (lead / was).as_integer_ratio())
+            if was != lead and Fraction(s, t)**2 == lead / was:
                 return build.scale(self.rsqrt(root), Fraction(t, s))
         inputs = [build.value(i) for i in node.inputs]
         if isinstance(node.op, Structural) and len(inputs) == 1:
@@ -279,18 +283,29 @@ class _Copy:
             sign = build.add(build.scale(self._steps.of(base, ANY, True), 2), -1)
             return build.mul(sign, build.reciprocal(base))
         elif node.op is not None and all(y.index in self._not_negative for y in inputs):
-            if node.op.law == "product" and inputs[0].index == inputs[1].index:
-                return build.reciprocal(inputs[0])
-            if node.op.law == "product":
-                return build.mul(*map(self.rsqrt, inputs))
-            exponent = node.attrs.get("exponent", 0)
-            if node.op.law == "homogeneous" and node.op.degree_at(**node.attrs) == -1:
-                return build.mul(inputs[0], self.rsqrt(inputs[0]))
-            if node.op.law == "homogeneous" and exponent > 1:
-                below = self.rsqrt(inputs[0]) if exponent % 2 else build.reciprocal(inputs[0])
-                power = exponent if exponent % 2 else exponent // 2
-                return build.apply("power", below, exponent=power) if power > 1 else below
+            return self._root_of_product(x, node, inputs)
         return build.apply("rsqrt", x)
+
+    def _root_of_product(self, x: Value, node: Node, inputs: list[Value]) -> Value:
+        """1/sqrt of a line that is made of what is never negative: of products and powers."""
+        build, law = self.build, "" if node.op is None else node.op.law
+        if law == "product":
+            same = inputs[0].index == inputs[1].index
+            return build.reciprocal(inputs[0]) if same else build.mul(*map(self.rsqrt, inputs))
+        exponent = self._degree(node)
+        if exponent == -1:
+            return build.mul(inputs[0], self.rsqrt(inputs[0]))
+        if exponent < 2:
+            return build.apply("rsqrt", x)
+        below = self.rsqrt(inputs[0]) if exponent % 2 else build.reciprocal(inputs[0])
+        power = exponent if exponent % 2 else exponent // 2
+        return build.apply("power", below, exponent=power) if power > 1 else below
+
+    def _degree(self, node: Node) -> int:
+        """k of a line u^k, a whole number; 0 for all others."""
+        homogeneous = node.op is not None and node.op.law == "homogeneous"
+        k = node.op.degree_at(**node.attrs) if node.op is not None and homogeneous else Fraction(0)
+        return int(k) if k.denominator == 1 else 0
 
     def terms(self, argument: Value) -> _Sum:
         """The argument as a sum of rational multiples of lines; itself where there are too many."""
@@ -303,16 +318,11 @@ class _Copy:
 
 #: How the functions that it is about are written.
 _REWRITTEN = {"exp": _Copy.exp, "log": _Copy.log, "sin": _Copy.sin, "cos": _Copy.cos,
-              "rsqrt": _Copy.rsqrt}
+              "rsqrt": _Copy.rsqrt, "step": _Copy.step}
 
 
 def _rule(node: Node) -> Callable[[_Copy, Value], Value] | None:
     return _REWRITTEN.get(node.op_name)
-
-
-def _counts(node: Node) -> bool:
-    """Whether the fewer of such a line, the better: functions and steps."""
-    return _rule(node) is not None or node.op_name == "step"
 
 
 def _squared(build: Builder, node: Node) -> Value | None:

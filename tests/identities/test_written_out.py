@@ -165,7 +165,7 @@ def kinked(kind: str) -> tuple[Network, int, int]:
     sketch, (u, v), total = combination(1, -1)
     build = sketch.build
     back = build.add(v, build.scale(u, -1))
-    square = build.apply("power", u, exponent=2)
+    square, turned = build.apply("power", u, exponent=2), build.permute(v, (1, 0))
     lines = {
         "signs": [build.apply("relu", u), build.apply("relu", build.scale(u, -3))],
         "maximum": [build.apply("maximum", u, v), build.apply("abs", back)],
@@ -174,16 +174,23 @@ def kinked(kind: str) -> tuple[Network, int, int]:
         "root": [build.apply("abs", u), build.apply("sqrt", square)],
         "never negative": [build.apply("relu", square)],
         "alone": [build.apply("step", u), build.apply("step", build.scale(u, -1))],
+        "factors": [build.mul(build.apply("abs", u), build.apply("abs", v)),
+                    build.apply("abs", build.mul(u, v))],
+        "compared": [build.apply("relu", u), build.mul(build.apply("step", build.add(
+            build.full(0, u.shape), build.scale(u, -1))), build.scale(u, 2))],
+        "in a product": [build.apply("relu", build.apply("matmul", u, turned)), build.apply(
+            "relu", build.apply("matmul", build.scale(u, -1), turned))],
         "other factor": [build.mul(build.apply("step", u), v), build.apply("relu", total),
                          build.mul(build.apply("step", build.scale(u, -1)), v)],
     }[kind]
     network = of(sketch, *lines)
     return network, steps(network), {
-        "never negative": 0, "alone": 2, "other factor": 3}.get(kind, 1)
+        "never negative": 0, "alone": 2, "factors": 2, "other factor": 3}.get(kind, 1)
 
 
-@pytest.mark.parametrize(
-    "kind", ["signs", "maximum", "minimum", "root", "never negative", "alone", "other factor"])
+@pytest.mark.parametrize("kind", [
+    "signs", "maximum", "minimum", "root", "never negative", "alone", "factors", "compared",
+    "in a product", "other factor"])
 def test_one_step_serves_all_multiples_of_its_argument(kind: str) -> None:
     """Only where it multiplies what is 0 at its jump: step(0) + step(-0) is not 1."""
     network, before, needed = kinked(kind)
@@ -215,3 +222,40 @@ def test_functions_are_written_out_where_that_spares_some() -> None:
     every = [build.apply(n, r) for n in ("sin", "cos") for r in rows]
     beside = of(sketch, build.apply("sin", total), *every)
     assert fewer_values(beside) is not beside
+
+
+def functions(network: Network) -> list[str]:
+    """The functions that are taken, sorted."""
+    names = ("exp", "log", "rsqrt", "step")
+    return sorted(n.op_name for n in lower(network).nodes if n.op_name in names)
+
+
+def of_two(kind: str) -> Network:
+    """A function of u, and the same one or its like in another form."""
+    sketch, (u, v), _ = combination(1, 1)
+    build = sketch.build
+    above, below = (build.add(build.mul(r, r), build.full(1, r.shape)) for r in (u, v))
+    half = build.scale(build.apply("log", above), Fraction(1, 2))
+    whole = build.apply("sigmoid", u)
+    quotient = build.mul(above, build.reciprocal(below))
+    lines = {
+        "multiple": [build.apply("sqrt", above), build.apply("sqrt", build.scale(above, 4))],
+        "no square": [build.apply("sqrt", above), build.apply("sqrt", build.scale(above, 2))],
+        "half a logarithm": [build.apply("exp", half), build.apply("rsqrt", above)],
+        "quotient": [build.apply("sqrt", x) for x in (quotient, above, below)],
+        "sigmoid": [build.apply("log", whole), build.apply("log", build.add(
+            build.scale(whole, -1), build.full(1, u.shape)))],
+    }[kind]
+    return of(sketch, *lines)
+
+
+@pytest.mark.parametrize(("kind", "needed"), [
+    ("multiple", ["rsqrt"]), ("no square", ["rsqrt", "rsqrt"]), ("half a logarithm", ["rsqrt"]),
+    ("quotient", ["rsqrt", "rsqrt"]), ("sigmoid", ["exp", "log"]),
+])
+def test_functions_of_the_same_are_one(kind: str, needed: list[str]) -> None:
+    network = of_two(kind)
+    written = fewer_values(network)
+    assert functions(written) == needed
+    for one, two in zip(floats(network), floats(written), strict=True):
+        assert np.allclose(one, two, rtol=1e-12)
