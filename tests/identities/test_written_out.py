@@ -7,6 +7,7 @@ import pytest
 from networks import Sketch, attention, mlp
 from residue_outputs import evaluate_at
 
+from symgauge.identities.terms import terms
 from symgauge.identities.written_out import MAX_POWER, fewer_values, written_out
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
@@ -259,3 +260,14 @@ def test_functions_of_the_same_are_one(kind: str, needed: list[str]) -> None:
     assert functions(written) == needed
     for one, two in zip(floats(network), floats(written), strict=True):
         assert np.allclose(one, two, rtol=1e-12)
+
+
+def test_factors_of_powers_and_products() -> None:
+    """(2 u)^3 = 8 u^3, (2 u) (-3 v) = -6 u v, the sum of 2 u is twice that of u."""
+    sketch, (u, v), _ = combination(1, 1)
+    build = sketch.build
+    two = build.scale(u, 2)
+    assert list(terms(build, build.apply("power", two, exponent=3)).values()) == [8]
+    assert list(terms(build, build.mul(two, build.scale(v, -3))).values()) == [-6]
+    assert list(terms(build, build.apply("sum", two, axes=(1,))).values()) == [2]
+    assert list(terms(build, build.reciprocal(two)).values()) == [Fraction(1, 2)]
