@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from known_networks import Factory, KnownNetwork, real
 from torch import Tensor
-from torch.nn.functional import conv1d, sigmoid, silu
+from torch.nn.functional import conv1d, sigmoid, silu, softplus
 
 Formula = Callable[..., Tensor]
 #: Name: parameter shapes, formula, example.
@@ -296,7 +296,37 @@ def root_squared_alone(p: Any, x: Tensor) -> Tensor:
     return torch.sqrt(v) ** 2 @ p.A.T
 
 
+def kinks(p: Any, x: Tensor) -> Tensor:
+    """relu(z), relu(-z), |z| and sqrt(z^2)."""
+    z = x @ p.W.T
+    return (torch.relu(z) @ p.A.T + torch.relu(-z) @ p.B.T + z.abs() @ p.C.T
+            + torch.sqrt(z**2) @ p.D.T)
+
+
+def maxima(p: Any, x: Tensor) -> Tensor:
+    """max(u, v), min(u, v) and |u - v|."""
+    u, v = x @ p.U.T, x @ p.V.T
+    return torch.maximum(u, v) @ p.A.T + torch.minimum(u, v) @ p.B.T + (u - v).abs() @ p.C.T
+
+
+def softplus_signs(p: Any, x: Tensor) -> Tensor:
+    """softplus(z), softplus(-z), log sigmoid(z) and x."""
+    z = x @ p.W.T
+    return softplus(z) @ p.A.T + softplus(-z) @ p.B.T + torch.log(sigmoid(z)) @ p.C.T + x @ p.D.T
+
+
+def multiples_of_norms(p: Any, x: Tensor) -> Tensor:
+    """z and 2 z, each over its norm."""
+    z = x @ p.W.T
+    return z / z.norm(dim=-1, keepdim=True) @ p.A.T + (
+        2 * z / (2 * z).norm(dim=-1, keepdim=True)) @ p.B.T
+
+
 _TOKENS = torch.tensor([3, 0, 2, 1])
+TABLE["identity kinks"] = "W:2x3 A:2x2 B:2x2 C:2x2 D:2x2", kinks, (real(1, 3),)
+TABLE["identity maxima"] = "U:2x3 V:2x3 A:2x2 B:2x2 C:2x2", maxima, (real(1, 3),)
+TABLE["identity softplus-signs"] = "W:2x3 A:2x2 B:2x2 C:2x2 D:2x3", softplus_signs, (real(1, 3),)
+TABLE["identity multiples-of-norms"] = "W:3x4 A:2x3 B:2x3", multiples_of_norms, (real(1, 4),)
 TABLE["identity token-exponentials"] = "E:4x3 P:4x3 a:2x3", token_exponentials, (_TOKENS,)
 TABLE["identity token-exponential"] = "E:5x1 P:4x1 a:1x1", token_exponentials, (_TOKENS,)
 TABLE["identity double-angles"] = (
