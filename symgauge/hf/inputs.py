@@ -98,7 +98,8 @@ def _pixels(config: Any) -> str | None:
 
 
 def _features(config: Any, turned: bool) -> str | None:
-    for name in ("num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim"):
+    for name in ("num_mel_bins", "input_feat_per_channel", "feature_size", "input_dim",
+                 "feature_projection_input_dim"):
         found = _inside(config, name)
         if found is not None and isinstance(getattr(found[1], name), int):
             where, part = found

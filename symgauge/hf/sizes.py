@@ -43,6 +43,7 @@ RULES: tuple[tuple[str, int | None], ...] = (
     (r"(position_embeddings|positions|^n_ctx|max_seq_len|max_length|^block_size)$", 8),
     (r"(state_size|d_state)$", 2),
     (r"^num_mel_bins$", 3),
+    (r"^feature_projection_input_dim$", 4),
     (r"(conv_kernel|d_conv|conv_kernel_dim|conv_kernel_size|conv_L_cache)$", 2),
     (r"attention_window$|^num_landmarks$|^groups_width$", 2),
     (r"segment_means_seq_len$|^(min_depth|depth_divisible_by|depth_divisor)$", 4),

@@ -115,11 +115,29 @@ def _fixed(config: Any, sizes: Collection[str], prefix: str = "") -> dict[str, A
                 out[name] = value
         elif value != usual.get(name) and _plain(value):
             out[name] = value
+        elif value is None and _is_stiff(config, name):
+            out[name] = value_of(config, name)
     if not prefix and getattr(config, "num_labels", 2) != 2:
         out["num_labels"] = config.num_labels
     for name, part in parts.items():
         out[name] = {"model_type": part.model_type, **_fixed(part, sizes, f"{prefix}{name}{PART}")}
     return out
+
+
+def _is_stiff(config: Any, name: str) -> bool:
+    """Whether a configuration makes a list with an entry for each of its layers as it is, however
+    many there are: for fewer layers it must be said."""
+    value = value_of(config, name)
+    if not isinstance(value, (list, tuple)) or not re.search(PER_LAYER, name) or not _plain(value):
+        return False
+    count = next((n for n in own_fields(config) if re.search(LAYERS, n)
+                  and value_of(config, n) == len(value)), None)
+    if count is None or len(value) < 2:
+        return False
+    try:
+        return len(getattr(type(config)(**{count: 1}), name)) != 1
+    except Exception:  # fewer layers than there are entries
+        return True
 
 
 def _plain(value: Any) -> bool:

@@ -33,7 +33,8 @@ class Stages:
 
     def __init__(self, plain: Mapping[str, object], count: int | None = STAGES) -> None:
         self.lists: dict[str, Any] = {
-            n: v for n, v in plain.items() if _is_list(v) and not re.search(OTHERS, n)}
+            n: v for n, v in plain.items()
+            if _is_list(v) and (not re.search(OTHERS, n) or _has_flags(v))}
         #: How many stages there are: one number, or more where lists belong to different parts.
         self.lengths = {len(v) for n, v in self.lists.items() if len(v) > 1 and _entry(n)}
         self.count, self.has_images = count, IMAGE in plain
@@ -55,6 +56,8 @@ class Stages:
         if name not in self.lists or len(value) not in self.lengths or not _is_plain(value):
             return None
         entry = _entry(name)
+        if self.count and _has_flags(value):
+            return (*value[:self.count - 1], value[-1])  # what the last stage alone has
         return tuple(
             min(entry, x) if entry is not None and isinstance(x, int) else x
             for x in value[:self.count])
@@ -70,6 +73,10 @@ class Stages:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) > 0
+
+
+def _has_flags(value: Any) -> bool:
+    return all(isinstance(x, bool) for x in value)
 
 
 def _is_plain(value: Any) -> bool:

@@ -14,6 +14,7 @@ from symgauge.errors import SymgaugeError, TargetError
 from symgauge.hf.inputs import EXAMPLES, examples_in
 from symgauge.hf.model import example
 from symgauge.hf.sizes import fields_of, small
+from symgauge.hf.source import source
 from symgauge.hf.stages import Stages
 from symgauge.hf.target import load_hf
 from symgauge.hf.tries import trials
@@ -31,6 +32,21 @@ def test_every_list_of_the_stages_is_cut_to_the_first_ones() -> None:
         "layer_types": None}
     assert whole.small("strides", plain["strides"]) == (4, 2, 2, 2)
     assert whole.small("num_stages", 4) == 4
+
+
+def test_what_the_last_stage_alone_has_stays() -> None:
+    plain = {"depth": (1, 2, 10), "cls_token": [False, False, True], "eos_tokens": [1, 2, 3]}
+    small = {n: Stages(plain).small(n, v) for n, v in plain.items()}
+    assert small == {"depth": (1, 1), "cls_token": (False, True), "eos_tokens": None}
+    assert Stages(plain, 1).small("cls_token", plain["cls_token"]) == (True,)
+
+
+def test_lists_of_layers_that_no_number_of_layers_decides_are_said() -> None:
+    text = source(transformers.Zamba2Config(), transformers.Zamba2ForCausalLM, "it")
+    assert "layers_block_type=FIXED['layers_block_type'][:num_hidden_layers]" in text
+    # those of Qwen3-Next follow the number of layers
+    text = source(transformers.Qwen3NextConfig(), transformers.Qwen3NextForCausalLM, "it")
+    assert "layer_types=" not in text
 
 
 def test_lists_of_lists_follow_the_lists_of_their_length() -> None:
@@ -72,6 +88,8 @@ def test_numbers_that_no_rule_knows_are_sizes_where_they_are_asked_for() -> None
     ("audio-spectrogram-transformer", "input_values"), ("parakeet_ctc", "input_features"),
     ("xlm", "input_ids"), ("nystromformer", "input_ids"), ("convbert", "input_ids"),
     ("deepseek_v2", "input_ids"), ("llama4", "input_ids"), ("bamba", "input_ids"),
+    ("zamba2", "input_ids"), ("moshi", "input_ids"), ("seamless_m4t", "input_features"),
+    ("cvt", "pixel_values"), ("levit", "pixel_values"),
 ])
 def test_these_run_at_small_sizes(kind: str, inputs: str) -> None:
     target = load_hf(f"hf:{kind}", {})
@@ -84,7 +102,7 @@ def test_these_run_at_small_sizes(kind: str, inputs: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit"])
+    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit", "zamba2", "cvt"])
 def test_these_are_captured(kind: str) -> None:
     module, args, kwargs = load_hf(f"hf:{kind}", {}).build()
     assert capture(module, args, kwargs).network.outputs
