@@ -118,4 +118,7 @@ def _sound(config: Any) -> str | None:
         frames = "max_length" if hasattr(bins[1], "max_length") else None
         return f"torch.randn(1, {f'{bins[0]}.{frames}' if frames else 'frames'}, " \
                f"{bins[0]}.num_mel_bins)"
+    channels = _inside(config, "audio_channels")
+    if channels is not None:
+        return f"torch.randn(1, {channels[0]}.audio_channels, samples)"
     return "torch.randn(1, samples)"

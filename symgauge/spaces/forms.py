@@ -55,7 +55,7 @@ class Numbers:
         for q in pairs.tolist():
             (x, left), (y, right) = self.values[q // width], self.values[q % width]
             found.append(self.of(x * y, *left, *right))
-        return np.array(found)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
+        return np.array(found, dtype=np.int64)[where].reshape(np.broadcast_shapes(a.shape, b.shape))
 
     def scaled(self, a: Array, factor: Fraction) -> Array:
         """Multiples."""
@@ -106,13 +106,14 @@ class FormDomain(Domain):
     def constant(self, constant: Constant) -> Array:
         if constant.unknown:
             self._refuse()
-        return np.array([self.numbers.of(v) for v in constant.table])[constant.index][None]
+        numbers = [self.numbers.of(v) for v in constant.table]
+        return np.array(numbers, dtype=np.int64)[constant.index][None]
 
     def at(self, function: str, argument: Constant) -> Array:
         if function not in ("cos", "sin"):
             self._refuse()
         waves = [self.numbers.wave(function, r) for r in argument.table]
-        return np.array(waves)[argument.index][None]
+        return np.array(waves, dtype=np.int64)[argument.index][None]
 
     def add(self, a: Array, b: Array) -> Array:
         if a.dtype == b.dtype == FORM:

@@ -11,7 +11,7 @@ import transformers
 
 from symgauge.capture import capture
 from symgauge.errors import SymgaugeError, TargetError
-from symgauge.hf.inputs import EXAMPLES, examples_in
+from symgauge.hf.inputs import EXAMPLES, examples_in, inputs_of
 from symgauge.hf.model import example
 from symgauge.hf.sizes import fields_of, small
 from symgauge.hf.source import source
@@ -102,7 +102,8 @@ def test_these_run_at_small_sizes(kind: str, inputs: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit", "zamba2", "cvt"])
+    "kind", ["convnext", "swin", "hubert", "fnet", "yoso", "rwkv", "mobilevit", "zamba2", "cvt",
+             "qwen3_vl"])
 def test_these_are_captured(kind: str) -> None:
     module, args, kwargs = load_hf(f"hf:{kind}", {}).build()
     assert capture(module, args, kwargs).network.outputs
@@ -127,6 +128,13 @@ def test_examples_are_as_long_as_the_inputs_say() -> None:
     assert not examples_in({"x": "torch.randn(1, config.max_tokens)"})
     assert 16 < sum(1 for _ in trials(transformers.ConvNextConfig(), {})) < 200
     assert issubclass(TargetError, SymgaugeError)
+
+
+def test_sounds_have_channels_where_the_configuration_counts_them() -> None:
+    assert inputs_of(transformers.EncodecConfig(), transformers.EncodecModel)["input_values"] == (
+        "torch.randn(1, config.audio_channels, samples)")
+    made = inputs_of(transformers.Wav2Vec2Config(), transformers.Wav2Vec2ForCTC)
+    assert made["input_values"] == "torch.randn(1, samples)"
 
 
 def test_features_stand_before_or_behind_their_frames_as_the_model_reads_them() -> None:
