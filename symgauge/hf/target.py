@@ -55,10 +55,13 @@ def load_hf(text: str, settings: Mapping[str, str], full: bool = False) -> Targe
     model = _class(transformers, name or written or config.model_type, config)
     taken = _taken(model)
     kind = config.model_type
+    # of a type transformers itself says which class takes its configuration
+    fits = model.__name__ not in (name, written) or isinstance(config, taken)
     if not isinstance(config, taken):
-        config = _made(config.get_text_config, text)
-    if (folder and name not in ("", kind, config.model_type, model.__name__)) or (
-            not isinstance(config, taken)):
+        inner = _made(config.get_text_config, text)
+        if isinstance(inner, taken) or not fits:
+            config, fits = inner, isinstance(inner, taken)
+    if (folder and name not in ("", kind, config.model_type, model.__name__)) or not fits:
         raise TargetError(
             f"{text}: the folder has the configuration of {kind!r}, which is not "
             f"that of {name!r}" if folder else f"{text}: {model.__name__} takes another "

@@ -112,6 +112,11 @@ def test_a_class_is_taken_by_its_name() -> None:
     assert type(module).__name__ == "BertModel"
 
 
+def test_a_class_takes_what_transformers_pairs_with_it() -> None:
+    target = load_hf("hf:iquestcoder", {})  # a Llama, whose configuration has a class of its own
+    assert type(target.build()[0]).__name__ == "LlamaForCausalLM"
+
+
 def test_a_folder_says_the_full_sizes(tmp_path: Path) -> None:
     transformers.LlamaConfig(
         hidden_size=96, num_attention_heads=6, num_key_value_heads=2, num_hidden_layers=3,
