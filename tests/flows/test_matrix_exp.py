@@ -65,3 +65,13 @@ def test_a_linear_system_is_derived() -> None:
     assert (claim.redundancy, found.algebra.form) == (4, "gl(2,R)")
     # the matrix of the field is a product: in brackets, and without an index of its copies
     assert r"\odot \theta_{\mathrm{A}})\,X" in found.to_latex()
+
+
+def test_systems_side_by_side_change_bases_of_their_own() -> None:
+    module = System(2, 2, 3)
+    module.B, module.A, module.C = (
+        nn.Parameter(torch.randn(3, *p.shape)) for p in (module.B, module.A, module.C))
+    network = capture(module, (torch.randn(1, 2), torch.randn(3))).network
+    families = instantiate(find(network))
+    assert wrong_families(network, families) == []
+    assert rank_of(network, families) == 3 * 2**2
