@@ -13,13 +13,14 @@ from symgauge.converse.facts.stream import ROWS
 from symgauge.converse.part import Part
 from symgauge.converse.sizes import Size
 from symgauge.sums.affine import Affine, Weight
-from symgauge.sums.bases import Gated, Mixing, Norm, Units
+from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
+from symgauge.sums.cut import Cut
 from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop
 
 
 def seen_by_last(
-    sweep: Asked, parts: Sequence[Part], z: Affine, width: Size, ones: str
+    sweep: Asked, cut: Cut, parts: Sequence[Part], z: Affine, width: Size, ones: str
 ) -> list[Part]:
     """The parts of a block with an attention as the last row sees them: its averages alone.
 
@@ -35,6 +36,7 @@ def seen_by_last(
             raise Stop(base.node, ROWS.name, reason)
 
     needs(not others and not base.entrywise, "several averages, or scores without a normaliser")
+    needs(cut.rows(sweep.structure) == _rows(sweep, z), "what is cut are no rows of the input")
     last = base.rows - 1
     needs(base.rows == base.columns and len(
         {s for t, s in pattern(sweep, base) if t == last}) == base.columns,
@@ -54,6 +56,13 @@ def seen_by_last(
     mask = np.zeros((base.rows, base.columns))
     mask[last] = 1
     return [replace(p, base=replace(base, seen=mask)) if p.base is base else p for p in parts]
+
+
+def _rows(sweep: Asked, z: Affine) -> list[int]:
+    """The legs of the rows of the input that a stream begins with."""
+    structure = sweep.structure
+    return [structure.legs.find(structure.leg_at(t.base, a))[0] for t in z.terms if isinstance(
+        sweep.base(t), Source) for a in structure.top(t.base) if a not in t.feats]
 
 
 def _averages(sweep: Asked, z: Affine) -> list[Mixing]:

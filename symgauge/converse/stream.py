@@ -97,7 +97,7 @@ class Stream:
         """The parts as one row sees them, where it alone is read; below an attention all are."""
         if self.sweep.cut is None or not self.mixes:
             return parts
-        found = seen_by_last(self.sweep, parts, z, self.width, bound.ones)
+        found = seen_by_last(self.sweep, self.sweep.cut, parts, z, self.width, bound.ones)
         self.sweep.cut = None
         return found
 

@@ -16,6 +16,11 @@ class Cut:
 
     node: int
     source: int
+    axis: int
+
+    def rows(self, structure: Structure) -> list[int]:
+        """The legs of the axis of which it leaves one row."""
+        return [structure.legs.find(leg)[0] for leg, _ in structure.leaves(self.source, self.axis)]
 
     @property
     def stop(self) -> Stop:
@@ -33,7 +38,7 @@ def cut_of(structure: Structure) -> Cut | None:
         shape, rows = line.shape, network.nodes[source].shape
         if axis < len(shape) - 1 and shape[axis] == 1 < rows[axis] and (
                 line.attrs["start"] == rows[axis] - 1) and _alone(network, i):
-            return Cut(i, source)
+            return Cut(i, source, axis)
     return None
 
 
