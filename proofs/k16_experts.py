@@ -197,8 +197,10 @@ def theorem() -> Theorem:
             r"near the direction of $x W_{in}$, whose logits differ, so the choice is that of $x "
             r"W_{in}$ on an open set, and if the tokens are near each other all of them make one "
             r"choice. Of tokens as points (K8) the equations of a choice are those of the contexts "
-            r"that make it: as many fresh ones are needed for each choice that is used. (c) K10 "
-            r"holds with the rows $p_e v_i$ in the place of $v_i$."
+            r"that make it: as many fresh ones are needed for each choice that is used. Of relu "
+            r"the wall of a unit of expert $e$ is none of another's, nor of $X$: there $F_e = F_0$ "
+            r"has no jump, which is K3's equation of that unit. (c) K10 holds with the rows $p_e "
+            r"v_i$ in the place of $v_i$."
         ),
     )
 
