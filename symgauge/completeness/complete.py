@@ -12,7 +12,7 @@ from symgauge.converse.facts import FACTS
 from symgauge.completeness.families import dimension_in
 from symgauge.converse.ledger import Step
 from symgauge.completeness.names import Names
-from symgauge.converse.sizes import Size, Sizes
+from symgauge.sums.sizes import Size, Sizes
 from symgauge.converse.sweep import UNMET, Outcome, sweep
 from symgauge.derivers.element import Found
 from symgauge.derivers.structural import find, orbit_dimension

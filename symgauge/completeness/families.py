@@ -7,7 +7,7 @@ from math import prod
 
 from sympy import Add, Integer, Rational, expand
 
-from symgauge.converse.sizes import Size, Sizes
+from symgauge.sums.sizes import Size, Sizes
 from symgauge.derivers.element import Found
 from symgauge.program.moves import Address
 from symgauge.program.parted import part_name

@@ -7,7 +7,7 @@ from typing import Any
 
 from sympy import Symbol, expand, sstr
 
-from symgauge.converse.sizes import Size, Sizes
+from symgauge.sums.sizes import Size, Sizes
 from symgauge.spaces.roles import named_legs
 from symgauge.statements.dimension import LETTERS
 

@@ -10,7 +10,7 @@ from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.facts.chain import BIAS, biases, is_own
 from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.ledger import Ledger
-from symgauge.converse.sizes import Condition, Size
+from symgauge.sums.sizes import Condition, Size
 from symgauge.program.moves import Address
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure

@@ -11,7 +11,7 @@ from symgauge.converse.asked import Asked
 from symgauge.converse.facts.attention import pattern
 from symgauge.converse.facts.stream import ROWS
 from symgauge.converse.part import Part
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Weight
 from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.sums.cut import Cut

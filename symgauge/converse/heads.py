@@ -15,7 +15,7 @@ from symgauge.converse.facts.norms import between, read_all, reading
 from symgauge.converse.facts.stream import HEAD, HEAD_NORM, NORM_OUT, NORMED_UNITS
 from symgauge.converse.facts.units import EXPONENTIAL, units
 from symgauge.converse.post_norm import PostNorm, is_post
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.converse.stream import Stream
 from symgauge.sums.affine import Affine, Factors, Gain, Term, Weight
 from symgauge.sums.bases import Mixing, Norm, Source, Units

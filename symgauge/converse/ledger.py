@@ -10,7 +10,7 @@ from typing import Any
 from sympy import Add, Integer, expand
 
 from symgauge.converse.fact import Fact
-from symgauge.converse.sizes import Condition, Size, Sizes
+from symgauge.sums.sizes import Condition, Size, Sizes
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES
 from symgauge.program.leaf import Parameter

@@ -13,7 +13,7 @@ from symgauge.converse.facts import attention
 from symgauge.converse.facts.chain import chain, is_own
 from symgauge.converse.facts.stream import POST_NORM
 from symgauge.converse.part import Part, part_of
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.converse.start import start
 from symgauge.converse.stream import Stream
 from symgauge.sums.affine import Affine, Bias, Factors, Gain, Term, Weight

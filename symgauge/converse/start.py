@@ -9,7 +9,7 @@ from symgauge.converse.context import Context
 from symgauge.converse.facts.ends import TOKENS
 from symgauge.converse.facts.stream import HEAD_NORM, START
 from symgauge.converse.ledger import Ledger
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Bias, Term, Weight
 from symgauge.sums.bases import Source
 from symgauge.sums.stop import Stop

@@ -19,7 +19,7 @@ from symgauge.converse.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
 from symgauge.converse.facts.norms import READ, Reading, read_all, reading
 from symgauge.converse.facts.units import gated, units
 from symgauge.converse.part import Part, behind_norm, part_of
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.converse.start import count_shift, start
 from symgauge.sums.routed import Routed
 from symgauge.sums.stop import Stop

@@ -22,7 +22,7 @@ from symgauge.converse.heads import alone, norm, plain_head
 from symgauge.converse.bound import Bound
 from symgauge.converse.ledger import Ledger, Step
 from symgauge.converse.outputs import beside_a_norm, untold
-from symgauge.converse.sizes import Condition, Size
+from symgauge.sums.sizes import Condition, Size
 from symgauge.converse.stream import Stream
 from symgauge.program.network import Network
 from symgauge.program.parted import parted

@@ -13,7 +13,7 @@ from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Mixing, Side
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.chain import is_full, is_own
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 from symgauge.program.array import Array
 from symgauge.spaces.rotary import Regions

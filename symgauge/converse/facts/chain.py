@@ -9,7 +9,7 @@ from sympy import Integer
 from symgauge.sums.affine import Bias, Factor, Gain, Weight
 from symgauge.converse.fact import Fact
 from symgauge.converse.ledger import Ledger
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
 CHAIN = Fact(

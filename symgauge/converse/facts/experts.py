@@ -8,7 +8,7 @@ from symgauge.converse.asked import Asked
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.units import private, varies
 from symgauge.converse.ledger import Ledger
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Weight
 from symgauge.sums.listed import Listed
 from symgauge.sums.routed import Routed

@@ -11,7 +11,7 @@ from symgauge.sums.affine import Bias, Factors, Gain, Weight
 from symgauge.sums.bases import Norm
 from symgauge.converse.fact import Fact
 from symgauge.converse.facts.chain import is_full
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
 

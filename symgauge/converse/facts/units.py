@@ -8,7 +8,7 @@ from symgauge.sums.affine import Affine, Weight
 from symgauge.sums.bases import Gated, Source, Units
 from symgauge.converse.fact import AX, Fact
 from symgauge.converse.facts.chain import is_full
-from symgauge.converse.sizes import Size
+from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
 from symgauge.converse.asked import Asked
