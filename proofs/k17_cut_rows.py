@@ -36,8 +36,8 @@ def row() -> list[Step]:
             - p1**2 * D1 * (E1 - E0) - p2**2 * D2 * (E2 - E0)
             - p1 * p2 * (D2 * (E1 - E0) + D1 * (E2 - E0)),
             note=r"$E_s = n_s N_h$, $X = \delta z_r - z_r A - c$ and what else has no $p$, one "
-            r"head written out. $p_s^2$: $D_s = 0$. $p_s$: $F_h(s) = F_h(r)$. 1: $X + \sum_h F_h(r) = "
-            r"0$.",
+            r"head written out. $p_s^2$: $D_s = 0$. $p_s$: $F_h(s) = F_h(r)$. 1: $X + \sum_h "
+            r"F_h(r) = 0$.",
         ),
     ]
 
