@@ -5,8 +5,8 @@
 Each row is one command, `symgauge fit TARGET --sizes ... --seconds SECONDS`: no size is begun later
 than that, and the command ends after LIMIT seconds of processor.
 Of an architecture with more than three sizes the first two are varied, of a transformers family the
-vocabulary and the width of the MLP. A row that does not end, or of which a fresh size is not
-certified, says so.
+vocabulary and the width of the MLP; SIZES says for some where the fit starts and what it varies. A
+row that does not end, or of which a fresh size is not certified, says so.
 """
 
 from __future__ import annotations
@@ -27,6 +27,20 @@ from transformers_table import TYPES
 SECONDS, LIMIT = 60, 150
 INNER = ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "hidden_dim", "expand")
 VOCABULARY = ("vocab_size",)
+#: Where the fit of a target starts (--set), and the sizes that it varies, where these are others.
+SIZES: dict[str, tuple[dict[str, object], str]] = {
+    "decoder_block": (
+        {"hidden_size": 8, "intermediate_size": 3, "num_heads": 2, "head_dim": 2},
+        "hidden_size,intermediate_size,num_heads,num_kv_heads,head_dim"),
+    "encoder_block": ({}, "embed_dim,num_heads,ffn_dim"),
+    "gpt2_like": ({"vocab_size": 14, "n_inner": 3}, "n_embd,n_head,n_inner,tokens"),
+    "linear_neural_ode": ({"trajectory": True}, "in_features,state_size,out_features"),
+    "llama_like": (
+        {"vocab_size": 12, "tokens": 3, "hidden_size": 8, "num_layers": 1, "head_dim": 2},
+        "hidden_size,intermediate_size,num_heads,num_kv_heads,head_dim"),
+    "neural_ode": ({"width": 6, "out_features": 6}, "in_features,augment_dim,width,out_features"),
+    "rotary_attention": ({"embed_dim": 12}, "num_heads,num_kv_heads,head_dim"),
+}
 HEAD = """.. list-table::
    :header-rows: 1
    :widths: auto
@@ -53,7 +67,7 @@ def main() -> None:
 
 def row(target: str) -> list[str]:
     """The cells of one target, but for its name."""
-    found, said, seconds = fitted(target, chosen(target))
+    found, said, seconds = fitted(target)
     if found is None:
         return [f"none: {said}", "", "", f"{seconds:.0f}"]
     if len(found["points"]) == 1:
@@ -84,6 +98,13 @@ def fresh(found: dict[str, Any]) -> list[str]:
             for p in found["predictions"]]
 
 
+def options(target: str) -> list[str]:
+    """What the command says beside the target: where it starts, what it varies."""
+    start, names = SIZES.get(target, ({}, ",".join(chosen(target))))
+    return [x for n, v in start.items() for x in ("--set", f"{n}={v}")] + (
+        ["--sizes", names] if names else [])
+
+
 def chosen(target: str) -> list[str]:
     """The sizes to vary; none: all of them."""
     try:
@@ -98,12 +119,10 @@ def chosen(target: str) -> list[str]:
     return whole[:2] if len(whole) > 3 else []
 
 
-def fitted(target: str, sizes: list[str]) -> tuple[dict[str, Any] | None, str, float]:
+def fitted(target: str) -> tuple[dict[str, Any] | None, str, float]:
     """The record of a fit or the reason why there is none, and its seconds."""
     command = [sys.executable, "-m", "symgauge", "fit", target, "--json",
-               "--seconds", str(SECONDS)]
-    if sizes:
-        command += ["--sizes", ",".join(sizes)]
+               "--seconds", str(SECONDS), *options(target)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command, capture_output=True, text=True, check=False,

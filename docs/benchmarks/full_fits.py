@@ -38,6 +38,8 @@ SHAPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, ...]]]] = {
     "bert": (PLAIN, {"bert-base": (12, 64, 12, 3072, POSITIONS)}),
     "gemma": (ROTARY, {"gemma-7b": (3072, 28, 24576, 16, 128)}),
     "qwen2": (ROTARY, {"qwen2-7b": (3584, 28, 18944, 4, 64)}),
+    "mixtral": ((*ROTARY, "experts"), {"mixtral-8x7b": (4096, 32, 14336, 8, 64, 8)}),
+    "t5": (("width", "layers", "ff", "heads", "size"), {"t5-base": (768, 12, 3072, 12, 64)}),
 }
 
 
@@ -63,6 +65,7 @@ def lines(shape: str, found: dict[str, Any]) -> list[str]:
             for p in found["predictions"]]
     out += [f"beyond a bound: {b['size']} = {b['value']}: {b['redundancy']}"
             for b in found["beyond"]]
+    out += [f"not certified, not used: {at}" for at in found["open"]]
     polynomial = sympy.sympify(found["polynomial"], {n: sympy.Symbol(n) for n in found["names"]})
     for name, sizes in SHAPES[shape][1].items():
         there = dict(zip(found["names"], sizes, strict=True))

@@ -43,9 +43,9 @@ def gemma(width=8, layers=1, ff=3, groups=1, queries=1, pairs=1, vocabulary=12, 
 
 
 def mixtral(
-    width=8, layers=1, ff=4, groups=1, queries=1, pairs=1, experts=3, vocabulary=12, tokens=3
+    width=4, layers=1, ff=2, groups=1, queries=1, pairs=1, experts=3, vocabulary=6, tokens=2
 ):
-    """Two of `experts` for each token."""
+    """Two of `experts` for each token: small, as real balls decide."""
     return _rotary(
         hf.MixtralForCausalLM, width, layers, ff, groups, queries, pairs, vocabulary, tokens,
         num_local_experts=experts, num_experts_per_tok=2)
@@ -63,3 +63,13 @@ def bert(heads=2, size=2, layers=1, ff=3, vocabulary=14, tokens=3):
     return _made(
         hf.BertForMaskedLM, tokens, hidden_size=heads * size, num_attention_heads=heads,
         num_hidden_layers=layers, intermediate_size=ff, vocab_size=vocabulary)
+
+
+def t5(width=4, layers=1, ff=3, heads=1, size=2, vocabulary=12, tokens=3):
+    """Encoder and decoder of `layers` each, heads of any size."""
+    model, _, given = _made(
+        hf.T5ForConditionalGeneration, tokens, d_model=width, d_kv=size, d_ff=ff,
+        num_layers=layers, num_decoder_layers=layers, num_heads=heads, vocab_size=vocabulary,
+        relative_attention_num_buckets=4, relative_attention_max_distance=8,
+        decoder_start_token_id=0, use_cache=False)
+    return model, (), given | {"decoder_input_ids": given["input_ids"]}
