@@ -36,7 +36,8 @@ SIZES: dict[str, tuple[dict[str, object], str]] = {
     "gpt2_like": ({"vocab_size": 14, "n_inner": 3}, "n_embd,n_head,n_inner,tokens"),
     "linear_neural_ode": ({"trajectory": True}, "in_features,state_size,out_features"),
     "llama_like": (
-        {"vocab_size": 12, "tokens": 3, "hidden_size": 8, "num_layers": 1, "head_dim": 2},
+        {"vocab_size": 12, "tokens": 3, "hidden_size": 8, "num_layers": 1, "head_dim": 2,
+         "intermediate_size": 4},
         "hidden_size,intermediate_size,num_heads,num_kv_heads,head_dim"),
     "neural_ode": ({"width": 6, "out_features": 6}, "in_features,augment_dim,width,out_features"),
     "rotary_attention": ({"embed_dim": 12}, "num_heads,num_kv_heads,head_dim"),
@@ -61,7 +62,7 @@ def main() -> None:
         lines = ["   * - ", *["     - "] * len(cells)]
         sys.stdout.write("".join(
             (line + cell).rstrip() + "\n"
-            for line, cell in zip(lines, [f"``{target}``", *cells], strict=True)))
+            for line, cell in zip(lines, [named(target), *cells], strict=True)))
         sys.stdout.flush()
 
 
@@ -80,7 +81,13 @@ def row(target: str) -> list[str]:
             f"{seconds:.0f}"]
 
 
-def at(names: list[str], values: list[int]) -> str:
+def named(target: str) -> str:
+    """The target, and where its fit starts if that is chosen."""
+    start = SIZES.get(target, ({}, ""))[0]
+    return f"``{target}``" + (f", {at([*start], [*start.values()])}" if start else "")
+
+
+def at(names: list[str], values: list[Any]) -> str:
     """Sizes as they are written."""
     return ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=True))
 
