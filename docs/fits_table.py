@@ -24,7 +24,7 @@ from symgauge.zoo import names
 from transformers_table import TYPES
 
 #: Seconds of the processor after which no size is begun, and for one command.
-SECONDS, LIMIT = 60, 150
+SECONDS, LIMIT = 90, 150
 INNER = ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "hidden_dim", "expand")
 VOCABULARY = ("vocab_size",)
 #: Where the fit of a target starts (--set), and the sizes that it varies, where these are others.
