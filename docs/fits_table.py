@@ -33,7 +33,7 @@ SIZES: dict[str, tuple[dict[str, object], str]] = {
         {"hidden_size": 8, "intermediate_size": 3, "num_heads": 2, "head_dim": 2},
         "hidden_size,intermediate_size,num_heads,num_kv_heads,head_dim"),
     "encoder_block": ({}, "embed_dim,num_heads,ffn_dim"),
-    "gpt2_like": ({"vocab_size": 14, "n_inner": 3}, "n_embd,n_head,n_inner,tokens"),
+    "gpt2_like": ({"vocab_size": 14, "n_inner": 3}, "n_embd,n_head,n_inner"),
     "linear_neural_ode": ({"trajectory": True}, "in_features,state_size,out_features"),
     "llama_like": (
         {"vocab_size": 12, "tokens": 3, "hidden_size": 8, "num_layers": 1, "head_dim": 2,
