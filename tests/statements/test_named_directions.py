@@ -1,4 +1,4 @@
-"""What null directions without a generator are: a defect of sums of powers, a space that is filled."""
+"""What null directions without a generator are: a defect of sums of powers, a filled space."""
 
 import pytest
 from hidden_networks import TABLE
