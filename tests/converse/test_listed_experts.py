@@ -65,7 +65,9 @@ def said(network: tuple[str, Callable[..., Tensor], Tensor]) -> Completeness:
     ({"count": 3, "d": 2, "units": 1, "chosen": 2, "loop": True, "act": torch.tanh}, 2, False),
     ({"count": 3, "d": 2, "units": 1, "chosen": 1, "shared": False, "act": torch.tanh}, 2, False),
     ({"count": 3, "d": 3, "units": 1, "chosen": 2, "shared": False, "router": True}, 3 + 3 + 1,
-     True)], ids=str)
+     True),
+], ids=["dense", "tanh", "router", "largest", "loop", "loop of the largest", "one",
+        "none shared"])
 def test_a_list_of_experts(sizes: dict[str, Any], expected: int, asked: bool) -> None:
     """A scaling of each unit with walls, and what the router's softmax does not see."""
     found = said(listed(**sizes))
