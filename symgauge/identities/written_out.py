@@ -184,6 +184,10 @@ class _Copy:
     def _number(self, x: Value) -> Fraction | None:
         return number(lambda i: self.build.node(self.build.value(i)), x.index)
 
+    def _is_not_negative(self, x: Value) -> bool:
+        """Whether a line is known to be never negative."""
+        return x.index in self._not_negative or self._is_positive(x)
+
     def _is_positive(self, x: Value) -> bool:
         node = self.build.node(x)
         inputs = [self.build.value(i) for i in node.inputs]
@@ -279,10 +283,10 @@ class _Copy:
                 return build.apply(node.op.name, inner, **node.attrs)
         elif _rule(node) is _Copy.exp:
             return self.exp(build.scale(inputs[0], Fraction(-1, 2)))
-        elif (base := _squared(build, node)) is not None and base.index not in self._not_negative:
+        elif (base := _squared(build, node)) is not None and not self._is_not_negative(base):
             sign = build.add(build.scale(self._steps.of(base, ANY, True), 2), -1)
             return build.mul(sign, build.reciprocal(base))
-        elif node.op is not None and all(y.index in self._not_negative for y in inputs):
+        elif node.op is not None and all(map(self._is_not_negative, inputs)):
             return self._root_of_product(x, node, inputs)
         return build.apply("rsqrt", x)
 
