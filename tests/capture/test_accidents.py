@@ -182,8 +182,9 @@ REFUSED: dict[str, tuple[Callable[[], Example], str]] = {
     "script": (lambda: (torch.jit.script(nn.Linear(3, 2)), (X,)), "ScriptModule"),
     "sparse parameter": (
         lambda: (_with_parameter(torch.eye(3).to_sparse()), (X,)), "is sparse"),
-    "exponential map": (
-        lambda: (parametrizations.orthogonal(nn.Linear(3, 3)), (X,)), "without a rule"),
+    "reflections": (
+        lambda: (parametrizations.orthogonal(nn.Linear(3, 3), orthogonal_map="householder"), (X,)),
+        "without a rule"),
 }
 
 
