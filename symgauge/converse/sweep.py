@@ -267,6 +267,11 @@ class Sweep(Context):
                 self.base(t), Source) for t in b.argument.terms)
                 for b, e in zip(below, base.experts)):
             raise Stop(base.node, EXPERTS.name, "experts of a list that are no units of inputs")
+        own = {f.node for t in base.router.terms for f in t.factors}
+        if any(f.node in own for b in below if isinstance(b, Units)
+               for t in b.argument.terms for f in t.factors):
+            # exp(r) is beside other functions of the same r
+            raise Stop(base.node, EXPERTS.name, "logits that experts read")
         listed(self, base, any(isinstance(b, Units) and b.converse != "smooth" for b in below))
         self.beside = base.node
         for expert in base.experts:

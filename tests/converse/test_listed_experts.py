@@ -108,6 +108,19 @@ def test_walls_below_experts_stop() -> None:
     assert found.stop is not None
 
 
+@pytest.mark.parametrize("act", [torch.exp, torch.tanh])
+def test_experts_that_read_the_logits_stop(act: Act) -> None:
+    """p_0 exp(r_1) = p_1 exp(r_0): what reads one line of logits is no atom of its own."""
+    def formula(p: Any, x: Tensor) -> Tensor:
+        logits = x @ p.R
+        each = torch.stack([act(logits) @ p.V, act(logits) @ p.U], dim=1)
+        return torch.einsum("be,beo->bo", torch.softmax(logits, -1), each)
+
+    network = ("R:2x2 V:2x2 U:2x2", formula, points(2, 2))
+    found = said(network)
+    assert found.stop is not None and found.bound >= exact_redundancy(*network)
+
+
 def test_a_sweep_that_forgets_the_common_vector_is_refused(monkeypatch: Any) -> None:
     monkeypatch.setattr("symgauge.converse.sweep.differences", lambda base: False)
     found = said(listed(3, 2, 1))
