@@ -113,7 +113,7 @@ def _joined(
             form, axis=every, terms=tuple(replace(t, maps=(*t.maps, by)) for t in form.terms),
             biases=tuple(replace(b, maps=(*b.maps, by)) for b in form.biases)))
     out = last.axis(2)
-    reader.axes[i] = out
+    reader.begins_with(i, out)
     return Experts(i, out, kind, forms[0], forms[1] if len(forms) > 1 else None,
                    Map(last.parameter, False, last.turned, every, out), copies, hidden, *router)
 

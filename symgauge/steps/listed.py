@@ -50,7 +50,7 @@ def listed(reader: Reader, i: int) -> Listed | None:
     forms = tuple(reader.read(j) for j, _ in parts)
     for f in forms:
         reader.widths.meet(forms[0].axis, f.axis)
-    reader.axes[i] = forms[0].axis
+    reader.begins_with(i, forms[0].axis)
     place = reader.same(a)
     if place is None or reader.node(place).shape[-1] != count:
         raise Unread(f"v{i} weighs lines by what is no list of weights")

@@ -184,6 +184,10 @@ class Reader:
             self.axes[i] = self.widths.fresh(self.node(i).shape[-1])
         return self.axes[i]
 
+    def begins_with(self, i: int, axis: Axis) -> None:
+        """A line that sums begin with has this axis, and so has a sum that is read already."""
+        self.widths.meet(self.axes.setdefault(i, axis), axis)
+
     def _bias(self, i: int, below: int, numbers: Numbers) -> Form:
         shape, own = self.node(i).shape, self.node(below).shape
         rows = numbers.reshape(-1, shape[-1])

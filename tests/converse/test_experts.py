@@ -67,6 +67,15 @@ def test_one_expert_over_its_own_sum(gates: str) -> None:
     assert said(mixture(*size)).stop is not None
 
 
+def test_probabilities_of_a_mixture() -> None:
+    """A row of ones for each unit besides; the second reading asks for two classes of one width."""
+    shapes, formula, x = mixture(CHOSEN, 3, 2, 2, 2, 3)
+    network = (shapes, lambda p, x: torch.log_softmax(formula(p, x), -1), x)
+    found = said(network)
+    assert found.extent is Extent.RANGE and found.second == AGREES
+    assert found.bound == exact_redundancy(*network) == K16(CHOSEN, 3, 2, 2, 2, False) + 3 * 2
+
+
 def of_the_largest(p: Any, x: Tensor) -> Tensor:
     """The softmax of the largest logits."""
     value, index = torch.topk(x @ p.R, 2, dim=-1)
