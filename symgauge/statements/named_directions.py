@@ -1,10 +1,12 @@
 """What null directions without a generator are, where a theorem or a count says it.
 
 A network whose outputs are polynomials with N coefficients in all has no larger rank than N: where
-J has it, the coefficients take all values near a generic point, and what is null is what is left of
-P. The sums of s powers of degree d > 2 of linear forms in v variables have the dimension that
-counting gives, but for four (d, v, s), where it is less by 1: J. Alexander and A. Hirschowitz,
-Polynomial interpolation in several variables, J. Algebraic Geom. 4 (1995).
+J has it, the coefficients are independent, and what is null is what is left of P. They take all
+values near those at a generic point, but not all values: a^2 + b^4 has one sign.
+
+The sums of s powers of degree d > 2 of linear forms in v variables have the dimension that counting
+gives, but for four (d, v, s), where it is less by 1: J. Alexander and A. Hirschowitz, Polynomial
+interpolation in several variables, J. Algebraic Geom. 4 (1995).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def named(network: Network, rank: int) -> str:
                 f"{rank}, 1 less than counting gives, {min(s * v, comb(v + d - 1, d))} "
                 "(Alexander and Hirschowitz)")
     if coefficients(lowered) == rank:
-        return f"the outputs' {rank} coefficients take all values, and J has no larger rank"
+        return f"the outputs' {rank} coefficients are independent, and J has no larger rank"
     return ""
 
 

@@ -32,7 +32,14 @@ def test_a_space_that_is_filled() -> None:
     """4 cubes of forms in 2 variables with biases, and a number: all 10 coefficients."""
     found = program("waring 2-4-1 bias 12")
     assert coefficients(lower(found)) == 10
-    assert "10 coefficients take all values" in named(found, 10) and named(found, 9) == ""
+    assert "10 coefficients are independent" in named(found, 10) and named(found, 9) == ""
+
+
+def test_independent_coefficients_need_not_take_all_values() -> None:
+    """(a^2 + b^4) x: the coefficient is never negative."""
+    module = KnownNetwork("a:1 b:1", lambda p, x: (p.a**2 + p.b**4) * x)
+    said = named(capture(module, (real(1, 1),)).network, 1)
+    assert "1 coefficients are independent" in said and "all values" not in said
 
 
 def test_others_have_no_name() -> None:
