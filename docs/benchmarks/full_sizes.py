@@ -1,6 +1,7 @@
 """`symgauge derive --full` on published sizes: one process each, one after the other.
 
     python docs/benchmarks/full_sizes.py [NAME...]
+    python docs/benchmarks/full_sizes.py --rst > docs/full_sizes.inc
 
 Names are those of ROWS; without one all are run. For each it prints the number of parameters, the
 dimension, a count by hand of the families that are known, the processor seconds of the process
@@ -134,6 +135,20 @@ ROWS = {
 }
 
 
+HEAD = """.. list-table::
+   :header-rows: 1
+   :widths: auto
+
+   * - model
+     - TARGET
+     - P
+     - dimension
+     - a count by hand
+     - seconds
+     - GB
+"""
+
+
 def run(row: Row) -> str:
     """One row: parameters, dimension, count by hand, seconds, GB."""
     sizes = [x for name, value in row.sizes.items() for x in ("--set", f"{name}={value}")]
@@ -157,6 +172,13 @@ def run(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ROWS:
-        print(f"| {name} ", end="", flush=True)
-        print(run(ROWS[name]), flush=True)
+    names = [a for a in sys.argv[1:] if a != "--rst"] or list(ROWS)
+    if len(names) == len(sys.argv[1:]) or not sys.argv[1:]:
+        for name in names:
+            print(f"| {name} ", end="", flush=True)
+            print(run(ROWS[name]), flush=True)
+    else:
+        print(HEAD, end="")
+        for name in names:
+            cells = [name, f"``{ROWS[name].target}``", *run(ROWS[name]).strip("| ").split(" | ")]
+            print("   * - " + "\n     - ".join(cells), flush=True)
