@@ -98,9 +98,7 @@ def run(options: argparse.Namespace) -> int:
         }
         files = _written(texts, progress)
     if derivation.hypotheses and not derivation.network().has_flows:
-        place = plain(folder / "derivation.json")
-        print(f"symgauge: hypotheses are left: symgauge certify --series {place} needs none",
-              file=sys.stderr)
+        _say_what_is_untried(derivation, plain(folder / "derivation.json"))
     if options.json:
         sys.stdout.write(derivation.printed())
     else:
@@ -133,6 +131,18 @@ def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivat
     return derive_full(
         target.at(target.full_sizes), small, output=options.output,
         observable=options.observable, progress=progress)
+
+
+def _say_what_is_untried(derivation: Derivation, place: str) -> None:
+    """Name the evidence without hypotheses that takes longer than `derive` gives it unasked."""
+    from symgauge.certify.evidence import all_evidence
+
+    claim = derivation.claim
+    for name, kind in all_evidence().items():
+        if not kind.unasked(claim.parameters, claim.unexplained):
+            print(f"symgauge: hypotheses are left: symgauge certify --{name} {place} needs none, "
+                  "where it reaches the network", file=sys.stderr)
+            return
 
 
 def _derive_full(options: argparse.Namespace) -> int:

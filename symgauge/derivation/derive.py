@@ -382,7 +382,7 @@ def _without_hypotheses(
         return None
     less: tuple[Claim, Evidence] | None = None
     for name, kind in all_evidence().items():
-        if found.parameters > (kind.by_itself_open if claim.unexplained else kind.by_itself):
+        if not kind.unasked(found.parameters, claim.unexplained):
             continue
         try:
             better, evidence = claim_by(

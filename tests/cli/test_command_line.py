@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import symgauge
 from symgauge import Derivation, Verdict, zoo
+from symgauge.certify.evidence import all_evidence
 from symgauge.cli.main import main
 from symgauge.derivation.seal import sealed
 
@@ -93,6 +94,23 @@ def hostile():
 
 def line_break():
     return _named(["a\\n\\x1b[31mb"])
+
+
+class NormOfNorm(nn.Module):
+    """A norm of what is normed: two roots that no evidence tells apart."""
+
+    def __init__(self):
+        super().__init__()
+        self.w, self.a, self.b = (nn.Parameter(torch.randn(n, 3)) for n in (3, 2, 2))
+
+    def forward(self, x):
+        once, again = (nn.RMSNorm(3, eps=0.0, elementwise_affine=False) for _ in range(2))
+        y = once(x @ self.w.T)
+        return y @ self.a.T + again(y) @ self.b.T
+
+
+def norm_of_norm():
+    return NormOfNorm(), (torch.randn(1, 3),)
 
 
 def returns_a_module():
@@ -288,6 +306,19 @@ def test_derive_a_zoo_name(run: Any) -> None:
     assert data["certificate"]["digest"] and isinstance(data["certificate"]["generators"], list)
     assert {"capture", "derive", "certify"} <= set(data["seconds"])
     assert {"symgauge", "python", "torch"} <= set(data["versions"])
+
+
+def test_evidence_that_was_not_tried_is_named(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where hypotheses are left; of what was tried nothing is said."""
+    said = "symgauge: hypotheses are left: symgauge certify --"
+    tried = run("derive", "own.py:norm_of_norm")
+    assert tried.status == 2 and said not in tried.err
+    for name, kind in reversed(all_evidence().items()):
+        monkeypatch.setattr(kind, "by_itself", 0)
+        monkeypatch.setattr(kind, "by_itself_open", 0)
+        found = run("derive", "own.py:norm_of_norm")
+        assert found.status == 2
+        assert f"{said}{name} symgauge-norm_of_norm/derivation.json needs none" in found.err
 
 
 def test_json_alone_on_standard_output(run: Any) -> None:

@@ -48,6 +48,11 @@ class Evidence(ABC):
     by_itself_open: ClassVar[int]
 
     @classmethod
+    def unasked(cls, parameters: int, unexplained: int) -> bool:
+        """Whether `derive` tries it without being asked."""
+        return parameters <= (cls.by_itself_open if unexplained else cls.by_itself)
+
+    @classmethod
     @abstractmethod
     def read(cls, data: Any, question: Question) -> Self:
         """The evidence in plain data. Raises BadInputError where it is none of this program."""
