@@ -2,26 +2,42 @@
 
     python docs/benchmarks/full_fits.py [SHAPE...]
 
-Shapes are those of `full_shapes.py`. Each is one `symgauge fit`; its polynomial, which no published
-size went into, is evaluated at each model's sizes. The counts by hand are those of `full_sizes.py`,
-where `derive --full` proves as many. A fit is evidence.
+Shapes are those of `full_shapes.py`. Each is the fit of `symgauge fit` around its factory's sizes;
+its polynomial, which no published size went into, is evaluated at each model's sizes. What is
+certified is kept in CERTIFIED and not derived again, so that a fit may be cut; without that file
+all is derived anew. The counts by hand are those of `full_sizes.py`, where `derive --full` proves
+as many. A fit is evidence.
+
+Of a shape in CHOSEN the monomials are chosen by hand, more than the count has, as a box of degrees
+asks for sizes that are too large to be certified. Its sizes settle them, with some to spare.
 """
 
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sympy
 
 from full_sizes import POSITIONS, ROWS
+from symgauge.capture.target import Target
+from symgauge.cli.inputs import target_of
+from symgauge.derivation.derive import claim_of_target
+from symgauge.errors import SymgaugeError
+from symgauge.files import write_atomically
+from symgauge.fits.fit import Fit, fit
+from symgauge.fits.search import Measured
+from symgauge.fits.sizes import at_sizes, chosen, parameters, varied
+from symgauge.verdict import Verdict
 
 #: Seconds of the processor after which no size of a fit is begun.
-SECONDS = 150
+SECONDS = 600
+#: {"SHAPE: sizes": [redundancy, whether it is certified]}, null where there is no such network.
+CERTIFIED = Path(__file__).with_name("full-fits-certified.json")
 #: The sizes that are varied, and those of models; others stay as they are in `full_shapes.py`.
 ROTARY = ("width", "layers", "ff", "groups", "pairs")
 PLAIN = ("heads", "size", "layers", "ff", "tokens")
@@ -37,46 +53,138 @@ SHAPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, ...]]]] = {
     }),
     "bert": (PLAIN, {"bert-base": (12, 64, 12, 3072, POSITIONS)}),
     "gemma": (ROTARY, {"gemma-7b": (3072, 28, 24576, 16, 128)}),
-    "qwen2": (ROTARY, {"qwen2-7b": (3584, 28, 18944, 4, 64)}),
-    "mixtral": ((*ROTARY, "experts"), {"mixtral-8x7b": (4096, 32, 14336, 8, 64, 8)}),
-    "t5": (("width", "layers", "ff", "heads", "size"), {"t5-base": (768, 12, 3072, 12, 64)}),
 }
 
 
-def fitted(shape: str) -> tuple[dict[str, Any], float]:
-    """The record of a fit, and its seconds. Raises RuntimeError where there is none."""
-    command = [sys.executable, "-m", "symgauge", "fit",
-               f"{Path(__file__).with_name('full_shapes.py')}:{shape}", "--json",
-               "--sizes", ",".join(SHAPES[shape][0]), "--seconds", str(SECONDS)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if not done.stdout.startswith("{"):
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    return json.loads(done.stdout), spent.ru_utime + spent.ru_stime
+@dataclass(frozen=True)
+class Chosen:
+    """Sizes by name, monomials in them, certified sizes to fit on, published ones."""
+
+    names: str
+    monomials: str
+    sizes: tuple[tuple[int, ...], ...]
+    models: dict[str, tuple[int, ...]]
 
 
-def lines(shape: str, found: dict[str, Any]) -> list[str]:
+CHOSEN = {
+    # two groups of three pairs: their values, with biases, fit into a stream of width 12
+    "qwen2": Chosen(
+        "width layers ff groups pairs",
+        "1, width, width**2, layers, layers*width, layers*ff, layers*groups*pairs, "
+        "layers*groups*pairs**2, ff, groups, pairs, pairs**2, layers*groups, layers*pairs, "
+        "layers*pairs**2, groups*pairs, groups*pairs**2",
+        ((8, 1, 3, 1, 1), (7, 1, 3, 1, 1), (9, 1, 3, 1, 1), (6, 1, 3, 1, 1), (8, 2, 3, 1, 1),
+         (8, 3, 3, 1, 1), (8, 1, 2, 1, 1), (8, 1, 4, 1, 1), (8, 1, 3, 2, 1), (8, 1, 3, 3, 1),
+         (8, 1, 3, 1, 2), (8, 1, 3, 1, 3), (8, 1, 3, 1, 4), (8, 1, 3, 2, 2), (12, 1, 2, 2, 3),
+         (7, 2, 3, 1, 1), (8, 2, 2, 1, 1), (8, 2, 3, 2, 1), (8, 2, 3, 1, 2), (8, 2, 3, 1, 3),
+         (8, 2, 3, 2, 2), (12, 2, 2, 2, 3)),
+        {"qwen2-7b": (3584, 28, 18944, 4, 64)}),
+    "t5": Chosen(
+        "width layers ff heads size",
+        "1, width, layers, layers*width, layers*ff, ff, heads, layers*heads, layers*heads*size, "
+        "layers*heads*size**2, size, heads*size, heads*size**2",
+        ((4, 1, 3, 1, 2), (3, 1, 3, 1, 2), (5, 1, 3, 1, 2), (4, 1, 2, 1, 2), (4, 1, 3, 1, 1),
+         (4, 1, 3, 1, 3), (4, 1, 3, 2, 1), (4, 1, 3, 2, 2), (4, 1, 3, 2, 3), (4, 2, 3, 1, 2),
+         (3, 2, 3, 1, 2), (4, 2, 2, 1, 2), (4, 2, 3, 1, 1), (4, 2, 2, 1, 3), (4, 2, 3, 2, 1),
+         (4, 2, 3, 2, 2), (4, 1, 3, 3, 1)),
+        {"t5-base": (768, 12, 3072, 12, 64)}),
+    "mixtral": Chosen(
+        "width layers ff groups pairs experts",
+        "1, width, width**2, layers, layers*width, layers*groups*pairs, layers*groups*pairs**2, "
+        "layers*ff*experts, layers*ff, layers*experts, groups, pairs",
+        ((4, 1, 1, 1, 1, 3), (3, 1, 1, 1, 1, 3), (5, 1, 1, 1, 1, 3), (6, 1, 1, 1, 1, 3),
+         (4, 2, 1, 1, 1, 3), (4, 3, 1, 1, 1, 3), (3, 2, 1, 1, 1, 3), (4, 1, 2, 1, 1, 3),
+         (4, 1, 3, 1, 1, 3), (4, 1, 1, 1, 1, 4), (4, 1, 2, 1, 1, 4), (4, 1, 1, 2, 1, 3),
+         (4, 1, 1, 3, 1, 3), (4, 1, 1, 1, 2, 3), (4, 1, 1, 1, 3, 3), (4, 1, 1, 2, 2, 3),
+         (3, 2, 2, 1, 1, 3), (3, 2, 1, 1, 1, 4), (3, 2, 1, 2, 1, 3), (3, 2, 1, 1, 2, 3)),
+        {"mixtral-8x7b": (4096, 32, 14336, 8, 64, 8)}),
+}
+
+
+def fitted(shape: str) -> Fit:
+    """The fit of a shape. Raises BadInputError where no polynomial runs through what is known."""
+    target = target_of(f"{Path(__file__).with_name('full_shapes.py')}:{shape}", [])
+    free, _ = varied(target, SHAPES[shape][0])
+    derive, begun = remembered(shape, target), time.process_time()
+    return fit(
+        [s.label for s in free], [s.values for s in free], at_sizes(free, target.sizes),
+        lambda point: derive(chosen(free, point)),
+        lambda point: parameters(target, chosen(free, point)) or 0,
+        lambda said: print(said, file=sys.stderr, flush=True),
+        lambda share: time.process_time() - begun > share * SECONDS)
+
+
+def remembered(shape: str, target: Target) -> Callable[[dict[str, int]], Measured | None]:
+    """What is certified at sizes, derived where CERTIFIED has none."""
+    known = json.loads(CERTIFIED.read_text()) if CERTIFIED.exists() else {}
+
+    def derive(sizes: dict[str, int]) -> Measured | None:
+        there = target.at(sizes)
+        name = f"{shape}: " + ", ".join(f"{n} {v}" for n, v in there.sizes.items())
+        if name not in known:
+            try:
+                claim = claim_of_target(there)
+                known[name] = [claim.redundancy, claim.verdict is Verdict.PROVED]
+            except SymgaugeError:
+                known[name] = None
+            write_atomically(CERTIFIED, json.dumps(known, indent=1, sort_keys=True) + "\n")
+        return None if known[name] is None else Measured(*known[name])
+
+    return derive
+
+
+def lines(shape: str, found: Fit) -> list[str]:
     """What was fitted, then one row for each model."""
     ranges = ", ".join(
-        f"{n} {r[0]} to {r[-1]}" for n, r in zip(found["names"], found["ranges"], strict=True))
-    out = [f"`{shape}`: `{found['polynomial']}`", "",
-           f"fitted on {len(found['points'])} sizes: {ranges}", ""]
-    out += [f"fresh: {p['at']}: {p['certified']} certified, {p['predicted']} predicted"
-            for p in found["predictions"]]
-    out += [f"beyond a bound: {b['size']} = {b['value']}: {b['redundancy']}"
-            for b in found["beyond"]]
-    out += [f"not certified, not used: {at}" for at in found["open"]]
-    polynomial = sympy.sympify(found["polynomial"], {n: sympy.Symbol(n) for n in found["names"]})
+        f"{n} {r[0]} to {r[-1]}" for n, r in zip(found.names, found.ranges, strict=True))
+    out = [f"`{shape}`: `{found.polynomial}`", "",
+           f"fitted on {len(found.points)} sizes: {ranges}", ""]
+    out += [f"fresh: {p.at}: {p.found} certified, {p.predicted} predicted"
+            for p in found.predictions]
+    out += [f"beyond a bound: {name} = {value}: {there}" for name, value, there in found.beyond]
+    out += [f"not certified, not used: {at}" for at in found.open]
+    polynomial = sympy.sympify(
+        str(found.polynomial), {n: sympy.Symbol(n) for n in found.names})
     for name, sizes in SHAPES[shape][1].items():
-        there = dict(zip(found["names"], sizes, strict=True))
+        there = dict(zip(found.names, sizes, strict=True))
         value, hand = int(polynomial.subs(there)), ROWS[name].by_hand()
         out.append(f"| {name} | {value:,} | {'the same' if value == hand else f'{hand:,}'} |")
     return out
 
 
+def settled(shape: str) -> list[str]:
+    """The polynomial of chosen monomials through certified sizes, then one row for each model."""
+    asked = CHOSEN[shape]
+    names = asked.names.split()
+    target = target_of(f"{Path(__file__).with_name('full_shapes.py')}:{shape}", [])
+    derive, found = remembered(shape, target), {}
+    for at in asked.sizes:
+        one = derive(dict(zip(names, at, strict=True)))
+        print(at, one, file=sys.stderr, flush=True)
+        if one is not None and one.certified:
+            found[at] = one.value
+    symbols = sympy.symbols(asked.names)
+    local = dict(zip(names, symbols, strict=True))
+    terms = [sympy.sympify(t, local) for t in asked.monomials.split(", ")]
+    rows = sympy.Matrix([[t.subs(zip(symbols, at, strict=True)) for t in terms] for at in found])
+    if rows.rank() < len(terms):
+        return [f"{len(found)} certified sizes settle {rows.rank()} of {len(terms)} coefficients"]
+    values = sympy.Matrix(list(found.values()))
+    if rows.row_join(values).rank() > len(terms):
+        return [f"no polynomial of these monomials runs through the {len(found)} certified sizes"]
+    rest = (rows.T * rows).LUsolve(rows.T * values)
+    polynomial = sum(c * t for c, t in zip(rest, terms, strict=True))
+    out = [f"`{shape}`: `{sympy.expand(polynomial)}`", "",
+           f"fitted on {len(found)} sizes, {len(terms)} monomials chosen by hand", ""]
+    out += [f"not certified, not used: {at}" for at in asked.sizes if at not in found]
+    for name, sizes in asked.models.items():
+        value, hand = int(polynomial.subs(zip(symbols, sizes, strict=True))), ROWS[name].by_hand()
+        out.append(f"| {name} | {value:,} | {'the same' if value == hand else f'{hand:,}'} |")
+    return out
+
+
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or SHAPES:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        record, seconds = fitted(chosen)
-        print("\n".join(lines(chosen, record)))
-        print(f"{seconds - before.ru_utime - before.ru_stime:.0f} s", flush=True)
+    for one in sys.argv[1:] or [*SHAPES, *CHOSEN]:
+        before = time.process_time()
+        print("\n".join(lines(one, fitted(one)) if one in SHAPES else settled(one)))
+        print(f"{time.process_time() - before:.0f} s", flush=True)
