@@ -75,24 +75,3 @@ def t5(width=4, layers=1, ff=3, heads=1, size=2, vocabulary=12, tokens=3):
         relative_attention_num_buckets=4, relative_attention_max_distance=8,
         decoder_start_token_id=0, use_cache=False)
     return model, (), given | {"decoder_input_ids": given["input_ids"]}
-
-
-def gpt_neox(layers=1, heads=2, pairs=1, plain=0, ff=3, vocabulary=16, tokens=3):
-    """Units beside attention that turns `pairs` of a head's entries: the table has to be long."""
-    size = 2 * pairs + plain
-    return _made(
-        hf.GPTNeoXForCausalLM, tokens, hidden_size=heads * size, num_hidden_layers=layers,
-        num_attention_heads=heads, intermediate_size=ff, vocab_size=vocabulary, use_cache=False,
-        rope_parameters={"rope_type": "default", "rope_theta": 100.0,
-                         "partial_rotary_factor": 2 * pairs / size})
-
-
-def vit(layers=2, heads=2, size=2, ff=3, channels=1, side=1, patches=2, labels=3):
-    """A row of patches, a class token."""
-    torch.manual_seed(0)
-    made = hf.ViTConfig(
-        hidden_size=heads * size, num_hidden_layers=layers, num_attention_heads=heads,
-        intermediate_size=ff, image_size=(side, side * patches), patch_size=side,
-        num_channels=channels, num_labels=labels)
-    pixels = torch.randn(1, channels, side, side * patches)
-    return hf.ViTForImageClassification(made).eval(), (), {"pixel_values": pixels}
