@@ -58,12 +58,13 @@ SHAPES: dict[str, tuple[tuple[str, ...], dict[str, tuple[int, ...]]]] = {
 
 @dataclass(frozen=True)
 class Chosen:
-    """Sizes by name, monomials in them, certified sizes to fit on, published ones."""
+    """Sizes by name, monomials in them, sizes to fit on, published ones; `fresh` are predicted."""
 
     names: str
     monomials: str
     sizes: tuple[tuple[int, ...], ...]
     models: dict[str, tuple[int, ...]]
+    fresh: tuple[tuple[int, ...], ...] = ()
 
 
 CHOSEN = {
@@ -99,6 +100,53 @@ CHOSEN = {
          (5, 2, 1, 1, 1, 3, 8, 2), (4, 2, 2, 1, 1, 3, 8, 2),
          (4, 2, 1, 2, 1, 3, 8, 2)),
         {"mixtral-8x7b": (4096, 32, 14336, 8, 64, 8, 32000, 8)}),
+    # of one head, as wide as the stream, a norm that centres hides an entry
+    "vit": Chosen(
+        "heads size layers ff channels across labels",
+        "1, layers, layers*heads, layers*heads*size, layers*heads*size**2, layers*ff, heads*size, "
+        "heads**2*size**2, labels, channels, across, across**2",
+        ((2, 2, 2, 3, 3, 2, 5), (2, 3, 2, 3, 3, 2, 5), (3, 2, 2, 3, 3, 2, 5),
+         (4, 1, 2, 3, 3, 2, 5), (5, 1, 2, 3, 3, 2, 5), (2, 4, 2, 3, 3, 2, 5),
+         (2, 2, 3, 3, 3, 2, 5), (2, 3, 3, 3, 3, 2, 5), (4, 1, 3, 3, 3, 2, 5),
+         (2, 2, 2, 2, 3, 2, 5), (2, 2, 2, 4, 3, 2, 5), (2, 2, 3, 2, 3, 2, 5),
+         (2, 2, 2, 3, 2, 2, 5), (2, 2, 2, 3, 4, 2, 5), (2, 2, 2, 3, 3, 3, 5),
+         (2, 2, 2, 3, 3, 4, 5), (2, 2, 2, 3, 3, 2, 4), (2, 2, 2, 3, 3, 2, 6)),
+        {"vit-base": (12, 64, 12, 3072, 768, 14, 2)},
+        ((3, 2, 3, 2, 2, 2, 4), (5, 1, 3, 2, 4, 3, 6))),
+    # ff and experts are of layers behind the dense ones: with as many dense ones nothing sees them
+    "deepseek_v3": Chosen(
+        "width layers dense wide ff experts heads queries keys size pairs",
+        "1, width, width**2, layers, layers*width, layers*heads, layers*heads*size, "
+        "layers*heads*size**2, layers*queries, layers*queries**2, layers*keys, layers*keys**2, "
+        "layers*pairs, dense, dense*wide, layers*ff, dense*ff, layers*experts*ff, dense*experts*ff",
+        ((4, 1, 1, 3, 2, 3, 2, 3, 3, 2, 1), (5, 1, 1, 3, 2, 3, 2, 3, 3, 2, 1),
+         (6, 1, 1, 3, 2, 3, 2, 3, 3, 2, 1), (4, 2, 2, 3, 2, 3, 2, 3, 3, 2, 1),
+         (5, 2, 2, 2, 2, 3, 1, 3, 3, 2, 1), (4, 1, 1, 3, 2, 3, 1, 3, 3, 2, 1),
+         (4, 1, 1, 3, 2, 3, 3, 3, 3, 2, 1), (4, 1, 1, 3, 2, 3, 2, 3, 3, 1, 1),
+         (4, 1, 1, 3, 2, 3, 2, 3, 3, 3, 1), (4, 1, 1, 3, 2, 3, 1, 3, 3, 3, 1),
+         (4, 1, 1, 3, 2, 3, 2, 2, 3, 2, 1), (4, 1, 1, 3, 2, 3, 2, 4, 3, 2, 1),
+         (4, 1, 1, 3, 2, 3, 2, 3, 2, 2, 1), (4, 1, 1, 3, 2, 3, 2, 3, 4, 2, 1),
+         (4, 1, 1, 3, 2, 3, 2, 3, 3, 2, 2), (4, 1, 1, 2, 2, 3, 2, 3, 3, 2, 1),
+         (4, 1, 1, 4, 2, 3, 2, 3, 3, 2, 1), (4, 1, 0, 3, 2, 3, 2, 3, 3, 2, 1),
+         (4, 1, 0, 3, 1, 3, 2, 3, 3, 2, 1), (4, 1, 0, 3, 2, 4, 2, 3, 3, 2, 1),
+         (4, 1, 0, 3, 1, 4, 1, 3, 3, 2, 1), (4, 1, 1, 3, 1, 3, 2, 3, 3, 2, 1),
+         (4, 1, 1, 3, 1, 4, 2, 3, 3, 2, 1), (4, 1, 1, 3, 2, 4, 2, 3, 3, 2, 1),
+         (4, 2, 1, 3, 2, 3, 1, 3, 3, 2, 1)),
+        {"deepseek-v3": (7168, 61, 3, 18432, 2048, 256, 128, 1536, 512, 128, 32)},
+        ((5, 1, 0, 3, 1, 4, 1, 2, 3, 3, 1), (5, 2, 2, 2, 2, 3, 2, 3, 2, 1, 1))),
+    # three pairs want a fourth token and a longer table
+    "gpt_neox": Chosen(
+        "heads turned plain layers ff vocabulary tokens",
+        "1, layers, layers*heads, layers*heads*turned, layers*heads*plain, layers*heads*turned**2, "
+        "layers*heads*turned*plain, layers*heads*plain**2, layers*ff, heads*(turned + plain), "
+        "heads**2*(turned + plain)**2, vocabulary",
+        ((2, 2, 1, 1, 3, 24, 3), (2, 2, 2, 1, 3, 24, 3), (2, 2, 3, 1, 3, 24, 3),
+         (3, 2, 1, 1, 3, 24, 3), (2, 4, 1, 1, 3, 24, 3), (2, 2, 1, 2, 3, 24, 3),
+         (2, 2, 1, 1, 2, 24, 3), (2, 2, 1, 1, 4, 24, 3), (2, 2, 1, 1, 3, 23, 3),
+         (2, 2, 1, 1, 3, 25, 3), (2, 4, 2, 1, 3, 24, 3), (2, 2, 2, 2, 3, 24, 3),
+         (4, 2, 1, 1, 3, 24, 3), (3, 2, 2, 1, 3, 24, 3), (2, 6, 1, 1, 3, 32, 4)),
+        {"gpt-neox-20b": (64, 24, 72, 44, 24576, 50432, 8)},
+        ((3, 2, 1, 2, 2, 25, 3), (2, 4, 1, 2, 2, 24, 3))),
 }
 
 
@@ -177,6 +225,11 @@ def settled(shape: str) -> list[str]:
     polynomial = sum(c * t for c, t in zip(rest, terms, strict=True))
     out = [f"`{shape}`: `{sympy.expand(polynomial)}`", "",
            f"fitted on {len(found)} sizes, {len(terms)} monomials chosen by hand", ""]
+    for at in asked.fresh:
+        said = int(polynomial.subs(zip(symbols, at, strict=True)))
+        there = derive(dict(zip(names, at, strict=True)))
+        shown = "nothing" if there is None or not there.certified else f"{there.value:,}"
+        out.append(f"fresh: {at}: {shown} certified, {said:,} predicted")
     out += [f"not certified, not used: {at}" for at in asked.sizes if at not in found]
     for name, sizes in asked.models.items():
         value, hand = int(polynomial.subs(zip(symbols, sizes, strict=True))), ROWS[name].by_hand()

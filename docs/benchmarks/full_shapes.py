@@ -75,3 +75,41 @@ def t5(width=4, layers=1, ff=3, heads=1, size=2, vocabulary=12, tokens=3):
         relative_attention_num_buckets=4, relative_attention_max_distance=8,
         decoder_start_token_id=0, use_cache=False)
     return model, (), given | {"decoder_input_ids": given["input_ids"]}
+
+
+def gpt_neox(heads=2, turned=2, plain=1, layers=1, ff=3, vocabulary=24, tokens=3):
+    """Partial rotary attention beside units: `turned` and `plain` entries in a head.
+
+    The units are tanh in place of gelu, of which power series find no start beside this attention.
+    """
+    size = turned + plain
+    return _made(
+        hf.GPTNeoXForCausalLM, tokens, hidden_size=heads * size, num_attention_heads=heads,
+        num_hidden_layers=layers, intermediate_size=ff, vocab_size=vocabulary, use_cache=False,
+        hidden_act="tanh", rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": turned / size})
+
+
+def vit(heads=2, size=2, layers=2, ff=3, channels=3, across=2, labels=5):
+    """Patches of one pixel with `channels`, `across` of them in a row."""
+    torch.manual_seed(0)
+    config = hf.ViTConfig(
+        hidden_size=heads * size, num_attention_heads=heads, num_hidden_layers=layers,
+        intermediate_size=ff, image_size=across, patch_size=1, num_channels=channels,
+        num_labels=labels)
+    image = torch.rand(1, channels, across, across)
+    return hf.ViTForImageClassification(config).eval(), (), {"pixel_values": image}
+
+
+def deepseek_v3(
+    width=4, layers=1, dense=1, wide=3, ff=2, experts=3, heads=2, queries=3, keys=3, size=2,
+    pairs=1, vocabulary=12, tokens=3
+):
+    """Latents of `queries` and `keys` entries, heads of `size` and of `pairs` that are turned."""
+    return _made(
+        hf.DeepseekV3ForCausalLM, tokens, hidden_size=width, num_hidden_layers=layers,
+        first_k_dense_replace=dense, intermediate_size=wide, moe_intermediate_size=ff,
+        n_routed_experts=experts, n_shared_experts=1, num_experts_per_tok=2, n_group=1,
+        topk_group=1, num_attention_heads=heads, num_key_value_heads=heads, q_lora_rank=queries,
+        kv_lora_rank=keys, qk_nope_head_dim=size, v_head_dim=size, qk_rope_head_dim=2 * pairs,
+        vocab_size=vocabulary, use_cache=False)
