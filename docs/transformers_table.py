@@ -75,6 +75,7 @@ TYPES = {
 HEAD = """.. list-table::
    :header-rows: 1
    :widths: auto
+   :class: families
 
    * - family
      - P
