@@ -136,13 +136,13 @@ def derived_full(options: argparse.Namespace, progress: Progress) -> FullDerivat
 def _say_what_is_untried(derivation: Derivation, place: str) -> None:
     """Name the evidence without hypotheses that takes longer than `derive` gives it unasked."""
     from symgauge.certify.evidence import all_evidence
+    from symgauge.derivation.derive import tried_unasked
 
-    claim = derivation.claim
-    for name, kind in all_evidence().items():
-        if not kind.unasked(claim.parameters, claim.unexplained):
-            print(f"symgauge: hypotheses are left: symgauge certify --{name} {place} needs none, "
-                  "where it reaches the network", file=sys.stderr)
-            return
+    tried = tried_unasked(derivation.claim.parameters, derivation.claim.unexplained)
+    name = next((n for n in all_evidence() if n not in tried), None)
+    if name is not None:
+        print(f"symgauge: hypotheses are left: symgauge certify --{name} {place} needs none, "
+              "where it reaches the network", file=sys.stderr)
 
 
 def _derive_full(options: argparse.Namespace) -> int:

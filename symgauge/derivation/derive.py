@@ -369,6 +369,11 @@ def _stated(
     }))
 
 
+def tried_unasked(parameters: int, unexplained: int) -> list[str]:
+    """The evidence that is tried where residues leave a hypothesis, first to last."""
+    return [n for n, kind in all_evidence().items() if kind.unasked(parameters, unexplained)]
+
+
 def _without_hypotheses(
     network: Network, claim: Claim, found: Found, rng: np.random.Generator, progress: Progress
 ) -> tuple[Claim, Evidence] | None:
@@ -381,9 +386,7 @@ def _without_hypotheses(
     if not (claim.hypotheses or claim.inconsistent):
         return None
     less: tuple[Claim, Evidence] | None = None
-    for name, kind in all_evidence().items():
-        if not kind.unasked(found.parameters, claim.unexplained):
-            continue
+    for name in tried_unasked(found.parameters, claim.unexplained):
         try:
             better, evidence = claim_by(
                 name, network, found.cell, found.orbit_dimension, rng, progress)
