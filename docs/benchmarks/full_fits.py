@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,9 +150,26 @@ CHOSEN = {
 }
 
 
+def shaped(shape: str) -> Target:
+    """A factory of `full_shapes.py`."""
+    return target_of(f"{Path(__file__).with_name('full_shapes.py')}:{shape}", [])
+
+
+def beside_counts(
+    polynomial: sympy.Expr, names: Sequence[str], models: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """A row for each model: what a polynomial in these names says there, and the count by hand."""
+    out = []
+    for name, sizes in models.items():
+        there = zip(map(sympy.Symbol, names), sizes, strict=True)
+        value, hand = int(polynomial.subs(there)), ROWS[name].by_hand()
+        out.append(f"| {name} | {value:,} | {'the same' if value == hand else f'{hand:,}'} |")
+    return out
+
+
 def fitted(shape: str) -> Fit:
     """The fit of a shape. Raises BadInputError where no polynomial runs through what is known."""
-    target = target_of(f"{Path(__file__).with_name('full_shapes.py')}:{shape}", [])
+    target = shaped(shape)
     free, _ = varied(target, SHAPES[shape][0])
     derive, begun = remembered(shape, target), time.process_time()
     return fit(
@@ -194,19 +211,14 @@ def lines(shape: str, found: Fit) -> list[str]:
     out += [f"not certified, not used: {at}" for at in found.open]
     polynomial = sympy.sympify(
         str(found.polynomial), {n: sympy.Symbol(n) for n in found.names})
-    for name, sizes in SHAPES[shape][1].items():
-        there = dict(zip(found.names, sizes, strict=True))
-        value, hand = int(polynomial.subs(there)), ROWS[name].by_hand()
-        out.append(f"| {name} | {value:,} | {'the same' if value == hand else f'{hand:,}'} |")
-    return out
+    return out + beside_counts(polynomial, found.names, SHAPES[shape][1])
 
 
 def settled(shape: str) -> list[str]:
     """The polynomial of chosen monomials through certified sizes, then one row for each model."""
     asked = CHOSEN[shape]
     names = asked.names.split()
-    target = target_of(f"{Path(__file__).with_name('full_shapes.py')}:{shape}", [])
-    derive, found = remembered(shape, target), {}
+    derive, found = remembered(shape, shaped(shape)), {}
     for at in asked.sizes:
         one = derive(dict(zip(names, at, strict=True)))
         print(at, one, file=sys.stderr, flush=True)
@@ -231,10 +243,7 @@ def settled(shape: str) -> list[str]:
         shown = "nothing" if there is None or not there.certified else f"{there.value:,}"
         out.append(f"fresh: {at}: {shown} certified, {said:,} predicted")
     out += [f"not certified, not used: {at}" for at in asked.sizes if at not in found]
-    for name, sizes in asked.models.items():
-        value, hand = int(polynomial.subs(zip(symbols, sizes, strict=True))), ROWS[name].by_hand()
-        out.append(f"| {name} | {value:,} | {'the same' if value == hand else f'{hand:,}'} |")
-    return out
+    return out + beside_counts(polynomial, names, asked.models)
 
 
 if __name__ == "__main__":

@@ -172,13 +172,12 @@ def run(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    names = [a for a in sys.argv[1:] if a != "--rst"] or list(ROWS)
-    if len(names) == len(sys.argv[1:]) or not sys.argv[1:]:
-        for name in names:
-            print(f"| {name} ", end="", flush=True)
-            print(run(ROWS[name]), flush=True)
-    else:
-        print(HEAD, end="")
-        for name in names:
-            cells = [name, f"``{ROWS[name].target}``", *run(ROWS[name]).strip("| ").split(" | ")]
+    as_rst = "--rst" in sys.argv
+    print(HEAD if as_rst else "", end="")
+    for name in [a for a in sys.argv[1:] if a != "--rst"] or ROWS:
+        found = run(ROWS[name])
+        if as_rst:
+            cells = [name, f"``{ROWS[name].target}``", *found.strip("| ").split(" | ")]
             print("   * - " + "\n     - ".join(cells), flush=True)
+        else:
+            print(f"| {name} {found}", flush=True)

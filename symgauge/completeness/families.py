@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from sympy import Add, Integer, Rational, expand
+from sympy import expand
 
 from symgauge.sums.sizes import Size, Sizes
 from symgauge.derivers.element import Found
 from symgauge.program.moves import Address
 from symgauge.program.parted import part_name
 from symgauge.spaces.structure import Structure
-from symgauge.statements.dimension import independent
+from symgauge.statements.dimension import counted
 
 #: Where a leg meets a parameter.
 Place = tuple[str, Address]
@@ -25,40 +25,16 @@ def dimension_in(found: Found, sizes: Sizes) -> Size | None:
     """
     there = {place: leg for place, leg in _places(sizes.structure)}
     maps = {id(s): _matched(s, there) for s in (found.structure, found.sliced)}
-    try:
-        return expand(_total(found, sizes, maps))
-    except KeyError:
-        return None
 
-
-def _total(found: Found, sizes: Sizes, maps: dict[int, dict[int, int]]) -> Size:
     def size(leg: int, structure: Structure) -> Size:
         if leg < 0:  # pairs of a leg that turns as pairs
             return size(-1 - leg, structure) / 2
         return sizes.leg(maps[id(structure)][structure.legs.find(leg)[0]])
 
-    terms: list[Size] = []  # added at once: each sum by itself would be sorted anew
-    for s, _ in found.slices:
-        term: Size = Integer(1)
-        for leg in s.element.legs:
-            term = term * size(leg, found.structure)
-        terms.append(term)
-    for s in found.families:
-        if not s.traceless:
-            continue
-        each: Size = -Integer(s.family.kind.contains_scalars) + sum(
-            (Rational(c) * (size(s.leg, found.sliced)**k if k else 1)
-             for k, c in enumerate(s.family.kind.polynomial) if c), Integer(0))
-        for leg in s.copies:
-            each = each * size(leg, found.sliced)
-        terms.append(each)
-    _, ranks = independent(found.sliced, found.families)
-    for (_, u), count in ranks.items():
-        term = Integer(count)
-        for leg in u:
-            term = term * (size(leg, found.sliced) - 1)
-        terms.append(term)
-    return Add(*terms)
+    try:
+        return expand(counted(found, size))
+    except KeyError:
+        return None
 
 
 def _places(structure: Structure) -> Iterator[tuple[Place, int]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from symgauge.converse.context import Context
 from symgauge.converse.facts.chain import is_own
 from symgauge.converse.facts.norms import READ
+from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network
 from symgauge.sums.affine import Affine, Gain, Weight
@@ -27,16 +28,8 @@ def untold(network: Network) -> list[int]:
 
 def _tell(network: Network, given: Sequence[int], out: int) -> bool:
     """Whether a line is a function of the given ones and of inputs alone."""
-    stack, met = [out], set(given)
-    while stack:
-        i = stack.pop()
-        if i in met:
-            continue
-        met.add(i)
-        if isinstance(network.nodes[i].leaf, Parameter):
-            return False
-        stack += network.nodes[i].inputs
-    return bool(given)
+    return bool(given) and not any(
+        isinstance(network.nodes[i].leaf, Parameter) for i in lines_below(network, [out], given))
 
 
 def beside_a_norm(sweep: Context, outs: Sequence[int]) -> list[int]:

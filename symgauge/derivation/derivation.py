@@ -22,7 +22,7 @@ from symgauge.derivation.agreement import (
 )
 from symgauge.derivation.basis import Basis
 from symgauge.derivation.element import GroupElement, drawn, given
-from symgauge.derivation.notes import implicit_note
+from symgauge.derivation.notes import counts_directions, implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError
@@ -178,8 +178,7 @@ class Derivation(DerivationRecord):
         found, verification = upgraded(self.certificate, evidence, seed, progress)
         seconds = {**self.seconds, evidence: round(time.perf_counter() - start, 4)}
         # the rank may be another now, and with it how many directions lack a generator
-        said = implicit_note(self.certificate.claim, self.implicit, self.network())
-        notes = [n for n in self.notes if n not in said]
+        notes = [n for n in self.notes if not counts_directions(n)]
         notes += implicit_note(found.claim, self.implicit, self.network())
         after = replace(self, notes=tuple(notes), certificate=found, seconds=seconds)
         return after.sealed(), verification

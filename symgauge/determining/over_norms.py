@@ -9,24 +9,19 @@ values that one root is taken of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from symgauge.determining.basket import Values, vanishing_on
 from symgauge.determining.search import MAX_UNKNOWNS, Search, residues
-from symgauge.domains.polynomials import PolynomialDomain
+from symgauge.domains.polynomial_lines import PolynomialLines
 from symgauge.exact.linear_algebra import row_reduce
-from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit, constant
+from symgauge.exact.polynomial import SizeLimit, constant
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.lie.fields import Monomial, VectorField, times
-from symgauge.program.constant import Constant
-from symgauge.program.excerpt import lines_below
-from symgauge.program.leaf import Parameter
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
-from symgauge.program.op import Primitive
 
 #: Products of monomials that one root's values may take, and terms that their product may have.
 PRODUCTS, TERMS = 50_000, 400
@@ -82,34 +77,17 @@ def norm_products(network: Network) -> list[tuple[Monomial, ...]]:
 def _terms(lowered: Network, line: int) -> tuple[Monomial, ...]:
     """The monomials of the product of a line's different entries; none if they are not polynomial.
     """
-    domain, symbols = PolynomialDomain(Ring(PRODUCTS)), dict[int, int]()
-    lines: dict[int, Array] = {}
-    total: Polynomial = constant(1)
+    lines, total = PolynomialLines(lowered, PRODUCTS), constant(1)
     try:
-        for j in sorted(lines_below(lowered, [line])):
-            node = lowered.nodes[j]
-            if isinstance(node.leaf, Parameter):
-                lines[j] = domain.fresh(node.leaf.name, node.shape)
-                start = lowered.offsets[node.leaf.name]
-                symbols |= {next(iter(p))[0]: start + k for k, p in enumerate(_entries(lines[j]))}
-            elif isinstance(node.leaf, Constant):
-                lines[j] = domain.constant(node.leaf)
-            elif isinstance(node.op, Primitive):
-                lines[j] = node.op.apply(domain, *(lines[k] for k in node.inputs), **node.attrs)
-        for value in {frozenset(p.items()) for p in _entries(lines[line])}:
-            total = domain.ring.mul(total, dict(value))
+        for value in {frozenset(p.items()) for p in lines.entries(line)}:
+            total = lines.ring.mul(total, dict(value))
     except (SizeLimit, ZeroDivisionError):
         return ()
-    if not all(x in symbols for m in total for x in m):
+    if not all(x in lines.parameters for m in total for x in m):
         return ()
     return tuple(sorted(
         tuple((k, at.count(k)) for k in sorted(set(at)))
-        for at in ([symbols[x] for x in m] for m in total)))
-
-
-def _entries(line: Array) -> list[Polynomial]:
-    entries: list[Any] = line.reshape(-1).tolist()
-    return entries
+        for at in ([lines.parameters[x] for x in m] for m in total)))
 
 
 def _unscaled(search: Search, read: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

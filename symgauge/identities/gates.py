@@ -11,7 +11,7 @@ from collections.abc import Collection
 from fractions import Fraction
 
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE
-from symgauge.identities.terms import Form, form, number
+from symgauge.identities.terms import Form, form, leading, number
 from symgauge.program.build import Builder
 from symgauge.program.network import Network
 from symgauge.program.writer import Value
@@ -76,7 +76,7 @@ class OneStep:
         key = form(build, x)
         if not key:
             return build.apply("step", x)
-        lead = key[0][1]
+        lead, key = leading(key)
         factors = build.node(build.value(key[0][0])) if gate and len(key) == 1 else None
         if factors is not None and factors.op is not None and factors.op.law == "product" and (
                 len(set(factors.inputs)) > 1):
@@ -85,7 +85,7 @@ class OneStep:
             same = build.add(build.add(both, build.scale(two, -1)), 1)
             return same if lead > 0 else build.add(build.scale(same, -1), 1)
         first = lead, build.apply("step", x)
-        was, step = self._known.setdefault(tuple((i, c / lead) for i, c in key), first)
+        was, step = self._known.setdefault(key, first)
         if was * lead > 0:
             return step
         return build.add(build.scale(step, -1), 1) if gate else first[1]

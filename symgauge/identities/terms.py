@@ -76,6 +76,12 @@ def number(node_of: Callable[[int], Node], index: int) -> Fraction | None:
     return node.leaf.table[0]
 
 
+def leading(parts: Form) -> tuple[Fraction, Form]:
+    """The factor of the first term, and the form less it: what multiples have in common."""
+    lead = parts[0][1]
+    return lead, tuple((i, c / lead) for i, c in parts)
+
+
 def form(build: Builder, x: Value) -> Form:
     """The terms, numbers together; empty for a number alone."""
     found, total = dict[int, Fraction](), Fraction(0)

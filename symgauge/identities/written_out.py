@@ -23,7 +23,7 @@ from typing import NamedTuple
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.identities.gates import OneStep, gates
-from symgauge.identities.terms import Form, form, number, terms
+from symgauge.identities.terms import Form, form, leading, number, terms
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -197,17 +197,10 @@ class _Copy:
 
     def _complement(self, x: Value) -> Value | None:
         """u / (1 + u) where a line is 1 - 1 / (1 + u) with a positive u."""
-        build, found = self.build, terms(self.build, x)
-        one, rest = Fraction(0), []
-        for i, c in found.items():
-            value = self._number(build.value(i))
-            if value is None:
-                rest.append((i, c))
-            else:
-                one += c * value
-        if one != 1 or len(rest) != 1 or rest[0][1] != -1:
+        build, parts = self.build, form(self.build, x)
+        if len(parts) != 2 or parts[0][1] != -1 or parts[1] != (-1, Fraction(1)):
             return None
-        over = build.value(rest[0][0])
+        over = build.value(parts[0][0])
         node = build.node(over)
         if self._degree(node) != -1:
             return None
@@ -271,8 +264,8 @@ class _Copy:
         build, node = self.build, self.build.node(x)
         parts = form(build, x)
         if parts:
-            lead = parts[0][1]
-            was, root = self._roots.setdefault(tuple((i, c / lead) for i, c in parts), (lead, x))
+            lead, shape = leading(parts)
+            was, root = self._roots.setdefault(shape, (lead, x))
             s, t = (isqrt(abs(n)) for n in (lead / was).as_integer_ratio())
             if was != lead and Fraction(s, t)**2 == lead / was:
                 return build.scale(self.rsqrt(root), Fraction(t, s))

@@ -51,13 +51,15 @@ def needed_lines(network: Network) -> set[int]:
     return lines_below(network, network.outputs)
 
 
-def lines_below(network: Network, lines: Sequence[int]) -> set[int]:
-    """These lines and all that they are made of."""
+def lines_below(
+    network: Network, lines: Sequence[int], given: Collection[int] = ()
+) -> set[int]:
+    """These lines and all that they are made of, but for `given` lines and what these are of."""
     found: set[int] = set()
     stack = list(lines)
     while stack:
         i = stack.pop()
-        if i not in found:
+        if i not in found and i not in given:
             found.add(i)
             stack.extend(network.nodes[i].inputs)
     return found

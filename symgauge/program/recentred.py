@@ -29,16 +29,12 @@ class Recentred:
 
 def recentred(network: Network) -> Recentred:
     """The program in which every parameter that is always added to one number contains it."""
-    readers: dict[int, list[int]] = {}
-    for i, node in enumerate(network.nodes):
-        for j in set(node.inputs):
-            readers.setdefault(j, []).append(i)
     same = network.ops["reshape"]
     assert isinstance(same, NodeOp)
     nodes, offsets = list(network.nodes), dict(network.added)
     for w in network.parameter_nodes:
         leaf = network.nodes[w].leaf
-        sums = list(_sums(network, readers, w))
+        sums = list(_sums(network, w))
         found = {u for _, _, u in sums}
         u = found.pop() if len(found) == 1 else None
         if u is None or not isinstance(leaf, Parameter) or leaf.added:
@@ -51,19 +47,17 @@ def recentred(network: Network) -> Recentred:
     return Recentred(replace(network, nodes=tuple(nodes)), offsets)
 
 
-def _sums(
-    network: Network, readers: Mapping[int, list[int]], source: int
-) -> Iterator[tuple[int, int, Fraction | None]]:
+def _sums(network: Network, source: int) -> Iterator[tuple[int, int, Fraction | None]]:
     """What reads a line, entries of it moved perhaps, with the moved line and the number added.
 
     None where it adds none, or an output is read.
     """
     if source in network.outputs:
         yield source, source, None
-    for i in readers.get(source, ()):
+    for i in network.readers[source]:
         node = network.nodes[i]
         if isinstance(node.op, Structural) and len(node.inputs) == 1:
-            yield from _sums(network, readers, i)
+            yield from _sums(network, i)
         else:
             yield i, source, _added(network, i, source)
 

@@ -11,7 +11,7 @@ That is the dimension of the algebra; `stabiliser` says when the orbits have it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import prod
@@ -172,37 +172,46 @@ def polynomial(found: Found) -> tuple[str, dict[str, str]]:
 
     Legs of one role and one size share a symbol: layers show as numbers in front.
     """
-    from sympy import Add, Integer, Rational, Symbol, expand, sstr
+    from sympy import Symbol, expand, sstr
 
     named = _Symbols(found)
+
+    def size(leg: int, structure: Structure) -> Any:
+        return Symbol(named.of(leg, structure), positive=True)
+
+    return sstr(expand(counted(found, size))), named.meanings
+
+
+def counted(found: Found, size: Callable[[int, Structure], Any]) -> Any:
+    """The dimension with these sizes of legs, which may be symbols; not expanded.
+
+    `size` is asked of a leg and its structure, -1 - leg being the number of pairs of a leg that
+    turns as pairs. A size that does not enter is not asked for.
+    """
+    from sympy import Add, Integer, Rational
+
     terms: list[Any] = []  # added at once: each sum by itself would be sorted anew
-    structure = found.sliced
-
-    def size(leg: int) -> Any:
-        return Symbol(named.of(leg), positive=True)
-
     for s, _ in found.slices:
         term: Any = Integer(1)
         for leg in s.element.legs:
-            term = term * Symbol(named.of(leg, found.structure), positive=True)
+            term = term * size(leg, found.structure)
         terms.append(term)
     for s in found.families:
         if not s.traceless:
             continue
         each: Any = -Integer(s.family.kind.contains_scalars) + sum(
-            # a size that does not enter is given no symbol
-            Rational(c) * (size(s.leg)**k if k else 1)
+            Rational(c) * (size(s.leg, found.sliced)**k if k else 1)
             for k, c in enumerate(s.family.kind.polynomial) if c)
         for leg in s.copies:
-            each = each * size(leg)
+            each = each * size(leg, found.sliced)
         terms.append(each)
-    _, ranks = independent(structure, found.families)
+    _, ranks = independent(found.sliced, found.families)
     for (_, u), count in ranks.items():
         term = Integer(count)
         for leg in u:
-            term = term * (size(leg) - 1)
+            term = term * (size(leg, found.sliced) - 1)
         terms.append(term)
-    return sstr(expand(Add(*terms))), named.meanings
+    return Add(*terms)
 
 
 #: The letter of a size whose role begins with a word.
@@ -223,9 +232,8 @@ class _Symbols:
         self._given: dict[tuple[str, int], str] = {}
         self.meanings: dict[str, str] = {}
 
-    def of(self, leg: int, structure: Structure | None = None) -> str:
-        """The symbol of a leg of the sliced program, or of another."""
-        structure = structure or self.found.sliced
+    def of(self, leg: int, structure: Structure) -> str:
+        """The symbol of a leg of a program."""
         n = leg_size(structure, leg)
         if leg < 0:
             role, letter = "pairs of a rotary head", "f"

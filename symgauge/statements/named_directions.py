@@ -14,15 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import comb
 
-from symgauge.domains.polynomials import PolynomialDomain
-from symgauge.exact.polynomial import Polynomial, Ring, SizeLimit
-from symgauge.program.array import Array
-from symgauge.program.constant import Constant
-from symgauge.program.excerpt import lines_below
-from symgauge.program.leaf import Input, Parameter
+from symgauge.domains.polynomial_lines import PolynomialLines
+from symgauge.exact.polynomial import Polynomial, SizeLimit
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
-from symgauge.program.op import Primitive
 
 #: Degree, variables and number of the powers whose sums have a smaller dimension, that being it.
 DEFECTIVE = {(4, 3, 5): 14, (4, 4, 9): 34, (4, 5, 14): 69, (3, 5, 7): 34}
@@ -48,12 +43,13 @@ def named(network: Network, rank: int) -> str:
 
 def coefficients(lowered: Network) -> int | None:
     """The coefficients of the outputs as polynomials in the inputs; None where they are none."""
-    lines = _Lines(lowered)
+    lines = PolynomialLines(lowered, PRODUCTS)
     try:
         found = [p for i in lowered.outputs for p in lines.entries(i)]
     except (SizeLimit, ZeroDivisionError):
         return None
-    if any(x not in lines.known for p in found for m in p for x in m):
+    known = lines.inputs.union(lines.parameters)
+    if any(x not in known for p in found for m in p for x in m):
         return None
     return sum(len({tuple(x for x in m if x in lines.inputs) for m in p}) for p in found)
 
@@ -63,7 +59,7 @@ def _power_sum(lowered: Network) -> tuple[int, int, int] | None:
 
     With biases in l_k there is one more variable, the number 1.
     """
-    lines = _Lines(lowered)
+    lines = PolynomialLines(lowered, PRODUCTS)
     found = [i for i, n in enumerate(lowered.nodes) if n.op is not None and n.attrs.get(
         "exponent", 0) > 2 and n.op.law == "homogeneous" and lowered.reached[i]]
     if len(found) != 1:
@@ -86,7 +82,7 @@ def _power_sum(lowered: Network) -> tuple[int, int, int] | None:
 
 
 def _free(
-    p: Polynomial, variables: Iterable[int], lines: _Lines, used: list[int]
+    p: Polynomial, variables: Iterable[int], lines: PolynomialLines, used: list[int]
 ) -> list[tuple[int, ...] | None]:
     """The variables that a sum of different parameters times one or none each has, () for none.
 
@@ -100,46 +96,3 @@ def _free(
         found.append(tuple(x for x in m if x in chosen) if single else None)
         used += rest
     return found
-
-
-class _Lines:
-    """Lines of a program of primitives as polynomials in its inputs and parameters."""
-
-    def __init__(self, lowered: Network) -> None:
-        self._network, self._domain = lowered, PolynomialDomain(Ring(PRODUCTS))
-        self._lines: dict[int, Array] = {}
-        self.inputs: set[int] = set()
-        self.parameters: set[int] = set()
-
-    @property
-    def known(self) -> set[int]:
-        """The symbols of leaves."""
-        return self.inputs | self.parameters
-
-    def entries(self, line: int) -> list[Polynomial]:
-        """The entries of a line. Raises SizeLimit where they are too long."""
-        for j in sorted(lines_below(self._network, [line])):
-            node = self._network.nodes[j]
-            if j in self._lines:
-                continue
-            if isinstance(node.leaf, Constant):
-                self._lines[j] = self._domain.constant(node.leaf)
-            elif isinstance(node.leaf, (Parameter, Input)):
-                into = self.parameters if isinstance(node.leaf, Parameter) else self.inputs
-                self._lines[j], symbols = self._fresh(node.leaf.name, node.shape)
-                into |= symbols
-            elif isinstance(node.op, Primitive):
-                xs = (self._lines[k] for k in node.inputs)
-                self._lines[j] = node.op.apply(self._domain, *xs, **node.attrs)
-        found: list[Polynomial] = list(self._lines[line].reshape(-1))
-        return found
-
-    def replaced(self, line: int) -> set[int]:
-        """Symbols for the entries of a line, which are what others read of it from now on."""
-        shape = self._network.nodes[line].shape
-        self._lines[line], symbols = self._fresh(f"line {line}", shape)
-        return symbols
-
-    def _fresh(self, name: str, shape: tuple[int, ...]) -> tuple[Array, set[int]]:
-        line = self._domain.fresh(name, shape)
-        return line, {next(iter(p))[0] for p in line.reshape(-1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Input
 from symgauge.program.network import Network
 from symgauge.spaces.structure import Structure
@@ -44,13 +45,5 @@ def cut_of(structure: Structure) -> Cut | None:
 
 def _alone(network: Network, cut: int) -> bool:
     """Whether no input reaches an output beside a line."""
-    stack, met = list(network.outputs), {cut}
-    while stack:
-        i = stack.pop()
-        if i in met:
-            continue
-        met.add(i)
-        if isinstance(network.nodes[i].leaf, Input):
-            return False
-        stack += network.nodes[i].inputs
-    return True
+    return not any(isinstance(network.nodes[i].leaf, Input) for i in lines_below(
+        network, network.outputs, [cut]))
