@@ -23,7 +23,7 @@ TERMS = 1_000_000
 BRACKETS = 1024
 #: A degree from which no closure is sought beyond fields of that degree, and the terms of all such
 #: fields together above which brackets are not made at all.
-HIGH, LONG = 4, 500
+HIGH, LONG = 4, 5000
 
 
 @dataclass(frozen=True)

@@ -365,6 +365,26 @@ def test_radical(basis: list[VectorField], radical: int) -> None:
     assert radical_dimension(_constants(basis), len(basis), FIELD) == radical
 
 
+def test_rotations_through_the_gains_of_two_norms_close_however_long_they_are() -> None:
+    """SO(5) that acts on 60 columns through diag(gamma)^-1 g diag(gamma): degree 5, 1200 terms."""
+    n, columns = 5, 60
+
+    def rotation(i: int, j: int) -> VectorField:
+        gains = ((columns * n + i, -2), (columns * n + j, 2))
+        back = ((columns * n + i, 2), (columns * n + j, -2))
+        return VectorField.collect(
+            entry
+            for c in range(columns)
+            for entry in ((c * n + i, tuple(sorted(((c * n + j, 1), *gains))), ONE),
+                          (c * n + j, tuple(sorted(((c * n + i, 1), *back))), -ONE))
+        )
+
+    basis = [rotation(i, j) for i in range(n) for j in range(i)]
+    constants = structure_constants(basis, FIELD).constants
+    assert constants is not None and len(constants) == 30
+    assert radical_dimension(constants, len(basis), FIELD) == 0
+
+
 def test_close_adds_the_brackets_that_are_missing() -> None:
     start = [unit(0, 1), unit(1, 0)]
     assert structure_constants(start, FIELD).escapes == (1, 0)
