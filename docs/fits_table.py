@@ -1,32 +1,40 @@
 """The table of fits in docs/all_sizes.rst: every architecture of the zoo, families of transformers.
 
-    python docs/fits_table.py [TARGET...] > docs/fits.inc        # all rows: an hour of processor
+    python docs/fits_table.py [--seconds N] [TARGET...] > docs/fits.inc   # all: an hour
 
-Each row is one command, `symgauge fit TARGET --sizes ... --seconds SECONDS`: no size is begun later
-than that, and the command ends after LIMIT seconds of processor.
+Each row is one command, `symgauge fit TARGET --sizes ... --seconds N` (SECONDS): no size is begun
+later than that, and the command ends after LIMIT seconds of processor.
 Of an architecture with more than three sizes the first two are varied, of a transformers family the
-vocabulary and the width of the MLP; SIZES says for some where the fit starts and what it varies. A
-row that does not end, or of which a fresh size is not certified, says so.
+vocabulary and the width of the MLP, where these change the number of parameters, or the number of
+tokens; SIZES says for some where the fit starts and what it varies. A row that does not end, or of
+which a fresh size is not certified, says so.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from symgauge.capture.target import Target
 from symgauge.cli.inputs import target_of
 from symgauge.errors import SymgaugeError
+from symgauge.fits.sizes import parameters
 from symgauge.zoo import names
 
 from transformers_table import TYPES
 
 #: Seconds of the processor after which no size is begun, and for one command.
 SECONDS, LIMIT = 90, 150
-INNER = ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "hidden_dim", "expand")
-VOCABULARY = ("vocab_size",)
+#: Names of sizes that are varied in a transformers family: one of each, the first that counts.
+VARIED = (
+    ("vocab_size",),
+    ("intermediate_size", "moe_intermediate_size", "n_inner", "ffn_dim", "d_ff", "dff",
+     "hidden_dim", "decoder_ffn_dim", "state_size", "tokens"))
 #: Where the fit of a target starts (--set), and the sizes that it varies, where these are others.
 SIZES: dict[str, tuple[dict[str, object], str]] = {
     "decoder_block": (
@@ -56,9 +64,13 @@ HEAD = """.. list-table::
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*")
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    asked = parser.parse_args()
     sys.stdout.write(HEAD)
-    for target in sys.argv[1:] or [*names(), *(f"hf:{name}" for name in TYPES)]:
-        cells = row(target)
+    for target in asked.targets or [*names(), *(f"hf:{name}" for name in TYPES)]:
+        cells = row(target, asked.seconds)
         lines = ["   * - ", *["     - "] * len(cells)]
         sys.stdout.write("".join(
             (line + cell).rstrip() + "\n"
@@ -66,9 +78,9 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def row(target: str) -> list[str]:
+def row(target: str, most: int) -> list[str]:
     """The cells of one target, but for its name."""
-    found, said, seconds = fitted(target)
+    found, said, seconds = fitted(target, most)
     if found is None:
         return [f"none: {said}", "", "", f"{seconds:.0f}"]
     if len(found["points"]) == 1:
@@ -95,7 +107,8 @@ def at(names: list[str], values: list[Any]) -> str:
 def fitted_on(found: dict[str, Any]) -> str:
     """How many sizes a polynomial runs through, and from where to where."""
     return f"{len(found['points'])} sizes: " + ", ".join(
-        f"{n} {r[0]} to {r[-1]}" for n, r in zip(found["names"], found["ranges"], strict=True))
+        f"{n} {r[0]} to {r[-1]}" for n, r in zip(found["names"], found["ranges"], strict=True)
+    ) + "".join(f"; no time to vary {n}" for n in found["untried"])
 
 
 def fresh(found: dict[str, Any]) -> list[str]:
@@ -115,21 +128,30 @@ def options(target: str) -> list[str]:
 def chosen(target: str) -> list[str]:
     """The sizes to vary; none: all of them."""
     try:
-        known = target_of(target, []).sizes
+        model = target_of(target, [])
     except SymgaugeError:
         return []
     if target.startswith("hf:"):
-        two = (next((n for n in known if n.split("__")[-1] in words), "")
-               for words in (VOCABULARY, INNER))
-        return [n for n in two if n]
-    whole = [n for n, v in known.items() if isinstance(v, int) and not isinstance(v, bool)]
+        return [n for words in VARIED if (n := counted(model, words))]
+    whole = [n for n, v in model.sizes.items() if isinstance(v, int) and not isinstance(v, bool)]
     return whole[:2] if len(whole) > 3 else []
 
 
-def fitted(target: str) -> tuple[dict[str, Any] | None, str, float]:
+def counted(model: Target, words: Sequence[str]) -> str:
+    """The first size of these names that changes the number of parameters; tokens change none."""
+    here = parameters(model, {})
+    for word in words:
+        for name, value in model.sizes.items():
+            if name.split("__")[-1] == word and isinstance(value, int) and (
+                    word == "tokens" or parameters(model, {name: value + 1}) not in (None, here)):
+                return name
+    return ""
+
+
+def fitted(target: str, most: int) -> tuple[dict[str, Any] | None, str, float]:
     """The record of a fit or the reason why there is none, and its seconds."""
     command = [sys.executable, "-m", "symgauge", "fit", target, "--json",
-               "--seconds", str(SECONDS), *options(target)]
+               "--seconds", str(most), *options(target)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         command, capture_output=True, text=True, check=False,

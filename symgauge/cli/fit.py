@@ -35,7 +35,8 @@ def register(commands: Commands) -> argparse.ArgumentParser:
     parser.add_argument("--sizes", metavar="A,B,...",
                         help="the sizes to vary (default: all that are integers)")
     parser.add_argument("--seconds", metavar="N", type=natural,
-                        help="begin no further size after N seconds of the processor")
+                        help="begin no further size after N seconds of the processor, fresh ones "
+                        "included: where that is short, the first of --sizes alone are varied")
     parser.add_argument("--at", metavar="A=N,...",
                         help="what the polynomial says at these sizes, the others as they are "
                         "published (in FULL); --at full: all of them")
@@ -91,6 +92,9 @@ def _lines(found: Fit, there: Point | None) -> Iterator[str]:
     yield f"fitted on {len(found.points)} certified sizes, not proved; " + ", ".join(
         f"{n} in {{{', '.join(map(str, r))}}}"
         for n, r in zip(found.names, found.ranges, strict=True))
+    if found.untried:
+        yield (f"the time was over (--seconds) before {', '.join(found.untried)} could be varied: "
+               "fitted at the size of the start alone")
     if there is not None:
         yield (f"at {_said(found.names, there)}: {found.polynomial(there)}, "
                f"fitted on {len(found.points)} sizes, not proved")
@@ -125,5 +129,6 @@ def _record(found: Fit, kept: Sequence[str], there: Point | None) -> dict[str, A
             for p in found.predictions],
         "beyond": [{"size": n, "value": v, "redundancy": r} for n, v, r in found.beyond],
         "open": [list(p) for p in found.open], "kept": list(kept),
+        "untried": list(found.untried),
         "sides": [_record(side, (), there) for side in found.sides],
     }

@@ -26,6 +26,10 @@ SPARE = 3
 CORNERS = 0.6
 
 
+class _NoTimeError(Exception):
+    """The time was over before the certified sizes settled all coefficients."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """The polynomial, what it was fitted on, and how it predicts."""
@@ -48,6 +52,8 @@ class Fit:
     sides: tuple[Fit, ...] = ()
     #: Sizes at which the polynomial is asked for, however far.
     asked: Point | None = None
+    #: Sizes that stay as they are because the time was over.
+    untried: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -64,8 +70,9 @@ def fit(
 
     `derive` gives the redundancy at a point or None where there is no network of these sizes;
     `cost` its number of parameters: small ones come first; once `late` no size is derived, and what
-    is certified by then is fitted. Raises BadInputError where no polynomial of degree up to 3 in
-    each size runs through what was certified.
+    is certified by then is fitted, in fewer sizes where it does not settle all. Raises
+    BadInputError where no polynomial of degree up to 3 in each size runs through what was
+    certified.
     """
     search = Search(tuple(names), tuple(map(tuple, values)), start, derive, cost, progress, late)
     found = _fit(search)
@@ -99,12 +106,23 @@ def _fit(search: Search) -> Fit:
             "at the sizes that the fit starts from the sandwich does not close: choose others with "
             "--set, or look at symgauge derive")
     lines = [search.line(i) for i in range(len(names))]
-    ranges, degrees = tuple(r for r, _ in lines), [d for _, d in lines]
-    together = {
-        (i, j) for i, j in combinations(range(len(names)), 2)
-        if degrees[i] and degrees[j] and _meet(search, i, j, ranges)}
-    chosen = list(monomials(degrees, together))
-    polynomial, points = _fitted(search, ranges, chosen)
+    dropped: set[int] = set()
+    while True:
+        ranges, degrees = tuple(r for r, _ in lines), [d for _, d in lines]
+        together = {
+            (i, j) for i, j in combinations(range(len(names)), 2)
+            if degrees[i] and degrees[j] and _meet(search, i, j, ranges)}
+        chosen = list(monomials(degrees, together))
+        try:
+            polynomial, points = _fitted(search, ranges, chosen)
+            break
+        except _NoTimeError:  # at the start alone one size settles all
+            dropped.add(last := max(i for i, d in enumerate(degrees) if d))
+            lines[last] = (start[last],), 0
+    untried = tuple(
+        n for i, n in enumerate(names)
+        if i in dropped or len(ranges[i]) == 1 and any(
+            search.moved({i: v}) not in search.known for v in search.values[i]))
     ranges = tuple(search.grown(i, r, polynomial) for i, r in enumerate(ranges))
     while (outside := _corner_outside(search, ranges, polynomial)) is not None:
         ranges = outside
@@ -114,7 +132,8 @@ def _fit(search: Search) -> Fit:
     tried = len(search.known) - before
     still = tuple(p for p, m in search.known.items() if m is not None and not m.certified)
     return Fit(
-        names, start, polynomial, points, fresh, tried, still, ranges, tuple(search.beyond))
+        names, start, polynomial, points, fresh, tried, still, ranges, tuple(search.beyond),
+        untried=untried)
 
 
 def _meet(search: Search, i: int, j: int, ranges: Sequence[Sequence[int]]) -> bool:
@@ -195,10 +214,11 @@ def _settled(
             points = within()
             known = rank(chosen, list(points))
     if known < len(chosen):
+        if search.late(SETTLED):
+            raise _NoTimeError
         raise BadInputError(
             f"{len(points)} certified sizes settle {known} of {len(chosen)} coefficients and there "
-            f"{'is no time for' if search.late(SETTLED) else 'are no'} more: vary fewer sizes with "
-            "--sizes")
+            "are no more: vary fewer sizes with --sizes")
     spare = len(points) - known
     for p in left[:-FRESH]:  # some are left to be predicted
         if spare >= SPARE:

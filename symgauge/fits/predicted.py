@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 
 from symgauge.fits.polynomial import Point, Polynomial
-from symgauge.fits.search import Search
+from symgauge.fits.search import SETTLED, Search
 
 #: Predictions, and fresh sizes among which the cheapest is chosen.
 FRESH, MANY = 2, 64
@@ -34,8 +34,8 @@ def predicted(
 ) -> tuple[Prediction, ...]:
     """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
 
-    The cheapest of these and one of middle cost; others where these cannot be certified, then
-    sizes above all that were looked at.
+    The cheapest of these and one of middle cost, unless time is short; others where these cannot
+    be certified, then sizes above all that were looked at.
     """
     def changed(p: Point) -> int:
         return sum(x != y for x, y in zip(p, search.start, strict=True))
@@ -44,7 +44,7 @@ def predicted(
     left.sort(key=lambda p: (-changed(p), search.cost(p)))
     most = [p for p in left if changed(p) == changed(left[0])]
     found: list[Prediction] = []
-    middle = most[len(most) // 2:len(most) // 2 + 1]
+    middle = [] if search.late(SETTLED) else most[len(most) // 2:len(most) // 2 + 1]
     for p in dict.fromkeys([*left[:1], *middle, *left, *_above(search, ranges)]):
         if len(found) == FRESH:
             break

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from symgauge.errors import BadInputError, SizeError, SymgaugeError
 from symgauge.fits.fit import Fit, fit
 from symgauge.fits.polynomial import Point
+from symgauge.fits.predicted import FRESH
 from symgauge.fits.search import Measured
 from symgauge.fits.sizes import Size, at_sizes, chosen, parameters, varied
 from symgauge.progress import Progress, silent
@@ -29,10 +30,11 @@ def fit_target(
     """The polynomial around the TARGET's sizes, and why some sizes were not varied.
 
     `names`: the sizes to vary (all integer ones); `seconds` of the processor after which no further
-    size is derived; `at`: sizes at which the polynomial is asked for, those not named as published
-    (in FULL) or, without, as they are. Raises SizeError for a name that is no size and a value of
-    `at` that the variables do not take, BadInputError where nothing can be varied or no polynomial
-    fits, and what a derivation raises at the sizes of the TARGET itself.
+    size is derived, of which so much is kept that fresh sizes are begun; `at`: sizes at which the
+    polynomial is asked for, those not named as published (in FULL) or, without, as they are. Raises
+    SizeError for a name that is no size and a value of `at` that the variables do not take,
+    BadInputError where nothing can be varied or no polynomial fits, and what a derivation raises at
+    the sizes of the TARGET itself.
     """
     from symgauge.derivation.derive import Asked, captured_target, claim_of_target
 
@@ -52,8 +54,11 @@ def fit_target(
             f"{target.text} has no integer size that takes three values near its own"
             + (": " + "; ".join(kept) if kept else ""))
     start, far = at_sizes(sizes, target.sizes), None if there is None else at_sizes(sizes, there)
+    longest = 0.0
 
     def derive(point: Point) -> Measured | None:
+        nonlocal longest
+        before = time.process_time()
         try:
             found = claim_of_target(
                 target.at(chosen(sizes, point)), output=output, observable=observable)
@@ -61,13 +66,20 @@ def fit_target(
             if point == start:
                 raise
             return None
+        finally:
+            longest = max(longest, time.process_time() - before)
         return Measured(found.redundancy, found.verdict is Verdict.PROVED)
 
     def cost(point: Point) -> int:
         return parameters(target, chosen(sizes, point)) or 0
 
     def late(share: float) -> bool:
-        return seconds is not None and time.process_time() - begun > share * seconds
+        if seconds is None:
+            return False
+        spent = time.process_time() - begun
+        # what is begun before the fresh sizes ends in time for these
+        return spent > share * seconds or (
+            share < 1 and spent + (1 + FRESH) * longest > seconds)
 
     labels, values = [s.label for s in sizes], [s.values for s in sizes]
     found = fit(labels, values, start, derive, cost, progress, late)

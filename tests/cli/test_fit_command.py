@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from symgauge.cli.main import main
+from symgauge.fits import target
+from symgauge.fits.fit import Fit, fit
+from symgauge.fits.search import Measured
 from symgauge.zoo.glu import FULL
 
 #: Beyond two units a ReLU net, below a linear map; `inputs` takes one value.
@@ -61,6 +64,26 @@ def test_a_side_without_a_fresh_size_says_so(
     text = capsys.readouterr().out
     assert text.count("as predicted") == 2
     assert "no fresh size was tried" in text and "of 2 fresh" not in text
+
+
+def test_what_there_was_no_time_for_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first_alone(*_: object, **__: object) -> tuple[Fit, list[str]]:
+        sizes: list[tuple[int, ...]] = []
+
+        def derive(at: tuple[int, ...]) -> Measured:
+            sizes.append(at)
+            return Measured(at[0], True)
+
+        return fit(("h", "d"), ((1, 2, 3), (1, 2, 3)), (2, 2), derive, sum,
+                   late=lambda share: share < 1 and len(sizes) > 2), []
+
+    monkeypatch.setattr(target, "fit_target", first_alone)
+    assert main(["fit", "glu", "--seconds", "9"]) == 0
+    assert "was over (--seconds) before d could be varied" in capsys.readouterr().out
+    main(["fit", "glu", "--json"])
+    assert json.loads(capsys.readouterr().out)["untried"] == ["d"]
 
 
 def test_what_does_not_vary_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

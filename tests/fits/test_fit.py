@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
+from symgauge.capture.target import Target
 from symgauge.errors import BadInputError
 from symgauge.fits.fit import Fit, fit
 from symgauge.fits.polynomial import Polynomial, degree, through
@@ -123,15 +125,54 @@ def test_a_fit_without_time_takes_what_is_certified() -> None:
     short = fit(NAMES[:2], VALUES[:2], START[:2], derive, sum, late=late)
     assert str(short.polynomial) == "d + 2*h" and short.holds and len(sizes) <= 14
     assert len(short.ranges[0]) + len(short.ranges[1]) < 11
-    sizes.clear()
-    with pytest.raises(BadInputError, match="no time for"):
-        fit(NAMES[:2], VALUES[:2], START[:2], lambda p: derive(p) and Measured(p[0] * p[1], True),
-            sum, late=lambda share: len(sizes) >= 6 * share)
+    assert not short.untried
+
+
+@pytest.mark.parametrize(("most", "polynomial", "untried"), [
+    (6, "2*d", ("h",)), (3, "2*d", ("h",)), (12, "d*h", ())],
+    ids=["before all coefficients are settled", "before the second line", "enough"])
+def test_without_time_for_all_sizes_the_first_are_fitted(
+    most: int, polynomial: str, untried: tuple[str, ...]
+) -> None:
+    """d h from (3, 2): two lines do not settle it, one settles 2 d."""
+    sizes: list[tuple[int, ...]] = []
+
+    def derive(point: tuple[int, ...]) -> Measured:
+        sizes.append(point)
+        return Measured(point[0] * point[1], True)
+
+    found = fit(NAMES[:2], VALUES[:2], START[:2], derive, sum,
+                late=lambda share: len(sizes) >= most * (1 if share == 1 else 0.8))
+    assert (str(found.polynomial), found.untried) == (polynomial, untried)
+    assert all(p[1] == 2 for p in found.points) == bool(untried)
+    assert all(p.at[1] == 2 for p in found.predictions) or not untried
+
+
+@pytest.mark.parametrize("each", [9, 11, 13])
+def test_time_is_kept_for_fresh_sizes(each: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A size that takes 9, 11 or 13 of 60 seconds: both fresh ones are begun in time."""
+    from symgauge.capture import load_target
+    from symgauge.derivation import derive
+    from symgauge.fits import target
+    from symgauge.verdict import Verdict
+    from symgauge.zoo import load
+
+    clock = [0]
+
+    def derived(there: Target, **rest: object) -> SimpleNamespace:
+        clock[0] += each
+        return SimpleNamespace(
+            redundancy=there.sizes["hidden_features"], verdict=Verdict.PROVED)
+
+    monkeypatch.setattr(derive, "claim_of_target", derived)
+    monkeypatch.setattr(target, "time", SimpleNamespace(process_time=lambda: clock[0]))
+    found, _ = target.fit_target(
+        load_target("glu", load, {}), ["in_features", "hidden_features"], seconds=60)
+    assert found.holds and clock[0] <= 60 + each
 
 
 def test_the_sizes_of_a_point_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A vocabulary that varies is no small one that a derivation may exchange for a larger one."""
-    from symgauge.capture.target import Target
     from symgauge.derivation import derive
     from symgauge.errors import UndecidedError
     from symgauge.fits.target import fit_target
