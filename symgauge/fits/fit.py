@@ -123,6 +123,8 @@ def _fit(search: Search) -> Fit:
         n for i, n in enumerate(names)
         if i in dropped or len(ranges[i]) == 1 and any(
             search.moved({i: v}) not in search.known for v in search.values[i]))
+    if len(untried) == len(names):
+        raise BadInputError("the time was over before one size was varied: give it more")
     ranges = tuple(search.grown(i, r, polynomial) for i, r in enumerate(ranges))
     while (outside := _corner_outside(search, ranges, polynomial)) is not None:
         ranges = outside

@@ -70,12 +70,12 @@ def _fresh(search: Search, ranges: Sequence[Sequence[int]]) -> list[Point]:
 def _above(search: Search, ranges: Sequence[Sequence[int]]) -> Iterator[Point]:
     """Sizes just above the greatest value of a range, one entry changed.
 
-    What ended the range was looked at: a bound, or a size without a certificate.
+    What ended the range was looked at: a bound, or a size without a certificate. Of a size that
+    stays as it is the polynomial says nothing.
     """
     for i, values in enumerate(ranges):
-        step = values[-1] - values[-2] if len(values) > 1 else 1
-        for k in range(1, FRESH + 1):
-            point = search.moved({i: values[-1] + k * step})
+        for k in range(1, FRESH + 1 if len(values) > 1 else 0):
+            point = search.moved({i: values[-1] + k * (values[-1] - values[-2])})
             if point in search.known:
                 break
             yield point

@@ -148,6 +148,27 @@ def test_without_time_for_all_sizes_the_first_are_fitted(
     assert all(p.at[1] == 2 for p in found.predictions) or not untried
 
 
+def test_of_a_size_that_stays_as_it_is_nothing_is_predicted() -> None:
+    """d h where d ends at 6 and there is no time for h: 2 d says nothing of h = 3."""
+    sizes: list[tuple[int, ...]] = []
+
+    def derive(point: tuple[int, ...]) -> Measured:
+        sizes.append(point)
+        return Measured(point[0] * point[1], point[0] < 7)
+
+    found = fit(NAMES[:2], ((1, 2, 3, 4, 5, 6), (1, 2, 3)), (3, 2), derive, sum,
+                late=lambda share: share < 1 and len(sizes) >= (6 if share < 0.5 else 3))
+    assert found.untried == ("h",) and found.ranges[0] == (1, 2, 3, 4, 5, 6)
+    assert not found.predictions and found.tried == 2 and all(p[1] == 2 for p in sizes)
+
+
+def test_without_time_for_any_size_there_is_no_fit() -> None:
+    sizes: list[tuple[int, ...]] = []
+    with pytest.raises(BadInputError, match="time was over before one size was varied"):
+        fit(NAMES, VALUES, START, lambda p: sizes.append(p) or Measured(sum(p), True), sum,
+            late=lambda share: share < 1 and len(sizes) > 0)
+
+
 @pytest.mark.parametrize("each", [9, 11, 13])
 def test_time_is_kept_for_fresh_sizes(each: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A size that takes 9, 11 or 13 of 60 seconds: both fresh ones are begun in time."""
