@@ -34,15 +34,17 @@ def predicted(
 ) -> tuple[Prediction, ...]:
     """Fresh sizes, certified after they were predicted, with as many entries changed as can be.
 
-    The cheapest of these and one of middle cost, unless time is short; others where these cannot
-    be certified, then sizes above all that were looked at.
+    The cheapest of these and, unless time is short, one of middle cost, of those that cost no more
+    than what was certified; others where these cannot be certified, then sizes above all that were
+    looked at.
     """
     def changed(p: Point) -> int:
         return sum(x != y for x, y in zip(p, search.start, strict=True))
 
     left = [p for p in _fresh(search, ranges) if p not in search.known]
     left.sort(key=lambda p: (-changed(p), search.cost(p)))
-    most = [p for p in left if changed(p) == changed(left[0])]
+    closed = max(search.cost(p) for p, m in search.known.items() if m is not None and m.certified)
+    most = [p for p in left if changed(p) == changed(left[0]) and search.cost(p) <= closed]
     found: list[Prediction] = []
     middle = [] if search.late(SETTLED) else most[len(most) // 2:len(most) // 2 + 1]
     for p in dict.fromkeys([*left[:1], *middle, *left, *_above(search, ranges)]):

@@ -162,6 +162,12 @@ def test_of_a_size_that_stays_as_it_is_nothing_is_predicted() -> None:
     assert not found.predictions and found.tried == 2 and all(p[1] == 2 for p in sizes)
 
 
+def test_fresh_sizes_cost_no_more_than_what_was_certified() -> None:
+    """Certificates up to d + h + n = 9, which single lines reach: no fresh size is beyond."""
+    found = fit(NAMES, VALUES, (1, 1, 2), lambda p: Measured(sum(p), sum(p) <= 9), sum)
+    assert found.holds and found.tried == 2 and not found.open
+
+
 def test_without_time_for_any_size_there_is_no_fit() -> None:
     sizes: list[tuple[int, ...]] = []
     with pytest.raises(BadInputError, match="time was over before one size was varied"):
