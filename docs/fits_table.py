@@ -1,4 +1,4 @@
-"""The table of fits in docs/all_sizes.rst: every architecture of the zoo, families of transformers.
+"""The table of fits in docs/all_sizes.rst: the zoo, families of transformers, modules of torch.
 
     python docs/fits_table.py [--seconds N] [TARGET...] > docs/fits.inc   # all: an hour
 
@@ -49,7 +49,11 @@ SIZES: dict[str, tuple[dict[str, object], str]] = {
         "hidden_size,intermediate_size,num_heads,num_kv_heads,head_dim"),
     "neural_ode": ({"width": 6, "out_features": 6}, "in_features,augment_dim,width,out_features"),
     "rotary_attention": ({"embed_dim": 12}, "num_heads,num_kv_heads,head_dim"),
+    # 16 s for each size
+    "hf:roberta": ({}, "intermediate_size"),
 }
+#: Modules that a person writes with torch alone.
+MODULES = tuple(f"tests/data/families.py:{n}" for n in ("nanogpt", "resnet"))
 HEAD = """.. list-table::
    :header-rows: 1
    :widths: auto
@@ -69,7 +73,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=SECONDS)
     asked = parser.parse_args()
     sys.stdout.write(HEAD)
-    for target in asked.targets or [*names(), *(f"hf:{name}" for name in TYPES)]:
+    for target in asked.targets or [*names(), *(f"hf:{name}" for name in TYPES), *MODULES]:
         cells = row(target, asked.seconds)
         lines = ["   * - ", *["     - "] * len(cells)]
         sys.stdout.write("".join(
