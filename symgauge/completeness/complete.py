@@ -8,9 +8,9 @@ from enum import StrEnum
 import numpy as np
 from sympy import expand
 
-from symgauge.converse.facts import FACTS
+from symgauge.facts import FACTS
 from symgauge.completeness.families import dimension_in
-from symgauge.converse.ledger import Step
+from symgauge.facts.ledger import Step
 from symgauge.completeness.names import Names
 from symgauge.sums.sizes import Size, Sizes
 from symgauge.converse.sweep import UNMET, Outcome, sweep

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sympy import Integer, expand
 
 from symgauge.converse.bound import Bound, Matrices
-from symgauge.converse.facts.chain import BIAS, biases, is_own
-from symgauge.converse.facts.ends import TOKENS
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.chain import BIAS, biases, is_own
+from symgauge.facts.ends import TOKENS
+from symgauge.facts.ledger import Ledger
 from symgauge.sums.sizes import Condition, Size
 from symgauge.program.moves import Address
 from symgauge.program.network import Network

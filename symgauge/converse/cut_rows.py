@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from symgauge.converse.asked import Asked
-from symgauge.converse.facts.attention import pattern
-from symgauge.converse.facts.stream import ROWS
+from symgauge.facts.asked import Asked
+from symgauge.facts.attention import pattern
+from symgauge.facts.stream import ROWS
 from symgauge.converse.part import Part
 from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Weight

@@ -9,11 +9,11 @@ from sympy import Integer
 
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
-from symgauge.converse.facts import attention
-from symgauge.converse.facts.chain import chain, is_full, is_own, width
-from symgauge.converse.facts.norms import between, read_all, reading
-from symgauge.converse.facts.stream import HEAD, HEAD_NORM, NORM_OUT, NORMED_UNITS
-from symgauge.converse.facts.units import EXPONENTIAL, units
+from symgauge.facts import attention
+from symgauge.facts.chain import chain, is_full, is_own, width
+from symgauge.facts.norms import between, read_all, reading
+from symgauge.facts.stream import HEAD, HEAD_NORM, NORM_OUT, NORMED_UNITS
+from symgauge.facts.units import EXPONENTIAL, units
 from symgauge.converse.post_norm import PostNorm, is_post
 from symgauge.sums.sizes import Size
 from symgauge.converse.stream import Stream

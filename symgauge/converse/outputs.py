@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symgauge.converse.context import Context
-from symgauge.converse.facts.chain import is_own
-from symgauge.converse.facts.norms import READ
+from symgauge.facts.chain import is_own
+from symgauge.facts.norms import READ
 from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Parameter
 from symgauge.program.network import Network

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
-from symgauge.converse.facts.stream import HEAD_NORM, NORM_OF_BLOCK, SKIP
+from symgauge.facts.stream import HEAD_NORM, NORM_OF_BLOCK, SKIP
 from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Factors, Gain, Term, Weight
 from symgauge.sums.bases import Base, Gated, Mixing, Norm, Units

@@ -9,9 +9,9 @@ from sympy import Integer
 
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
-from symgauge.converse.facts import attention
-from symgauge.converse.facts.chain import chain, is_own
-from symgauge.converse.facts.stream import POST_NORM
+from symgauge.facts import attention
+from symgauge.facts.chain import chain, is_own
+from symgauge.facts.stream import POST_NORM
 from symgauge.converse.part import Part, part_of
 from symgauge.sums.sizes import Size
 from symgauge.converse.start import start

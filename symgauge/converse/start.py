@@ -6,9 +6,9 @@ from sympy import Integer
 
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
-from symgauge.converse.facts.ends import TOKENS
-from symgauge.converse.facts.stream import HEAD_NORM, START
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.ends import TOKENS
+from symgauge.facts.stream import HEAD_NORM, START
+from symgauge.facts.ledger import Ledger
 from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Bias, Term, Weight
 from symgauge.sums.bases import Source

@@ -10,14 +10,14 @@ from sympy import Integer
 from symgauge.sums.affine import Affine, Bias, Factors, Term, Weight
 from symgauge.sums.bases import Base, Gated, Mixing, Norm, Source, Units
 from symgauge.converse.bound import Bound, Matrices
-from symgauge.converse.facts import attention
-from symgauge.converse.facts.chain import BIAS, chain, chain_gains, is_full, is_own
+from symgauge.facts import attention
+from symgauge.facts.chain import BIAS, chain, chain_gains, is_full, is_own
 from symgauge.converse.context import Context
 from symgauge.converse.cut_rows import seen_by_last
-from symgauge.converse.facts.experts import EXPERTS, differences, experts
-from symgauge.converse.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
-from symgauge.converse.facts.norms import READ, Reading, read_all, reading
-from symgauge.converse.facts.units import gated, units
+from symgauge.facts.experts import EXPERTS, differences, experts
+from symgauge.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
+from symgauge.facts.norms import READ, Reading, read_all, reading
+from symgauge.facts.units import gated, units
 from symgauge.converse.part import Part, behind_norm, part_of
 from symgauge.sums.sizes import Size
 from symgauge.converse.start import count_shift, start

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from sympy import Add, Integer, expand
 
 from symgauge.converse.context import Context
-from symgauge.converse.facts.chain import BIAS, CHAIN, chain, width
-from symgauge.converse.facts.ends import OUTPUTS, TABLE
-from symgauge.converse.facts.experts import EXPERTS, differences, experts, listed
-from symgauge.converse.facts.stream import HEAD
-from symgauge.converse.facts.units import EXPONENTIAL, gated, units
+from symgauge.facts.chain import BIAS, CHAIN, chain, width
+from symgauge.facts.ends import OUTPUTS, TABLE
+from symgauge.facts.experts import EXPERTS, differences, experts, listed
+from symgauge.facts.stream import HEAD
+from symgauge.facts.units import EXPONENTIAL, gated, units
 from symgauge.converse.heads import alone, norm, plain_head
 from symgauge.converse.bound import Bound
-from symgauge.converse.ledger import Ledger, Step
+from symgauge.facts.ledger import Ledger, Step
 from symgauge.converse.outputs import beside_a_norm, untold
 from symgauge.sums.sizes import Condition, Size
 from symgauge.converse.stream import Stream

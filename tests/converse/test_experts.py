@@ -172,7 +172,7 @@ def test_false_relatives_stop(network: Network) -> None:
 
 def test_a_sweep_that_forgets_the_common_vector_is_refused(monkeypatch: Any) -> None:
     """The logits' common vector as one that the softmax sees."""
-    monkeypatch.setattr("symgauge.converse.facts.experts.differences", lambda base: False)
+    monkeypatch.setattr("symgauge.facts.experts.differences", lambda base: False)
     for network in (mixture(ALL, 3, 2, 2, 2, 1), expert_stack(CHOSEN, 3, 2, 2, 2, 2)):
         found = said(network)
         assert found.bound < exact_redundancy(*network)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from symgauge.capture import capture
 from symgauge.completeness.complete import AGREES, Completeness, Extent, check, completeness
-from symgauge.converse.facts import FACTS
-from symgauge.converse.ledger import Ledger
+from symgauge.facts import FACTS
+from symgauge.facts.ledger import Ledger
 from symgauge.converse.sweep import sweep
 from symgauge.program.network import Network
 

@@ -10,7 +10,7 @@ from turned_networks import build, recipe
 
 from symgauge.capture import capture
 from symgauge.completeness.complete import AGREES, Extent, completeness
-from symgauge.converse.facts import attention
+from symgauge.facts import attention
 from symgauge.converse.sweep import sweep
 from symgauge.program.network import Network
 

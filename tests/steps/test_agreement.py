@@ -16,7 +16,7 @@ from torch import Tensor
 from symgauge.capture import capture
 from symgauge.capture.target import load_target
 from symgauge.completeness.complete import AGREES, ASSUMED, ASSUMED_OF_TWO, completeness
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.ledger import Ledger
 from symgauge.program.network import Network
 from symgauge.steps.agreement import refusals
 from symgauge.steps.unread import Unread
@@ -190,7 +190,7 @@ def test_a_wrong_premise_of_the_sweep_is_seen(monkeypatch: pytest.MonkeyPatch) -
     module = KnownNetwork("W:3x3 V:3x2", formula)
     network = capture(module, (torch.ones(1, 3),)).network
     monkeypatch.setattr(
-        "symgauge.converse.facts.units.private", lambda sweep, argument: None)
+        "symgauge.facts.units.private", lambda sweep, argument: None)
     settle = Ledger.settle
     monkeypatch.setattr(Ledger, "settle", lambda self, given, shared=1: settle(
         self, [p for p in given if p not in self.settled], 9))

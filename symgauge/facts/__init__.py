@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from symgauge.converse.fact import Fact
+from symgauge.facts.fact import Fact
 
 
 def _stated() -> dict[str, Fact]:

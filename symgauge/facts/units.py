@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from symgauge.sums.affine import Affine, Weight
 from symgauge.sums.bases import Gated, Source, Units
-from symgauge.converse.fact import AX, Fact
-from symgauge.converse.facts.chain import is_full
+from symgauge.facts.fact import AX, Fact
+from symgauge.facts.chain import is_full
 from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
-from symgauge.converse.asked import Asked
+from symgauge.facts.asked import Asked
 
 REACHED = "every wall is reached"
 SMOOTH = Fact(

@@ -9,13 +9,13 @@ from sympy import Integer
 
 from symgauge.sums.affine import Bias, Factors, Gain, Weight
 from symgauge.sums.bases import Norm
-from symgauge.converse.fact import Fact
-from symgauge.converse.facts.chain import is_full
+from symgauge.facts.fact import Fact
+from symgauge.facts.chain import is_full
 from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
 
-from symgauge.converse.asked import Asked
+from symgauge.facts.asked import Asked
 
 READ = Fact(
     "readers of a norm", "u = N(z) B + b, du = 0, dz = z A + c, z spans, B not 0: db = 0, c = 0, "

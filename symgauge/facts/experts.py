@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sympy import Integer
 
-from symgauge.converse.asked import Asked
-from symgauge.converse.fact import AX, Fact
-from symgauge.converse.facts.units import private, varies
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.asked import Asked
+from symgauge.facts.fact import AX, Fact
+from symgauge.facts.units import private, varies
+from symgauge.facts.ledger import Ledger
 from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Weight
 from symgauge.sums.listed import Listed

@@ -11,15 +11,15 @@ from sympy import Integer, expand
 
 from symgauge.sums.affine import Affine, Factors, Weight
 from symgauge.sums.bases import Mixing, Side
-from symgauge.converse.fact import AX, Fact
-from symgauge.converse.facts.chain import is_full, is_own
+from symgauge.facts.fact import AX, Fact
+from symgauge.facts.chain import is_full, is_own
 from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 from symgauge.program.array import Array
 from symgauge.spaces.rotary import Regions
 
 
-from symgauge.converse.asked import Asked
+from symgauge.facts.asked import Asked
 
 SOFTMAX = Fact(
     "attention", "p_s^2: D_s w_s N_h = 0; p_s: w_s dN_h = 0: dN_h = 0 and D_s = 0, head by head",

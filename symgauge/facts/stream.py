@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgauge.converse.fact import AX, Fact
+from symgauge.facts.fact import AX, Fact
 
 HEAD = Fact(
     "head", "d(z U) = 0: dz = z A, dU = - A U", "o >= d", "proofs/k7_residual.py")

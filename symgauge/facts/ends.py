@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symgauge.converse.fact import AX, Fact
+from symgauge.facts.fact import AX, Fact
 
 OUTPUTS = Fact("outputs", "the output does not vary", "", "")
 TABLE = Fact(

@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Add, Integer, expand
 
-from symgauge.converse.fact import Fact
+from symgauge.facts.fact import Fact
 from symgauge.sums.sizes import Condition, Size, Sizes
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.ledger import Ledger
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Term
 from symgauge.sums.bases import Base

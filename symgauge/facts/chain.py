@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from sympy import Integer
 
 from symgauge.sums.affine import Bias, Factor, Gain, Weight
-from symgauge.converse.fact import Fact
-from symgauge.converse.ledger import Ledger
+from symgauge.facts.fact import Fact
+from symgauge.facts.ledger import Ledger
 from symgauge.sums.sizes import Size
 from symgauge.sums.stop import Stop
 
