@@ -14,6 +14,7 @@ from symgauge.theorem import (
     ExactRank,
     MatrixCounterexample,
     MatrixIdentity,
+    PolynomialIdentity,
     Premise,
     Step,
     Theorem,
@@ -40,7 +41,7 @@ def rotary_scores(
 ) -> int:
     """What W_Q, W_K, b_Q, b_K leave free, causal, angles in (0, pi). ValueError: not covered."""
     d_k = 2 * sum(pairs) + fixed
-    if d_k <= d and T >= 3:
+    if d_k <= d + ("q" in biases and set(pairs) == {1}) and T >= 3:
         return groups * (commutant(pairs, fixed) + fixed * ("k" in biases))
     if set(biases) & set("qk"):
         raise ValueError("biases of queries and keys ask for d_k <= d and three tokens")
@@ -115,7 +116,35 @@ def rotary() -> list[Step]:
             note=r"So with $a R = R a$, $\delta b_Q = b_Q a$ is what $x_s$ asks for, and it is "
             r"unique, as $R W_K^{\top}$ has a right inverse.",
         ),
+        *_one_key_fewer(),
         *_rotary_ranks(),
+    ]
+
+
+def _one_key_fewer() -> list[Step]:
+    """d_k = d + 1 with a query bias: the rows of W_Q and b_Q are a basis, the keys miss one w."""
+    b1, b2, b3, b4, x, y, c, s = sympy.symbols("b_1 b_2 b_3 b_4 x y c s")
+    turn, beta, z = (sympy.Matrix([[c, -s], [s, c]]), sympy.Matrix([[b1, b2], [b3, b4]]),
+                     sympy.Matrix([[x, -y], [y, x]]))
+    moved = beta - turn * beta * turn.T
+    u1, u2, w1, w2 = sympy.symbols("u_1 u_2 w_1 w_2")
+    u, w = sympy.Matrix([u1, u2]), sympy.Matrix([[w1, w2]])
+    j = sympy.Matrix([[0, -1], [1, 0]])
+    return [
+        PolynomialIdentity(
+            "beta less its turned copy is orthogonal to what turns alike", sympy.expand(
+                (z.T * moved).trace()), sympy.Integer(0), relations=(c**2 + s**2 - 1,),
+            note=r"One pair; entries that do not turn have the difference 0. Two offsets give "
+            r"$(\beta - \Delta \beta \Delta^{-1}) W_K^{\top} = 0$, $\Delta$ their difference, so "
+            r"this is $u w$, $w W_K^{\top} = 0$: orthogonal to all that commutes with $\Delta$.",
+        ),
+        PolynomialIdentity(
+            "a column u with u w orthogonal to 1 and J is 0", (w1**2 + w2**2) * u1,
+            w1 * (u.T * w.T)[0] + w2 * ((j * u * w).trace()),
+            note=r"$w$ is generic, so $w \ne 0$ on each pair: $u = 0$ there, and $u w_n = 0$ on "
+            r"entries that do not turn. So $\beta$, and $a$, commute with $R$. Heads of a group: "
+            r"$\beta_h - \beta_{h'} = u w$ commutes with $\Delta$ and has rank 1, so it is 0.",
+        ),
     ]
 
 
@@ -242,7 +271,8 @@ def theorem() -> Theorem:
         statement=(
             r"Let attention be as in K5, causal, with $g$ groups of heads. (a) Rotary tables with "
             r"$c_j$ pairs of the angle $\omega_j \in (0, \pi)$, the $\omega_j$ distinct, and $n_0$ "
-            r"entries that do not turn, $d_k = 2 \sum c_j + n_0 \le d$, $T \ge 3$: for almost all "
+            r"entries that do not turn, $d_k = 2 \sum c_j + n_0 \le d$ (or $d_k = d + 1$ with "
+            r"$b_Q$ and all $c_j = 1$), $T \ge 3$: for almost all "
             r"weights the queries and keys leave $g (2 \sum c_j^2 + n_0^2)$, and $g n_0$ more with "
             r"$b_K$, in the place of K5's count; what values and biases of values leave is as "
             r"there. Without $b_Q$, $b_K$ two tokens are enough if $2 d_k \le d + 1$; and for "

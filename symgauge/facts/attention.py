@@ -30,7 +30,8 @@ ENTRYWISE = Fact(
     "each head has a parameter of its own (C-PRIV)", "proofs/k5_attention.py", (AX,))
 ROTARY = Fact(
     "rotary scores", "dW_Q = W_Q a, a in the commutant of the rotations between two pairs seen",
-    "d_k <= d; two pairs of positions with other offsets are seen", "proofs/k9_rotary.py", (AX,))
+    "d_k <= d (with b_Q and distinct angles d + 1); two pairs of positions with other offsets are "
+    "seen", "proofs/k9_rotary.py", (AX,))
 NORMED = Fact(
     "normed scores", "dW_Q = W_Q O_q, dW_K = W_K O_k, O_q Gam - Gam O_k + dGam = 0",
     "2 <= d_k <= d, no biases, gains distinct", "proofs/k9_rotary.py", (AX,))
@@ -111,10 +112,15 @@ def scores(
         return
     if base.query.turned is not None or base.key.turned is not None:
         ledger.step(ROTARY, base.scores)
-        ledger.asks(dk, query[0], "queries fill the head")
-        ledger.asks(dk, key[0], "keys fill the head")
-        rest = _beside(sweep, base)
-        ledger.free("commutants of rotations", g * _commutant(sweep, base))
+        # one key fewer than entries of a head is enough where queries have a bias
+        wide = int(query[1] and not ledger.holds(dk, key[0]))
+        ledger.asks(dk, query[0] + wide, "queries fill the head")
+        ledger.asks(dk, key[0] + wide, "keys fill the head")
+        rest, turns = _beside(sweep, base), _commutant(sweep, base)
+        if wide and expand(turns + rest - dk) != 0:
+            raise Stop(base.scores, ROTARY.name, "equal frequencies, and keys that do not fill a "
+                       "head")
+        ledger.free("commutants of rotations", g * turns)
         ledger.free("gl of entries that are not turned", g * rest**2)
         if key[1] and _still(sweep, base):
             raise Stop(base.scores, ROTARY.name, "a key bias on pairs that are not turned")

@@ -119,3 +119,32 @@ def test_heads_are_not_taken_for_positions(neighbours: bool) -> None:
     found = sweep(network)
     assert redundancy_of(network, 0) == 35
     assert found.stop is not None and "heads are turned differently" in found.stop.reason
+
+
+# -- one key fewer than a head has entries ---------------------------------------------------------
+
+#: Behind a mean three directions of four: a head of four entries, queries with a bias.
+NARROW = {**LOOSE, "norm": "layer", "last": True, "pairs": 1, "rest": 2, "biases": [True] * 6}
+
+
+@pytest.mark.parametrize("changed", [
+    {}, {"pairs": 2, "rest": 0}, {"heads": 2, "shared": True}, {"causal": False},
+    {"biases": [True, False, False, False, False, True]}, {"beta": False}], ids=str)
+def test_queries_with_a_bias_need_one_key_fewer(changed: dict[str, object]) -> None:
+    network = turned(39, **{**NARROW, **changed})
+    found = sweep(network)
+    assert found.stop is None and found.applies, found.stop
+    assert found.bound == redundancy_of(network, 0)
+
+
+@pytest.mark.parametrize(("changed", "reason"), [
+    ({"biases": [False] * 6}, "queries fill the head"), ({"tokens": 2}, "three tokens"),
+    ({"rest": 3}, "queries fill the head"),
+    ({"pairs": 2, "rest": 0, "angles": (0.7, 0.7)}, "equal frequencies")], ids=str)
+def test_without_a_bias_or_with_equal_angles_it_stops(
+    changed: dict[str, object], reason: str
+) -> None:
+    network = turned(39, **{**NARROW, **changed})
+    found = sweep(network)
+    assert found.stop is not None and reason in found.stop.reason
+    assert found.bound >= redundancy_of(network, 0)
