@@ -1,16 +1,15 @@
 """The bound of the converse sweep on random small networks, against the rank of the Jacobian.
 
 Run `python docs/benchmarks/converse_fuzz.py [COUNT] [--grammar composed|swept|turned|normed|post|
-routed] [--seed N] [--seconds S] [--out FILE]` from a checkout: COUNT networks that are judged, from
-seed N on. Each network of the tests' composed_networks.py, swept_networks.py, turned_networks.py,
-normed_networks.py, post_networks.py or routed_networks.py is captured and swept; the rank of its
-Jacobian is exact, modulo a prime, at random points (of piecewise networks the largest over several
-cells). Where the sizes are in the range, the bound must not be below P - rank; and what the steps
-leave free must not be below the same of the parameters that they settle, all others held (which
-tells more where the sweep stops early). The polynomial of a composed network is taken at other
-sizes too: where these meet the printed conditions, it must not be below P - rank there. Where
-nothing else is said to be at these sizes, families, bound and P - rank must be one number, and the
-second reading (room `steps`) must not establish other steps.
+routed|joined] [--seed N] [--seconds S] [--out FILE]` from a checkout: COUNT networks that are
+judged, from seed N on. Each network of the tests' NAME_networks.py, NAME the grammar, is captured
+and swept; the rank of its Jacobian is exact, modulo a prime, at random points (of piecewise
+networks the largest over several cells). Where the sizes are in the range, the bound must not be
+below P - rank; and what the steps leave free must not be below the same of the parameters that
+they settle, all others held (which tells more where the sweep stops early). The polynomial of a
+composed network is taken at other sizes too: where these meet the printed conditions, it must not
+be below P - rank there. Where nothing else is said to be at these sizes, families, bound and
+P - rank must be one number, and the second reading (room `steps`) must not establish other steps.
 
 With --out, each network is a line of FILE, and seeds that are there already are not run again.
 Printed: every violation with its network, a tally, and where the sweep stops; the exit status is
@@ -37,6 +36,7 @@ from sympy import expand
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 import composed_networks  # noqa: E402
+import joined_networks  # noqa: E402
 import normed_networks  # noqa: E402
 import post_networks  # noqa: E402
 import routed_networks  # noqa: E402
@@ -67,7 +67,7 @@ ROWS = 3
 PASSED = ("no module", "too large", "refused", "no rank")
 #: Grammars whose networks have one size each.
 PLAIN = {"swept": swept_networks, "turned": turned_networks, "normed": normed_networks,
-         "post": post_networks, "routed": routed_networks}
+         "post": post_networks, "routed": routed_networks, "joined": joined_networks}
 Example = tuple[torch.nn.Module, tuple[torch.Tensor, ...]]
 
 

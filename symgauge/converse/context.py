@@ -18,6 +18,7 @@ from symgauge.sums.affine import Affine, Bias, Reader, Term, Weight
 from symgauge.sums.cut import Cut
 from symgauge.sums.bases import Base, Bases, Gated, Mixing, Norm, Source, Units
 from symgauge.sums.routed import Routed
+from symgauge.sums.rows import Rows
 from symgauge.sums.stop import Stop
 
 WALLS = "walls behind walls: each would have to bend at each"
@@ -44,6 +45,8 @@ class Context:
         self.tied_gain = self.tied_centred = self.tied_bias = False
         #: Where one row alone of the stream is read, above its attentions.
         self.cut: Cut | None = None
+        #: Whether an attention lets a row of parameters see the others.
+        self.mixed = False
         self._walls: int | None = None
         #: The sum of which experts are swept, each of which reads inputs alone.
         self.beside: int | None = None
@@ -100,6 +103,9 @@ class Context:
         """The stream spans: its start is a generic map of at least as many free inputs (C-SPAN)."""
         for t in z.terms:
             base = self.base(t)
+            if isinstance(base, Rows) and not t.factors:
+                self.spans(base.free, size)
+                return
             if isinstance(base, Source):
                 if not t.factors:
                     return
@@ -114,7 +120,7 @@ class Context:
     def one_row_leaf(self, z: Affine) -> None:
         """Raise Stop where the rows of the stream are more than positions."""
         for t in z.terms:
-            if isinstance(self.base(t), Source):
+            if isinstance(self.base(t), (Source, Rows)):
                 rows = [a for a in self.structure.top(t.base) if a not in t.feats]
                 if len(rows) == 1:
                     return

@@ -18,6 +18,7 @@ from symgauge.converse.start import start
 from symgauge.converse.stream import Stream
 from symgauge.sums.affine import Affine, Bias, Factors, Gain, Term, Weight
 from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
+from symgauge.sums.rows import Rows
 from symgauge.sums.stop import Stop
 
 
@@ -87,6 +88,7 @@ class PostNorm(Stream):
         while len(y.terms) > 1:
             skip, _ = self._split(y)
             base = sweep.base(skip)
+            self._needs(not isinstance(base, Rows), y, "a row of parameters")
             if not isinstance(base, Norm):
                 y = replace(y, terms=(skip,))
                 break

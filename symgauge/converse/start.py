@@ -6,18 +6,23 @@ from sympy import Integer
 
 from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
+from symgauge.converse.row_of_parameters import row_of_parameters
 from symgauge.facts.ends import TOKENS
 from symgauge.facts.stream import HEAD_NORM, START
 from symgauge.facts.ledger import Ledger
 from symgauge.sums.sizes import Size
 from symgauge.sums.affine import Affine, Bias, Term, Weight
 from symgauge.sums.bases import Source
+from symgauge.sums.rows import Rows
 from symgauge.sums.stop import Stop
 
 
 def start(sweep: Context, width: Size, y: Affine, bound: Bound, mixes: bool) -> None:
     """Settle what the stream begins with. `mixes`: whether the lowest block has an attention."""
     ledger = sweep.ledger
+    joined = sweep.base(y.terms[0])
+    if isinstance(joined, Rows):
+        y = row_of_parameters(sweep, joined, y, width, bound)
     t, source = _input(sweep, y, bound)
     if source.leaf.classes:
         ledger.step(TOKENS, y.node)
@@ -27,7 +32,7 @@ def start(sweep: Context, width: Size, y: Affine, bound: Bound, mixes: bool) -> 
         if y.biases:
             raise Stop(y.node, START.name, "an input with a bias, and no matrix")
         return
-    w, tables = _maps(y, t)
+    w, tables = _maps(sweep, y, t)
     tied = sweep.tied == w.node
     if source.leaf.classes and not (tied or tables or mixes):
         raise Stop(y.node, TOKENS.name, "the lowest block has no attention")
@@ -54,13 +59,14 @@ def _input(sweep: Context, y: Affine, bound: Bound) -> tuple[Term, Source]:
     return t, source
 
 
-def _maps(y: Affine, t: Term) -> tuple[Weight, list[Bias]]:
+def _maps(sweep: Context, y: Affine, t: Term) -> tuple[Weight, list[Bias]]:
     """The matrix behind the input, and the table of positions if there is one."""
     if len(t.factors) != 1 or not isinstance(t.factors[0], Weight):
         raise Stop(y.node, START.name, "the stream begins behind several maps")
     tables = [b for b in y.biases if b.rows and not b.one_row]
+    every = sum(a not in t.feats for a in sweep.structure.top(t.base))
     if any(b.factors for b in y.biases) or len(tables) > 1 or any(
-            len(b.rows) != 1 for b in tables):
+            len(b.rows) not in (1, every) for b in tables):
         raise Stop(y.node, START.name, "several tables of positions, or one behind a map")
     return t.factors[0], tables
 

@@ -14,6 +14,7 @@ from symgauge.facts import attention
 from symgauge.facts.chain import BIAS, chain, chain_gains, is_full, is_own
 from symgauge.converse.context import Context
 from symgauge.converse.cut_rows import seen_by_last
+from symgauge.converse.row_of_parameters import beside_parameters
 from symgauge.facts.experts import EXPERTS, differences, experts
 from symgauge.facts.stream import HEAD_NORM, KINKED_BELOW, PLAIN, SKIP
 from symgauge.facts.norms import READ, Reading, read_all, reading
@@ -22,6 +23,7 @@ from symgauge.converse.part import Part, behind_norm, part_of
 from symgauge.sums.sizes import Size
 from symgauge.converse.start import count_shift, start
 from symgauge.sums.routed import Routed
+from symgauge.sums.rows import Rows
 from symgauge.sums.stop import Stop
 
 
@@ -50,7 +52,7 @@ class Stream:
     def _parts(self, y: Affine) -> tuple[list[Term], list[Term]]:
         """The terms that no other term's base is made of, and the rest; none at the start."""
         sweep = self.sweep
-        moving = [t for t in y.terms if not isinstance(sweep.base(t), Source)]
+        moving = [t for t in y.terms if not isinstance(sweep.base(t), (Source, Rows))]
         below = 0
         for t in moving:
             below |= sweep.below(t.base)
@@ -71,6 +73,7 @@ class Stream:
         z = self._below(y, parts, rest)
         parts = self._rows(parts, z, bound)
         seen = self.width - 1 if bound.ones == "free" else self.width
+        parts = beside_parameters(sweep, parts, z, seen, bound)
         ones = bound.ones == "free"
         smooth: list[Size] = []
         constants: list[tuple[Size, Size]] = []

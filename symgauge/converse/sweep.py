@@ -33,6 +33,7 @@ from symgauge.sums.bases import Gated, Mixing, Norm, Source, Units
 from symgauge.sums.cut import cut_of
 from symgauge.sums.listed import Listed, ListedReader
 from symgauge.sums.routed import Routed
+from symgauge.sums.rows import Rows
 from symgauge.sums.sorted_rows import in_order
 from symgauge.sums.stop import Stop
 
@@ -166,6 +167,8 @@ class Sweep(Context):
             self._experts(goals, base, ones)
         elif isinstance(base, Listed):
             self._listed(goals, base, ones)
+        elif isinstance(base, Rows):
+            raise Stop(base.node, CHAIN.name, "readers of a row of parameters beside free ones")
         elif isinstance(base, Mixing):
             if self.cut is not None:
                 raise self.cut.stop

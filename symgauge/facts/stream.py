@@ -43,6 +43,11 @@ ROWS = Fact(
     "(dn_s - n_s A) W_V = 0: dz_s = z_s A (centred: + phi_s 1) for all rows s",
     "no other row sees the last, which sees all; d <= g d_v, d_v <= d, epsilon > 0",
     "proofs/k17_cut_rows.py", (AX,))
+PARAMETERS = Fact(
+    "a row of parameters", "y_0 = z_0 + block(z)_0 of a row that begins with parameters: the rows "
+    "beside it settle the block, so (1 + D) (dz_0 - z_0 A - c) = 0: dz_0 = z_0 A + c (centred: + "
+    "phi_0 1)", "one of the free rows sees two of them, the row sees one; d <= g d_v, epsilon > 0",
+    "proofs/k18_row_of_parameters.py", (AX,))
 PLAIN = Fact(
     "readers of the stream", "u = z W + b, du = 0, dz = z A + c: dW = - A W, db = - c W",
     "the stream z spans", "proofs/k7_residual.py")

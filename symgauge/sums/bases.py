@@ -12,6 +12,7 @@ from symgauge.sums.entrywise import argument_of
 from symgauge.sums.listed import Listed, ListedReader
 from symgauge.sums.joined import Joined, Turned, turned
 from symgauge.sums.routed import Routed, RoutedReader
+from symgauge.sums.rows import Rows, rearranged, rows_of
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, Views, number_of
 from symgauge.program.array import Array
@@ -24,7 +25,7 @@ from symgauge.spaces.structure import Structure
 
 @dataclass(frozen=True)
 class Source:
-    """An input of the network: rows of free coordinates, or of tokens."""
+    """An input of the network, or its entries in another order: free coordinates, or tokens."""
 
     node: int
     feats: tuple[Address, ...]
@@ -103,7 +104,7 @@ class Mixing:
     entrywise: bool
 
 
-Base = Source | Units | Gated | Norm | Mixing | Routed | Listed
+Base = Source | Units | Gated | Norm | Mixing | Routed | Listed | Rows
 
 
 class Bases:
@@ -139,6 +140,11 @@ class Bases:
             found = ListedReader(self.reader).of(line, feats) or self._mixing(line, feats)
         elif line.law == "sum":
             found = RoutedReader(self.reader).of(line, feats)
+        elif line.law == "join":
+            found = rows_of(self.reader, line, feats)
+        elif line.law == "selection":
+            leaf = rearranged(self.structure, node)
+            found = None if leaf is None else Source(node, feats, leaf)
         if found is None:
             raise Stop(node, line.law, f"no converse is stated for {line.label}")
         return found
