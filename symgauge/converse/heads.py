@@ -11,6 +11,7 @@ from symgauge.converse.bound import Bound, Matrices
 from symgauge.converse.context import Context
 from symgauge.facts import attention
 from symgauge.facts.chain import chain, is_full, is_own, width
+from symgauge.facts.linear_attention import linear
 from symgauge.facts.norms import between, read_all, reading
 from symgauge.facts.stream import HEAD, HEAD_NORM, NORM_OUT, NORMED_UNITS
 from symgauge.facts.units import EXPONENTIAL, units
@@ -61,6 +62,9 @@ def alone(sweep: Context, goals: Sequence[Affine], base: Mixing, ones: bool) -> 
     ledger = sweep.ledger
     (goal,) = goals
     (t,) = goal.terms
+    if base.linear:
+        linear(sweep, goal, base)
+        return
     if not t.factors or sum(isinstance(f, Weight) for f in t.factors) != 1 or not isinstance(
             t.factors[0], Weight):
         raise Stop(base.node, attention.SOFTMAX.name, "heads without one output matrix")

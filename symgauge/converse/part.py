@@ -46,7 +46,7 @@ def _arguments(base: Base) -> list[tuple[Affine, bool]]:
         return [(base.gate, False), (base.up, False)]
     if isinstance(base, Routed):
         return [*((a, False) for a in base.arguments), (base.router, False)]
-    if isinstance(base, Mixing):
+    if isinstance(base, Mixing) and not base.linear:
         loose = not base.entrywise and base.query.turned is None and base.key.normed is None
         return [(base.query.affine, False), (base.key.affine, loose), (base.value, False)]
     raise Stop(base.node, SKIP.name, "what is added to the stream is no unit and no attention")

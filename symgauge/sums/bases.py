@@ -102,6 +102,8 @@ class Mixing:
     rows: int
     columns: int
     entrywise: bool
+    #: Whether the scores are the weights.
+    linear: bool = False
 
 
 Base = Source | Units | Gated | Norm | Mixing | Routed | Listed | Rows
@@ -242,10 +244,11 @@ class Bases:
         rank = len(line.shape)
         weights = views.of(line.inputs[0])
         soft = structure.lines.get(weights.node)
-        if soft is None or soft.op is None or not soft.op.converse:
+        linear = soft is not None and soft.law in ("contraction", "multiple")
+        if soft is None or soft.op is None or not (soft.op.converse or linear):
             return None
         entrywise = soft.law != "normaliser"
-        if entrywise and soft.op.converse != "smooth":
+        if entrywise and not linear and soft.op.converse != "smooth":
             # scores of a homogeneous function scale, exponents shift, against the values
             return None
         column = [a for a in structure.top(line.inputs[0]) if a[0] == rank - 1]
@@ -263,8 +266,8 @@ class Bases:
         if {weights.at[a] for a in column} != {
                 a for a in structure.top(soft.node) if a[0] == axis}:
             return None
-        mask = soft.inputs[1] if len(soft.inputs) > 1 else None
-        found = self._scores(soft.inputs[0], mask)
+        mask = soft.inputs[1] if len(soft.inputs) > 1 and not linear else None
+        found = self._scores(weights.node if linear else soft.inputs[0], mask, linear)
         if found is None:
             return None
         scores, alike = found
@@ -285,10 +288,14 @@ class Bases:
         return Mixing(
             line.node, repeats, shared, tuple(own), query, key,
             replace(value, repeated=False), scores, contracted, seen,
-            soft.shape[-2] if len(soft.shape) > 1 else 1, soft.shape[-1], entrywise)
+            soft.shape[-2] if len(soft.shape) > 1 else 1, soft.shape[-1], entrywise, linear)
 
-    def _scores(self, node: int, mask: int | None) -> tuple[int, Mapping[Address, Any]] | None:
+    def _scores(
+        self, node: int, mask: int | None, plain: bool = False
+    ) -> tuple[int, Mapping[Address, Any]] | None:
         """The product of queries and keys below scales, masks and constants; leaves above to there.
+
+        `plain`: below scales alone.
         """
         structure, start = self.structure, node
         at: dict[Address, Any] = {a: a for a in structure.top(node)}
@@ -307,7 +314,7 @@ class Bases:
             elif line.law == "product" and mask in line.inputs:
                 # where the mask is 0 the entry is left out
                 node = next(j for j in line.inputs if j != mask)
-            elif line.law == "sum of lines" and sum(
+            elif line.law == "sum of lines" and not plain and sum(
                     not structure.fixed[j] for j in line.inputs) == 1:
                 node = next(j for j in line.inputs if not structure.fixed[j])
             else:
