@@ -43,7 +43,10 @@ def rows_of(reader: Reader, line: Line, feats: tuple[Address, ...]) -> Rows | No
 
 
 def rearranged(structure: Structure, node: int) -> Input | None:
-    """The input of which a line is entries in another order, none of them twice; or None."""
+    """The input of which a line is entries in another order, none of them twice; or None.
+
+    Nothing else reads the input: two orders of one input are not independent.
+    """
     found = _entries(structure, node)
     if found is None or found[0].classes or len(np.unique(found[1])) < found[1].size:
         return None
@@ -56,7 +59,7 @@ def _entries(structure: Structure, node: int) -> tuple[Input, Array] | None:
     if isinstance(line.leaf, Input):
         return line.leaf, np.arange(prod(line.shape)).reshape(line.shape)
     below = _entries(structure, line.inputs[0]) if line.op is not None and len(
-        line.inputs) == 1 else None
+        line.inputs) == 1 and len(structure.users[line.inputs[0]]) == 1 else None
     if below is None or line.op is None:
         return None
     if line.op.law == "reshape":

@@ -43,6 +43,12 @@ def recipe(seed: int) -> Recipe:
         data |= {"rotary": True, "dk": 2}
     if data["twist"] == "read beside":
         data["head"] = "out"
+    if r.random() < 0.6:  # what K18 asks, but for the twist
+        data |= {"heads": 1, "groups": d, "dv": 1, "eps": 1e-2, "m": d, "o": d, "input": "linear",
+                 "scores": "softmax", "tokens": max(2, data["tokens"]), "causal": False,
+                 "blocks": data["blocks"] if "att" in data["blocks"] else ("att", "mlp"),
+                 "norm": "rms" if data["norm"] == "none" else data["norm"],
+                 "act": "tanh" if data["act"] == "relu" else data["act"]}
     if data["norm"] == "layer":
         data["d"] = max(d, r.choice((2, 3, 3, 3)))
         data["m"], data["o"] = max(data["m"], data["d"]), max(data["o"], data["d"])
