@@ -28,7 +28,7 @@ TRIES, KEPT, EDGES = 4000, 40, 8
 AX = "Ax 1971: exponentials of functions that no integer combination makes constant are independent"
 RESTS = (
     "units", "exponential units", "gated units", "attention", "attention without a normaliser",
-    "block behind a skip", "experts")
+    "block behind a skip", "experts", "a row of parameters")
 #: What a statement for all sizes asks besides, and how the last premise of a record begins.
 STABILISER = "no generator but 0 vanishes at a generic point (shown at these sizes)"
 ASSUMED = "assumed, no certificate: "

@@ -29,6 +29,8 @@ class Average:
     #: Whether some row sees two tokens.
     sees_two: bool
     scores: int
+    #: (row, token) of all that a row of every head sees.
+    pairs: frozenset[tuple[int, int]]
 
 
 def average(reader: Reader, i: int) -> Average:
@@ -129,7 +131,8 @@ def _joined(
     reader.rows[i] = np.arange(heads * tokens * cv.shape[1]).reshape(
         heads, tokens, -1).transpose(1, 0, 2).reshape(tokens, -1)
     two = bool((seen.min(0).sum(-1) > 1).any())
-    return Average(i, query, key, value, g, m, dk, dv, normalised, two, scores)
+    pairs = frozenset((int(t), int(s)) for t, s in zip(*seen.min(0).nonzero(), strict=True))
+    return Average(i, query, key, value, g, m, dk, dv, normalised, two, scores, pairs)
 
 
 def _own(reader: Reader, line: int, columns: Numbers) -> None:

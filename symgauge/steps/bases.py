@@ -10,6 +10,7 @@ from symgauge.steps.averages import Average, average
 from symgauge.steps.experts import Experts, experts
 from symgauge.steps.listed import Listed, listed
 from symgauge.steps.reading import Form, Reader, Term
+from symgauge.steps.rows import Joined, joined
 from symgauge.steps.unread import Unread
 from symgauge.steps.widths import Axis
 
@@ -55,7 +56,7 @@ class Norm:
     argument: Form
 
 
-Base = Free | Unit | Gate | Norm | Average | Experts | Listed
+Base = Free | Unit | Gate | Norm | Average | Experts | Listed | Joined
 
 
 class Bases:
@@ -87,6 +88,8 @@ class Bases:
         assert op is not None
         if law == "contraction":
             return listed(reader, i) or average(reader, i)
+        if law == "join":
+            return joined(reader, i)
         if law == "sum":
             return experts(reader, i)
         if law == "standardising":

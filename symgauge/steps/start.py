@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from symgauge.steps.bases import Free
 from symgauge.steps.bound import Bound, Changes
 from symgauge.steps.chains import one
 from symgauge.steps.reading import Bias, Form
+from symgauge.steps.rows import Joined, own_row
 from symgauge.steps.step import Count, total
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
@@ -25,6 +27,14 @@ def start(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
     if bound.projective or len(y.terms) != 1:
         raise Unread("a stream that begins with several inputs, or fields that nothing excludes")
     (t,) = y.terms
+    base = walk.bases.of(t)
+    if isinstance(base, Joined):
+        if t.maps or y.biases or not walk.mixed:
+            raise Unread("a row of parameters behind maps, or that sees no other")
+        own_row(book, base, y.node, d, bound)
+        y, (t,) = base.free, base.free.terms
+        if not t.maps or not isinstance(walk.bases.of(t), Free):
+            raise Unread("rows beside parameters that are no matrix of an input")
     book.step("start of the stream", y.node)
     if not t.maps:
         if y.biases:

@@ -13,8 +13,10 @@ from symgauge.steps.experts import Experts
 from symgauge.steps.heads import count, fact, two
 from symgauge.steps.norms import Reading, read_all
 from symgauge.steps.reading import Bias, Form, Maps, Term
+from symgauge.steps.rows import FACT as ROW
+from symgauge.steps.rows import Joined, two_beside
 from symgauge.steps.start import shift, start
-from symgauge.steps.step import Count, number, total
+from symgauge.steps.step import Book, Count, number, total
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
 from symgauge.steps.widths import Axis
@@ -87,7 +89,11 @@ def _common(form: Form) -> Maps:
 def spans(walk: Walk, terms: Sequence[Term], d: Count) -> None:
     """The stream begins with a free input, or with a matrix of one that is as wide."""
     for t in terms:
-        if isinstance(walk.bases.of(t), Free) and len(t.maps) < 2:
+        base = walk.bases.of(t)
+        if isinstance(base, Joined) and not t.maps:
+            spans(walk, base.free.terms, d)
+            return
+        if isinstance(base, Free) and len(t.maps) < 2:
             if t.maps and t.maps[0].diagonal:
                 continue
             if t.maps:
@@ -99,7 +105,7 @@ def spans(walk: Walk, terms: Sequence[Term], d: Count) -> None:
 def down(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
     """From a line of the stream to its start."""
     while True:
-        moving = [t for t in y.terms if not isinstance(walk.bases.of(t), Free)]
+        moving = [t for t in y.terms if not isinstance(walk.bases.of(t), (Free, Joined))]
         under = {i for t in moving for i in _below(walk, t.base)}
         tops = [t for t in moving if t.base not in under]
         if not tops:
@@ -119,6 +125,12 @@ def _below(walk: Walk, i: int) -> set[int]:
             found.add(j)
             stack += walk.reader.node(j).inputs
     return found
+
+
+def _values(book: Book, base: Average) -> Count:
+    """The width of all values."""
+    g, dv = book.width(base.groups), book.width(base.value_width)
+    return lambda at: g(at) * dv(at)
 
 
 class _Block:
@@ -184,6 +196,7 @@ class _Block:
         seen = less_one(self.width) if free else self.width
         smooth: list[Count] = []
         constants: Constants = []
+        self._row_of_parameters(bound, seen)
         for p in self.parts:
             book.step("block behind a skip", p.base.node)
             chain(book, p.maps, free)
@@ -205,6 +218,29 @@ class _Block:
             bound = replace(bound, matrix=Changes.NONE, scale=False)
         parts = [self._loosened(p, whole, seen) for p in self.parts]
         return self.z, self._readers(parts, bound)
+
+    def _row_of_parameters(self, bound: Bound, seen: Count) -> None:
+        """The rows beside one of parameters settle the block, as they see one another."""
+        row = next((b for t in self.rest if isinstance(b := self.walk.bases.of(t), Joined)), None)
+        if row is None:
+            return
+        book = self.book
+        book.step(ROW, self.parts[0].base.node)
+        norms = [self._read(f)[0] for p in self.parts for f, _ in p.reads]
+        if bound.scale or any(n is None or n.eps == 0 for n in norms):
+            raise Unread("a row of parameters without norms, or one without epsilon")
+        for k, p in enumerate(self.parts):
+            base = p.base
+            if isinstance(base, Average) and base.normalised:
+                if self.walk.reader.node(base.node).shape[-2] != row.count:
+                    raise Unread("averages of other rows than those beside parameters")
+                book.at_most(seen, _values(book, base))
+                book.words("two of the free rows are seen by one of them")
+                two_rows = two_beside(base.pairs, row)
+                self.parts[k] = replace(p, base=replace(base, sees_two=two_rows))
+                self.walk.mixed = True
+            elif not isinstance(base, (Unit, Gate)) or base.kind != "smooth":
+                raise Unread("other parts than smooth units above a row of parameters")
 
     def _units(self, base: Unit | Gate) -> None:
         if base.kind not in ("smooth", "kinked"):
@@ -230,7 +266,7 @@ class _Block:
         norms = [self._read(f)[0] for f, _ in part.reads]
         if not self.raw and None in norms:
             raise Unread("averages that read the stream without a norm")
-        start = next(t for t in self.rest if isinstance(self.walk.bases.of(t), Free))
+        start = next(t for t in self.rest if isinstance(self.walk.bases.of(t), (Free, Joined)))
         if not self.walk.reader.is_list(start.base):
             raise Unread("an input that is no plain list of tokens")
         depths = [less_one(self.width) if n is not None and n.centred else self.width
@@ -288,9 +324,8 @@ class _Block:
             return part
         query, key, (value, _) = part.reads
         if not whole and not any(map(own, value.biases)) and any(b.maps for b in value.biases):
-            g, dv = self.book.width(base.groups), self.book.width(base.value_width)
             self.book.step(fact(base), base.node)
-            self.book.at_most(lambda at: g(at) * dv(at), seen)
+            self.book.at_most(_values(self.book, base), seen)
         return replace(part, reads=(query, key, (value, whole)))
 
     # -- readers ----------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Walk:
         self.walls: int | None = None
         #: The sum of which experts are read, side by side.
         self.beside: int | None = None
+        #: Whether averages let a row of parameters see the others.
+        self.mixed = False
 
     def maps(self, forms: Sequence[Form], ones: bool) -> None:
         """The products of maps behind one line, and their biases."""

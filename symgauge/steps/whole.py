@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symgauge.steps.averages import Average
 from symgauge.steps.bases import Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain
 from symgauge.steps.experts import Experts
@@ -74,8 +75,10 @@ class WholeWalk(Walk):
             self.side_by_side(forms, base, ones)
         elif isinstance(base, Norm):
             norm(self, forms, base, ones)
-        else:
+        elif isinstance(base, Average):
             alone(self, forms, base, ones)
+        else:
+            raise Unread("readers of a row of parameters beside free ones")
 
     def units(self, forms: Sequence[Form], base: Unit | Gate, ones: bool) -> None:
         """sum_i act(u_i) v_i does not vary."""

@@ -7,8 +7,8 @@ from converse_ranks import redundancy_of
 from joined_networks import build, recipe
 
 from symgauge.capture import capture
-from symgauge.completeness.complete import Extent, completeness
-from symgauge.converse import row_of_parameters
+from symgauge.completeness.complete import AGREES, Extent, completeness
+from symgauge.converse import row_of_parameters, stream
 from symgauge.converse.sweep import sweep
 from symgauge.program.network import Network
 
@@ -39,7 +39,23 @@ def test_all_rows_tell_of_the_row_of_parameters(changed: dict[str, object]) -> N
     found = completeness(network)
     assert found.stop is None and found.bound == redundancy_of(network, 0)
     assert found.extent is Extent.RANGE, found.says
-    assert found.second.startswith("not read"), found.second
+    assert found.second == AGREES or changed.get("head") == "out", found.second
+
+
+def test_the_second_reading_counts_the_row_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_of_parameters, "Integer", lambda n: n + 1)
+    found = completeness(joined(norm="layer", d=3, m=3, o=3))
+    assert found.extent is Extent.OPEN and "a row of parameters" in found.second, found.second
+
+
+def test_the_second_reading_asks_what_the_row_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that forgets that the free rows see one another."""
+    monkeypatch.setattr(
+        stream, "beside_parameters", lambda sweep, parts, *given: given and (
+            setattr(sweep, "mixed", True) or parts))
+    found = completeness(joined(tokens=1))
+    assert found.stop is None and found.second != AGREES
+    assert not found.second.startswith("not asked")
 
 
 @pytest.mark.parametrize(("changed", "reason"), [
