@@ -29,12 +29,7 @@ def start(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
     (t,) = y.terms
     base = walk.bases.of(t)
     if isinstance(base, Joined):
-        if t.maps or y.biases or not walk.mixed:
-            raise Unread("a row of parameters behind maps, or that sees no other")
-        own_row(book, base, y.node, d, bound)
-        y, (t,) = base.free, base.free.terms
-        if not t.maps or not isinstance(walk.bases.of(t), Free):
-            raise Unread("rows beside parameters that are no matrix of an input")
+        y, (t,) = _beside(walk, base, y, d, bound), base.free.terms
     book.step("start of the stream", y.node)
     if not t.maps:
         if y.biases:
@@ -64,6 +59,17 @@ def start(walk: Walk, y: Form, axis: Axis, bound: Bound) -> None:
 
         book.free("constants against each other", against)
         shift(walk, d, bound)
+
+
+def _beside(walk: Walk, base: Joined, y: Form, d: Count, bound: Bound) -> Form:
+    """Settle a row of parameters; the rows beside it, a matrix of an input."""
+    (t,), (free,) = y.terms, base.free.terms
+    if t.maps or y.biases or not walk.mixed:
+        raise Unread("a row of parameters behind maps, or that sees no other")
+    if not free.maps or not isinstance(walk.bases.of(free), Free):
+        raise Unread("rows beside parameters that are no matrix of an input")
+    own_row(walk.book, base, y.node, d, bound)
+    return base.free
 
 
 def _rows(walk: Walk, bias: Bias) -> Count:

@@ -15,8 +15,8 @@ from symgauge.sums.routed import Routed, RoutedReader
 from symgauge.sums.rows import Rows, rearranged, rows_of
 from symgauge.sums.stop import Stop
 from symgauge.sums.views import MOVES, Views, number_of
+from symgauge.sums.weights import kind_of, seen_by
 from symgauge.program.array import Array
-from symgauge.program.constant import Constant
 from symgauge.program.leaf import Input
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line
@@ -244,13 +244,10 @@ class Bases:
         rank = len(line.shape)
         weights = views.of(line.inputs[0])
         soft = structure.lines.get(weights.node)
-        linear = soft is not None and soft.law in ("contraction", "multiple")
-        if soft is None or soft.op is None or not (soft.op.converse or linear):
+        kind = kind_of(soft)
+        if soft is None or kind is None:
             return None
-        entrywise = soft.law != "normaliser"
-        if entrywise and not linear and soft.op.converse != "smooth":
-            # scores of a homogeneous function scale, exponents shift, against the values
-            return None
+        linear = kind == "linear"
         column = [a for a in structure.top(line.inputs[0]) if a[0] == rank - 1]
         if len(column) > 1 or any(weights.at[a] is None for a in structure.top(line.inputs[0])):
             return None
@@ -260,11 +257,7 @@ class Bases:
             return None
         value = self.reader.read(line.inputs[1], (
             *(a for a in structure.top(line.inputs[1]) if a[0] == rank - 1), *heads))
-        axis = len(soft.shape) - 1
-        if not entrywise and (not soft.op.exponentiates or soft.attrs["axis"] != axis):
-            return None
-        if {weights.at[a] for a in column} != {
-                a for a in structure.top(soft.node) if a[0] == axis}:
+        if {weights.at[a] for a in column} != set(self.reader.last_axis(soft.node)):
             return None
         mask = soft.inputs[1] if len(soft.inputs) > 1 and not linear else None
         found = self._scores(weights.node if linear else soft.inputs[0], mask, linear)
@@ -276,19 +269,14 @@ class Bases:
         shared = tuple(a for a in heads if _numbers(views, line.inputs[1], a))
         repeats = tuple(a for a in heads if a not in shared)
         sides = self._sides(scores, alike, [at[a] for a in shared], [at[a] for a in repeats])
-        if sides is None:
+        seen = seen_by(structure, mask)
+        if sides is None or seen is None:
             return None
         query, key, contracted = sides
-        seen = None
-        if mask is not None:
-            leaf = structure.network.nodes[mask].leaf
-            if not isinstance(leaf, Constant) or leaf.unknown:
-                return None
-            seen = leaf.floats()
         return Mixing(
             line.node, repeats, shared, tuple(own), query, key,
-            replace(value, repeated=False), scores, contracted, seen,
-            soft.shape[-2] if len(soft.shape) > 1 else 1, soft.shape[-1], entrywise, linear)
+            replace(value, repeated=False), scores, contracted, seen[0],
+            soft.shape[-2] if len(soft.shape) > 1 else 1, soft.shape[-1], kind != "softmax", linear)
 
     def _scores(
         self, node: int, mask: int | None, plain: bool = False

@@ -62,11 +62,12 @@ def _entries(structure: Structure, node: int) -> tuple[Input, Array] | None:
         line.inputs) == 1 and len(structure.users[line.inputs[0]]) == 1 else None
     if below is None or line.op is None:
         return None
-    if line.op.law == "reshape":
+    law = line.op.law
+    if law == "reshape":
         return below[0], below[1].reshape(line.shape)
-    if line.op.law == "permutation" and "dims" in line.attrs:
+    if law == "permutation" and "dims" in line.attrs:
         return below[0], below[1].transpose(line.attrs["dims"])
-    if line.op.law == "selection" and set(line.attrs) == {"axis", "index"}:
+    if law == "selection" and set(line.attrs) == {"axis", "index"}:
         taken = np.take(below[1], np.array(line.attrs["index"]), axis=line.attrs["axis"])
         return (below[0], taken) if taken.shape == line.shape else None
     return None
