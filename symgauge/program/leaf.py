@@ -14,12 +14,14 @@ from symgauge.program.constant import Constant
 class Parameter:
     """A named parameter tensor of the module, or that plus one number, in every entry.
 
-    The coordinates are `added` + w for the module's w (`program.recentred`).
+    The coordinates are `added` + w for the module's w (`program.recentred`). With `of` they are
+    values of the module's tensor of that name, as its own name says (`identities.in_values`).
     """
 
     name: str
     shape: Shape
     added: Fraction = Fraction(0)
+    of: str = ""
 
     @property
     def size(self) -> int:

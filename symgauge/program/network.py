@@ -154,6 +154,24 @@ class Network:
             k: p.added for p in self.parameters if p.added
             for k in range(self.offsets[p.name], self.offsets[p.name] + p.size)}
 
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The parameters that are values of a tensor of the module, and that tensor."""
+        return {p.name: p.of for p in self.parameters if p.of}
+
+    @property
+    def said_of_values(self) -> tuple[str, ...]:
+        """What a program with such parameters says of them, once."""
+        names, of = ", ".join(self.values), ", ".join(self.values.values())
+        return (f"coordinates are {names} in place of {of}",) if names else ()
+
+    @cached_property
+    def values_at(self) -> frozenset[int]:
+        """Their coordinates."""
+        return frozenset(
+            k for p in self.parameters if p.of
+            for k in range(self.offsets[p.name], self.offsets[p.name] + p.size))
+
     @property
     def plain(self) -> Network:
         """The same program with its coordinates for parameters."""

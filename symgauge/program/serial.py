@@ -106,8 +106,9 @@ def node_to_json(node: Node) -> dict[str, Any]:
         }
     if node.leaf is not None:
         if isinstance(node.leaf, Parameter):
-            added = {"added": str(node.leaf.added)} if node.leaf.added else {}
-            return {"parameter": node.leaf.name, "shape": list(node.shape), **added}
+            more = {"added": str(node.leaf.added)} if node.leaf.added else {}
+            more |= {"of": node.leaf.of} if node.leaf.of else {}
+            return {"parameter": node.leaf.name, "shape": list(node.shape), **more}
         return {
             "input": node.leaf.name, "shape": list(node.shape), "classes": node.leaf.classes,
         }
@@ -159,7 +160,8 @@ def _leaf_from_json(entry: Mapping[str, Any], shape: Shape) -> Leaf:
             raise ValueError("constant index out of range")
         return Constant(table, index)
     if "parameter" in entry:
-        return Parameter(str(entry["parameter"]), shape, rational(entry.get("added", "0")))
+        return Parameter(str(entry["parameter"]), shape, rational(entry.get("added", "0")),
+                         str(entry.get("of", "")))
     classes = _integer(entry["classes"])
     if classes and (not shape or shape[-1] != classes or classes < 2):
         raise ValueError(f"a one-hot input of shape {shape} over {classes} classes")
