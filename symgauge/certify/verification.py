@@ -163,7 +163,10 @@ def _unfit(
         return "a cell is named for a network without branches, or none for one with"
     if len(certificate.proofs()) != generators:
         return "there is not one proof table per generator"
-    wrong = [s for s in network.held if not HELD.fullmatch(s)]
+    of_values = network.said_of_values
+    wrong = [s for s in network.held if not HELD.fullmatch(s) and s not in of_values]
+    if not {*of_values} <= {*network.held}:
+        return f"the program does not state that its {of_values[0]}"
     return f"the program states {wrong[0][:120]!r}, which nothing here supports" if wrong else None
 
 

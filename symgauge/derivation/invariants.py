@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,13 @@ def _with_letters(formula: str) -> str:
 def laws_of(
     network: Network, families: Sequence[Family], rng: np.random.Generator
 ) -> dict[str, Any]:
-    """The conservation laws of gradient flow, by the families they come from, and the rotations."""
+    """The conservation laws of gradient flow, by the families they come from, and the rotations.
+
+    Gradient flow is that of the module's parameters: fields of values of these, exp(c), have none.
+    """
+    families = [replace(f, fields=tuple(
+        x for x in f.fields if network.values_at.isdisjoint(x.support | x.reads)))
+        for f in families] if network.values else families
     groups: dict[tuple[tuple[int, ...], int | None], int] = {}
     shapes = {p.name: p.shape for p in network.parameters}
     field = PrimeField(next(primes()))

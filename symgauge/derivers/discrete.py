@@ -64,7 +64,9 @@ def discrete_symmetries(
                 factorial(n) ** len(copies), ordered))
         # -1 in each copy of a matrix group belongs to the group
         seen = 1 if permuted else n
-        if leg not in numbered and all(map(holds, _signs(indices, seen))):
+        # values of parameters, as exp(c), have a range
+        numbers = network.values.keys().isdisjoint(p.parameter for p in where)
+        if numbers and leg not in numbered and all(map(holds, _signs(indices, seen))):
             copies, each = _copies(indices, apart, lambda one: all(map(holds, _signs(one, seen))))
             own, m = {_negated(one, k) for one in copies for k in range(n)}, n * len(copies)
             # the signs of units by expert and by place in each are the same elements

@@ -11,6 +11,7 @@ back.
 X f = 0 for all fields gives f(g.theta) = f(theta) along the path from 1 to g as long as f is
 continuous there: where it jumps (a comparison, a ranking, a division by 0) what it jumps on must
 not move, or only by a positive factor. Intertwiners are lemmas on g itself and need none of this.
+Values of parameters, as exp(c), have a range: no family that moves them is said to act.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import cached_property
 from math import prod
 
 from symgauge.domains.signs import analytic_everywhere, ends_somewhere
+from symgauge.families.coordinates import parameters_at
 from symgauge.families.family import Family, Move, Place
 from symgauge.families.part import Part, parts_meet, shape_of
 from symgauge.lie.fields import VectorField
@@ -188,7 +190,13 @@ class FiniteActions:
         return no_action(family, self._shapes) or self.jump_on_the_way(family, proofs)
 
     def jump_on_the_way(self, family: Family, proofs: Sequence[Proof]) -> str | None:
-        """Where f may jump along the flows of a family's fields; None where it does not."""
+        """Where f may jump along the flows of a family's fields; None where it does not.
+
+        Or which values of parameters these move: there may be no parameters on the way.
+        """
+        moved = {n for f in family.fields for n in parameters_at(self.network, f.support)}
+        for name in sorted(moved & self.network.values.keys()):
+            return f"it moves {name}, which is no tensor of the module"
         # intertwiners are lemmas on g itself
         for field, proof in () if family.all_sizes else zip(family.fields, proofs, strict=True):
             how = _variations(self.network, field, proof) if self._jumps else []
