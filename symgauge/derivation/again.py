@@ -5,43 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.identities.written_out import written_out
+from symgauge.certify.rewritings import SPLIT, VALUES, same_program
 from symgauge.derivation.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
-from symgauge.derivation.notes import ROOTS, SPLIT, counts_directions
-from symgauge.points.rounded_roots import with_rounded_roots
+from symgauge.derivation.notes import counts_directions
 from symgauge.derivation.record import DerivationRecord, difference_of
 from symgauge.derivation.seal import ABOUT, SealedRecord
 from symgauge.statements.at_full import at_full
-from symgauge.program.network import Network
 from symgauge.program.recentred import recentred
-from symgauge.program.serial import digest_of
 from symgauge.records import plain, text_of
 
 if TYPE_CHECKING:
     from symgauge.capture.target import Target
-
-#: Rewritings that are tried, one after another.
-REWRITINGS = 4
-
-
-def same_program(carried: Network, captured: Network) -> str | None:
-    """How a program that is captured is the one that is carried; None where it is another.
-
-    They are the same, or the same once the captured one is rewritten as `derive_network` may
-    rewrite it: by identities, so that the function is the same, or with floats for roots.
-    """
-    said = "the network is that of the module"
-    for _ in range(REWRITINGS):
-        if digest_of(captured) == digest_of(carried):
-            return said
-        if digest_of(with_rounded_roots(captured)) == digest_of(carried):
-            return f"{said}; {ROOTS}"
-        split = written_out(captured)
-        if split is captured:
-            break
-        captured, said = split, f"the network is that of the module; {SPLIT}"
-    return None
 
 
 @dataclass
@@ -73,8 +48,8 @@ def captured_again(record: DerivationRecord, target: Target) -> _Again:
     found.said = said.replace("the module", target.text)
     found.settled |= {"output", "observable"}
     notes = [note for note in record.notes if not counts_directions(note)]
-    if SPLIT in notes and SPLIT not in said:
-        found.wrong.append(f"nothing is rewritten: {SPLIT!r} is not so")
+    found.wrong += [f"nothing is rewritten: {note!r} is not so" for note in (SPLIT, VALUES)
+                    if note in notes and note not in said]
     if record.full_tensors is not None and target.full is not None and text_of(
             record.full_sizes) == text_of(dict(target.full)):
         full, training["full"] = at_full_sizes(target, record.output, record.observable)

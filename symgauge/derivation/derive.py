@@ -17,11 +17,12 @@ from symgauge.certify.claim import Claim, at_these_durations, claim_of
 from symgauge.certify.evidence import all_evidence
 from symgauge.certify.evidence.kind import Evidence
 from symgauge.certify.evidence.residues import assumptions
+from symgauge.certify.rewritings import SPLIT, WHERE_SOME_ARE_LEFT
 from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
-from symgauge.identities.written_out import fewer_values, written_out
+from symgauge.identities.written_out import written_out
 from symgauge.derivation.buffers import orders_with_buffers
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
@@ -29,10 +30,9 @@ from symgauge.derivation.facts import (
 from symgauge.derivation.invariants import records_of
 from symgauge.points.limits import check_module, check_size
 from symgauge.derivation.larger import Sized, said_of_larger, without_accidents
-from symgauge.derivation.notes import ROOTS, SPLIT, implicit_note
+from symgauge.derivation.notes import implicit_note
 from symgauge.checks.refuted import plant
 from symgauge.derivation.record import SCHEMA
-from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivation.seal import sealed
 from symgauge.derivers.discrete import discrete_symmetries
 from symgauge.derivers.exact import ExactDeriver, Found, Proved
@@ -296,11 +296,12 @@ def _rewritten(
 
     With floats for roots of constants: a generator may have coefficients that are such roots, which
     no ansatz over QQ holds. By identities, where they spare functions: it may hold by
-    sin 2u = 2 sin u cos u, which no proof knows.
+    sin 2u = 2 sin u cos u, which no proof knows. In values exp(c) of parameters: it may be a
+    polynomial in these.
     """
     if not claim.unexplained or claim.hypotheses:
         return None
-    for rewrite, said in ((with_rounded_roots, ROOTS), (fewer_values, SPLIT)):
+    for rewrite, said in WHERE_SOME_ARE_LEFT:
         network = rewrite(search.network)
         if network is search.network:
             continue

@@ -9,11 +9,6 @@ from symgauge.certify.claim import Claim
 from symgauge.program.network import Network
 from symgauge.statements.named_directions import named
 
-#: What is rewritten after the capture, and what is said of it.
-SPLIT = "functions of sums and products are written out: an identity"
-#: What is put in the place of roots, and what is said of it.
-ROOTS = "roots of constants are the nearest floats; with the roots themselves J has the same rank"
-
 
 def counts_directions(note: Any) -> bool:
     return isinstance(note, str) and " null directions are implicit" in note

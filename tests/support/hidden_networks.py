@@ -341,6 +341,89 @@ TABLE["identity root-squared"] = "W:3x4 c:3 A:2x3 B:2x3 b:2", root_squared, (rea
 TABLE["identity root-squared-alone"] = "W:3x4 A:1x3", root_squared_alone, (real(1, 4),)
 
 
+# Functions of parameters
+
+
+def summed_exponentials(p: Any, tokens: Tensor) -> Tensor:
+    """sum_k a_k exp(E[t, k] + P[i, k] + d_k)."""
+    return torch.exp(torch.nn.functional.embedding(tokens, p.E) + p.P + p.d) @ p.a.T
+
+
+def phases(p: Any, x: Tensor) -> Tensor:
+    z = x @ p.W.T
+    return torch.sin(z + p.c) @ p.A.T + torch.sin(z + p.d) @ p.B.T + torch.cos(z) @ p.C.T
+
+
+def von_mises(p: Any, x: Tensor) -> Tensor:
+    """exp(a cos x + b sin x + k cos(x - m))."""
+    return torch.exp(p.a * torch.cos(x) + p.b * torch.sin(x) + p.k * torch.cos(x - p.m)) @ p.A.T
+
+
+def sigmoid_gain(p: Any, x: Tensor) -> Tensor:
+    return sigmoid(p.c) * (x @ p.A.T) + p.b
+
+
+def softplus_gain(p: Any, x: Tensor) -> Tensor:
+    return softplus(p.r) * (x @ p.W.T)
+
+
+def tanh_gain(p: Any, x: Tensor) -> Tensor:
+    return torch.tanh(p.r) * torch.tanh(x @ p.W.T) @ p.V.T
+
+
+def two_gains(p: Any, x: Tensor) -> Tensor:
+    """(1 + tanh r) exp(s) W x."""
+    return (1 + torch.tanh(p.r)) * torch.exp(p.s) * (x @ p.W.T)
+
+
+def log_scale(p: Any, x: Tensor) -> Tensor:
+    return torch.exp(p.s) * torch.tanh(x @ p.W.T) @ p.V.T
+
+
+def cumulative(p: Any, x: Tensor) -> Tensor:
+    """Biases in ascending order: sums of softplus."""
+    return torch.tanh(x @ p.W.T + p.c + torch.cumsum(softplus(p.r), 0)) @ p.V.T
+
+
+def log_sum_exp(p: Any, x: Tensor) -> Tensor:
+    return torch.log(torch.exp(x @ p.W.T) + torch.exp(x @ p.V.T)) @ p.A.T + x @ p.B.T
+
+
+def mixed_by_gate(p: Any, x: Tensor) -> Tensor:
+    g = sigmoid(p.g)
+    return g * (x @ p.A.T) + (1 - g) * (x @ p.B.T)
+
+
+def mixed_by_softmax(p: Any, x: Tensor) -> Tensor:
+    return torch.einsum("k,koi,bi->bo", torch.softmax(p.s, 0), p.M, x)
+
+
+def gated_exponential(p: Any, x: Tensor) -> Tensor:
+    return torch.exp(sigmoid(p.c) * (x @ p.A.T) + sigmoid(p.d)) @ p.B.T
+
+
+def decays(p: Any, x: Tensor) -> Tensor:
+    """The kernel of a diagonal state space: sum_k C_k exp(b_k - j exp(a_k)), lag j."""
+    lags = torch.arange(x.shape[-1], dtype=x.dtype)
+    return x @ (p.C @ torch.exp(p.b[:, None] - torch.exp(p.a)[:, None] * lags)).T
+
+
+TABLE["values summed-exponentials"] = "E:4x2 P:4x2 d:2 a:1x2", summed_exponentials, (_TOKENS,)
+TABLE["values phases"] = "W:2x3 c:2 d:2 A:1x2 B:1x2 C:1x2", phases, (real(1, 3),)
+TABLE["values von-mises"] = "a:2 b:2 k:2 m:2 A:2x2", von_mises, (real(1, 2),)
+TABLE["values sigmoid-gain"] = "c:3 A:3x2 b:3", sigmoid_gain, (real(1, 2),)
+TABLE["values softplus-gain"] = "r:3 W:3x2", softplus_gain, (real(1, 2),)
+TABLE["values tanh-gain"] = "r:3 W:3x2 V:2x3", tanh_gain, (real(1, 2),)
+TABLE["values two-gains"] = "r:2 s:2 W:2x2", two_gains, (real(1, 2),)
+TABLE["values log-scale"] = "s:3 W:3x2 V:2x3", log_scale, (real(1, 2),)
+TABLE["values cumulative"] = "W:3x2 c:3 r:3 V:2x3", cumulative, (real(1, 2),)
+TABLE["values log-sum-exp"] = "W:2x2 V:2x2 A:1x2 B:1x2", log_sum_exp, (real(1, 2),)
+TABLE["values mixed-by-gate"] = "g:2 A:2x2 B:2x2", mixed_by_gate, (real(1, 2),)
+TABLE["values mixed-by-softmax"] = "s:3 M:3x2x2", mixed_by_softmax, (real(1, 2),)
+TABLE["values gated-exponential"] = "c:2 d:2 A:2x2 B:1x2", gated_exponential, (real(1, 2),)
+TABLE["values decays"] = "a:2 b:2 C:1x2", decays, (real(1, 4),)
+
+
 # Chosen experts
 
 
