@@ -41,7 +41,10 @@ def same_program(carried: Network, captured: Network) -> str | None:
         for network, said in newest.values():
             for rewrite, note in (
                     (with_rounded_roots, ROOTS), (written_out, SPLIT), (in_values, VALUES)):
-                other = recentred(rewrite(network)).network
+                other = rewrite(network)
+                if other is network:
+                    continue
+                other = recentred(other).network
                 found.setdefault(digest_of(other), (
                     other, said if note in said else f"{said}; {note}"))
         newest = {key: value for key, value in found.items() if key not in seen}
