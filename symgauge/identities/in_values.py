@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
+from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.program.build import Builder, rebuilt
 from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Input, Parameter
@@ -136,15 +137,16 @@ def _form(network: Network, leaf: Parameter, reads: list[_Read]) -> _Form | None
                     lcm(*(r.factor.denominator for r in reads)))
     if any(abs(r.factor / unit) > MAX_POWER for r in reads):
         return None
-    if ops == {"exp"}:
-        return _Form(f"exp({_multiple(unit, inner)})", unit)
-    return _Form(f"tan({_multiple(unit / 2, inner)})", unit) if ops <= {"sin", "cos"} else None
+    kinds = {_OF_MULTIPLES.get(op, ("", Fraction(0), _exp))[:2] for op in ops}
+    ((name, part),) = kinds if len(kinds) == 1 else {("", Fraction(0))}
+    return _Form(f"{name}({_multiple(unit * part, inner)})", unit) if name else None
 
 
 def _is_function(node: Node) -> bool:
-    """Whether an op is an analytic function entry by entry, of no fixed degree."""
-    return node.op is not None and (
-        node.op.converse in ("smooth", "exponential") or node.op.law == "logarithm")
+    """Whether an op is a transcendental function entry by entry: no branch or root is asked here.
+    """
+    opaque = isinstance(node.op, Composite) and node.op.opaque
+    return opaque or node.op_name in FUNCTIONS_OF_CONSTANTS
 
 
 def _multiple(factor: Fraction, name: str) -> str:
@@ -166,8 +168,10 @@ def _named(network: Network, w: int, reads: list[_Read], form: _Form) -> Network
             return build.leaf(named)
         if i in functions:
             z = moved[node.inputs[0]]
-            return z if form.unit is None else _function(
-                build, node.op_name, z, int(functions[i].factor / form.unit))
+            if form.unit is None:
+                return z
+            return _OF_MULTIPLES[node.op_name][2](
+                build, z, int(functions[i].factor / form.unit))
         if i in multiples and node.op is not None and node.op.law == "multiple":
             return moved[node.inputs[0]]
         return None
@@ -175,19 +179,34 @@ def _named(network: Network, w: int, reads: list[_Read], form: _Form) -> Network
     return rebuilt(network, instead)
 
 
-def _function(build: Builder, name: str, z: Value, k: int) -> Value:
-    """exp(k c) of z = exp(c); sin(k c), cos(k c) of z = tan(c/2)."""
-    if name == "exp":
-        power = z if abs(k) == 1 else build.apply("power", z, exponent=abs(k))
-        return build.reciprocal(power) if k < 0 else power
-    square = build.mul(z, z)
-    below = build.reciprocal(build.add(square, 1))
-    sin = build.scale(build.mul(z, below), 2)
-    cos = build.add(build.scale(below, 2), -1)
+def _exp(build: Builder, z: Value, k: int) -> Value:
+    """exp(k c) of z = exp(c)."""
+    power = z if abs(k) == 1 else build.apply("power", z, exponent=abs(k))
+    return build.reciprocal(power) if k < 0 else power
+
+
+def _sin(build: Builder, z: Value, k: int) -> Value:
+    """sin(k c) of z = tan(c/2)."""
+    return build.scale(_wave(build, z, abs(k))[0], -1 if k < 0 else 1)
+
+
+def _cos(build: Builder, z: Value, k: int) -> Value:
+    return _wave(build, z, abs(k))[1]
+
+
+def _wave(build: Builder, z: Value, k: int) -> tuple[Value, Value]:
+    """sin(k c) and cos(k c) of z = tan(c/2)."""
+    below = build.reciprocal(build.add(build.mul(z, z), 1))
+    sin, cos = build.scale(build.mul(z, below), 2), build.add(build.scale(below, 2), -1)
     wave = sin, cos
-    for _ in range(abs(k) - 1):
+    for _ in range(k - 1):
         wave = (build.add(build.mul(wave[0], cos), build.mul(wave[1], sin)),
                 build.add(build.mul(wave[1], cos), build.scale(build.mul(wave[0], sin), -1)))
-    if name == "cos":
-        return wave[1]
-    return build.scale(wave[0], -1) if k < 0 else wave[0]
+    return wave
+
+
+#: Functions of whole multiples of c: the coordinate is this function of that part of c.
+_OF_MULTIPLES = {
+    "exp": ("exp", Fraction(1), _exp), "sin": ("tan", Fraction(1, 2), _sin),
+    "cos": ("tan", Fraction(1, 2), _cos),
+}
