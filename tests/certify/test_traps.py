@@ -482,7 +482,7 @@ def test_traps_are_answered_in_balls(name: str) -> None:
 
 #: Whose symmetries no generator was found for: transcendental ones, or of one cell.
 OPEN = {
-    "norm_of_norm", "dead_unit", "logsumexp_twice", "shifted_angle",
+    "norm_of_norm", "dead_unit", "logsumexp_twice",
     "cube_root_cubed", "root_of_a_hidden_square", "root_on_a_cell", "log_on_a_cell",
     "identity_on_a_cell", "arcs_of_reciprocals", "tangent_of_an_arc",
 }
