@@ -1,5 +1,8 @@
 """Null directions that are polynomial in values of parameters, exp(c) or tan(c/2): explained."""
 
+import json
+from typing import Any
+
 import pytest
 from hidden_networks import NETWORKS, TABLE
 from known_networks import TRAPS
@@ -7,10 +10,13 @@ from known_networks import TRAPS
 import symgauge
 from symgauge import Verdict
 from symgauge.capture import capture
+from symgauge.certify.certificate import Certificate
 from symgauge.certify.rewritings import VALUES, same_program
+from symgauge.certify.verification import Verification, verify
 from symgauge.derivation import derive
 from symgauge.derivation.derivation import Derivation
 from symgauge.kernel.check import check
+from symgauge.program.serial import canonical_digest
 
 #: The redundancy, by float singular values of four draws, and the coordinates that are values.
 QUICK = {
@@ -69,3 +75,20 @@ def test_in_other_coordinates_they_are_left_open(monkeypatch: pytest.MonkeyPatch
     found = derived("values mixed-by-softmax")
     assert (found.unexplained, found.verdict) == (10, Verdict.UNKNOWN)
     assert "s" in {t.name for t in found.tensors} and VALUES not in found.notes
+
+
+def test_a_program_states_what_its_coordinates_are() -> None:
+    data = json.loads(json.dumps(derived("values mixed-by-softmax").data["certificate"]))
+    assert _again(data).verdict is Verdict.PROVED
+    network = data["network"]
+    unsaid = {**network, "held": []}
+    untold = {**network, "nodes": [
+        {k: v for k, v in node.items() if k != "of"} for node in network["nodes"]]}
+    for other, why in ((unsaid, "does not state"), (untold, "nothing here supports")):
+        found = _again({**data, "network": other})
+        assert found.verdict is Verdict.REFUTED and why in found.reasons[0]
+
+
+def _again(data: dict[str, Any]) -> Verification:
+    rest = {k: v for k, v in data.items() if k != "digest"}
+    return verify(Certificate({**rest, "digest": canonical_digest(rest)}))
