@@ -14,7 +14,7 @@ from symgauge.derivation.algebra import rank_of, structural_part, structure_of
 from symgauge.derivation.facts import tensors_of
 from symgauge.derivation.invariants import invariants_of, laws_of
 from symgauge.points.fresh import TRIES, fresh
-from symgauge.derivation.notes import counts_directions, implicit_note
+from symgauge.statements.notes import counts_directions, implicit_note
 from symgauge.checks.refuted import fewer_planted, planted_disagreements
 from symgauge.derivation.record import CLAIMED, DerivationRecord, difference_of
 from symgauge.derivers.discrete import discrete_symmetries

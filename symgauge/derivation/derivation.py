@@ -22,7 +22,7 @@ from symgauge.derivation.agreement import (
 )
 from symgauge.derivation.basis import Basis
 from symgauge.derivation.element import GroupElement, drawn, given
-from symgauge.derivation.notes import counts_directions, implicit_note
+from symgauge.statements.notes import counts_directions, implicit_note
 from symgauge.derivation.record import DerivationRecord
 from symgauge.derivation.seal import edited
 from symgauge.errors import BadInputError, InconsistentError

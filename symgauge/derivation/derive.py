@@ -30,7 +30,7 @@ from symgauge.derivation.facts import (
 from symgauge.derivation.invariants import records_of
 from symgauge.points.limits import check_module, check_size
 from symgauge.derivation.larger import Sized, said_of_larger, without_accidents
-from symgauge.derivation.notes import implicit_note
+from symgauge.statements.notes import implicit_note
 from symgauge.checks.refuted import plant
 from symgauge.derivation.record import SCHEMA
 from symgauge.derivation.seal import sealed
