@@ -3,9 +3,9 @@
 Run `python docs/benchmarks/unexplained.py [WORD ...]` from a checkout: the networks of
 tests/support/hidden_networks.py and the traps whose names hold one of the words, all without. For
 each it prints P, the redundancy by singular values of float Jacobians (an upper bound where there
-are branches: few cells are drawn), that of the derivation, what is left without a generator, the
-verdict and processor seconds, the capture included. Exit status 1 if a redundancy is larger than
-that of the floats.
+are branches: few cells are drawn), that of the derivation, how much of it is by minors, what is
+left, the verdict and processor seconds, the capture included. Exit status 1 if a redundancy is
+larger than that of the floats.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from symgauge.errors import SymgaugeError  # noqa: E402
 
 def main() -> int:
     words, above = sys.argv[1:] or [""], False
-    print(f"{'network':34}{'P':>4}{'floats':>8}{'found':>7}{'left':>6}  {'verdict':8}{'CPU s':>7}")
+    print(f"{'network':34}{'P':>4}{'floats':>8}{'found':>7}{'minors':>8}{'left':>6}  {'verdict':8}"
+          f"{'CPU s':>7}")
     for name, build in {**NETWORKS, **TRAPS}.items():
         if not any(word in name for word in words):
             continue
@@ -45,8 +46,9 @@ def main() -> int:
             continue
         redundancy = found.redundancy + found.unread
         above |= redundancy > floats
-        print(f"{name:34}{found.parameters:4}{floats:8}{redundancy:7}{found.unexplained:6}  "
-              f"{found.verdict.value:8}{process_time() - start:7.1f}", flush=True)
+        print(f"{name:34}{found.parameters:4}{floats:8}{redundancy:7}"
+              f"{found.claim.by_minors or 0:8}{found.unexplained:6}  {found.verdict.value:8}"
+              f"{process_time() - start:7.1f}", flush=True)
     return int(above)
 
 

@@ -30,7 +30,7 @@ SCHEMA = "symgauge-certificate/1"
 #: What a certificate carries beside its claim and its evidence.
 BESIDE = (
     "schema", "network", "generators", "tables", "proofs", "families", "cell",
-    "unread_coordinates", "digest",
+    "unread_coordinates", "relaxed", "digest",
 )
 
 
@@ -115,6 +115,12 @@ class Certificate:
             found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
             raise BadInputError(f"this is not a {SCHEMA} certificate (found {found!r})")
         return Certificate(data)
+
+    def with_free_line(self, line: int, inner: Certificate) -> Certificate:
+        """With that of the program in which this line is free: what fields by minors rest on."""
+        facts = {**self.data, "relaxed": {"line": line, "certificate": inner.to_json()}}
+        del facts["digest"]
+        return Certificate({**facts, "digest": canonical_digest(facts)})
 
     @property
     def intact(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgauge.certify.assumptions import Assumptions
+from symgauge.certify.minors import spanned_by_minors
 from symgauge.domains.signs import analytic_everywhere
 from symgauge.points.reads import read_coordinates
 from symgauge.program.lower import is_piecewise
@@ -31,9 +32,11 @@ class Claim(Record):
     rank: int  #: rank J, where closed, else a lower bound.
     redundancy: int  #: P - rank J.
     orbit_dimension: int  #: rank G.
-    unexplained: int  #: redundancy - rank G.
+    unexplained: int  #: redundancy - rank G - by_minors.
     closed: bool  #: Whether nothing is unexplained.
     inconsistent: bool  #: rank J + rank G > P.
+    #: Directions of fields by minors, beside those of the generators; None where there are none.
+    by_minors: int | None = None
     shown: tuple[str, ...]  #: What the rank rests on, and was shown.
     hypotheses: tuple[str, ...]  #: What the rank rests on, and is assumed.
     verdict: Verdict  #: PROVED where closed and nothing is assumed, else UNKNOWN.
@@ -42,18 +45,22 @@ class Claim(Record):
 
 def claim_of(
     network: Network, jacobian_rank: int, orbit: int, found: Assumptions, by_minor: bool = False,
+    minors: str = "",
 ) -> Claim:
     """The claim that follows from the ranks: the only one that verify accepts.
 
     Every generator is proved. `by_minor`: the rank of J is that of a minor (in real balls, of
-    power series), which speaks of one component.
+    power series), which speaks of one component. `minors`: what shows that fields by minors span
+    the kernel of J, where that is more than what the program tells.
     An orbit dimension above the redundancy means a false generator or a false hypothesis; the
     claim is then `inconsistent`, never clipped.
     """
     found = Assumptions(found.shown, (*found.hypotheses, *network.rounded))
     total = int(read_coordinates(network).sum())
     redundancy = total - jacobian_rank
-    unexplained = redundancy - orbit
+    said = (minors or spanned_by_minors(network, jacobian_rank)) if redundancy > orbit else ""
+    by_minors = redundancy - orbit if said else 0
+    unexplained = redundancy - orbit - by_minors
     closed = unexplained == 0
     hypotheses = (*found.hypotheses, *(
         f"the statement is that of all token ids, not of these alone: {s}"
@@ -62,7 +69,8 @@ def claim_of(
     return Claim(
         parameters=total, unread=network.num_coordinates - total, rank=jacobian_rank,
         redundancy=redundancy, orbit_dimension=orbit, unexplained=unexplained, closed=closed,
-        inconsistent=unexplained < 0, shown=found.shown, hypotheses=hypotheses,
+        inconsistent=unexplained < 0, by_minors=by_minors or None,
+        shown=(*found.shown, said) if said else found.shown, hypotheses=hypotheses,
         verdict=Verdict.PROVED if closed and not hypotheses else Verdict.UNKNOWN,
         scope=_scope(
             network, closed, bool(hypotheses), redundancy, unexplained, by_minor,

@@ -26,6 +26,10 @@ from symgauge.certify.evidence.kind import Evidence, Question
 from symgauge.certify.evidence.residues import by_residues
 from symgauge.certify.generators import prove_all, refuted_at_points
 from symgauge.certify.orbit import orbit_dimension
+from symgauge.certify.minors import RELAXED
+from symgauge.identities.coefficients import PRODUCTS
+from symgauge.domains.polynomial_lines import PolynomialLines
+from symgauge.identities.relaxed import relaxed as free_line
 from symgauge.errors import SymgaugeError, UndecidedError
 from symgauge.exact.prime_field import Array, PrimeField, primes
 from symgauge.lie.fields import VectorField
@@ -34,8 +38,9 @@ from symgauge.ops.softplus import EXACT as SOFTPLUS
 from symgauge.points.draw import Draw
 from symgauge.points.inputs import has_tokens
 from symgauge.points.reads import read_coordinates
-from symgauge.program.lower import is_piecewise
+from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import CLOCKS, ROUNDED, Network
+from symgauge.program.serial import network_to_json
 from symgauge.proof.record import Proof
 from symgauge.verdict import Verdict
 
@@ -138,9 +143,13 @@ def _verify(carried: Carried) -> Verification:
         # few points on rare branches or tokens show all of the rank: what is claimed of an open
         # sandwich is a bound, and a larger rank is no contradiction
         larger, jacobian = f"rank J is at least {jacobian}: more than is claimed", claimed
-    claim = claim_of(network, jacobian, orbit, found, by_minor=evidence is not None)
+    minors = _shown_by_free_line(certificate, network, jacobian)
+    claim = claim_of(
+        network, jacobian, orbit, found, by_minor=evidence is not None, minors=minors)
     reasons = list(_differences(certificate, claim))
     again = Certificate.facts(network, generators, proofs, cell, claim, evidence, families)
+    if minors and claim.by_minors:
+        again["relaxed"] = certificate.data["relaxed"]
     if not reasons and again != {k: v for k, v in certificate.data.items() if k != "digest"}:
         reasons.append("it carries data that no derivation of this program writes")
     if reasons:
@@ -197,6 +206,29 @@ def _rank_shown(
     evidence = kind.read(certificate.data[kind.name], question)
     checked = evidence.check(question)
     return None if checked is None else (*checked, evidence)
+
+
+def _shown_by_free_line(certificate: Certificate, network: Network, jacobian_rank: int) -> str:
+    """What the certificate of a program with a free line shows of J (see `identities.relaxed`).
+
+    Empty where it carries none. Raises ValueError where that is not the certificate of such a
+    program, or does not hold.
+    """
+    relaxed = certificate.data.get("relaxed")
+    if relaxed is None:
+        return ""
+    inner, line = Certificate.from_json(relaxed["certificate"]), relaxed["line"]
+    lowered = lower(network)
+    other = None if type(line) is not int or line < 0 else free_line(
+        lowered, line, PolynomialLines(lowered, PRODUCTS))
+    if {*relaxed} != {"line", "certificate"} or other is None or (
+            network_to_json(other) != inner.data["network"]):
+        raise ValueError("the other program is not this one with a free line")
+    if network.has_flows or is_piecewise(network):
+        raise ValueError("of another cell, or other durations, a certificate says nothing")
+    if verify(inner).verdict is not Verdict.PROVED or inner.claim.rank != jacobian_rank:
+        raise ValueError("the other program's certificate does not show this rank")
+    return RELAXED.format(line=line, rank=jacobian_rank, size=inner.claim.parameters)
 
 
 def _differences(certificate: Certificate, found: Claim) -> Iterator[str]:

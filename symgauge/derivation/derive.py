@@ -20,10 +20,10 @@ from symgauge.certify.evidence.residues import assumptions
 from symgauge.certify.rewritings import SPLIT, WHERE_SOME_ARE_LEFT
 from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
-from symgauge.derivation.algebra import closed_algebra, families_together, rank_of, structural_part
+from symgauge.derivation.algebra import closed_algebra, rank_of, structural_part
 from symgauge.derivation.derivation import Derivation
 from symgauge.identities.written_out import written_out
-from symgauge.derivation.buffers import orders_with_buffers
+from symgauge.statements.buffers import orders_with_buffers
 from symgauge.derivation.facts import (
     at_full_sizes, factory_of, tensors_of, training_flags, versions,
 )
@@ -34,20 +34,19 @@ from symgauge.statements.notes import implicit_note
 from symgauge.checks.refuted import plant
 from symgauge.derivation.record import SCHEMA
 from symgauge.derivation.seal import sealed
+from symgauge.derivation.shown import Search, Shown, with_free_line
 from symgauge.derivers.discrete import discrete_symmetries
-from symgauge.derivers.exact import ExactDeriver, Found, Proved
+from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.statements.statement import statement
 from symgauge.errors import (
     BadInputError, CaptureError, InconsistentError, TargetError, UndecidedError, UnsupportedOpError,
 )
-from symgauge.exact.prime_field import PrimeField
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.statement import FullOrder
 from symgauge.points.unread import unread_tensors
 from symgauge.program.network import Network
 from symgauge.program.recentred import recentred
 from symgauge.progress import Progress, silent
-from symgauge.proof.record import Proof
 from symgauge.records import plain
 from symgauge.verdict import Verdict
 
@@ -169,49 +168,17 @@ def derive_network(
     rank J + rank G > P without any.
     """
     seconds = {} if seconds is None else seconds
-    shown = _shown(network, asked, seconds, deriver)
+    shown = with_free_line(
+        _shown(network, asked, seconds, deriver), lambda other: _shown(other, asked, {}))
     start, search = time.perf_counter(), shown.search
-    vectors = [f for p in search.families for f in p.family.fields]
-    certificate = Certificate.issue(
-        search.network, vectors, search.proofs, search.found.cell, shown.claim, shown.evidence,
-        families_together(search.families))
+    certificate = shown.certificate()
     seconds["certify"] += time.perf_counter() - start
     return _noted(_stated(search, certificate, asked, seconds), *shown.notes)
 
 
-@dataclass(frozen=True)
-class _Search:
-    """What was found in a network: families with their proofs, and the algebra they span."""
-
-    network: Network
-    found: Found
-    families: list[Proved]
-    algebra: dict[str, Any]
-    field: PrimeField
-    rng: np.random.Generator
-
-    @property
-    def proofs(self) -> list[Proof]:
-        """One of each generator."""
-        return [q for p in self.families for q in p.proofs]
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What is shown of a network, which may be another program of the same function."""
-
-    search: _Search
-    claim: Claim
-    evidence: Evidence | None
-    notes: tuple[str, ...] = ()
-
-    def noted(self, note: str) -> _Shown:
-        return replace(self, notes=(*self.notes, note))
-
-
 def _shown(
     network: Network, asked: Asked, seconds: dict[str, float], deriver: ExactDeriver | None = None
-) -> _Shown:
+) -> Shown:
     """Families, claim and evidence of a captured network. Raises as `derive_network`."""
     check_size(network, asked.force)
     network = recentred(network).network
@@ -221,14 +188,14 @@ def _shown(
     start = time.perf_counter()
     found, orbit = search.found, search.found.orbit_dimension
     if asked.evidence is not None:
-        shown = _Shown(search, *claim_by(
+        shown = Shown(search, *claim_by(
             asked.evidence, network, found.cell, orbit, search.rng, asked.progress))
     else:
         asked.progress("hypotheses")
         tested = assumptions(network, search.field, search.rng, found.tokens, found.cell)
         instead = _with_identities(search, tested, asked, seconds)
         if instead is None:
-            shown = _Shown(search, *_by_residues(search, tested, asked.progress))
+            shown = Shown(search, *_by_residues(search, tested, asked.progress))
             instead = _rewritten(search, shown.claim, asked, seconds)
         if instead is not None:
             return instead
@@ -240,16 +207,16 @@ def _deriver(network: Network, asked: Asked) -> ExactDeriver:
     return ExactDeriver(network, asked.seed, asked.progress, asked.by_lines)
 
 
-def _searched(deriver: ExactDeriver, asked: Asked) -> _Search:
+def _searched(deriver: ExactDeriver, asked: Asked) -> Search:
     found = deriver.run()
     asked.progress("algebra")
     families, algebra = closed_algebra(found, deriver.field)
-    return _Search(deriver.network, found, families, algebra, deriver.field, deriver.rng)
+    return Search(deriver.network, found, families, algebra, deriver.field, deriver.rng)
 
 
 def _with_identities(
-    search: _Search, tested: Assumptions, asked: Asked, seconds: dict[str, float]
-) -> _Shown | None:
+    search: Search, tested: Assumptions, asked: Asked, seconds: dict[str, float]
+) -> Shown | None:
     """What is shown of the same function with its functions of sums and products written out.
 
     exp(u + v) is no value of its own beside exp(u) and exp(v). None where a hypothesis is left
@@ -267,7 +234,7 @@ def _with_identities(
 
 
 def _by_residues(
-    search: _Search, tested: Assumptions, progress: Progress
+    search: Search, tested: Assumptions, progress: Progress
 ) -> tuple[Claim, Evidence | None]:
     """The claim of residues, or a better one, and its evidence beside them.
 
@@ -290,8 +257,8 @@ def _by_residues(
 
 
 def _rewritten(
-    search: _Search, claim: Claim, asked: Asked, seconds: dict[str, float]
-) -> _Shown | None:
+    search: Search, claim: Claim, asked: Asked, seconds: dict[str, float]
+) -> Shown | None:
     """What is shown of the network rewritten, where it closes and J has the same rank.
 
     With floats for roots of constants: a generator may have coefficients that are such roots, which
@@ -320,7 +287,7 @@ def _noted(derivation: Derivation, *notes: str) -> Derivation:
 
 
 def _stated(
-    search: _Search, certificate: Certificate, asked: Asked, seconds: dict[str, float]
+    search: Search, certificate: Certificate, asked: Asked, seconds: dict[str, float]
 ) -> Derivation:
     """The record: what is asked, what is found, and its certificate."""
     start = time.perf_counter()

@@ -17,7 +17,7 @@ import numpy as np
 from symgauge.completeness.complete import Completeness, completeness
 from symgauge.certify.verification import MALFORMED, Verification, rejected
 from symgauge.derivation.again import about_target
-from symgauge.derivation.buffers import orders_of, orders_with_buffers, wrong_orders
+from symgauge.statements.buffers import orders_of, orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import factory_of, tensors_of, training_flags, versions
 from symgauge.checks.refuted import fewer_planted, plant, planted_disagreements
 from symgauge.derivation.seal import ABOUT, SealedRecord, edited, sealed

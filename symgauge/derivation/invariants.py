@@ -29,7 +29,7 @@ def invariants_of(
     network: Network, families: Sequence[Family], vectors: Sequence[VectorField], claim: Claim,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """The proved invariants, and whether there are as many as rank J, where that is closed."""
+    """The proved invariants, and whether there are as many as rank J, closed by families."""
     if network.num_coordinates > LARGEST:
         return {"formulas": [], "independent": 0, "complete": False, "left_out": 0,
                 "reason": f"not built beyond {LARGEST} parameters"}
@@ -43,8 +43,8 @@ def invariants_of(
         together[formula] = together.get(formula, 0) + len(i.entries)
     out: dict[str, Any] = {
         "formulas": [{"formula": f, "entries": n} for f, n in together.items()],
-        "independent": independent, "complete": claim.closed and independent == claim.rank,
-        "left_out": found.left_out,
+        "independent": independent, "left_out": found.left_out,
+        "complete": claim.closed and not claim.by_minors and independent == claim.rank,
     }
     return {**out, "reason": found.reason} if found.reason else out
 

@@ -8,7 +8,7 @@ before, which held it too, are read where claim and certificate agree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -24,8 +24,9 @@ from symgauge.verdict import Verdict
 SCHEMA = "symgauge-derivation/2"
 #: The schema before, which is read for one release more.
 BEFORE = "symgauge-derivation/1"
-#: What the printed record has from the certificate.
-CLAIMED = tuple(f.name for f in fields(Claim) if f.name != "inconsistent")
+#: What the printed record has from the certificate, which may say more.
+CLAIMED = tuple(
+    f.name for f in fields(Claim) if f.name != "inconsistent" and f.default is MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,10 @@ Polynomial: TypeAlias = dict[Monomial, Number]
 
 ZERO: Polynomial = {}
 
+#: Kind, rows, columns and arguments of a selection; one of its rows or columns.
+_Selection: TypeAlias = tuple[str, int, int, tuple[frozenset[tuple[Monomial, Number]], ...]]
+_Place: TypeAlias = tuple[_Selection, str, int]
+
 
 def ratio(a: Number, b: Number) -> Number:
     """a / b, an int where it is one."""
@@ -83,11 +87,11 @@ class Ring:
         self.names: list[str] = []
         self._steps: set[int] = set()
         self._inverses: dict[int, _Inverse] = {}
-        self._known: dict[object, int] = {}
+        self._known: dict[tuple[str, frozenset[tuple[Monomial, Number]]], int] = {}
         self._special: set[int] = set()
         self._cosines: dict[int, int] = {}
-        self._places: dict[int, tuple[object, object]] = {}
-        self._selections: dict[object, list[list[Polynomial]]] = {}
+        self._places: dict[int, tuple[_Place, _Place]] = {}
+        self._selections: dict[_Selection, list[list[Polynomial]]] = {}
         self.budget = budget
 
     def symbol(self, name: str) -> int:
@@ -106,6 +110,15 @@ class Ring:
                 self._steps.add(known)
                 self._special.add(known)
         return known
+
+    def arguments(self) -> dict[int, set[int]]:
+        """By symbol of a function value, or of an entry of a selection: those it is made of."""
+        found: dict[int, set[int]] = {}
+        for (_, argument), symbol in self._known.items():
+            found[symbol] = {x for m, _ in argument for x in m}
+        for symbol, (((_, _, _, arguments), _, _), _) in self._places.items():
+            found[symbol] = {x for argument in arguments for m, _ in argument for x in m}
+        return found
 
     def circle(self, argument: Polynomial) -> tuple[int, int]:
         """The symbols of the cosine and the sine of one argument."""

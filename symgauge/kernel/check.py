@@ -306,6 +306,7 @@ def _check(cert, record):
     reasons, size = record["reasons"], cert.size
     record["parameters"] = size
     claim = {k: whole(cert.data[k], -size, size + 1) for k in CLAIM}
+    claim["by_minors"] = whole(cert.data.get("by_minors", 0), 0, size + 1)
     none = [whole(k, 0, size) for k in cert.data.get("unread_coordinates", ())]
     if len(set(none)) != len(none) or len(none) != claim["unread"]:
         raise NotRead(f"{len(set(none))} coordinates are named as unread, of {claim['unread']}")
@@ -331,7 +332,8 @@ def _check(cert, record):
     if wrong and (cert.data["closed"] or rank_j <= claim["rank"]):
         record["verdict"] = "REFUTED"
     elif rank_j + total_g < size:
-        reasons.append(f"{size - rank_j - total_g} directions are open")
+        reasons.append(f"{size - rank_j - total_g} directions are open" + (
+            ": fields by minors are not looked at" if claim["by_minors"] else ""))
     elif not wrong and said[2:] == ("PROVED", []) and said[0] is True and said[1] is False:
         record["verdict"] = "CONFIRMED"
         reasons.append("what the texts say of it (scope, held, shown) is not looked at")
@@ -354,7 +356,8 @@ def _wrong(claim, size, none, rank_g, rank_j):
     """The numbers of a claim that are not those that were found."""
     true = {"parameters": size - none, "unread": none, "orbit_dimension": rank_g,
             "redundancy": size - none - claim["rank"],
-            "unexplained": size - none - claim["rank"] - claim["orbit_dimension"]}
+            "unexplained": size - none - claim["rank"] - claim["orbit_dimension"]
+            - claim["by_minors"]}
     wrong = [f"the claim says {k} = {claim[k]}; found {v}" for k, v in true.items()
              if claim[k] != v]
     rank, most = claim["rank"], size - none - rank_g

@@ -187,7 +187,8 @@ def _law(formula: str, symbol: Mapping[str, str]) -> str:
 
 
 def _certificate(derivation: Data) -> str:
-    rank, orbit = derivation["rank"], derivation["orbit_dimension"]
+    more = wording.by_minors(derivation)
+    rank, orbit = derivation["rank"], derivation["orbit_dimension"] + more
     total = derivation["parameters"]
     hypotheses = wording.statements(derivation.get("hypotheses"))
     relation = "=" if rank + orbit == total else "<"
@@ -203,7 +204,9 @@ def _certificate(derivation: Data) -> str:
     text = (
         "\\section{The certificate}\n"
         f"$J$ is the Jacobian of the outputs by the parameters, $r$ its {rank_name}, and $G$ "
-        "has the proved generators as rows; $\\theta_0$ is one exact point. A rank at a point "
+        "has the proved generators as rows" + (
+            f", and with them fields by minors, which add {more} directions (below)"
+            if more else "") + "; $\\theta_0$ is one exact point. A rank at a point "
         "only ever falls, and the proved generators lie in the kernel of $J$ everywhere, so\n"
         "\\begin{equation*}\n\\operatorname{rank} J(\\theta_0) \\le r \\le "
         "P - \\operatorname{rank} G(\\theta_0),\\qquad "
@@ -212,6 +215,9 @@ def _certificate(derivation: Data) -> str:
         f"{f'{total} = P' if relation == '<' else 'P'}.\n\\end{{equation*}}\n"
     )
     text += _bounds(derivation)
+    if more:
+        text += "".join(f"By minors: {mixed(said)}.\n" for said in derivation["shown"]
+                        if "minors of order" in said)
     if hypotheses:
         text += "Hypotheses not discharged:\n\\begin{itemize}\n"
         text += "".join(f"\\item {mixed(item)}\n" for item in hypotheses) + "\\end{itemize}\n"
@@ -229,7 +235,8 @@ def drawings(derivation: Data) -> list[tuple[Drawing, str]]:
     found = []
     pivots, rows = derivation.get("growth") or ((), 0)
     if rows and len(pivots) == derivation["rank"]:
-        cut = derivation["parameters"] - derivation["orbit_dimension"]
+        orbit = derivation["orbit_dimension"] + wording.by_minors(derivation)
+        cut = derivation["parameters"] - orbit
         found.append((
             growth(pivots, rows, derivation["parameters"], cut),
             "rank $J$, modulo a prime, row by row"))

@@ -177,6 +177,7 @@ def print_derivation(
         ("rank J", wording.bounded(derivation, "rank", ">= ")),
         ("redundancy", wording.bounded(derivation, "redundancy", "<= ")),
         ("rank G", derivation["orbit_dimension"]),
+        ("by minors", wording.by_minors(derivation) or ""),
         ("unexplained", wording.bounded(derivation, "unexplained", "at most ")),
         ("closed", "yes" if derivation["closed"] else "no"),
         ("algebra", ", ".join(filter(None, (

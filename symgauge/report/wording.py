@@ -27,8 +27,11 @@ QUANTITIES = (
                "generic point is the number of directions that change the function"),
     ("redundancy", "P - rank J: the directions that change the parameters and not the function"),
     ("rank G", "G has the proved generators as rows; its rank is the dimension of their orbits"),
-    ("unexplained", "redundancy - rank G: directions for which no generator was found"),
-    ("closed", "rank J + rank G = P: then no generator is missing at a generic point"),
+    ("by minors", "directions of fields whose components are minors of the derivatives of the "
+                  "outputs' coefficients, beside those of rank G: too long to be written"),
+    ("unexplained", "redundancy - rank G, less what is by minors: directions for which no "
+                    "generator was found"),
+    ("closed", "rank J + rank G + by minors = P: then no generator is missing at a generic point"),
     ("for all sizes", "how much of rank G is proved for every size, not at these sizes alone"),
 )
 
@@ -114,10 +117,15 @@ def unread(derivation: Data) -> str:
     return f"{count} ({'; '.join(parts)})" if parts else str(count)
 
 
+def by_minors(derivation: Data) -> int:
+    """How many directions are those of fields by minors."""
+    return int((derivation.get("certificate") or {}).get("by_minors") or 0)
+
+
 def require_consistent(derivation: Data) -> None:
     """Raise InconsistentError where the derivation contradicts itself; it is then not printed."""
     parameters, rank = int(derivation["parameters"]), int(derivation["rank"])
-    orbit = int(derivation["orbit_dimension"])
+    orbit = int(derivation["orbit_dimension"]) + by_minors(derivation)
     found = []
     if rank + orbit > parameters:
         found.append(f"rank J + rank G = {rank} + {orbit} exceeds P = {parameters}")
@@ -178,6 +186,7 @@ def claim(derivation: Data) -> str:
     """The one sentence that the derivation may claim as its result."""
     k, orbit = derivation["redundancy"], derivation["orbit_dimension"]
     unexplained, verdict = derivation["unexplained"], verdict_name(derivation["verdict"])
+    more = by_minors(derivation)
     unproved = sum(family_verdict(f) != "PROVED" for f in derivation["generators"])
     if verdict == "PROVED":
         place = "on the cell of theta0" if on_cell(derivation) else "at a generic point"
@@ -185,7 +194,9 @@ def claim(derivation: Data) -> str:
             place = "at a generic point of the component of theta0"
         return (
             f"The redundancy is {k}: the families are proved, and they are certified to span "
-            f"every generator {place} (scope: {scope(derivation)})."
+            f"every generator {place}"
+            + (f", together with fields by minors ({more} of the directions)" if more else "")
+            + f" (scope: {scope(derivation)})."
         )
     if verdict == "REFUTED":
         return "Refuted: nothing here is claimed as a symmetry of this network."

@@ -192,9 +192,9 @@ class Reduction:
     def verdict(self) -> Verdict:
         """PROVED where nothing of what is asked is open: see `statement`."""
         record = self.record
-        if self.count != record.orbit_dimension:
-            return Verdict.UNKNOWN
-        return record.verdict
+        more = isinstance(record, Derivation) and record.claim.by_minors
+        same = self.count == record.orbit_dimension and not more
+        return record.verdict if same else Verdict.UNKNOWN
 
     @property
     def statement(self) -> str:
@@ -218,10 +218,10 @@ class Reduction:
             return (
                 f"{crossed}; on the section the orbits have fewer dimensions than elsewhere "
                 f"({record.orbit_dimension}), so {record.orbit_dimension - n} are not fixed")
-        if not record.closed:
+        if left := record.redundancy - record.orbit_dimension:
             return (
-                f"{crossed}, all of theirs. At most {record.unexplained} further directions have "
-                f"no generator: they stay among the {free} free entries ({record.scope})")
+                f"{crossed}, all of theirs. At most {left} further directions have no generator in "
+                f"a family: they stay among the {free} free entries ({record.scope})")
         said = (
             f"{crossed}. So at a generic point of it the Jacobian by the {free} free entries has "
             f"full column rank: nothing redundant is left ({record.scope}"

@@ -1,8 +1,4 @@
-"""What null directions without a generator are, where a theorem or a count says it.
-
-A network whose outputs are polynomials with N coefficients in all has no larger rank than N: where
-J has it, the coefficients are independent, and what is null is what is left of P. They take all
-values near those at a generic point, but not all values: a^2 + b^4 has one sign.
+"""What null directions without a generator are, where a theorem says it.
 
 The sums of s powers of degree d > 2 of linear forms in v variables have the dimension that counting
 gives, but for four (d, v, s), where it is less by 1: J. Alexander and A. Hirschowitz, Polynomial
@@ -14,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import comb
 
+from symgauge.identities.coefficients import LARGEST, PRODUCTS
 from symgauge.domains.polynomial_lines import PolynomialLines
 from symgauge.exact.polynomial import Polynomial, SizeLimit
 from symgauge.program.lower import lower
@@ -21,37 +18,19 @@ from symgauge.program.network import Network
 
 #: Degree, variables and number of the powers whose sums have a smaller dimension, that being it.
 DEFECTIVE = {(4, 3, 5): 14, (4, 4, 9): 34, (4, 5, 14): 69, (3, 5, 7): 34}
-#: Products of monomials that the outputs may take, and parameters above which nothing is named.
-PRODUCTS, LARGEST = 200_000, 1000
 
 
 def named(network: Network, rank: int) -> str:
     """What the null directions without a generator are, where J has this rank; else empty."""
     if network.has_flows or network.num_coordinates > LARGEST:
         return ""
-    lowered = lower(network)
-    powers = _power_sum(lowered)
+    powers = _power_sum(lower(network))
     if powers is not None and DEFECTIVE.get(powers) == rank:
         d, v, s = powers
         return (f"sums of {s} powers of degree {d} of linear forms in {v} variables have dimension "
                 f"{rank}, 1 less than counting gives, {min(s * v, comb(v + d - 1, d))} "
                 "(Alexander and Hirschowitz)")
-    if coefficients(lowered) == rank:
-        return f"the outputs' {rank} coefficients are independent, and J has no larger rank"
     return ""
-
-
-def coefficients(lowered: Network) -> int | None:
-    """The coefficients of the outputs as polynomials in the inputs; None where they are none."""
-    lines = PolynomialLines(lowered, PRODUCTS)
-    try:
-        found = [p for i in lowered.outputs for p in lines.entries(i)]
-    except (SizeLimit, ZeroDivisionError):
-        return None
-    known = lines.inputs.union(lines.parameters)
-    if any(x not in known for p in found for m in p for x in m):
-        return None
-    return sum(len({tuple(x for x in m if x in lines.inputs) for m in p}) for p in found)
 
 
 def _power_sum(lowered: Network) -> tuple[int, int, int] | None:

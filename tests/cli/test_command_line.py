@@ -58,7 +58,7 @@ def high_power():
             super().__init__()
             self.a, self.b = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(2.0))
         def forward(self, x):
-            return (self.a**40 + self.b**40 + self.a) * x
+            return (self.a**40 + self.b**40 + self.a) * torch.relu(x)  # branches: no minors
     return Own(), (X,)
 
 

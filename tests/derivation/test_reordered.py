@@ -14,7 +14,7 @@ from symgauge import zoo
 from symgauge.capture import load_target
 from symgauge.cli.main import main
 from symgauge.capture.captured import capture_with_statistics
-from symgauge.derivation.buffers import orders_of, orders_with_buffers
+from symgauge.statements.buffers import orders_of, orders_with_buffers
 from symgauge.derivation.derivation import Derivation
 from symgauge.derivation.derive import derive_target
 

@@ -48,7 +48,7 @@ def test_without_them_it_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Interpolated, "fields", lambda _: iter(()))
     module, example = NETWORKS["glu 2-3-2"]()
     found = symgauge.derive(module, example)
-    assert found.unexplained == 6 and found.verdict is Verdict.UNKNOWN
+    assert found.orbit_dimension == 6 and found.claim.by_minors == 6
 
 
 def test_the_weights_of_a_search_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,11 +65,11 @@ def test_the_weights_of_a_search_are_found_once(monkeypatch: pytest.MonkeyPatch)
     assert asked and len(set(asked)) == len(asked)
 
 
-def test_norms_without_a_root_at_the_point_are_left_open() -> None:
-    """|V| has a root modulo p at half of all V: no row is drawn for ever, and nothing is said."""
+def test_norms_without_a_root_at_the_point_are_no_components() -> None:
+    """|V| has a root modulo p at half of all V: no row is drawn for ever, and two are by minors."""
     module, example = NETWORKS["weight-norm linear"]()
     found = symgauge.derive(module, example)
-    assert (found.redundancy, found.verdict) == (8, Verdict.UNKNOWN)
+    assert (found.redundancy, found.claim.by_minors) == (8, 2)
 
 
 def test_a_null_vector_is_known_by_its_degrees(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,8 +117,8 @@ def test_other_entries_are_refused_exactly() -> None:
 def test_what_has_no_generator_is_said_to_stay() -> None:
     found = reduce(derived("power"))
     assert found.verdict is Verdict.UNKNOWN and found.count == 1
-    assert found.jacobian == found.free_count - derived("power").unexplained == 1
-    assert "2 further directions have no generator" in found.statement
+    assert found.jacobian == found.free_count - derived("power").claim.by_minors == 1
+    assert "2 further directions have no generator in a family" in found.statement
 
 
 def test_without_redundancy_nothing_is_fixed() -> None:

@@ -57,6 +57,7 @@ _chain("filling-squares", 2, 2, 4, 4, 5)
 _chain("filling-squares", 2, 2, 3, 2)
 _chain("filling-squares", 2, 2, 3, 3, 2, bias="1")
 _chain("filling-squares", 2, 3, 5, 6, 4, 3, 1)
+_chain("filling-squares", 2, 2, 4, 4, 6)
 _chain("filling-cubes", 3, 2, 3, 2, 1)
 _chain("filling-cubes", 3, 2, 5, 2)
 _chain("filling-cubes", 3, 2, 4, 2, bias="2")
@@ -141,6 +142,15 @@ def complex_states(p: Any, x: Tensor) -> Tensor:
     return torch.stack(out)
 
 
+def real_states(p: Any, x: Tensor) -> Tensor:
+    """h <- a h + B x, y = C h."""
+    h, out = x.new_zeros(p.a.shape), []
+    for step in x:
+        h = p.a * h + p.B @ step
+        out.append(p.C @ h)
+    return torch.stack(out)
+
+
 def discretised(p: Any, x: Tensor) -> Tensor:
     """h <- exp(d a) h + d B x, y = C h."""
     h, out = x.new_zeros(p.a.shape), []
@@ -167,6 +177,7 @@ TABLE["states complex 2"] = (
     "a:2 w:2 B:2x1 E:2x1 C:1x2 F:1x2", complex_states, (real(10, 1),))
 TABLE["states complex 2, few steps"] = (
     "a:2 w:2 B:2x1 E:2x1 C:1x2 F:1x2", complex_states, (real(6, 1),))
+TABLE["states real 3, few steps"] = "a:3 B:3x1 C:1x3", real_states, (real(4, 1),)
 TABLE["states discretised 3"] = "a:3 d:3 B:3x2 C:2x3", discretised, (real(5, 2),)
 TABLE["states polar 2"] = "r:2 t:2 B:2x1 E:2x1 C:1x2 F:1x2", polar, (real(10, 1),)
 
@@ -200,6 +211,7 @@ def normed_by_one(p: Any, x: Tensor) -> Tensor:
 TABLE["weight-norm 3-3-2-2"] = (
     "V1:3x3 g1:3 b1:3 V2:2x3 g2:2 b2:2 V3:2x2 g3:2 b3:2", normed, (real(1, 3),))
 TABLE["weight-norm linear"] = "V1:2x3 g1:2 V2:2x2 g2:2", normed_linear, (real(1, 3),)
+TABLE["weight-norm linear 2-3-2"] = "V1:3x2 g1:3 V2:2x3 g2:2", normed_linear, (real(1, 2),)
 TABLE["weight-norm whole"] = "V1:3x2 g1:1 V2:2x3 g2:1", normed_by_one, (real(1, 2),)
 
 

@@ -1,0 +1,32 @@
+"""Fields by minors: all that leaves the outputs' coefficients as they are.
+
+Where f(x; theta) is a sum of phi_i(theta) m_i(x) with N coefficients phi_i, each N + 1 coordinates
+k_0, ..., k_N make a field X with X_(k_j) = (-1)^j times the minor of d phi without the column k_j.
+X phi_i is the determinant of d phi at these columns with its row i written twice: 0, so that
+X f = 0 for all parameters and inputs. Where rank J = N the minors of order N are not all 0, and
+these fields span the kernel of J: P - N directions, whose components may be too long to write.
+"""
+
+from __future__ import annotations
+
+from symgauge.identities.coefficients import coefficients
+from symgauge.program.network import Network
+
+#: Said where another program bounds the rank.
+RELAXED = (
+    "with any coefficients in line {line} of the lowered program, a sum of functions of the "
+    "inputs, the outputs have the rank {rank} too, and a certificate of their own: J has no larger "
+    "rank, and minors of order {size} of the coefficients' derivatives beside that certificate's "
+    "generators are the components of fields that span its kernel")
+
+
+def spanned_by_minors(network: Network, jacobian_rank: int) -> str:
+    """What is shown where fields by minors span the kernel of J, which has this rank; else empty.
+    """
+    number = coefficients(network)
+    if number is None or number != jacobian_rank:
+        return ""
+    return (f"outputs are sums of functions of the inputs with {number} coefficients that the "
+            f"parameters make, which are independent: J has no larger rank, and minors of order "
+            f"{number} of the coefficients' derivatives are the components of fields that span "
+            "its kernel")
