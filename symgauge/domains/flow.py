@@ -2,8 +2,8 @@
 
 Power series (`SeriesDomain` over residues): the flow for the duration s (t1 - t0), as a series
 in the formal factor s; the trajectory is a series in the elapsed time w, over series in s, by
-Picard iteration. Reals: an adaptive Runge-Kutta method. Reads: a fixed point. Degrees: one look
-at the velocity.
+Picard iteration. Reals: an adaptive Runge-Kutta method. What is told of a flow without its value
+stands in `flow_facts`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Protocol
 
 import numpy as np
 
-from symgauge.domains.degrees import DegreeDomain, Inhomogeneous
+from symgauge.domains.degrees import DegreeDomain
 from symgauge.domains.evaluate import pulled, tangents, values
+from symgauge.domains.flow_facts import Degrees, Reads, Signs
 from symgauge.domains.reads import ReadsDomain
 from symgauge.domains.real import RealDomain
 from symgauge.domains.series import Coefficients, SeriesDomain
+from symgauge.domains.signs import SignDomain
 from symgauge.errors import FlowError, UnsupportedOpError
 from symgauge.program.array import Array
 from symgauge.program.constant import Constant
@@ -119,9 +121,11 @@ def method(domain: Domain) -> Method:
     if isinstance(domain, RealDomain):
         return _Reals(domain)
     if isinstance(domain, ReadsDomain):
-        return _Reads(domain)
+        return Reads(domain)
     if isinstance(domain, DegreeDomain):
-        return _Degrees(domain)
+        return Degrees(domain)
+    if isinstance(domain, SignDomain):
+        return Signs(domain)
     raise UnsupportedOpError(
         f"a flow has no value in {type(domain).__name__}: only in power series and in floats"
     )
@@ -217,81 +221,6 @@ class _Series:
             return outer.zeros((len(ct), *a.shape[1:])) if last is None else last
 
         return constant_part(total), *(None if a is None else constant_part(a) for a in own)
-
-
-# -- reads ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Reads:
-    """What the end can read: more of the start at every step, until nothing changes."""
-
-    domain: ReadsDomain
-
-    def _end(self, flow: Flow, xs: Sequence[Array]) -> tuple[Array, list[Array]]:
-        x, t = xs[0], np.ones((1,))
-        while True:
-            lines = flow.lines(self.domain, t, x, xs[1:])
-            grown = np.maximum(x, lines[flow.output])
-            if np.array_equal(grown, x):
-                return x, lines
-            x = grown
-
-    def value(self, flow: Flow, xs: Sequence[Array]) -> Array:
-        return self._end(flow, xs)[0]
-
-    def tangent(
-        self, flow: Flow, xs: Sequence[Array], y: Array, dxs: Sequence[Array | None]
-    ) -> Array:
-        x, lines = self._end(flow, xs)
-        moved = np.zeros(x.shape) if dxs[0] is None else dxs[0]
-        while True:
-            pushed = flow.push(self.domain, lines, moved, dxs[1:])
-            grown = moved if pushed is None else np.maximum(moved, pushed)
-            if np.array_equal(grown, moved):
-                return moved
-            moved = grown
-
-    def cotangent(
-        self, flow: Flow, xs: Sequence[Array], y: Array, ct: Array
-    ) -> tuple[Array | None, ...]:
-        _, lines = self._end(flow, xs)
-        while True:
-            back, own = flow.pull(self.domain, lines, ct)
-            grown = ct if back is None else np.maximum(ct, back)
-            if np.array_equal(grown, ct):
-                return ct, *own
-            ct = grown
-
-
-# -- degrees -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Degrees:
-    """The end scales as the start does; a velocity is of one degree more, and time of one less.
-
-    The elapsed time is what scales: of a field that reads the time, the flow must start at 0.
-    """
-
-    domain: DegreeDomain
-
-    def value(self, flow: Flow, xs: Sequence[Array]) -> Array:
-        domain, start = self.domain, xs[0]
-        # what starts at 0 is there with every degree, and goes on with one of its own
-        x = np.where(start == 0, domain.fresh(start.shape), start)
-        t = domain.raised(domain.one(1), -1)
-        if flow.t0 and flow.reads_time:
-            raise Inhomogeneous("a field that reads the time is followed from another time than 0")
-        v = flow.velocity(domain, t, x, xs[1:])
-        domain.alike(v, domain.raised(x, 1))
-        return np.where((start == 0) & (v == 0), 0, x)
-
-    def tangent(self, *_: object) -> Array:
-        raise UnsupportedOpError("degrees have no tangents")
-
-    def cotangent(self, *_: object) -> tuple[Array | None, ...]:
-        raise UnsupportedOpError("degrees have no cotangents")
 
 
 # -- reals ---------------------------------------------------------------------------------------

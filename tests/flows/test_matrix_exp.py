@@ -12,6 +12,7 @@ from structural_referee import rank_of, wrong_families
 import symgauge
 from symgauge.capture import capture
 from symgauge.derivers.structural import find, instantiate
+from symgauge.domains.signs import ANY, analytic_everywhere, signs_of_lines
 from symgauge.program.constant import Constant
 from symgauge.program.network import Network
 from symgauge.verdict import Verdict
@@ -75,3 +76,32 @@ def test_systems_side_by_side_change_bases_of_their_own() -> None:
     families = instantiate(find(network))
     assert wrong_families(network, families) == []
     assert rank_of(network, families) == 3 * 2**2
+
+
+class OverNorm(nn.Module):
+    """exp A over its norm, or under a softmax."""
+
+    def __init__(self, softmax: bool) -> None:
+        super().__init__()
+        self.A, self.C = nn.Parameter(torch.randn(2, 2)), nn.Parameter(torch.randn(2, 2))
+        self.softmax = softmax
+
+    def forward(self, x: Tensor) -> Tensor:
+        power = torch.linalg.matrix_exp(self.A)
+        if self.softmax:
+            return torch.log(torch.softmax(x @ power.T, -1) + 1) @ self.C.T
+        return x @ (power / power.norm()).T @ self.C.T
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_functions_of_a_flow_are_derived(softmax: bool) -> None:
+    """Identities are looked for behind a flow too, whose signs are any."""
+    found = symgauge.derive(OverNorm(softmax), (torch.randn(1, 2),))
+    assert found.parameters == 8 and found.verify().verdict is found.verdict
+
+
+def test_the_signs_of_a_flow() -> None:
+    """The end of X' = (A X + X A) / 2 from 1 may have any sign; nothing is divided by."""
+    network = capture(System(2, 2, 3, True), (torch.randn(1, 2), torch.randn(3))).network
+    (flow,) = (i for i, n in enumerate(network.nodes) if n.body is not None)
+    assert signs_of_lines(network)[flow] == ANY and analytic_everywhere(network)
