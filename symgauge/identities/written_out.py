@@ -10,7 +10,7 @@ and log(u v) is log u + log v.
 sin and cos of a sum of integer multiples are polynomials of those of its terms. A root of a product
 of what is never negative is the product of the roots, a root of exp u is exp(u/2), the root of z^2
 is |z|. log(1 + 1/u) is log(1 + u) - log u, as for softplus(-z). One step serves all multiples of
-its argument (`gates`).
+its argument (`gates`); of a clamp each bound is a kink of its own (`kinks`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NamedTuple
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.identities.gates import OneStep, gates
+from symgauge.identities.kinks import OneKink, kinked
 from symgauge.identities.terms import Form, form, leading, number, terms
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
@@ -98,6 +99,7 @@ class _Copy:
         self._signs = signs
         self.lines: list[Value] = []
         self._steps = OneStep(build)
+        self._kinks = OneKink(build, self._steps)
         self._roots: dict[Form, tuple[Fraction, Value]] = {}
         steps = [i for i, node in enumerate(lowered.nodes) if _rule(node) is _Copy.step]
         self._gates = set[int]() if units is None else gates(lowered, steps)
@@ -107,6 +109,9 @@ class _Copy:
                 line = build.leaf(node.leaf)
             elif units is not None and (rule := _rule(node)) is not None:
                 line = rule(self, self.lines[node.inputs[0]])
+            elif units is not None and (argument := kinked(lowered, node)) is not None:
+                line = self._kinks.of(self.lines[argument], build.mul(
+                    *(self.lines[i] for i in node.inputs)))
             else:
                 line = build.apply(
                     node.op.name, *(self.lines[i] for i in node.inputs), **node.attrs)

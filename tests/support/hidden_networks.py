@@ -315,6 +315,18 @@ def kinks(p: Any, x: Tensor) -> Tensor:
             + torch.sqrt(z**2) @ p.D.T)
 
 
+def clamps(p: Any, x: Tensor, *, low: float, high: float) -> Tensor:
+    """A clamp of z and one of -z."""
+    z = x @ p.W.T
+    return z.clamp(low, high) @ p.A.T + (-z).clamp(-high, -low) @ p.B.T
+
+
+def bounded_units(p: Any, x: Tensor) -> Tensor:
+    """min(relu(z), 1), relu(z) and relu(z - 1)."""
+    z = x @ p.W.T
+    return z.clamp(0, 1) @ p.A.T + torch.relu(z) @ p.B.T + torch.relu(z - 1) @ p.C.T
+
+
 def maxima(p: Any, x: Tensor) -> Tensor:
     """max(u, v), min(u, v) and |u - v|."""
     u, v = x @ p.U.T, x @ p.V.T
@@ -336,6 +348,10 @@ def multiples_of_norms(p: Any, x: Tensor) -> Tensor:
 
 _TOKENS = torch.tensor([3, 0, 2, 1])
 TABLE["identity kinks"] = "W:2x3 A:2x2 B:2x2 C:2x2 D:2x2", kinks, (real(1, 3),)
+for _name, _high in (("hardtanh", 1), ("clamp", 2)):
+    TABLE[f"identity {_name}-signs"] = (
+        "W:2x3 A:2x2 B:2x2", partial(clamps, low=-1, high=_high), (real(1, 3),))
+TABLE["identity bounded-units"] = "W:2x3 A:2x2 B:2x2 C:2x2", bounded_units, (real(1, 3),)
 TABLE["identity maxima"] = "U:2x3 V:2x3 A:2x2 B:2x2 C:2x2", maxima, (real(1, 3),)
 TABLE["identity softplus-signs"] = "W:2x3 A:2x2 B:2x2 C:2x2 D:2x3", softplus_signs, (real(1, 3),)
 TABLE["identity multiples-of-norms"] = "W:3x4 A:2x3 B:2x3", multiples_of_norms, (real(1, 4),)
