@@ -245,7 +245,7 @@ class DerivationRecord(SealedRecord):
 
     @property
     def unexplained(self) -> int:
-        """redundancy - rank G: directions without a generator, at most."""
+        """redundancy - rank G, less what is by minors: directions without a generator, at most."""
         return self.claim.unexplained
 
     @property

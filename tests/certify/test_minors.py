@@ -21,6 +21,7 @@ from symgauge.identities.relaxed import relaxed as free_line
 from symgauge.program.lower import lower
 from symgauge.program.serial import canonical_digest
 from symgauge.verdict import Verdict
+from tests.kernel.test_schema import SCHEMA, wrong as misfit
 
 
 def count(shapes: str, formula: Callable[..., Any], *args: torch.Tensor) -> int | None:
@@ -108,6 +109,7 @@ def test_a_free_line(relaxed: symgauge.Derivation) -> None:
     assert claim.by_minors == 8 - claim.orbit_dimension > 0
     assert data["relaxed"]["certificate"]["rank"] == 8
     assert relaxed.verify().verdict is Verdict.PROVED
+    assert not misfit(relaxed.certificate.to_json(), SCHEMA)
     # alone 9 coefficients bound nothing
     assert coefficients(relaxed.network()) == 9 and not spanned_by_minors(relaxed.network(), 8)
 

@@ -25,7 +25,8 @@ def wrong(value: Any, schema: Any) -> bool:
         return not schema
     assert set(schema) <= KEYWORDS, set(schema) - KEYWORDS
     if "$ref" in schema:
-        return wrong(value, SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")])
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return wrong(value, SCHEMA if name == "#" else SCHEMA["$defs"][name])
     if "const" in schema and value != schema["const"] or value not in schema.get("enum", [value]):
         return True
     if "oneOf" in schema and sum(not wrong(value, s) for s in schema["oneOf"]) != 1:
