@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symgauge.domains.degrees import DegreeDomain, Inhomogeneous
 from symgauge.domains.reads import ReadsDomain
 from symgauge.domains.signs import ANY, SignDomain
+from symgauge.domains.velocity import Flow
 from symgauge.errors import UnsupportedOpError
 from symgauge.program.array import Array
-
-if TYPE_CHECKING:
-    from symgauge.domains.flow import Flow
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ so that a clamp and its reflection have the same two kinks.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 
 from symgauge.domains.signs import ANY
@@ -17,12 +18,12 @@ from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
 
 
-def kinked(network: Network, node: Node) -> int | None:
-    """The line x of a line H(x) x of a program of primitives."""
+def kinked(network: Network, node: Node, steps: Collection[int]) -> int | None:
+    """The line x of a line H(x) x of a program of primitives; `steps` are all lines H(x)."""
     if node.op is None or node.op.law != "product":
         return None
     for step, x in (node.inputs, node.inputs[::-1]):
-        if network.nodes[step].op_name == "step" and network.nodes[step].inputs == (x,):
+        if step in steps and network.nodes[step].inputs == (x,):
             return x
     return None
 

@@ -109,7 +109,8 @@ class _Copy:
                 line = build.leaf(node.leaf)
             elif units is not None and (rule := _rule(node)) is not None:
                 line = rule(self, self.lines[node.inputs[0]])
-            elif units is not None and (argument := kinked(lowered, node)) is not None:
+            elif units is not None and (
+                    argument := kinked(lowered, node, steps)) is not None:
                 line = self._kinks.of(self.lines[argument], build.mul(
                     *(self.lines[i] for i in node.inputs)))
             else:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from symgauge.domains.flow import Flow, method
+from symgauge.domains.flow import method
+from symgauge.domains.velocity import Flow
 from symgauge.points.reads import readable_network
 from symgauge.program.array import Array, Shape
 from symgauge.program.domain import Domain
