@@ -217,7 +217,7 @@ def _note_disagreements(
 ) -> Iterator[str]:
     """The note on directions without a generator, made anew. Other notes are left open."""
     said = [note for note in record.notes if counts_directions(note)]
-    again = implicit_note(record.certificate.claim, record.implicit, network)
+    again = implicit_note(record.certificate.claim, record.implicit)
     yield from difference_of("notes", said, again)
     if "implicit" not in settled_here(record) or not record.implicit:
         return

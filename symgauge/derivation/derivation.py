@@ -179,7 +179,7 @@ class Derivation(DerivationRecord):
         seconds = {**self.seconds, evidence: round(time.perf_counter() - start, 4)}
         # the rank may be another now, and with it how many directions lack a generator
         notes = [n for n in self.notes if not counts_directions(n)]
-        notes += implicit_note(found.claim, self.implicit, self.network())
+        notes += implicit_note(found.claim, self.implicit)
         after = replace(self, notes=tuple(notes), certificate=found, seconds=seconds)
         return after.sealed(), verification
 

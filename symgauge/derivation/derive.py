@@ -330,7 +330,7 @@ def _stated(
             stated_family(s, coordinates, tuple(p.family.fields))
             for s, p in zip(statements, families, strict=True)
         ], [f for p in families for f in p.family.fields], certificate.claim, search.rng),
-        "notes": [*found.notes, *implicit_note(certificate.claim, found.implicit, network)],
+        "notes": [*found.notes, *implicit_note(certificate.claim, found.implicit)],
         "implicit": found.implicit, "planted": planted, "certificate": certificate.to_json(),
         "seed": asked.seed, "versions": versions(),
         "seconds": {k: round(v, 4) for k, v in seconds.items()},
