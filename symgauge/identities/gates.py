@@ -11,8 +11,7 @@ from collections.abc import Collection
 from fractions import Fraction
 
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE
-from symgauge.identities.terms import Form, form, leading, number
-from symgauge.program.build import Builder
+from symgauge.identities.terms import Form, Terms, leading, number
 from symgauge.program.network import Network
 from symgauge.program.writer import Value
 
@@ -64,8 +63,8 @@ def _unscaled(network: Network, i: int) -> int:
 class OneStep:
     """One step for all arguments that are multiples of each other."""
 
-    def __init__(self, build: Builder) -> None:
-        self._build = build
+    def __init__(self, terms: Terms) -> None:
+        self._build, self._terms = terms.build, terms
         self._known: dict[Form, tuple[Fraction, Value]] = {}
 
     def of(self, x: Value, sign: int, gate: bool) -> Value:
@@ -73,7 +72,7 @@ class OneStep:
         build = self._build
         if gate and sign and not (sign & NEGATIVE and sign & POSITIVE):
             return build.full(int(bool(sign & POSITIVE)), x.shape)
-        key = form(build, x)
+        key = self._terms.form(x)
         if not key:
             return build.apply("step", x)
         lead, key = leading(key)

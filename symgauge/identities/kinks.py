@@ -12,8 +12,7 @@ from fractions import Fraction
 
 from symgauge.domains.signs import ANY
 from symgauge.identities.gates import OneStep
-from symgauge.identities.terms import form, terms
-from symgauge.program.build import Builder
+from symgauge.identities.terms import Terms
 from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
 
@@ -31,14 +30,14 @@ def kinked(network: Network, node: Node, steps: Collection[int]) -> int | None:
 class OneKink:
     """relu(x) for one x after the other, those of an earlier one written out."""
 
-    def __init__(self, build: Builder, steps: OneStep) -> None:
-        self._build, self._steps = build, steps
+    def __init__(self, terms: Terms, steps: OneStep) -> None:
+        self._build, self._terms, self._steps = terms.build, terms, steps
         #: By line without a rational factor: the factor, and the argument.
         self._known: dict[int, tuple[Fraction, Value]] = {}
 
     def of(self, x: Value, whole: Value) -> Value:
         """relu(x), which `whole` is; by other kinks where x = k + a relu(w)."""
-        build, parts = self._build, form(self._build, x)
+        build, parts = self._build, self._terms.form(x)
         if parts and parts[0][0] in self._known and all(i == -1 for i, _ in parts[1:]):
             factor, w = self._known[parts[0][0]]
             a, k = parts[0][1] / factor, sum((c for _, c in parts[1:]), Fraction(0))
@@ -52,7 +51,7 @@ class OneKink:
 
     def _met(self, line: Value, x: Value) -> Value:
         """Keep a line that is relu(x)."""
-        found = terms(self._build, line)
+        found = self._terms.of(line)
         if len(found) == 1:
             ((base, factor),) = found.items()
             self._known[base] = factor, x

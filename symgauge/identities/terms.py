@@ -20,50 +20,75 @@ LINEAR = ("product", "contraction", "sum")
 Form = tuple[tuple[int, Fraction], ...]
 
 
-def terms(build: Builder, argument: Value) -> dict[int, Fraction]:
-    """A line as a sum of rational multiples of lines; sums over an axis stay whole."""
-    out: dict[int, Fraction] = defaultdict(Fraction)
-    for c, value in _summands(build, argument):
-        out[value.index] += c
-    return {base: c for base, c in out.items() if c}
+class Terms:
+    """Lines of a program under construction as sums of rational multiples of lines.
 
+    Each line is taken apart once: layers read a stream many times, each through the one before.
+    """
 
-def _summands(build: Builder, value: Value) -> list[tuple[Fraction, Value]]:
-    node = build.node(value)
-    if node.op is None:
-        return [(Fraction(1), value)]
-    inputs = [build.value(i) for i in node.inputs]
-    if node.op.law == "sum of lines":
-        return [term for x in inputs for term in _summands(build, x)]
-    if node.op.law == "multiple":
-        factor = Fraction(node.attrs["factor"])
-        return [(factor * c, x) for c, x in _summands(build, inputs[0])]
-    if isinstance(node.op, Structural) and len(inputs) == 1:
-        inner = _summands(build, inputs[0])
-        if len(inner) > 1 or inner[0][0] != 1:
-            return [(c, build.apply(node.op.name, x, **node.attrs)) for c, x in inner]
-        return [(Fraction(1), value)]
-    return [_factored(build, node, inputs) or (Fraction(1), value)]
+    def __init__(self, build: Builder) -> None:
+        self.build = build
+        self._known: dict[int, list[tuple[Fraction, Value]]] = {}
 
+    def of(self, argument: Value) -> dict[int, Fraction]:
+        """The line's terms; sums over an axis stay whole."""
+        out: dict[int, Fraction] = defaultdict(Fraction)
+        for c, value in self._summands(argument):
+            out[value.index] += c
+        return {base: c for base, c in out.items() if c}
 
-def _factored(
-    build: Builder, node: Node, inputs: Sequence[Value]
-) -> tuple[Fraction, Value] | None:
-    """A rational factor of what is linear in each input, or a power of its input; and the rest."""
-    assert isinstance(node.op, NodeOp)
-    degree = Fraction(1)
-    if node.op.law == "homogeneous":
-        degree = node.op.degree_at(**node.attrs)
-    elif node.op.law not in LINEAR:
-        return None
-    inner = [_summands(build, x) for x in inputs]
-    if degree.denominator > 1 or any(len(x) > 1 for x in inner):
-        return None
-    factor = prod(x[0][0] for x in inner)
-    if factor == 1 or factor < 0 and node.op.law == "homogeneous" and "exponent" not in node.attrs:
-        return None
-    rest = build.apply(node.op.name, *(x[0][1] for x in inner), **node.attrs)
-    return Fraction(factor) ** int(degree), rest
+    def form(self, x: Value) -> Form:
+        """The terms, numbers together; empty for a number alone."""
+        found, total = dict[int, Fraction](), Fraction(0)
+        for i, c in self.of(x).items():
+            value = number(lambda k: self.build.node(self.build.value(k)), i)
+            if value is None:
+                found[i] = c
+            else:
+                total += c * value
+        whole = tuple(sorted(found.items()))
+        return (*whole, (-1, total)) if whole and total else whole
+
+    def _summands(self, value: Value) -> list[tuple[Fraction, Value]]:
+        known = self._known.get(value.index)
+        if known is None:
+            known = self._known[value.index] = self._apart(value)
+        return known
+
+    def _apart(self, value: Value) -> list[tuple[Fraction, Value]]:
+        build, node = self.build, self.build.node(value)
+        if node.op is None:
+            return [(Fraction(1), value)]
+        inputs = [build.value(i) for i in node.inputs]
+        if node.op.law == "sum of lines":
+            return [term for x in inputs for term in self._summands(x)]
+        if node.op.law == "multiple":
+            factor = Fraction(node.attrs["factor"])
+            return [(factor * c, x) for c, x in self._summands(inputs[0])]
+        if isinstance(node.op, Structural) and len(inputs) == 1:
+            inner = self._summands(inputs[0])
+            if len(inner) > 1 or inner[0][0] != 1:
+                return [(c, build.apply(node.op.name, x, **node.attrs)) for c, x in inner]
+            return [(Fraction(1), value)]
+        return [self._factored(node, inputs) or (Fraction(1), value)]
+
+    def _factored(self, node: Node, inputs: Sequence[Value]) -> tuple[Fraction, Value] | None:
+        """A rational factor of what is linear in each input, or a power of its input; the rest."""
+        assert isinstance(node.op, NodeOp)
+        degree = Fraction(1)
+        if node.op.law == "homogeneous":
+            degree = node.op.degree_at(**node.attrs)
+        elif node.op.law not in LINEAR:
+            return None
+        inner = [self._summands(x) for x in inputs]
+        if degree.denominator > 1 or any(len(x) > 1 for x in inner):
+            return None
+        factor = prod(x[0][0] for x in inner)
+        if factor == 1 or (
+                factor < 0 and node.op.law == "homogeneous" and "exponent" not in node.attrs):
+            return None
+        rest = self.build.apply(node.op.name, *(x[0][1] for x in inner), **node.attrs)
+        return Fraction(factor) ** int(degree), rest
 
 
 def number(node_of: Callable[[int], Node], index: int) -> Fraction | None:
@@ -80,16 +105,3 @@ def leading(parts: Form) -> tuple[Fraction, Form]:
     """The factor of the first term, and the form less it: what multiples have in common."""
     lead = parts[0][1]
     return lead, tuple((i, c / lead) for i, c in parts)
-
-
-def form(build: Builder, x: Value) -> Form:
-    """The terms, numbers together; empty for a number alone."""
-    found, total = dict[int, Fraction](), Fraction(0)
-    for i, c in terms(build, x).items():
-        value = number(lambda k: build.node(build.value(k)), i)
-        if value is None:
-            found[i] = c
-        else:
-            total += c * value
-    whole = tuple(sorted(found.items()))
-    return (*whole, (-1, total)) if whole and total else whole

@@ -24,7 +24,7 @@ from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.domains.signs import ANY, NEGATIVE, POSITIVE, signs_of_lines
 from symgauge.identities.gates import OneStep, gates
 from symgauge.identities.kinks import OneKink, kinked
-from symgauge.identities.terms import Form, form, leading, number, terms
+from symgauge.identities.terms import Form, Terms, leading, number
 from symgauge.program.build import Builder
 from symgauge.program.constant import Constant
 from symgauge.program.lower import lower
@@ -50,8 +50,9 @@ def written_out(network: Network) -> Network:
     if not any(map(_rule, lowered.nodes)):
         return network
     signs = signs_of_lines(lowered)
-    plain = _Copy(lowered, Builder(lowered.ops), [0] * len(lowered.nodes), None)
-    copy = _Copy(lowered, Builder(lowered.ops), signs, _Units({}, {}))
+    plain = _Copy(lowered, Terms(Builder(lowered.ops)), [0] * len(lowered.nodes), None)
+    terms = Terms(Builder(lowered.ops))
+    copy = _Copy(lowered, terms, signs, _Units({}, {}))
     units = _Units({}, {})
     of = {"exp": units.exponents, "sin": units.angles, "cos": units.angles}
     for node in lowered.nodes:
@@ -60,7 +61,7 @@ def written_out(network: Network) -> Network:
             for base, c in copy.terms(copy.lines[node.inputs[0]]).items():
                 into[base] = _common(into.get(base, Fraction(0)), c)
     # the same builder: bases are lines of it
-    split = _Copy(lowered, copy.build, signs, units)
+    split = _Copy(lowered, terms, signs, units)
     found = split.network(network.held)
     return network if digest_of(found) == digest_of(plain.network(network.held)) else found
 
@@ -91,15 +92,17 @@ class _Copy:
     """
 
     def __init__(
-        self, lowered: Network, build: Builder, signs: Sequence[int], units: _Units | None
+        self, lowered: Network, terms: Terms, signs: Sequence[int], units: _Units | None
     ) -> None:
+        build = terms.build
         self.build, self._lowered, self._units = build, lowered, units or _Units({}, {})
         self._positive: set[int] = set()
         self._not_negative: set[int] = set()
         self._signs = signs
         self.lines: list[Value] = []
-        self._steps = OneStep(build)
-        self._kinks = OneKink(build, self._steps)
+        self._terms = terms
+        self._steps = OneStep(terms)
+        self._kinks = OneKink(terms, self._steps)
         self._roots: dict[Form, tuple[Fraction, Value]] = {}
         steps = [i for i, node in enumerate(lowered.nodes) if _rule(node) is _Copy.step]
         self._gates = set[int]() if units is None else gates(lowered, steps)
@@ -203,7 +206,7 @@ class _Copy:
 
     def _complement(self, x: Value) -> Value | None:
         """u / (1 + u) where a line is 1 - 1 / (1 + u) with a positive u."""
-        build, parts = self.build, form(self.build, x)
+        build, parts = self.build, self._terms.form(x)
         if len(parts) != 2 or parts[0][1] != -1 or parts[1] != (-1, Fraction(1)):
             return None
         over = build.value(parts[0][0])
@@ -268,7 +271,7 @@ class _Copy:
         Of a multiple by the square of a rational that of another one.
         """
         build, node = self.build, self.build.node(x)
-        parts = form(build, x)
+        parts = self._terms.form(x)
         if parts:
             lead, shape = leading(parts)
             was, root = self._roots.setdefault(shape, (lead, x))
@@ -312,7 +315,7 @@ class _Copy:
 
     def terms(self, argument: Value) -> _Sum:
         """The argument as a sum of rational multiples of lines; itself where there are too many."""
-        found = terms(self.build, argument)
+        found = self._terms.of(argument)
         # of exp of another constant than a rational nothing is known
         whole = len(found) > MAX_TERMS or any(
             _irrational(self.build, base) and self._inside_log(base) is None for base in found)

@@ -7,14 +7,14 @@ import pytest
 from networks import Sketch, attention, mlp
 from residue_outputs import evaluate_at
 
-from symgauge.identities.terms import terms
+from symgauge.identities.terms import Terms
 from symgauge.identities.written_out import MAX_POWER, fewer_values, written_out
 from symgauge.domains.evaluate import outputs, values
 from symgauge.domains.real import RealDomain
 from symgauge.exact.prime_field import PrimeField, primes
 from symgauge.points.rank import draw_theta
 from symgauge.program.lower import has_op, lower
-from symgauge.program.network import Network
+from symgauge.program.network import Network, Node
 from symgauge.program.writer import Value
 
 FIELD = PrimeField(next(primes()))
@@ -265,9 +265,26 @@ def test_functions_of_the_same_are_one(kind: str, needed: list[str]) -> None:
 def test_factors_of_powers_and_products() -> None:
     """(2 u)^3 = 8 u^3, (2 u) (-3 v) = -6 u v, the sum of 2 u is twice that of u."""
     sketch, (u, v), _ = combination(1, 1)
-    build = sketch.build
+    build, terms = sketch.build, Terms(sketch.build).of
     two = build.scale(u, 2)
-    assert list(terms(build, build.apply("power", two, exponent=3)).values()) == [8]
-    assert list(terms(build, build.mul(two, build.scale(v, -3))).values()) == [-6]
-    assert list(terms(build, build.apply("sum", two, axes=(1,))).values()) == [2]
-    assert list(terms(build, build.reciprocal(two)).values()) == [Fraction(1, 2)]
+    assert list(terms(build.apply("power", two, exponent=3)).values()) == [8]
+    assert list(terms(build.mul(two, build.scale(v, -3))).values()) == [-6]
+    assert list(terms(build.apply("sum", two, axes=(1,))).values()) == [2]
+    assert list(terms(build.reciprocal(two)).values()) == [Fraction(1, 2)]
+
+
+def test_a_line_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """x + W (x * x), layer on layer: each reads the one before three times."""
+    sketch, looked = Sketch(), set[int]()
+    x = sketch.input("x", 2, 3)
+    for k in range(8):
+        x = sketch.build.add(x, sketch.linear(sketch.build.mul(x, x), f"fc{k}", 3, bias=False))
+    node = sketch.build.node
+
+    def once(value: Value) -> Node:
+        assert value.index not in looked
+        looked.add(value.index)
+        return node(value)
+
+    monkeypatch.setattr(sketch.build, "node", once)
+    assert len(Terms(sketch.build).of(x)) == 9
