@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from symgauge.derivers.fixing import slices_of
 from symgauge.derivers.over_gains import rows_over_gains, shifts_over_gains
 from symgauge.derivers.stage import Stage
 from symgauge.exact.prime_field import PrimeField
-from symgauge.families.carry import Slice, carried
+from symgauge.families.carry import Slice, carried, near
 from symgauge.families.changes import after, in_first, needed
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, held_values
@@ -200,9 +201,9 @@ def instantiate(found: Found) -> list[Family]:
     own = [s.family for s, _ in found.slices]
     on_slices = [s.family if s.own else replace(s.family, via=via) for s in found.families]
     families = [of_whole(f, found.parts) for f in (*own, *on_slices)]
-    slices = {t: Slice(t, coordinates) for f in families for t in f.via}
+    slice_of = cache(lambda t: Slice(t, coordinates))
     for family in families:
-        fields = carried(coordinates.fields_of(family), [slices[t] for t in family.via])
+        fields = carried(coordinates.fields_of(family), [slice_of(t) for t in near(family)])
         changes = needed(found.changes, family)
         changed = in_first(fields, changes, coordinates)
         if changed and changed == coordinates.fields_of(family):

@@ -16,7 +16,7 @@ from functools import lru_cache
 from math import prod
 
 from symgauge.families.coordinates import Coordinates
-from symgauge.families.family import Move, Through, own_move
+from symgauge.families.family import Family, Move, Through, own_move
 from symgauge.lie.fields import Monomial, Number, VectorField, times
 
 #: A polynomial in the coordinates: monomials and coefficients.
@@ -43,6 +43,24 @@ def carried(
             return None
         out.append(found)
     return tuple(out)
+
+
+def near(family: Family) -> tuple[Through, ...]:
+    """The slices of a family that can change the fields of its moves, carried through all.
+
+    A slice changes what moves its tensors or depends on them; one further out, what it brings in.
+    """
+    names, kept = _tensors(family.moves), list[Through]()
+    for through in reversed(family.via):
+        own = _tensors(through.moves)
+        if not names.isdisjoint(own):
+            names |= own
+            kept.append(through)
+    return tuple(reversed(kept))
+
+
+def _tensors(moves: Iterable[Move]) -> set[str]:
+    return {n for m in moves for n in (m.parameter, *m.reads)}
 
 
 def acting(

@@ -10,7 +10,7 @@ from typing import Any
 
 from symgauge.derivers.exact import Proved
 from symgauge.derivers.orders import Ordered
-from symgauge.families.carry import Slice, acting, carried, require_transitive
+from symgauge.families.carry import Slice, acting, carried, near, require_transitive
 from symgauge.families.coordinates import Coordinates, touched
 from symgauge.families.family import Family
 from symgauge.families.kinds.other import GENERATORS
@@ -139,7 +139,7 @@ def _without_idle_slices(family: Family, coordinates: Coordinates) -> Family:
     """The family without the slices that change none of its fields: it commutes with those."""
     if not family.kind.is_finite:
         return replace(family, via=())
-    slices = {Slice(t, coordinates): t for t in family.via}
+    slices = {Slice(t, coordinates): t for t in near(family)}
     found = acting(coordinates.fields_of(family), list(slices))
     return family if found is None else replace(family, via=tuple(slices[one] for one in found))
 

@@ -21,7 +21,7 @@ from math import prod
 from typing import Any
 
 from symgauge.domains.signs import analytic_everywhere
-from symgauge.families.carry import Slice, carried, require_transitive
+from symgauge.families.carry import Slice, carried, near, require_transitive
 from symgauge.families.changes import in_first, needed
 from symgauge.families.coordinates import Coordinates
 from symgauge.families.family import Family, Move, Place, Through, held_values, reader_of
@@ -134,11 +134,11 @@ class FamilyProver:
             return in_first(
                 there.fields(replace(family, changes=())), family.changes, self.coordinates)
         self._require_slices(family)
-        for through in family.via:
+        slices = near(family)
+        for through in slices:
             if through not in self._back:
                 self._back[through] = Slice(through, self.coordinates)
-        return carried(
-            self.coordinates.fields_of(family), [self._back[t] for t in family.via])
+        return carried(self.coordinates.fields_of(family), [self._back[t] for t in slices])
 
     def _require_slices(self, family: Family) -> None:
         """Raise NoLemma where a slice is not proved."""
