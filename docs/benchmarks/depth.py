@@ -1,10 +1,12 @@
 """Certificates against depth: processor seconds of `derive` and of `verify`, stage by stage.
 
-    python docs/benchmarks/depth.py [--layers 2,4,8] [--block] [--old FOLDER] [--plot FILE.png]
+    python docs/benchmarks/depth.py [--layers 2,4,8] [--block] [--wide] [--old FOLDER]
+        [--plot FILE.png]
 
 Llama-shaped networks of the zoo at width 8, logits; all proofs by intertwiners, ranks over residues
 (no other evidence is looked for), so that one kind of work is measured at every depth. `--block`:
-the network of 11,408 parameters of `sandwich.py` besides. `--old FOLDER` runs a checkout of another
+the network of 11,408 parameters of `sandwich.py` besides; `--wide`: 16 layers of width 16, 50,192
+parameters (ten minutes, 3 GB). `--old FOLDER` runs a checkout of another
 revision on the same networks, each row in turn, each in a process of its own. Processor seconds,
 since machines are shared; one thread. Outside: imports, and a network of one layer to begin with.
 """
@@ -24,11 +26,19 @@ STAGES = ("capture", "rank", "families", "algebra", "hypotheses", "statement")
 COLUMNS = (*STAGES, "derive", "verify")
 
 
-def measured(layers: int) -> dict[str, Any]:
-    """One row, in this process; no layers: the block."""
+def sizes(network: str) -> dict[str, Any]:
+    """Those of a row: a number of layers, "block" or "wide"."""
+    from sandwich import FOUR, WIDTH_8
+
+    named = {"block": FOUR, "wide": {**FOUR, "num_layers": 16, "intermediate_size": 42}}
+    return named.get(network) or {**WIDTH_8, "num_layers": int(network)}
+
+
+def measured(network: str) -> dict[str, Any]:
+    """One row, in this process."""
     import resource
 
-    from sandwich import FOUR, STAGES as BEGIN, WIDTH_8
+    from sandwich import STAGES as BEGIN
     from symgauge.certify.evidence import all_evidence
     from symgauge.derivation.module import derive
     from symgauge.derivers import exact
@@ -37,9 +47,8 @@ def measured(layers: int) -> dict[str, Any]:
     exact.LINE_BY_LINE = 0
     for kind in all_evidence().values():
         kind.by_itself = kind.by_itself_open = 0
-    derive(*llama_like.factory(**{**WIDTH_8, "num_layers": 1}), force=True).verify()
-    module, args = llama_like.factory(
-        **({**WIDTH_8, "num_layers": layers} if layers else FOUR))
+    derive(*llama_like.factory(**sizes("1")), force=True).verify()
+    module, args = llama_like.factory(**sizes(network))
     seconds = dict.fromkeys(COLUMNS, 0.0)
     stage, since = "capture", time.process_time()
     start = since
@@ -58,19 +67,27 @@ def measured(layers: int) -> dict[str, Any]:
     if verification.verdict.value == "REFUTED":
         raise SystemExit(verification.reasons[0])
     return {
-        "layers": layers, "P": found.parameters, "rank J": found.rank,
+        "network": network, "P": found.parameters, "rank J": found.rank,
         "rank G": found.orbit_dimension, "closed": found.closed, **seconds,
         "GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
 
 
-def row(layers: int, folder: str) -> dict[str, Any]:
+def row(network: str, folder: str) -> dict[str, Any]:
     """The row of a checkout, from a process of its own."""
     done = subprocess.run(
-        [sys.executable, __file__, "--one", str(layers)], capture_output=True, text=True,
+        [sys.executable, __file__, "--one", network], capture_output=True, text=True,
         check=True, env={**os.environ, "PYTHONPATH": folder, "OMP_NUM_THREADS": "1"})
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
+
+
+def exponents(first: dict[str, Any], last: dict[str, Any]) -> str:
+    """Of every column that takes 0.1 s or more, from one depth to another."""
+    depths = int(first["network"]), int(last["network"])
+    return f"{depths[0]} to {depths[1]} layers: " + ", ".join(
+        f"{c} depth^{math.log(last[c] / first[c]) / math.log(depths[1] / depths[0]):.2f}"
+        for c in COLUMNS if min(first[c], last[c]) >= 0.1)
 
 
 def main() -> None:
@@ -78,9 +95,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", default="2,4,8,16")
     parser.add_argument("--block", action="store_true")
+    parser.add_argument("--wide", action="store_true")
     parser.add_argument("--old")
     parser.add_argument("--plot")
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
         print(json.dumps(measured(options.one)))
@@ -89,20 +107,18 @@ def main() -> None:
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in folders}
     print(f"{'':>5s} {'layers':>6s} {'P':>6s} {'rank J':>6s} {'rk G':>5s} "
           + " ".join(f"{c[:8]:>8s}" for c in COLUMNS) + f" {'GB':>5s}", flush=True)
-    for layers in [int(n) for n in options.layers.split(",")] + [0] * options.block:
+    depths = options.layers.split(",") if options.layers else []
+    for network in [*depths, *["block"] * options.block, *["wide"] * options.wide]:
         for name, folder in folders.items():
-            r = row(layers, folder)
-            if layers:
+            r = row(network, folder)
+            if network in depths:
                 rows[name].append(r)
-            print(f"{name:>5s} {layers or 'block':>6} {r['P']:6d} {r['rank J']:6d} "
+            print(f"{name:>5s} {network:>6s} {r['P']:6d} {r['rank J']:6d} "
                   f"{r['rank G']:5d} " + " ".join(f"{r[c]:8.1f}" for c in COLUMNS)
                   + f" {r['GB']:5.2f}{'' if r['closed'] else ' open'}", flush=True)
     for name, found in rows.items():
-        first, last = found[0], found[-1]
-        ratio = math.log(last["layers"] / first["layers"] or 1) or 1.0
-        print(f"{name}, {first['layers']} to {last['layers']} layers: " + ", ".join(
-            f"{c} depth^{math.log(max(last[c], 0.1) / max(first[c], 0.1)) / ratio:.2f}"
-            for c in COLUMNS))
+        for first, last in {(0, -1), (-2, -1)} if len(found) > 1 else ():
+            print(f"{name}, {exponents(found[first], found[last])}")
     if options.plot:
         plot(rows, options.plot)
 
@@ -117,9 +133,9 @@ def plot(rows: dict[str, list[dict[str, Any]]], path: str) -> None:
     figure, axes = plt.subplots(figsize=(5.5, 4))
     for name, found in rows.items():
         for column, mark in (("derive", "o-"), ("verify", "s--")):
-            axes.loglog([r["layers"] for r in found], [r[column] for r in found], mark,
+            axes.loglog([int(r["network"]) for r in found], [r[column] for r in found], mark,
                         label=f"{column}, {name}")
-    depths = [r["layers"] for r in rows["new"]]
+    depths = [int(r["network"]) for r in rows["new"]]
     axes.loglog(depths, [2 * n for n in depths], "k:", label="proportional to depth")
     axes.set_xticks(depths, [str(n) for n in depths])
     axes.minorticks_off()

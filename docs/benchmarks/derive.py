@@ -1,6 +1,7 @@
-"""Times of a derivation, side by side with a dense solver of the general polynomial ansatz.
+"""Seconds of a derivation, side by side with a dense solver of the general polynomial ansatz.
 
-Run `python docs/benchmarks/derive.py` in an environment with symgauge and torch. It measures
+Run `python docs/benchmarks/derive.py` in an environment with symgauge and torch. It measures, in
+seconds of the processor, since machines are shared,
 
 1. the derive stage (rank, candidates, proofs, algebra; the capture is excluded) of the linear nets
    3-3-3 and 4-4-4 without bias, and all that follows the capture (with certificate, discrete
@@ -24,9 +25,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from importlib import metadata
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import torch
@@ -43,15 +45,15 @@ from symgauge.program.network import Network
 REPETITIONS = 7
 PUBLISHED = {3: 17.0, 4: 215.0}
 
-IMPORT = "import time; t = time.perf_counter(); import symgauge; print(time.perf_counter() - t)"
+IMPORT = "import time; t = time.process_time(); import symgauge; print(time.process_time() - t)"
 COMMAND = """
-import sys, time, torch
+import os, sys, torch
 import symgauge.typesetting.compile
 symgauge.typesetting.compile.find_engine = lambda: None
 from symgauge.cli.main import main
-start = time.perf_counter()
+start = sum(os.times()[:4])
 status = main(["derive", "attention", "--out", sys.argv[1]])
-print(time.perf_counter() - start)
+print(sum(os.times()[:4]) - start)
 sys.exit(status)
 """
 
@@ -90,9 +92,9 @@ def times(measure: Callable[[int], float], repetitions: int = REPETITIONS) -> st
 
 def clock(run: Callable[[], object]) -> float:
     """Seconds of one run."""
-    start = perf_counter()
+    start = process_time()
     run()
-    return perf_counter() - start
+    return process_time() - start
 
 
 def linear(width: int) -> None:
@@ -103,7 +105,7 @@ def linear(width: int) -> None:
     assert derivation.verdict.name == "PROVED" and derivation.redundancy == width * width
     kernel = dense_kernel(network, 0)
     print(f"\nlinear net {name} without bias: P = {derivation.parameters}, "
-          f"{derivation.redundancy} generators ({derivation.algebra['form']})")
+          f"{derivation.redundancy} generators ({derivation.algebra.form})")
 
     def stage(seed: int) -> float:
         found: float = derive_network(network, Asked(name, seed=seed)).seconds["derive"]
@@ -120,6 +122,7 @@ def linear(width: int) -> None:
 
 def main() -> None:
     """Measure and print."""
+    time.perf_counter = process_time  # what derivations say of their stages, too
     versions = ", ".join(
         f"{p} {metadata.version(p)}" for p in ("torch", "numpy", "sympy", "python-flint")
     )
