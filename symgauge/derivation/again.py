@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from symgauge.certify.rewritings import SPLIT, VALUES, same_program
+from symgauge.statements.rewritings import SPLIT, VALUES, same_program
 from symgauge.statements.buffers import orders_with_buffers, wrong_orders
 from symgauge.derivation.facts import at_full_sizes, factory_of, tensors_of, training_flags
 from symgauge.statements.notes import counts_directions

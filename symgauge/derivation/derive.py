@@ -17,7 +17,7 @@ from symgauge.certify.claim import Claim, at_these_durations, claim_of
 from symgauge.certify.evidence import all_evidence
 from symgauge.certify.evidence.kind import Evidence
 from symgauge.certify.evidence.residues import assumptions
-from symgauge.certify.rewritings import SPLIT, WHERE_SOME_ARE_LEFT
+from symgauge.statements.rewritings import SPLIT, WHERE_SOME_ARE_LEFT
 from symgauge.certify.upgrade import claim_by
 from symgauge.derivation.agreement import stated_family
 from symgauge.derivation.algebra import closed_algebra, rank_of, structural_part

@@ -31,7 +31,7 @@ from symgauge.capture import Target, capture, load_target
 from symgauge.derivation.again import same_program
 from symgauge.derivation.derive import derive_target
 from symgauge.derivation.full import FullDerivation, derive_full
-from symgauge.certify.rewritings import SPLIT
+from symgauge.statements.rewritings import SPLIT
 from symgauge.derivation.seal import edited, sealed
 from symgauge.derivers.structural import find, instantiate
 from symgauge.ops import all_ops

@@ -15,7 +15,7 @@ from said_actions import unsaid
 from symgauge.capture import capture
 from symgauge.derivation.again import same_program
 from symgauge.derivation.module import derive as derive_module
-from symgauge.certify.rewritings import ROOTS
+from symgauge.statements.rewritings import ROOTS
 from symgauge.points.rounded_roots import with_rounded_roots
 from symgauge.derivers.exact import ExactDeriver, Found
 from symgauge.exact.prime_field import PrimeField, primes

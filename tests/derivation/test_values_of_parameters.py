@@ -11,7 +11,7 @@ import symgauge
 from symgauge import Verdict
 from symgauge.capture import capture
 from symgauge.certify.certificate import Certificate
-from symgauge.certify.rewritings import VALUES, same_program
+from symgauge.statements.rewritings import VALUES, same_program
 from symgauge.certify.verification import Verification, verify
 from symgauge.derivation import derive
 from symgauge.derivation.derivation import Derivation
