@@ -235,10 +235,9 @@ def drawings(derivation: Data) -> list[tuple[Drawing, str]]:
     found = []
     pivots, rows = derivation.get("growth") or ((), 0)
     if rows and len(pivots) == derivation["rank"]:
-        orbit = derivation["orbit_dimension"] + wording.by_minors(derivation)
-        cut = derivation["parameters"] - orbit
         found.append((
-            growth(pivots, rows, derivation["parameters"], cut),
+            growth(pivots, rows, derivation["parameters"], derivation["orbit_dimension"],
+                   wording.by_minors(derivation)),
             "rank $J$, modulo a prime, row by row"))
     summands = [Summand(s.one, s.copies, s.dimension // s.copies) for s in summand_rows(derivation)]
     value = derivation.get("algebra") or {}

@@ -10,15 +10,20 @@ from symgauge.typesetting.drawing import Drawing
 SIDE = 30.0
 
 
-def growth(pivots: Sequence[int], rows: int, parameters: int, cut: int) -> Drawing:
-    """Rank J after each row: `pivots` are the rows that raised it. Dashed: P, and P - rank G.
+def growth(
+    pivots: Sequence[int], rows: int, parameters: int, orbit: int, by_minors: int = 0
+) -> Drawing:
+    """Rank J after each row: `pivots` are the rows that raised it. Dashed: P, and P less what is
+    explained, rank G (`orbit`) and the fields by minors.
 
     One row has one fresh input; both axes have one scale.
     """
     unit = SIDE / max(rows, parameters)
+    cut, less = parameters - orbit - by_minors, f" - {by_minors}$ by minors $" * bool(by_minors)
     left, floor = 12.0, 5.0
     width, height = rows * unit, parameters * unit
-    out = Drawing(left + width + 29, floor + height + 3, "rank J against the number of rows")
+    room = 50 if by_minors else 29
+    out = Drawing(left + width + room, floor + height + 3, "rank J against the number of rows")
     out.line(left, floor, width + 2, 0)
     out.line(left, floor, 0, height + 2)
     out.line(left, floor + height, width, 0, True)
@@ -34,7 +39,7 @@ def growth(pivots: Sequence[int], rows: int, parameters: int, cut: int) -> Drawi
     right = left + width + 1.5
     out.word(right, floor + height, f"$P = {parameters}$")
     apart = max(floor + cut * unit, floor + 2)
-    out.word(right, min(apart, floor + height - 3.5), f"$P - $rank $G = {cut}$")
+    out.word(right, min(apart, floor + height - 3.5), f"$P - $rank $G{less} = {cut}$")
     out.word(left - 1.5, floor + height / 2, "rank $J$" if height > 14 else "", "r")
     out.word(left + width / 2, 2, f"rows, each at a fresh input ({rows})", "c")
     return out

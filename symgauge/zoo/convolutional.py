@@ -125,8 +125,8 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"hidden_channels": 2, "activation": "identity"},
         "parameters": 20,
         "redundancy": 6,
-        "algebra": "gl(2,R)",
-        "orbit_dimension": None,
+        "algebra": "aff(2,R)",
+        "orbit_dimension": 6,
     },
     {
         "sizes": {"hidden_channels": 2, "activation": "identity", "bias": False},
@@ -139,7 +139,7 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"activation": "identity"},
         "parameters": 29,
         "redundancy": 15,
-        "algebra": "gl(3,R)",
+        "algebra": "aff(3,R)",
         "orbit_dimension": None,
     },
 ]

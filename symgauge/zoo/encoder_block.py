@@ -162,7 +162,7 @@ EXPECTED: list[dict[str, Any]] = [
         "parameters": 136,
         "redundancy": 42,
         "algebra": "(gl(2,R)^2 |x heis(9)) + aff(2,R)^2 + R^13",
-        "orbit_dimension": None,
+        "orbit_dimension": 42,
     },
 ]
 

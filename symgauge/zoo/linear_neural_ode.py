@@ -86,8 +86,8 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"state_size": 2},
         "parameters": 22,
         "redundancy": 8,
-        "algebra": "gl(2,R) + R",
-        "orbit_dimension": None,
+        "algebra": "distribution of rank 8, no finite-dimensional algebra claimed",
+        "orbit_dimension": 8,
     },
     {
         "sizes": {"steps": 1, "trajectory": True},

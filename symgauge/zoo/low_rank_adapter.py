@@ -62,8 +62,8 @@ EXPECTED: list[dict[str, Any]] = [
         "sizes": {"freeze_base": False},
         "parameters": 38,
         "redundancy": 18,
-        "algebra": "gl(2,R)",
-        "orbit_dimension": None,
+        "algebra": "gl(2,R) |x ((R^2)^5 + (R^2*)^4)",
+        "orbit_dimension": 18,
     },
 ]
 

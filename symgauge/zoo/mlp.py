@@ -168,8 +168,8 @@ EXPECTED: list[dict[str, Any]] = [
         },
         "parameters": 18,
         "redundancy": 6,
-        "algebra": "R^3",
-        "orbit_dimension": None,
+        "algebra": "distribution of rank 6, no finite-dimensional algebra claimed",
+        "orbit_dimension": 6,
     },
     {
         "sizes": {"activation": "cube"},

@@ -56,8 +56,10 @@ def value(network: Network, c: np.ndarray, x: np.ndarray) -> np.ndarray:
     return np.asarray(outputs(network, found)[0])
 
 
-@pytest.mark.parametrize(("functions", "name", "of"), FORMS,
-                         ids=["_".join(f"{c} {f}" for f, c in functions) for functions, *_ in FORMS])
+NAMES = ["_".join(f"{c} {f}" for f, c in functions) for functions, *_ in FORMS]
+
+
+@pytest.mark.parametrize(("functions", "name", "of"), FORMS, ids=NAMES)
 def test_it_is_the_same_function(functions, name, of) -> None:  # type: ignore[no-untyped-def]
     sketch, total = program(*functions)
     network = sketch.network(total)

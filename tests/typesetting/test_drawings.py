@@ -37,7 +37,7 @@ def found() -> Any:
 
 
 def test_a_picture_is_read_as_it_was_written() -> None:
-    d = growth([0, 1, 2, 4], 9, 6, 4)
+    d = growth([0, 1, 2, 4], 9, 6, 2)
     again = read(d.latex().removeprefix("\\begin{picture}"))
     assert (again.width, again.height) == pytest.approx((d.width, d.height), abs=0.01)
     assert again.title == d.title
@@ -45,6 +45,11 @@ def test_a_picture_is_read_as_it_was_written() -> None:
         w[2:] for w in d.words]
     assert np.allclose(sorted(x[:2] for x in again.lines), sorted(x[:2] for x in d.lines), atol=.01)
     assert sorted(x[4] for x in again.lines) == sorted(x[4] for x in d.lines)
+
+
+def test_fields_by_minors_are_no_part_of_rank_g() -> None:
+    words = [w[2] for w in growth([0, 1], 9, 6, 1, 3).words]
+    assert "$P - $rank $G - 3$ by minors $ = 2$" in words
 
 
 def test_a_slope_that_no_picture_has_is_refused() -> None:
