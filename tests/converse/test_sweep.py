@@ -27,7 +27,7 @@ RANGE = {
     "att_gqa", "att_mqa", "att_rope", "att_rope_qkvbias", "att_alibi_allbias",
     "att_qknorm_gain_eps0", "att_sigmoid_allbias", "att_cross", "att_mla", "block_gpt_preln",
     "lora_frozen_base", "cp_layer", "exp_2h_bias", "att_rope_equalfreq",
-    "moe_dense_softmax", "moe_top2_renorm",
+    "moe_dense_softmax", "moe_top2_renorm", "att_linear_1h",
 }
 #: The orbits are smaller than the algebra here: their rank is taken at these sizes.
 HERE = {"lin_1h_wide", "att_dhead_gt_d"}
