@@ -49,7 +49,8 @@ def test_a_norms_bias_on_a_pair_that_stays_stops() -> None:
 
 
 @pytest.mark.parametrize("changed", [
-    {"rest": 2, "d": 5}, {"rest_first": True}, {"biases": [True] * 6, "neighbours": True},
+    {"rest": 2, "d": 5}, {"rest": 2, "d": 3}, {"rest_first": True},
+    {"biases": [True] * 6, "neighbours": True},
     {"packed": True, "dv": 2}, {"heads": 2, "causal": False, "shared": True},
 ])
 def test_turned_in_part(changed: dict[str, object]) -> None:
@@ -60,7 +61,7 @@ def test_turned_in_part(changed: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("changed, reason", [
-    ({"twisted": True}, "turned"), ({"tokens": 2}, "offsets"), ({"d": 3, "rest": 2}, "fill"),
+    ({"twisted": True}, "turned"), ({"tokens": 2}, "offsets"), ({"d": 3, "rest": 4}, "fill"),
     ({"crossed": True}, "matmul"),
 ])
 def test_its_edges_stop(changed: dict[str, object], reason: str) -> None:
