@@ -93,7 +93,8 @@ class Stream:
         bound, full = self._biases(y, z, bound, seen, constants)
         if raw:
             bound = replace(bound, matrix=Matrices.ZERO, scale=False)
-        parts = [self._loosened(part, full, seen) for part in parts]
+        bound = self._passed_on(parts, z, full, seen, bound)
+        parts = [self._loosened(part, full) for part in parts]
         return z, self._readers(parts, z, bound, raw)
 
     def _rows(self, parts: list[Part], z: Affine, bound: Bound) -> list[Part]:
@@ -126,18 +127,45 @@ class Stream:
         self.ledger.step(KINKED_BELOW, y.node)
         self.ledger.asks(3, seen, "the stream has two dimensions across a unit's row")
 
-    def _loosened(self, part: Part, full: bool, seen: Size) -> Part:
+    def _passed_on(
+        self, parts: Sequence[Part], z: Affine, full: bool, seen: Size, bound: Bound
+    ) -> Bound:
+        """What the bias of a norm adds to averages, which no bias of the block undoes.
+
+        It is 0, where the averages do not span: but for a multiple of 1 where they just do, which
+        no norm that centres sees in the stream below.
+        """
+        ledger, spanned = self.ledger, Integer(0)
+        for part in parts:
+            base = part.base
+            if full or not isinstance(base, Mixing) or base.entrywise:
+                continue
+            value, _ = part.readings[2]
+            if any(map(is_own, value.biases)) or not any(b.factors for b in value.biases):
+                continue
+            ledger.step(attention.SOFTMAX, base.node)
+            if bound.shift:
+                raise Stop(base.node, BIAS.name, "a norm's bias stands against a shift")
+            heads = attention.heads_of(self.sweep, base)
+            spanned += heads.groups * heads.value
+            ledger.asks(spanned, seen, "what a norm's bias adds to values is seen")
+            norm, _, _ = self._read(value, z.terms)
+            if norm is None or not norm.centred or bound.ones == "free":
+                continue
+            if ledger.holds(spanned + 1, seen):
+                ledger.asks(spanned, seen - 1, "what a norm's bias adds to values is no 1")
+                continue
+            ledger.asks(seen, spanned, "what a norm's bias adds to values may be 1")
+            count_shift(ledger, self.width, bound)
+            bound = replace(bound, ones="constant")
+        return bound
+
+    def _loosened(self, part: Part, full: bool) -> Part:
         """A constant added to values adds one to the averages: a bias of the block undoes it."""
         base = part.base
         if not isinstance(base, Mixing) or base.entrywise:
             return part
         query, key, (value, _) = part.readings
-        if not full and not any(map(is_own, value.biases)) and any(
-                b.factors for b in value.biases):
-            heads = attention.heads_of(self.sweep, base)
-            self.ledger.step(attention.SOFTMAX, base.node)
-            self.ledger.asks(heads.groups * heads.value, seen,
-                             "what a norm's bias adds to values is seen")
         return replace(part, readings=(query, key, (value, full)))
 
     def _raw(self, rest: Sequence[Term]) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symgauge.steps.averages import Average
-from symgauge.steps.bases import Free
-from symgauge.steps.chains import chain, own
+from symgauge.steps.bases import Free, Norm
+from symgauge.steps.bound import Bound
+from symgauge.steps.chains import chain, less_one, own
 from symgauge.steps.reading import Form
-from symgauge.steps.step import Book, Count
+from symgauge.steps.start import shift
+from symgauge.steps.step import Book, Count, total
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
 
@@ -79,3 +82,40 @@ def count(
 
 def _more(width: Count, biased: bool) -> Count:
     return (lambda at: width(at) + 1) if biased else width
+
+
+def constants_added(
+    walk: Walk, averages: Sequence[tuple[Average, Norm | None]], width: Count, seen: Count,
+    bound: Bound,
+) -> Bound:
+    """A norm's bias in values without their own, no full bias behind: unseen, or seen as a 1.
+
+    `averages`: those of one block, and the norms that their values read.
+    """
+    book, values = walk.book, list[Count]()
+    for base, norm in averages:
+        if not base.normalised or any(map(own, base.value.biases)) or not any(
+                b.maps for b in base.value.biases):
+            continue
+        book.step(fact(base), base.node)
+        if bound.shift:
+            raise Unread("a norm's bias stands against a shift")
+        values.append(all_values(book, base))
+        spanned = total(values)
+        book.at_most(spanned, seen)
+        if norm is None or not norm.centred or bound.ones == "free":
+            continue
+        here = book.reader.widths.here()
+        if spanned(here) < seen(here):
+            book.at_most(spanned, less_one(seen))
+        else:
+            book.at_most(seen, spanned)
+            shift(walk, width, bound)
+            bound = replace(bound, ones="constant")
+    return bound
+
+
+def all_values(book: Book, base: Average) -> Count:
+    """The width of all values."""
+    g, dv = book.width(base.groups), book.width(base.value_width)
+    return lambda at: g(at) * dv(at)

@@ -10,13 +10,13 @@ from symgauge.steps.bound import Bound, Changes
 from symgauge.steps.bases import Base, Free, Gate, Norm, Unit
 from symgauge.steps.chains import chain, full, less_one, one, own
 from symgauge.steps.experts import Experts
-from symgauge.steps.heads import count, fact, two
+from symgauge.steps.heads import all_values, constants_added, count, fact, two
 from symgauge.steps.norms import Reading, read_all
 from symgauge.steps.reading import Bias, Form, Maps, Term
 from symgauge.steps.rows import FACT as ROW
 from symgauge.steps.rows import Joined, two_beside
 from symgauge.steps.start import shift, start
-from symgauge.steps.step import Book, Count, number, total
+from symgauge.steps.step import Count, number, total
 from symgauge.steps.unread import Unread
 from symgauge.steps.walk import Walk
 from symgauge.steps.widths import Axis
@@ -127,12 +127,6 @@ def _below(walk: Walk, i: int) -> set[int]:
     return found
 
 
-def _values(book: Book, base: Average) -> Count:
-    """The width of all values."""
-    g, dv = book.width(base.groups), book.width(base.value_width)
-    return lambda at: g(at) * dv(at)
-
-
 class _Block:
     """What is added to the stream last: y = z + the parts."""
 
@@ -216,7 +210,11 @@ class _Block:
         bound, whole = self._biases(bound, seen, constants)
         if self.raw:
             bound = replace(bound, matrix=Changes.NONE, scale=False)
-        parts = [self._loosened(p, whole, seen) for p in self.parts]
+        if not whole:
+            norms = [(p.base, self._read(p.reads[2][0])[0]) for p in self.parts
+                     if isinstance(p.base, Average)]
+            bound = constants_added(self.walk, norms, self.width, seen, bound)
+        parts = [self._loosened(p, whole) for p in self.parts]
         return self.z, self._readers(parts, bound)
 
     def _row_of_parameters(self, bound: Bound, seen: Count) -> None:
@@ -234,7 +232,7 @@ class _Block:
             if isinstance(base, Average) and base.normalised:
                 if self.walk.reader.node(base.node).shape[-2] != row.count:
                     raise Unread("averages of other rows than those beside parameters")
-                book.at_most(seen, _values(book, base))
+                book.at_most(seen, all_values(book, base))
                 book.words("two of the free rows are seen by one of them")
                 two_rows = two_beside(base.pairs, row)
                 self.parts[k] = replace(p, base=replace(base, sees_two=two_rows))
@@ -317,15 +315,12 @@ class _Block:
     def _shift(self, bound: Bound) -> None:
         shift(self.walk, self.width, bound)
 
-    def _loosened(self, part: Part, whole: bool, seen: Count) -> Part:
+    def _loosened(self, part: Part, whole: bool) -> Part:
         """A constant added to values is one added to averages: a full bias undoes it."""
         base = part.base
         if not isinstance(base, Average) or not base.normalised:
             return part
         query, key, (value, _) = part.reads
-        if not whole and not any(map(own, value.biases)) and any(b.maps for b in value.biases):
-            self.book.step(fact(base), base.node)
-            self.book.at_most(_values(self.book, base), seen)
         return replace(part, reads=(query, key, (value, whole)))
 
     # -- readers ----------------------------------------------------------------------------------
