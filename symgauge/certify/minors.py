@@ -5,7 +5,9 @@ k_0, ..., k_N make a field X with X_(k_j) = (-1)^j times the minor of d phi with
 X phi_i is the determinant of d phi at these columns with its row i written twice: 0, so that
 X f = 0 for all parameters and inputs. Where rank J = N the minors of order N are not all 0, and
 these fields span the kernel of J: P - N directions, whose components may be too long to write.
-Where something else says that rank d phi is no larger than r, minors of order r do the same.
+Where something else says that rank d phi is no larger than r, minors of order r do the same. Where
+it says so of J alone, r rows of J at fixed inputs take the place of d phi: the other rows are sums
+of these at generic parameters.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from symgauge.program.network import Network
 RELAXED = (
     "with any coefficients in line {line} of the lowered program, a sum of functions of the "
     "inputs, the outputs have the rank {rank} too, and a certificate of their own: J has no larger "
-    "rank, and minors of order {size} of the coefficients' derivatives beside that certificate's "
-    "generators are the components of fields that span its kernel")
+    "rank, and minors of order {rank} of its rows at fixed inputs are the components of fields "
+    "that span its kernel")
 #: Said where flattenings bound the rank.
 SECANT = (
     "the outputs' coefficients are a sum of {terms} pure tensors, the derivatives of which have no "

@@ -228,7 +228,7 @@ def _shown_by_free_line(certificate: Certificate, network: Network, jacobian_ran
         raise ValueError("of another cell, or other durations, a certificate says nothing")
     if verify(inner).verdict is not Verdict.PROVED or inner.claim.rank != jacobian_rank:
         raise ValueError("the other program's certificate does not show this rank")
-    return RELAXED.format(line=line, rank=jacobian_rank, size=inner.claim.parameters)
+    return RELAXED.format(line=line, rank=jacobian_rank)
 
 
 def _differences(certificate: Certificate, found: Claim) -> Iterator[str]:

@@ -79,7 +79,7 @@ def with_free_line(shown: Shown, derived: Callable[[Network], Shown]) -> Shown:
             # what is rewritten is another program
             same = digest_of(inner.search.network) == digest_of(other)
             if same and (inner.claim.verdict, inner.claim.rank) == (Verdict.PROVED, claim.rank):
-                said = RELAXED.format(line=line, rank=claim.rank, size=inner.claim.parameters)
+                said = RELAXED.format(line=line, rank=claim.rank)
                 found = claim_of(
                     search.network, claim.rank, claim.orbit_dimension,
                     Assumptions(claim.shown, ()), shown.evidence is not None, said)

@@ -132,7 +132,8 @@ def _form(network: Network, leaf: Parameter, reads: list[_Read]) -> _Form | None
     calls = {(r.node.op_name, *sorted(r.node.attrs.items()), r.factor) for r in reads if r.node}
     ops = {r.node.op_name for r in reads if r.node}
     if len(calls) == 1:
-        return _Form(f"{ops.pop()}({_multiple(reads[0].factor, inner)})")
+        more = _attributes(reads[0].node)
+        return _Form(f"{ops.pop()}({_multiple(reads[0].factor, inner)}{more})")
     unit = Fraction(gcd(*(r.factor.numerator for r in reads)),
                     lcm(*(r.factor.denominator for r in reads)))
     if any(abs(r.factor / unit) > MAX_POWER for r in reads):
@@ -147,6 +148,12 @@ def _is_function(node: Node) -> bool:
     """
     opaque = isinstance(node.op, Composite) and node.op.opaque
     return opaque or node.op_name in FUNCTIONS_OF_CONSTANTS
+
+
+def _attributes(node: Node | None) -> str:
+    """What tells a function from others of its name, as the beta of softplus."""
+    shown = [] if node is None else sorted(node.attrs.items())
+    return "".join(f", {k}={v}" for k, v in shown if v not in (1, "none"))
 
 
 def _multiple(factor: Fraction, name: str) -> str:

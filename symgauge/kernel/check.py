@@ -361,5 +361,8 @@ def _wrong(claim, size, none, rank_g, rank_j):
     wrong = [f"the claim says {k} = {claim[k]}; found {v}" for k, v in true.items()
              if claim[k] != v]
     rank, most = claim["rank"], size - none - rank_g
+    if claim["by_minors"] > most - rank:
+        wrong.append(
+            f"the claim says by_minors = {claim['by_minors']}; it is at most {most - rank}")
     return wrong if rank_j <= rank <= most else [
         *wrong, f"the claim says rank = {rank}; it is at least {rank_j} and at most {most}"]

@@ -110,6 +110,8 @@ def test_a_free_line(relaxed: symgauge.Derivation) -> None:
     assert data["relaxed"]["certificate"]["rank"] == 8
     assert relaxed.verify().verdict is Verdict.PROVED
     assert not misfit(relaxed.certificate.to_json(), SCHEMA)
+    # of rows of J: with other minors beside them, that program's generators span less
+    assert "minors of order 8 of its rows" in claim.shown[-1]
     # alone 9 coefficients bound nothing
     assert coefficients(relaxed.network()) == 9 and not spanned_by_minors(relaxed.network(), 8)
 

@@ -160,3 +160,16 @@ def test_a_name_that_is_taken_is_not_given_again() -> None:
     build, c, other = sketch.build, sketch.parameter("c", 2), sketch.parameter("exp(c)", 2)
     network = sketch.network(build.add(build.apply("exp", c), other))
     assert in_values(network) is network
+
+
+@pytest.mark.parametrize(("op", "attrs", "name"), [
+    ("softplus", {"beta": Fraction(1)}, "softplus(c)"),
+    ("softplus", {"beta": Fraction(2)}, "softplus(c, beta=2)"),
+    ("gelu", {"approximate": "none"}, "gelu(c)"),
+    ("gelu", {"approximate": "tanh"}, "gelu(c, approximate=tanh)"),
+])
+def test_a_name_tells_functions_apart(op, attrs, name) -> None:  # type: ignore[no-untyped-def]
+    sketch = Sketch()
+    c, x = sketch.parameter("c", 2), sketch.input("x", 2)
+    network = sketch.network(sketch.build.mul(x, sketch.build.apply(op, c, **attrs)))
+    assert [p.name for p in in_values(network).parameters] == [name]

@@ -189,13 +189,19 @@ def closed_by_one() -> Data:
     return sealed({**honest(), "closed": 1})
 
 
+def with_minors() -> Data:
+    """Fields by minors beside all that there are: one direction is counted twice."""
+    return sealed({**honest(), "by_minors": 1, "unexplained": -1})
+
+
 ATTACKS: dict[str, Callable[[], Data]] = {
     **{f"jump of {k}": partial(on_a_jump, k) for k in ("floor", "step")},
     **{f"points for entries, {k}": partial(points_for_entries, k) for k in (
         "add", "matmul", "concatenate")},
     **{f"no names, {k}": partial(without_names, k) for k in ("unread", "redundant")},
     **{f"undefined, {k}": partial(undefined, k) for k in ("log", "no cell", "jump")},
-    "closed by 1": closed_by_one, "place of large degree": place_of_large,
+    "closed by 1": closed_by_one, "by minors": with_minors,
+    "place of large degree": place_of_large,
     "renamed": renamed,
     "reciprocal of large": lambda: of_large("reciprocal", "1" + "0" * 200, "1" + "0" * 200),
     "root of large": lambda: of_large("rsqrt", "1" + "0" * 220, "1" + "0" * 110),
