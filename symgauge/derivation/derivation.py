@@ -195,6 +195,11 @@ class Derivation(DerivationRecord):
                 n = bad[0]
                 found = f"has shape {list(state[n].shape)}" if n in state else "is missing"
                 wrong = f"{n} {found}, the derivation has shape {shapes[n]}"
+        for name, of in self.network().values.items():
+            if name not in state:
+                raise BadInputError(
+                    f"{name} is no tensor of the weights but values of {of}: families of this "
+                    "record do not act on weights")
         sizes = "small nor the full" if self.full_tensors else "small"
         raise BadInputError(
             f"these are not weights at the {sizes} sizes of the derivation: "

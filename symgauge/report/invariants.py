@@ -25,10 +25,13 @@ def laws_text(derivation: Data) -> str:
     found = derivation.get("laws")
     if found is None:
         return ""
-    kept = found["rotations"]
+    kept, certificate = found["rotations"], derivation.get("certificate") or {}
+    nodes = (certificate.get("network") or {}).get("nodes") or ()
+    beside = ", beside those of generators that move values of parameters, which are not looked at"
     carried = "no rotation" if not kept else f"a group of rotations of dimension {kept}"
     return (
-        f"{found['count']} independent laws of gradient flow (steps of size h drift by O(h); "
+        f"{found['count']} independent laws of gradient flow"
+        f"{beside if any('of' in node for node in nodes) else ''} (steps of size h drift by O(h); "
         f"nothing is claimed of Adam); {carried} among the generators carries trajectories of SGD "
         "to such"
     )

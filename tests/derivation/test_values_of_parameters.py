@@ -15,8 +15,10 @@ from symgauge.statements.rewritings import VALUES, same_program
 from symgauge.certify.verification import Verification, verify
 from symgauge.derivation import derive
 from symgauge.derivation.derivation import Derivation
+from symgauge.errors import BadInputError
 from symgauge.kernel.check import check
 from symgauge.program.serial import canonical_digest
+from symgauge.report.invariants import laws_text
 
 #: The redundancy, by float singular values of four draws, and the coordinates that are values.
 QUICK = {
@@ -55,6 +57,9 @@ def test_they_are_explained(name: str) -> None:
     moved = [f for f in found.families if any("(" in name for name in f.tensors)]
     assert moved and all(f.group and not f.family().kind.is_finite for f in moved)
     assert not any("(" in law.formula for law in found.laws.laws)
+    assert "values of parameters, which are not looked at" in laws_text(found.to_json())
+    with pytest.raises(BadInputError, match="is no tensor of the weights but values of"):
+        found.sample(0, module.state_dict())
     assert not any("sign" in d.label or "s = -1" in d.label for d in found.discrete)
 
 
