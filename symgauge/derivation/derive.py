@@ -264,9 +264,9 @@ def _rewritten(
     With floats for roots of constants: a generator may have coefficients that are such roots, which
     no ansatz over QQ holds. By identities, where they spare functions: it may hold by
     sin 2u = 2 sin u cos u, which no proof knows. In values exp(c) of parameters: it may be a
-    polynomial in these.
+    polynomial in these. Generators that are written out come before fields by minors.
     """
-    if not claim.unexplained or claim.hypotheses:
+    if not (claim.unexplained or claim.by_minors) or claim.hypotheses:
         return None
     for rewrite, said in WHERE_SOME_ARE_LEFT:
         network = rewrite(search.network)
@@ -274,8 +274,9 @@ def _rewritten(
             continue
         with contextlib.suppress(InconsistentError):
             again = _shown(network, asked, seconds)
-            if again.claim.closed and (again.claim.parameters, again.claim.rank) == (
-                    claim.parameters, claim.rank):
+            more = not claim.closed or again.claim.orbit_dimension > claim.orbit_dimension
+            if again.claim.closed and more and (
+                    again.claim.parameters, again.claim.rank) == (claim.parameters, claim.rank):
                 return again.noted(said)
     return None
 

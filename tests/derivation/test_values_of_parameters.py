@@ -57,7 +57,7 @@ def test_they_are_explained(name: str) -> None:
     moved = [f for f in found.families if any("(" in name for name in f.tensors)]
     assert moved and all(f.group and not f.family().kind.is_finite for f in moved)
     assert not any("(" in law.formula for law in found.laws.laws)
-    assert "values of parameters, which are not looked at" in laws_text(found.to_json())
+    assert "values of parameters, which are not looked at" in laws_text(found.data)
     with pytest.raises(BadInputError, match="is no tensor of the weights but values of"):
         found.sample(0, module.state_dict())
     assert not any("sign" in d.label or "s = -1" in d.label for d in found.discrete)
@@ -75,10 +75,10 @@ def test_every_one_of_the_kind_is_tested() -> None:
     assert {n for n in TABLE if n.startswith("values")} <= {*QUICK, *OTHERS}
 
 
-def test_in_other_coordinates_they_are_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_other_coordinates_they_are_by_minors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derive, "WHERE_SOME_ARE_LEFT", ())
     found = derived("values mixed-by-softmax")
-    assert (found.unexplained, found.verdict) == (10, Verdict.UNKNOWN)
+    assert (found.redundancy - found.orbit_dimension, found.claim.by_minors) == (10, 10)
     assert "s" in {t.name for t in found.tensors} and VALUES not in found.notes
 
 
