@@ -40,7 +40,8 @@ def spanned_by_minors(network: Network, jacobian_rank: int) -> str:
         return "" if terms is None else SECANT.format(terms=terms, rank=jacobian_rank)
     if number < jacobian_rank:
         return ""
-    return (f"outputs are sums of functions of the inputs with {number} coefficients that the "
-            f"parameters make, which are independent: J has no larger rank, and minors of order "
-            f"{number} of the coefficients' derivatives are the components of fields that span "
-            "its kernel")
+    made = "one coefficient that the parameters make" if number == 1 else (
+        f"{number} coefficients that the parameters make, which are independent")
+    return (f"outputs are sums of functions of the inputs with {made}: J has no larger rank, and "
+            f"minors of order {number} of the coefficients' derivatives are the components of "
+            "fields that span its kernel")

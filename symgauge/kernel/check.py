@@ -307,6 +307,8 @@ def _check(cert, record):
     record["parameters"] = size
     claim = {k: whole(cert.data[k], -size, size + 1) for k in CLAIM}
     claim["by_minors"] = whole(cert.data.get("by_minors", 0), 0, size + 1)
+    if "relaxed" in cert.data and not claim["by_minors"]:
+        raise NotRead("a program with a free line is given, and nothing by minors")
     none = [whole(k, 0, size) for k in cert.data.get("unread_coordinates", ())]
     if len(set(none)) != len(none) or len(none) != claim["unread"]:
         raise NotRead(f"{len(set(none))} coordinates are named as unread, of {claim['unread']}")

@@ -194,13 +194,18 @@ def with_minors() -> Data:
     return sealed({**honest(), "by_minors": 1, "unexplained": -1})
 
 
+def with_a_free_line() -> Data:
+    """A program with a free line that nothing rests on."""
+    return sealed({**honest(), "relaxed": {"line": 0, "certificate": {}}})
+
+
 ATTACKS: dict[str, Callable[[], Data]] = {
     **{f"jump of {k}": partial(on_a_jump, k) for k in ("floor", "step")},
     **{f"points for entries, {k}": partial(points_for_entries, k) for k in (
         "add", "matmul", "concatenate")},
     **{f"no names, {k}": partial(without_names, k) for k in ("unread", "redundant")},
     **{f"undefined, {k}": partial(undefined, k) for k in ("log", "no cell", "jump")},
-    "closed by 1": closed_by_one, "by minors": with_minors,
+    "closed by 1": closed_by_one, "by minors": with_minors, "a free line": with_a_free_line,
     "place of large degree": place_of_large,
     "renamed": renamed,
     "reciprocal of large": lambda: of_large("reciprocal", "1" + "0" * 200, "1" + "0" * 200),
