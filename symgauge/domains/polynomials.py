@@ -55,6 +55,8 @@ class PolynomialDomain(Domain):
         See `units_of`. Without them such values are symbols without relations.
         """
         self.ring = ring
+        #: Whether a root of what a selection takes is what it takes of the roots.
+        self.by_cases = False
         self._units = units or {}
         self._mul = np.frompyfunc(ring.mul, 2, 1)
 
@@ -183,8 +185,14 @@ class PolynomialDomain(Domain):
         return np.asarray(lifted(a), dtype=object)
 
     def rsqrt(self, a: Array) -> Array:
-        lifted = np.frompyfunc(lambda x: self.ring.inverse(x, 2), 1, 1)
-        return np.asarray(lifted(a), dtype=object)
+        return np.asarray(np.frompyfunc(self._root, 1, 1)(a), dtype=object)
+
+    def _root(self, x: Polynomial) -> Polynomial:
+        cases = self.ring.cases(x) if self.by_cases else []
+        if len(cases) < 2 or not all(value for _, value in cases):
+            return self.ring.inverse(x, 2)
+        return self.ring.sum(
+            self.ring.mul(entry, self.ring.inverse(value, 2)) for entry, value in cases)
 
     def exp(self, a: Array) -> Array:
         ring = self.ring

@@ -174,6 +174,28 @@ class Ring:
             self._special.add(symbol)
         return {(symbol,): 1}
 
+    def cases(self, a: Polynomial) -> list[tuple[Polynomial, Polynomial]]:
+        """What selections make of a: products of their entries, each with a's value where it is 1.
+
+        A function of a is the sum of these products times its values. [(1, a)] without selections,
+        and where a holds other symbols with relations: its values might divide 0.
+        """
+        held = {x for m in a for x in m}
+        row = next((self._places[x][0] for x in held if x in self._places), None)
+        if row is None or not held & self._special <= self._places.keys():
+            return [(constant(1), a)]
+        (key, _, i), found = row, list[tuple[Polynomial, Polynomial]]()
+        of_row = {x for x in held if self._places.get(x, (None,))[0] == row}
+        for entry in self._selections[key][i]:
+            self.budget -= len(a)
+            if self.budget < 0:
+                raise SizeLimit("the proof has more cases than its bound")
+            value = self.sum(
+                {tuple(x for x in m if x not in of_row): c} for m, c in a.items()
+                if all((x,) in entry and len(entry) == 1 for x in m if x in of_row))
+            found += [(self.mul(entry, other), v) for other, v in self.cases(value)]
+        return found
+
     def mul(self, a: Polynomial, b: Polynomial) -> Polynomial:
         """a b in normal form."""
         if not a or not b:

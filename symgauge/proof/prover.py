@@ -16,7 +16,6 @@ program of v, whose state and time are symbols of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
@@ -43,33 +42,13 @@ from symgauge.proof.in_time import (
 from symgauge.proof.line_rules import MAX_TERMS, LineRules
 from symgauge.proof.record import METHOD, Line, Proof
 from symgauge.proof.starts import AT_STARTS, constancies, with_starts
+from symgauge.proof.strategies import STRATEGIES, Strategy
 from symgauge.verdict import Verdict
 
 #: Monomial products that one attempt may use; all are tried with the first share of them before.
 BUDGET, FIRST = 1_000_000, 16
 #: Monomial products that clearing the denominators of the outputs may use.
 CLEARING = 100_000
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """How lines are read: folded where they can be, by ops' own rules, unmoved ones as symbols."""
-
-    fold: bool
-    closed: bool
-    opaque: bool
-    #: Terms up to which an unmoved sum or product stays expanded.
-    short: int
-    #: Whether contractions of parameters alone are among these.
-    alone: bool = False
-
-
-#: What is tried in turn. The first that proves the identity ends the search.
-STRATEGIES = (
-    Strategy(True, True, True, 12), Strategy(True, True, True, 256),
-    Strategy(False, True, True, 64), Strategy(True, True, True, 64, True),
-    Strategy(False, False, False, 0),
-)
 #: Terms of an entry of a constant that is a polynomial in exponentials, sines, roots.
 MAX_CONSTANT_TERMS = 64
 
@@ -330,6 +309,7 @@ class _Sweep:
         self._prover, self._delta, self._strategy = prover, delta, strategy
         self._rules = prover.rules
         self._rules.short, self._rules.alone = strategy.short, strategy.alone
+        self._rules.domain.by_cases = strategy.by_cases
         self._known: dict[int, Array] = {}
         self._expanded: dict[int, Array] = {}
 
