@@ -30,7 +30,50 @@ def word_of(family: Family, shapes: Mapping[str, tuple[int, ...]]) -> str:
         return "rotation of a quadratic form"
     if all(f.support.isdisjoint(f.reads) for f in fields):
         return "polynomial shift"
+    if all(any(_is_projective(f, i) for i in _indices(shapes).values()) for f in fields):
+        return "projective field"
     return "polynomial field"
+
+
+def _is_projective(field: VectorField, matrix: Indices) -> bool:
+    """Whether all of degree 3 is z (z Q z^T) in the rows or columns z of this matrix, Q not 0.
+
+    The rest is linear in what moves; on z it is z A.
+    """
+    def is_linear(m: Monomial) -> bool:
+        return sum(e for k, e in m if k in field.support) == 1
+
+    if matrix.ndim != 2:
+        return False
+    own = set(matrix.reshape(-1).tolist())
+    if not all(is_linear(m) for k, m in field.terms if k not in own):
+        return False
+    for lines in (matrix, matrix.T):
+        read = [_on_line(field, z) for z in lines.tolist()]
+        if read[0] is not None and read[0][1] and all(r == read[0] for r in read):
+            return True
+    return False
+
+
+def _on_line(
+    field: VectorField, z: list[int]
+) -> tuple[dict[tuple[int, int], Number], dict[Monomial, Number]] | None:
+    """A and Q of z A + z (z Q z^T), by places in z; None where the field on z is no such."""
+    place = {k: i for i, k in enumerate(z)}
+    a: dict[tuple[int, int], Number] = {}
+    found: list[dict[Monomial, Number]] = [{} for _ in z]
+    for k in z:
+        for m, c in field.components.get(k, ()):
+            if not all(j in place for j, _ in m):
+                return None
+            at = tuple((place[j], e) for j, e in m)
+            if len(at) == 1 and at[0][1] == 1:
+                a[at[0][0], place[k]] = c
+            else:
+                found[place[k]][times(at, ((place[k], -1),))] = c
+    q = found[0]
+    square = all(sum(e for _, e in m) == 2 and min(e for _, e in m) > 0 for m in q)
+    return (a, q) if square and all(other == q for other in found) else None
 
 
 def _rotates(field: VectorField, shapes: Mapping[str, tuple[int, ...]]) -> bool:
