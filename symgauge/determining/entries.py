@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgauge.determining.projective import projective
 from symgauge.determining.search import MAX_UNKNOWNS, Search
 from symgauge.families.coordinates import touched
 from symgauge.families.family import Family
@@ -19,7 +20,8 @@ from symgauge.lie.fields import VectorField
 
 
 def unstructured(search: Search) -> Iterator[Family]:
-    """Scalings of entries, then what the search finds without regard to legs."""
+    """Projective fields, scalings of entries, then what is found without regard to legs."""
+    yield from projective(search)
     yield from scalings_of_entries(search)
     yield from search.general()
 
