@@ -8,19 +8,17 @@ is a rational function of one variable there.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from symgauge.errors import UndecidedError
 from symgauge.exact.linear_algebra import nullspace, row_reduce
 from symgauge.exact.prime_field import Array, PrimeField
 from symgauge.exact.rational_functions import degree_of, values_for
 from symgauge.points.draw import Draw, split
-from symgauge.points.rows import SPARE, chunk_of, jacobian_rows
-from symgauge.program.lower import germ_of, lower
+from symgauge.points.rows import SPARE, chunk_of, row_at_each
+from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
 #: Orders of the coordinates in which circuits are sought.
@@ -29,8 +27,7 @@ ORDERS = 60
 MORE = 4
 #: Degrees that are told by few values, and the highest one.
 DEGREES = (2, 6, 16)
-#: Lines that are evaluated, of a whole batch of points each: under norms, where every point has
-#: roots of its own, batches are single points.
+#: Lines that are evaluated, of a whole batch of points each.
 LINES = 300_000
 
 
@@ -56,9 +53,8 @@ class Circuits:
 
         None where no input has all roots there.
         """
-        try:
-            whole = next(self._rows(theta[None], len(self._read) + SPARE))
-        except UndecidedError:
+        whole = next(self._rows(theta[None], len(self._read) + SPARE), None)
+        if whole is None:
             return []
         reduced, _ = row_reduce(whole[:, self._read], self._field.p)
         found: dict[frozenset[int], dict[int, int]] = {}
@@ -102,10 +98,9 @@ class Circuits:
             along = field.random(self._rng, (len(group),))
             line[:, group] = field.reduce(field.mul(points[:, None], along) + theta[group])
             values: list[Array] = []
-            with contextlib.suppress(UndecidedError):
-                for rows in self._rows(line, len(columns) + MORE):
-                    found = nullspace(rows[:, columns], field.p)
-                    values.extend(found if len(found) == 1 else ())
+            for rows in self._rows(line, len(columns) + MORE):
+                found = nullspace(rows[:, columns], field.p)
+                values.extend(found if len(found) == 1 else ())
             if len(values) < number:
                 return None
             table = np.array(values)
@@ -117,15 +112,16 @@ class Circuits:
         return None
 
     def _rows(self, thetas: Array, each: int) -> Iterator[Array]:
-        """`each` rows of J at each point."""
+        """`each` rows of J at each point that has them."""
         network = self._network
-        # inputs at which there are all roots are drawn for one point after the other
-        rooted = bool(germ_of(network).root_lines)
-        step = 1 if rooted else max(1, chunk_of(lower(network)) // each)
+        step = max(1, chunk_of(lower(network)) // each)
         for k in range(0, len(thetas), step):
-            some = thetas[k:k + step]
-            some = some if len(some) == 1 else np.repeat(some, each, axis=0)
+            some = np.repeat(thetas[k:k + step], each, axis=0)
             self._lines += len(network.nodes)
-            draw = Draw(network, self._field, self._rng, split(network, some), salt=self._salt)
-            rows = jacobian_rows(draw, each * len(thetas[k:k + step])).rows
-            yield from rows.reshape(-1, each, rows.shape[1])
+            draw = Draw(network, self._field, self._rng, split(network, some))
+            drawn = row_at_each(draw, self._salt, len(some))
+            if drawn is not None:
+                owner = np.flatnonzero(drawn.good) // each
+                for j in np.unique(owner):
+                    rows = drawn.coefficients[0, owner == j]
+                    yield from [rows] if len(rows) == each else []

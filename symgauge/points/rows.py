@@ -82,10 +82,14 @@ def chunk_of(network: Network, order: int = 1) -> int:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Rows of one batch: coefficients, shape (order, rows, coordinates), and their points."""
+    """Rows of one batch: coefficients, shape (order, rows, coordinates), and their points.
+
+    good: which points of the batch these are, the others having no root or a division by zero.
+    """
 
     coefficients: Array
     parameters: dict[str, Array]
+    good: npt.NDArray[np.bool_]
 
 
 def batches(draw: Draw, count: int, order: int) -> Iterator[Drawn]:
@@ -169,7 +173,18 @@ def _rows_at(draw: Draw, point: Point, batch: int, twisted: bool, order: int) ->
         n: np.broadcast_to(v, (batch, *v.shape[1:]))[good]
         for n, v in point.parameters.items() if draw.theta is None
     }
-    return Drawn(joined if good.all() else joined[:, good], points)
+    return Drawn(joined if good.all() else joined[:, good], points, good)
+
+
+def row_at_each(draw: Draw, salt: int, number: int) -> Drawn | None:
+    """One row at each of so many parameters, which `draw.theta` lists, where there is one.
+
+    None where there is none at all; not for flows.
+    """
+    plan = root_plan(draw.network, draw.field, False)
+    point = _point(draw, salt, _pool(draw), np.arange(number))
+    settle_roots(germ_of(draw.network), draw.field, draw.rng, plan, point)
+    return _rows_at(draw, point, number, plan.twisted, 1)
 
 
 def jacobian_rows(draw: Draw, count: int, order: int = SEARCH_ORDER) -> Rows:

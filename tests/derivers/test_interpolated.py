@@ -5,13 +5,15 @@ from math import comb
 
 import numpy as np
 import pytest
+import torch
 from exact_redundancy import exact_redundancy
 from hidden_networks import NETWORKS, TABLE
+from torch import nn
 
 import symgauge
 from symgauge import Verdict
 from symgauge.capture import capture
-from symgauge.determining.circuits import Circuits
+from symgauge.determining.circuits import MORE, Circuits
 from symgauge.determining.grading import Grading, grading
 from symgauge.determining.interpolated import Interpolated
 from symgauge.exact.prime_field import PrimeField, primes
@@ -20,6 +22,8 @@ from symgauge.kernel.check import check
 from symgauge.lie.algebra import HIGH, LONG, structure_constants
 from symgauge.lie.bounded import Bound, by_weight, terms_within
 from symgauge.lie.fields import VectorField
+from symgauge.points.draw import Draw
+from symgauge.points.rows import Drawn, row_at_each
 from symgauge.program.network import Network
 from symgauge.program.serial import digest_of
 
@@ -91,6 +95,28 @@ def test_a_null_vector_is_known_by_its_degrees(monkeypatch: pytest.MonkeyPatch) 
     assert all(len(v) >= 2 for v in circuits.at(theta))
     monkeypatch.setattr("symgauge.determining.circuits.LINES", 0)
     assert circuits.is_spent and circuits.degree(theta, support, support) is None
+
+
+def test_points_under_norms_are_evaluated_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each point has roots of its own, at inputs of its own, which one batch finds."""
+    batches: list[int] = []
+
+    def counted(draw: Draw, salt: int, number: int) -> Drawn | None:
+        batches.append(number)
+        return row_at_each(draw, salt, number)
+
+    monkeypatch.setattr("symgauge.determining.circuits.row_at_each", counted)
+    linear, norm = nn.Linear(2, 3, bias=False), nn.RMSNorm(3, eps=1e-2)
+    module = nn.Sequential(linear, norm, nn.Linear(3, 1, bias=False))
+    network = capture(module, (torch.randn(5, 2),)).network
+    rng = np.random.default_rng(0)
+    read = np.ones(network.num_coordinates, dtype=bool)
+    circuits = Circuits(network, FIELD, rng, read)
+    theta = FIELD.random(rng, (network.num_coordinates,))
+    scaled = [6, 9]  # the first gain and its reader
+    assert circuits.degree(theta, scaled, scaled) == 1
+    assert batches == [values_for(2) * (len(scaled) + MORE)]
+    assert len(list(circuits._rows(np.tile(theta, (9, 1)), 4))) == 9
 
 
 def test_degrees_of_rational_functions() -> None:
