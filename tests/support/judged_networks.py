@@ -47,7 +47,7 @@ def judged(name: str, build: Factory) -> Judged:
     """Derives the network anew. Processor seconds, the capture included.
 
     With branches a draw sees a few cells only: where floats and the derivation differ, more are
-    drawn, half of them at half the scale, and the smallest redundancy of a clear gap counts.
+    drawn, half of them at twice the scale, and the smallest redundancy of a clear gap counts.
     """
     parameters, floats = drawn(build, [(1.0, 0, DRAWS)])
     module, args = build()
@@ -59,7 +59,7 @@ def judged(name: str, build: Factory) -> Judged:
     seconds = process_time() - start
     redundancy = found.redundancy + found.unread
     if redundancy != floats:
-        floats = drawn(build, [(1.0, 0, DRAWS + MORE), (0.5, DRAWS + MORE, MORE)])[1]
+        floats = drawn(build, [(1.0, 0, DRAWS + MORE), (2.0, DRAWS + MORE, MORE)])[1]
     return Judged(
         name, parameters, floats, redundancy, found.claim.by_minors or 0, found.unexplained,
         found.verdict.value, seconds)
