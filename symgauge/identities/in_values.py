@@ -112,8 +112,12 @@ def _picks(network: Network, node: Node, table: int) -> bool:
     """Whether a line is rows of a table, picked by tokens: f of them are rows of f of the table."""
     if node.op is None or node.op.law != "contraction" or node.inputs[1] != table:
         return False
-    tokens = network.nodes[node.inputs[0]].leaf
-    return isinstance(tokens, Input) and tokens.classes > 0
+    ids = network.nodes[node.inputs[0]]
+    # other axes merged or split: each row still stands for one token
+    while ids.op is not None and ids.op.law == "reshape" and ids.shape[-1:] == (
+            network.nodes[ids.inputs[0]].shape[-1:]):
+        ids = network.nodes[ids.inputs[0]]
+    return isinstance(ids.leaf, Input) and ids.leaf.classes > 0
 
 
 @dataclass(frozen=True)

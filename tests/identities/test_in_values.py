@@ -100,6 +100,16 @@ def test_rows_that_tokens_pick_are_moved_entries() -> None:
         assert in_values(sketch.network(build.apply("exp", rows))).values == expected
 
 
+@pytest.mark.parametrize(("size", "rows"), [((3, 4), 4), ((6, 2), 2)])
+def test_ids_with_other_axes_pick_rows_too(size: tuple[int, ...], rows: int) -> None:
+    """A row of half a token is none."""
+    sketch = Sketch()
+    build, table = sketch.build, sketch.parameter("E", rows, 2)
+    ids = build.reshape(build.leaf(Input("t", (1, 3, 4), 4)), size)
+    line = build.apply("exp", build.apply("matmul", ids, table))
+    assert in_values(sketch.network(line)).values == ({"exp(E)": "E"} if rows == 4 else {})
+
+
 def test_softmax_of_parameters_is_rational_in_exponentials() -> None:
     sketch = Sketch()
     build, s = sketch.build, sketch.parameter("s", 1, 3)
