@@ -265,7 +265,8 @@ def _bounds(derivation: Data) -> str:
         cell = wording.on_cell(derivation)
         where = "on that cell, off a proper analytic subset" if cell else "generically"
         where += " there" if wording.on_component(derivation) else ""
-        return f"The two bounds meet: the proved generators span the kernel of $J$ {where}.\n"
+        who = "generators" + " and fields by minors" * bool(wording.by_minors(derivation))
+        return f"The two bounds meet: the proved {who} span the kernel of $J$ {where}.\n"
     left, condition = derivation["parameters"] - derivation["rank"], wording.condition(derivation)
     bound = f"The redundancy $P - r$ is $\\le {left}${condition}"
     if derivation["closed"]:

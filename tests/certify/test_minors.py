@@ -112,6 +112,7 @@ def test_a_free_line(relaxed: symgauge.Derivation) -> None:
     assert not misfit(relaxed.certificate.to_json(), SCHEMA)
     # of rows of J: with other minors beside them, that program's generators span less
     assert "minors of order 8 of its rows" in claim.shown[-1]
+    assert "generators and fields by minors span the kernel" in relaxed.to_latex()
     # alone 9 coefficients bound nothing
     assert coefficients(relaxed.network()) == 9 and not spanned_by_minors(relaxed.network(), 8)
 
