@@ -18,8 +18,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
+import numpy as np
+
 from symgauge.domains.known import FUNCTIONS_OF_CONSTANTS
 from symgauge.program.build import Builder, rebuilt
+from symgauge.program.entries import entries_below
 from symgauge.program.excerpt import lines_below
 from symgauge.program.leaf import Input, Parameter
 from symgauge.program.lower import lower
@@ -112,12 +115,15 @@ def _picks(network: Network, node: Node, table: int) -> bool:
     """Whether a line is rows of a table, picked by tokens: f of them are rows of f of the table."""
     if node.op is None or node.op.law != "contraction" or node.inputs[1] != table:
         return False
-    ids = network.nodes[node.inputs[0]]
-    # other axes merged or split: each row still stands for one token
-    while ids.op is not None and ids.op.law == "reshape" and ids.shape[-1:] == (
-            network.nodes[ids.inputs[0]].shape[-1:]):
-        ids = network.nodes[ids.inputs[0]]
-    return isinstance(ids.leaf, Input) and ids.leaf.classes > 0
+    line, numbers = entries_below(network, node.inputs[0])
+    tokens = network.nodes[line].leaf
+    if not isinstance(tokens, Input) or not tokens.classes:
+        return False
+    # wherever they stand, each row is the whole row of one token
+    rows = numbers.reshape(-1, numbers.shape[-1])
+    return rows.shape[1] == tokens.classes and bool(
+        (rows % tokens.classes == np.arange(tokens.classes)).all()
+        and (rows // tokens.classes == rows[:, :1] // tokens.classes).all())
 
 
 @dataclass(frozen=True)

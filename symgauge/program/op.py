@@ -204,9 +204,12 @@ class Structural(Primitive):
 
     def minus_infinity(self, masks: Sequence[Array | None], **attrs: Any) -> Array | None:
         """The mask moves with the entries."""
+        return self.moved_alone(*(m for m in masks if m is not None), **attrs)
+
+    def moved_alone(self, *xs: Array, **attrs: Any) -> Array:
+        """The entries of one example, whatever they are."""
         # the domain is not used by ops that only move entries
-        full = [m[None] for m in masks if m is not None]
-        out: Array = self.apply(None, *full, **attrs)[0]  # type: ignore[arg-type]
+        out: Array = self.apply(None, *(x[None] for x in xs), **attrs)[0]  # type: ignore[arg-type]
         return out
 
 

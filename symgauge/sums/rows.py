@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
-from symgauge.program.array import Array
+from symgauge.program.entries import entries_below
 from symgauge.program.leaf import Input
 from symgauge.program.moves import Address
 from symgauge.spaces.line import Line
 from symgauge.spaces.structure import Structure
 from symgauge.sums.affine import Affine, Reader
+
+#: Laws of what gives entries of a line another order.
+ORDERS = ("reshape", "permutation", "selection")
 
 
 @dataclass(frozen=True)
@@ -47,27 +49,11 @@ def rearranged(structure: Structure, node: int) -> Input | None:
 
     Nothing else reads the input: two orders of one input are not independent.
     """
-    found = _entries(structure, node)
-    if found is None or found[0].classes or len(np.unique(found[1])) < found[1].size:
-        return None
-    return found[0]
-
-
-def _entries(structure: Structure, node: int) -> tuple[Input, Array] | None:
-    """An input, and which of its entries stands where."""
-    line = structure.network.nodes[node]
-    if isinstance(line.leaf, Input):
-        return line.leaf, np.arange(prod(line.shape)).reshape(line.shape)
-    below = _entries(structure, line.inputs[0]) if line.op is not None and len(
-        line.inputs) == 1 and len(structure.users[line.inputs[0]]) == 1 else None
-    if below is None or line.op is None:
-        return None
-    law = line.op.law
-    if law == "reshape":
-        return below[0], below[1].reshape(line.shape)
-    if law == "permutation" and "dims" in line.attrs:
-        return below[0], below[1].transpose(line.attrs["dims"])
-    if law == "selection" and set(line.attrs) == {"axis", "index"}:
-        taken = np.take(below[1], np.array(line.attrs["index"]), axis=line.attrs["axis"])
-        return (below[0], taken) if taken.shape == line.shape else None
-    return None
+    nodes, i = structure.network.nodes, node
+    while (op := nodes[i].op) is not None:
+        if op.law not in ORDERS or len(structure.users[nodes[i].inputs[0]]) != 1:
+            return None
+        (i,) = nodes[i].inputs
+    leaf, (_, numbers) = nodes[i].leaf, entries_below(structure.network, node)
+    once = len(np.unique(numbers)) == numbers.size
+    return leaf if isinstance(leaf, Input) and not leaf.classes and once else None
