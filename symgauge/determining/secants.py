@@ -22,12 +22,13 @@ from symgauge.domains.polynomial_lines import PolynomialLines
 from symgauge.exact.flattenings import dimensions
 from symgauge.exact.polynomial import Number, Polynomial, Ring, SizeLimit, ratio
 from symgauge.exact.prime_field import primes
+from symgauge.identities.coefficients import LARGEST, PRODUCTS
 from symgauge.program.leaf import Input
 from symgauge.program.lower import lower
 from symgauge.program.network import Network
 
-#: Products of monomials, parameters and entries of a tensor above which nothing is said.
-PRODUCTS, PARAMETERS, ENTRIES = 200_000, 1000, 20_000
+#: Entries of a tensor above which nothing is said.
+ENTRIES = 20_000
 #: Products of monomials that show a block to be pure.
 WORK = 200_000
 #: Where an entry of a tensor is, and the entries of one.
@@ -37,7 +38,7 @@ Tensor = dict[Place, Polynomial]
 
 def terms_of(network: Network, wanted: int) -> int | None:
     """How many pure tensors the outputs are a sum of, if therefore J has no rank above `wanted`."""
-    if network.has_flows or network.num_coordinates > PARAMETERS:
+    if network.has_flows or network.num_coordinates > LARGEST:
         return None
     lowered = lower(network)
     lines = PolynomialLines(lowered, PRODUCTS)

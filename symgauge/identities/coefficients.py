@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from symgauge.domains.polynomial_lines import PolynomialLines
 from symgauge.exact.polynomial import Monomial, Polynomial, SizeLimit, ratio, scale
+from symgauge.program.kept import kept
 from symgauge.program.lower import is_piecewise, lower
 from symgauge.program.network import Network
 
@@ -19,6 +20,7 @@ PRODUCTS, LARGEST = 200_000, 1000
 Parts = dict[Monomial, Polynomial]
 
 
+@kept
 def coefficients(network: Network) -> int | None:
     """How many different coefficients there are, multiples and added numbers not counted.
 
